@@ -1,0 +1,102 @@
+"""What applying a command gave: events in kernel order, or a refusal; findings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.commands import Command
+    from engine.state import State
+
+SHELL_TEXT: dict[str, str] = {
+    "EPERM": "Operation not permitted",
+    "ENOENT": "No such file or directory",
+    "EINTR": "Interrupted system call",
+    "E2BIG": "Argument list too long",
+    "ENXIO": "No such device or address",
+    "ENOMEM": "Cannot allocate memory",
+    "EACCES": "Permission denied",
+    "EBUSY": "Device or resource busy",
+    "EEXIST": "File exists",
+    "EINVAL": "Invalid argument",
+    "ERANGE": "Numerical result out of range",
+    "EOPNOTSUPP": "Operation not supported",
+    "EHWPOISON": "Memory page has hardware error",
+}
+"""What a shell prints for each errno (libc ``strerror``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One phase of an operation: the kernel function, what it changed, the state after it.
+
+    ``first_block``/``nr_blocks`` say which blocks the phase was about (-1/0: none);
+    a phase that ran the same way over many blocks is one event.
+    """
+
+    function: str
+    text: str
+    state: State
+    log: tuple[str, ...] = ()
+    first_block: int = -1
+    nr_blocks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the kernel said no: errno, the function that decided, and the rule in words."""
+
+    errno: str
+    function: str
+    rule: str
+    block: int | None = None
+    pfn: int | None = None
+
+    @property
+    def shell_text(self) -> str:
+        """The words a shell prints for the errno."""
+        return SHELL_TEXT.get(self.errno, self.errno)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something the rules in force break: shown in place, never hidden.
+
+    ``code`` is a stable short name, ``text`` the sentence; the pfn range says where.
+    """
+
+    code: str
+    text: str
+    start_pfn: int = 0
+    nr_pages: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of one command."""
+
+    command: Command
+    before: State
+    after: State
+    events: tuple[Event, ...] = ()
+    refusal: Refusal | None = None
+    output: tuple[str, ...] = ()
+    """Lines the command prints itself (``cat``, ``grep``, ``free`` answers)."""
+    notes: tuple[str, ...] = ()
+    """What the simulator has to say, e.g. that a boot-only parameter was changed."""
+
+    @property
+    def ok(self) -> bool:
+        """True when the kernel returned 0."""
+        return self.refusal is None
+
+    @property
+    def errno(self) -> str | None:
+        """The errno name, None on success."""
+        return self.refusal.errno if self.refusal else None
+
+    @property
+    def log(self) -> tuple[str, ...]:
+        """The kernel log lines of the whole command, in order."""
+        return tuple(line for event in self.events for line in event.log)

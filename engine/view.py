@@ -1,0 +1,176 @@
+"""The view: what every painter and screen reads, whatever the machine behind it.
+
+Two implementations: the simulated machine (``engine.model_view``) and a real one
+(``engine.sysroot``). A view never changes; a new state of affairs is a new view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.geometry import Geometry
+from engine.kinds import PageState, ZoneType
+from engine.outcome import Finding
+
+NR_PAGE_STATES = len(PageState)
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneRow:
+    """A zone of a node as ``/proc/zoneinfo`` shows it; all counts in pages."""
+
+    node: int
+    zone: ZoneType
+    start_pfn: int
+    spanned: int
+    present: int
+    managed: int
+
+    @property
+    def end_pfn(self) -> int:
+        """First pfn behind the span."""
+        return self.start_pfn + self.spanned
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """A NUMA node; pages."""
+
+    node: int
+    start_pfn: int
+    spanned: int
+    present: int
+    online: bool
+    has_memory: bool
+    has_normal_memory: bool
+    has_cpu: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRow:
+    """A memory block as sysfs shows it, plus what the model knows. ``None`` = unknown."""
+
+    id: int
+    state: str
+    node: int | None
+    zone: ZoneType
+    valid_zones: tuple[str, ...]
+    removable: bool | None
+    start_pfn: int
+    nr_pages: int
+    present_pages: int
+    vmemmap_pages: int | None
+    """Pages at the block's start that hold its own struct pages (``nr_vmemmap_pages``)."""
+    device: str | None
+    memmap: str
+    """Where its struct pages live, in words: boot, ram, on_memory, device, unknown."""
+    zone_rule: str
+    """The rule that decided valid_zones, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageRow:
+    """Everything known about one page frame. ``None`` = not applicable or unknown."""
+
+    pfn: int
+    state: PageState
+    block: int | None
+    section: int
+    node: int | None
+    zone: ZoneType
+    memmap_pfn: int | None
+    """The pfn that holds this page's struct page."""
+    dependents: tuple[tuple[int, int], ...]
+    """(start_pfn, nr_pages) of the memory whose struct pages live in this page."""
+    refcount: int | None = None
+    private: int | None = None
+    freelist_pfn: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRow:
+    """A line of ``/proc/iomem``; ``end`` inclusive, bytes."""
+
+    depth: int
+    start: int
+    end: int
+    name: str
+
+
+class View(Protocol):
+    """What a screen may ask of a machine. All answers are cheap and never change."""
+
+    @property
+    def title(self) -> str:
+        """Where this machine comes from, e.g. ``simulated``, ``trace x.json``, ``/``."""
+
+    @property
+    def geometry(self) -> Geometry:
+        """Page, section and block sizes."""
+
+    @property
+    def profile_name(self) -> str:
+        """The kernel whose rules hold, e.g. ``6.12``."""
+
+    @property
+    def params(self) -> Sequence[tuple[str, str]]:
+        """Parameters in force, as (name, value) words."""
+
+    @property
+    def zones(self) -> Sequence[ZoneRow]:
+        """Every zone of every online node, node by node in zone order, empty ones too."""
+
+    @property
+    def nodes(self) -> Sequence[NodeRow]:
+        """Every known node in id order."""
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """What the rules in force have broken."""
+
+    @property
+    def resources(self) -> Sequence[ResourceRow]:
+        """The lines of ``/proc/iomem`` that matter here."""
+
+    @property
+    def first_pfn(self) -> int:
+        """Lowest pfn with memory."""
+
+    @property
+    def end_pfn(self) -> int:
+        """First pfn behind all memory."""
+
+    def extents(self) -> NDArray[np.int64]:
+        """Ranges that hold memory: int64 (n, 2) of [start_pfn, end_pfn), ascending, disjoint."""
+
+    @property
+    def nr_blocks(self) -> int:
+        """Number of memory blocks."""
+
+    def block_ids(self, first_rank: int, count: int) -> NDArray[np.int64]:
+        """Ids of the blocks with these ranks (0 = lowest id); shorter at the end."""
+
+    def rank_of(self, block_id: int) -> int:
+        """How many blocks have a lower id."""
+
+    def block(self, block_id: int) -> BlockRow | None:
+        """One block, None where there is none."""
+
+    def block_counts(self) -> dict[str, int]:
+        """How many blocks are in each state, e.g. ``{"online": 3, "offline": 1}``."""
+
+    def page_counts(self, edges: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Pages of each state between successive pfns.
+
+        ``edges``: int64 (n + 1,), ascending pfns. Returns int64 (n, NR_PAGE_STATES);
+        each row sums to the cell's width (holes counted as HOLE).
+        """
+
+    def page(self, pfn: int) -> PageRow:
+        """Everything about one page frame."""
