@@ -1,0 +1,289 @@
+"""A run-length map over integer keys, kept in numpy columns; immutable.
+
+Keys are block ids or pfns. A *run* is a half-open range of keys with equal attributes; keys
+in no run are absent. The map is a sequence of small chunks (structured arrays), so an edit
+copies one chunk whatever the size of the map, and older versions stay valid for nothing:
+undo, branches and the phases of an operation are just references to earlier maps.
+
+The form is canonical (sorted, disjoint, neighbouring equal runs merged), so two maps with
+the same contents have the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[Any]
+"""Structured array with fields ``start`` and ``count`` (int64, in keys) and attributes."""
+
+CHUNK_ROWS = 512
+_HEAD_BYTES = 16
+
+
+def run_dtype(*attributes: tuple[str, str]) -> np.dtype[Any]:
+    """A packed row layout: ``start``, ``count`` and the given attributes."""
+    return np.dtype([("start", "<i8"), ("count", "<i8"), *attributes])
+
+
+def merge_rows(rows: Rows) -> Rows:
+    """Join neighbouring rows that touch and have equal attributes (``rows`` sorted)."""
+    if len(rows) < 2:
+        return rows
+    raw = np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), -1)[:, _HEAD_BYTES:]
+    joins = (rows["start"][1:] == rows["start"][:-1] + rows["count"][:-1]) & (
+        raw[1:] == raw[:-1]
+    ).all(axis=1)
+    if not joins.any():
+        return rows
+    firsts = np.flatnonzero(np.concatenate(([True], ~joins)))
+    merged = rows[firsts].copy()
+    merged["count"] = np.add.reduceat(rows["count"], firsts)
+    return merged
+
+
+class RunMap:
+    """Immutable map from keys to attribute rows. All edits return a new map."""
+
+    __slots__ = ("_chunks", "_cumulative", "_firsts", "_rows", "dtype")
+
+    def __init__(self, dtype: np.dtype[Any], chunks: tuple[Rows, ...] = ()) -> None:
+        self.dtype = dtype
+        self._chunks = chunks
+        self._firsts: NDArray[np.int64] | None = None
+        self._cumulative: NDArray[np.int64] | None = None
+        self._rows: Rows | None = None
+
+    @classmethod
+    def from_rows(cls, rows: Rows) -> RunMap:
+        """A map of these rows, which must be sorted and disjoint."""
+        rows = merge_rows(rows)
+        chunks = tuple(rows[i : i + CHUNK_ROWS] for i in range(0, len(rows), CHUNK_ROWS))
+        return cls(rows.dtype, chunks)
+
+    def row(self, start: int, count: int, **attributes: int) -> Rows:
+        """One row of this map's layout, not yet in the map; other attributes are 0."""
+        row = np.zeros(1, self.dtype)
+        row["start"], row["count"] = start, count
+        for name, value in attributes.items():
+            row[name] = value
+        return row
+
+    # -- reading ---------------------------------------------------------------------
+    def __bool__(self) -> bool:
+        return bool(self._chunks)
+
+    @property
+    def rows(self) -> Rows:
+        """All rows, ascending (cached; O(rows) the first time)."""
+        if self._rows is None:
+            self._rows = (
+                np.concatenate(self._chunks) if self._chunks else np.zeros(0, self.dtype)
+            )
+        return self._rows
+
+    @property
+    def nr_rows(self) -> int:
+        """Number of runs."""
+        return sum(len(chunk) for chunk in self._chunks)
+
+    @property
+    def nr_keys(self) -> int:
+        """Number of keys that are present."""
+        return int(self._counts()[-1])
+
+    @property
+    def first_key(self) -> int:
+        """Lowest key, -1 when empty."""
+        return int(self._chunks[0]["start"][0]) if self._chunks else -1
+
+    @property
+    def end_key(self) -> int:
+        """One past the highest key, 0 when empty."""
+        if not self._chunks:
+            return 0
+        last = self._chunks[-1]
+        return int(last["start"][-1] + last["count"][-1])
+
+    def _starts(self) -> NDArray[np.int64]:
+        if self._firsts is None:
+            self._firsts = np.fromiter((c["start"][0] for c in self._chunks), np.int64)
+        return self._firsts
+
+    def _counts(self) -> NDArray[np.int64]:
+        if self._cumulative is None:
+            self._cumulative = np.concatenate(
+                ([0], np.cumsum([int(c["count"].sum()) for c in self._chunks], dtype=np.int64))
+            )
+        return self._cumulative
+
+    def _chunk_of(self, key: int) -> int:
+        """Index of the chunk that holds ``key`` or would."""
+        return max(0, int(np.searchsorted(self._starts(), key, side="right")) - 1)
+
+    def at(self, key: int) -> Any | None:
+        """The row (a numpy record, do not change it) that holds ``key``, or None."""
+        if not self._chunks:
+            return None
+        chunk = self._chunks[self._chunk_of(key)]
+        i = int(np.searchsorted(chunk["start"], key, side="right")) - 1
+        if i < 0:
+            return None
+        row = chunk[i]
+        return row if key < row["start"] + row["count"] else None
+
+    def slice(self, lo: int, hi: int) -> Rows:
+        """The rows within [lo, hi), clipped to it; a private copy."""
+        if not self._chunks or hi <= lo:
+            return np.zeros(0, self.dtype)
+        first, last = self._chunk_of(lo), self._chunk_of(hi - 1)
+        part = self._chunks[first]
+        if last > first:
+            part = np.concatenate(self._chunks[first : last + 1])
+        ends = part["start"] + part["count"]
+        i = int(np.searchsorted(ends, lo, side="right"))
+        j = int(np.searchsorted(part["start"], hi, side="left"))
+        out: Rows = part[i:j].copy()
+        if len(out):
+            end = min(int(out["start"][-1] + out["count"][-1]), hi)
+            out["count"][-1] = end - out["start"][-1]
+            if out["start"][0] < lo:
+                out["count"][0] -= lo - out["start"][0]
+                out["start"][0] = lo
+        return out
+
+    def chunks_upward(self, lo: int, hi: int) -> Iterator[Rows]:
+        """Clipped rows of [lo, hi) chunk by chunk, ascending, so a search can stop early."""
+        if not self._chunks:
+            return
+        for index in range(self._chunk_of(lo), len(self._chunks)):
+            if int(self._chunks[index]["start"][0]) >= hi:
+                return
+            part = RunMap(self.dtype, (self._chunks[index],)).slice(lo, hi)
+            if len(part):
+                yield part
+
+    def chunks_downward(self, lo: int, hi: int) -> Iterator[Rows]:
+        """As :meth:`chunks_upward` from the high end (rows within a chunk ascend)."""
+        if not self._chunks:
+            return
+        for index in range(self._chunk_of(hi - 1), -1, -1):
+            chunk = self._chunks[index]
+            if int(chunk["start"][-1] + chunk["count"][-1]) <= lo:
+                return
+            part = RunMap(self.dtype, (chunk,)).slice(lo, hi)
+            if len(part):
+                yield part
+
+    def rank(self, key: int) -> int:
+        """How many present keys are lower than ``key``."""
+        if not self._chunks:
+            return 0
+        index = self._chunk_of(key)
+        chunk = self._chunks[index]
+        below = np.clip(key - chunk["start"], 0, chunk["count"])
+        return int(self._counts()[index] + below.sum())
+
+    def keys_from(self, rank: int, count: int) -> NDArray[np.int64]:
+        """The ``count`` keys from the ``rank``-th lowest on (fewer at the end)."""
+        counts = self._counts()
+        rank = max(0, rank)
+        pieces: list[NDArray[np.int64]] = []
+        index = int(np.searchsorted(counts, rank, side="right")) - 1
+        skip = rank - int(counts[index]) if index < len(self._chunks) else 0
+        while count > 0 and index < len(self._chunks):
+            for start, length in zip(
+                self._chunks[index]["start"].tolist(),
+                self._chunks[index]["count"].tolist(),
+                strict=True,
+            ):
+                if skip >= length:
+                    skip -= length
+                    continue
+                take = min(length - skip, count)
+                pieces.append(np.arange(start + skip, start + skip + take, dtype=np.int64))
+                count -= take
+                skip = 0
+                if count <= 0:
+                    break
+            index += 1
+        return np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
+
+    # -- editing ---------------------------------------------------------------------
+    def replace(self, lo: int, hi: int, rows: Rows) -> RunMap:
+        """A map in which [lo, hi) holds exactly ``rows`` (sorted, within the range)."""
+        if not self._chunks:
+            return RunMap.from_rows(rows) if len(rows) else self
+        # One key more on both sides, so that the new rows merge with their neighbours.
+        first, last = self._chunk_of(lo - 1), self._chunk_of(hi)
+        part = self._chunks[first]
+        if last > first:
+            part = np.concatenate(self._chunks[first : last + 1])
+        starts, ends = part["start"], part["start"] + part["count"]
+        i = int(np.searchsorted(ends, lo, side="right"))
+        j = int(np.searchsorted(starts, hi, side="left"))
+        pieces: list[Rows] = [part[:i]]
+        if i < j and starts[i] < lo:
+            left = part[i : i + 1].copy()
+            left["count"] = lo - left["start"]
+            pieces.append(left)
+        pieces.append(rows)
+        if i < j and ends[j - 1] > hi:
+            right = part[j - 1 : j].copy()
+            right["count"] = ends[j - 1] - hi
+            right["start"] = hi
+            pieces.append(right)
+        pieces.append(part[j:])
+        merged = merge_rows(np.concatenate(pieces))
+        return RunMap(
+            self.dtype, (*self._chunks[:first], *_split(merged), *self._chunks[last + 1 :])
+        )
+
+    def update(self, lo: int, hi: int, **attributes: int) -> RunMap:
+        """A map in which every present key of [lo, hi) has these attributes."""
+        rows = self.slice(lo, hi)
+        for name, value in attributes.items():
+            rows[name] = value
+        return self.replace(lo, hi, rows) if len(rows) else self
+
+    def insert(self, start: int, count: int, **attributes: int) -> RunMap:
+        """A map in which [start, start + count) is one run with these attributes."""
+        return self.replace(start, start + count, self.row(start, count, **attributes))
+
+    def delete(self, lo: int, hi: int) -> RunMap:
+        """A map without the keys of [lo, hi)."""
+        return self.replace(lo, hi, np.zeros(0, self.dtype))
+
+    # -- comparing -------------------------------------------------------------------
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RunMap):
+            return NotImplemented
+        if self._chunks is other._chunks:
+            return True
+        return bool(np.array_equal(self.rows, other.rows))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def check(self) -> list[str]:
+        """Every property of the form that does not hold, as sentences."""
+        rows = self.rows
+        broken = []
+        if (rows["count"] <= 0).any():
+            broken.append("a run is empty")
+        if (rows["start"][1:] < rows["start"][:-1] + rows["count"][:-1]).any():
+            broken.append("runs overlap or are out of order")
+        if len(merge_rows(rows)) != len(rows):
+            broken.append("neighbouring equal runs are not merged")
+        if any(len(chunk) == 0 for chunk in self._chunks):
+            broken.append("a chunk is empty")
+        return broken
+
+
+def _split(rows: Rows) -> tuple[Rows, ...]:
+    """Rows as chunks of bounded size (none when there are no rows)."""
+    if len(rows) <= 2 * CHUNK_ROWS:
+        return (rows,) if len(rows) else ()
+    return tuple(rows[i : i + CHUNK_ROWS] for i in range(0, len(rows), CHUNK_ROWS))
