@@ -236,7 +236,10 @@ class Pause(Command):
 
 @dataclass(frozen=True, slots=True)
 class Goto(Command):
-    """``goto PFN|block N|ADDR``. ``unit`` is ``pfn``, ``block`` or ``address``."""
+    """``goto PFN|block N|ADDR``. ``unit`` is ``pfn``, ``block`` or ``address``.
+
+    With a ``device``, ``value`` counts pages or blocks from its start.
+    """
 
     value: int
     unit: str
@@ -253,7 +256,7 @@ class Zoom(Command):
 # -- interactive ------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Interactive(Command):
-    """``undo redo seek diff save write compare quit help``: for the session, not the machine."""
+    """``undo redo seek diff save write compare profiles quit help``: for the session."""
 
     verb: str
     arguments: tuple[str, ...] = ()
@@ -261,13 +264,21 @@ class Interactive(Command):
 
 
 # -- expectations -----------------------------------------------------------------------
+ExpectValue = int | bool | str | PfnRef
+"""What an expectation compares with: a number or bytes, a truth, a word, or a page."""
+
+
 @dataclass(frozen=True, slots=True)
 class Expect(Command):
-    """``expect WHAT …``: ``what`` is ok, errno, log, no-log, zone, node, block, device, pfn,
-    hugetlb, finding, no-findings or total; ``subject`` names the thing; ``pairs`` are the
-    keys to compare, in order, as parsed values (int, bool, str)."""
+    """``expect WHAT …``: a claim that is checked.
+
+    ``what`` is ok, errno, log, no-log, zone, node, block, device, pfn, hugetlb, finding,
+    no-findings or total; ``subject`` names the thing (for errno, log, no-log and finding:
+    the word or text itself); ``pairs`` are the keys to compare, in order, as parsed values
+    (sizes in bytes).
+    """
 
     what: str
     subject: ZoneType | tuple[Ref, ...] | PfnRef | int | str | None = None
     node: int = 0
-    pairs: tuple[tuple[str, int | bool | str], ...] = ()
+    pairs: tuple[tuple[str, ExpectValue], ...] = ()

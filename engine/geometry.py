@@ -36,8 +36,8 @@ class Geometry:
     struct_page_bytes: int = 64
     max_order: int = 10
     """``MAX_PAGE_ORDER``: largest buddy order."""
-    physmem_end: int = (1 << 46) - 1
-    """``PHYSMEM_END``: last addressable byte (inclusive)."""
+    physmem_end: int = (1 << 52) - 1
+    """``PHYSMEM_END``: last addressable byte (inclusive; 5-level paging on x86_64)."""
     vmemmap_chunk_pages: int = 0
     """Fixed size in which the memmap is mapped when it is not section by section
     (powerpc hash: one 16 MiB page for every 16 GiB window); 0: by section."""

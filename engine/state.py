@@ -7,9 +7,8 @@ derived is not stored.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,11 +124,23 @@ class Device:
     altmap_pages: int = 0
     group_pages: int = 0
     """``group->s.max_pages`` of the static memory group."""
+    acpi_index: int = -1
+    """Instance number of the ACPI device (``PNP0C80:00``)."""
 
     @property
     def end_pfn(self) -> int:
         """First pfn behind the range."""
         return self.start_pfn + self.nr_pages
+
+
+@dataclass(frozen=True, slots=True)
+class FailedDimm:
+    """A plugged DIMM whose memory the kernel refused; bytes."""
+
+    name: str
+    start: int
+    size_bytes: int
+    acpi_index: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +157,11 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class HugetlbSet:
-    """HugeTLB pages placed by one command; ``freed_per_page`` vmemmap pages given back."""
+    """HugeTLB pages placed by one command.
+
+    ``freed_per_page``: vmemmap pages that optimising one of them gives back;
+    ``freed_pages``: those that were given back for the whole set.
+    """
 
     id: int
     name: str
@@ -158,6 +173,7 @@ class HugetlbSet:
     rule: str
     freed_per_page: int
     reason: str
+    freed_pages: int = 0
 
     @property
     def count(self) -> int:
@@ -180,8 +196,6 @@ class Teardown:
     freeing: bool = False
     head_pfn: int = -1
 
-
-EMPTY: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,11 +222,14 @@ class State:
     """Per node: a buddy free list as (order, count), where one was given."""
     policy_zone: ZoneType = ZoneType.DMA
     """``policy_zone``: the highest populated zone below Movable ever seen."""
-    heads: Mapping[int, int] = EMPTY
+    heads: Mapping[int, int] = field(default_factory=dict)
     """v1/v2: refcount of each vmemmap head page that still has one, by pfn."""
     teardown: Teardown = Teardown()
     lost: RunMap = field(default_factory=lambda: RunMap(TAKEN_DTYPE))
     """Pages whose struct pages were freed under them."""
+    leaked: RunMap = field(default_factory=lambda: RunMap(TAKEN_DTYPE))
+    """Sections that a failed add left mapped, without memory block devices, by pfn."""
+    failed_dimms: tuple[FailedDimm, ...] = ()
     findings: tuple[Finding, ...] = ()
     faults: tuple[Fault, ...] = ()
     next_id: int = 0

@@ -1,0 +1,35 @@
+"""The command language: lines to commands and back, and the registry of verbs and keys.
+
+The same words stand in the ``:`` line, in scenario files, on the command line and in the
+journal. Reading them needs nothing but this package: no machine, no numpy.
+"""
+
+from __future__ import annotations
+
+from engine.language.parser import parse_line, parse_with_comment
+from engine.language.printer import format_command
+from engine.language.refs import format_pfn, format_refs, parse_pfn, parse_refs
+from engine.language.registry import ACTIONS, ALIASES, AREAS, VERBS, Action, Kind, Verb, help_lines
+from engine.language.values import format_size, parse_address, parse_number, parse_size
+
+__all__ = [
+    "ACTIONS",
+    "ALIASES",
+    "AREAS",
+    "VERBS",
+    "Action",
+    "Kind",
+    "Verb",
+    "format_command",
+    "format_pfn",
+    "format_refs",
+    "format_size",
+    "help_lines",
+    "parse_address",
+    "parse_line",
+    "parse_number",
+    "parse_pfn",
+    "parse_refs",
+    "parse_size",
+    "parse_with_comment",
+]

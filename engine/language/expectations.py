@@ -1,0 +1,237 @@
+"""``expect …``: which facts can be claimed, how they are read and printed.
+
+One table (:data:`EXPECTATIONS`) says for each kind of expectation what it is about and
+which keys it compares; the parser, the printer, completion and help all read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from engine.commands import Command, Expect, ExpectValue, PfnRef, Ref
+from engine.errors import ParseError
+from engine.kinds import ZONE_BY_LABEL, ZoneType
+from engine.language.arguments import Arguments
+from engine.language.refs import format_pfn, format_refs, parse_pfn, parse_refs
+from engine.language.tables import BLOCK_STATES, PAGE_WORDS, VERDICTS, parse_zone
+from engine.language.values import (
+    format_hex,
+    format_size,
+    format_truth,
+    parse_errno,
+    parse_name,
+    parse_number,
+    parse_size,
+    parse_truth,
+)
+from engine.language.wrong import choose, either, wrong
+
+Subject: TypeAlias = ZoneType | tuple[Ref, ...] | PfnRef | int | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ValueKind:
+    """How the value of a key is read, printed and described."""
+
+    parse: Callable[[str], ExpectValue]
+    format: Callable[[ExpectValue], str]
+    placeholder: str = ""
+    words: tuple[str, ...] = ()
+
+
+def _count(text: str) -> int:
+    return parse_number(text, "number")
+
+
+def _word(words: tuple[str, ...], what: str) -> ValueKind:
+    return ValueKind(lambda text: choose(text, words, what), str, "|".join(words), words)
+
+
+def _valid_zones(text: str) -> str:
+    """Zone names between blanks in the kernel's order, or ``none``."""
+    words = text.split()
+    if not words:
+        raise wrong('valid_zones="" names no zone', expected="zone names or none")
+    if words != ["none"]:
+        for word in words:
+            try:
+                parse_zone(word)
+            except ParseError as error:
+                raise ParseError(error.message, column=text.index(word) + 1) from None
+    return " ".join(words)
+
+
+def _as_size(value: ExpectValue) -> str:
+    assert isinstance(value, int)
+    return format_size(value)
+
+
+def _as_hex(value: ExpectValue) -> str:
+    assert isinstance(value, int)
+    return format_hex(value)
+
+
+def _as_page(value: ExpectValue) -> str:
+    assert isinstance(value, PfnRef)
+    return format_pfn(value)
+
+
+COUNT: Final = ValueKind(_count, str, "N")
+START: Final = ValueKind(_count, _as_hex, "PFN")
+SIZE: Final = ValueKind(parse_size, _as_size, "SIZE")
+TRUTH: Final = ValueKind(
+    parse_truth, lambda value: format_truth(bool(value)), "true|false", ("true", "false")
+)
+PAGE: Final = ValueKind(parse_pfn, _as_page, "PFN")
+STATE: Final = _word(BLOCK_STATES, "state")
+KIND: Final = _word(PAGE_WORDS, "kind of page")
+VERDICT: Final = _word(VERDICTS, "verdict")
+ZONE: Final = _word((*ZONE_BY_LABEL, "none"), "zone")
+ZONES: Final = ValueKind(_valid_zones, str, '"Normal Movable"', (*ZONE_BY_LABEL, "none"))
+
+SPAN: Final = {"start": START, "spanned": COUNT, "present": COUNT}
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """One row of the expectations table."""
+
+    what: str
+    help: str
+    subject: Callable[[str], Subject] | None = None
+    subject_name: str = ""
+    subject_optional: bool = False
+    keys: dict[str, ValueKind] | None = None
+    has_node: bool = False
+
+    @property
+    def synopsis(self) -> str:
+        """The arguments behind the word ``expect``."""
+        if self.what == "errno":
+            return "errno=E"
+        parts = [self.what]
+        if self.subject_name:
+            parts.append(f"[{self.subject_name}]" if self.subject_optional else self.subject_name)
+        if self.has_node:
+            parts.append("[node=N]")
+        parts += [f"[{key}={kind.placeholder}]" for key, kind in (self.keys or {}).items()]
+        return " ".join(parts)
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise wrong("the text is empty", expected='some words in quotes, such as "EBUSY"')
+    return text
+
+
+EXPECTATIONS: Final[dict[str, Expectation]] = {
+    row.what: row
+    for row in (
+        Expectation("ok", "the last action was not refused"),
+        Expectation("errno", "the last action was refused with this errno", parse_errno, "E"),
+        Expectation("log", "a kernel log line of the last action contains the text",
+                    _text, '"text"'),
+        Expectation("no-log", "no kernel log line of the last action (contains the text)",
+                    _text, '"text"', subject_optional=True),
+        Expectation("zone", "the span and counters of a zone, in pages", parse_zone, "ZONE",
+                    keys={**SPAN, "managed": COUNT}, has_node=True),
+        Expectation("node", "the span of a node, in pages",
+                    lambda text: parse_number(text, "node"), "N",
+                    keys={**SPAN, "online": TRUTH}),
+        Expectation("block", "every one of these memory blocks", parse_refs, "REF", keys={
+            "state": STATE, "zone": ZONE, "node": COUNT, "valid_zones": ZONES,
+            "vmemmap": COUNT, "usable_pages": COUNT, "exists": TRUTH,
+        }),
+        Expectation("device", "a DIMM or device and its struct pages", parse_name, "NAME", keys={
+            "usable": SIZE, "largest_run": SIZE, "vmemmap": COUNT, "heads": COUNT,
+            "refcount": COUNT, "private": COUNT, "all_vmemmap_blocks": COUNT,
+        }),
+        Expectation("pfn", "one page", parse_pfn, "PFN",
+                    keys={"kind": KIND, "memmap_at": PAGE}),
+        Expectation("hugetlb", "a set of huge pages", parse_name, "NAME",
+                    keys={"optimised": TRUTH, "freed": COUNT, "verdict": VERDICT}),
+        Expectation("finding", "the rules in force have broken something; a finding contains "
+                    "the text", _text, '"text"'),
+        Expectation("no-findings", "the rules in force have broken nothing"),
+        Expectation("total", "the whole machine", keys={
+            "usable": SIZE, "managed": COUNT, "present": COUNT, "memmap": SIZE,
+            "remote_memmap": SIZE,
+        }),
+    )
+}
+"""Every kind of expectation by its first word."""
+
+
+def parse_expect(arguments: Arguments) -> Command:
+    """``expect WHAT …``."""
+    if arguments.has("errno") and arguments.next_word is None:
+        errno = arguments.option("errno", parse_errno)
+        arguments.finish()
+        return Expect("errno", errno)
+    words = [what if what != "errno" else "errno=E" for what in EXPECTATIONS]
+    what = arguments.word(
+        lambda word: choose(word, words, "expectation"), "to know about what", either(words)
+    )
+    row = EXPECTATIONS.get(what)
+    if row is None:  # the words "errno=E" in quotes
+        raise wrong("errno=E is a pattern", expected="expect errno=EBUSY",
+                    column=arguments.end_column)
+    arguments.verb = f"expect {what}"
+    return _parse_row(row, arguments)
+
+
+def _parse_row(row: Expectation, arguments: Arguments) -> Expect:
+    subject: Subject = None
+    if row.subject and row.subject_optional:
+        subject = arguments.optional_word(row.subject)
+    elif row.subject:
+        subject = arguments.word(row.subject, f"a subject ({row.subject_name})", row.subject_name)
+    node = 0
+    if row.has_node:
+        node = arguments.option("node", lambda text: parse_number(text, "node")) or 0
+    pairs: list[tuple[str, ExpectValue]] = []
+    for key in _written_order(row, arguments):
+        value = arguments.option(key, (row.keys or {})[key].parse)
+        if value is not None:
+            pairs.append((key, value))
+    arguments.finish()
+    if row.keys and not pairs:
+        raise wrong(
+            f"{arguments.verb} compares nothing",
+            expected="at least one of " + either(f"{key}=" for key in row.keys),
+            column=arguments.end_column,
+        )
+    return Expect(row.what, subject, node, tuple(pairs))
+
+
+def _written_order(row: Expectation, arguments: Arguments) -> list[str]:
+    """The row's keys as they stand in the line (those not written: behind the others)."""
+    keys = row.keys or {}
+    return sorted(keys, key=lambda key: (not arguments.has(key), arguments.column_of(key)))
+
+
+def format_expect(expect: Expect) -> str:
+    """The arguments of ``expect`` in normal form."""
+    from engine.language.lexer import quote
+
+    row = EXPECTATIONS[expect.what]
+    if expect.what == "errno":
+        return f"errno={expect.subject}"
+    parts = [expect.what]
+    if isinstance(expect.subject, ZoneType):
+        parts.append(expect.subject.label)
+    elif isinstance(expect.subject, PfnRef):
+        parts.append(format_pfn(expect.subject))
+    elif isinstance(expect.subject, tuple):
+        parts.append(format_refs(expect.subject))
+    elif isinstance(expect.subject, str):
+        is_name = expect.what in ("device", "hugetlb")
+        parts.append(expect.subject if is_name else quote(expect.subject, always=True))
+    elif expect.subject is not None:
+        parts.append(str(expect.subject))
+    if row.has_node and expect.node:
+        parts.append(f"node={expect.node}")
+    parts += [f"{key}={quote((row.keys or {})[key].format(value))}" for key, value in expect.pairs]
+    return " ".join(parts)

@@ -1,0 +1,79 @@
+"""One line of the command language into one command."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.commands import Command
+from engine.errors import ParseError
+from engine.language.arguments import Arguments
+from engine.language.lexer import tokenize
+from engine.language.registry import ALIAS_PARSERS, ALIASES, VERBS
+from engine.language.shell import is_shell_line, parse_shell
+from engine.language.wrong import closest, shown, wrong
+
+
+def parse_line(text: str, *, source: str = "", line: int = 0) -> Command | None:
+    """The command of a line, None for a blank line or one that is only a comment.
+
+    Args:
+        text: The line, with or without its line end.
+        source: The file's name, for messages.
+        line: The line's number from 1, for messages.
+
+    Raises:
+        ParseError: The line is wrong; ``str()`` is ready to show.
+    """
+    return parse_with_comment(text, source=source, line=line)[0]
+
+
+def parse_with_comment(
+    text: str, *, source: str = "", line: int = 0
+) -> tuple[Command | None, str]:
+    """As :func:`parse_line`, with the comment (from ``#`` on, ``""`` without one)."""
+    try:
+        return _parse(text)
+    except ParseError as error:
+        raise error.at(source, line) from None
+
+
+def _parse(text: str) -> tuple[Command | None, str]:
+    command: Command | None
+    if is_shell_line(text):
+        command, comment = parse_shell(text)
+    else:
+        tokens = tokenize(text)
+        if not tokens.tokens:
+            return None, tokens.comment
+        comment = tokens.comment
+        command = _parse_verb(tokens.tokens[0].text, tokens.tokens[0].column, Arguments(
+            ALIASES.get(tokens.tokens[0].text, tokens.tokens[0].text), tokens.tokens[1:],
+            tokens.end_column, repeated=tokens.tokens[0].text == "compare",
+        ))
+    written = text.strip()
+    if comment:
+        written = written[: -len(comment)].rstrip()
+    return replace(command, text=written), comment
+
+
+def _parse_verb(name: str, column: int, arguments: Arguments) -> Command:
+    parse = ALIAS_PARSERS.get(name)
+    if parse is None:
+        verb = VERBS.get(ALIASES.get(name, name))
+        if verb is None or verb.parse is None:
+            raise _unknown(name, column)
+        parse = verb.parse
+    return parse(arguments)
+
+
+def _unknown(name: str, column: int) -> ParseError:
+    if name[:1] == ">":
+        return wrong("the line is quoted from a mail", expected="the line without >",
+                     column=column)
+    meant = closest(name, (*VERBS, *ALIASES))
+    return wrong(
+        f"there is no verb {shown(name)}",
+        expected="" if meant else "a verb such as add, online, offline or remove (see help)",
+        meant=meant,
+        column=column,
+    )

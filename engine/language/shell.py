@@ -1,0 +1,296 @@
+"""Shell lines as pasted from a mail: ``echo WORD > PATH``, ``grep . PATH…``, ``cat PATH…``.
+
+A prompt in front is dropped: ``$``, ``user@host:~#``, ``[user@host dir]#``, ``~ #``. A line
+that begins with ``#`` is a comment even when a command follows, so that commenting out a
+line of a scenario always works.
+
+``$((…))`` is computed, ``{32..34}`` multiplied out, single quotes and ``>`` without blanks
+work, globs are kept for the machine to expand, and a path that a mail abbreviates with
+``…/`` or ``.../`` is completed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from engine.commands import Command, SysfsRead, SysfsWrite
+from engine.language.lexer import clean
+from engine.language.values import format_hex, parse_number
+from engine.language.wrong import shown, wrong
+from engine.sysfs_words import MAX_BRACE_WORDS, complete_path, expand_braces
+
+SHELL_VERBS = ("echo", "grep", "cat")
+_PROMPT = re.compile(
+    r"[ \t]*(?:\$|[~/][\w./~-]*[ \t]*[#$]|\[?[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+[^#$\"]*[#$])[ \t]+"
+    r"(?=(?:sudo[ \t]+)?(?:echo|grep|cat)[ \t])"
+)
+_VERB = re.compile(r"[ \t]*(?:sudo[ \t]+)?(echo|grep|cat)(?=[ \t]|\Z)")
+_PIECES = re.compile(
+    r"(?P<blank>[ \t]+)|(?P<redirect>>>?)|(?P<single>'[^']*')|(?P<double>\"(?:[^\"\\]|\\.)*\")"
+    r"|(?P<plain>[^ \t\"'#>;&|<`$()\\]+)|(?P<dollar>\$\(\()"
+)
+_TERM = re.compile(r"[ \t]*(0[xX][0-9a-fA-F]+|[0-9]+|<<|>>|[-+*/()])")
+_PATTERNS = (".", "")
+_OPERATORS = "numbers with + - * / << >> and parentheses"
+
+
+@dataclass(frozen=True, slots=True)
+class ShellWord:
+    """A word of the shell, or the redirection sign ``>``."""
+
+    text: str
+    column: int
+    redirect: bool = False
+    quoted: bool = False
+
+
+def without_prompt(line: str) -> tuple[str, int]:
+    """The line behind a pasted prompt, and how many characters the prompt took."""
+    prompt = _PROMPT.match(line)
+    return (line[prompt.end() :], prompt.end()) if prompt else (line, 0)
+
+
+def is_shell_line(text: str) -> bool:
+    """Whether the line is for this module rather than for the verbs of the language."""
+    body, _taken = without_prompt(text)
+    return _VERB.match(body) is not None
+
+
+def parse_shell(text: str) -> tuple[Command, str]:
+    """The command of a shell line and its comment (``""`` without one)."""
+    line = clean(text)
+    body, taken = without_prompt(line)
+    verb = _VERB.match(body)
+    if verb is None:
+        raise wrong("this is no shell line", expected="echo, grep or cat")
+    words, comment = _split(line, taken + verb.end())
+    readers = {"echo": _echo, "grep": _grep, "cat": _cat}
+    return readers[verb[1]](words, len(line) + 1), comment
+
+
+def _split(line: str, at: int) -> tuple[list[ShellWord], str]:
+    """Words from index ``at`` on; the comment behind them."""
+    words: list[ShellWord] = []
+    start, pieces, quoted = -1, "", False
+
+    def close() -> None:
+        nonlocal start, pieces, quoted
+        if start >= 0:
+            words.append(ShellWord(pieces, start + 1, quoted=quoted))
+        start, pieces, quoted = -1, "", False
+
+    while at < len(line):
+        if line[at] == "#":
+            close()
+            return words, line[at:].rstrip()
+        piece = _PIECES.match(line, at)
+        if piece is None:
+            raise _unsupported(line, at)
+        kind, text = piece.lastgroup, piece[0]
+        end = piece.end()
+        if kind == "blank":
+            close()
+        elif kind == "redirect":
+            close()
+            words.append(ShellWord(text, at + 1, redirect=True))
+        else:
+            start = at if start < 0 else start
+            if kind == "dollar":
+                text, end = _arithmetic(line, at)
+            elif kind in ("single", "double"):
+                quoted = True
+                text = _unquote(text, at) if kind == "double" else text[1:-1]
+            pieces += text
+        at = end
+    close()
+    return words, ""
+
+
+def _unquote(text: str, at: int) -> str:
+    """The text of double quotes at index ``at``; what the shell would compute is refused."""
+    if dollar := re.search(r"(?<!\\)(?:\\\\)*[$`]", text):
+        raise _unsupported(text[dollar.end() - 1], 0, at + dollar.end())
+    return re.sub(r'\\(["\\$`])', r"\1", text[1:-1])
+
+
+def _unsupported(line: str, at: int, column: int = 0) -> Exception:
+    column = column or at + 1
+    if line[at] in "\"'":
+        return wrong("the quotes are not closed", expected=f"a second {line[at]}", column=column)
+    return wrong(
+        f"the shell's {shown(line[at])} is not understood here",
+        expected="echo WORD > PATH, grep . PATH or cat PATH",
+        column=column,
+    )
+
+
+def _echo(words: list[ShellWord], end_column: int) -> Command:
+    expected = "echo WORD > PATH"
+    while words and words[0].text == "-n" and not words[0].quoted:
+        words = words[1:]
+    signs = [i for i, word in enumerate(words) if word.redirect]
+    if not signs:
+        raise wrong("this echo writes nowhere", expected=expected, column=end_column)
+    before, behind = words[: signs[0]], words[signs[0] + 1 :]
+    if not before:
+        raise wrong("echo has no word to write", expected=expected, column=words[0].column)
+    if not behind or behind[0].redirect:
+        raise wrong("the path is missing", expected=expected, column=end_column)
+    if len(behind) > 1:
+        raise wrong(f"{shown(behind[1].text)} stands behind the path", expected=expected,
+                    column=behind[1].column)
+    return SysfsWrite(" ".join(word.text for word in before), _path(behind[0]))
+
+
+def _grep(words: list[ShellWord], end_column: int) -> Command:
+    expected = "grep . PATH…"
+    flags = [word for word in words if re.fullmatch(r"-[HhsrE]+", word.text)]
+    words = [word for word in words if word not in flags]
+    _refuse_redirection(words, expected)
+    if not words or words[0].text not in _PATTERNS:
+        raise wrong(
+            f"grep looks for {shown(words[0].text)}" if words else "grep has no pattern",
+            expected=f"{expected} (every line)",
+            column=words[0].column if words else end_column,
+        )
+    if len(words) < 2:
+        raise wrong("the path is missing", expected=expected, column=end_column)
+    named = "h" not in "".join(flag.text for flag in flags)
+    return SysfsRead(_paths(words[1:]), named=named)
+
+
+def _cat(words: list[ShellWord], end_column: int) -> Command:
+    _refuse_redirection(words, "cat PATH")
+    if not words:
+        raise wrong("the path is missing", expected="cat PATH", column=end_column)
+    return SysfsRead(_paths(words))
+
+
+def _refuse_redirection(words: list[ShellWord], expected: str) -> None:
+    for word in words:
+        if word.redirect:
+            raise wrong(f"{word.text} only stands behind echo", expected=expected,
+                        column=word.column)
+
+
+def _paths(words: list[ShellWord]) -> tuple[str, ...]:
+    """The paths to read, with braces multiplied out as the shell does before any glob."""
+    paths: list[str] = []
+    for word in words:
+        texts = [word.text] if word.quoted else expand_braces(word.text)
+        paths += (_path(ShellWord(text, word.column)) for text in texts)
+        if len(paths) > MAX_BRACE_WORDS:
+            raise wrong(f"{shown(word.text)} stands for too many files",
+                        expected=f"at most {MAX_BRACE_WORDS}", column=word.column)
+    return tuple(paths)
+
+
+def _path(word: ShellWord) -> str:
+    if not word.text:
+        raise wrong("the path is empty", column=word.column)
+    path = complete_path(word.text)
+    if path is None:
+        raise wrong(
+            f"{shown(word.text)} is not an absolute path of a known file",
+            expected="a path such as /sys/devices/system/memory/memory34/state",
+            column=word.column,
+        )
+    return path
+
+
+# -- $((…)) ------------------------------------------------------------------------------
+def _arithmetic(line: str, at: int) -> tuple[str, int]:
+    """The value of ``$((…))`` at index ``at`` in hexadecimal, and the index behind it."""
+    inner, depth, end = at + 3, 2, at + 3
+    while depth and end < len(line):
+        depth += {"(": 1, ")": -1}.get(line[end], 0)
+        end += 1
+    if depth or line[end - 2] != ")":
+        raise wrong("this $((…)) is not closed", expected="))", column=at + 1)
+    value, rest = _shift(_terms(line[inner : end - 2], inner + 1), at + 1, 0)
+    if rest or not 0 <= value < 1 << 64:
+        raise wrong(f"{shown(line[at:end])} has no value of 64 bits", expected=_OPERATORS,
+                    column=at + 1)
+    return format_hex(value), end
+
+
+def _terms(text: str, column: int) -> list[str]:
+    terms: list[str] = []
+    at = 0
+    while text[at:].strip(" \t"):
+        term = _TERM.match(text, at)
+        if term is None or len(terms) > 200:
+            raise wrong(f"{shown(text[at:].strip())} is no arithmetic",
+                        expected=_OPERATORS, column=column + at)
+        terms.append(term[1])
+        at = term.end()
+    return terms
+
+
+def _shift(terms: list[str], column: int, depth: int) -> tuple[int, list[str]]:
+    """``a << b``, the loosest of the operators, as in C."""
+    value, terms = _sum(terms, column, depth)
+    while terms and terms[0] in ("<<", ">>"):
+        sign = terms[0]
+        amount, terms = _sum(terms[1:], column, depth)
+        if not 0 <= amount < 64:
+            raise wrong(f"a shift by {amount}", expected="0 to 63", column=column)
+        value = _bounded(value << amount if sign == "<<" else value >> amount, column)
+    return value, terms
+
+
+def _sum(terms: list[str], column: int, depth: int) -> tuple[int, list[str]]:
+    value, terms = _product(terms, column, depth)
+    while terms and terms[0] in ("+", "-"):
+        sign = terms[0]
+        other, terms = _product(terms[1:], column, depth)
+        value = _bounded(value + other if sign == "+" else value - other, column)
+    return value, terms
+
+
+def _product(terms: list[str], column: int, depth: int) -> tuple[int, list[str]]:
+    value, terms = _atom(terms, column, depth)
+    while terms and terms[0] in ("*", "/"):
+        sign = terms[0]
+        other, terms = _atom(terms[1:], column, depth)
+        if sign == "/" and other == 0:
+            raise wrong("division by 0", column=column)
+        value = _bounded(value * other if sign == "*" else value // other, column)
+    return value, terms
+
+
+def _atom(terms: list[str], column: int, depth: int) -> tuple[int, list[str]]:
+    if terms and terms[0] == "(" and depth < 20:
+        value, rest = _shift(terms[1:], column, depth + 1)
+        if rest[:1] == [")"]:
+            return value, rest[1:]
+    elif terms and terms[0][0].isdigit():
+        return parse_number(terms[0]), terms[1:]
+    raise wrong("this $((…)) is not complete",
+                expected=_OPERATORS, column=column)
+
+
+def _bounded(value: int, column: int) -> int:
+    if abs(value) >= 1 << 64:
+        raise wrong("the value of $((…)) is too large", expected="less than 2^64", column=column)
+    return value
+
+
+# -- printing ----------------------------------------------------------------------------
+def format_word(text: str) -> str:
+    """A word as the shell takes it: bare where it can be, else in double quotes."""
+    if text and re.fullmatch(r"[\w@%+=:,./*?\[\]!~^-]+", text, re.ASCII):
+        return text
+    return '"' + re.sub(r'(["\\$`])', r"\\\1", text) + '"'
+
+
+def format_write(command: SysfsWrite) -> str:
+    """``echo WORD > PATH``."""
+    return f"echo {format_word(command.word)} > {format_word(command.path)}"
+
+
+def format_read(command: SysfsRead) -> str:
+    """``grep . PATH…`` or ``cat PATH…``."""
+    paths = " ".join(format_word(path) for path in command.paths)
+    return f"grep . {paths}" if command.named else f"cat {paths}"

@@ -1,0 +1,200 @@
+"""The view of a simulated machine: everything a painter may ask, answered from a state."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import memmap
+from engine.checks import span_findings
+from engine.geometry import Geometry
+from engine.kinds import REAL_ZONES, BlockState, MemmapKind, PageState, ZoneType
+from engine.outcome import Finding
+from engine.page_map import PageMap, page_zone
+from engine.state import State
+from engine.view import BlockRow, NodeRow, PageRow, ResourceRow, ZoneRow
+from engine.zone_policy import valid_zones
+
+_MEMMAP_WORDS: dict[int, str] = {
+    MemmapKind.BOOT: "boot",
+    MemmapKind.RAM: "ram",
+    MemmapKind.PER_BLOCK: "on_memory",
+    MemmapKind.PER_DEVICE: "device",
+}
+
+
+class ModelView:
+    """:class:`engine.view.View` over one immutable state."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    @property
+    def title(self) -> str:
+        """Where the machine comes from."""
+        return self.state.title
+
+    @property
+    def geometry(self) -> Geometry:
+        """Page, section and block sizes."""
+        return self.state.geometry
+
+    @property
+    def profile_name(self) -> str:
+        """The profile in force."""
+        return self.state.profile.name
+
+    @property
+    def params(self) -> tuple[tuple[str, str], ...]:
+        """Parameters as the words ``set`` takes."""
+        return self.state.params.words()
+
+    @cached_property
+    def zones(self) -> tuple[ZoneRow, ...]:
+        """Every zone of every online node."""
+        return tuple(
+            ZoneRow(number, kind, zone.start_pfn, zone.spanned, zone.present, zone.managed)
+            for number, node in enumerate(self.state.nodes)
+            if node.online
+            for kind in REAL_ZONES
+            for zone in (node.zones[kind],)
+        )
+
+    @cached_property
+    def nodes(self) -> tuple[NodeRow, ...]:
+        """Every possible node."""
+        return tuple(
+            NodeRow(
+                number, node.start_pfn, node.spanned, node.present, node.online,
+                node.has_memory, node.has_normal_memory, node.has_cpu,
+            )
+            for number, node in enumerate(self.state.nodes)
+        )
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the rules in force have broken: while it lasts, and for good."""
+        return (*self.state.findings, *span_findings(self.state))
+
+    @cached_property
+    def resources(self) -> tuple[ResourceRow, ...]:
+        """The lines of ``/proc/iomem``."""
+        return tuple(ResourceRow(r.depth, r.start, r.end, r.name) for r in self.state.resources)
+
+    @property
+    def first_pfn(self) -> int:
+        """Lowest pfn with memory."""
+        extents = self.extents()
+        return int(extents[0, 0]) if len(extents) else 0
+
+    @property
+    def end_pfn(self) -> int:
+        """First pfn behind all memory."""
+        extents = self.extents()
+        return int(extents[-1, 1]) if len(extents) else 0
+
+    @cached_property
+    def _extents(self) -> NDArray[np.int64]:
+        pages = self.state.geometry.block_pages
+        rows, devices = self.state.blocks.rows, self.state.device_ranges.rows
+        starts = np.concatenate((rows["start"] * pages, devices["start"]))
+        ends = np.concatenate((
+            (rows["start"] + rows["count"]) * pages, devices["start"] + devices["count"]
+        ))
+        if not len(starts):
+            return np.zeros((0, 2), np.int64)
+        order = np.argsort(starts, kind="stable")
+        starts, ends = starts[order], np.maximum.accumulate(ends[order])
+        fresh = np.concatenate(([True], starts[1:] > ends[:-1]))
+        last = np.concatenate((np.flatnonzero(fresh)[1:] - 1, [len(starts) - 1]))
+        return np.stack((starts[fresh], ends[last]), axis=1)
+
+    def extents(self) -> NDArray[np.int64]:
+        """Ranges that hold memory, int64 (n, 2), ascending and disjoint."""
+        return self._extents
+
+    @property
+    def nr_blocks(self) -> int:
+        """Number of memory blocks."""
+        return self.state.blocks.nr_keys
+
+    def block_ids(self, first_rank: int, count: int) -> NDArray[np.int64]:
+        """Ids of the blocks with these ranks."""
+        return self.state.blocks.keys_from(first_rank, count)
+
+    def rank_of(self, block_id: int) -> int:
+        """How many blocks have a lower id."""
+        return self.state.blocks.rank(block_id)
+
+    def block(self, block_id: int) -> BlockRow | None:
+        """One block, None where there is none."""
+        row = self.state.blocks.at(block_id)
+        if row is None:
+            return None
+        names, rule = valid_zones(self.state, block_id, row)
+        device = self.state.devices.get(int(row["device"]))
+        return BlockRow(
+            id=block_id,
+            state=BlockState(int(row["state"])).word,
+            node=int(row["node"]),
+            zone=ZoneType(int(row["zone"])),
+            valid_zones=names,
+            removable=True,
+            start_pfn=self.state.block_pfn(block_id),
+            nr_pages=self.state.geometry.block_pages,
+            present_pages=int(row["present"]),
+            vmemmap_pages=int(row["vmemmap"]),
+            device=device.name if device else None,
+            memmap=_MEMMAP_WORDS[int(row["memmap"])],
+            zone_rule=rule,
+        )
+
+    def block_counts(self) -> dict[str, int]:
+        """How many blocks are in each state."""
+        rows = self.state.blocks.rows
+        counts = np.bincount(rows["state"], weights=rows["count"], minlength=len(BlockState))
+        return {state.word: int(counts[state]) for state in BlockState if counts[state]}
+
+    @cached_property
+    def _page_map(self) -> PageMap:
+        return PageMap(self.state)
+
+    def page_counts(self, edges: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Pages of each state between successive edges."""
+        return self._page_map.counts(edges)
+
+    def page(self, pfn: int) -> PageRow:
+        """Everything about one page frame."""
+        state = self.state
+        kind = self._page_map.state_of(pfn)
+        block = pfn // state.geometry.block_pages
+        row = state.blocks.at(block)
+        node, zone = page_zone(state, pfn)
+        head, private, freelist = self._head(pfn)
+        return PageRow(
+            pfn=pfn,
+            state=kind,
+            block=block if row is not None else None,
+            section=pfn // state.geometry.section_pages,
+            node=node if node >= 0 else None,
+            zone=zone,
+            memmap_pfn=memmap.home_of(state, pfn) if kind != PageState.HOLE else None,
+            dependents=memmap.dependents_of(state, pfn),
+            refcount=head,
+            private=private,
+            freelist_pfn=freelist,
+            note="" if row is None or row["initialised"] or row["early"]
+            else "its struct page is not initialised",
+        )
+
+    def _head(self, pfn: int) -> tuple[int | None, int | None, int | None]:
+        """(refcount, private, freelist) of a vmemmap page under the schemes of 2019."""
+        chunk = memmap.head_of(self.state, pfn)
+        if chunk is None:
+            return None, None, None
+        head, pages, sections = chunk
+        if pfn == head:
+            return self.state.heads.get(head, sections), pages, head
+        return 1, None, head

@@ -1,0 +1,163 @@
+"""A session: one machine, the commands that were run, and where on the timeline we are.
+
+States are immutable and share what did not change, so undo, redo, seeking, branches and slow
+motion are changes of a position, never recomputation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.commands import Command
+from engine.errors import InputError
+from engine.machine import Machine, predict
+from engine.model_view import ModelView
+from engine.outcome import Outcome
+from engine.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A line of commands that was left: it departs after ``position`` steps."""
+
+    position: int
+    outcomes: tuple[Outcome, ...]
+
+
+class Session:
+    """A timeline of outcomes. Position 0 is the machine as it was opened."""
+
+    def __init__(
+        self, machine: Machine, title: str = "", *, loaded: Sequence[Outcome] = ()
+    ) -> None:
+        """``loaded``: steps that already happened (a recording), to be stepped through."""
+        self.start: State = machine.state
+        self.title = title
+        self.outcomes: list[Outcome] = list(loaded)
+        self.position = 0
+        self.phase: int | None = None
+        self.branches: list[Branch] = []
+        self._view: tuple[State, ModelView] | None = None
+
+    # -- where we are ----------------------------------------------------------------
+    @property
+    def state(self) -> State:
+        """The state shown: at rest, or after a phase in slow motion."""
+        if self.phase is not None:
+            events = self.outcomes[self.position].events
+            return events[self.phase - 1].state if self.phase else self._at(self.position)
+        return self._at(self.position)
+
+    def _at(self, position: int) -> State:
+        return self.outcomes[position - 1].after if position else self.start
+
+    @property
+    def machine(self) -> Machine:
+        """The machine at this position (changing it does not change the session)."""
+        return Machine(self.state)
+
+    @property
+    def view(self) -> ModelView:
+        """The view of the state shown."""
+        state = self.state
+        if self._view is None or self._view[0] is not state:
+            self._view = (state, ModelView(state))
+        return self._view[1]
+
+    @property
+    def before(self) -> ModelView:
+        """The view before the last step (the same as ``view`` at the start)."""
+        if self.phase is not None:
+            return ModelView(self._at(self.position))
+        return ModelView(self._at(max(0, self.position - 1)))
+
+    @property
+    def last(self) -> Outcome | None:
+        """The outcome that led here (in slow motion: the one under way)."""
+        if self.phase is not None:
+            return self.outcomes[self.position]
+        return self.outcomes[self.position - 1] if self.position else None
+
+    # -- moving ----------------------------------------------------------------------
+    def predict(self, command: Command) -> Outcome:
+        """What a command would do here; changes nothing."""
+        return predict(self._at(self.position), command)
+
+    def run(self, command: Command) -> Outcome:
+        """Apply a command here; steps that were undone become a branch."""
+        return self.record(self.predict(command))
+
+    def record(self, outcome: Outcome) -> Outcome:
+        """Append an outcome of the state at this position."""
+        self.phase = None
+        if self.position < len(self.outcomes):
+            self.branches.append(Branch(self.position, tuple(self.outcomes[self.position :])))
+            del self.outcomes[self.position :]
+        self.outcomes.append(outcome)
+        self.position += 1
+        return outcome
+
+    def undo(self, count: int = 1) -> int:
+        """Go back; returns how many steps that was."""
+        self.phase = None
+        steps = min(max(0, count), self.position)
+        self.position -= steps
+        return steps
+
+    def redo(self, count: int = 1) -> int:
+        """Go forward again; returns how many steps that was."""
+        self.phase = None
+        steps = min(max(0, count), len(self.outcomes) - self.position)
+        self.position += steps
+        return steps
+
+    def seek(self, position: int) -> None:
+        """Go to a position (0 to the number of steps); InputError outside."""
+        if not 0 <= position <= len(self.outcomes):
+            raise InputError(f"seek {position}: there are steps 0 to {len(self.outcomes)}")
+        self.phase = None
+        self.position = position
+
+    def switch(self, index: int) -> None:
+        """Take up a branch that was left; the steps that are there now become one."""
+        if not 0 <= index < len(self.branches):
+            raise InputError(f"branch {index}: there are {len(self.branches)} branches")
+        branch = self.branches.pop(index)
+        rest = tuple(self.outcomes[branch.position :])
+        if rest:
+            self.branches.append(Branch(branch.position, rest))
+        self.phase = None
+        self.outcomes[branch.position :] = branch.outcomes
+        self.position = len(self.outcomes)
+
+    def step_phase(self, delta: int) -> None:
+        """Slow motion: forward or back by phases, across the borders of steps."""
+        if delta > 0:
+            self._phase_forward(delta)
+        else:
+            self._phase_back(-delta)
+
+    def _phase_forward(self, count: int) -> None:
+        for _ in range(count):
+            if self.position >= len(self.outcomes):
+                self.phase = None
+                return
+            phase = (self.phase or 0) + 1
+            if phase > len(self.outcomes[self.position].events):
+                self.phase = None
+                self.position += 1
+            else:
+                self.phase = phase
+
+    def _phase_back(self, count: int) -> None:
+        for _ in range(count):
+            if self.phase is None:
+                if not self.position:
+                    return
+                self.position -= 1
+                self.phase = len(self.outcomes[self.position].events)
+            elif self.phase:
+                self.phase -= 1
+            if self.phase == 0:
+                self.phase = None

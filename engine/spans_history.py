@@ -1,0 +1,163 @@
+"""Zone and node spans before Linux 5.5, and as two posted series wanted them.
+
+=============  ==========================================================================
+rule           what shrinks a span
+=============  ==========================================================================
+remove-valid   4.13 to 5.4: hot-remove, section by section, with the zone of the first page of
+               the range; other sections count while they are *valid* (f1dd2cd13c4b, read in
+               4.19 ``__remove_zone``, ``shrink_zone_span``, ``shrink_pgdat_span``)
+rfc2           "[RFC v2 2/2] mm/memory_hotplug: Shrink spanned pages when offlining memory"
+               (Aug 2018): the same at offline, other sections count while *online*; the last
+               check of the node still asks for *valid*
+oct2018        the respin of 15 Oct 2018: the node's last check asks for *online* too
+=============  ==========================================================================
+
+Both posted rules set the online bit of ZONE_DEVICE sections (``add_device_memory``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.kinds import BlockState, ZoneType
+from engine.spans import boot_zone_limits, span_text
+from engine.state import State
+from engine.transaction import Transaction
+
+START, END, ONLINE, NODE, ZONE = range(5)
+
+
+def section_runs(state: State) -> NDArray[np.int64]:
+    """Every valid section: int64 (n, 5) of start_pfn, end_pfn, online, node, zone link.
+
+    Struct pages that were never initialised read as zero: node 0, zone DMA.
+    """
+    pages = state.geometry.block_pages
+    limits = boot_zone_limits(state.geometry.arch, state.geometry.page_shift)
+    out: list[tuple[int, int, int, int, int]] = []
+    for row in state.blocks.rows:
+        low, high = int(row["start"]) * pages, int(row["start"] + row["count"]) * pages
+        online = int(row["state"] == BlockState.ONLINE)
+        node, zone = int(row["link_node"]), int(row["link_zone"])
+        if row["early"] and row["zone"] == ZoneType.NONE:
+            for zone_type, first, last in limits:
+                if max(low, first) < min(high, last):
+                    out.append((max(low, first), min(high, last), online, node, zone_type))
+        elif row["initialised"]:
+            out.append((low, high, online, node, zone))
+        else:
+            out.append((low, high, online, 0, ZoneType.DMA))
+    marked = int(state.profile.shrink != "remove-valid")
+    for row in state.device_ranges.rows:
+        low, count, altmap = int(row["start"]), int(row["count"]), int(row["altmap"])
+        section = state.geometry.section_pages
+        hidden = altmap // section * section
+        if hidden:
+            out.append((low, low + hidden, marked, 0, ZoneType.DMA))
+        if hidden < count:
+            out.append((low + hidden, low + count, marked, int(row["node"]), ZoneType.DEVICE))
+    return np.array(sorted(out), dtype=np.int64).reshape(-1, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sections:
+    """The sections that still count while a range is torn down section by section."""
+
+    runs: NDArray[np.int64]
+    gone_from: int
+
+    def others(
+        self, gone_to: int, node: int, zone: int | None, *, online: bool
+    ) -> NDArray[np.int64]:
+        """[start, end) of matching sections outside [gone_from, gone_to)."""
+        runs = self.runs[self.runs[:, NODE] == node]
+        if zone is not None:
+            runs = runs[runs[:, ZONE] == zone]
+        if online:
+            runs = runs[runs[:, ONLINE] == 1]
+        below = np.stack((runs[:, START], np.minimum(runs[:, END], self.gone_from)), axis=1)
+        above = np.stack((np.maximum(runs[:, START], gone_to), runs[:, END]), axis=1)
+        parts = np.concatenate((below, above))
+        return parts[parts[:, 0] < parts[:, 1]]
+
+
+def _shrink(
+    span: tuple[int, int], start: int, end: int, near: NDArray[np.int64], left: NDArray[np.int64]
+) -> tuple[int, int]:
+    """``shrink_zone_span``/``shrink_pgdat_span`` of 4.19 for one section [start, end).
+
+    ``near``: sections that the edge searches accept; ``left``: those that the last check
+    accepts. Returns the new [start, end), (0, 0) when nothing is left.
+    """
+    low, high = span
+    if low == high:
+        return span
+    new_low, new_high = low, high
+    if low == start:
+        inside = near[(near[:, 1] > end) & (near[:, 0] < high)]
+        if len(inside):
+            new_low = int(max(inside[:, 0].min(), end))
+    elif high == end:
+        inside = near[(near[:, 0] < start) & (near[:, 1] > low)]
+        if len(inside):
+            new_high = int(min(inside[:, 1].max(), start))
+    if not ((left[:, 0] < high) & (left[:, 1] > low)).any():
+        return 0, 0
+    return new_low, new_high
+
+
+def shrink_sections(
+    tx: Transaction, node: int, zone_type: ZoneType, start_pfn: int, end_pfn: int
+) -> None:
+    """Take the sections of [start, end) out of a zone and its node, lowest first."""
+    state = tx.state
+    rule = state.profile.shrink
+    section = state.geometry.section_pages
+    by_online = rule != "remove-valid"
+    sections = _Sections(section_runs(state), start_pfn)
+    zone, home = state.nodes[node].zones[zone_type], state.nodes[node]
+    zone_span = (zone.start_pfn, zone.end_pfn)
+    node_span = (home.start_pfn, home.start_pfn + home.spanned)
+    for start in range(start_pfn, end_pfn, section):
+        end = start + section
+        # At offline the whole block's online bits are clear before the first search.
+        gone_to = end_pfn if by_online else end
+        zone_left = sections.others(gone_to, node, zone_type, online=by_online)
+        zone_span = _shrink(zone_span, start, end, zone_left, zone_left)
+        node_near = sections.others(gone_to, node, None, online=by_online)
+        node_left = node_near
+        if rule == "rfc2":
+            # The posted patch left ``valid_section`` in this one check.
+            node_left = np.concatenate(
+                (sections.others(end, node, None, online=False), _before(start_pfn, start))
+            )
+        node_span = _shrink(node_span, start, end, node_near, node_left)
+    low, high = zone_span
+    home = replace(home, start_pfn=node_span[0], spanned=node_span[1] - node_span[0])
+    home = home.with_zone(zone_type, replace(zone, start_pfn=low, spanned=high - low))
+    tx.state = state.with_node(node, home)
+    _explain(tx, node, zone_type, start_pfn, end_pfn)
+
+
+def _before(start_pfn: int, start: int) -> NDArray[np.int64]:
+    """Sections of the block that came before this one: offline, but still valid."""
+    return np.array([[start_pfn, start]] if start > start_pfn else [], np.int64).reshape(-1, 2)
+
+
+def _explain(
+    tx: Transaction, node: int, zone_type: ZoneType, start_pfn: int, end_pfn: int
+) -> None:
+    zone = tx.state.zone(node, zone_type)
+    home = tx.state.nodes[node]
+    counts = "online" if tx.state.profile.shrink != "remove-valid" else "valid"
+    tx.event(
+        "shrink_zone_span",
+        f"[{start_pfn:#x},{end_pfn:#x}) leaves {zone_type.label} of node {node}: "
+        f"{span_text(zone)} (sections count while {counts})",
+    )
+    end = home.start_pfn + home.spanned
+    span = f"[{home.start_pfn:#x},{end:#x})" if home.spanned else "empty"
+    tx.event("shrink_pgdat_span", f"node {node}: {span}")

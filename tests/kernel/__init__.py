@@ -1,0 +1,7 @@
+"""Ask real kernels: boot them in QEMU, do memory hotplug, record what they say.
+
+The model in ``engine`` claims to do what Linux does. This package is how that claim is
+tested: ``python -m tests.kernel.install`` fetches the kernels once, ``python -m
+tests.kernel.hunt`` looks for command sequences where model and kernel differ, and
+``pytest -m kernel`` runs two short scenarios on every kernel that is installed.
+"""

@@ -1,0 +1,99 @@
+"""Hunt for command sequences where the model and a kernel differ: ``python -m tests.kernel.hunt``.
+
+Each boot is one seed. Its commands and its recording are written to the folder of ``-o`` as
+``hunt-KERNEL-sSEED.hotplug`` and ``.json``, so that a find can be replayed without a kernel
+and shown in the program itself. Exit status 1 when anything differed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from engine.language import parse_line
+from engine.verify import verify_trace
+from tests.kernel.generate import Walk, machine_line
+from tests.kernel.guest import Guest
+from tests.kernel.images import VERSIONS, MissingPartError, image
+from tests.kernel.qmp import GuestGoneError, GuestHungError
+from tests.kernel.record import Recorder, describe, save
+from tests.kernel.scenario import play, read_script
+from tests.kernel.trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Hunt:
+    """What one boot brought home."""
+
+    lines: list[str]
+    trace: Trace
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Record as many steps as asked for, compare, print; 1 when model and kernel differed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.kernel.hunt", description=__doc__)
+    parser.add_argument("--kernel", choices=VERSIONS, default=VERSIONS[0])
+    parser.add_argument("--steps", type=int, default=200, help="in all (default 200)")
+    parser.add_argument("--per-boot", type=int, default=90, help="before booting anew")
+    parser.add_argument("--seed", type=int, default=1, help="of the first boot")
+    parser.add_argument("-o", "--output", type=Path, default=Path("hunt"), help="folder")
+    options = parser.parse_args(arguments)
+    done, seed, found = 0, int(options.seed), 0
+    while done < options.steps:
+        try:
+            hunt = record(options.kernel, seed, min(options.per_boot, options.steps - done))
+        except (MissingPartError, GuestGoneError, GuestHungError) as problem:
+            print(f"hunt: seed {seed}: {problem}", file=sys.stderr)
+            return 2
+        path = options.output / f"hunt-{options.kernel}-s{seed:04d}.json"
+        save(hunt.trace, path)
+        path.with_suffix(".hotplug").write_text("\n".join(hunt.lines) + "\n", encoding="utf-8")
+        found += show(hunt, path)
+        done += max(1, len(hunt.trace["steps"]))
+        seed += 1
+    return 1 if found else 0
+
+
+def record(version: str, seed: int, steps: int) -> Hunt:
+    """Boot once and walk."""
+    random = Random(f"{seed}")
+    lines = [machine_line(random, version)]
+    script = read_script(lines)
+    kernel = image(version)
+    walk = Walk(random)
+    with Guest(kernel, script.hardware) as guest:
+        recorder = Recorder.start(guest, describe(kernel, guest) | {"seed": seed})
+        while len(recorder.trace["steps"]) < steps:
+            line = walk.next_line(recorder)
+            command = parse_line(line)
+            if command is None:
+                continue
+            lines.append(line)
+            try:
+                play(recorder, command)
+            except (GuestHungError, GuestGoneError) as problem:
+                # Some operations retry for ever in the kernel: what came before still counts.
+                recorder.trace["ended"] = f"{line}: {problem}"
+                lines[-1] = f"# the guest did not come back from: {line}"
+                break
+    return Hunt(lines, recorder.trace)
+
+
+def show(hunt: Hunt, path: Path) -> int:
+    """Print how the model fares; the number of differing fields."""
+    found = verify_trace(path)
+    print(f"{path}: {len(hunt.trace['steps'])} steps, {len(found)} differences")
+    for difference in found:
+        print(f"  step {difference.step}: {difference.field}")
+        print(f"    kernel {difference.kernel!r}")
+        print(f"    engine {difference.engine!r}")
+    if "ended" in hunt.trace:
+        print(f"  ended early: {hunt.trace['ended']}")
+    return len(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

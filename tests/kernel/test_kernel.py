@@ -1,0 +1,61 @@
+"""The model against kernels that are booted for it: ``pytest -m kernel``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.verify import verify_trace
+from tests.kernel.guest import Guest
+from tests.kernel.images import VERSIONS, image, why_not
+from tests.kernel.record import Recorder, describe, save
+from tests.kernel.scenario import play, read_script
+
+pytestmark = pytest.mark.kernel
+
+LIFE = """
+machine ram=1G memmap_on_memory=Y
+add dimm0 256M
+online dimm0[1] movable
+online dimm0[0]
+echo online_kernel > /sys/devices/system/memory/memory32/state
+offline dimm0[1]
+echo 1 > /sys/devices/system/memory/memory33/online
+offline dimm0[0]
+remove dimm0
+"""
+
+SPANS = """
+machine ram=1G nodes=2 memmap_on_memory=N
+add dimm0 256M at=0x100000000 node=1
+add dimm1 128M at=0x120000000
+set auto_online_blocks=online_movable
+add dimm2 384M at=0x140000000 node=1
+online dimm0 movable
+online dimm1 movable
+offline dimm2[1]
+offline dimm2[0]
+offline dimm0[0]
+online dimm2[0]
+remove dimm0
+remove dimm2
+remove dimm1
+"""
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("scenario", [LIFE, SPANS], ids=["life", "spans"])
+def test_model_agrees_with_kernel(version: str, scenario: str, tmp_path: Path) -> None:
+    if reason := why_not(version):
+        pytest.skip(reason)
+    kernel = image(version)
+    script = read_script(scenario.splitlines(), version)
+    with Guest(kernel, script.hardware) as guest:
+        recorder = Recorder.start(guest, describe(kernel, guest))
+        for command in script.commands:
+            play(recorder, command)
+    recording = tmp_path / "trace.json"
+    save(recorder.trace, recording)
+    assert len(recorder.trace["steps"]) >= len(script.commands)
+    assert verify_trace(recording) == []

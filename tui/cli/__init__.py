@@ -1,0 +1,113 @@
+"""The command line: finds the subcommand, runs it, turns every error into one line.
+
+A subcommand is a module of this package with ``add_arguments(parser)`` and ``run(arguments)``,
+listed in :data:`SUBCOMMANDS`. Only the module that is asked for is imported, and modules
+import what they need when they run: ``--version`` and ``--help`` load neither numpy nor Textual.
+
+Exit status: 0 done, 1 a check failed, 2 wrong input, 128 + n stopped by signal n (a closed
+pipe counts as SIGPIPE).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
+
+from engine.errors import PfnmapError
+from tui.cli.parser import Parser, say
+
+SUBCOMMANDS: Final[dict[str, str]] = {
+    "show": "print the machine as plain text or JSON",
+    "run": "run a scenario and print what happened",
+    "check": "run scenarios and check what they expect",
+    "fmt": "put scenarios in normal form",
+    "scenarios": "list the scenarios that come with pfnmap",
+    "themes": "list the themes, or show one",
+    "config": "print where settings, themes and sessions are kept",
+}
+"""Name and help of every subcommand; the module has the same name."""
+
+OPEN: Final = "open"
+"""The module for a command line without a subcommand: open a machine on the screen."""
+
+EXIT_FAILED: Final = 1
+EXIT_WRONG: Final = 2
+EXIT_INTERRUPTED: Final = 128 + 2
+EXIT_CLOSED_PIPE: Final = 128 + 13
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``pfnmap`` with these arguments (those of the process if None); the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        status = _dispatch(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except PfnmapError as error:
+        say(str(error))
+        return EXIT_WRONG
+    except BrokenPipeError:
+        _abandon_output()
+        return EXIT_CLOSED_PIPE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except OSError as error:
+        _abandon_output()
+        where = f"{error.filename}: " if error.filename else "standard output: "
+        say(f"{where}{error.strerror or error}")
+        return EXIT_FAILED
+    return status
+
+
+def _dispatch(arguments: list[str]) -> int:
+    """Run the subcommand, or open what the arguments name."""
+    first = arguments[0] if arguments else ""
+    if first in ("-h", "--help", "help"):
+        return _help()
+    if first in ("-V", "--version"):
+        return _version()
+    name, rest = (first, arguments[1:]) if first in SUBCOMMANDS else (OPEN, arguments)
+    module = import_module(f"tui.cli.{name}")
+    prog = "pfnmap" if name == OPEN else f"pfnmap {name}"
+    parser = Parser(prog=prog, description=module.__doc__)
+    module.add_arguments(parser)
+    status = module.run(parser.parse_args(rest))
+    return int(status)
+
+
+def _version() -> int:
+    """Print the version from the package's metadata."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        print(f"pfnmap {version('pfnmap')}")
+    except PackageNotFoundError:
+        print("pfnmap (run from a checkout that is not installed)")
+    return 0
+
+
+def _help() -> int:
+    """Print the help of the whole command: how to open a machine, and the subcommands."""
+    parser = Parser(prog="pfnmap", description=import_module(f"tui.cli.{OPEN}").__doc__)
+    import_module(f"tui.cli.{OPEN}").add_arguments(parser)
+    print(parser.format_help().rstrip())
+    print("\nsubcommands (each has --help):")
+    for name, words in SUBCOMMANDS.items():
+        print(f"  {name:<12} {words}")
+    print("\n  -V, --version  print the version")
+    return 0
+
+
+def _abandon_output() -> None:
+    """Point standard output to nowhere, so that nothing is flushed into it at exit."""
+    if sys.stdout is None:
+        return
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):
+        pass

@@ -1,0 +1,55 @@
+"""Run scenarios and check what they expect: exit 0 when all holds, 1 when not."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import InputError
+from tui.cli.parser import UsageError, emit, printable, say
+from tui.cli.scenario_files import scenario_file, shipped_scenarios
+
+if TYPE_CHECKING:
+    from engine.expect import ScenarioRun
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The scenarios, and where else to report."""
+    parser.add_argument(
+        "files", metavar="FILE", nargs="*", help="a scenario, or the name of a shipped one"
+    )
+    parser.add_argument("--all", action="store_true", help="check every shipped scenario")
+    parser.add_argument("--junit", metavar="FILE", type=Path, help="also write a JUnit report")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check every scenario, those after a wrong one too; the worst status counts."""
+    names = [*arguments.files, *(shipped_scenarios() if arguments.all else ())]
+    if not names:
+        raise UsageError("nothing to check; give a FILE, or --all")
+    runs: list[ScenarioRun] = []
+    wrong = False
+    for name in names:
+        try:
+            runs.append(_checked(scenario_file(name)))
+        except InputError as error:
+            say(str(error))
+            wrong = True
+    failures = [failure for done in runs for failure in done.failures]
+    emit(printable(str(failure)) for failure in failures)
+    expectations = sum(done.nr_expectations for done in runs)
+    emit([f"{len(runs)} scenarios, {expectations} expectations, {len(failures)} failed"])
+    if arguments.junit:
+        from tui.cli.junit import junit_report
+
+        arguments.junit.write_text(junit_report(runs), encoding="utf-8")
+    return 2 if wrong else 1 if failures else 0
+
+
+def _checked(file: Path) -> ScenarioRun:
+    """One scenario, run."""
+    from engine.expect import run_scenario
+    from engine.scenario import load_scenario
+
+    return run_scenario(load_scenario(file))

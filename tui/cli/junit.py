@@ -1,0 +1,42 @@
+"""The JUnit report of checked scenarios: a test suite a file, a test case an ``expect`` line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from xml.etree import ElementTree
+
+from engine.commands import Expect
+from engine.expect import ScenarioRun
+from engine.language import format_command
+from tui.text_words import plain
+
+
+def junit_report(runs: Iterable[ScenarioRun]) -> str:
+    """The report as XML text. Without times: the same scenarios give the same bytes."""
+    suites = ElementTree.Element("testsuites", name="pfnmap")
+    for run in runs:
+        _suite(suites, run)
+    ElementTree.indent(suites)
+    return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _suite(suites: ElementTree.Element, run: ScenarioRun) -> None:
+    """Add one scenario."""
+    source = plain(run.scenario.source)
+    claims = [(number, line) for number, line in run.scenario.lines if isinstance(line, Expect)]
+    failed: dict[int, list[str]] = {}
+    for failure in run.failures:
+        failed.setdefault(failure.line, []).append(plain(str(failure)))
+    suite = ElementTree.SubElement(
+        suites, "testsuite", name=source, tests=str(len(claims)), failures=str(len(failed))
+    )
+    for number, claim in claims:
+        case = ElementTree.SubElement(
+            suite,
+            "testcase",
+            classname=source,
+            name=f"line {number}: {plain(format_command(claim))}",
+        )
+        if messages := failed.get(number):
+            element = ElementTree.SubElement(case, "failure", message=messages[0])
+            element.text = "\n".join(messages)

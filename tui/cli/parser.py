@@ -1,0 +1,115 @@
+"""What all subcommands share: the argument parser, one-line messages, common options."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NoReturn
+
+from engine.errors import InputError
+
+
+class UsageError(InputError):
+    """Arguments that make no command line."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line, with where to find help."""
+
+    def __init__(self, prog: str, description: str | None) -> None:
+        super().__init__(
+            prog=prog,
+            description=(description or "").partition("\n\n")[0],
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the complaint instead of printing the usage."""
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def say(message: str) -> None:
+    """Write a message to standard error, each line with the program's name."""
+    for line in message.split("\n"):
+        print(f"pfnmap: {printable(line)}", file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    r"""Text with whatever a terminal might obey shown as an escape, e.g. ``\x1b``."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
+def emit(lines: Iterable[str]) -> None:
+    """Write lines to standard output."""
+    text = "".join(f"{line}\n" for line in lines)
+    if sys.stdout is not None:
+        sys.stdout.write(text)
+
+
+def existing(path: Path, what: str) -> Path:
+    """The path, or an InputError that it is not there."""
+    if not path.exists():
+        raise InputError(f"{path}: no such {what}")
+    return path
+
+
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """``SOURCE`` and ``--root``: the machine to work on."""
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        nargs="?",
+        help="a scenario (FILE.hotplug or a name from 'pfnmap scenarios'), a recorded trace "
+        "(FILE.json) or a directory with a machine's /sys and /proc; a simulated machine if none",
+    )
+    parser.add_argument(
+        "--root", metavar="DIR", type=Path, help="read a real machine's files below DIR"
+    )
+
+
+def add_commands(parser: argparse.ArgumentParser) -> None:
+    """``-c``: commands to run first."""
+    parser.add_argument(
+        "-c",
+        "--command",
+        metavar="COMMAND",
+        action="append",
+        default=[],
+        dest="commands",
+        help="a command to run first, e.g. 'add dimm0 256M'; may be given more than once",
+    )
+
+
+def add_terminal_options(parser: argparse.ArgumentParser) -> None:
+    """How to draw on the terminal."""
+    from tui.terminal import COLOUR_SYSTEMS
+
+    parser.add_argument("--theme", metavar="NAME", help="a theme of 'pfnmap themes', or a file")
+    parser.add_argument(
+        "--color",
+        choices=("auto", *COLOUR_SYSTEMS),
+        default="auto",
+        help="colours to use (default: what the terminal promises; NO_COLOR is honoured)",
+    )
+    parser.add_argument("--ascii", action="store_true", help="draw with ASCII letters only")
+    parser.add_argument(
+        "--no-mouse", action="store_true", help="leave the mouse to the terminal"
+    )
+
+
+def text_width(text: str) -> int:
+    """The value of ``--width``."""
+    from tui.text import MIN_WIDTH
+
+    limit = 1000
+    if not (text.isascii() and text.isdigit() and MIN_WIDTH <= int(text) <= limit):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no width; expected {MIN_WIDTH} to {limit} columns"
+        )
+    return int(text)

@@ -1,0 +1,35 @@
+"""Scenarios as the command line names them: a file, or one that comes with the program."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from engine.errors import InputError
+
+SUFFIX = ".hotplug"
+
+
+def shipped_directory() -> Path:
+    """Where the shipped scenarios are, in a checkout and in an installed package."""
+    import engine
+
+    return Path(next(iter(engine.__path__))) / "scenarios"
+
+
+def shipped_scenarios() -> dict[str, Path]:
+    """Name and file of every shipped scenario, by name."""
+    return {file.stem: file for file in sorted(shipped_directory().glob(f"*{SUFFIX}"))}
+
+
+def scenario_file(name: str) -> Path:
+    """The file that ``name`` means: a path, else a shipped scenario's name."""
+    path = Path(name)
+    if path.exists() or path.suffix or "/" in name:
+        return path
+    shipped = shipped_scenarios()
+    if name in shipped:
+        return shipped[name]
+    close = difflib.get_close_matches(name, shipped, 1)
+    hint = f"; did you mean {close[0]}?" if close else "; see pfnmap scenarios"
+    raise InputError(f"{name}: no such file, and no scenario of that name{hint}")

@@ -1,0 +1,23 @@
+"""List the scenarios that come with pfnmap; open one with 'pfnmap NAME'."""
+
+from __future__ import annotations
+
+import argparse
+
+from tui.cli.parser import emit
+from tui.cli.scenario_files import shipped_scenarios
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """It takes none."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a line for each scenario: its name and its title."""
+    from engine.scenario import load_scenario
+    from tui.text_words import plain
+
+    files = shipped_scenarios()
+    width = max((len(name) for name in files), default=0)
+    emit(f"{name:<{width}}  {plain(load_scenario(file).title)}" for name, file in files.items())
+    return 0

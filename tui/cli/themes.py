@@ -1,0 +1,61 @@
+"""List the themes, or show what one looks like.
+
+Themes of your own are files NAME.toml in the directory that 'pfnmap config' prints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tui.cli.parser import emit, printable
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """A theme's name, or none."""
+    parser.add_argument("name", metavar="NAME", nargs="?", help="show this theme's glyphs")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a line for each theme, or for each thing a theme draws."""
+    from engine.errors import InputError
+    from themes import load_theme, theme_files
+
+    if arguments.name is not None:
+        emit(map(_encodable, _looks(arguments.name)))
+        return 0
+    status = 0
+    for name in theme_files():
+        try:
+            emit([f"{name:<14} {_encodable(load_theme(name).title)}"])
+        except InputError as error:
+            print(f"{name:<14} not usable: {printable(str(error))}")
+            status = 1
+    return status
+
+
+def _looks(name: str) -> list[str]:
+    """Glyph, colours and name of everything in a theme."""
+    from themes import Look, load_theme
+    from themes.model import BLOCK_KEYS, STATE_KEYS, zone_key
+
+    def line(section: str, key: str, look: Look) -> str:
+        attributes = " ".join(sorted(look.attributes))
+        named = f"{section} {key}"
+        return f"{look.glyph or ' '}  {named:<26} {look.fg} on {look.bg} {attributes}".rstrip()
+
+    theme = load_theme(name)
+    marks = {"cursor": theme.cursor, "selection": theme.selection, "change": theme.change}
+    return [
+        f"{theme.name}: {theme.title}",
+        *(line("state", key, look) for key, look in zip(STATE_KEYS, theme.states, strict=True)),
+        *(line("zone", zone_key(zone), look) for zone, look in theme.zones.items()),
+        *(line("block", key, look) for key, look in zip(BLOCK_KEYS, theme.blocks, strict=True)),
+        *(line("mark", key, look) for key, look in marks.items()),
+    ]
+
+
+def _encodable(text: str) -> str:
+    """Text as standard output's encoding can hold it."""
+    encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+    return text.encode(encoding, "backslashreplace").decode(encoding)

@@ -1,0 +1,175 @@
+"""What ``/`` finds: a block, an address, a pfn, a zone, a state or a device.
+
+States are found by counting pages in coarse bins and going into the first bin that has
+some, so a machine of 2^40 pages is searched in a handful of counts.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.errors import InputError
+from engine.kinds import ZONE_BY_LABEL, PageState
+from engine.view import View
+
+BINS = 4096
+
+STATE_WORDS: dict[str, tuple[PageState, ...]] = {
+    "offline": (PageState.OFFLINE,),
+    "online": (PageState.ONLINE,),
+    "vmemmap": (PageState.VMEMMAP,),
+    "free": (
+        PageState.FREE_DMA,
+        PageState.FREE_DMA32,
+        PageState.FREE_NORMAL,
+        PageState.FREE_MOVABLE,
+    ),
+    "movable": (PageState.MOVABLE,),
+    "unmovable": (PageState.UNMOVABLE,),
+    "hugetlb": (PageState.HUGETLB, PageState.HUGETLB_OPTIMISED),
+    "isolated": (PageState.ISOLATED,),
+    "device": (PageState.DEVICE,),
+    "reserved": (PageState.RESERVED,),
+    "broken": (PageState.BROKEN,),
+    "page-offline": (PageState.PAGE_OFFLINE,),
+}
+"""Words after ``state`` (or alone) and the page states that they mean."""
+
+FORMS = (
+    "block 34",
+    "0x140000000 (an address)",
+    "pfn 0x140000",
+    "zone Movable",
+    f"one of {' '.join(STATE_WORDS)}",
+)
+"""The forms a search may take, for messages and help."""
+
+
+def find(view: View, words: str, from_pfn: int, *, forward: bool = True) -> int:
+    """The pfn that a search means, going on from ``from_pfn`` and around the end.
+
+    Raises InputError with one sentence when the words mean nothing or nothing is there.
+    """
+    first, _, rest = words.strip().partition(" ")
+    rest = rest.strip()
+    if not first:
+        raise InputError(f"nothing to search for; try {', '.join(FORMS)}")
+    if first in ("block", "blk", "memory"):
+        return _block_start(view, _number(rest))
+    if first == "pfn":
+        return _existing(view, _number(rest))
+    if first == "zone":
+        return _zone_start(view, rest, from_pfn, forward=forward)
+    if first in ("state", "kind"):
+        return _state_pfn(view, rest, from_pfn, forward=forward)
+    if first in ZONE_BY_LABEL and not rest:
+        return _zone_start(view, first, from_pfn, forward=forward)
+    if first.lower() in STATE_WORDS and not rest:
+        return _state_pfn(view, first, from_pfn, forward=forward)
+    if first.startswith("memory") and first[6:].isdigit():
+        return _block_start(view, int(first[6:]))
+    if first[0].isdigit() and not rest:
+        return _existing(view, _number(first) // view.geometry.page_bytes)
+    raise InputError(f"cannot search for {words.strip()!r}; try {', '.join(FORMS)}")
+
+
+def _number(word: str) -> int:
+    try:
+        return int(word, 0)
+    except ValueError:
+        raise InputError(f"{word!r} is not a number (decimal or 0x…)") from None
+
+
+def _block_start(view: View, block_id: int) -> int:
+    row = view.block(block_id)
+    if row is None:
+        raise InputError(f"there is no memory block {block_id}")
+    return row.start_pfn
+
+
+def _existing(view: View, pfn: int) -> int:
+    if not 0 <= pfn < view.end_pfn:
+        raise InputError(f"pfn {pfn:#x} is behind the end of memory (pfn {view.end_pfn:#x})")
+    return pfn
+
+
+def _zone_start(view: View, label: str, from_pfn: int, *, forward: bool) -> int:
+    known = {name.lower(): zone for name, zone in ZONE_BY_LABEL.items()}
+    zone = known.get(label.lower())
+    if zone is None:
+        raise InputError(f"there is no zone {label!r}; zones are {' '.join(ZONE_BY_LABEL)}")
+    starts = sorted(row.start_pfn for row in view.zones if row.zone == zone and row.spanned)
+    if not starts:
+        raise InputError(f"zone {zone.label} is empty on every node")
+    if forward:
+        return next((start for start in starts if start > from_pfn), starts[0])
+    return next((start for start in reversed(starts) if start < from_pfn), starts[-1])
+
+
+def _state_pfn(view: View, word: str, from_pfn: int, *, forward: bool) -> int:
+    states = STATE_WORDS.get(word.lower())
+    if states is None:
+        raise InputError(f"there is no state {word!r}; states are {' '.join(STATE_WORDS)}")
+    here = int(np.isin(view.page(from_pfn).state, states)) if from_pfn < view.end_pfn else 0
+    if forward:
+        start = _run_end(view, states, from_pfn) if here else from_pfn
+        found = _first_page(view, states, start, view.end_pfn)
+        found = _first_page(view, states, 0, view.end_pfn) if found is None else found
+    else:
+        found = _last_page(view, states, 0, from_pfn)
+        found = _last_page(view, states, 0, view.end_pfn) if found is None else found
+        found = None if found is None else _run_start(view, states, found)
+    if found is None:
+        raise InputError(f"no page is {word.lower()}")
+    return found
+
+
+def _bins(view: View, states: tuple[PageState, ...], start: int, end: int) -> tuple[
+    np.ndarray[tuple[int], np.dtype[np.int64]], np.ndarray[tuple[int], np.dtype[np.int64]]
+]:
+    """Edges of up to ``BINS`` bins over [start, end), and the wanted pages in each."""
+    step = max(1, -(-(end - start) // BINS))
+    edges = np.append(np.arange(start, end, step, dtype=np.int64), end)
+    return edges, view.page_counts(edges)[:, list(states)].sum(axis=1)
+
+
+def _first_page(
+    view: View, states: tuple[PageState, ...], start: int, end: int
+) -> int | None:
+    """The first page in [start, end) in one of the states."""
+    while start < end:
+        edges, wanted = _bins(view, states, start, end)
+        hits = np.flatnonzero(wanted)
+        if not len(hits):
+            return None
+        start, end = int(edges[hits[0]]), int(edges[hits[0] + 1])
+        if end - start == 1:
+            return start
+    return None
+
+
+def _last_page(view: View, states: tuple[PageState, ...], start: int, end: int) -> int | None:
+    """The last page in [start, end) in one of the states."""
+    while start < end:
+        edges, wanted = _bins(view, states, start, end)
+        hits = np.flatnonzero(wanted)
+        if not len(hits):
+            return None
+        start, end = int(edges[hits[-1]]), int(edges[hits[-1] + 1])
+        if end - start == 1:
+            return start
+    return None
+
+
+def _run_end(view: View, states: tuple[PageState, ...], pfn: int) -> int:
+    """The first page behind the run of wanted states that ``pfn`` is in."""
+    others = tuple(state for state in PageState if state not in states)
+    found = _first_page(view, others, pfn, view.end_pfn)
+    return view.end_pfn if found is None else found
+
+
+def _run_start(view: View, states: tuple[PageState, ...], pfn: int) -> int:
+    """The first page of the run of wanted states that ``pfn`` is in."""
+    others = tuple(state for state in PageState if state not in states)
+    found = _last_page(view, others, 0, pfn)
+    return 0 if found is None else found + 1

@@ -1,0 +1,39 @@
+"""One or two sentences for every state on the map, with where the kernel says so."""
+
+from __future__ import annotations
+
+from engine.kinds import PageState
+
+STATES: dict[PageState, str] = {
+    PageState.HOLE: "No memory: no page frame is here, though a zone's span may reach across. "
+    "(pfn_valid, include/linux/mmzone.h)",
+    PageState.OFFLINE: "Memory of an offline block. Its struct pages exist but are not "
+    "initialised, so nothing may look at them. (SECTION_IS_ONLINE, pfn_to_online_page)",
+    PageState.VMEMMAP: "Holds struct pages, 64 bytes for each page of the memory they "
+    "describe. (mm/sparse-vmemmap.c; PageVmemmapSelfHosted for memmap_on_memory)",
+    PageState.FREE_DMA: "Free memory of ZONE_DMA, the first 16 MiB of x86. (enum zone_type)",
+    PageState.FREE_DMA32: "Free memory of ZONE_DMA32, below 4 GiB. (enum zone_type)",
+    PageState.FREE_NORMAL: "Free memory of ZONE_NORMAL: kernel and user allocations alike, "
+    "so it may become impossible to offline. (enum zone_type)",
+    PageState.FREE_MOVABLE: "Free memory of ZONE_MOVABLE: only movable allocations, so that "
+    "it can be offlined again. (enum zone_type)",
+    PageState.MOVABLE: "A movable allocation: offlining migrates it elsewhere. "
+    "(do_migrate_range, mm/memory_hotplug.c)",
+    PageState.UNMOVABLE: "An unmovable allocation: offlining its block fails with EBUSY. "
+    "(has_unmovable_pages, mm/page_isolation.c)",
+    PageState.HUGETLB: "A HugeTLB page with all of its struct pages. (mm/hugetlb.c)",
+    PageState.HUGETLB_OPTIMISED: "A HugeTLB page whose tail struct pages share one page of "
+    "memmap; the rest was given back. (mm/hugetlb_vmemmap.c)",
+    PageState.ISOLATED: "In an isolated pageblock: an online or offline operation is under "
+    "way. (MIGRATE_ISOLATE, start_isolate_page_range)",
+    PageState.DEVICE: "ZONE_DEVICE memory: it has struct pages, but the page allocator never "
+    "sees it. (mm/memremap.c)",
+    PageState.RESERVED: "Reserved at boot: kernel image, firmware, boot-time memmap. "
+    "(PageReserved)",
+    PageState.BROKEN: "Its struct page is gone or wrong: whoever touches it reads garbage. "
+    "This is a finding about the rules in force.",
+    PageState.ONLINE: "Online; what the page is used for is not known from here.",
+    PageState.PAGE_OFFLINE: "Marked PageOffline by a balloon or virtio-mem: online as a "
+    "block, but not usable. (include/linux/page-flags.h)",
+}
+"""What each state means."""

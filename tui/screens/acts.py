@@ -1,0 +1,395 @@
+"""What the keys do that are not motions: commands, time, searching, dialogs, copying."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from engine.commands import Add, Command, Goto, Interactive, Note, StartMachine, Title, Zoom
+from engine.errors import InputError
+from engine.language import ACTIONS, parse_line
+from engine.outcome import Outcome
+from tui import finder
+from tui.completion import complete
+from tui.screens import motions
+from tui.screens.add_values import AddValues
+from tui.screens.desk import NOT_HERE, REPEATABLE
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+    from tui.screens.main import MainScreen
+
+Result = TypeVar("Result")
+
+PLAY_SECONDS = 1.0
+"""Time between two steps while a scenario plays."""
+
+
+class Acts:
+    """The actions of one main screen."""
+
+    def __init__(self, screen: MainScreen) -> None:
+        self.screen = screen
+        self.desk = screen.desk
+        self.playing = False
+        self._doers: dict[str, Callable[[], None]] = {
+            "time.undo": lambda: self.undo(1),
+            "time.redo": lambda: self.redo(1),
+            "time.back": lambda: self.undo(1),
+            "time.forward": lambda: self.redo(1),
+            "time.seek": self.ask_step,
+            "time.play": self.play,
+            "time.repeat": self.repeat,
+            "time.phase.forward": lambda: self.step_phase(1),
+            "time.phase.back": lambda: self.step_phase(-1),
+            "cursor.struct_pages": self.to_struct_page,
+            "view.explain": self.explain,
+            "view.diff": self.show_diff,
+            "view.yank": lambda: self.yank(whole=False),
+            "view.yank.frame": lambda: self.yank(whole=True),
+            "find.open": self.ask_search,
+            "find.next": lambda: self.find(forward=True),
+            "find.previous": lambda: self.find(forward=False),
+            "session.save": lambda: self.ask_command("save "),
+            "session.write": lambda: self.ask_command("write "),
+            "app.command": self.ask_command,
+            "app.help": self.show_help,
+            "app.palette": self.show_palette,
+            "app.redraw": self.redraw,
+            "app.suspend": lambda: self.screen.app.action_suspend_process(),
+            "app.quit": lambda: self.screen.app.exit(0),
+            "app.quit.keep": self.quit_and_keep,
+        }
+
+    # -- saying things ---------------------------------------------------------------------
+    def complain(self, words: str) -> None:
+        """Say why something was not done: a toast, and a line in the log."""
+        self.screen.events.say(words, "warning")
+        self.screen.notify(words, severity="warning", markup=False, timeout=5)
+
+    def tell(self, words: str) -> None:
+        """Say something in the log."""
+        self.screen.events.say(words, "text")
+
+    # -- actions -----------------------------------------------------------------------------
+    def do(self, action_id: str) -> None:
+        """Do an action; what cannot be done is said."""
+        if action_id in NOT_HERE:
+            self.complain(NOT_HERE[action_id])
+        elif action_id.startswith(REPEATABLE):
+            self._memory(action_id)
+        else:
+            self._doers[action_id]()
+
+    def _memory(self, action_id: str) -> None:
+        if self.desk.read_only:
+            raise InputError(f"{ACTIONS[action_id].label}: this machine is shown read-only")
+        if action_id == "mem.add":
+            self.ask_add()
+            return
+        self.desk.last_action = action_id
+        self.run_line(self.desk.line_for(action_id, self.screen.here))
+
+    def repeat(self) -> None:
+        """The last memory action again, here."""
+        if not self.desk.last_action:
+            raise InputError("nothing has been done yet that could be repeated")
+        if self.desk.last_action == "mem.add":
+            self.add(self._fresh_values())
+        else:
+            self._memory(self.desk.last_action)
+
+    # -- commands ------------------------------------------------------------------------------
+    def run_line(self, line: str) -> None:
+        """Read a line of the command language and do it."""
+        command = parse_line(line)
+        if command is not None:
+            self.run(command)
+
+    def run(self, command: Command) -> None:
+        """Do a command: the session's, the screen's, or the machine's."""
+        match command:
+            case Interactive():
+                from tui.screens.session_verbs import do_verb
+
+                do_verb(self, command)
+            case Goto():
+                self.goto(command)
+            case Zoom():
+                screen = self.screen
+                vp = motions.zoomed_to(screen.viewport, command.level, screen.desk.view.geometry)
+                screen.map.look(vp)
+            case Note() | Title():
+                self.tell(command.words)
+            case StartMachine():
+                raise InputError("the machine has booted; start pfnmap anew for another one")
+            case _:
+                self._to_machine(command)
+
+    def _to_machine(self, command: Command) -> None:
+        if self.desk.read_only:
+            raise InputError("this machine is shown read-only")
+        self.playing = False
+        outcome = self.desk.session.run(command)
+        self.screen.show_session()
+        if outcome.refusal is not None:
+            self._show_refusal(outcome)
+        elif isinstance(command, Add):
+            self._to_device(command.name)
+
+    def _show_refusal(self, outcome: Outcome) -> None:
+        refusal = outcome.refusal
+        assert refusal is not None
+        words = f"{refusal.errno} from {refusal.function}: {refusal.rule}"
+        self.screen.notify(
+            words, title=outcome.command.text, severity="error", markup=False, timeout=6
+        )
+
+    def _to_device(self, name: str) -> None:
+        """Put the cursor on a device that has just been added."""
+        device = self.desk.session.state.device_named(name)
+        if device is not None:
+            self.screen.map.look(self.screen.viewport.at(device.start_pfn))
+
+    def goto(self, command: Goto) -> None:
+        """Move the cursor where ``goto`` says."""
+        view = self.desk.view
+        base = 0
+        if command.device is not None:
+            device = self.desk.session.state.device_named(command.device)
+            if device is None:
+                raise InputError(f"there is no device {command.device!r}")
+            base = device.start_pfn
+        unit = {"pfn": 1, "block": view.geometry.block_pages}.get(command.unit)
+        if unit is None:
+            pfn = command.value // view.geometry.page_bytes
+        else:
+            pfn = base + command.value * unit
+        if not 0 <= pfn < view.end_pfn:
+            raise InputError(f"pfn {pfn:#x} is behind the end of memory ({view.end_pfn:#x})")
+        self.screen.map.look(self.screen.viewport.at(pfn))
+
+    # -- adding -------------------------------------------------------------------------------
+    def _fresh_values(self) -> AddValues:
+        """The last values with a name that is free."""
+        from dataclasses import replace
+
+        return replace(self.desk.add_values, name=self.desk.next_name(), at="")
+
+    def ask_add(self) -> None:
+        """Open the form."""
+        from tui.screens.add_form import AddForm
+
+        form = AddForm(self.screen.paint, self._fresh_values(), self.desk.predict)
+        self.open(form, self.add)
+
+    def add(self, values: AddValues | None) -> None:
+        """Hot-add what the form says."""
+        if values is None:
+            return
+        self.desk.add_values = values
+        self.desk.last_action = "mem.add"
+        self.run_line(values.line())
+
+    # -- time ---------------------------------------------------------------------------------
+    def undo(self, steps: int) -> None:
+        """Steps back."""
+        self.playing = False
+        session = self.desk.session
+        if session.phase is not None:
+            session.seek(session.position)
+        elif not session.undo(steps):
+            raise InputError("nothing to undo: the machine is as it was at boot")
+        self.screen.show_session()
+
+    def redo(self, steps: int) -> None:
+        """Steps forward."""
+        if not self.desk.session.redo(steps):
+            raise InputError("nothing to redo: this is the last step")
+        self.screen.show_session()
+
+    def seek(self, position: int) -> None:
+        """Go to a step."""
+        last = len(self.desk.session.outcomes)
+        if not 0 <= position <= last:
+            raise InputError(f"there is no step {position}; steps are 0 (at boot) to {last}")
+        self.playing = False
+        self.desk.session.seek(position)
+        self.screen.show_session()
+
+    def ask_step(self) -> None:
+        """Ask for a step to go to."""
+        last = len(self.desk.session.outcomes)
+        words = f"a step from 0 (at boot) to {last}"
+        self.prompt("step ", lambda text: self.run_line(f"seek {text}"), help_words=words)
+
+    def step_phase(self, delta: int) -> None:
+        """Slow motion through the phases of an operation."""
+        session = self.desk.session
+        if delta > 0 and session.phase is None and session.position >= len(session.outcomes):
+            raise InputError("slow motion goes through a step that comes next: undo one first")
+        if delta < 0 and session.phase is None and session.position == 0:
+            raise InputError("there is no step to go back into")
+        self.playing = False
+        session.step_phase(delta)
+        self.screen.show_session()
+
+    def play(self) -> None:
+        """Play what comes next, or pause."""
+        self.playing = not self.playing
+        if self.playing and self.desk.session.position >= len(self.desk.session.outcomes):
+            self.playing = False
+            raise InputError("nothing to play: this is the last step")
+        if self.playing:
+            self._tick()
+
+    def _tick(self) -> None:
+        if not self.playing:
+            return
+        self.redo(1)
+        session = self.desk.session
+        self.playing = session.position < len(session.outcomes)
+        if self.playing:
+            self.screen.later(PLAY_SECONDS, self._tick)
+
+    # -- going places ----------------------------------------------------------------------------
+    def to_struct_page(self) -> None:
+        """To the page that holds the struct page of the page under the cursor."""
+        pfn = self.screen.viewport.cursor_pfn
+        home = self.desk.view.page(pfn).memmap_pfn
+        if home is None:
+            raise InputError(f"where the struct page of pfn {pfn:#x} lives is not known")
+        if home == pfn:
+            raise InputError(f"pfn {pfn:#x} holds its own struct page")
+        self.screen.map.look(self.screen.viewport.at(home))
+        self.tell(f"the struct page of pfn {pfn:#x} is in pfn {home:#x}")
+
+    def ask_search(self) -> None:
+        """Ask what to find."""
+        view, pfn = self.desk.view, self.screen.viewport.cursor_pfn
+
+        def check(text: str) -> int:
+            return finder.find(view, text, pfn)
+
+        def go(text: str) -> None:
+            self.desk.search = text
+            self.find(forward=True)
+
+        self.prompt("/", go, check=check, help_words="find " + ", ".join(finder.FORMS))
+
+    def find(self, *, forward: bool) -> None:
+        """The next or the previous match of the last search."""
+        if not self.desk.search:
+            raise InputError("nothing has been searched for yet")
+        pfn = self.screen.viewport.cursor_pfn
+        found = finder.find(self.desk.view, self.desk.search, pfn, forward=forward)
+        self.screen.map.look(self.screen.viewport.at(found))
+
+    # -- dialogs ---------------------------------------------------------------------------------
+    def open(self, dialog: Screen[Result], then: Callable[[Result | None], None]) -> None:
+        """Open a dialog; what its result does may go wrong like any action."""
+        from engine.errors import PfnmapError
+
+        def guarded(result: Result | None) -> None:
+            try:
+                then(result)
+            except PfnmapError as error:
+                self.complain(str(error))
+
+        self.screen.app.push_screen(dialog, guarded)
+
+    def prompt(
+        self,
+        sign: str,
+        then: Callable[[str], None],
+        *,
+        check: Callable[[str], object] | None = None,
+        help_words: str = "",
+    ) -> None:
+        """Ask for a line."""
+        from tui.screens.prompt import Prompt
+
+        prompt = Prompt(self.screen.paint, sign, check=check, help_words=help_words)
+        self.open(prompt, lambda text: then(text) if text else None)
+
+    def ask_command(self, start: str = "") -> None:
+        """The ``:`` line."""
+        from tui.screens.prompt import Prompt
+
+        desk = self.desk
+        ids = self.screen.here.block_ids[:1]
+
+        def offer(text: str) -> list[str]:
+            return complete(text, desk.devices, ids[0] if ids else None)
+
+        def go(text: str | None) -> None:
+            if text:
+                desk.history.append(text)
+                self.run_line(text)
+
+        prompt = Prompt(
+            self.screen.paint, ":", check=parse_line, offer=offer, history=desk.history,
+            help_words="a command; tab completes, up and down go through the history",
+            value=start,
+        )  # fmt: skip
+        self.open(prompt, go)
+
+    def show_help(self) -> None:
+        """Every key and every verb."""
+        from tui.screens.pages import help_lines
+        from tui.screens.reader import Reader
+
+        lines = help_lines(self.desk, self.screen.paint)
+        self.screen.app.push_screen(Reader(self.screen.paint, "help", lambda _: lines))
+
+    def explain(self) -> None:
+        """Everything about the page under the cursor, with words explained."""
+        from tui.screens.pages import explanation
+        from tui.screens.reader import Reader
+
+        vp = self.screen.viewport
+        lines = explanation(self.desk, vp.cursor_pfn, vp.cursor_cell, self.screen.paint)
+        title = f"pfn {vp.cursor_pfn:#x}"
+        self.screen.app.push_screen(Reader(self.screen.paint, title, lambda _: lines))
+
+    def show_diff(self) -> None:
+        """What the last step changed."""
+        from tui.screens.pages import diff_lines
+        from tui.screens.reader import Reader
+
+        before = self.desk.before
+        if before is None:
+            raise InputError("nothing has happened yet")
+        lines = diff_lines(before, self.desk.view)
+        title = "what the last step changed"
+        self.screen.app.push_screen(Reader(self.screen.paint, title, lambda _: lines))
+
+    def show_palette(self) -> None:
+        """Every action that applies now, and the themes."""
+        from textual.command import CommandPalette
+
+        from tui.screens.palette import ActionProvider
+
+        self.screen.app.push_screen(CommandPalette(providers=[ActionProvider]))
+
+    # -- the frame ---------------------------------------------------------------------------------
+    def yank(self, *, whole: bool) -> None:
+        """Copy the focused panel, or the frame, as plain ASCII text."""
+        from tui.screens.frame import frame_text, panel_text
+
+        text = frame_text(self.screen) if whole else panel_text(self.screen)
+        self.screen.app.copy_to_clipboard(text)
+        self.tell(f"copied {text.count(chr(10)) + 1} lines as plain text")
+
+    def redraw(self) -> None:
+        """Send everything again."""
+        self.screen.refresh(layout=True)
+
+    def quit_and_keep(self) -> None:
+        """Quit and leave the frame in the scrollback."""
+        from tui.screens.frame import frame_ansi
+
+        app = self.screen.app
+        app.last_frame = frame_ansi(self.screen)  # type: ignore[attr-defined]
+        app.exit(0)

@@ -1,0 +1,126 @@
+"""The form behind ``a``: hot-add a DIMM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input, Static
+
+from engine.commands import Command
+from engine.errors import PfnmapError
+from engine.kinds import MemmapPolicy
+from engine.language import parse_line
+from engine.outcome import Refusal
+from tui.screens.add_values import AddValues
+from tui.screens.dialog import Dialog
+from tui.widgets.paint import Paint
+from tui.widgets.words import safe
+
+Predict = Callable[[Command], Refusal | None]
+
+
+HELP: dict[str, str] = {
+    "name": "how the device is called",
+    "size": "with a unit: 128M, 1G; whole memory blocks",
+    "at": "an address; empty: the lowest that is free from 4G on",
+    "node": "a NUMA node; empty: 0",
+    "memmap": "where struct pages go: "
+    + ", ".join(policy.value for policy in MemmapPolicy)
+    + "; empty: as parameters say",
+}
+CHOICES = ("", *(policy.value for policy in MemmapPolicy))
+
+
+class AddForm(Dialog[AddValues]):
+    """Asks for name, size, address, node and memmap; gives back None when closed."""
+
+    BINDINGS = [
+        Binding("down", "app.focus_next", "next", show=False),
+        Binding("up", "app.focus_previous", "previous", show=False),
+        Binding("ctrl+n", "choice(1)", "next choice", show=False),
+        Binding("ctrl+p", "choice(-1)", "previous choice", show=False),
+    ]
+    DEFAULT_CSS = """
+    AddForm .box { width: 66; }
+    AddForm Horizontal { height: 1; }
+    AddForm .label { width: 8; }
+    AddForm Input { width: 24; }
+    AddForm .gapped { margin-top: 1; }
+    """
+
+    def __init__(self, paint: Paint, values: AddValues, predict: Predict) -> None:
+        super().__init__(paint)
+        self._values = values
+        self._predict = predict
+
+    def compose(self) -> ComposeResult:
+        """A line for each value, then help, the command, and what the kernel would say."""
+        with Vertical(classes=self.box_classes):
+            yield Static("hot-add a DIMM", classes="title")
+            for key in HELP:
+                with Horizontal():
+                    yield Static(key, classes="label dim")
+                    yield Input(getattr(self._values, key), id=key, select_on_focus=True)
+            yield Static("", id="help", classes="dim gapped")
+            yield Static("", id="line")
+            yield Static("", id="verdict")
+            yield Static("enter adds, esc closes, up and down move", classes="dim gapped")
+
+    def on_mount(self) -> None:
+        """Start at the size: the name is right already."""
+        self.query_one("#size", Input).focus()
+        self._show()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Show the command that the form stands for now."""
+        self._values = replace(self._values, **{str(event.input.id): event.value})
+        self._show()
+
+    def on_descendant_focus(self) -> None:
+        """Explain the value that is being typed."""
+        focused = self.focused
+        words = HELP.get(focused.id or "", "") if focused is not None else ""
+        if focused is not None and focused.id == "memmap":
+            words += " (ctrl+n: next)"
+        self._update("#help", words)
+
+    def action_choice(self, step: int) -> None:
+        """Step through the words that memmap takes."""
+        memmap = self.query_one("#memmap", Input)
+        place = CHOICES.index(memmap.value) if memmap.value in CHOICES else 0
+        memmap.value = CHOICES[(place + step) % len(CHOICES)]
+        memmap.cursor_position = len(memmap.value)
+
+    def on_input_submitted(self) -> None:
+        """Add, unless the line is wrong; a refusal of the kernel is worth seeing."""
+        if self._command() is not None:
+            self.dismiss(self._values)
+
+    def _command(self) -> Command | None:
+        try:
+            return parse_line(self._values.line())
+        except PfnmapError as error:
+            self._update("#verdict", getattr(error, "message", "") or str(error), wrong=True)
+            return None
+
+    def _show(self) -> None:
+        self._update("#line", f": {self._values.line()}")
+        command = self._command()
+        if command is None:
+            return
+        refusal = self._predict(command)
+        if refusal is None:
+            self._update("#verdict", "the kernel would accept this")
+        else:
+            words = f"the kernel would refuse: {refusal.errno}, {refusal.function}: {refusal.rule}"
+            self._update("#verdict", words, wrong=True)
+
+    def _update(self, selector: str, words: str, *, wrong: bool = False) -> None:
+        static = self.query_one(selector, Static)
+        static.update(Text(safe(words, ascii_only=self.paint.ascii_only)))
+        static.set_class(wrong, "wrong")

@@ -1,0 +1,270 @@
+"""What the screen works on: the session, and what each key would mean now. No Textual."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from engine.commands import Command, StartMachine
+from engine.errors import InputError, PfnmapError
+from engine.kinds import ZoneType
+from engine.language import ACTIONS, parse_line
+from engine.outcome import Outcome, Refusal
+from engine.view import BlockRow, View
+from tui.keys import Keymap
+from tui.screens.add_values import AddValues
+from tui.screens.situation import Situation
+from tui.widgets.inspector import Verdict
+
+if TYPE_CHECKING:
+    from engine.session import Session
+    from engine.state import State
+
+JUDGED = (
+    ("mem.online", "online"),
+    ("mem.online_kernel", "online kernel"),
+    ("mem.online_movable", "online movable"),
+    ("mem.offline", "offline"),
+    ("mem.remove", "remove"),
+)
+"""Actions that the inspector judges before they are tried."""
+
+REPEATABLE = ("mem.", "zone.")
+"""Areas whose actions ``.`` repeats."""
+
+NOT_HERE: dict[str, str] = {
+    "session.branch": "a new command after undo starts a branch by itself",
+    "session.compare": "comparing is done with: pfnmap compare SCENARIO --with KEY=VALUE",
+}
+"""Actions of the registry that this screen does not do, and what does."""
+
+
+class Desk:
+    """The session with everything around it that is not drawing."""
+
+    def __init__(
+        self,
+        session: Session,
+        keymap: Keymap,
+        *,
+        read_only: bool = False,
+        start: StartMachine | None = None,
+    ) -> None:
+        """``start``: the ``machine`` line of the session, for saving it; None without one."""
+        self.session = session
+        self.keymap = keymap
+        self.read_only = read_only
+        self.start = start
+        self.add_values = AddValues()
+        self.history: list[str] = []
+        self.search = ""
+        self.last_action = ""
+        self._before: tuple[State | None, View | None] = (None, None)
+
+    # -- the machine ----------------------------------------------------------------------
+    @property
+    def view(self) -> View:
+        """The machine as it is shown."""
+        return self.session.view
+
+    @property
+    def before(self) -> View | None:
+        """The machine before the last step, None at boot."""
+        state = self._state_before()
+        if state is None:
+            return None
+        if self._before[0] is not state:
+            from engine.model_view import ModelView
+
+            self._before = (state, ModelView(state))
+        return self._before[1]
+
+    def _state_before(self) -> State | None:
+        session = self.session
+        if session.phase is not None and session.position < len(session.outcomes):
+            outcome = session.outcomes[session.position]
+            if session.phase < 2:
+                return outcome.before
+            return outcome.events[session.phase - 2].state
+        if session.position == 0:
+            return None
+        return session.outcomes[session.position - 1].before
+
+    @property
+    def devices(self) -> list[str]:
+        """Names of the devices that exist."""
+        return [device.name for device in self.session.state.devices.values()]
+
+    def next_name(self) -> str:
+        """The first ``dimmN`` that no device has."""
+        taken = set(self.devices)
+        return next(name for n in range(len(taken) + 1) if (name := f"dimm{n}") not in taken)
+
+    # -- what keys mean ----------------------------------------------------------------------
+    def line_for(self, action_id: str, here: Situation) -> str:
+        """The command line that an action stands for at a place.
+
+        Raises InputError with one sentence where it means nothing there.
+        """
+        template = ACTIONS[action_id].command
+        ref = here.removal_ref if action_id == "mem.remove" else here.ref
+        if "{ref}" in template and not ref:
+            raise InputError(f"{ACTIONS[action_id].label}: there is no memory block here")
+        if "{zone}" in template and here.zone == ZoneType.NONE:
+            raise InputError(f"{ACTIONS[action_id].label}: no zone here; move to a block of one")
+        memmap = dict(self.view.params).get("memmap_on_memory", "N")
+        return template.format(
+            ref=ref,
+            zone=here.zone.label,
+            node=here.node,
+            pfn=f"{here.start:#x}",
+            value="N" if memmap != "N" else "Y",
+            name=self.next_name(),
+            size=self.add_values.size,
+            step="",
+            file="",
+            variant="",
+        )
+
+    def why_not(self, action_id: str, here: Situation) -> str:
+        """Why an action does nothing useful now; empty when it does.
+
+        The footer and the palette leave such actions out. Pressing the key all the same
+        gives the kernel's answer, or this sentence where there is no kernel to ask.
+        """
+        if action_id in NOT_HERE:
+            return NOT_HERE[action_id]
+        changes = action_id.startswith(REPEATABLE)
+        if changes and self.read_only:
+            return "this machine is shown read-only"
+        rule = _RULES.get(action_id)
+        return rule(self, here) if rule is not None else ""
+
+    def predict(self, command: Command) -> Refusal | None:
+        """The refusal that a command would meet, None when it would succeed."""
+        try:
+            return self.session.machine.predict(command).refusal
+        except PfnmapError as error:
+            return Refusal("EINVAL", "pfnmap", str(error))
+
+    def judge(self, block: BlockRow) -> Sequence[Verdict]:
+        """Verdicts on everything that may be done with a block."""
+        if self.read_only:
+            return ()
+        pages = self.view.geometry.block_pages
+        here = Situation(self.view, block.id * pages, block.id * pages + 1)
+        verdicts = []
+        for action_id, label in JUDGED:
+            command = parse_line(self.line_for(action_id, here))
+            if command is not None:
+                key = self.keymap.first(action_id)
+                verdicts.append(Verdict(key, label, self.predict(command)))
+        return verdicts
+
+    # -- words -------------------------------------------------------------------------------
+    def facts(self, source_title: str) -> list[str]:
+        """Machine, profile and parameters for the title line, most important first."""
+        view = self.view
+        params = dict(view.params)
+        facts = [view.geometry.arch, view.profile_name]
+        facts.insert(0, source_title or view.title)
+        if "memmap_on_memory" in params:
+            facts.append(f"memmap_on_memory={params['memmap_on_memory']}")
+        for name in ("online_policy", "auto_online_blocks"):
+            if name in params:
+                word = params[name]
+                facts.append(f"auto-online {word}" if name == "auto_online_blocks" else word)
+        return [fact for fact in facts if fact]
+
+    def step_words(self) -> str:
+        """Where the session is, for the right end of the title line."""
+        session = self.session
+        words = f"step {session.position}/{len(session.outcomes)}"
+        if session.phase is not None:
+            words += f" phase {session.phase}"
+        return words
+
+    def outcome_under_way(self) -> Outcome | None:
+        """The outcome that slow motion shows, None at rest."""
+        session = self.session
+        if session.phase is None or session.position >= len(session.outcomes):
+            return None
+        return session.outcomes[session.position]
+
+
+def _needs_blocks(state: str | None) -> Callable[[Desk, Situation], str]:
+    def rule(_: Desk, here: Situation) -> str:
+        states = here.states
+        if not states:
+            return "there is no memory block here"
+        if state is not None and state not in states:
+            return f"no block here is {state}"
+        return ""
+
+    return rule
+
+
+def _removable(_: Desk, here: Situation) -> str:
+    block = here.first_block
+    if block is None:
+        return "there is no memory block here"
+    if block.device or "offline" in here.states:
+        return ""
+    return "boot memory that is online cannot be removed"
+
+
+def _in_zone(_: Desk, here: Situation) -> str:
+    return "" if here.zone >= 0 else "there is no zone here"
+
+
+def _repeat(desk: Desk, here: Situation) -> str:
+    if not desk.last_action:
+        return "nothing has been done yet that could be repeated"
+    return desk.why_not(desk.last_action, here)
+
+
+def _undo(desk: Desk, _: Situation) -> str:
+    session = desk.session
+    return "" if session.position or session.phase is not None else "nothing to undo"
+
+
+def _redo(desk: Desk, _: Situation) -> str:
+    session = desk.session
+    return "" if session.position < len(session.outcomes) else "nothing to redo"
+
+
+def _phase_back(desk: Desk, _: Situation) -> str:
+    session = desk.session
+    return "" if session.phase is not None or session.position else "no step to go back into"
+
+
+def _search(desk: Desk, _: Situation) -> str:
+    return "" if desk.search else "nothing has been searched for yet"
+
+
+def _diff(desk: Desk, _: Situation) -> str:
+    return "" if desk.before is not None else "nothing has happened yet"
+
+
+_RULES: dict[str, Callable[[Desk, Situation], str]] = {
+    "mem.online": _needs_blocks("offline"),
+    "mem.online_kernel": _needs_blocks("offline"),
+    "mem.online_movable": _needs_blocks("offline"),
+    "mem.offline": _needs_blocks("online"),
+    "mem.remove": _removable,
+    "mem.pin": _needs_blocks("online"),
+    "mem.unpin": _needs_blocks("online"),
+    "zone.shrink": _in_zone,
+    "time.undo": _undo,
+    "time.redo": _redo,
+    "time.back": _undo,
+    "time.forward": _redo,
+    "time.play": _redo,
+    "time.phase.forward": _redo,
+    "time.phase.back": _phase_back,
+    "time.repeat": _repeat,
+    "find.next": _search,
+    "find.previous": _search,
+    "view.diff": _diff,
+}
+"""When an action is of use: each gives the reason why not, or nothing."""

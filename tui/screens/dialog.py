@@ -1,0 +1,48 @@
+"""What all dialogs share: a framed box over the map, closed with escape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from textual.binding import Binding
+from textual.screen import ModalScreen
+
+if TYPE_CHECKING:
+    from tui.widgets.paint import Paint
+
+Result = TypeVar("Result")
+
+
+class Dialog(ModalScreen[Result]):
+    """A dialog in the colours of the theme."""
+
+    BINDINGS = [Binding("escape", "close", "close", show=False)]
+    DEFAULT_CSS = """
+    Dialog { align: center middle; background: $background 40%; }
+    Dialog.plain { background: transparent; }
+    Dialog .box {
+        border: round $border; background: $background; color: $foreground;
+        padding: 0 1; height: auto; max-height: 100%; max-width: 100%;
+    }
+    Dialog .box.ascii { border: ascii $border; }
+    Dialog Input {
+        border: none; height: 1; padding: 0; background: $surface; color: $foreground;
+    }
+    Dialog Input:focus { border: none; background: $panel; }
+    Dialog .title { text-style: bold; height: 1; }
+    Dialog .dim { color: $text-muted; height: auto; }
+    Dialog .wrong { color: $error; height: auto; }
+    """
+
+    def __init__(self, paint: Paint) -> None:
+        super().__init__(classes="plain" if paint.theme.colours != "rgb" else "")
+        self.paint = paint
+
+    @property
+    def box_classes(self) -> str:
+        """Classes of the framed box."""
+        return "box ascii" if self.paint.theme.borders == "ascii" else "box"
+
+    def action_close(self) -> None:
+        """Close without a result."""
+        self.dismiss(None)

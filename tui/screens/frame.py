@@ -1,0 +1,77 @@
+"""The frame as text: for the clipboard, files and the scrollback."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from textual.strip import Strip
+
+from themes import load_theme
+from tui.widgets.paint import Paint
+from tui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from tui.screens.main import MainScreen
+
+
+def panel_text(screen: MainScreen) -> str:
+    """The focused panel in ASCII, whatever the theme."""
+    focused = screen.focused
+    panel = focused if isinstance(focused, Panel) else screen.map
+    return _text(_drawn(panel, Paint(load_theme("ascii"))))
+
+
+def frame_text(screen: MainScreen) -> str:
+    """The whole frame in ASCII, whatever the theme."""
+    return _text(_frame(screen, Paint(load_theme("ascii"))))
+
+
+def frame_ansi(screen: MainScreen) -> str:
+    """The whole frame as it is, with escape sequences for its colours."""
+    console: Console = screen.app.console
+    return "\n".join(strip.render(console) for strip in _frame(screen, screen.paint))
+
+
+def _frame(screen: MainScreen, paint: Paint) -> list[Strip]:
+    """The lines of all panels, laid out as on the screen."""
+    width, height = screen.app.size
+    rows: list[list[tuple[int, Strip]]] = [[] for _ in range(height)]
+    for panel in screen.panels:
+        if not panel.display:
+            continue
+        x, y = panel.region.offset
+        for index, strip in enumerate(_drawn(panel, paint)):
+            if 0 <= y + index < height:
+                rows[y + index].append((x, strip))
+    return [_joined(row, width) for row in rows]
+
+
+def _joined(row: list[tuple[int, Strip]], width: int) -> Strip:
+    pieces: list[Strip] = []
+    at = 0
+    for x, strip in sorted(row, key=lambda place: place[0]):
+        if x > at:
+            pieces.append(Strip.blank(x - at))
+        pieces.append(strip)
+        at = x + strip.cell_length
+    if at < width:
+        pieces.append(Strip.blank(width - at))
+    return Strip.join(pieces)
+
+
+def _drawn(panel: Panel, paint: Paint) -> list[Strip]:
+    """A panel's lines in another paint; the panel is left as it was."""
+    width, height = panel.size
+    if paint is panel.paint:
+        return panel.draw(width, height)
+    own = panel.paint
+    panel.use_paint(paint)
+    try:
+        return panel.draw(width, height)
+    finally:
+        panel.use_paint(own)
+
+
+def _text(strips: list[Strip]) -> str:
+    return "\n".join(strip.text.rstrip() for strip in strips).rstrip("\n")

@@ -1,0 +1,191 @@
+"""Which panel goes where at a given size. Pure arithmetic, no Textual."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SMALLEST = (60, 16)
+"""Below this the map alone is shown, with one line that says so."""
+
+MAP, ZONES, BLOCKS, EVENTS, LEGEND, INSPECTOR = (
+    "map", "zones", "blocks", "events", "legend", "inspector",
+)  # fmt: skip
+PANELS = (MAP, ZONES, BLOCKS, EVENTS, LEGEND, INSPECTOR)
+
+SIDE_MIN = 32
+SIDE_MAX = 68
+MAP_MIN_WIDTH = 82
+MAP_MIN_HEIGHT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """Heights and widths in cells; 0 means that a panel is not shown."""
+
+    title: int = 0
+    notice: int = 0
+    """The line that says that the terminal is small."""
+    zones: int = 0
+    map: int = 0
+    legend: int = 0
+    events: int = 0
+    timeline: int = 0
+    status: int = 0
+    footer: int = 0
+    side_width: int = 0
+    """Width of the column at the right of the map."""
+    inspector: int = 0
+    blocks: int = 0
+    bottom_blocks: int = 0
+    """Height of the block table when it stands under the map for want of a side column."""
+
+    def height_of(self, panel: str) -> int:
+        """The height that a panel has in this arrangement."""
+        if panel == BLOCKS:
+            return self.blocks or self.bottom_blocks
+        height: int = getattr(self, panel)
+        return height
+
+
+def arrange(
+    width: int,
+    height: int,
+    wanted: frozenset[str],
+    *,
+    zone_lines: int,
+    map_width: int = MAP_MIN_WIDTH,
+    maximised: str | None = None,
+) -> Arrangement:
+    """Fit the wanted panels into a screen; what there is no room for is left out.
+
+    Args:
+        width, height: of the screen.
+        wanted: panels a person wants to see.
+        zone_lines: lines with which the zones panel shows everything.
+        map_width: what the map needs beside a side column.
+        maximised: a panel that gets all the room.
+    """
+    if height <= 0 or width <= 0:
+        return Arrangement()
+    if width < SMALLEST[0] or height < SMALLEST[1]:
+        return _tiny(height)
+    title, status, footer = 1, 1, 1
+    timeline = 1 if height >= 22 else 0
+    legend = 1 if LEGEND in wanted else 0
+    room = height - title - status - footer - timeline
+    if maximised is not None:
+        return _maximised(maximised, room, width, timeline, legend)
+    side = _side_width(width, wanted, map_width)
+    events = _events_height(room) if EVENTS in wanted else 0
+    room -= events + legend
+    zones = min(zone_lines, max(3, room // 3)) if ZONES in wanted else 0
+    if room - zones < MAP_MIN_HEIGHT:
+        zones = 0
+    room -= zones
+    bottom = 0
+    if BLOCKS in wanted and not side:
+        bottom = min(max(4, room // 3), room - MAP_MIN_HEIGHT)
+        bottom = bottom if bottom >= 3 else 0
+    map_height = room - bottom if MAP in wanted else 0
+    if MAP not in wanted and bottom:
+        bottom = room
+    elif MAP not in wanted and EVENTS in wanted and not side:
+        events += room
+    column = room + legend if side else 0
+    blocks = 0
+    if side and BLOCKS in wanted:
+        blocks = column if INSPECTOR not in wanted else max(0, column - 26)
+        blocks = blocks if blocks >= 5 or INSPECTOR not in wanted else 0
+    inspector = column - blocks if side and INSPECTOR in wanted else 0
+    return Arrangement(
+        title=title, zones=zones, map=map_height, legend=legend, events=events,
+        timeline=timeline, status=status, footer=footer, side_width=side,
+        inspector=inspector, blocks=blocks, bottom_blocks=bottom,
+    )  # fmt: skip
+
+
+def _tiny(height: int) -> Arrangement:
+    """The plain view for a terminal that is smaller than everything was made for."""
+    notice = 1 if height >= 2 else 0
+    status = 1 if height >= 4 else 0
+    footer = 1 if height >= 6 else 0
+    return Arrangement(
+        notice=notice, map=height - notice - status - footer, status=status, footer=footer
+    )
+
+
+def _maximised(
+    panel: str, room: int, width: int, timeline: int, legend: int
+) -> Arrangement:
+    lines = {"title": 1, "status": 1, "footer": 1, "timeline": timeline}
+    if panel == BLOCKS:
+        return Arrangement(**lines, bottom_blocks=room)
+    if panel == INSPECTOR:
+        return Arrangement(**lines, inspector=room, side_width=width)
+    if panel == MAP:
+        return Arrangement(**lines, map=room - legend, legend=legend)
+    if panel == ZONES:
+        return Arrangement(**lines, zones=room)
+    return Arrangement(**lines, events=room)
+
+
+def _side_width(width: int, wanted: frozenset[str], map_width: int) -> int:
+    """The side column: what the map leaves, if that is enough to be read."""
+    if not wanted & {INSPECTOR, BLOCKS}:
+        return 0
+    side = width - map_width if MAP in wanted else width
+    if side < SIDE_MIN:
+        return 0
+    return side if MAP not in wanted else min(side, SIDE_MAX)
+
+
+def _events_height(room: int) -> int:
+    """A quarter of the room, at least a heading and two lines."""
+    return max(3, room // 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A rectangle of the screen."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+def places(made: Arrangement, width: int, height: int) -> dict[str, Place]:
+    """The rectangle of every panel that is shown, by panel name, from top to bottom."""
+    result: dict[str, Place] = {}
+    y = 0
+    main = width - made.side_width if made.map or made.bottom_blocks else width
+    gutter = 1 if made.side_width and main < width else 0
+
+    def put(name: str, lines: int, columns: int) -> None:
+        nonlocal y
+        if lines > 0:
+            result[name] = Place(0, y, columns, lines)
+            y += lines
+
+    put("title", made.title, width)
+    put("notice", made.notice, width)
+    put(ZONES, made.zones, width)
+    top = y
+    put(MAP, made.map, max(1, main - gutter))
+    put(LEGEND, made.legend, max(1, main - gutter))
+    put(BLOCKS, made.bottom_blocks, main)
+    if made.side_width:
+        x = width - made.side_width
+        side_y = top
+        for name, lines in ((INSPECTOR, made.inspector), (BLOCKS, made.blocks)):
+            if lines:
+                result[name] = Place(x, side_y, made.side_width, lines)
+                side_y += lines
+        y = max(y, side_y)
+    put(EVENTS, made.events, width)
+    put("timeline", made.timeline, width)
+    if made.footer:
+        y = max(y, height - made.status - made.footer)
+    put("status", made.status, width)
+    put("footer", made.footer, width)
+    return result

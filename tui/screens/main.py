@@ -1,0 +1,311 @@
+"""The screen: panels around the map, and the keys that act on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual import events
+from textual.app import ComposeResult
+from textual.geometry import Offset
+from textual.screen import Screen
+
+from engine.errors import PfnmapError
+from engine.language import ACTIONS
+from tui.screens import layout, motions
+from tui.screens.acts import Acts
+from tui.screens.desk import Desk
+from tui.screens.layout import Arrangement
+from tui.screens.situation import Situation
+from tui.viewport import Viewport
+from tui.widgets.block_table import BlockTable
+from tui.widgets.event_log import EventLog
+from tui.widgets.inspector import Inspector, summary
+from tui.widgets.lines import KeyHint, KeyLine, Legend, Line, StatusLine, Timeline, TitleLine
+from tui.widgets.paint import Paint
+from tui.widgets.panel import Panel
+from tui.widgets.pfn_map import PfnMap
+from tui.widgets.zone_bars import ZoneBars
+
+FOCUS_ORDER = (layout.MAP, layout.ZONES, layout.BLOCKS, layout.INSPECTOR, layout.EVENTS)
+TAIL = ("app.command", "app.help")
+
+
+class MainScreen(Screen[None], inherit_bindings=False):
+    """All panels; keys arrive as actions of the registry through ``action_act``."""
+
+    DEFAULT_CSS = """
+    MainScreen { background: $background; overflow: hidden; }
+    MainScreen > Panel { position: absolute; }
+    """
+
+    def __init__(self, desk: Desk, paint: Paint, *, source_title: str = "") -> None:
+        super().__init__()
+        self.desk = desk
+        self.paint = paint
+        self.source_title = source_title
+        self.wanted: frozenset[str] = frozenset(layout.PANELS) - {layout.BLOCKS}
+        self.maximised: str | None = None
+        self.arrangement = Arrangement()
+        self.acts = Acts(self)
+        self._edges = motions.edges(desk.view)
+        self._following = False
+        view = desk.view
+        self.title_line = TitleLine(paint, id="title")
+        self.notice = StatusLine(paint, id="notice")
+        self.zones = ZoneBars(paint, id=layout.ZONES)
+        self.map = PfnMap(paint, view, id=layout.MAP)
+        self.legend = Legend(paint, id=layout.LEGEND)
+        self.inspector = Inspector(paint, desk.judge, id=layout.INSPECTOR)
+        self.blocks = BlockTable(paint, id=layout.BLOCKS)
+        self.events = EventLog(paint, id=layout.EVENTS)
+        self.timeline = Timeline(paint, id="timeline")
+        self.status = StatusLine(paint, id="status")
+        self.footer = KeyLine(paint, id="footer")
+        self.events.hint = self._hint()
+
+    def _hint(self) -> str:
+        """What to press first."""
+        key = self.desk.keymap.first
+        if self.desk.session.outcomes:
+            return (
+                f"press {key('time.forward')} to step through what happened, "
+                f"{key('time.play')} to play it, {key('app.help')} for help"
+            )
+        if self.desk.read_only:
+            return f"this machine is shown read-only; press {key('app.help')} for help"
+        return f"press {key('mem.add')} to hot-add a DIMM, {key('app.help')} for help"
+
+    def compose(self) -> ComposeResult:
+        """Every panel, whether it is shown or not."""
+        yield from self.panels
+
+    @property
+    def panels(self) -> tuple[Panel, ...]:
+        """Every panel."""
+        return (
+            self.map, self.title_line, self.notice, self.zones, self.legend, self.inspector,
+            self.blocks, self.events, self.timeline, self.status, self.footer,
+        )  # fmt: skip
+
+    def on_mount(self) -> None:
+        """Place the panels and show the machine."""
+        self.place(self.app.size.width, self.app.size.height)
+        self.map.focus()
+        self.show_session()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Place the panels for the new size."""
+        self.place(event.size.width, event.size.height)
+        self.call_after_refresh(self.show_cursor)
+
+    # -- where things are ------------------------------------------------------------------
+    def place(self, width: int, height: int) -> None:
+        """Give every panel its place; those without one are hidden."""
+        zone_lines = ZoneBars.wanted_height(self.desk.view, self.desk.before)
+        self.arrangement = made = layout.arrange(
+            width, height, self.wanted, zone_lines=zone_lines, maximised=self.maximised,
+            map_width=self.map.side_by_side_width(width),
+        )  # fmt: skip
+        places = layout.places(made, width, height)
+        for panel in self.panels:
+            place = places.get(panel.id or "")
+            panel.display = place is not None
+            if place is not None:
+                panel.absolute_offset = None
+                panel.styles.offset = Offset(place.x, place.y)
+                panel.styles.width, panel.styles.height = place.width, place.height
+        size = f"{width}x{height}"
+        needs = f"{layout.SMALLEST[0]}x{layout.SMALLEST[1]}"
+        self.notice.show([("warning", f"{size} is small; all panels from {needs}")])
+        if self.focused is None or not self.focused.display:
+            self._focus_first()
+
+    def _focus_first(self) -> None:
+        for name in FOCUS_ORDER:
+            panel = self.query_one(f"#{name}", Panel)
+            if panel.display:
+                panel.focus()
+                return
+
+    def replace(self) -> None:
+        """Place everything anew after a panel was shown or hidden."""
+        self.place(self.app.size.width, self.app.size.height)
+        self.call_after_refresh(self.show_session)
+
+    # -- what is shown ---------------------------------------------------------------------
+    @property
+    def viewport(self) -> Viewport:
+        """The window of the map."""
+        return self.map.viewport
+
+    @property
+    def here(self) -> Situation:
+        """Where keys act now: the selection, else the cell under the cursor."""
+        selection = self.viewport.selection
+        start, end = selection or self.viewport.cursor_cell
+        return Situation(self.desk.view, start, end, selected=selection is not None)
+
+    def show_session(self) -> None:
+        """Everything anew, after the machine changed."""
+        desk = self.desk
+        session, view, before = desk.session, desk.view, desk.before
+        self._edges = motions.edges(view)
+        wanted = ZoneBars.wanted_height(view, before)
+        if self.arrangement.zones and wanted != self.arrangement.zones:
+            self.place(self.app.size.width, self.app.size.height)
+        self.title_line.show(desk.facts(self.source_title), desk.step_words())
+        self.zones.show(view, before)
+        self.map.show(view, before)
+        self.legend.show(view, before is not None)
+        self.events.show(session.outcomes, session.position, session.phase)
+        self.timeline.show(session.outcomes, session.position, session.phase)
+        self.show_cursor()
+
+    def show_cursor(self) -> None:
+        """Everything that depends on the cursor, after the map itself is painted."""
+        if not self._following:
+            self._following = True
+            self.call_after_refresh(self._follow_cursor)
+
+    def _follow_cursor(self) -> None:
+        self._following = False
+        view, vp = self.desk.view, self.viewport
+        cell = vp.cursor_cell
+        pages = view.geometry.block_pages
+        selection = vp.selection
+        if self.inspector.display:
+            self.inspector.show(view, cell)
+        if self.blocks.display:
+            start, end = selection or (0, 0)
+            self.blocks.show(view, cell[0] // pages, (start // pages, -(-end // pages)))
+        parts = summary(view, cell, self.paint.dash)
+        if selection is not None:
+            count = len(self.here.block_ids)
+            words = f"selected {selection[1] - selection[0]} pages, {count} blocks"
+            parts.insert(0, ("accent", words))
+        if view.findings:
+            parts.insert(0, ("finding", f"{len(view.findings)} findings: press enter"))
+        self.status.show(parts)
+        self.show_keys()
+
+    def show_keys(self) -> None:
+        """The footer: the actions that do something now, with the keys in force."""
+        here, desk = self.here, self.desk
+        hints = []
+        for action in ACTIONS.values():
+            offered = action.footer and action.id not in TAIL and desk.keymap.keys(action.id)
+            if offered and not desk.why_not(action.id, here):
+                hints.append(KeyHint(desk.keymap.first(action.id), action.label))
+        tail = [
+            KeyHint(desk.keymap.first(name), ACTIONS[name].label)
+            for name in TAIL
+            if desk.keymap.keys(name)
+        ]
+        self.footer.show(hints, tail)
+
+    def set_paint(self, paint: Paint) -> None:
+        """Use another theme."""
+        self.paint = paint
+        for panel in self.panels:
+            panel.set_paint(paint)
+
+    # -- messages of the panels ----------------------------------------------------------------
+    def on_pfn_map_moved(self) -> None:
+        """The cursor moved."""
+        self.show_cursor()
+
+    def on_pfn_map_hovered(self, message: PfnMap.Hovered) -> None:
+        """Say in the status line what is under the mouse."""
+        if message.pfn is None:
+            self.show_cursor()
+            return
+        end = message.pfn + self.viewport.pages_per_cell
+        self.status.show(summary(self.desk.view, (message.pfn, end), self.paint.dash))
+
+    def on_block_table_chosen(self, message: BlockTable.Chosen) -> None:
+        """Go to the block that was clicked."""
+        pages = self.desk.view.geometry.block_pages
+        self.map.look(self.viewport.at(message.block_id * pages))
+
+    # -- keys ------------------------------------------------------------------------------
+    def act(self, action_id: str) -> None:
+        """Do an action of the registry. What goes wrong is said, never raised."""
+        try:
+            if self._scrolls(action_id):
+                return
+            motion = motions.MOTIONS.get(action_id)
+            if motion is not None:
+                self.map.look(motion(self.viewport, self._edges))
+                return
+            self._panel_act(action_id) or self.acts.do(action_id)
+        except PfnmapError as error:
+            self.acts.complain(str(error))
+
+    def _scrolls(self, action_id: str) -> bool:
+        """Vertical motions scroll the focused panel when that is not the map."""
+        panel = self.focused
+        if not isinstance(panel, Panel) or panel is self.map or isinstance(panel, Line):
+            return False
+        scroll = motions.SCROLLS.get(action_id)
+        if scroll is None:
+            return False
+        if panel is self.blocks:
+            self._step_blocks(scroll(max(1, panel.size.height - 2), self.desk.view.nr_blocks))
+        else:
+            panel.scroll_lines(scroll(max(1, panel.size.height - 1), panel.nr_lines))
+        return True
+
+    def _step_blocks(self, count: int) -> None:
+        """Move the cursor by blocks that exist."""
+        view = self.desk.view
+        pages = view.geometry.block_pages
+        rank = view.rank_of(self.viewport.cursor_cell[0] // pages) + count
+        ids = view.block_ids(min(max(rank, 0), max(0, view.nr_blocks - 1)), 1)
+        if len(ids):
+            self.map.look(self.viewport.at(int(ids[0]) * pages))
+
+    def _panel_act(self, action_id: str) -> bool:
+        """Actions about panels and the focus."""
+        prefix = "view.panel."
+        if action_id.startswith(prefix):
+            self._toggle(action_id.removeprefix(prefix))
+        elif action_id == "view.focus.next":
+            self._focus_step(1)
+        elif action_id == "view.focus.previous":
+            self._focus_step(-1)
+        elif action_id == "view.maximise":
+            focused = self.focused.id if self.focused is not None else None
+            self.maximised = None if self.maximised else focused
+            self.replace()
+        else:
+            return False
+        return True
+
+    def _toggle(self, name: str) -> None:
+        """Focus a panel that is visible; hide it when it has the focus; else show it."""
+        panel = self.query_one(f"#{name}", Panel)
+        focusable = panel.can_focus
+        if panel.display and focusable and not panel.has_focus:
+            panel.focus()
+            return
+        if panel.display and name in self.wanted:
+            self.wanted -= {name}
+        else:
+            self.wanted |= {name}
+        self.maximised = None
+        self.replace()
+        if name in self.wanted and not panel.display:
+            self.acts.complain(f"there is no room for {name} in this terminal")
+        elif panel.display and focusable:
+            panel.focus()
+
+    def _focus_step(self, step: int) -> None:
+        shown = [p for name in FOCUS_ORDER if (p := self.query_one(f"#{name}", Panel)).display]
+        if not shown:
+            return
+        place = shown.index(self.focused) if self.focused in shown else -1
+        shown[(place + step) % len(shown)].focus()
+
+    def later(self, seconds: float, callback: Callable[[], object]) -> None:
+        """Call back after a while; used to play a scenario."""
+        self.set_timer(seconds, callback)

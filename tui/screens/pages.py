@@ -1,0 +1,103 @@
+"""The texts of the reader: help, the explanation of a page, a diff. Pure: lines of words."""
+
+from __future__ import annotations
+
+from engine.kinds import PageState
+from engine.language import ACTIONS, AREAS, VERBS
+from engine.view import View
+from tui import cells
+from tui.glossary import STATES
+from tui.keys import shown_key
+from tui.screens.desk import Desk
+from tui.widgets.inspector import block_facts, page_facts
+from tui.widgets.lines import STATE_NAMES
+from tui.widgets.paint import Paint
+
+Text = list[tuple[str, str, str]]
+"""(head, words, role) of each line."""
+
+BLANK = ("", "", "text")
+
+
+def help_lines(desk: Desk, paint: Paint) -> Text:
+    """Keys by area with what they do now, then the glyphs, then the verbs."""
+    lines: Text = []
+    for area, heading in AREAS.items():
+        lines += [(heading, "", "more")]
+        for action in ACTIONS.values():
+            if action.area == area:
+                keys = " ".join(shown_key(key) for key in desk.keymap.keys(action.id))
+                lines.append((f"  {keys or ': or palette'}", action.help, "more"))
+        lines.append(BLANK)
+    lines.append(("The map", "", "more"))
+    for state in PageState:
+        glyph, _ = paint.cell(cells.glyph_code(state))
+        lines.append((f"  {glyph * 2} {STATE_NAMES[state]}"[:17], STATES[state], "more"))
+    lines += [BLANK, ("Commands", "what the : line, scenario files and -c take", "more")]
+    for verb in VERBS.values():
+        lines.append((f"  {verb.name}", f"{verb.help}: {verb.usage}", "more"))
+    return lines
+
+
+def explanation(desk: Desk, pfn: int, cell: tuple[int, int], paint: Paint) -> Text:
+    """The page, its block, what may be done, and the findings that touch it."""
+    view = desk.view
+    page = view.page(pfn)
+    lines: Text = [("", STATES[page.state], "text"), BLANK]
+    lines += [(name, words, "more") for name, words, _ in page_facts(view, page, cell, paint.arrow)]
+    block = view.block(page.block) if page.block is not None else None
+    if block is not None:
+        lines += [BLANK, (f"block {block.id}", "", "more")]
+        lines += [(name, words, "more") for name, words, _ in block_facts(view, block)]
+        for verdict in desk.judge(block):
+            refusal = verdict.refusal
+            words = "would succeed"
+            if refusal is not None:
+                words = f"{refusal.errno} ({refusal.shell_text}), {refusal.function}: {refusal.rule}"
+            lines.append((f"{verdict.key} {verdict.label}"[:17], words, "more"))
+    for finding in view.findings:
+        where = ""
+        if finding.nr_pages:
+            last = finding.start_pfn + finding.nr_pages - 1
+            where = f" (pfn {finding.start_pfn:#x}-{last:#x})"
+        lines += [BLANK, ("finding", finding.text + where, "more")]
+    return lines
+
+
+def diff_lines(before: View, after: View) -> Text:
+    """Every counter that differs, in the form that a mail would quote."""
+    old, new = _counters(before), _counters(after)
+    lines: Text = []
+    for name in dict.fromkeys([*old, *new]):
+        was, now = old.get(name), new.get(name)
+        if was == now:
+            continue
+        if was is not None:
+            lines.append(("", f"-{name} {was}", "plain"))
+        if now is not None:
+            lines.append(("", f"+{name} {now}", "plain"))
+    return lines or [("", "no zone, node, block or parameter changed", "dim")]
+
+
+def _counters(view: View) -> dict[str, str]:
+    """One fact a name, in a fixed order."""
+    facts: dict[str, str] = {}
+    for zone in view.zones:
+        if zone.spanned or zone.present:
+            name = f"node {zone.node} zone {zone.zone.label}"
+            facts[f"{name} start_pfn"] = f"{zone.start_pfn:#x}"
+            for field in ("spanned", "present", "managed"):
+                facts[f"{name} {field}"] = str(getattr(zone, field))
+    for node in view.nodes:
+        name = f"node {node.node}"
+        facts[f"{name} start_pfn"] = f"{node.start_pfn:#x}"
+        facts[f"{name} spanned"] = str(node.spanned)
+        facts[f"{name} present"] = str(node.present)
+        facts[f"{name} online"] = str(node.online).lower()
+    for state, count in view.block_counts().items():
+        facts[f"blocks {state}"] = str(count)
+    for param, value in view.params:
+        facts[param] = value
+    for finding in view.findings:
+        facts[f"finding {finding.code}"] = finding.text
+    return facts

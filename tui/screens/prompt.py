@@ -1,0 +1,165 @@
+"""One line to type into at the foot of the screen: commands, searches, a step number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input, Static
+
+from engine.errors import PfnmapError
+from tui.screens.dialog import Dialog
+from tui.widgets.paint import Paint
+from tui.widgets.words import fitted, safe
+
+OFFERED = 6
+
+Check = Callable[[str], object]
+Offer = Callable[[str], Sequence[str]]
+
+
+class Prompt(Dialog[str]):
+    """Asks for one line and gives it back; None when it was closed.
+
+    A line that ``check`` refuses (with a PfnmapError) keeps the prompt open and shows the
+    message, so that nothing typed is lost.
+    """
+
+    BINDINGS = [
+        Binding("tab", "complete", "complete", show=False, priority=True),
+        Binding("up", "older", "older", show=False, priority=True),
+        Binding("down", "newer", "newer", show=False, priority=True),
+        Binding("ctrl+u", "clear", "clear", show=False, priority=True),
+    ]
+    DEFAULT_CSS = """
+    Prompt { align: left bottom; background: transparent; }
+    Prompt #prompt { height: auto; background: $panel; padding: 0 1; }
+    Prompt Horizontal { height: 1; }
+    Prompt #sign { width: auto; }
+    Prompt Input { width: 1fr; background: $panel; }
+    """
+
+    def __init__(
+        self,
+        paint: Paint,
+        sign: str,
+        *,
+        check: Check | None = None,
+        offer: Offer | None = None,
+        history: Sequence[str] = (),
+        help_words: str = "",
+        value: str = "",
+    ) -> None:
+        super().__init__(paint)
+        self._sign = sign
+        self._check = check
+        self._offer = offer
+        self._history = list(history)
+        self._place = len(self._history)
+        self._draft = value
+        self._help = help_words
+
+    def compose(self) -> ComposeResult:
+        """The line, above it what may follow or what is wrong."""
+        with Vertical(id="prompt"):
+            yield Static(Text(self._help), id="hint", classes="dim")
+            yield Static("", id="wrong", classes="wrong")
+            with Horizontal():
+                yield Static(Text(self._sign), id="sign")
+                yield Input(self._draft, id="line", select_on_focus=False)
+
+    def on_mount(self) -> None:
+        """Nothing is wrong yet."""
+        self._say("")
+        self._hint(self._draft)
+
+    @property
+    def line(self) -> Input:
+        """The line being typed."""
+        return self.query_one("#line", Input)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Offer what may follow."""
+        self._say("")
+        self._hint(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Give the line back, or say what is wrong with it."""
+        text = event.value.strip()
+        if text and self._check is not None:
+            try:
+                self._check(text)
+            except PfnmapError as error:
+                self._refuse(error)
+                return
+        self.dismiss(text or None)
+
+    def _refuse(self, error: PfnmapError) -> None:
+        column = getattr(error, "column", 0)
+        if column:
+            self.line.cursor_position = min(column - 1, len(self.line.value))
+        self._say(getattr(error, "message", "") or str(error))
+
+    def _say(self, words: str) -> None:
+        wrong = self.query_one("#wrong", Static)
+        wrong.display = bool(words)
+        wrong.update(Text(safe(words, ascii_only=self.paint.ascii_only)))
+
+    def _hint(self, value: str) -> None:
+        hint = self.query_one("#hint", Static)
+        offered = list(self._offer(value)) if self._offer and value else []
+        words = self._help
+        if offered:
+            ends = [line.rpartition(" ")[2] for line in offered]
+            words = "  ".join(ends[:OFFERED])
+            if len(ends) > OFFERED:
+                words += f"  (+{len(ends) - OFFERED})"
+        width = max(10, self.app.size.width - 4)
+        hint.update(Text(fitted(safe(words, ascii_only=self.paint.ascii_only), width)))
+        hint.display = bool(words)
+
+    def action_complete(self) -> None:
+        """Complete the last word as far as it is certain, or take the first offer."""
+        offered = list(self._offer(self.line.value)) if self._offer else []
+        if not offered:
+            return
+        common = _common_start(offered)
+        text = common if len(common) > len(self.line.value) else offered[0]
+        if len(offered) == 1 and not text.endswith("="):
+            text += " "
+        self.line.value = text
+        self.line.cursor_position = len(text)
+
+    def action_older(self) -> None:
+        """The line before in the history."""
+        self._show(self._place - 1)
+
+    def action_newer(self) -> None:
+        """The line after in the history."""
+        self._show(self._place + 1)
+
+    def action_clear(self) -> None:
+        """Empty the line."""
+        self.line.value = ""
+
+    def _show(self, place: int) -> None:
+        if not 0 <= place <= len(self._history):
+            return
+        if self._place == len(self._history):
+            self._draft = self.line.value
+        self._place = place
+        text = self._draft if place == len(self._history) else self._history[place]
+        self.line.value = text
+        self.line.cursor_position = len(text)
+
+
+def _common_start(lines: Sequence[str]) -> str:
+    first, last = min(lines), max(lines)
+    length = next(
+        (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b),
+        min(len(first), len(last)),
+    )
+    return first[:length]

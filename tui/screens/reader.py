@@ -1,0 +1,97 @@
+"""Text to read in a box: help, the explanation of a cell, a diff. Scrolls like the map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.strip import Strip
+
+from tui.screens.dialog import Dialog
+from tui.widgets.paint import Paint
+from tui.widgets.panel import Panel, Row
+from tui.widgets.words import wrapped
+
+Lines = Callable[[int], Sequence[tuple[str, str, str]]]
+"""Width to lines: (head, words, role); ``head`` is drawn in the colour of keys."""
+
+HEAD_WIDTH = 18
+
+
+class Pages(Panel):
+    """The text, wrapped to the width."""
+
+    def __init__(self, paint: Paint, title: str, lines: Lines) -> None:
+        super().__init__(paint)
+        self._title = title
+        self._lines = lines
+
+    @property
+    def TITLE(self) -> str:  # type: ignore[override]  # noqa: N802
+        """What the box is about."""
+        return self._title
+
+    def draw(self, width: int, height: int) -> list[Strip]:
+        """Heading and text."""
+        body: list[Strip] = []
+        for head, words, role in self._lines(width):
+            body += self._entry(width, head, words, role)
+        shown = self.window(body, height - 1)
+        right = ""
+        if len(body) > len(shown):
+            last = self.first_line + len(shown)
+            right = f"{self.first_line + 1}{self.paint.dash}{last} of {len(body)}"
+        return [self.heading(width, right), *shown]
+
+    def _entry(self, width: int, head: str, words: str, role: str) -> list[Strip]:
+        paint = self.paint
+        if role == "plain":
+            return [Row(width, paint).add(words).strip()]
+        indent = HEAD_WIDTH if head or role == "more" else 0
+        strips = []
+        for index, text in enumerate(wrapped(words, max(10, width - indent))):
+            row = Row(width, paint)
+            if indent:
+                row.add(head if index == 0 else "", paint.role("accent"), indent)
+            strips.append(row.add(text, paint.role("text" if role == "more" else role)).strip())
+        return strips
+
+
+class Reader(Dialog[None]):
+    """A box with text; any of the closing keys closes it."""
+
+    BINDINGS = [
+        Binding("q,enter,question_mark", "close", "close", show=False),
+        Binding("j,down", "scroll(1)", "down", show=False),
+        Binding("k,up", "scroll(-1)", "up", show=False),
+        Binding("space,pagedown,ctrl+d", "page(1)", "page down", show=False),
+        Binding("pageup,ctrl+u", "page(-1)", "page up", show=False),
+        Binding("g,home", "scroll(-100000)", "first", show=False),
+        Binding("G,end", "scroll(100000)", "last", show=False),
+    ]
+    DEFAULT_CSS = """
+    Reader .box { width: 90%; height: 90%; max-width: 100; padding: 0; }
+    """
+
+    def __init__(self, paint: Paint, title: str, lines: Lines) -> None:
+        super().__init__(paint)
+        self.pages = Pages(paint, title, lines)
+
+    def compose(self) -> ComposeResult:
+        """The box."""
+        with Vertical(classes=self.box_classes):
+            yield self.pages
+
+    def on_mount(self) -> None:
+        """Keys go to the text."""
+        self.pages.focus()
+
+    def action_scroll(self, lines: int) -> None:
+        """Scroll by lines."""
+        self.pages.scroll_lines(lines)
+
+    def action_page(self, pages: int) -> None:
+        """Scroll by pages."""
+        self.pages.scroll_lines(pages * max(1, self.pages.size.height - 2))

@@ -1,0 +1,121 @@
+"""The verbs of the language that are for the session: undo, seek, diff, save, write …"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.commands import Interactive
+from engine.errors import InputError
+from engine.language import help_lines
+from engine.language.tables import profile_names
+from tui.screens.desk import NOT_HERE
+
+if TYPE_CHECKING:
+    from tui.screens.acts import Acts
+
+_FONT_FACES = re.compile(r"@font-face\s*\{[^}]*\}\s*")
+
+
+def do_verb(acts: Acts, command: Interactive) -> None:
+    """Do a session verb. Raises InputError with one sentence when it cannot be done."""
+    arguments = command.arguments
+    match command.verb:
+        case "undo":
+            acts.undo(int(arguments[0]) if arguments else 1)
+        case "redo":
+            acts.redo(int(arguments[0]) if arguments else 1)
+        case "seek":
+            acts.seek(int(arguments[0]))
+        case "diff":
+            _diff(acts, arguments)
+        case "help":
+            _help(acts, arguments)
+        case "profiles":
+            acts.tell("profiles: " + " ".join(profile_names()))
+        case "quit":
+            acts.screen.app.exit(0)
+        case "write":
+            _write(acts, Path(arguments[0]))
+        case "save":
+            _save(acts, Path(arguments[0]), dict(command.options))
+        case _:
+            raise InputError(NOT_HERE.get(f"session.{command.verb}", f"{command.verb}: not here"))
+
+
+def _help(acts: Acts, arguments: tuple[str, ...]) -> None:
+    if not arguments:
+        acts.show_help()
+        return
+    lines = help_lines(arguments[0])
+    if not lines:
+        raise InputError(f"there is no verb {arguments[0]!r}; press ? for all of them")
+    for line in lines:
+        acts.tell(line)
+
+
+def _diff(acts: Acts, arguments: tuple[str, ...]) -> None:
+    """``diff``: the last step; ``diff A B``: between two steps."""
+    from engine.model_view import ModelView
+    from tui.screens.pages import diff_lines
+    from tui.screens.reader import Reader
+
+    if not arguments:
+        acts.show_diff()
+        return
+    outcomes = acts.desk.session.outcomes
+    views = []
+    for word in arguments:
+        step = int(word)
+        if not 0 <= step <= len(outcomes):
+            raise InputError(f"there is no step {step}; steps are 0 to {len(outcomes)}")
+        if not outcomes:
+            raise InputError("nothing has happened yet")
+        state = outcomes[0].before if step == 0 else outcomes[step - 1].after
+        views.append(ModelView(state))
+    lines = diff_lines(views[0], views[1])
+    title = f"from step {arguments[0]} to step {arguments[1]}"
+    acts.screen.app.push_screen(Reader(acts.screen.paint, title, lambda _: lines))
+
+
+def _write(acts: Acts, file: Path) -> None:
+    """``write FILE.txt`` and ``write FILE.svg``: the frame."""
+    from tui.screens.frame import frame_text
+
+    if file.suffix == ".txt":
+        _put(file, frame_text(acts.screen) + "\n")
+    elif file.suffix == ".svg":
+        picture = acts.screen.app.export_screenshot(title="pfnmap")
+        # Textual's SVG names fonts on a remote host; a picture must not call anybody.
+        _put(file, _FONT_FACES.sub("", picture))
+    else:
+        raise InputError(f"write {file}: the name must end in .txt or .svg")
+    acts.tell(f"wrote {file}")
+
+
+def _save(acts: Acts, file: Path, options: dict[str, str]) -> None:
+    """``save FILE``: the session's commands as a scenario."""
+    from engine.scenario import build_scenario, format_scenario
+
+    session = acts.desk.session
+    start = acts.desk.start
+    if start is None:
+        raise InputError("save: this machine was not described by a machine line")
+    commands = [outcome.command for outcome in session.outcomes[: session.position]]
+    expect = acts.desk.view if options.get("expect") == "yes" else None
+    scenario = build_scenario(start, commands, title=session.title, expect=expect)
+    _put(file, format_scenario(scenario))
+    acts.tell(f"saved {len(commands)} commands to {file}")
+
+
+def _put(file: Path, text: str) -> None:
+    """Write a whole file or nothing."""
+    fresh = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(file)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise InputError(f"{file} cannot be written: {error.strerror or error}") from None

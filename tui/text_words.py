@@ -1,0 +1,98 @@
+"""Words for plain text: pure ASCII, known width, nothing a terminal or mailer could obey."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+MAX_TEXT: Final = 2000
+"""Longest text from outside that is written out; what is cut is counted."""
+
+_LIKENESS: Final = str.maketrans(
+    {
+        "→": "->",
+        "←": "<-",
+        "…": "...",
+        "–": "-",
+        "—": "-",
+        "−": "-",
+        "×": "x",
+        "·": ".",
+        "≤": "<=",
+        "≥": ">=",
+        "≠": "!=",
+        "“": '"',
+        "”": '"',
+        "‘": "'",
+        "’": "'",
+        "\t": " ",
+        "\u00a0": " ",
+    }
+)
+_UNITS: Final = "KMGTP"
+
+
+def plain(text: str) -> str:
+    r"""Text in printable ASCII: signs get a likeness, all other characters an escape like ``\x1b``.
+
+    Longer text than :data:`MAX_TEXT` is cut, and says by how much.
+    """
+    rest = len(text) - MAX_TEXT
+    text = text[:MAX_TEXT]
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(map(_character, text.translate(_LIKENESS)))
+    return f"{text} [{rest} more characters]" if rest > 0 else text
+
+
+def _character(character: str) -> str:
+    """One character, escaped unless it is printable ASCII."""
+    if character.isascii() and character.isprintable():
+        return character
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def wrapped(text: str, width: int, *, first: str = "", indent: str = "    ") -> list[str]:
+    """``first`` and the text in lines of at most ``width``, later lines indented.
+
+    Breaks at blanks; a word longer than a line is cut into pieces.
+    """
+    lines: list[str] = []
+    line = first + plain(text)
+    room = max(width, len(indent) + 8)
+    while len(line) > room:
+        cut = line.rfind(" ", len(indent) + 1, room + 1)
+        cut = cut if cut > 0 else room
+        lines.append(line[:cut].rstrip())
+        line = indent + line[cut:].lstrip()
+    lines.append(line.rstrip())
+    return lines
+
+
+def size(size_bytes: int) -> str:
+    """A size with the largest binary unit that divides it, as the command language writes it."""
+    unit = ""
+    for letter in _UNITS:
+        if size_bytes == 0 or size_bytes % 1024:
+            break
+        size_bytes //= 1024
+        unit = letter
+    return f"{size_bytes}{unit}"
+
+
+def span(first: int, last: int) -> str:
+    """Block ids as sysfs and lsmem users write them: ``34`` or ``34-41``."""
+    return f"{first}" if first == last else f"{first}-{last}"
+
+
+def count(number: int, noun: str) -> str:
+    """``1 block``, ``2 blocks``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def section(title: str, lines: Iterable[str]) -> list[str]:
+    """A blank line, the title, and the lines; nothing when there are no lines."""
+    body = list(lines)
+    return ["", title, *body] if body else []

@@ -1,0 +1,347 @@
+"""Where the map looks: pfns, cells, lines and the cursor. Pure integers, no Textual.
+
+The map is a sheet of *rows*: row ``r`` shows the pfns ``[r * pages_per_row, (r + 1) *
+pages_per_row)``. Rows that hold no memory at all are folded into one *line* each run, so
+that the sheet is as long as the memory, not as the address space. Everything is computed
+from the extents of memory and only for what is visible; 2^40 pfns cost as little as 2^20.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Int64s = NDArray[np.int64]
+
+MIN_COLUMNS = 8
+MAX_COLUMNS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Consecutive lines of the map, as columns; pfn ranges are half open."""
+
+    start_pfn: Int64s
+    end_pfn: Int64s
+    is_fold: NDArray[np.bool_]
+    """True where the line stands for a run of rows without memory."""
+
+    def __len__(self) -> int:
+        """Number of lines."""
+        return len(self.start_pfn)
+
+
+class RowMap:
+    """Which line shows which row, for one set of extents and one row width."""
+
+    __slots__ = ("_first_line", "_first_row", "_nr_rows", "nr_lines", "pages_per_row")
+
+    def __init__(self, extents: Int64s, pages_per_row: int, *, fold: bool = True) -> None:
+        """``extents``: int64 (n, 2), ascending disjoint [start_pfn, end_pfn) of memory."""
+        self.pages_per_row = pages_per_row
+        first_row, last_row = _row_segments(extents, pages_per_row, fold=fold)
+        self._first_row = first_row
+        self._nr_rows = last_row - first_row + 1
+        # A fold line stands between each two segments.
+        self._first_line = np.concatenate(([0], np.cumsum(self._nr_rows + 1)))[:-1]
+        self.nr_lines = int(self._first_line[-1] + self._nr_rows[-1])
+
+    def line_of(self, pfn: int) -> int:
+        """The line that shows a pfn; the nearest one for pfns outside all memory."""
+        row = pfn // self.pages_per_row
+        segment = int(np.searchsorted(self._first_row, row, side="right")) - 1
+        if segment < 0:
+            return 0
+        offset = min(row - int(self._first_row[segment]), int(self._nr_rows[segment]))
+        return min(int(self._first_line[segment]) + offset, self.nr_lines - 1)
+
+    def lines(self, first_line: int, count: int) -> Lines:
+        """Up to ``count`` lines from ``first_line`` on; shorter at the end of the sheet."""
+        line = np.arange(first_line, min(first_line + count, self.nr_lines), dtype=np.int64)
+        segment = np.searchsorted(self._first_line, line, side="right") - 1
+        offset = line - self._first_line[segment]
+        is_fold = offset >= self._nr_rows[segment]
+        row = self._first_row[segment] + offset
+        following = np.minimum(segment + 1, len(self._first_row) - 1)
+        end_row = np.where(is_fold, self._first_row[following], row + 1)
+        return Lines(row * self.pages_per_row, end_row * self.pages_per_row, is_fold)
+
+
+def _row_segments(extents: Int64s, pages_per_row: int, *, fold: bool) -> tuple[Int64s, Int64s]:
+    """First and last row of each run of rows that hold memory."""
+    if len(extents) == 0:
+        zero = np.zeros(1, dtype=np.int64)
+        return zero, zero
+    first = extents[:, 0] // pages_per_row
+    last = (extents[:, 1] - 1) // pages_per_row
+    if not fold:
+        return first[:1], last[-1:]
+    begins = np.ones(len(first), dtype=bool)
+    begins[1:] = first[1:] > last[:-1] + 1
+    ends = np.append(begins[1:], True)
+    return first[begins], last[ends]
+
+
+@dataclass(frozen=True, slots=True)
+class Viewport:
+    """One state of the map's window; every motion returns a new one.
+
+    ``cursor_pfn`` is exact: zooming out and in again comes back to the same page, and the
+    cell of the cursor is the one that contains it.
+    """
+
+    extents: Int64s = field(compare=False)
+    block_pages: int
+    columns: int = 64
+    nr_rows: int = 1
+    pages_per_cell: int = 512
+    top_line: int = 0
+    cursor_pfn: int = 0
+    anchor_pfn: int | None = None
+    """Other end of the selection; None when nothing is selected."""
+    fold: bool = True
+    auto_zoom: bool = True
+    """True until a person zooms: one memory block a row, whatever the width."""
+    goal_column: int = 0
+    """The column that vertical motion tries to keep."""
+    rows: RowMap = field(default=None, compare=False)  # type: ignore[assignment]
+    """The sheet; made from the other values when it is not given."""
+
+    def __post_init__(self) -> None:
+        """Lay the sheet out."""
+        if self.rows is None:
+            sheet = RowMap(self.extents, self.pages_per_row, fold=self.fold)
+            object.__setattr__(self, "rows", sheet)
+
+    # -- sizes ----------------------------------------------------------------------
+    @property
+    def pages_per_row(self) -> int:
+        """Pages on one line."""
+        return self.columns * self.pages_per_cell
+
+    @property
+    def end_pfn(self) -> int:
+        """First pfn behind all memory."""
+        return int(self.extents[-1, 1]) if len(self.extents) else 1
+
+    @property
+    def first_pfn(self) -> int:
+        """Lowest pfn with memory."""
+        return int(self.extents[0, 0]) if len(self.extents) else 0
+
+    @property
+    def max_pages_per_cell(self) -> int:
+        """The cell size with which everything fits on one line."""
+        return 1 << max(0, (-(-self.end_pfn // self.columns) - 1).bit_length())
+
+    def lines(self) -> Lines:
+        """The visible lines."""
+        return self.rows.lines(self.top_line, self.nr_rows)
+
+    # -- the cursor -----------------------------------------------------------------
+    @property
+    def cursor_line(self) -> int:
+        """Line of the cursor on the sheet."""
+        return self.rows.line_of(self.cursor_pfn)
+
+    @property
+    def cursor_row(self) -> int:
+        """Line of the cursor on the screen, 0 at the top."""
+        return self.cursor_line - self.top_line
+
+    @property
+    def cursor_column(self) -> int:
+        """Column of the cursor, 0 on a fold line."""
+        line = self.rows.lines(self.cursor_line, 1)
+        if bool(line.is_fold[0]):
+            return 0
+        offset = (self.cursor_pfn - int(line.start_pfn[0])) // self.pages_per_cell
+        return min(max(offset, 0), self.columns - 1)
+
+    @property
+    def cursor_cell(self) -> tuple[int, int]:
+        """The pfns [start, end) under the cursor: its cell, or all of a folded hole."""
+        line = self.rows.lines(self.cursor_line, 1)
+        if bool(line.is_fold[0]):
+            return int(line.start_pfn[0]), int(line.end_pfn[0])
+        start = int(line.start_pfn[0]) + self.cursor_column * self.pages_per_cell
+        return start, start + self.pages_per_cell
+
+    @property
+    def selection(self) -> tuple[int, int] | None:
+        """The selected pfns [start, end) in whole cells, None without a selection."""
+        if self.anchor_pfn is None:
+            return None
+        here = self.cursor_cell
+        there = replace(self, cursor_pfn=self.anchor_pfn).cursor_cell
+        return min(here[0], there[0]), max(here[1], there[1])
+
+    def pfn_at(self, row: int, column: int) -> int | None:
+        """The first pfn of the cell at a place on the screen, None where nothing is drawn."""
+        lines = self.rows.lines(self.top_line + row, 1)
+        if row < 0 or row >= self.nr_rows or len(lines) == 0 or not 0 <= column < self.columns:
+            return None
+        if bool(lines.is_fold[0]):
+            return int(lines.start_pfn[0])
+        return int(lines.start_pfn[0]) + column * self.pages_per_cell
+
+    # -- a new window -----------------------------------------------------------------
+    def resized(self, width: int, nr_rows: int) -> Viewport:
+        """For a panel that can show ``width`` cells and ``nr_rows`` lines."""
+        fitting = 1 << (max(width, MIN_COLUMNS).bit_length() - 1)
+        columns = min(fitting, MAX_COLUMNS)
+        cell = self.pages_per_cell
+        if self.auto_zoom:
+            cell = max(1, self.block_pages // columns)
+        nr_rows = max(1, nr_rows)
+        if (columns, nr_rows, cell) == (self.columns, self.nr_rows, self.pages_per_cell):
+            return self
+        return self._laid(columns=columns, nr_rows=nr_rows, pages_per_cell=cell)
+
+    def on(self, extents: Int64s) -> Viewport:
+        """The same window on memory that has changed."""
+        if extents is self.extents or np.array_equal(extents, self.extents):
+            return replace(self, extents=extents)
+        return self._laid(extents=extents)
+
+    def folded(self, fold: bool) -> Viewport:
+        """With holes folded or drawn to scale."""
+        return self._laid(fold=fold)
+
+    def with_cell(self, pages_per_cell: int) -> Viewport:
+        """At another zoom; the cursor stays on its page and on its screen line."""
+        cell = min(max(1, pages_per_cell), max(self.max_pages_per_cell, 1))
+        if cell == self.pages_per_cell:
+            return replace(self, auto_zoom=False)
+        return self._laid(pages_per_cell=cell, auto_zoom=False)
+
+    def zoomed(self, steps: int) -> Viewport:
+        """``steps`` powers of two closer (positive) or farther away (negative)."""
+        cell = self.pages_per_cell >> steps if steps > 0 else self.pages_per_cell << -steps
+        return self.with_cell(cell)
+
+    def fitted(self) -> Viewport:
+        """The smallest cell size with which the whole sheet fits on the screen."""
+        best = self.with_cell(self.max_pages_per_cell)
+        while best.pages_per_cell > 1:
+            closer = best.with_cell(best.pages_per_cell >> 1)
+            if closer.rows.nr_lines > self.nr_rows:
+                break
+            best = closer
+        return best
+
+    # -- motions --------------------------------------------------------------------
+    def at(self, pfn: int) -> Viewport:
+        """The cursor on a page, scrolled into sight."""
+        pfn = min(max(pfn, 0), max(self.end_pfn - 1, 0))
+        moved = replace(self, cursor_pfn=pfn)
+        return replace(moved, goal_column=moved.cursor_column)._scrolled()
+
+    def across(self, cells: int) -> Viewport:
+        """Cells to the right (positive) or left, over the ends of lines."""
+        start, end = self.cursor_cell
+        if cells > 0:
+            return self.at(end + (cells - 1) * self.pages_per_cell)
+        if cells < 0 and start > self._sheet_start():
+            line = self.rows.lines(self.cursor_line, 1)
+            if self.cursor_column > 0 or not bool(line.is_fold[0]):
+                return self._back_to(start + cells * self.pages_per_cell)
+            return self._back_to(start - self.pages_per_cell)
+        return self
+
+    def _back_to(self, pfn: int) -> Viewport:
+        """The cursor on a page before this one, or on the fold that stands for it."""
+        target = max(pfn, self._sheet_start())
+        line = self.rows.lines(self.rows.line_of(target), 1)
+        return self.at(int(line.start_pfn[0]) if bool(line.is_fold[0]) else target)
+
+    def down(self, lines: int) -> Viewport:
+        """Lines down (positive) or up, keeping the column where there is one."""
+        target = min(max(self.cursor_line + lines, 0), self.rows.nr_lines - 1)
+        line = self.rows.lines(target, 1)
+        pfn = int(line.start_pfn[0])
+        if not bool(line.is_fold[0]):
+            pfn += self.goal_column * self.pages_per_cell
+        return replace(self, cursor_pfn=pfn)._scrolled()
+
+    def row_start(self) -> Viewport:
+        """First cell of the line."""
+        return self.at(int(self.rows.lines(self.cursor_line, 1).start_pfn[0]))
+
+    def row_end(self) -> Viewport:
+        """Last cell of the line."""
+        line = self.rows.lines(self.cursor_line, 1)
+        if bool(line.is_fold[0]):
+            return self
+        last = int(line.end_pfn[0]) - self.pages_per_cell
+        return replace(self, cursor_pfn=last, goal_column=self.columns - 1)._scrolled()
+
+    def next_block(self) -> Viewport:
+        """First page of the next memory block that holds memory."""
+        pfn = (self.cursor_cell[1] - 1) // self.block_pages * self.block_pages + self.block_pages
+        return self.at(self._memory_from(pfn))
+
+    def previous_block(self) -> Viewport:
+        """First page of this block, or of the block before when already there."""
+        start = self.cursor_cell[0]
+        pfn = (start - 1) // self.block_pages * self.block_pages
+        return self.at(self._memory_before(max(pfn, 0)))
+
+    def next_edge(self, edges: Int64s) -> Viewport:
+        """The next of some pfns (ascending) that lies behind the cursor's cell."""
+        index = int(np.searchsorted(edges, self.cursor_cell[1], side="left"))
+        return self.at(int(edges[index])) if index < len(edges) else self.at(self.end_pfn - 1)
+
+    def previous_edge(self, edges: Int64s) -> Viewport:
+        """The nearest of some pfns (ascending) before the cursor's cell."""
+        index = int(np.searchsorted(edges, self.cursor_cell[0], side="left")) - 1
+        return self.at(int(edges[index])) if index >= 0 else self.at(self.first_pfn)
+
+    def selecting(self, on: bool) -> Viewport:
+        """Start a selection at the cursor, or drop it."""
+        return replace(self, anchor_pfn=self.cursor_pfn if on else None)
+
+    # -- inside ----------------------------------------------------------------------
+    def _sheet_start(self) -> int:
+        return int(self.rows.lines(0, 1).start_pfn[0])
+
+    def _memory_from(self, pfn: int) -> int:
+        """The first pfn at or behind ``pfn`` that holds memory."""
+        index = int(np.searchsorted(self.extents[:, 1], pfn, side="right"))
+        if index >= len(self.extents):
+            return self.end_pfn - 1
+        return max(pfn, int(self.extents[index, 0]))
+
+    def _memory_before(self, pfn: int) -> int:
+        """``pfn``, or the first pfn of the last block that holds memory before it."""
+        index = int(np.searchsorted(self.extents[:, 0], pfn, side="right")) - 1
+        if index < 0:
+            return self.first_pfn
+        start, end = (int(edge) for edge in self.extents[index])
+        if pfn < end:
+            return pfn
+        return max(start, (end - 1) // self.block_pages * self.block_pages)
+
+    def _laid(self, **changes: object) -> Viewport:
+        """On a new sheet; the cursor keeps its page and, where possible, its screen line."""
+        row = max(0, self.cursor_row)
+        laid = replace(self, rows=None, **changes)  # type: ignore[arg-type]
+        cursor = min(max(laid.cursor_pfn, 0), max(laid.end_pfn - 1, 0))
+        laid = replace(laid, cursor_pfn=cursor)
+        laid = replace(laid, top_line=laid.cursor_line - row, goal_column=laid.cursor_column)
+        return laid._scrolled()
+
+    def _scrolled(self) -> Viewport:
+        """With the cursor's line in the window and no empty lines that could be filled."""
+        line = self.cursor_line
+        top = min(max(self.top_line, line - self.nr_rows + 1), line)
+        top = min(max(top, 0), max(0, self.rows.nr_lines - self.nr_rows))
+        return replace(self, top_line=top)
+
+
+def edges_of(extents: Int64s, spans: list[tuple[int, int]]) -> Int64s:
+    """Every pfn where memory or a span [start, end) begins or ends, ascending, once."""
+    ends = np.array(spans, dtype=np.int64).reshape(-1)
+    return np.unique(np.concatenate((extents.reshape(-1), ends)))

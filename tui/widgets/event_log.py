@@ -1,0 +1,167 @@
+"""What happened: the phases of each command with their kernel functions and log lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.strip import Strip
+
+from engine.outcome import Event, Outcome
+from tui.widgets.paint import Paint
+from tui.widgets.panel import Panel, Row
+from tui.widgets.words import wrapped
+
+KEPT_OUTCOMES = 400
+"""Commands whose lines are kept; the ones before are one step of ``[`` away each."""
+INDENT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A line of the log before it is drawn: a role, the text, what stands at the right."""
+
+    role: str
+    text: str
+    right: str = ""
+    head: str = ""
+    """A first part in another style (the kernel function)."""
+
+
+def event_pieces(event: Event) -> list[Piece]:
+    """The lines of one phase."""
+    pieces = [Piece("text", event.text, head=event.function)]
+    pieces += [Piece("log", line) for line in event.log]
+    return pieces
+
+
+def outcome_pieces(number: int, outcome: Outcome, phase: int | None = None) -> list[Piece]:
+    """The lines of one command; with ``phase``, only of its first events so far."""
+    words = outcome.command.text or type(outcome.command).__name__
+    shown: Sequence[Event] = outcome.events if phase is None else outcome.events[:phase]
+    if phase is None:
+        result = outcome.errno or "0"
+    else:
+        result = f"phase {phase} of {len(outcome.events)}"
+    pieces = [Piece("heading", f"#{number} {words}", right=result)]
+    for event in shown:
+        pieces += event_pieces(event)
+    if phase is None:
+        pieces += [Piece("text", line) for line in outcome.output]
+        pieces += [Piece("warning", line) for line in outcome.notes]
+        if outcome.refusal is not None:
+            refusal = outcome.refusal
+            words = f"{refusal.errno} ({refusal.shell_text}): {refusal.rule}"
+            pieces.append(Piece("refusal", words, head=refusal.function))
+    return pieces
+
+
+class EventLog(Panel):
+    """The log, newest last. It follows the end until somebody scrolls up."""
+
+    TITLE = "events"
+
+    def __init__(self, paint: Paint, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(paint, id=id)
+        self._outcomes: Sequence[Outcome] = ()
+        self._position = 0
+        self._phase: int | None = None
+        self._sayings: list[tuple[int, Piece]] = []
+        self._follow = True
+        self._drawn: dict[tuple[int, int], list[Strip]] = {}
+        self.hint = ""
+
+    def show(self, outcomes: Sequence[Outcome], position: int, phase: int | None) -> None:
+        """Show the commands in force, and the events of the one under way in slow motion."""
+        if (position, phase) != (self._position, self._phase) or outcomes is not self._outcomes:
+            self._follow = True
+        self._outcomes, self._position, self._phase = outcomes, position, phase
+        self.repaint()
+
+    def say(self, text: str, role: str = "text") -> None:
+        """Add a line that is not the kernel's: an answer of the program itself."""
+        self._sayings = [*self._sayings[-50:], (self._position, Piece(role, text))]
+        self._follow = True
+        self.repaint()
+
+    def scroll_lines(self, lines: int) -> None:
+        """Scroll; at the end the log follows again."""
+        self._follow = False
+        super().scroll_lines(lines)
+        room = max(1, self.size.height - 1)
+        self._follow = self.first_line >= self.nr_lines - room
+
+    def use_paint(self, paint: Paint) -> None:
+        """Draw with other colours and glyphs from now on."""
+        super().use_paint(paint)
+        self._drawn.clear()
+
+    def draw(self, width: int, height: int) -> list[Strip]:
+        """The heading and the part of the log that is in sight."""
+        body = self._body(width)
+        room = max(0, height - 1)
+        shown = self.window(body, room, follow=self._follow)
+        right = ""
+        if len(body) > room:
+            last = self.first_line + len(shown)
+            right = f"{self.first_line + 1}{self.paint.dash}{last} of {len(body)}"
+        return [self.heading(width, right), *shown]
+
+    def _body(self, width: int) -> list[Strip]:
+        first = max(0, self._position - KEPT_OUTCOMES)
+        body: list[Strip] = []
+        if first:
+            words = f"{first} earlier commands: step back to read them"
+            body.append(Row(width, self.paint).gap().add(words, self.paint.role("dim")).strip())
+        if self._position == 0 and self._phase is None and self.hint:
+            for line in wrapped(self.hint, max(10, width - 2)):
+                body.append(Row(width, self.paint).gap().add(line).strip())
+        body += self._said(width, 0) if first == 0 else []
+        for index in range(first, self._position):
+            body += self._outcome(width, index)
+            body += self._said(width, index + 1)
+        if self._phase is not None and self._position < len(self._outcomes):
+            outcome = self._outcomes[self._position]
+            for piece in outcome_pieces(self._position + 1, outcome, self._phase):
+                body += self._piece(width, piece)
+        return body
+
+    def _said(self, width: int, position: int) -> list[Strip]:
+        strips: list[Strip] = []
+        for place, piece in self._sayings:
+            if place == position:
+                strips += self._piece(width, piece)
+        return strips
+
+    def _outcome(self, width: int, index: int) -> list[Strip]:
+        outcome = self._outcomes[index]
+        key = (id(outcome), width)
+        strips = self._drawn.get(key)
+        if strips is None:
+            if len(self._drawn) > 4 * KEPT_OUTCOMES:
+                self._drawn.clear()
+            strips = []
+            for piece in outcome_pieces(index + 1, outcome):
+                strips += self._piece(width, piece)
+            self._drawn[key] = strips
+        return strips
+
+    def _piece(self, width: int, piece: Piece) -> list[Strip]:
+        paint = self.paint
+        if piece.role == "heading":
+            line = Row(width, paint).gap().add(piece.text, paint.role("heading"))
+            refused = bool(piece.right) and piece.right[0] == "E"
+            line.right(f"{piece.right} ", paint.role("refusal" if refused else "dim"))
+            return [line.strip()]
+        style = paint.role("dim" if piece.role == "log" else piece.role)
+        indent = INDENT + (2 if piece.role == "log" else 0)
+        words = f"{paint.bar_line} {piece.text}" if piece.role == "log" else piece.text
+        head = f"{piece.head}: " if piece.head else ""
+        strips = []
+        for index, text in enumerate(wrapped(head + words, max(10, width - indent - 1))):
+            line = Row(width, paint).gap(indent)
+            if index == 0 and head and text.startswith(head.strip()):
+                line.add(head.strip(), paint.role("accent"))
+                text = text[len(head.strip()) :]
+            strips.append(line.add(text, style).strip())
+        return strips

@@ -1,0 +1,246 @@
+"""Everything about what is under the cursor: the page, its block, what may be done there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from textual.strip import Strip
+
+from engine.kinds import PageState
+from engine.outcome import Refusal
+from engine.view import BlockRow, PageRow, View
+from tui.widgets.lines import STATE_NAMES
+from tui.widgets.paint import Paint
+from tui.widgets.panel import Panel, Row
+from tui.widgets.words import pfn_words, size_spelt, wrapped
+
+NAME_WIDTH = 13
+TOWER_LIMIT = 6
+DEPENDENTS_SHOWN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether an action would succeed here now."""
+
+    key: str
+    label: str
+    refusal: Refusal | None
+
+
+Judge = Callable[[BlockRow], Sequence[Verdict]]
+"""Gives the verdicts for a block; asks the machine without changing it."""
+
+Fact = tuple[str, str, str]
+"""(name, words, role); an empty name goes on from the fact before."""
+
+
+def tower(view: View, pfn: int, limit: int = TOWER_LIMIT) -> list[int]:
+    """Where the struct page of ``pfn`` is, where that page's own struct page is, and so on.
+
+    Ends at memory that describes itself, at memory whose struct pages are unknown, or
+    after ``limit`` steps.
+    """
+    steps: list[int] = []
+    here = pfn
+    while len(steps) < limit:
+        home = view.page(here).memmap_pfn
+        if home is None:
+            break
+        steps.append(home)
+        if home == here:
+            break
+        here = home
+    return steps
+
+
+def page_facts(view: View, page: PageRow, cell: tuple[int, int], arrow: str) -> list[Fact]:
+    """What is known about a page and the cell it stands for."""
+    geometry = view.geometry
+    start, end = cell
+    facts: list[Fact] = [
+        ("pfn", f"{pfn_words(page.pfn)} ({page.pfn})", "text"),
+        ("address", pfn_words(page.pfn * geometry.page_bytes), "text"),
+        ("is", STATE_NAMES[page.state], "state"),
+    ]
+    if end - start > 1:
+        facts.append(("cell", f"{end - start} pages, {_mix(view, start, end)}", "dim"))
+    zone = page.zone.label if page.zone >= 0 else "none"
+    node = "?" if page.node is None else str(page.node)
+    facts.append(("zone", f"{zone}, node {node}" if page.state != PageState.HOLE else "none", "zone"))
+    facts.append(("section", str(page.section), "text"))
+    for name, value in (("refcount", page.refcount), ("private", page.private)):
+        if value is not None:
+            facts.append((name, str(value), "text"))
+    if page.freelist_pfn is not None:
+        facts.append(("freelist", f"head at pfn {pfn_words(page.freelist_pfn)}", "text"))
+    facts += _memmap_facts(view, page, arrow)
+    if page.note:
+        facts.append(("note", page.note, "warning"))
+    return facts
+
+
+def _memmap_facts(view: View, page: PageRow, arrow: str) -> list[Fact]:
+    """Where its struct page is, and whose struct pages it holds."""
+    facts: list[Fact] = []
+    if page.memmap_pfn is not None:
+        home = page.memmap_pfn
+        where = "this very page" if home == page.pfn else f"pfn {pfn_words(home)}"
+        facts.append(("struct page", f"in {where}", "accent"))
+        steps = tower(view, page.pfn)
+        if len(steps) > 1:
+            words = f" {arrow} ".join(pfn_words(step) for step in [page.pfn, *steps])
+            tail = ", which describes itself" if steps[-1] == steps[-2] else ""
+            facts.append(("", words + tail, "dim"))
+    elif page.state != PageState.HOLE:
+        facts.append(("struct page", "not known where", "dim"))
+    for index, (start, nr_pages) in enumerate(page.dependents[:DEPENDENTS_SHOWN]):
+        words = f"{pfn_words(start)}-{pfn_words(start + nr_pages - 1)} ({nr_pages} pages)"
+        facts.append(("holds those of" if index == 0 else "", words, "accent"))
+    if len(page.dependents) > DEPENDENTS_SHOWN:
+        facts.append(("", f"and {len(page.dependents) - DEPENDENTS_SHOWN} more ranges", "dim"))
+    return facts
+
+
+def _mix(view: View, start: int, end: int) -> str:
+    """The states of a range with their page counts, largest first."""
+    counts = view.page_counts(np.array([start, end], dtype=np.int64))[0]
+    order = [state for state in np.argsort(-counts, kind="stable").tolist() if counts[state]]
+    if len(order) == 1:
+        return f"all {STATE_NAMES[PageState(order[0])]}"
+    return ", ".join(f"{counts[state]} {STATE_NAMES[PageState(state)]}" for state in order[:4])
+
+
+def block_facts(view: View, block: BlockRow) -> list[Fact]:
+    """What is known about a memory block."""
+    size = size_spelt(block.nr_pages * view.geometry.page_bytes)
+    facts: list[Fact] = [
+        ("state", block.state, "state_word"),
+        ("zone", block.zone.label, "zone"),
+        ("node", "?" if block.node is None else str(block.node), "text"),
+        ("device", block.device or "boot memory", "text"),
+    ]
+    present = f"{block.present_pages} of {block.nr_pages} pages, {size}"
+    if block.present_pages == block.nr_pages:
+        present = f"{block.nr_pages} pages, {size}"
+    facts.append(("present", present, "text"))
+    memmap = block.memmap
+    if block.vmemmap_pages:
+        memmap += f", {block.vmemmap_pages} vmemmap pages at its start"
+    facts.append(("memmap", memmap, "text"))
+    facts.append(("valid_zones", " ".join(block.valid_zones) or "none", "text"))
+    if block.zone_rule:
+        facts.append(("", block.zone_rule, "dim"))
+    if block.removable is not None:
+        facts.append(("removable", "1" if block.removable else "0", "dim"))
+    return facts
+
+
+class Inspector(Panel):
+    """Facts of the page, facts of its block, and verdicts on what may be done."""
+
+    TITLE = "inspector"
+
+    def __init__(
+        self, paint: Paint, judge: Judge, *, id: str | None = None  # noqa: A002
+    ) -> None:
+        super().__init__(paint, id=id)
+        self._judge = judge
+        self._view: View | None = None
+        self._cell = (0, 1)
+
+    def show(self, view: View, cell: tuple[int, int]) -> None:
+        """Show the first page of a cell [start_pfn, end_pfn) and its block."""
+        if cell != self._cell:
+            self.first_line = 0
+        self._view, self._cell = view, cell
+        self.repaint()
+
+    def draw(self, width: int, height: int) -> list[Strip]:
+        """Headings and facts."""
+        view = self._view
+        if view is None:
+            return []
+        page = view.page(self._cell[0])
+        body = self._facts(width, page_facts(view, page, self._cell, self.paint.arrow), page)
+        block = view.block(page.block) if page.block is not None else None
+        if block is not None:
+            body.append(self._head(width, f"memory block {block.id}"))
+            body += self._facts(width, block_facts(view, block), page, block)
+            body += self._verdicts(width, block)
+        shown = self.window(body, max(0, height - 1))
+        right = ""
+        if len(body) > len(shown):
+            last = self.first_line + len(shown)
+            right = f"{self.first_line + 1}{self.paint.dash}{last} of {len(body)}"
+        return [self.heading(width, right), *shown]
+
+    def _head(self, width: int, words: str) -> Strip:
+        paint = self.paint
+        row = Row(width, paint).add(f"{paint.line} ", paint.role("rule"))
+        row.add(f"{words} ", paint.role("heading"))
+        return row.rule(paint.line, paint.role("rule")).strip()
+
+    def _facts(
+        self, width: int, facts: Sequence[Fact], page: PageRow, block: BlockRow | None = None
+    ) -> list[Strip]:
+        paint = self.paint
+        lines: list[Strip] = []
+        for name, words, role in facts:
+            if role == "state":
+                style = paint.state_text(page.state)
+            elif role == "zone":
+                style = paint.zone_text(words.partition(",")[0])
+            elif role == "state_word" and block is not None:
+                style = paint.zone_text(block.state) if block.state != "online" else paint.role("text")
+            else:
+                style = paint.role("text" if role == "state_word" else role)
+            for index, text in enumerate(wrapped(words, max(8, width - NAME_WIDTH - 2))):
+                row = Row(width, paint).gap()
+                row.add(name if index == 0 else "", paint.role("dim"), NAME_WIDTH)
+                lines.append(row.add(text, style).strip())
+        return lines
+
+    def _verdicts(self, width: int, block: BlockRow) -> list[Strip]:
+        """What may be done here now, and why not what may not."""
+        verdicts = self._judge(block)
+        if not verdicts:
+            return []
+        paint = self.paint
+        lines = [self._head(width, "would the kernel")]
+        for verdict in verdicts:
+            row = Row(width, paint).gap().add(verdict.key, paint.role("accent"), 3)
+            row.add(verdict.label, paint.role("text"), NAME_WIDTH - 1)
+            if verdict.refusal is None:
+                lines.append(row.add("yes", paint.role("ok")).strip())
+                continue
+            refusal = verdict.refusal
+            words = f"{refusal.errno}, {refusal.function}: {refusal.rule}"
+            room = width - NAME_WIDTH - 4
+            pieces = wrapped(words, max(8, room))
+            lines.append(row.add(pieces[0], paint.role("refusal")).strip())
+            for text in pieces[1:]:
+                more = Row(width, paint).gap(NAME_WIDTH + 3).add(text, paint.role("dim"))
+                lines.append(more.strip())
+        return lines
+
+
+def summary(view: View, cell: tuple[int, int], dash: str) -> list[tuple[str, str]]:
+    """The cell in one line, for the status line: (role, words), most important first."""
+    start, end = cell
+    page = view.page(start)
+    unit = f"pfn {pfn_words(start)}"
+    if end - start > 1:
+        unit += f"{dash}{pfn_words(end - 1)}"
+    parts = [("here", unit)]
+    mix = STATE_NAMES[page.state] if end - start == 1 else _mix(view, start, end)
+    parts.append(("text", mix.removeprefix("all ")))
+    block = view.block(page.block) if page.block is not None else None
+    if block is not None:
+        zone = block.zone.label if block.zone >= 0 else "no zone"
+        device = f" ({block.device})" if block.device else ""
+        parts.append(("text", f"block {block.id}{device} {block.state}, {zone}"))
+        parts.append(("dim", f"node {'?' if block.node is None else block.node}"))
+    return parts

@@ -1,0 +1,226 @@
+"""The one-line parts of the screen: title, legend, timeline, status and footer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from textual.strip import Strip
+
+from engine.kinds import PageState
+from engine.outcome import Outcome
+from engine.view import View
+from tui import cells
+from tui.widgets.paint import Paint
+from tui.widgets.panel import Panel, Row
+from tui.widgets.words import cell_width
+
+STATE_NAMES: dict[PageState, str] = {
+    PageState.HOLE: "hole",
+    PageState.OFFLINE: "offline",
+    PageState.VMEMMAP: "vmemmap",
+    PageState.FREE_DMA: "DMA",
+    PageState.FREE_DMA32: "DMA32",
+    PageState.FREE_NORMAL: "Normal",
+    PageState.FREE_MOVABLE: "Movable",
+    PageState.MOVABLE: "movable allocation",
+    PageState.UNMOVABLE: "unmovable",
+    PageState.HUGETLB: "hugetlb",
+    PageState.HUGETLB_OPTIMISED: "hugetlb, optimised",
+    PageState.ISOLATED: "isolated",
+    PageState.DEVICE: "Device",
+    PageState.RESERVED: "reserved",
+    PageState.BROKEN: "broken",
+    PageState.ONLINE: "online",
+    PageState.PAGE_OFFLINE: "PageOffline",
+}
+"""What the legend calls each state; free memory goes by the name of its zone."""
+
+
+class Line(Panel, can_focus=False):
+    """A panel of one line."""
+
+    DEFAULT_CSS = """
+    Line { height: 1; }
+    """
+
+
+class TitleLine(Line):
+    """Program, machine, profile and parameters; the step at the right."""
+
+    def __init__(self, paint: Paint, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(paint, id=id)
+        self._facts: tuple[str, ...] = ()
+        self._right = ""
+
+    def show(self, facts: Sequence[str], right: str) -> None:
+        """Facts in order of importance; as many as fit are shown."""
+        self._facts, self._right = tuple(facts), right
+        self.repaint()
+
+    def draw(self, width: int, height: int) -> list[Strip]:
+        """The one line."""
+        paint = self.paint
+        row = Row(width, paint, "bar").add(" pfnmap ", paint.role("key"))
+        right = f" {self._right} " if cell_width(self._right) + 12 <= width else ""
+        room = row.room - cell_width(right)
+        joint = f" {paint.dot} "
+        words = ""
+        for fact in self._facts:
+            longer = f"{words}{joint}{fact}" if words else f" {fact}"
+            if cell_width(longer) > room:
+                break
+            words = longer
+        row.add(words, paint.role("bar"))
+        return [row.right(right, paint.role("bar")).strip()]
+
+
+class Legend(Line):
+    """What the glyphs of this machine mean: only states that it has."""
+
+    def __init__(self, paint: Paint, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(paint, id=id)
+        self._states: list[PageState] = []
+        self._changes = False
+
+    def show(self, view: View, changes: bool) -> None:
+        """Show the states of a machine, and what marks a change when there is one."""
+        edges = np.array([0, max(1, view.end_pfn)], dtype=np.int64)
+        counts = view.page_counts(edges)[0]
+        self._states = [state for state in STATE_NAMES if counts[state]]
+        self._changes = changes
+        self.repaint()
+
+    def draw(self, width: int, height: int) -> list[Strip]:
+        """The one line; what does not fit is counted."""
+        paint = self.paint
+        entries = [(cells.glyph_code(state), STATE_NAMES[state]) for state in self._states]
+        row = Row(width, paint).gap()
+        for index, (code, name) in enumerate(entries):
+            left = len(entries) - index
+            more = f" +{left}: press ?"
+            keep = len(more) if left > 1 else 0
+            if cell_width(name) + 4 + keep > row.room:
+                row.add(more, paint.role("dim"))
+                return [row.strip()]
+            glyph, style = paint.cell(code)
+            row.add(glyph * 2, style).gap().add(name, paint.role("dim")).gap()
+        words = f"{paint.changed_mark} changed by the last step"
+        if self._changes and cell_width(words) + 1 <= row.room:
+            row.gap().add(words, paint.role("changed"))
+        return [row.strip()]
+
+
+class Timeline(Line):
+    """A mark for every command: done, refused, undone; the present is set off."""
+
+    def __init__(self, paint: Paint, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(paint, id=id)
+        self._outcomes: Sequence[Outcome] = ()
+        self._position = 0
+        self._phase: int | None = None
+
+    def show(self, outcomes: Sequence[Outcome], position: int, phase: int | None) -> None:
+        """Show a session's commands."""
+        self._outcomes, self._position, self._phase = outcomes, position, phase
+        self.repaint()
+
+    def draw(self, width: int, height: int) -> list[Strip]:
+        """The one line, around the present when there are too many marks."""
+        paint = self.paint
+        row = Row(width, paint).gap().add("time ", paint.role("dim"))
+        words = self._words()
+        room = max(4, row.room - min(cell_width(words) + 2, row.room // 2))
+        first = max(0, min(self._position - room // 2, len(self._outcomes) - room + 4))
+        last = min(len(self._outcomes), first + room - 4)
+        row.add(paint.ellipsis if first else "", paint.role("dim"))
+        done, refused, undone = paint.time_marks
+        for index in range(first, last):
+            if index == self._position:
+                row.add(paint.bar_line, paint.role("here"))
+            outcome = self._outcomes[index]
+            if index < self._position:
+                style = paint.role("accent" if outcome.ok else "refusal")
+                row.add(done if outcome.ok else refused, style)
+            else:
+                row.add(undone if outcome.ok else refused, paint.role("dim"))
+        if self._position >= last:
+            row.add(paint.bar_line, paint.role("here"))
+        row.add(paint.ellipsis if last < len(self._outcomes) else "", paint.role("dim"))
+        return [row.right(f"{words} ", paint.role("dim")).strip()]
+
+    def _words(self) -> str:
+        if self._phase is not None and self._position < len(self._outcomes):
+            outcome = self._outcomes[self._position]
+            return f"phase {self._phase}/{len(outcome.events)} of {outcome.command.text}"
+        if self._position == 0:
+            return "at boot"
+        return self._outcomes[self._position - 1].command.text
+
+
+class StatusLine(Line):
+    """What is under the cursor, in one line; findings and the selection."""
+
+    def __init__(self, paint: Paint, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(paint, id=id)
+        self._parts: tuple[tuple[str, str], ...] = ()
+
+    def show(self, parts: Sequence[tuple[str, str]]) -> None:
+        """``parts``: (role, words) in order of importance; later ones are cut first."""
+        self._parts = tuple(parts)
+        self.repaint()
+
+    def draw(self, width: int, height: int) -> list[Strip]:
+        """The one line."""
+        row = Row(width, self.paint).gap()
+        for index, (role, words) in enumerate(self._parts):
+            if index:
+                row.add(f" {self.paint.dot} ", self.paint.role("dim"))
+            row.add(words, self.paint.role(role))
+        return [row.strip()]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHint:
+    """A key of the footer and what it does now."""
+
+    key: str
+    label: str
+
+
+class KeyLine(Line):
+    """The footer: the keys that do something now."""
+
+    def __init__(self, paint: Paint, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(paint, id=id)
+        self._hints: tuple[KeyHint, ...] = ()
+        self._tail: tuple[KeyHint, ...] = ()
+
+    def show(self, hints: Sequence[KeyHint], tail: Sequence[KeyHint]) -> None:
+        """``tail`` is always shown; ``hints`` as far as there is room, in order."""
+        self._hints, self._tail = tuple(hints), tuple(tail)
+        self.repaint()
+
+    def draw(self, width: int, height: int) -> list[Strip]:
+        """The one line."""
+        paint = self.paint
+        row = Row(width, paint, "bar").gap()
+        reserved = sum(_hint_width(hint) for hint in self._tail)
+        for hint in self._hints:
+            if _hint_width(hint) + reserved > row.room:
+                break
+            self._hint(row, hint)
+        for hint in self._tail:
+            if _hint_width(hint) <= row.room + 1:
+                self._hint(row, hint)
+        return [row.strip()]
+
+    def _hint(self, row: Row, hint: KeyHint) -> None:
+        row.add(hint.key, self.paint.role("key")).gap()
+        row.add(hint.label, self.paint.role("bar"))
+        row.add("  ", self.paint.role("bar"))
+
+
+def _hint_width(hint: KeyHint) -> int:
+    return cell_width(hint.key) + 1 + cell_width(hint.label) + 2

@@ -1,0 +1,165 @@
+"""A theme as Rich styles: what a cell code and a role on the screen look like.
+
+Colours are final here. For ``#rrggbb`` themes on a terminal with fewer colours Rich picks
+the nearest; ``ansi`` themes name the terminal's own 16 colours; ``none`` themes use only
+attributes.
+"""
+
+from __future__ import annotations
+
+from rich.color import Color
+from rich.style import Style
+
+from engine.kinds import PageState, ZoneType
+from themes.model import DEFAULT_COLOUR, Look, Theme
+from tui import cells
+
+SOLID = frozenset("█▓")
+"""Glyphs whose own colour fills the cell; of all others the background does."""
+OUT, HOLE, PRESENT, LOST, GAINED = range(5)
+"""What a column of a zone's bar is: outside the span; inside, without or with pages of the
+zone; left or newly reached by the span in the last step."""
+
+
+class Paint:
+    """Everything that drawing code may ask of a theme. Made anew when the theme changes."""
+
+    def __init__(self, theme: Theme) -> None:
+        self.theme = theme
+        self.ascii_only = theme.ascii_only
+        self._cells: dict[int, tuple[str, Style]] = {}
+        self._roles = _roles(theme)
+        plain = theme.borders == "ascii"
+        self.line = "-" if plain else "─"
+        self.bar_line = "|" if plain else "│"
+        self.dash = "-" if plain else "–"
+        self.arrow = "->" if plain else "→"
+        self.dot = "." if plain else "·"
+        self.pointer = ">" if plain else "▸"
+        self.fold = "." if plain else "┄"
+        self.ellipsis = "..." if plain else "…"
+        self.changed_mark = theme.change.glyph or "*"
+        self.selected_mark = theme.selection.glyph or ("|" if plain else "┃")
+        self.time_marks = ("o", "x", ".") if plain else ("●", "×", "○")
+        self._span_hole = "." if plain else "╌"
+        self._span_ends = "[-]" if plain else "├─┤"
+
+    # -- chrome -----------------------------------------------------------------------
+    def role(self, name: str) -> Style:
+        """The style of a part of the screen, see ``_roles``."""
+        return self._roles[name]
+
+    def zone_text(self, label: str) -> Style:
+        """The style in which a zone's name (or a block's state) is written."""
+        for zone, look in self.theme.zones.items():
+            if zone.label == label and zone != ZoneType.NONE:
+                return self._text_of(look)
+        if label in ("offline", "going-offline", "going-online"):
+            return self._text_of(self.theme.block(label))
+        return self._roles["dim"]
+
+    def state_text(self, state: PageState) -> Style:
+        """The style in which the name of a page state is written."""
+        return self._text_of(self.theme.state(state))
+
+    def _text_of(self, look: Look) -> Style:
+        return _style(look.fg, self.theme.ui.background)
+
+    def span_line(self, columns: int) -> str:
+        """A line with ends, for the span of a node."""
+        if columns <= 0:
+            return ""
+        begin, middle, end = self._span_ends
+        return begin if columns == 1 else begin + middle * (columns - 2) + end
+
+    def bar(self, zone: ZoneType, code: int) -> tuple[str, Style]:
+        """Glyph and style of a column of a zone's bar: OUT, HOLE, PRESENT, LOST, GAINED."""
+        look = self.theme.zones[zone]
+        if code == PRESENT:
+            return look.glyph, _style(look.fg, look.bg, look.attributes)
+        if code == HOLE:
+            return self._span_hole, _style(look.fg, self.theme.ui.background)
+        if code == OUT:
+            return " ", self._roles["text"]
+        return "-" if code == LOST else "+", self._roles["changed"]
+
+    # -- cells ------------------------------------------------------------------------
+    def cell(self, code: int) -> tuple[str, Style]:
+        """Glyph and style of a cell code."""
+        made = self._cells.get(code)
+        if made is None:
+            made = self._cells[code] = self._cell(cells.unpack(code))
+        return made
+
+    def _cell(self, cell: cells.Cell) -> tuple[str, Style]:
+        theme = self.theme
+        under, over = theme.state(cell.under), theme.state(cell.over)
+        glyph, fg, bg, attributes = under.glyph, under.fg, under.bg, set(under.attributes)
+        if cell.eighths and theme.partials:
+            glyph, fg, bg = theme.partials[cell.eighths - 1], over.fg, _fill(under)
+            attributes = set()
+        elif cell.eighths and cell.over == PageState.VMEMMAP:
+            glyph, fg = str(cell.eighths), over.fg
+        if cell.changed:
+            attributes |= theme.change.attributes
+        for wanted, mark in ((cell.selected, theme.selection), (cell.cursor, theme.cursor)):
+            if wanted:
+                glyph = mark.glyph or glyph
+                fg, bg = mark.fg or fg, mark.bg or bg
+                attributes |= mark.attributes
+        return glyph, _style(fg, bg, frozenset(attributes))
+
+
+def _fill(look: Look) -> str:
+    """The colour that fills most of a cell drawn with this look."""
+    return look.fg if look.glyph in SOLID else look.bg
+
+
+def _roles(theme: Theme) -> dict[str, Style]:
+    """The styles of everything around the cells, by name."""
+    ui = theme.ui
+    colourless = theme.colours == "none"
+    cursor, selection = theme.cursor, theme.selection
+    return {
+        "text": _style(ui.text, ui.background),
+        "dim": _style(ui.dim, ui.background),
+        "rule": _style(ui.border, ui.background),
+        "heading": _style(ui.text, ui.background, frozenset({"bold"})),
+        "title": _style(ui.accent, ui.background, frozenset({"bold", "underline"})),
+        "accent": _style(ui.accent, ui.background),
+        "key": _style(ui.accent, ui.panel, frozenset({"bold"})),
+        "bar": _style(ui.text, ui.panel),
+        "bar_dim": _style(ui.dim, ui.panel),
+        "here": _style(ui.accent, ui.background, frozenset({"bold"})),
+        "refusal": _style(ui.refusal, ui.background, frozenset({"bold"})),
+        "warning": _style(ui.warning, ui.background),
+        "finding": _style(ui.finding, ui.background, frozenset({"bold"})),
+        "ok": _style(ui.text, ui.background),
+        "changed": _style(
+            theme.change.fg or ui.warning,
+            ui.background,
+            frozenset({"bold"}) if colourless else frozenset(),
+        ),
+        "cursor": _style(
+            cursor.fg or ui.background, cursor.bg or ui.accent,
+            cursor.attributes or frozenset({"reverse"}) if colourless else cursor.attributes,
+        ),
+        "selection": _style(
+            selection.fg or ui.text, selection.bg or ui.panel, selection.attributes
+        ),
+    }  # fmt: skip
+
+
+def _style(fg: str, bg: str, attributes: frozenset[str] = frozenset()) -> Style:
+    """A fresh style; styles are not shared with anybody who renders for another terminal."""
+    return Style(
+        color=_colour(fg),
+        bgcolor=_colour(bg),
+        bold="bold" in attributes or None,
+        reverse="reverse" in attributes or None,
+        underline="underline" in attributes or None,
+    )
+
+
+def _colour(word: str) -> Color | None:
+    return None if word in ("", DEFAULT_COLOUR) else Color.parse(word)

@@ -1,0 +1,204 @@
+"""The base of every part of the screen: lines drawn by ourselves, repainted only on change.
+
+Widgets here use Textual's line API and answer ``render_lines`` directly. Colours are final
+when they leave :class:`~tui.widgets.paint.Paint`, so no style, border or filter of Textual
+has to be applied again; that is what makes a full frame cheap.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.widgets.words import cell_width, fitted, safe
+
+if TYPE_CHECKING:
+    from tui.widgets.paint import Paint
+
+PLAIN = Style()
+
+
+class Row:
+    """Builds one line of exact width from pieces of text; every piece is made safe."""
+
+    __slots__ = ("_base", "_segments", "_used", "_width", "ascii_only")
+
+    def __init__(self, width: int, paint: Paint, role: str = "text") -> None:
+        self._width = width
+        self._used = 0
+        self._segments: list[Segment] = []
+        self._base = paint.role(role)
+        self.ascii_only = paint.ascii_only
+
+    @property
+    def room(self) -> int:
+        """Cells not used yet."""
+        return self._width - self._used
+
+    def add(self, text: str, style: Style | None = None, width: int | None = None) -> Row:
+        """Append text; with ``width``, padded or cut to it. Cut at the end of the line."""
+        clean = safe(text, ascii_only=self.ascii_only)
+        room = self.room if width is None else min(width, self.room)
+        if room <= 0:
+            return self
+        if cell_width(clean) > room:
+            clean = fitted(clean, room, ascii_only=self.ascii_only)
+        pad = room - cell_width(clean) if width is not None else 0
+        self._segments.append(Segment(clean + " " * pad, style or self._base))
+        self._used += cell_width(clean) + pad
+        return self
+
+    def raw(self, segment: Segment, width: int) -> Row:
+        """Append a segment made by a painter, known to be ``width`` cells wide."""
+        if width <= self.room:
+            self._segments.append(segment)
+            self._used += width
+        return self
+
+    def gap(self, cells: int = 1) -> Row:
+        """Append blanks."""
+        return self.add(" " * min(max(cells, 0), self.room))
+
+    def right(self, text: str, style: Style | None = None) -> Row:
+        """Append text at the right end of the line, or nothing when it does not fit."""
+        clean = safe(text, ascii_only=self.ascii_only)
+        width = cell_width(clean)
+        if width <= self.room:
+            self.gap(self.room - width)
+            self.add(clean, style)
+        return self
+
+    def rule(self, glyph: str, style: Style) -> Row:
+        """Fill the rest of the line with one glyph."""
+        if self.room > 0:
+            self._segments.append(Segment(glyph * self.room, style))
+            self._used = self._width
+        return self
+
+    def strip(self) -> Strip:
+        """The finished line, padded."""
+        if self.room > 0:
+            self._segments.append(Segment(" " * self.room, self._base))
+            self._used = self._width
+        return Strip(self._segments, self._width)
+
+
+class Panel(Widget, can_focus=True):
+    """A part of the screen that is drawn as lines.
+
+    Subclasses implement :meth:`draw` and call :meth:`repaint` when what they show changed.
+    """
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = """
+    Panel { width: 1fr; height: 1fr; }
+    """
+    TITLE = ""
+    """Shown in the heading rule; an empty title draws no heading."""
+
+    def __init__(self, paint: Paint, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.paint = paint
+        self._shown: list[Strip] = []
+        self.first_line = 0
+        """First line of the body that is shown, for panels that scroll."""
+        self.nr_lines = 0
+        """Lines the body has in all, as of the last drawing."""
+
+    # -- for subclasses -----------------------------------------------------------------
+    def draw(self, width: int, height: int) -> list[Strip]:
+        """The lines of the panel; fewer than ``height`` are filled with blanks."""
+        raise NotImplementedError
+
+    def heading(self, width: int, right: str = "", extra: str = "") -> Strip:
+        """The rule above a panel: its title, details, and something at the right end."""
+        paint = self.paint
+        rule, title = paint.role("rule"), paint.role("title" if self.has_focus else "heading")
+        row = Row(width, paint, "rule").add(paint.line + " ", rule).add(self.TITLE, title)
+        if extra:
+            row.add(f" {paint.line} ", rule).add(extra, paint.role("dim"))
+        row.add(" ", rule)
+        tail = f" {right} {paint.line}" if right else ""
+        if tail and len(tail) < row.room:
+            row.add(paint.line * (row.room - len(tail)), rule)
+            row.add(f" {right} ", paint.role("dim")).rule(paint.line, rule)
+        return row.rule(paint.line, rule).strip()
+
+    def window(self, body: list[Strip], height: int, *, follow: bool = False) -> list[Strip]:
+        """The part of a long body that is shown, remembering what scrolling needs."""
+        self.nr_lines = len(body)
+        last = max(0, len(body) - height)
+        self.first_line = last if follow else min(max(self.first_line, 0), last)
+        return body[self.first_line : self.first_line + height]
+
+    def use_paint(self, paint: Paint) -> None:
+        """Draw with other colours and glyphs from now on; forget what was drawn."""
+        self.paint = paint
+        self._shown = []
+
+    def set_paint(self, paint: Paint) -> None:
+        """Use another theme."""
+        self.use_paint(paint)
+        self.repaint()
+
+    # -- machinery ------------------------------------------------------------------------
+    def repaint(self) -> None:
+        """Draw again and send only the lines that differ from the last drawing."""
+        width, height = self.size
+        if width <= 0 or height <= 0 or not self.is_attached:
+            return
+        fresh = self._filled(self.draw(width, height), width, height)
+        self.send(fresh)
+
+    def send(self, fresh: list[Strip]) -> None:
+        """Show these lines; those equal to the present ones are not sent again."""
+        old, self._shown = self._shown, fresh
+        if len(old) != len(fresh):
+            self.refresh()
+            return
+        changed = [y for y, strip in enumerate(fresh) if strip != old[y]]
+        if 3 * len(changed) > 2 * len(fresh):
+            self.refresh()
+        elif changed:
+            self.refresh(*[Region(0, y, self.size.width, 1) for y in changed])
+
+    def _filled(self, lines: list[Strip], width: int, height: int) -> list[Strip]:
+        blank = Strip([Segment(" " * width, self.paint.role("text"))], width)
+        return [*lines[:height], *[blank] * (height - len(lines))]
+
+    def scroll_lines(self, lines: int) -> None:
+        """Move the body by lines, as far as there are any."""
+        self.first_line += lines
+        self.repaint()
+
+    def on_resize(self) -> None:
+        """A new size needs a new drawing."""
+        self._shown = []
+        self.repaint()
+
+    def on_focus(self) -> None:
+        """The heading shows the focus."""
+        self.repaint()
+
+    def on_blur(self) -> None:
+        """The heading shows the focus."""
+        self.repaint()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The drawn lines, without Textual's style machinery (see the module's text)."""
+        width, height = self.size
+        if len(self._shown) != height or (self._shown and self._shown[0].cell_length != width):
+            self._shown = self._filled(self.draw(width, height), width, height)
+        lines = self._shown[crop.y : crop.bottom]
+        if crop.x == 0 and crop.width == width:
+            return lines
+        return [line.crop(crop.x, crop.right) for line in lines]
+
+    def render_line(self, y: int) -> Strip:
+        """One drawn line."""
+        return self.render_lines(Region(0, y, self.size.width, 1))[0]

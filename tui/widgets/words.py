@@ -1,0 +1,109 @@
+"""Text made fit for a terminal line: safe, of known width, and numbers people can read."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from rich.cells import cell_len, set_cell_size
+
+UNITS = ("", "K", "M", "G", "T", "P")
+
+_UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def safe(text: str, *, ascii_only: bool = False) -> str:
+    """Text without control, format (bidi, zero width) and surrogate characters.
+
+    Each such character becomes ``?``, a tab a blank. With ``ascii_only`` so does
+    everything outside printable ASCII, except that common signs get an ASCII likeness.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    if ascii_only:
+        text = text.translate(_ASCII_LIKENESS)
+    return "".join(_safe_character(char, ascii_only) for char in text)
+
+
+def _safe_character(char: str, ascii_only: bool) -> str:
+    if char == "\t":
+        return " "
+    if char.isascii():
+        return char if char.isprintable() else "?"
+    if ascii_only or unicodedata.category(char) in _UNSAFE_CATEGORIES:
+        return "?"
+    return char
+
+
+_ASCII_LIKENESS = str.maketrans(
+    {
+        "→": "->", "←": "<-", "–": "-", "—": "-", "…": "~", "·": ".", "×": "x", "±": "+-",
+        "≤": "<=", "≥": ">=", "≠": "!=", "▸": ">", "▾": "v", "•": "*", "│": "|", "─": "-",
+        "└": "`", "├": "|", "“": '"', "”": '"', "’": "'", "↑": "^", "↓": "v", "█": "#",
+    }
+)  # fmt: skip
+
+
+def cell_width(text: str) -> int:
+    """Cells a text takes on the screen."""
+    return cell_len(text)
+
+
+def fitted(text: str, width: int, *, ascii_only: bool = False) -> str:
+    """Text cut to a width, with a sign that something is missing."""
+    if cell_width(text) <= width:
+        return text
+    if width <= 0:
+        return ""
+    sign = "~" if ascii_only else "…"
+    return set_cell_size(text, width - 1).rstrip() + sign
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Text broken into lines at blanks; a word longer than a line is cut into pieces."""
+    lines: list[str] = []
+    current = ""
+    for word in text.split():
+        while cell_width(word) > width > 0:
+            if current:
+                lines.append(current)
+                current = ""
+            lines.append(word[:width])
+            word = word[width:]
+        joined = f"{current} {word}" if current else word
+        if cell_width(joined) <= width:
+            current = joined
+        else:
+            lines.append(current)
+            current = word
+    if current:
+        lines.append(current)
+    return lines or [""]
+
+
+def size_words(size_bytes: int) -> str:
+    """A size in the largest binary unit that divides it, e.g. ``128M``; exact always."""
+    unit = 0
+    while size_bytes and size_bytes % 1024 == 0 and unit < len(UNITS) - 1:
+        size_bytes //= 1024
+        unit += 1
+    return f"{size_bytes}{UNITS[unit]}"
+
+
+def size_spelt(size_bytes: int) -> str:
+    """A size for reading: ``2 MiB``, and ``3.5 GiB`` where it is not whole."""
+    if size_bytes < 1024:
+        return f"{size_bytes} B"
+    unit = min((size_bytes.bit_length() - 1) // 10, len(UNITS) - 1)
+    scaled = size_bytes / (1 << 10 * unit)
+    number = f"{scaled:.0f}" if scaled == int(scaled) else f"{scaled:.1f}"
+    return f"{number} {UNITS[unit]}iB"
+
+
+def pfn_words(pfn: int) -> str:
+    """A page frame number as the kernel prints it in messages."""
+    return f"{pfn:#x}"
+
+
+def signed(number: int) -> str:
+    """A difference with its sign."""
+    return f"{number:+d}"

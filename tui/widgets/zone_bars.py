@@ -1,0 +1,227 @@
+"""Zones and nodes: spans as bars on one scale, with the kernel's own counters."""
+
+from __future__ import annotations
+
+import numpy as np
+from rich.segment import Segment
+from textual.strip import Strip
+
+from engine.kinds import FREE_BY_ZONE, PageState, ZoneType
+from engine.view import NodeRow, View, ZoneRow
+from tui.axis import Axis
+from tui.widgets.paint import GAINED, HOLE, LOST, OUT, PRESENT, Paint
+from tui.widgets.panel import Panel, Row
+from tui.widgets.words import pfn_words, signed
+
+ZONE_STATE: dict[int, PageState] = {
+    **{int(zone): state for zone, state in FREE_BY_ZONE.items()},
+    int(ZoneType.DEVICE): PageState.DEVICE,
+}
+"""The state whose colour and glyph stand for a zone."""
+
+FREE_COLUMNS = [int(state) for state in FREE_BY_ZONE.values()] + [int(PageState.DEVICE)]
+LABEL_WIDTH = 16
+NUMBER_WIDTH = 9
+MIN_BAR = 12
+FIELDS = ("start_pfn", "spanned", "present", "managed")
+
+
+def bar_codes(view: View, before: View | None, row: ZoneRow, axis: Axis) -> list[int]:
+    """What each column of the axis is (OUT … GAINED of ``tui.widgets.paint``)."""
+    codes = np.zeros(axis.width, dtype=np.int64)
+    first, end = axis.columns(row.start_pfn, row.end_pfn)
+    codes[first:end] = HOLE
+    if end > first:
+        present = _present(view, row, axis)
+        codes[first:end] = np.where(present[first:end], PRESENT, HOLE)
+        if not present[first:end].any() and row.present:
+            codes[first:end] = PRESENT
+    old = _same_zone(before, row)
+    if old is not None and (old.start_pfn, old.spanned) != (row.start_pfn, row.spanned):
+        was = np.zeros(axis.width, dtype=bool)
+        was_first, was_end = axis.columns(old.start_pfn, old.end_pfn)
+        was[was_first:was_end] = True
+        codes[was & (codes == OUT)] = LOST
+        codes[~was & (codes == PRESENT)] = GAINED
+    result: list[int] = codes.tolist()
+    return result
+
+
+def _present(view: View, row: ZoneRow, axis: Axis) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which columns hold pages of the zone.
+
+    Free pages say their zone themselves. Columns without any free page are decided by the
+    page in their middle.
+    """
+    counts = view.page_counts(axis.edges)
+    state = ZONE_STATE[int(row.zone)]
+    present = counts[:, state] > 0
+    unsure = (counts[:, FREE_COLUMNS].sum(axis=1) == 0) & (
+        counts[:, PageState.HOLE] + counts[:, PageState.OFFLINE] < counts.sum(axis=1)
+    )
+    first, end = axis.columns(row.start_pfn, row.end_pfn)
+    for column in np.flatnonzero(unsure[first:end]) + first:
+        page = view.page(int(axis.edges[column] + axis.edges[column + 1]) // 2)
+        present[column] = page.zone == row.zone and page.node in (row.node, None)
+    return present
+
+
+def _same_zone(view: View | None, row: ZoneRow) -> ZoneRow | None:
+    if view is None:
+        return None
+    same = (old for old in view.zones if (old.node, old.zone) == (row.node, row.zone))
+    return next(same, ZoneRow(row.node, row.zone, 0, 0, 0, 0))
+
+
+def shown_zones(view: View, before: View | None) -> list[ZoneRow]:
+    """The zones worth a line: populated now or before the last step."""
+    rows = []
+    for row in view.zones:
+        old = _same_zone(before, row)
+        if row.spanned or (old is not None and old.spanned):
+            rows.append(row)
+    return rows
+
+
+class ZoneBars(Panel):
+    """Per node: a bar and the counters of each zone, and the node's own span."""
+
+    TITLE = "zones"
+
+    def __init__(self, paint: Paint, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(paint, id=id)
+        self._view: View | None = None
+        self._before: View | None = None
+
+    def show(self, view: View, before: View | None) -> None:
+        """Show a machine; differences from ``before`` are drawn in."""
+        self._view, self._before = view, before
+        self.repaint()
+
+    @staticmethod
+    def wanted_height(view: View, before: View | None) -> int:
+        """Lines that show everything, heading included."""
+        return 2 + len(shown_zones(view, before)) + len(view.nodes)
+
+    def draw(self, width: int, height: int) -> list[Strip]:
+        """Heading, column names, zones node by node."""
+        view = self._view
+        if view is None:
+            return []
+        fields, bar = _columns(width)
+        axis = Axis(view.extents(), bar)
+        lines = [self.heading(width, extra=self._summary(view)), self._names(width, bar, fields)]
+        body: list[Strip] = []
+        rows = shown_zones(view, self._before)
+        for node in view.nodes:
+            mine = [row for row in rows if row.node == node.node]
+            for index, row in enumerate(mine):
+                head = f"node {node.node}" if index == 0 else ""
+                body.append(self._zone(width, head, row, axis, bar, fields))
+            body.append(self._node(width, node, axis, bar, fields, alone=not mine))
+        room = height - len(lines)
+        if len(body) > room >= 1 and len(view.nodes) == 1:
+            body = body[:-1]  # the node's own span repeats what its zones say
+        shown = self.window(body, max(0, room))
+        hidden = len(body) - len(shown)
+        if hidden:
+            lines[0] = self.heading(
+                width, f"{len(shown)} of {len(body)} lines", self._summary(view)
+            )
+        return lines + shown
+
+    def _summary(self, view: View) -> str:
+        empty = [row.zone.label for row in view.zones if not row.spanned]
+        return f"empty: {' '.join(sorted(set(empty)))}" if empty and len(view.nodes) == 1 else ""
+
+    def _names(self, width: int, bar: int, fields: tuple[str, ...]) -> Strip:
+        row = Row(width, self.paint, "dim").gap(LABEL_WIDTH + bar + 1)
+        for name in fields:
+            row.add(f"{name:>{_field_width(name)}}", self.paint.role("dim"))
+        return row.strip()
+
+    def _zone(
+        self, width: int, head: str, row: ZoneRow, axis: Axis, bar: int, fields: tuple[str, ...]
+    ) -> Strip:
+        assert self._view is not None
+        paint = self.paint
+        line = Row(width, paint).gap().add(head, paint.role("heading"), 8)
+        line.add(row.zone.label, paint.zone_text(row.zone.label), LABEL_WIDTH - 9)
+        codes = bar_codes(self._view, self._before, row, axis)
+        for code, length in _runs(codes):
+            glyph, style = paint.bar(row.zone, code)
+            line.raw(Segment(glyph * length, style), length)
+        line.gap(bar - len(codes) + 1)
+        self._numbers(line, row, _same_zone(self._before, row), fields)
+        return line.strip()
+
+    def _numbers(
+        self, line: Row, row: ZoneRow, old: ZoneRow | None, fields: tuple[str, ...]
+    ) -> None:
+        paint = self.paint
+        deltas = []
+        for name in fields:
+            value = getattr(row, name)
+            was = value if old is None else getattr(old, name)
+            words = _number_words(name, value)
+            style = paint.role("changed" if value != was else "text")
+            mark = paint.changed_mark if value != was else " "
+            line.add(f"{mark}{words}".rjust(_field_width(name)), style)
+            if value != was and name != "start_pfn":
+                deltas.append(f"{name} {signed(value - was)}")
+        words = "  " + " ".join(deltas)
+        if deltas and len(words) <= line.room:
+            line.add(words, paint.role("changed"))
+
+    def _node(
+        self,
+        width: int,
+        node: NodeRow,
+        axis: Axis,
+        bar: int,
+        fields: tuple[str, ...],
+        *,
+        alone: bool,
+    ) -> Strip:
+        paint = self.paint
+        line = Row(width, paint, "dim").gap()
+        line.add(f"node {node.node}" if alone else "", paint.role("heading"), 8)
+        line.add("span" if node.spanned else "empty", paint.role("dim"), LABEL_WIDTH - 9)
+        first, end = axis.columns(node.start_pfn, node.start_pfn + node.spanned)
+        line.gap(first).add(paint.span_line(end - first), paint.role("rule"))
+        line.gap(bar - end + 1)
+        for name in fields:
+            value = getattr(node, name, None)
+            line.add(_number_words(name, value).rjust(_field_width(name)), paint.role("dim"))
+        return line.strip()
+
+
+def _columns(width: int) -> tuple[tuple[str, ...], int]:
+    """Which counters fit and how wide the bars may be."""
+    for fields in (FIELDS, FIELDS[1:], FIELDS[1:3], ()):
+        numbers = sum(_field_width(name) for name in fields)
+        bar = width - LABEL_WIDTH - numbers - 2
+        if bar >= MIN_BAR:
+            room_for_deltas = 30 if bar >= 90 else 0
+            return fields, min(bar - room_for_deltas, 128)
+    return (), max(1, width - LABEL_WIDTH - 2)
+
+
+def _field_width(name: str) -> int:
+    return NUMBER_WIDTH + 3 if name == "start_pfn" else NUMBER_WIDTH + 1
+
+
+def _number_words(name: str, value: int | None) -> str:
+    if value is None:
+        return ""
+    return pfn_words(value) if name == "start_pfn" else str(value)
+
+
+def _runs(codes: list[int]) -> list[tuple[int, int]]:
+    runs: list[tuple[int, int]] = []
+    for code in codes:
+        if runs and runs[-1][0] == code:
+            runs[-1] = (code, runs[-1][1] + 1)
+        else:
+            runs.append((code, 1))
+    return runs
