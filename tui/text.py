@@ -35,7 +35,7 @@ def render_text(
     pages_per_cell: int | None = None,
     glyphs: Sequence[str] | None = None,
     before: View | None = None,
-    outcome: Outcome | None = None,
+    outcomes: Sequence[Outcome] = (),
     step: str = "",
 ) -> list[str]:
     """Draw one frame.
@@ -46,7 +46,7 @@ def render_text(
         pages_per_cell: pages to a letter of the map; None chooses.
         glyphs: one ASCII character for each page state; those of the ``ascii`` theme if None.
         before: the machine before the last step; map lines that differ are marked.
-        outcome: the last step, shown at the end.
+        outcomes: the last steps, shown at the end.
         step: where in a session this is, e.g. ``step 3 of 7``.
 
     Returns:
@@ -69,8 +69,8 @@ def render_text(
         *section(_blocks_title(view), block_lines(view)),
         *section("findings", _finding_lines(view.findings, width)),
     ]
-    if outcome is not None:
-        lines += section("last step", outcome_lines(outcome, width=width))
+    done = [line for outcome in outcomes for line in outcome_lines(outcome, width=width)]
+    lines += section("last step" if len(outcomes) == 1 else "last steps", done)
     return [line.rstrip() for line in lines]
 
 

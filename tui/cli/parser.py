@@ -98,9 +98,7 @@ def add_terminal_options(parser: argparse.ArgumentParser) -> None:
         help="colours to use (default: what the terminal promises; NO_COLOR is honoured)",
     )
     parser.add_argument("--ascii", action="store_true", help="draw with ASCII letters only")
-    parser.add_argument(
-        "--no-mouse", action="store_true", help="leave the mouse to the terminal"
-    )
+    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
 
 
 def text_width(text: str) -> int:

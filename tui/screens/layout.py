@@ -78,7 +78,7 @@ def arrange(
     side = _side_width(width, wanted, map_width)
     events = _events_height(room) if EVENTS in wanted else 0
     room -= events + legend
-    zones = min(zone_lines, max(3, room // 3)) if ZONES in wanted else 0
+    zones = min(zone_lines, max(3, room // 3 + 1)) if ZONES in wanted else 0
     if room - zones < MAP_MIN_HEIGHT:
         zones = 0
     room -= zones

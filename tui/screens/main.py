@@ -28,6 +28,12 @@ from tui.widgets.zone_bars import ZoneBars
 
 FOCUS_ORDER = (layout.MAP, layout.ZONES, layout.BLOCKS, layout.INSPECTOR, layout.EVENTS)
 TAIL = ("app.command", "app.help")
+EXTRA = (
+    "mem.online_kernel", "mem.online_movable", "mem.toggle_memmap", "time.repeat", "time.redo",
+    "time.phase.forward", "view.zoom.in", "view.zoom.out", "view.select", "find.open",
+    "cursor.struct_pages", "view.explain",
+)  # fmt: skip
+"""What a wide footer offers beside the actions that the registry marks."""
 
 
 class MainScreen(Screen[None], inherit_bindings=False):
@@ -192,10 +198,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """The footer: the actions that do something now, with the keys in force."""
         here, desk = self.here, self.desk
         hints = []
-        for action in ACTIONS.values():
-            offered = action.footer and action.id not in TAIL and desk.keymap.keys(action.id)
-            if offered and not desk.why_not(action.id, here):
-                hints.append(KeyHint(desk.keymap.first(action.id), action.label))
+        marked = [action.id for action in ACTIONS.values() if action.footer]
+        for name in [*marked, *EXTRA]:
+            offered = name not in TAIL and desk.keymap.keys(name)
+            if offered and not desk.why_not(name, here):
+                hints.append(KeyHint(desk.keymap.first(name), ACTIONS[name].label))
         tail = [
             KeyHint(desk.keymap.first(name), ACTIONS[name].label)
             for name in TAIL

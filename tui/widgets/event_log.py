@@ -105,7 +105,14 @@ class EventLog(Panel):
         if len(body) > room:
             last = self.first_line + len(shown)
             right = f"{self.first_line + 1}{self.paint.dash}{last} of {len(body)}"
-        return [self.heading(width, right), *shown]
+        return [self.heading(width, right, self._summary() if right else ""), *shown]
+
+    def _summary(self) -> str:
+        """The last command and its result, for when its first line is out of sight."""
+        if self._phase is not None or not 0 < self._position <= len(self._outcomes):
+            return ""
+        outcome = self._outcomes[self._position - 1]
+        return f"#{self._position} {outcome.command.text}: {outcome.errno or 0}"
 
     def _body(self, width: int) -> list[Strip]:
         first = max(0, self._position - KEPT_OUTCOMES)

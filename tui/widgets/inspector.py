@@ -98,7 +98,7 @@ def _memmap_facts(view: View, page: PageRow, arrow: str) -> list[Fact]:
         facts.append(("struct page", "not known where", "dim"))
     for index, (start, nr_pages) in enumerate(page.dependents[:DEPENDENTS_SHOWN]):
         words = f"{pfn_words(start)}-{pfn_words(start + nr_pages - 1)} ({nr_pages} pages)"
-        facts.append(("holds those of" if index == 0 else "", words, "accent"))
+        facts.append(("describes" if index == 0 else "", words, "accent"))
     if len(page.dependents) > DEPENDENTS_SHOWN:
         facts.append(("", f"and {len(page.dependents) - DEPENDENTS_SHOWN} more ranges", "dim"))
     return facts

@@ -120,8 +120,10 @@ class Panel(Widget, can_focus=True):
         paint = self.paint
         rule, title = paint.role("rule"), paint.role("title" if self.has_focus else "heading")
         row = Row(width, paint, "rule").add(paint.line + " ", rule).add(self.TITLE, title)
-        if extra:
-            row.add(f" {paint.line} ", rule).add(extra, paint.role("dim"))
+        if extra and row.room > 8:
+            row.add(f" {paint.line} ", rule)
+            keep = len(right) + 5 if right else 2
+            row.add(extra, paint.role("dim"), min(cell_width(extra), row.room - keep))
         row.add(" ", rule)
         tail = f" {right} {paint.line}" if right else ""
         if tail and len(tail) < row.room:

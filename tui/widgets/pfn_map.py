@@ -75,7 +75,7 @@ class PfnMap(Panel):
         self._margins = margins(view, 80)
         self._grid: Grid | None = None
         self._grid_for: tuple[View, View | None, Viewport] | None = None
-        self._labels: dict[int, str] = {}
+        self._labels: dict[tuple[int, int], str] = {}
         self._old: list[Strip] = []
         self._old_marked: Codes | None = None
         self._old_keys: list[tuple[object, ...]] = []
@@ -229,10 +229,12 @@ class PfnMap(Panel):
         return segment
 
     def _label(self, grid: Grid, row: int) -> str:
-        start = int(grid.lines.start_pfn[row])
-        label = self._labels.get(start)
-        if label is None or len(self._labels) > 4096:
-            label = self._labels[start] = self._new_label(grid, row)
+        key = int(grid.lines.start_pfn[row]), int(grid.lines.end_pfn[row])
+        label = self._labels.get(key)
+        if label is None:
+            if len(self._labels) > 4096:
+                self._labels.clear()
+            label = self._labels[key] = self._new_label(grid, row)
         return label
 
     def _new_label(self, grid: Grid, row: int) -> str:

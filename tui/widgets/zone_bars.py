@@ -101,7 +101,7 @@ class ZoneBars(Panel):
     @staticmethod
     def wanted_height(view: View, before: View | None) -> int:
         """Lines that show everything, heading included."""
-        return 2 + len(shown_zones(view, before)) + len(view.nodes)
+        return 1 + len(shown_zones(view, before)) + len(view.nodes)
 
     def draw(self, width: int, height: int) -> list[Strip]:
         """Heading, column names, zones node by node."""
@@ -110,35 +110,47 @@ class ZoneBars(Panel):
             return []
         fields, bar = _columns(width)
         axis = Axis(view.extents(), bar)
-        lines = [self.heading(width, extra=self._summary(view)), self._names(width, bar, fields)]
         body: list[Strip] = []
         rows = shown_zones(view, self._before)
+        changed = -1
         for node in view.nodes:
             mine = [row for row in rows if row.node == node.node]
             for index, row in enumerate(mine):
                 head = f"node {node.node}" if index == 0 else ""
+                if changed < 0 and _same_zone(self._before, row) not in (None, row):
+                    changed = len(body)
                 body.append(self._zone(width, head, row, axis, bar, fields))
             body.append(self._node(width, node, axis, bar, fields, alone=not mine))
-        room = height - len(lines)
+        room = max(0, height - 1)
         if len(body) > room >= 1 and len(view.nodes) == 1:
             body = body[:-1]  # the node's own span repeats what its zones say
-        shown = self.window(body, max(0, room))
-        hidden = len(body) - len(shown)
-        if hidden:
-            lines[0] = self.heading(
-                width, f"{len(shown)} of {len(body)} lines", self._summary(view)
-            )
-        return lines + shown
+        if changed >= 0 and not self.has_focus:
+            self.first_line = min(max(self.first_line, changed - room + 1), changed)
+        shown = self.window(body, room)
+        hidden = f"{len(shown)} of {len(body)} lines" if len(body) > len(shown) else ""
+        return [self._title(width, bar, fields, hidden), *shown]
 
-    def _summary(self, view: View) -> str:
-        empty = [row.zone.label for row in view.zones if not row.spanned]
-        return f"empty: {' '.join(sorted(set(empty)))}" if empty and len(view.nodes) == 1 else ""
-
-    def _names(self, width: int, bar: int, fields: tuple[str, ...]) -> Strip:
-        row = Row(width, self.paint, "dim").gap(LABEL_WIDTH + bar + 1)
+    def _title(self, width: int, bar: int, fields: tuple[str, ...], hidden: str) -> Strip:
+        """The heading, with the names of the counters over their columns."""
+        paint = self.paint
+        rule, dim = paint.role("rule"), paint.role("dim")
+        names = LABEL_WIDTH + bar + 1
+        title = self.heading(names, extra=hidden or self._summary()).crop(0, names)
+        row = Row(width, paint, "rule")
+        for segment in title:
+            row.raw(segment, segment.cell_length)
         for name in fields:
-            row.add(f"{name:>{_field_width(name)}}", self.paint.role("dim"))
-        return row.strip()
+            room = _field_width(name) - len(name) - 1
+            row.add(paint.line * room + " ", rule).add(name, dim)
+        row.add(" ", rule)
+        return row.rule(paint.line, rule).strip()
+
+    def _summary(self) -> str:
+        """Which zones exist but are empty; left out with several nodes, where many are."""
+        if self._view is None or len(self._view.nodes) != 1:
+            return ""
+        empty = [row.zone.label for row in self._view.zones if not row.spanned]
+        return f"empty: {' '.join(empty)}" if empty else ""
 
     def _zone(
         self, width: int, head: str, row: ZoneRow, axis: Axis, bar: int, fields: tuple[str, ...]

@@ -1,0 +1,100 @@
+"""The few shell commands that recorded steps run on a real machine.
+
+Writes into the kernel's files become commands of the language; commands that only read mean
+nothing; anything else is refused, because its effect is not known.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+
+from engine.commands import Command, SysfsWrite
+from engine.errors import InputError
+
+READERS = frozenset(
+    {"cat", "grep", "ls", "sleep", "true", "head", "tail", "sync", "dmesg", "free", ":", "wc",
+     "find", "sort", "uname", "printf", "insmod", "modprobe", "test", "["}
+)
+"""Commands that change no memory."""
+
+IGNORED_DIRECTORIES = ("/sys/bus/nd/devices/", "/proc/sys/kernel/", "/sys/kernel/debug/")
+"""Where writes configure things that the memory model does not see."""
+
+_BIND = re.compile(r"/sys/bus/(nd|dax)/drivers/[\w-]+/(bind|unbind)\Z")
+_LOOP = re.compile(r"for\s+(\w+)\s+in\s+([^;]*?)\s*;\s*do\s+(.*?)\s*;?\s*done", re.S)
+
+
+class ShellError(InputError):
+    """A command whose effect on memory is not known."""
+
+
+def parse_script(script: str, directory: str = "/") -> list[Command]:
+    """The writes of a script, in order; ShellError where something is not understood."""
+    commands: list[Command] = []
+    for words in _simple_commands(_unroll(script)):
+        if words[0] == "cd":
+            directory = _join(directory, words[1] if len(words) > 1 else "/")
+        elif words[0] == "echo":
+            commands += _echo(words[1:], directory)
+        elif words[0] not in READERS:
+            raise ShellError(f"{words[0]}: the effect of this command is not known")
+        elif ">" in words and _target(words, directory) not in ("", "/dev/null"):
+            raise ShellError(f"{' '.join(words)}: the effect of this write is not known")
+    return commands
+
+
+def _simple_commands(script: str) -> Iterator[list[str]]:
+    """The words of each simple command; redirections stay as words of their own."""
+    lexer = shlex.shlex(script.replace("\n", " ; "), posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    lexer.commenters = "#"
+    words: list[str] = []
+    try:
+        for word in lexer:
+            if word in (";", "&&", "||", "|", "&", ";;"):
+                if words:
+                    yield words
+                words = []
+            else:
+                words.append(word)
+    except ValueError:
+        raise ShellError(f"{script!r}: the quotes do not match") from None
+    if words:
+        yield words
+
+
+def _unroll(script: str) -> str:
+    """Write ``for`` loops over plain words out."""
+
+    def body(match: re.Match[str]) -> str:
+        name, words, inner = match[1], match[2].split(), match[3]
+        pattern = re.compile(rf"\$\{{?{name}\b\}}?")
+        return "; ".join(pattern.sub(word, inner) for word in words)
+
+    return _LOOP.sub(body, script)
+
+
+def _join(directory: str, path: str) -> str:
+    return path if path.startswith("/") else f"{directory.rstrip('/')}/{path}"
+
+
+def _target(words: list[str], directory: str) -> str:
+    """The file that standard output goes to, empty where it is not redirected."""
+    for index, word in enumerate(words[:-1]):
+        if word in (">", ">>") and (index == 0 or words[index - 1] not in ("2",)):
+            return _join(directory, words[index + 1])
+    return ""
+
+
+def _echo(words: list[str], directory: str) -> list[Command]:
+    """``echo WORD > PATH``; an echo that only prints is nothing."""
+    path = _target(words, directory)
+    if not path or path == "/dev/null" or path.startswith(IGNORED_DIRECTORIES):
+        return []
+    if path.startswith("/sys/bus/nd/") and not _BIND.match(path):
+        return []
+    signs = [i for i, word in enumerate(words) if word in (">", ">>")]
+    text = [word for word in words[: signs[0]] if word not in ("-n", "2")]
+    return [SysfsWrite(" ".join(text), path)]

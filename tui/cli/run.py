@@ -1,0 +1,198 @@
+"""Run a scenario and print what every command did, or frames of the machine.
+
+Without a scenario the -c commands run on the default machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.errors import InputError, PfnmapError
+from tui.cli.opening import parsed
+from tui.cli.parser import UsageError, add_commands, emit, printable, text_width
+from tui.cli.scenario_files import scenario_file
+
+if TYPE_CHECKING:
+    from engine.commands import Command
+    from engine.outcome import Outcome
+    from engine.scenario import Scenario
+    from engine.view import View
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The scenario and the form of the output."""
+    parser.add_argument(
+        "file", metavar="FILE", nargs="?", help="a scenario, or the name of a shipped one"
+    )
+    add_commands(parser)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--text", action="store_true", help="print frames of the machine")
+    form.add_argument("--json", action="store_true", help="print every outcome and the end")
+    parser.add_argument(
+        "--steps",
+        metavar="LIST",
+        default="last",
+        help="the frames of --text: 'all', 'last' (default), or numbers such as 0,3,7 (0: boot)",
+    )
+    parser.add_argument(
+        "--diff", action="store_true", help="with --text: the difference each step makes"
+    )
+    parser.add_argument("--width", metavar="N", type=text_width, default=72, help="columns")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run everything, print what was asked for; 1 when an expectation did not hold."""
+    scenario = _scenario(arguments)
+    steps, failures = _run(scenario)
+    if arguments.json:
+        emit([_json(steps)])
+    elif arguments.text or arguments.diff:
+        emit(_frames(steps, arguments))
+    else:
+        emit(_transcript(steps, arguments.width))
+    emit(printable(failure) for failure in failures)
+    return 1 if failures else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """The machine after a command; the first step is the machine at boot."""
+
+    view: View
+    outcome: Outcome | None = None
+    said: tuple[str, ...] = ()
+    """Titles and notes since the step before."""
+
+
+def _scenario(arguments: argparse.Namespace) -> Scenario:
+    """The file's lines, then the ``-c`` commands."""
+    from engine.scenario import Scenario, ScenarioLine, load_scenario
+
+    commands = parsed(arguments.commands)
+    if arguments.file is None and not commands:
+        raise UsageError("nothing to run; give a FILE, or commands with -c")
+    scenario = Scenario("-c", ())
+    if arguments.file is not None:
+        scenario = load_scenario(scenario_file(arguments.file))
+        _refuse_second_machine(commands)
+    last = scenario.body[-1].number if scenario.body else 0
+    extra = (ScenarioLine(last + n, command) for n, command in enumerate(commands, 1))
+    return Scenario(scenario.source, (*scenario.body, *extra))
+
+
+def _refuse_second_machine(commands: list[Command]) -> None:
+    from engine.commands import StartMachine
+
+    if any(isinstance(command, StartMachine) for command in commands):
+        raise InputError("-c machine: the scenario has its own machine")
+
+
+def _run(scenario: Scenario) -> tuple[list[_Step], list[str]]:
+    """Every step with the machine after it, and the expectations that did not hold."""
+    from engine.commands import Expect, Goto, Interactive, Note, Pause, StartMachine, Title, Zoom
+    from engine.expect import evaluate
+    from engine.machine import Machine
+
+    machine = Machine.boot(scenario.start)
+    steps = [_Step(machine.view())]
+    failures: list[str] = []
+    said: list[str] = []
+    for number, command in scenario.lines:
+        place = f"{scenario.source}:{number}"
+        match command:
+            case StartMachine() | Pause() | Goto() | Zoom():
+                pass
+            case Note() | Title():
+                said.append(command.words)
+            case Expect():
+                last = steps[-1].outcome
+                found = evaluate(command, view=machine.view(), state=machine.state, last=last)
+                failures += [f"{place}: {difference}" for difference in found]
+            case Interactive():
+                raise InputError(f"{place}: {command.verb} works on the screen only")
+            case _:
+                try:
+                    outcome = machine.apply(command)
+                except PfnmapError as error:
+                    raise InputError(f"{place}: {error}") from None
+                steps.append(_Step(machine.view(), outcome, tuple(said)))
+                said = []
+    if said:
+        last_step = steps[-1]
+        steps[-1] = _Step(last_step.view, last_step.outcome, (*last_step.said, *said))
+    return steps, failures
+
+
+def _transcript(steps: list[_Step], width: int) -> Iterator[str]:
+    """What was said and done, in order."""
+    from tui.text import outcome_lines
+    from tui.text_words import wrapped
+
+    for step in steps:
+        for words in step.said:
+            yield from wrapped(words, width, first="# ", indent="# ")
+        if step.outcome is not None:
+            yield from outcome_lines(step.outcome, width=width)
+
+
+def _frames(steps: list[_Step], arguments: argparse.Namespace) -> Iterator[str]:
+    """Frames, or with ``--diff`` the differences between frames, of the chosen steps."""
+    from difflib import unified_diff
+
+    for number in _chosen(arguments.steps, len(steps) - 1):
+        if number != _chosen(arguments.steps, len(steps) - 1)[0]:
+            yield ""
+        if not arguments.diff:
+            yield from _frame(steps, number, arguments.width)
+        elif number > 0:
+            before = _frame(steps, number - 1, arguments.width, bare=True)
+            after = _frame(steps, number, arguments.width, bare=True)
+            names = (f"step {number - 1}", f"step {number}")
+            yield from (line.rstrip() for line in unified_diff(before, after, *names, lineterm=""))
+
+
+def _frame(steps: list[_Step], number: int, width: int, *, bare: bool = False) -> list[str]:
+    """The frame after a step; ``bare`` leaves out what always differs."""
+    from tui.text import render_text
+
+    step = steps[number]
+    if bare:
+        return render_text(step.view, width=width)
+    return render_text(
+        step.view,
+        width=width,
+        before=steps[number - 1].view if number else None,
+        outcomes=[step.outcome] if step.outcome else [],
+        step=f"step {number} of {len(steps) - 1}",
+    )
+
+
+def _chosen(words: str, last: int) -> list[int]:
+    """The step numbers that ``--steps`` means."""
+    if words == "all":
+        return list(range(last + 1))
+    if words == "last":
+        return [last]
+    numbers = []
+    for word in words.split(","):
+        if not (word.isascii() and word.isdigit() and len(word) < 10 and int(word) <= last):
+            raise InputError(f"--steps {words}: expected all, last, or numbers from 0 to {last}")
+        numbers.append(int(word))
+    return numbers
+
+
+def _json(steps: list[_Step]) -> str:
+    """The outcomes of all steps and the machine at the end."""
+    from tui.data import as_json, outcome_data, view_data
+
+    outcomes = [outcome_data(step.outcome) for step in steps if step.outcome]
+    return as_json(
+        {
+            "format": "pfnmap-run-1",
+            "steps": outcomes,
+            "end": view_data(steps[-1].view, steps[-1].outcome),
+        }
+    )

@@ -1,0 +1,69 @@
+"""Print the machine as plain text (ASCII, at most 72 columns) or as JSON."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from tui.cli.opening import Opened, opened, zoom_pages
+from tui.cli.parser import add_commands, add_source, emit, say, text_width
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The machine, what to do with it first, and the form of the output."""
+    add_source(parser)
+    add_commands(parser)
+    parser.add_argument(
+        "--step",
+        metavar="N",
+        default=None,
+        help="show a scenario or recording after N steps, or 'last' (default: as it starts)",
+    )
+    parser.add_argument("--json", action="store_true", help="print data, format pfnmap-view-1")
+    parser.add_argument("--width", metavar="N", type=text_width, default=72, help="columns")
+    parser.add_argument(
+        "--zoom",
+        choices=("page", "subsection", "section", "block", "fit"),
+        help="what one letter of the map stands for (default: one block to a line)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print one frame; exit status 1 when an ``expect`` command did not hold."""
+    machine = opened(arguments, arguments.step)
+    if arguments.json:
+        from tui.data import as_json, view_data
+
+        last = machine.session.last if machine.session else None
+        emit([as_json(view_data(machine.view, last))])
+    else:
+        emit(_frame(machine, arguments))
+    for failure in machine.failures:
+        say(failure)
+    return 1 if machine.failures else 0
+
+
+def _frame(machine: Opened, arguments: argparse.Namespace) -> list[str]:
+    """The frame; with ``-c``, what each command did stands below it."""
+    from tui.text import render_text
+
+    session = machine.session
+    outcomes = machine.outcomes or ([session.last] if session and session.last else [])
+    return render_text(
+        machine.view,
+        width=arguments.width,
+        pages_per_cell=zoom_pages(machine.view, arguments.zoom or machine.zoom),
+        before=machine.before,
+        outcomes=outcomes,
+        step=_where(session),
+    )
+
+
+def _where(session: Session | None) -> str:
+    """The place in the session, when there is anywhere to go."""
+    if session is None or not session.outcomes:
+        return ""
+    return f"step {session.position} of {len(session.outcomes)}"
