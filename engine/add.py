@@ -45,7 +45,8 @@ def add(tx: Transaction, command: Add) -> Refusal | None:
     address = command.address
     if address is None:
         address = default_address(state, command.size_bytes)
-    _retry_failed(tx)
+    if state.profile.acpi_retry:
+        _retry_failed(tx)
     refusal = _add_memory(tx, command, address)
     if refusal is None:
         return None

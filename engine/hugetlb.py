@@ -229,9 +229,9 @@ def _free_vmemmap(tx: Transaction, pfn: int, vmemmap: int, kept: int, *, wrong: 
         return replace(state, lost=state.lost.insert(
             first, count, kind=int(PageState.BROKEN), owner=-1
         ))
-    held = state.taken.at(home)
-    if held is not None and int(held["kind"]) == PageState.RESERVED:
-        state = _boot_vmemmap_freed(state, home, vmemmap, kept)
+    row = state.blocks.at(pfn // state.geometry.block_pages)
+    if row is not None and row["memmap"] == MemmapKind.BOOT:
+        state = _boot_vmemmap_freed(state, pfn, vmemmap, kept)
     else:
         state = free_memory.change(state, node, free_memory.zone_class(zone_type), count)
     return replace(state, taken=state.taken.delete(first, first + count))
@@ -245,9 +245,11 @@ def _boot_vmemmap_freed(state: State, pfn: int, vmemmap: int, kept: int) -> Stat
     that is hot-added memory, whose struct pages came from the buddy.
     """
     row = state.blocks.at(pfn // state.geometry.block_pages)
-    node, zone_type = page_zone(state, pfn)
+    node, zone_type = page_zone(state, backing(state, pfn) or pfn)
     freed = vmemmap - kept
-    if row is not None and row["early"]:
+    if row is not None and row["early"] and state.unreserved.at(pfn) is None:
+        span = vmemmap * state.geometry.pages_per_struct_page_frame
+        state = replace(state, unreserved=state.unreserved.insert(pfn, span, owner=-1))
         zone = state.zone(node, zone_type)
         gone = freed + (1 if state.profile.hugetlb_new_head else 0)
         state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed + gone))

@@ -39,6 +39,10 @@ demotion_log                "memory tiering: print demotion targets" (6.6), read
                             ``establish_demotion_targets``
 node_state_first            read in 6.12 ``offline_pages``: node states are cleared before the
                             zonelists are rebuilt; 6.1 rebuilds first
+local_node_first            read in 6.1 ``find_next_best_node``: a node heads its own zonelist
+                            even without memory; 6.12 asks for N_MEMORY first
+acpi_retry                  recorded on 6.12, not on 6.1: the bus scan after a hot-add tries
+                            DIMMs whose memory was refused again
 offlined_pages_log          "Offlined Pages" is pr_info up to 5.11, pr_debug since
 vmemmap_knob                v2 patch 5/5 (2019): ``/sys/devices/system/memory/vmemmap_hotplug``
 ==========================  =================================================================
@@ -83,6 +87,8 @@ class KernelProfile:
     default_zone: bool = True
     demotion_log: bool = True
     node_state_first: bool = True
+    local_node_first: bool = False
+    acpi_retry: bool = True
     offlined_pages_log: bool = False
     vmemmap_knob: bool = False
 
@@ -133,6 +139,8 @@ _V6_1 = replace(
     force=False,
     demotion_log=False,
     node_state_first=False,
+    local_node_first=True,
+    acpi_retry=False,
 )
 _V5_14 = replace(
     _V6_1,

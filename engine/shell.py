@@ -15,7 +15,7 @@ from engine.errors import InputError
 
 READERS = frozenset(
     {"cat", "grep", "ls", "sleep", "true", "head", "tail", "sync", "dmesg", "free", ":", "wc",
-     "find", "sort", "uname", "printf", "insmod", "modprobe", "test", "["}
+     "find", "sort", "awk", "sed", "cut", "tr", "uname", "printf", "insmod", "modprobe", "test", "["}
 )
 """Commands that change no memory."""
 
@@ -23,6 +23,7 @@ IGNORED_DIRECTORIES = ("/sys/bus/nd/devices/", "/proc/sys/kernel/", "/sys/kernel
 """Where writes configure things that the memory model does not see."""
 
 _BIND = re.compile(r"/sys/bus/(nd|dax)/drivers/[\w-]+/(bind|unbind)\Z")
+_ERRORS = re.compile(r"(?<!\S)2>>?\s*(?:&1|\S+)")
 _LOOP = re.compile(r"for\s+(\w+)\s+in\s+([^;]*?)\s*;\s*do\s+(.*?)\s*;?\s*done", re.S)
 
 
@@ -47,7 +48,8 @@ def parse_script(script: str, directory: str = "/") -> list[Command]:
 
 def _simple_commands(script: str) -> Iterator[list[str]]:
     """The words of each simple command; redirections stay as words of their own."""
-    lexer = shlex.shlex(script.replace("\n", " ; "), posix=True, punctuation_chars=True)
+    script = _ERRORS.sub(" ", script).replace("\n", " ; ")
+    lexer = shlex.shlex(script, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     lexer.commenters = "#"
     words: list[str] = []
@@ -83,7 +85,7 @@ def _join(directory: str, path: str) -> str:
 def _target(words: list[str], directory: str) -> str:
     """The file that standard output goes to, empty where it is not redirected."""
     for index, word in enumerate(words[:-1]):
-        if word in (">", ">>") and (index == 0 or words[index - 1] not in ("2",)):
+        if word in (">", ">>"):
             return _join(directory, words[index + 1])
     return ""
 
@@ -96,5 +98,5 @@ def _echo(words: list[str], directory: str) -> list[Command]:
     if path.startswith("/sys/bus/nd/") and not _BIND.match(path):
         return []
     signs = [i for i, word in enumerate(words) if word in (">", ">>")]
-    text = [word for word in words[: signs[0]] if word not in ("-n", "2")]
+    text = [word for word in words[: signs[0]] if word != "-n"]
     return [SysfsWrite(" ".join(text), path)]

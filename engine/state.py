@@ -227,6 +227,8 @@ class State:
     teardown: Teardown = Teardown()
     lost: RunMap = field(default_factory=lambda: RunMap(TAKEN_DTYPE))
     """Pages whose struct pages were freed under them."""
+    unreserved: RunMap = field(default_factory=lambda: RunMap(TAKEN_DTYPE))
+    """Memory whose boot vmemmap was freed once: since then the buddy provides it."""
     leaked: RunMap = field(default_factory=lambda: RunMap(TAKEN_DTYPE))
     """Sections that a failed add left mapped, without memory block devices, by pfn."""
     failed_dimms: tuple[FailedDimm, ...] = ()

@@ -249,7 +249,7 @@ def _step(reader: _Reader) -> RecordedStep:
     refused = reader.data.get("result") == _FIRMWARE
     arguments = {}
     for field, kind in _ARGUMENTS[do]:
-        arguments[field] = reader.get(field, kind, optional=refused and field == "start")
+        arguments[field] = reader.get(field, kind, optional=refused and field in ("start", "size"))
     for field in ("start", "size", "node", "block"):
         if isinstance(arguments.get(field), int) and arguments[field] < 0:
             raise reader.fail(field, f"is {arguments[field]}, expected 0 or more")

@@ -21,6 +21,8 @@ def fallback_order(state: State, local: int, load: list[int]) -> list[int]:
     """Node order of one node's zonelist; ``load`` is ``node_load`` and is updated."""
     order: list[int] = []
     candidates = set(state.nodes_in("has_memory"))
+    if state.profile.local_node_first:
+        candidates.add(local)
     previous = local
     while candidates:
         if local in candidates:

@@ -55,7 +55,9 @@ class PfnmapApp(App[int], inherit_bindings=False):
         self._take_colours(theme)
         self._bind_keys()
         self.desk = Desk(session, self.keys, read_only=read_only, start=start)
-        self.main = MainScreen(self.desk, self.paint, source_title=source_title)
+        self.main = MainScreen(
+            self.desk, self.paint, self.use_theme, source_title=source_title
+        )
 
     def on_mount(self) -> None:
         """Show the one screen."""

@@ -14,7 +14,7 @@ from typing import Any, Final, TypedDict
 import numpy as np
 
 from engine.kinds import PageState
-from engine.outcome import Outcome
+from engine.outcome import Outcome, Refusal
 from engine.view import View
 from tui.text_blocks import block_ranges
 
@@ -203,18 +203,9 @@ def view_data(view: View, outcome: Outcome | None = None) -> ViewData:
 
 def outcome_data(outcome: Outcome) -> OutcomeData:
     """What one command did."""
-    refusal = outcome.refusal
     return {
         "command": outcome.command.text,
-        "refusal": refusal
-        and {
-            "errno": refusal.errno,
-            "message": refusal.shell_text,
-            "function": refusal.function,
-            "rule": refusal.rule,
-            "block": refusal.block,
-            "pfn": refusal.pfn,
-        },
+        "refusal": None if outcome.refusal is None else _refusal(outcome.refusal),
         "events": [
             {
                 "function": event.function,
@@ -227,6 +218,17 @@ def outcome_data(outcome: Outcome) -> OutcomeData:
         ],
         "output": list(outcome.output),
         "notes": list(outcome.notes),
+    }
+
+
+def _refusal(refusal: Refusal) -> RefusalData:
+    return {
+        "errno": refusal.errno,
+        "message": refusal.shell_text,
+        "function": refusal.function,
+        "rule": refusal.rule,
+        "block": refusal.block,
+        "pfn": refusal.pfn,
     }
 
 

@@ -9,6 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from textual.drivers.headless_driver import HeadlessDriver
+from textual.events import Key
 from textual.strip import Strip
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ async def settle(pilot: Pilot[Any], rounds: int = SETTLE_ROUNDS) -> None:
 async def press(pilot: Pilot[Any], *keys: str) -> None:
     """Press keys by Textual's names, settling after each."""
     for key in keys:
-        pilot.app.simulate_key(key)
+        character = key if len(key) == 1 else None
+        pilot.app.post_message(Key(key, " " if key == "space" else character))
         await settle(pilot)
 
 
@@ -59,7 +61,9 @@ async def type_text(pilot: Pilot[Any], text: str) -> None:
     from tui.keys import textual_key
 
     for character in text:
-        await press(pilot, "space" if character == " " else textual_key(character))
+        name = "space" if character == " " else textual_key(character)
+        pilot.app.post_message(Key(name, character))
+    await settle(pilot)
 
 
 def screen_strips(app: App[Any]) -> list[Strip]:

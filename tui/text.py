@@ -19,8 +19,8 @@ from tui.text_words import count, plain, section, size, wrapped
 
 MAIL_WIDTH: Final = 72
 """What survives two levels of ``> `` quoting within 78 columns."""
-MIN_WIDTH: Final = 72
-"""The tables' own width; a frame is never narrower."""
+MIN_WIDTH: Final = 71
+"""The tables' own width; a frame is never narrower. One less than a mail's, for a diff's sign."""
 MAX_FINDINGS: Final = 20
 ALWAYS_SHOWN: Final = ("memmap_on_memory", "online_policy", "auto_online_blocks")
 """Parameters without which a frame is hard to judge; others are shown when changed."""
@@ -126,10 +126,10 @@ def _shown_params(view: View) -> list[str]:
 def _zone_lines(view: View) -> list[str]:
     """Zones with a span; an empty zone has nothing to say."""
     heading = (
-        f"{'node':>4} {'zone':<7} {'start_pfn':<14}{'spanned':>14}{'present':>14}{'managed':>14}"
+        f"{'node':>4} {'zone':<7} {'start_pfn':<13}{'spanned':>14}{'present':>14}{'managed':>14}"
     )
     rows = [
-        f"{z.node:>4} {z.zone.label:<7} {z.start_pfn:<#14x}"
+        f"{z.node:>4} {z.zone.label:<7} {z.start_pfn:<#13x}"
         f"{z.spanned:>14}{z.present:>14}{z.managed:>14}"
         for z in view.zones
         if z.spanned or z.present
@@ -138,7 +138,7 @@ def _zone_lines(view: View) -> list[str]:
 
 
 def _node_lines(view: View) -> list[str]:
-    heading = f"{'node':>4} {'start_pfn':<14}{'spanned':>14}{'present':>14}  masks"
+    heading = f"{'node':>4} {'start_pfn':<13}{'spanned':>14}{'present':>14} masks"
     rows = []
     for n in view.nodes:
         masks = zip(
@@ -147,7 +147,7 @@ def _node_lines(view: View) -> list[str]:
             strict=True,
         )
         words = " ".join(word for word, member in masks if member)
-        rows.append(f"{n.node:>4} {n.start_pfn:<#14x}{n.spanned:>14}{n.present:>14}  {words}")
+        rows.append(f"{n.node:>4} {n.start_pfn:<#13x}{n.spanned:>14}{n.present:>14} {words}")
     return [heading, *rows] if rows else []
 
 

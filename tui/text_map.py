@@ -18,7 +18,7 @@ from tui.cells import grid as cell_grid
 from tui.text_words import count, size, span
 from tui.viewport import Viewport
 
-LABEL_COLUMNS: Final = 7
+LABEL_COLUMNS: Final = 6
 """Room for a label, left of the mark; longer labels take from the cells."""
 MAX_CELLS: Final = 256
 MAX_ROWS: Final = 512

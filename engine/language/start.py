@@ -97,7 +97,7 @@ def parse_set(arguments: Arguments) -> Command:
         raise wrong(f"set {name} has no value", expected=f"set {name}={PARAM_VALUES[name]}",
                     column=arguments.end_column)
     name, value = parse_param(pair.key, pair.value, pair.column, pair.value_column)
-    arguments.finish()
+    _refuse_second(arguments, "parameter")
     return SetParam(name, value)
 
 
@@ -118,5 +118,12 @@ def parse_rule(arguments: Arguments) -> Command:
                     column=arguments.end_column)
     choose(pair.key, rules, "rule", pair.column)
     value = choose(pair.value, rules[pair.key], f"{pair.key} rule", pair.value_column)
-    arguments.finish()
+    _refuse_second(arguments, "rule")
     return SetRule(pair.key, value)
+
+
+def _refuse_second(arguments: Arguments, what: str) -> None:
+    if second := arguments.take_pair():
+        raise wrong(f"{arguments.verb} has a second {what} {shown(second.key)}",
+                    expected=f"one {what} a line", column=second.column)
+    arguments.finish()

@@ -138,7 +138,8 @@ def actions(recorder: Recorder, command: Command) -> Sequence[Action]:
             return [WriteState(block, kind.word) for block in _blocks(recorder, refs)]
         case Offline(blocks=refs):
             return [WriteState(block, "offline") for block in _blocks(recorder, refs)]
-        case Remove(blocks=(Ref(device=str(device), first=None),)):
+        case Remove(blocks=(Ref(device=str(device), first=None) as ref,)):
+            _device_blocks(recorder, ref)
             return [Unplug(device)]
         case SetParam(name=name, value=value):
             if name not in _SYSFS_PARAMS:

@@ -217,7 +217,8 @@ def test_default_address_is_the_first_gap_that_is_wide_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["pin 32", "remove 32-33", "offline nobody", "set memmap_on_memory=Y"]
+    "line",
+    ["pin 32", "remove 32-33", "offline nobody", "remove nobody", "set memmap_on_memory=Y"],
 )
 def test_what_no_guest_can_do_is_refused(line: str) -> None:
     with pytest.raises(UnplayableError):

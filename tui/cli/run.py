@@ -140,27 +140,35 @@ def _transcript(steps: list[_Step], width: int) -> Iterator[str]:
 
 def _frames(steps: list[_Step], arguments: argparse.Namespace) -> Iterator[str]:
     """Frames, or with ``--diff`` the differences between frames, of the chosen steps."""
+    for position, number in enumerate(_chosen(arguments.steps, len(steps) - 1)):
+        if position:
+            yield ""
+        if arguments.diff:
+            yield from _diff(steps, number, arguments.width)
+        else:
+            yield from _frame(steps, number, arguments.width)
+
+
+def _diff(steps: list[_Step], number: int, width: int) -> Iterator[str]:
+    """What a step changed, as a unified diff of two frames; nothing for the machine at boot."""
     from difflib import unified_diff
 
-    for number in _chosen(arguments.steps, len(steps) - 1):
-        if number != _chosen(arguments.steps, len(steps) - 1)[0]:
-            yield ""
-        if not arguments.diff:
-            yield from _frame(steps, number, arguments.width)
-        elif number > 0:
-            before = _frame(steps, number - 1, arguments.width, bare=True)
-            after = _frame(steps, number, arguments.width, bare=True)
-            names = (f"step {number - 1}", f"step {number}")
-            yield from (line.rstrip() for line in unified_diff(before, after, *names, lineterm=""))
+    from tui.text import render_text
+
+    if number == 0:
+        return
+    # One column less: the diff puts its sign before each line.
+    before, after = (render_text(steps[n].view, width=width - 1) for n in (number - 1, number))
+    names = f"step {number - 1}", f"step {number}"
+    for line in unified_diff(before, after, *names, lineterm=""):
+        yield line.rstrip()
 
 
-def _frame(steps: list[_Step], number: int, width: int, *, bare: bool = False) -> list[str]:
-    """The frame after a step; ``bare`` leaves out what always differs."""
+def _frame(steps: list[_Step], number: int, width: int) -> list[str]:
+    """The frame after a step."""
     from tui.text import render_text
 
     step = steps[number]
-    if bare:
-        return render_text(step.view, width=width)
     return render_text(
         step.view,
         width=width,

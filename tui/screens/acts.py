@@ -367,11 +367,20 @@ class Acts:
 
     def show_palette(self) -> None:
         """Every action that applies now, and the themes."""
-        from textual.command import CommandPalette
+        from tui.screens.palette import Palette, entries
 
-        from tui.screens.palette import ActionProvider
+        screen = self.screen
+        found = entries(self.desk, screen.here, screen.paint.theme.name)
 
-        self.screen.app.push_screen(CommandPalette(providers=[ActionProvider]))
+        def choose(chosen: str | None) -> None:
+            if chosen is None:
+                return
+            if chosen.startswith("theme:"):
+                screen.use_theme(chosen.removeprefix("theme:"))
+            else:
+                screen.act(chosen)
+
+        self.open(Palette(screen.paint, found), choose)
 
     # -- the frame ---------------------------------------------------------------------------------
     def yank(self, *, whole: bool) -> None:

@@ -44,8 +44,17 @@ class MainScreen(Screen[None], inherit_bindings=False):
     MainScreen > Panel { position: absolute; }
     """
 
-    def __init__(self, desk: Desk, paint: Paint, *, source_title: str = "") -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        paint: Paint,
+        use_theme: Callable[[str], object],
+        *,
+        source_title: str = "",
+    ) -> None:
+        """``use_theme`` makes the program use the theme of a name."""
         super().__init__()
+        self.use_theme = use_theme
         self.desk = desk
         self.paint = paint
         self.source_title = source_title
@@ -187,7 +196,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         parts = summary(view, cell, self.paint.dash)
         if selection is not None:
             count = len(self.here.block_ids)
-            words = f"selected {selection[1] - selection[0]} pages, {count} blocks"
+            words = f"selected {count} block{'s' * (count != 1)}"
             parts.insert(0, ("accent", words))
         if view.findings:
             parts.insert(0, ("finding", f"{len(view.findings)} findings: press enter"))

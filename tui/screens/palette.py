@@ -2,50 +2,142 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
-from textual.content import Content
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.strip import Strip
+from textual.widgets import Input, Static
 
 from engine.language import ACTIONS
+from engine.language.registry import AREAS
 from themes import theme_files
+from tui.screens.desk import Desk
+from tui.screens.dialog import Dialog
+from tui.screens.situation import Situation
+from tui.widgets.paint import Paint
+from tui.widgets.panel import Panel, Row
 
-if TYPE_CHECKING:
-    from tui.app import PfnmapApp
-    from tui.screens.main import MainScreen
-
-Entry = tuple[str, str, Callable[[], object]]
+NAME_WIDTH = 26
+KEY_WIDTH = 8
 
 
-class ActionProvider(Provider):
-    """Offers the registry's actions and the theme files."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something that can be chosen: ``id`` is an action's, or ``theme:NAME``."""
 
-    def entries(self) -> Iterator[Entry]:
-        """(name, help, what to do) of everything that applies now."""
-        screen = cast("MainScreen", self.screen)
-        here, desk = screen.here, screen.desk
-        for action in ACTIONS.values():
-            if action.id == "app.palette" or desk.why_not(action.id, here):
-                continue
-            key = desk.keymap.first(action.id)
-            words = f"{action.help} ({key})" if key else action.help
-            yield f"{action.area}: {action.label}", words, partial(screen.act, action.id)
-        app = cast("PfnmapApp", self.app)
-        for name in theme_files():
-            if name != app.paint.theme.name:
-                yield f"theme: {name}", "other colours and glyphs", partial(app.use_theme, name)
+    id: str
+    name: str
+    help: str
+    key: str = ""
 
-    async def discover(self) -> Hits:
-        """Everything, before anything is typed."""
-        for name, words, callback in self.entries():
-            yield DiscoveryHit(Content(name), callback, text=name, help=words)
 
-    async def search(self, query: str) -> Hits:
-        """What matches."""
-        matcher = self.matcher(query)
-        for name, words, callback in self.entries():
-            score = matcher.match(name)
-            if score > 0:
-                yield Hit(score, matcher.highlight(name), callback, text=name, help=words)
+def entries(desk: Desk, here: Situation, theme: str) -> list[Entry]:
+    """What applies now, in the order of the registry; then the other themes."""
+    found = [
+        Entry(action.id, f"{AREAS[action.area]}: {action.label}", action.help,
+              desk.keymap.first(action.id))
+        for action in ACTIONS.values()
+        if action.id != "app.palette" and not desk.why_not(action.id, here)
+    ]  # fmt: skip
+    found += [
+        Entry(f"theme:{name}", f"Theme: {name}", "other colours and glyphs")
+        for name in theme_files()
+        if name != theme
+    ]
+    return found
+
+
+def matching(found: Sequence[Entry], typed: str) -> list[Entry]:
+    """Entries that contain every word typed; those whose name begins with it first."""
+    words = typed.lower().split()
+
+    def rank(entry: Entry) -> tuple[bool, bool]:
+        label = entry.name.partition(": ")[2].lower()
+        return (
+            not label.startswith(typed.strip().lower()),
+            not all(word in entry.name.lower() for word in words),
+        )
+
+    hits = [e for e in found if all(word in f"{e.name} {e.help}".lower() for word in words)]
+    return sorted(hits, key=rank) if words else hits
+
+
+class Choices(Panel, can_focus=False):
+    """The list under the line; the chosen entry is set off."""
+
+    def __init__(self, paint: Paint, show: Callable[[], tuple[list[Entry], int]]) -> None:
+        super().__init__(paint)
+        self._show = show
+
+    def draw(self, width: int, height: int) -> list[Strip]:
+        """One line for each entry around the chosen one."""
+        found, chosen = self._show()
+        paint = self.paint
+        self.first_line = min(max(self.first_line, chosen - height + 1), chosen)
+        lines = []
+        for index, entry in enumerate(found):
+            here = index == chosen
+            row = Row(width, paint)
+            row.add(paint.pointer if here else " ", paint.role("here")).gap()
+            row.add(entry.name, paint.role("here" if here else "text"), NAME_WIDTH).gap()
+            row.add(entry.key, paint.role("accent"), KEY_WIDTH).gap()
+            lines.append(row.add(entry.help, paint.role("dim")).strip())
+        if not lines:
+            lines = [Row(width, paint).add("  nothing applies", paint.role("dim")).strip()]
+        return self.window(lines, height)
+
+
+class Palette(Dialog[str]):
+    """Gives back the id of what was chosen, None when closed."""
+
+    BINDINGS = [
+        Binding("down,ctrl+n", "step(1)", "next", show=False, priority=True),
+        Binding("up,ctrl+p", "step(-1)", "previous", show=False, priority=True),
+        Binding("pagedown", "step(10)", "further", show=False, priority=True),
+        Binding("pageup", "step(-10)", "back", show=False, priority=True),
+    ]
+    DEFAULT_CSS = """
+    Palette .box { width: 84; height: 80%; max-height: 24; }
+    Palette Horizontal { height: 1; }
+    Palette #sign { width: 2; }
+    Palette Input { width: 1fr; }
+    """
+
+    def __init__(self, paint: Paint, found: Sequence[Entry]) -> None:
+        super().__init__(paint)
+        self._all = list(found)
+        self._typed = ""
+        self._chosen = 0
+        self.choices = Choices(paint, lambda: (self.hits, self._chosen))
+
+    @property
+    def hits(self) -> list[Entry]:
+        """What matches the line."""
+        return matching(self._all, self._typed)
+
+    def compose(self) -> ComposeResult:
+        """A line to type into and the list."""
+        with Vertical(classes=self.box_classes):
+            with Horizontal():
+                yield Static(Text(">"), id="sign")
+                yield Input(id="line", placeholder="an action or a theme")
+            yield self.choices
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Show what matches."""
+        self._typed, self._chosen = event.value, 0
+        self.choices.repaint()
+
+    def action_step(self, lines: int) -> None:
+        """Choose another entry."""
+        self._chosen = min(max(self._chosen + lines, 0), max(0, len(self.hits) - 1))
+        self.choices.repaint()
+
+    def on_input_submitted(self) -> None:
+        """Take the chosen entry."""
+        hits = self.hits
+        self.dismiss(hits[self._chosen].id if hits else None)

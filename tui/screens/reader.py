@@ -43,7 +43,7 @@ class Pages(Panel):
         if len(body) > len(shown):
             last = self.first_line + len(shown)
             right = f"{self.first_line + 1}{self.paint.dash}{last} of {len(body)}"
-        return [self.heading(width, right), *shown]
+        return [self.heading(width, right, "esc closes"), *shown]
 
     def _entry(self, width: int, head: str, words: str, role: str) -> list[Strip]:
         paint = self.paint

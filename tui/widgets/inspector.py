@@ -17,6 +17,7 @@ from tui.widgets.panel import Panel, Row
 from tui.widgets.words import pfn_words, size_spelt, wrapped
 
 NAME_WIDTH = 13
+LABEL_WIDTH = 15
 TOWER_LIMIT = 6
 DEPENDENTS_SHOWN = 4
 
@@ -28,6 +29,19 @@ class Verdict:
     key: str
     label: str
     refusal: Refusal | None
+
+
+def merged(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Verdicts with those of one refusal in one: the three ways to online, mostly."""
+    result: list[Verdict] = []
+    for verdict in verdicts:
+        last = result[-1] if result else None
+        same = last is not None and last.refusal is not None and last.refusal == verdict.refusal
+        if same and last is not None:
+            result[-1] = Verdict(last.key + verdict.key, last.label, last.refusal)
+        else:
+            result.append(verdict)
+    return result
 
 
 Judge = Callable[[BlockRow], Sequence[Verdict]]
@@ -205,24 +219,24 @@ class Inspector(Panel):
 
     def _verdicts(self, width: int, block: BlockRow) -> list[Strip]:
         """What may be done here now, and why not what may not."""
-        verdicts = self._judge(block)
+        verdicts = merged(self._judge(block))
         if not verdicts:
             return []
         paint = self.paint
         lines = [self._head(width, "would the kernel")]
         for verdict in verdicts:
-            row = Row(width, paint).gap().add(verdict.key, paint.role("accent"), 3)
-            row.add(verdict.label, paint.role("text"), NAME_WIDTH - 1)
+            row = Row(width, paint).gap().add(verdict.key, paint.role("accent"), 4)
+            row.add(verdict.label, paint.role("text"), LABEL_WIDTH)
             if verdict.refusal is None:
                 lines.append(row.add("yes", paint.role("ok")).strip())
                 continue
             refusal = verdict.refusal
             words = f"{refusal.errno}, {refusal.function}: {refusal.rule}"
-            room = width - NAME_WIDTH - 4
+            room = width - LABEL_WIDTH - 6
             pieces = wrapped(words, max(8, room))
             lines.append(row.add(pieces[0], paint.role("refusal")).strip())
             for text in pieces[1:]:
-                more = Row(width, paint).gap(NAME_WIDTH + 3).add(text, paint.role("dim"))
+                more = Row(width, paint).gap(LABEL_WIDTH + 5).add(text, paint.role("dim"))
                 lines.append(more.strip())
         return lines
 

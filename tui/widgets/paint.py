@@ -11,6 +11,7 @@ from rich.color import Color
 from rich.style import Style
 
 from engine.kinds import PageState, ZoneType
+from themes import load_theme
 from themes.model import DEFAULT_COLOUR, Look, Theme
 from tui import cells
 
@@ -27,6 +28,7 @@ class Paint:
     def __init__(self, theme: Theme) -> None:
         self.theme = theme
         self.ascii_only = theme.ascii_only
+        self._letters = tuple(look.glyph for look in load_theme("ascii").states)
         self._cells: dict[int, tuple[str, Style]] = {}
         self._roles = _roles(theme)
         plain = theme.borders == "ascii"
@@ -104,7 +106,9 @@ class Paint:
             attributes |= theme.change.attributes
         for wanted, mark in ((cell.selected, theme.selection), (cell.cursor, theme.cursor)):
             if wanted:
-                glyph = mark.glyph or glyph
+                # A solid glyph would hide the background that marks the cell.
+                solid = cell.eighths > 0 or glyph in SOLID
+                glyph = mark.glyph or (self._letters[cell.under] if solid else glyph)
                 fg, bg = mark.fg or fg, mark.bg or bg
                 attributes |= mark.attributes
         return glyph, _style(fg, bg, frozenset(attributes))

@@ -34,8 +34,8 @@ def bar_codes(view: View, before: View | None, row: ZoneRow, axis: Axis) -> list
     if end > first:
         present = _present(view, row, axis)
         codes[first:end] = np.where(present[first:end], PRESENT, HOLE)
-        if not present[first:end].any() and row.present:
-            codes[first:end] = PRESENT
+        if row.present:  # a span ends where its memory does
+            codes[[first, end - 1]] = PRESENT
     old = _same_zone(before, row)
     if old is not None and (old.start_pfn, old.spanned) != (row.start_pfn, row.spanned):
         was = np.zeros(axis.width, dtype=bool)
@@ -60,8 +60,10 @@ def _present(view: View, row: ZoneRow, axis: Axis) -> np.ndarray[tuple[int], np.
         counts[:, PageState.HOLE] + counts[:, PageState.OFFLINE] < counts.sum(axis=1)
     )
     first, end = axis.columns(row.start_pfn, row.end_pfn)
-    for column in np.flatnonzero(unsure[first:end]) + first:
-        page = view.page(int(axis.edges[column] + axis.edges[column + 1]) // 2)
+    for column in (np.flatnonzero(unsure[first:end]) + first).tolist():
+        low = max(int(axis.edges[column]), row.start_pfn)
+        high = min(int(axis.edges[column + 1]), row.end_pfn)
+        page = view.page((low + high) // 2)
         present[column] = page.zone == row.zone and page.node in (row.node, None)
     return present
 
@@ -140,8 +142,8 @@ class ZoneBars(Panel):
         for segment in title:
             row.raw(segment, segment.cell_length)
         for name in fields:
-            room = _field_width(name) - len(name) - 1
-            row.add(paint.line * room + " ", rule).add(name, dim)
+            room = _field_width(name) - len(name) - 2
+            row.add(" " + paint.line * room + " ", rule).add(name, dim)
         row.add(" ", rule)
         return row.rule(paint.line, rule).strip()
 

@@ -79,6 +79,8 @@ WRONG: list[tuple[str, str]] = [
                                        "contig-zones or auto-movable; did you mean auto-movable?"),
     ("set memmap_on_memory",
      "21: set memmap_on_memory has no value; expected set memmap_on_memory=N, Y or force"),
+    ("set movable_node=Y online_policy=contig-zones",
+     '20: set has a second parameter "online_policy"; expected one parameter a line'),
     ("rule shrink=merge", '13: shrink rule "merge" is unknown; expected remove-valid, rfc2, '
                           "oct2018 or merged; did you mean merged?"),
     ("machine arch=x86", '14: architecture "x86" is unknown; expected x86_64, arm64-4k, arm64-16k, '
