@@ -26,10 +26,7 @@ def default_address(state: State, size_bytes: int) -> int:
     boot_end = int(state.early_ram[:, 1].max()) << shift if len(state.early_ram) else 0
     address = -(-max(4 * GIB, boot_end) // block) * block
     busy = [(r.start, r.end + 1) for r in state.resources]
-    busy += [
-        (d.start_pfn << shift, d.end_pfn << shift)
-        for d in state.devices.values()
-    ]
+    busy += [(d.start_pfn << shift, d.end_pfn << shift) for d in state.devices.values()]
     busy += [(d.start, d.start + d.size_bytes) for d in state.failed_dimms]
     for start, end in sorted(busy):
         if start < address + size_bytes and end > address:
@@ -54,7 +51,8 @@ def add(tx: Transaction, command: Add) -> Refusal | None:
     failed = FailedDimm(command.name, address, command.size_bytes, index)
     tx.state = replace(tx.state, failed_dimms=(*tx.state.failed_dimms, failed))
     tx.event(
-        "acpi_memory_enable_device", "the DIMM is plugged, but its memory was not added",
+        "acpi_memory_enable_device",
+        "the DIMM is plugged, but its memory was not added",
         log=_acpi_failure(index),
     )
     return refusal
@@ -80,7 +78,8 @@ def _retry_failed(tx: Transaction) -> None:
         log = _unaligned_log(tx.state, dimm.start, dimm.size_bytes)
         if log:
             tx.event(
-                "acpi_memory_device_add", f"{dimm.name} is tried again and fails again",
+                "acpi_memory_device_add",
+                f"{dimm.name} is tried again and fails again",
                 log=[*log, *_acpi_failure(dimm.acpi_index)],
             )
 
@@ -89,9 +88,7 @@ def _unaligned_log(state: State, start: int, size: int) -> list[str]:
     block = state.geometry.block_bytes
     if size and start % block == 0 and size % block == 0:
         return []
-    return [
-        f"Block size [{block:#x}] unaligned hotplug range: start {start:#x}, size {size:#x}"
-    ]
+    return [f"Block size [{block:#x}] unaligned hotplug range: start {start:#x}, size {size:#x}"]
 
 
 def check_range(state: State, name: str, start: int, size: int, node: int) -> Refusal | None:
@@ -100,18 +97,21 @@ def check_range(state: State, name: str, start: int, size: int, node: int) -> Re
     end = start + size - 1
     if size <= 0 or end > limit:
         return Refusal(
-            "E2BIG", "mhp_range_allowed",
+            "E2BIG",
+            "mhp_range_allowed",
             f"[{start:#x}-{start + size:#x}] exceeds the addressable range [0x0-{limit:#x}]",
         )
     busy = resources.conflict(state, start, end)
     if busy is not None:
         return Refusal(
-            "EEXIST", "register_memory_resource",
+            "EEXIST",
+            "register_memory_resource",
             f"[{start:#x}-{end:#x}] conflicts with {busy.name} [{busy.start:#x}-{busy.end:#x}]",
         )
     if _unaligned_log(state, start, size):
         return Refusal(
-            "EINVAL", "check_hotplug_memory_range",
+            "EINVAL",
+            "check_hotplug_memory_range",
             f"start {start:#x} and size {size:#x} must be multiples of the block size "
             f"{state.geometry.block_bytes:#x}",
         )
@@ -169,20 +169,39 @@ def _build(tx: Transaction, command: Add, start: int, size: int, node: int) -> R
     start_pfn, nr_pages = start >> shift, size >> shift
     choice = memmap.choose(tx.state, nr_pages, command.memmap)
     if choice.refused:
-        return _give_up(tx, start, size, Refusal(
-            "EINVAL", "mhp_supports_memmap_on_memory",
-            f"memmap_on_memory was asked for, but it does not hold that {choice.refused}",
-        ))
+        return _give_up(
+            tx,
+            start,
+            size,
+            Refusal(
+                "EINVAL",
+                "mhp_supports_memmap_on_memory",
+                f"memmap_on_memory was asked for, but it does not hold that {choice.refused}",
+            ),
+        )
     tx.event("mhp_supports_memmap_on_memory", choice.rule)
     device = Device(
-        tx.state.next_id, command.name, "dimm", start_pfn, nr_pages, node, choice.kind,
-        group_pages=nr_pages, acpi_index=_acpi_index(tx.state),
+        tx.state.next_id,
+        command.name,
+        "dimm",
+        start_pfn,
+        nr_pages,
+        node,
+        choice.kind,
+        group_pages=nr_pages,
+        acpi_index=_acpi_index(tx.state),
     )
     if len(tx.state.leaked.slice(start_pfn, start_pfn + nr_pages)):
-        return _give_up(tx, start, size, Refusal(
-            "EEXIST", "section_activate",
-            "sections of the range are still mapped after an earlier failed add",
-        ))
+        return _give_up(
+            tx,
+            start,
+            size,
+            Refusal(
+                "EEXIST",
+                "section_activate",
+                "sections of the range are still mapped after an earlier failed add",
+            ),
+        )
     if (refusal := tx.injected("arch_add_memory")) is not None:
         return _give_up(tx, start, size, refusal)
     refusal = _populate(tx, device, choice)
@@ -204,7 +223,6 @@ def _populate(tx: Transaction, device: Device, choice: MemmapChoice) -> Refusal 
     start_pfn, end_pfn = device.start_pfn, device.end_pfn
     first = start_pfn // state.geometry.block_pages
     count = device.nr_pages // state.geometry.block_pages
-    where = {"block": first, "nr_blocks": count}
     vmemmap = 0
     if choice.kind == MemmapKind.RAM:
         refusal = _memmap_from_ram(tx, device)
@@ -218,19 +236,30 @@ def _populate(tx: Transaction, device: Device, choice: MemmapChoice) -> Refusal 
         tx.state = _own_homes(tx.state, device, choice, vmemmap)
         pages = vmemmap if choice.kind == MemmapKind.PER_DEVICE else choice.block_pages
         unit = "the range" if choice.kind == MemmapKind.PER_DEVICE else "each block"
-        tx.event("sparse_add_section", f"struct pages in the first {pages} pages of {unit}",
-                 **where)
+        tx.event(
+            "sparse_add_section",
+            f"struct pages in the first {pages} pages of {unit}",
+            block=first,
+            nr_blocks=count,
+        )
     rows = memmap.block_rows(state, start_pfn, end_pfn, choice, vmemmap)
     rows["node"], rows["device"] = device.node, device.id
     if choice.heads:
         heads = choice.block_pages if choice.kind == MemmapKind.PER_BLOCK else vmemmap
         device = replace(device, head_pages=heads)
-        tx.event("mark_vmemmap_pages", f"{heads} vmemmap pages to a head page", **where)
+        tx.event(
+            "mark_vmemmap_pages",
+            f"{heads} vmemmap pages to a head page",
+            block=first,
+            nr_blocks=count,
+        )
     if (refusal := tx.injected("create_memory_block_devices", block=first)) is not None:
         tx.state = replace(state, faults=tx.state.faults)
         return _give_up(
-            tx, start_pfn << state.geometry.page_shift,
-            device.nr_pages << state.geometry.page_shift, refusal,
+            tx,
+            start_pfn << state.geometry.page_shift,
+            device.nr_pages << state.geometry.page_shift,
+            refusal,
         )
     tx.state = replace(
         tx.state,
@@ -240,13 +269,16 @@ def _populate(tx: Transaction, device: Device, choice: MemmapChoice) -> Refusal 
     )
     if tx.state.profile.zone_shifting:
         zone_shifting.after_add(tx, device)
-    tx.event("create_memory_block_devices", f"{count} memory blocks, all offline", **where)
+    tx.event(
+        "create_memory_block_devices",
+        f"{count} memory blocks, all offline",
+        block=first,
+        nr_blocks=count,
+    )
     return None
 
 
-def _fixed_chunks(
-    state: State, start_pfn: int, choice: MemmapChoice, vmemmap: int
-) -> MemmapChoice:
+def _fixed_chunks(state: State, start_pfn: int, choice: MemmapChoice, vmemmap: int) -> MemmapChoice:
     """Powerpc's 16 MiB chunks serve a whole window: only its first block pays for them."""
     if not state.geometry.vmemmap_chunk_pages or not choice.heads:
         return choice
@@ -258,9 +290,7 @@ def _own_homes(state: State, device: Device, choice: MemmapChoice, vmemmap: int)
     if choice.kind != MemmapKind.PER_DEVICE or not vmemmap:
         return state
     bias = device.start_pfn * (state.geometry.pages_per_struct_page_frame - 1)
-    homes = state.homes.insert(
-        device.start_pfn, device.nr_pages, bias=bias, node=device.node
-    )
+    homes = state.homes.insert(device.start_pfn, device.nr_pages, bias=bias, node=device.node)
     return replace(state, homes=homes)
 
 
@@ -294,17 +324,17 @@ def _memmap_from_ram(tx: Transaction, device: Device) -> Refusal | None:
         total = sum(pair[free_memory.KERNEL] for pair in tx.state.free_pages)
         order = geometry.memmap_order
         refusal = Refusal(
-            "ENOMEM", "vmemmap_populate",
+            "ENOMEM",
+            "vmemmap_populate",
             f"out of memory: {needed} pages for struct pages are missing, {total} kernel pages "
-            f"are free (order {order} per section)", described // geometry.block_pages,
+            f"are free (order {order} per section)",
+            described // geometry.block_pages,
         )
         return _leak(tx, device, described, refusal)
     return None
 
 
-def _take(
-    tx: Transaction, device: Device, node: int, described: int, pages: int
-) -> Refusal | None:
+def _take(tx: Transaction, device: Device, node: int, described: int, pages: int) -> Refusal | None:
     """Take ``pages`` on ``node`` for the struct pages from pfn ``described`` on."""
     geometry = tx.state.geometry
     order = geometry.memmap_order
@@ -319,7 +349,8 @@ def _take(
     else:
         free = free_memory.freelist_pages(tx.state, node) or 0
         return Refusal(
-            "ENOMEM", "vmemmap_alloc_block",
+            "ENOMEM",
+            "vmemmap_alloc_block",
             f"vmemmap alloc failure: order:{order}; {free} pages are free, but none in a block "
             f"of order {order}, and {geometry.arch} does not fall back to base pages",
             described // geometry.block_pages,
@@ -333,7 +364,8 @@ def _take(
         tx.state = _record_homes(tx.state, device, node, described, extents.tolist())
     remote = "" if node == device.node else f" (remote: the memory is on node {device.node})"
     tx.event(
-        "vmemmap_populate", f"{pages} pages of node {node} for struct pages, {how}{remote}",
+        "vmemmap_populate",
+        f"{pages} pages of node {node} for struct pages, {how}{remote}",
         block=described // geometry.block_pages,
     )
     return None
@@ -370,17 +402,25 @@ def _leak(tx: Transaction, device: Device, described: int, refusal: Refusal) -> 
                 device.start_pfn, built, kind=int(PageState.BROKEN), owner=-1
             ),
         )
-        tx.finding(Finding(
-            "leaked-sections",
-            f"{built // section} sections from pfn {device.start_pfn:#x} stay mapped after the "
-            f"failed add of {device.name}: adding the range again gives EEXIST",
-            device.start_pfn, built,
-        ))
+        tx.finding(
+            Finding(
+                "leaked-sections",
+                f"{built // section} sections from pfn {device.start_pfn:#x} stay mapped after the "
+                f"failed add of {device.name}: adding the range again gives EEXIST",
+                device.start_pfn,
+                built,
+            )
+        )
     if refusal.function == "vmemmap_populate":
-        tx.finding(Finding(
-            "oom", f"out of memory while adding {device.name}: its struct pages need "
-            "memory that is not free yet", device.start_pfn, device.nr_pages,
-        ))
+        tx.finding(
+            Finding(
+                "oom",
+                f"out of memory while adding {device.name}: its struct pages need "
+                "memory that is not free yet",
+                device.start_pfn,
+                device.nr_pages,
+            )
+        )
     tx.event("__add_pages", f"stops with {refusal.errno}; {built} pages of sections stay behind")
     return refusal
 

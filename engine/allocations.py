@@ -41,8 +41,11 @@ def _check(state: State, pfn: int, nr_pages: int) -> Refusal | None:
         row = state.blocks.at(block)
         if row is None or row["state"] != BlockState.ONLINE:
             return Refusal(
-                "EINVAL", "pin", f"block {block} is not online: nothing is allocated there",
-                block, pfn,
+                "EINVAL",
+                "pin",
+                f"block {block} is not online: nothing is allocated there",
+                block,
+                pfn,
             )
         start = state.block_pfn(block)
         if pfn < start + int(row["vmemmap"]) and pfn + nr_pages > start:
@@ -62,16 +65,17 @@ def place(tx: Transaction, pfn: int, nr_pages: int, kind: str) -> Refusal | None
     state = tx.state
     page_state = PIN_KINDS[kind]
     node, zone_type = page_zone(state, pfn)
-    state = replace(state, taken=state.taken.insert(
-        pfn, nr_pages, kind=int(page_state), owner=-1
-    ))
+    state = replace(state, taken=state.taken.insert(pfn, nr_pages, kind=int(page_state), owner=-1))
     state = free_memory.change(state, node, free_memory.zone_class(zone_type), -nr_pages)
     if kind == "offline":
         zone = state.zone(node, zone_type)
         state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed - nr_pages))
     tx.state = state
-    tx.event("alloc_pages", f"{nr_pages} {kind} pages at pfn {pfn:#x}",
-             block=pfn // state.geometry.block_pages)
+    tx.event(
+        "alloc_pages",
+        f"{nr_pages} {kind} pages at pfn {pfn:#x}",
+        block=pfn // state.geometry.block_pages,
+    )
     return None
 
 

@@ -89,14 +89,20 @@ def boot(start: StartMachine) -> State:
     if start.arch == "x86_64":
         ram[0, 0] = 1  # page 0 is reserved and no memory of any zone
     state = _assemble(geometry, get_profile(start.profile), params, ram, start.nodes)
-    state = replace(state, resources=tuple(
-        Resource(int(a) << shift, (int(b) << shift) - 1, "System RAM") for a, b, _ in ram
-    ))
+    state = replace(
+        state,
+        resources=tuple(
+            Resource(int(a) << shift, (int(b) << shift) - 1, "System RAM") for a, b, _ in ram
+        ),
+    )
     return _reserve(state)
 
 
 def _assemble(
-    geometry: Geometry, profile: KernelProfile, params: Params, ram: NDArray[np.int64],
+    geometry: Geometry,
+    profile: KernelProfile,
+    params: Params,
+    ram: NDArray[np.int64],
     nr_nodes: int,
 ) -> State:
     """Zones, nodes and blocks of boot memory, everything managed."""
@@ -111,9 +117,9 @@ def _assemble(
         zones = [Zone()] * 5
         for zone_type, first, last in limits:
             start, end = max(low, first), min(high, last)
-            present = int(np.clip(
-                np.minimum(mine[:, 1], end) - np.maximum(mine[:, 0], start), 0, None
-            ).sum())
+            present = int(
+                np.clip(np.minimum(mine[:, 1], end) - np.maximum(mine[:, 0], start), 0, None).sum()
+            )
             if start < end and present:
                 zones[zone_type] = Zone(start, end - start, present, present, present)
         nodes.append(Node(low, high - low, True, True, tuple(zones)))  # type: ignore[arg-type]
@@ -125,9 +131,10 @@ def _assemble(
     state = State(
         geometry, profile, params, tuple(nodes), RunMap.from_rows(rows), ram, policy_zone=highest
     )
-    return replace(state, free_pages=tuple(
-        (sum(node.zones[z].managed for z in KERNEL_ZONES), 0) for node in nodes
-    ))
+    return replace(
+        state,
+        free_pages=tuple((sum(node.zones[z].managed for z in KERNEL_ZONES), 0) for node in nodes),
+    )
 
 
 def early_block_rows(geometry: Geometry, ram: NDArray[np.int64]) -> Rows:
@@ -151,9 +158,11 @@ def early_block_rows(geometry: Geometry, ram: NDArray[np.int64]) -> Rows:
             for zone, a, b in limits
             if max(start, a, low) < min(stop, b, high)
         }
-        zone, node = next(iter(zones)) if len(zones) == 1 else (ZoneType.NONE, min(
-            number for _, number in zones
-        ))
+        zone, node = (
+            next(iter(zones))
+            if len(zones) == 1
+            else (ZoneType.NONE, min(number for _, number in zones))
+        )
         rows.append((first, end - first, zone, node, int(inside.sum()) // (end - first)))
     table = np.zeros(len(rows), BLOCK_DTYPE)
     for row, (first, count, zone, node, present) in zip(table, rows, strict=True):
@@ -189,8 +198,12 @@ def _reserve(state: State) -> State:
         if first >= end:
             continue
         state = _reserve_range(state, first, end, node, zone_type)
-        taken = taken.insert(first, end - first, kind=int(PageState.RESERVED if kind ==
-                             PageState.RESERVED else PageState.VMEMMAP), owner=-1)
+        taken = taken.insert(
+            first,
+            end - first,
+            kind=int(PageState.RESERVED if kind == PageState.RESERVED else PageState.VMEMMAP),
+            owner=-1,
+        )
     return replace(state, taken=taken, homes=homes)
 
 
@@ -205,9 +218,7 @@ def _within(state: State, first: int, end: int, node: int) -> tuple[int, int, Zo
     return 0, 0, ZoneType.NONE
 
 
-def _reserve_range(
-    state: State, first: int, end: int, node: int, zone_type: ZoneType
-) -> State:
+def _reserve_range(state: State, first: int, end: int, node: int, zone_type: ZoneType) -> State:
     zone = state.zone(node, zone_type)
     state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed - (end - first)))
     return free_memory.change(state, node, free_memory.KERNEL, first - end)
@@ -240,7 +251,10 @@ def from_observation(
     early = _present_early(zones, blocks, geometry)
     for row in zones:
         zone = Zone(
-            row.start_pfn, row.spanned, row.present, row.managed,
+            row.start_pfn,
+            row.spanned,
+            row.present,
+            row.managed,
             early.get((row.node, row.zone), 0),
         )
         nodes[row.node] = nodes[row.node].with_zone(row.zone, zone)
@@ -253,8 +267,16 @@ def from_observation(
         default=ZoneType.DMA,
     )
     return State(
-        geometry, profile, params, tuple(nodes), RunMap.from_rows(blocks), ram,
-        resources=tuple(resources), policy_zone=highest, recorded=True, title=title,
+        geometry,
+        profile,
+        params,
+        tuple(nodes),
+        RunMap.from_rows(blocks),
+        ram,
+        resources=tuple(resources),
+        policy_zone=highest,
+        recorded=True,
+        title=title,
         free_pages=tuple(
             (sum(node.zones[z].managed for z in KERNEL_ZONES), node.zones[ZoneType.MOVABLE].managed)
             for node in nodes
@@ -273,5 +295,3 @@ def _present_early(
         if key in out:
             out[key] = max(0, out[key] - int(row["count"]) * geometry.block_pages)
     return out
-
-

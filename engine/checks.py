@@ -23,8 +23,9 @@ def broken_identities(state: State) -> list[str]:
         for zone_type, zone in enumerate(node.zones):
             name = f"{ZoneType(zone_type).label} of node {number}"
             if not 0 <= zone.managed <= zone.present:
-                broken.append(f"{name}: managed {zone.managed} is not within present "
-                              f"{zone.present}")
+                broken.append(
+                    f"{name}: managed {zone.managed} is not within present {zone.present}"
+                )
             if zone.present > zone.spanned:
                 broken.append(f"{name}: present {zone.present} > spanned {zone.spanned}")
             if not 0 <= zone.present_early <= zone.present:
@@ -94,9 +95,12 @@ def _span_identities(state: State) -> list[str]:
                 broken.append(f"{name} {span_text(zone)} is outside its node's span")
             ranges = zone_ranges(state, state.blocks.rows, number, ZoneType(zone_type))
             early = zone_type <= ZoneType.NORMAL and zone.present_early
-            if len(ranges) and not early and (
-                ranges[0, 0] != zone.start_pfn or ranges[:, 1].max() != zone.end_pfn
-            ) and not (ranges[0, 0] >= zone.start_pfn and ranges[:, 1].max() <= zone.end_pfn):
+            if (
+                len(ranges)
+                and not early
+                and (ranges[0, 0] != zone.start_pfn or ranges[:, 1].max() != zone.end_pfn)
+                and not (ranges[0, 0] >= zone.start_pfn and ranges[:, 1].max() <= zone.end_pfn)
+            ):
                 broken.append(f"{name} {span_text(zone)} does not cover its online blocks")
     return broken
 
@@ -133,22 +137,31 @@ def span_findings(state: State) -> tuple[Finding, ...]:
             if not zone.spanned:
                 continue
             if zone.start_pfn < node.start_pfn or zone.end_pfn > end:
-                out.append(Finding(
-                    "zone-outside-node",
-                    f"{name} {span_text(zone)} is larger than its node "
-                    f"[{node.start_pfn:#x},{end:#x})", zone.start_pfn, zone.spanned,
-                ))
+                out.append(
+                    Finding(
+                        "zone-outside-node",
+                        f"{name} {span_text(zone)} is larger than its node "
+                        f"[{node.start_pfn:#x},{end:#x})",
+                        zone.start_pfn,
+                        zone.spanned,
+                    )
+                )
             if not zone.present and zone_type != ZoneType.DEVICE:
-                out.append(Finding(
-                    "span-without-memory", f"{name} spans {span_text(zone)} but has no page",
-                    zone.start_pfn, zone.spanned,
-                ))
+                out.append(
+                    Finding(
+                        "span-without-memory",
+                        f"{name} spans {span_text(zone)} but has no page",
+                        zone.start_pfn,
+                        zone.spanned,
+                    )
+                )
         if node.spanned and not any(zone.spanned for zone in node.zones):
-            out.append(Finding(
-                "node-without-zone",
-                f"node {number} spans [{node.start_pfn:#x},{end:#x}) but none of its zones does",
-                node.start_pfn, node.spanned,
-            ))
+            out.append(
+                Finding(
+                    "node-without-zone",
+                    f"node {number} spans [{node.start_pfn:#x},{end:#x}) but none of its zones does",
+                    node.start_pfn,
+                    node.spanned,
+                )
+            )
     return tuple(out)
-
-

@@ -31,7 +31,8 @@ def check(state: State, command: DeviceAdd, start: int) -> Refusal | None:
     for resource in state.resources:
         if resource.system_ram and resource.start <= end and start <= resource.end:
             return Refusal(
-                "ENXIO", "pagemap_range",
+                "ENXIO",
+                "pagemap_range",
                 f"[{start:#x}-{end:#x}] overlaps {resource.name} "
                 f"[{resource.start:#x}-{resource.end:#x}]",
             )
@@ -39,8 +40,9 @@ def check(state: State, command: DeviceAdd, start: int) -> Refusal | None:
         return Refusal("EINVAL", "mhp_range_allowed", f"[{start:#x}-{end:#x}] is not addressable")
     if start % (2 * MIB) or command.size_bytes % (2 * MIB):
         return Refusal(
-            "EINVAL", "check_pfn_span", f"start {start:#x} and size {command.size_bytes:#x} must "
-            "be multiples of 2 MiB",
+            "EINVAL",
+            "check_pfn_span",
+            f"start {start:#x} and size {command.size_bytes:#x} must be multiples of 2 MiB",
         )
     if not 0 <= (command.node or 0) < len(state.nodes):
         return Refusal("EINVAL", "memremap_pages", f"node {command.node} is not possible")
@@ -48,7 +50,8 @@ def check(state: State, command: DeviceAdd, start: int) -> Refusal | None:
     needed = state.geometry.memmap_pages(last - first)
     if command.altmap_bytes is not None and altmap < needed:
         return Refusal(
-            "ENOMEM", "altmap_alloc_block_buf",
+            "ENOMEM",
+            "altmap_alloc_block_buf",
             f"the altmap of {altmap} pages is smaller than the {needed} pages of struct pages",
         )
     return None
@@ -68,8 +71,14 @@ def add(tx: Transaction, command: DeviceAdd) -> Refusal | None:
     shift, node = state.geometry.page_shift, command.node or 0
     altmap = (command.altmap_bytes or 0) >> shift
     device = Device(
-        state.next_id, command.name, "pmem", start >> shift, command.size_bytes >> shift, node,
-        MemmapKind.PER_DEVICE if altmap else MemmapKind.RAM, altmap_pages=altmap,
+        state.next_id,
+        command.name,
+        "pmem",
+        start >> shift,
+        command.size_bytes >> shift,
+        node,
+        MemmapKind.PER_DEVICE if altmap else MemmapKind.RAM,
+        altmap_pages=altmap,
     )
     if (refusal := tx.injected("arch_add_memory")) is not None:
         return refusal
@@ -77,15 +86,23 @@ def add(tx: Transaction, command: DeviceAdd) -> Refusal | None:
     if refusal is not None:
         return refusal
     tx.state = replace(
-        tx.state, devices={**tx.state.devices, device.id: device}, next_id=device.id + 1,
+        tx.state,
+        devices={**tx.state.devices, device.id: device},
+        next_id=device.id + 1,
         device_ranges=tx.state.device_ranges.insert(
             device.start_pfn, device.nr_pages, node=node, device=device.id, altmap=altmap
         ),
     )
-    tx.state = resources.insert(tx.state, Resource(
-        start, start + command.size_bytes - 1, f"Persistent Memory ({command.name})",
-        system_ram=False, owner=device.id,
-    ))
+    tx.state = resources.insert(
+        tx.state,
+        Resource(
+            start,
+            start + command.size_bytes - 1,
+            f"Persistent Memory ({command.name})",
+            system_ram=False,
+            owner=device.id,
+        ),
+    )
     posted = state.profile.shrink in ("rfc2", "oct2018")
     if posted:
         tx.event("add_device_memory", "the sections are marked online, although no block is")
@@ -93,8 +110,10 @@ def add(tx: Transaction, command: DeviceAdd) -> Refusal | None:
     if not tx.state.nodes[node].online:
         tx.state = tx.state.with_node(node, replace(tx.state.nodes[node], online=True))
     zone = tx.state.zone(node, ZoneType.DEVICE)
-    tx.event("move_pfn_range_to_zone", f"Device of node {node} spans {span_text(zone)}; present "
-             "and managed stay 0")
+    tx.event(
+        "move_pfn_range_to_zone",
+        f"Device of node {node} spans {span_text(zone)}; present and managed stay 0",
+    )
     return None
 
 
@@ -103,12 +122,16 @@ def _memmap(tx: Transaction, device: Device) -> Refusal | None:
     state, per_frame = tx.state, tx.state.geometry.pages_per_struct_page_frame
     if device.altmap_pages:
         homes = state.homes.insert(
-            device.start_pfn, device.nr_pages, bias=device.start_pfn * (per_frame - 1),
+            device.start_pfn,
+            device.nr_pages,
+            bias=device.start_pfn * (per_frame - 1),
             node=device.node,
         )
         tx.state = replace(state, homes=homes)
-        tx.event("__populate_section_memmap",
-                 f"struct pages in the device's first {device.altmap_pages} pages (altmap)")
+        tx.event(
+            "__populate_section_memmap",
+            f"struct pages in the device's first {device.altmap_pages} pages (altmap)",
+        )
         return None
     needed = memmap.chunk_pages(state, device.start_pfn, device.end_pfn)
     for node in free_memory.kernel_nodes(state, device.node):
@@ -121,9 +144,12 @@ def _memmap(tx: Transaction, device: Device) -> Refusal | None:
             described = device.start_pfn
             for low, high in extents.tolist():
                 count = min((high - low) * per_frame, device.end_pfn - described)
-                state = replace(state, homes=state.homes.insert(
-                    described, count, bias=low * per_frame - described, node=node
-                ))
+                state = replace(
+                    state,
+                    homes=state.homes.insert(
+                        described, count, bias=low * per_frame - described, node=node
+                    ),
+                )
                 described += count
         tx.state = state
         tx.event("__populate_section_memmap", f"{needed} pages of node {node} for struct pages")
@@ -146,11 +172,15 @@ def delete(tx: Transaction, device: Device) -> Refusal | None:
     devices = {k: v for k, v in tx.state.devices.items() if k != device.id}
     kept = tuple(r for r in tx.state.resources if r.owner != device.id or r.system_ram)
     tx.state = replace(
-        tx.state, devices=devices, resources=kept,
+        tx.state,
+        devices=devices,
+        resources=kept,
         device_ranges=tx.state.device_ranges.delete(start, end),
     )
     tx.event("arch_remove_memory", f"[{start << shift:#x}-{(end << shift) - 1:#x}] is unmapped")
-    tx.event("release_mem_region_adjustable",
-             "not IORESOURCE_SYSRAM: the driver that claimed the region releases it")
+    tx.event(
+        "release_mem_region_adjustable",
+        "not IORESOURCE_SYSRAM: the driver that claimed the region releases it",
+    )
     try_offline_node(tx, device.node)
     return None

@@ -40,9 +40,7 @@ class _Case:
     last: Outcome | None
 
 
-def evaluate(
-    expect: Expect, *, view: View, state: State, last: Outcome | None
-) -> list[str]:
+def evaluate(expect: Expect, *, view: View, state: State, last: Outcome | None) -> list[str]:
     """Why the expectation does not hold, a sentence for each difference; empty: it holds.
 
     Args:
@@ -54,9 +52,7 @@ def evaluate(
     return CHECKS[expect.what](_Case(expect, view, state, last))
 
 
-def _differences(
-    about: str, case: _Case, actual: Callable[[str], Actual]
-) -> list[str]:
+def _differences(about: str, case: _Case, actual: Callable[[str], Actual]) -> list[str]:
     """``about key: expected …, is …`` for each key whose value differs."""
     row = EXPECTATIONS[case.expect.what]
     out = []
@@ -136,10 +132,16 @@ def _zone(case: _Case) -> list[str]:
     about = f"zone {zone.label}" + (f" node {node}" if node else "")
     if row is None and not any(n.node == node for n in case.view.nodes):
         return [f"{about}: there is no node {node}"]
-    values = {
-        "start": row.start_pfn, "spanned": row.spanned,
-        "present": row.present, "managed": row.managed,
-    } if row else dict.fromkeys(("start", "spanned", "present", "managed"), 0)
+    values = (
+        {
+            "start": row.start_pfn,
+            "spanned": row.spanned,
+            "present": row.present,
+            "managed": row.managed,
+        }
+        if row
+        else dict.fromkeys(("start", "spanned", "present", "managed"), 0)
+    )
     return _differences(about, case, values.__getitem__)
 
 
@@ -149,7 +151,9 @@ def _node(case: _Case) -> list[str]:
     if row is None:
         return [f"node {node}: there is no such node"]
     values: dict[str, Actual] = {
-        "start": row.start_pfn, "spanned": row.spanned, "present": row.present,
+        "start": row.start_pfn,
+        "spanned": row.spanned,
+        "present": row.present,
         "online": row.online,
     }
     return _differences(f"node {node}", case, values.__getitem__)
@@ -158,8 +162,11 @@ def _node(case: _Case) -> list[str]:
 def _total(case: _Case) -> list[str]:
     total = facts.total_facts(case.state)
     values = {
-        "usable": total.usable_bytes, "managed": total.managed, "present": total.present,
-        "memmap": total.memmap_bytes, "remote_memmap": total.remote_memmap_bytes,
+        "usable": total.usable_bytes,
+        "managed": total.managed,
+        "present": total.present,
+        "memmap": total.memmap_bytes,
+        "remote_memmap": total.remote_memmap_bytes,
     }
     return _differences("total", case, values.__getitem__)
 
@@ -188,8 +195,16 @@ def _block_parts(case: _Case, first: int, last: int) -> Iterator[tuple[int, int,
         if at < low:
             yield at, low - 1, _missing(case)
         row = case.view.block(low)
-        yield low, high, _missing(case) if row is None else _differences(
-            "", case, lambda key, row=row: _block_value(row, key)  # type: ignore[misc]
+        yield (
+            low,
+            high,
+            _missing(case)
+            if row is None
+            else _differences(
+                "",
+                case,
+                lambda key, row=row: _block_value(row, key),  # type: ignore[misc]
+            ),
         )
         at = high + 1
     if at <= last:
@@ -208,8 +223,11 @@ def _block_value(row: BlockRow, key: str) -> Actual:
     if key == "usable_pages":
         return row.present_pages - (row.vmemmap_pages or 0)
     return {
-        "state": row.state, "zone": row.zone.label, "node": row.node,
-        "vmemmap": row.vmemmap_pages, "exists": True,
+        "state": row.state,
+        "zone": row.zone.label,
+        "node": row.node,
+        "vmemmap": row.vmemmap_pages,
+        "exists": True,
     }[key]
 
 
@@ -233,9 +251,12 @@ def _device(case: _Case) -> list[str]:
     if device is None:
         return [f"device {name}: there is no such device"]
     values: dict[str, Actual] = {
-        "usable": device.usable_bytes, "largest_run": device.largest_run_bytes,
-        "vmemmap": device.vmemmap_pages, "heads": device.heads,
-        "refcount": device.refcount, "private": device.private,
+        "usable": device.usable_bytes,
+        "largest_run": device.largest_run_bytes,
+        "vmemmap": device.vmemmap_pages,
+        "heads": device.heads,
+        "refcount": device.refcount,
+        "private": device.private,
         "all_vmemmap_blocks": device.all_vmemmap_blocks,
     }
     return _differences(f"device {name}", case, values.__getitem__)
@@ -259,7 +280,9 @@ def _hugetlb(case: _Case) -> list[str]:
     if pages is None:
         return [f"hugetlb {name}: there are no such huge pages"]
     values: dict[str, Actual] = {
-        "optimised": pages.optimised, "freed": pages.freed_pages, "verdict": pages.verdict,
+        "optimised": pages.optimised,
+        "freed": pages.freed_pages,
+        "verdict": pages.verdict,
     }
     return _differences(f"hugetlb {name}", case, values.__getitem__)
 
@@ -345,7 +368,9 @@ def run_scenario(scenario: Scenario) -> ScenarioRun:
             failures += [
                 Failure(scenario.source, number, message)
                 for message in evaluate(
-                    command, view=machine.view(), state=machine.state,
+                    command,
+                    view=machine.view(),
+                    state=machine.state,
                     last=outcomes[-1][1] if outcomes else None,
                 )
             ]

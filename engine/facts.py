@@ -47,9 +47,7 @@ def device_facts(state: State, name: str) -> DeviceFacts | None:
     usable = (device.nr_pages - device.altmap_pages) * page_bytes
     sections = -(-device.nr_pages // state.geometry.section_pages)
     heads, users = (1, sections) if device.altmap_pages else (0, 0)
-    return DeviceFacts(
-        usable, usable, device.altmap_pages, heads, users, device.altmap_pages, 0
-    )
+    return DeviceFacts(usable, usable, device.altmap_pages, heads, users, device.altmap_pages, 0)
 
 
 def _dimm_facts(state: State, device: Device) -> DeviceFacts:
@@ -188,8 +186,11 @@ def alike_segments(state: State, first: int, last: int) -> list[tuple[int, int]]
     pages = state.geometry.block_pages
     edges = {
         edge // pages + up
-        for node in state.nodes for zone in node.zones if zone.spanned
-        for edge in (zone.start_pfn, zone.end_pfn) for up in (0, 1)
+        for node in state.nodes
+        for zone in node.zones
+        if zone.spanned
+        for edge in (zone.start_pfn, zone.end_pfn)
+        for up in (0, 1)
     }
     cuts = np.array(sorted(edges), dtype=np.int64)
     out: list[tuple[int, int]] = []

@@ -125,9 +125,7 @@ def free_ranges(
                         yield first, last
 
 
-def _usable_downward(
-    state: State, low: int, high: int, pages: int
-) -> Iterator[tuple[int, int]]:
+def _usable_downward(state: State, low: int, high: int, pages: int) -> Iterator[tuple[int, int]]:
     """[low, high) without self-hosted vmemmap, highest part first, found as needed."""
     for rows in state.blocks.chunks_downward(low // pages, -(-high // pages)):
         for row in rows[::-1]:

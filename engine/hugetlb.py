@@ -45,8 +45,11 @@ def must_refuse(state: State, pfn: int) -> bool:
 
 
 def _flagged(state: State, pfn: int) -> bool:
-    """PG_owner_priv_1 of a page: set on self-hosted vmemmap of online blocks, and by its
-    ordinary meaning on pages of the swap cache (a movable allocation here)."""
+    """PG_owner_priv_1 of a page.
+
+    Set on self-hosted vmemmap of online blocks, and by its ordinary meaning on pages of the
+    swap cache (a movable allocation here).
+    """
     row = state.blocks.at(pfn // state.geometry.block_pages)
     if row is None or row["state"] != BlockState.ONLINE:
         return False
@@ -61,11 +64,16 @@ def refuses(state: State, pfn: int, rule: str) -> tuple[bool, str]:
     geometry = state.geometry
     row = state.blocks.at(pfn // geometry.block_pages)
     if rule == "section-flag":
-        flagged = row is not None and not row["early"] and (
-            row["memmap"] in (MemmapKind.PER_BLOCK, MemmapKind.PER_DEVICE)
+        flagged = (
+            row is not None
+            and not row["early"]
+            and (row["memmap"] in (MemmapKind.PER_BLOCK, MemmapKind.PER_DEVICE))
         )
-        return flagged, f"section {pfn // geometry.section_pages} is{'' if flagged else ' not'} " \
-            "flagged SECTION_CANNOT_OPTIMIZE_VMEMMAP"
+        return (
+            flagged,
+            f"section {pfn // geometry.section_pages} is{'' if flagged else ' not'} "
+            "flagged SECTION_CANNOT_OPTIMIZE_VMEMMAP",
+        )
     if rule == "flag-on-backing":
         home = backing(state, pfn)
         flagged = home is not None and _flagged(state, home) and is_self_hosted(state, home)
@@ -133,7 +141,9 @@ def place(tx: Transaction, command: Hugetlb, start_pfn: int | None) -> Refusal |
     pages = command.page_bytes // state.geometry.page_bytes
     if pages < 2 or pages & (pages - 1) or pages * state.geometry.page_bytes != command.page_bytes:
         return Refusal(
-            "EINVAL", "hugetlb", f"{command.page_bytes} bytes is no huge page size: it must be a "
+            "EINVAL",
+            "hugetlb",
+            f"{command.page_bytes} bytes is no huge page size: it must be a "
             f"power of two above {state.geometry.page_bytes}",
         )
     if any(held.name == command.name for held in state.hugetlb.values()):
@@ -146,7 +156,8 @@ def place(tx: Transaction, command: Hugetlb, start_pfn: int | None) -> Refusal |
         starts = find(state, command.node, pages, command.count)
     if not starts:
         return Refusal(
-            "ENOMEM", "alloc_fresh_hugetlb_folio",
+            "ENOMEM",
+            "alloc_fresh_hugetlb_folio",
             f"no free aligned range of {pages} pages is left in any zone",
         )
     allocate(tx, command.name, starts, pages)
@@ -176,29 +187,37 @@ def allocate(tx: Transaction, name: str, starts: list[int], pages: int) -> None:
             verdict, reason = "corrupts", why
         elif wanted and not done and not truth and freed and verdict == "correct":
             verdict, reason = "lost-saving", why
-            tx.finding(Finding(
-                "lost-saving",
-                f"{rule} refuses to optimise {name} at pfn {pfn:#x} although its struct pages "
-                f"are ordinary memory: {freed} pages are not saved ({why})", pfn, pages,
-            ))
+            tx.finding(
+                Finding(
+                    "lost-saving",
+                    f"{rule} refuses to optimise {name} at pfn {pfn:#x} although its struct pages "
+                    f"are ordinary memory: {freed} pages are not saved ({why})",
+                    pfn,
+                    pages,
+                )
+            )
     held = HugetlbSet(
-        number, name, starts[0], len(starts) * pages, pages, all(optimise), verdict, rule,
-        freed, reason if wanted else "hugetlb_free_vmemmap is off",
+        number,
+        name,
+        starts[0],
+        len(starts) * pages,
+        pages,
+        all(optimise),
+        verdict,
+        rule,
+        freed,
+        reason if wanted else "hugetlb_free_vmemmap is off",
         freed_pages=sum(optimise) * freed,
     )
-    tx.state = replace(
-        tx.state, hugetlb={**tx.state.hugetlb, number: held}, next_id=number + 1
-    )
-    done = sum(optimise)
+    tx.state = replace(tx.state, hugetlb={**tx.state.hugetlb, number: held}, next_id=number + 1)
+    number_done = sum(optimise)
     tx.event(
         "hugetlb_vmemmap_optimize_folios",
-        f"{done} of {len(starts)} optimised, {done * freed} vmemmap pages freed: {held.reason}",
+        f"{number_done} of {len(starts)} optimised, {number_done * freed} vmemmap pages freed: {held.reason}",
     )
 
 
-def _take(
-    state: State, starts: list[int], pages: int, number: int, optimise: list[bool]
-) -> State:
+def _take(state: State, starts: list[int], pages: int, number: int, optimise: list[bool]) -> State:
     taken = state.taken
     for pfn, done in zip(starts, optimise, strict=True):
         kind = PageState.HUGETLB_OPTIMISED if done else PageState.HUGETLB
@@ -206,8 +225,6 @@ def _take(
         node, zone_type = page_zone(state, pfn)
         state = free_memory.change(state, node, free_memory.zone_class(zone_type), -pages)
     return replace(state, taken=taken)
-
-
 
 
 def _free_vmemmap(tx: Transaction, pfn: int, vmemmap: int, kept: int, *, wrong: bool) -> State:
@@ -220,15 +237,18 @@ def _free_vmemmap(tx: Transaction, pfn: int, vmemmap: int, kept: int, *, wrong: 
     count = vmemmap - kept
     node, zone_type = page_zone(state, home)
     if wrong:
-        tx.finding(Finding(
-            "hugetlb-corrupts",
-            f"freeing the struct pages of the huge page at pfn {pfn:#x} hands pfns "
-            f"{first:#x}-{first + count - 1:#x} to the buddy, which are self-hosted vmemmap",
-            first, count,
-        ))
-        return replace(state, lost=state.lost.insert(
-            first, count, kind=int(PageState.BROKEN), owner=-1
-        ))
+        tx.finding(
+            Finding(
+                "hugetlb-corrupts",
+                f"freeing the struct pages of the huge page at pfn {pfn:#x} hands pfns "
+                f"{first:#x}-{first + count - 1:#x} to the buddy, which are self-hosted vmemmap",
+                first,
+                count,
+            )
+        )
+        return replace(
+            state, lost=state.lost.insert(first, count, kind=int(PageState.BROKEN), owner=-1)
+        )
     row = state.blocks.at(pfn // state.geometry.block_pages)
     if row is not None and row["memmap"] == MemmapKind.BOOT:
         state = _boot_vmemmap_freed(state, pfn, vmemmap, kept)
@@ -264,10 +284,9 @@ def release(tx: Transaction, held: HugetlbSet) -> None:
 def _rows_of(state: State, held: HugetlbSet, low: int = 0, high: int = 1 << 62) -> Rows:
     """The page frames of a set within [low, high)."""
     rows = state.taken.slice(low, high)
-    return rows[
-        (rows["owner"] == held.id)
-        & np.isin(rows["kind"], (PageState.HUGETLB, PageState.HUGETLB_OPTIMISED))
-    ]
+    huge = np.isin(rows["kind"], (PageState.HUGETLB, PageState.HUGETLB_OPTIMISED))
+    mine: Rows = rows[(rows["owner"] == held.id) & huge]
+    return mine
 
 
 def release_pages(tx: Transaction, held: HugetlbSet, count: int) -> None:
@@ -292,7 +311,9 @@ def _without(state: State, held: HugetlbSet, count: int) -> State:
     else:
         each = held.freed_pages // held.count
         sets[held.id] = replace(
-            held, nr_pages=left, start_pfn=int(_rows_of(state, held)["start"][0]),
+            held,
+            nr_pages=left,
+            start_pfn=int(_rows_of(state, held)["start"][0]),
             freed_pages=each * (left // held.page_pages),
         )
     return replace(state, hugetlb=sets)
@@ -323,9 +344,7 @@ def _restore_marks(state: State, start: int, count: int, held: HugetlbSet) -> St
         vmemmap = state.geometry.memmap_pages(held.page_pages)
         first = home + vmemmap - held.freed_per_page
         if state.taken.at(first) is None:
-            taken = taken.insert(
-                first, held.freed_per_page, kind=int(PageState.VMEMMAP), owner=-1
-            )
+            taken = taken.insert(first, held.freed_per_page, kind=int(PageState.VMEMMAP), owner=-1)
     return replace(state, taken=taken)
 
 
@@ -346,5 +365,6 @@ def dissolve(tx: Transaction, start_pfn: int, end_pfn: int, first: int, count: i
             tx.event(
                 "dissolve_free_hugetlb_folios",
                 f"{dissolved} huge pages of {held.name} are dissolved",
-                block=first, nr_blocks=count,
+                block=first,
+                nr_blocks=count,
             )

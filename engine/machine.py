@@ -14,20 +14,37 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from engine import add, allocations, boot, device, hugetlb, offline, online, remove, sysfs
-from engine import checks, commands, shrink
+from engine import (
+    add,
+    allocations,
+    boot,
+    checks,
+    commands,
+    device,
+    hugetlb,
+    offline,
+    online,
+    remove,
+    shrink,
+    sysfs,
+)
 from engine.errors import InputError
 from engine.language import parse_line
+from engine.model_view import ModelView
 from engine.outcome import Event, Outcome, Refusal
 from engine.params import BOOT_ONLY_PARAMS
 from engine.refs import block_ranges, pfn_of
 from engine.state import Fault, State
 from engine.transaction import Transaction
-from engine.model_view import ModelView
 
 TALK = (
-    commands.Note, commands.Title, commands.Pause, commands.Goto, commands.Zoom,
-    commands.Expect, commands.Interactive,
+    commands.Note,
+    commands.Title,
+    commands.Pause,
+    commands.Goto,
+    commands.Zoom,
+    commands.Expect,
+    commands.Interactive,
 )
 """Commands that are not for the machine."""
 

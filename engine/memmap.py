@@ -84,17 +84,17 @@ def _merged_choice(state: State, size_pages: int, *, asked: bool) -> MemmapChoic
     if profile.hugetlb_excludes_memmap:
         checks.insert(
             1,
-            Check("hugetlb_free_vmemmap is off (it takes precedence until 6.0)",
-                  not state.params.hugetlb_free_vmemmap),
+            Check(
+                "hugetlb_free_vmemmap is off (it takes precedence until 6.0)",
+                not state.params.hugetlb_free_vmemmap,
+            ),
         )
     if profile.memmap == "single-block":
         blocks = size_pages / state.geometry.block_pages
         checks.append(Check(f"the add of {blocks:g} blocks is exactly one block", blocks == 1))
     failed = [check.rule for check in checks if not check.holds]
     if not failed:
-        return MemmapChoice(
-            MemmapKind.PER_BLOCK, "; ".join(check.rule for check in checks), area
-        )
+        return MemmapChoice(MemmapKind.PER_BLOCK, "; ".join(check.rule for check in checks), area)
     rule = f"memmap from RAM, because it does not hold that {failed[0]}"
     if asked and profile.memmap == "single-block" and profile.name in ("6.1", "5.14"):
         return MemmapChoice(MemmapKind.RAM, rule, refused=failed[0])
@@ -114,13 +114,16 @@ def choose(state: State, size_pages: int, policy: MemmapPolicy | None) -> Memmap
             return MemmapChoice(MemmapKind.RAM, "vmemmap_hotplug is disabled: the flag is dropped")
     if rule in ("device", "v3"):
         return MemmapChoice(
-            MemmapKind.PER_DEVICE, "MHP_MEMMAP_DEVICE: at the start of the added range",
+            MemmapKind.PER_DEVICE,
+            "MHP_MEMMAP_DEVICE: at the start of the added range",
             heads=True,
         )
     if rule == "memblock":
         return MemmapChoice(
-            MemmapKind.PER_BLOCK, "MHP_MEMMAP_MEMBLOCK: at the start of each memory block",
-            state.geometry.block_memmap_pages, heads=True,
+            MemmapKind.PER_BLOCK,
+            "MHP_MEMMAP_MEMBLOCK: at the start of each memory block",
+            state.geometry.block_memmap_pages,
+            heads=True,
         )
     if rule == "ram":
         why = "memmap=ram was asked for" if policy else f"{profile.name} knows no other memmap"
@@ -171,9 +174,7 @@ def dependents_of(state: State, pfn: int) -> tuple[tuple[int, int], ...]:
     homes = state.homes.rows
     if len(homes):
         low = np.maximum(homes["start"], pfn * per_frame - homes["bias"])
-        high = np.minimum(
-            homes["start"] + homes["count"], (pfn + 1) * per_frame - homes["bias"]
-        )
+        high = np.minimum(homes["start"] + homes["count"], (pfn + 1) * per_frame - homes["bias"])
         out += [(int(a), int(b - a)) for a, b in zip(low, high, strict=True) if a < b]
     return tuple(sorted(out))
 
@@ -197,8 +198,10 @@ def head_of(state: State, pfn: int) -> tuple[int, int, int] | None:
 
 
 def tower(state: State, pfn: int, limit: int = 16) -> tuple[int, ...]:
-    """The tower of self-hosting: pfn, the pfn of its struct page, that one's, … to a fixed
-    point or where nothing is known."""
+    """The tower of self-hosting: pfn, the pfn of its struct page, that one's, ….
+
+    It ends at a fixed point or where nothing is known.
+    """
     steps = [pfn]
     while len(steps) < limit:
         home = home_of(state, steps[-1])

@@ -67,8 +67,14 @@ class ModelView:
         """Every possible node."""
         return tuple(
             NodeRow(
-                number, node.start_pfn, node.spanned, node.present, node.online,
-                node.has_memory, node.has_normal_memory, node.has_cpu,
+                number,
+                node.start_pfn,
+                node.spanned,
+                node.present,
+                node.online,
+                node.has_memory,
+                node.has_normal_memory,
+                node.has_cpu,
             )
             for number, node in enumerate(self.state.nodes)
         )
@@ -100,9 +106,9 @@ class ModelView:
         pages = self.state.geometry.block_pages
         rows, devices = self.state.blocks.rows, self.state.device_ranges.rows
         starts = np.concatenate((rows["start"] * pages, devices["start"]))
-        ends = np.concatenate((
-            (rows["start"] + rows["count"]) * pages, devices["start"] + devices["count"]
-        ))
+        ends = np.concatenate(
+            ((rows["start"] + rows["count"]) * pages, devices["start"] + devices["count"])
+        )
         if not len(starts):
             return np.zeros((0, 2), np.int64)
         order = np.argsort(starts, kind="stable")
@@ -185,7 +191,8 @@ class ModelView:
             refcount=head,
             private=private,
             freelist_pfn=freelist,
-            note="" if row is None or row["initialised"] or row["early"]
+            note=""
+            if row is None or row["initialised"] or row["early"]
             else "its struct page is not initialised",
         )
 

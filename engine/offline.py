@@ -70,18 +70,21 @@ def unmovable_pfn(state: State, block: int, row: Any) -> tuple[int, PageState] |
 
 def check_offline(state: State, block: int) -> Refusal | None:
     """Why an online block cannot be offlined now, in the order the kernel asks."""
-    row = state.blocks.at(block)
-    assert row is not None
+    row = state.blocks.row_at(block)
     if row["zone"] == ZoneType.NONE:
         return Refusal(
-            "EINVAL", "memory_block_offline",
-            f"memory block {block} spans several zones or nodes (mem->zone is NULL)", block,
+            "EINVAL",
+            "memory_block_offline",
+            f"memory block {block} spans several zones or nodes (mem->zone is NULL)",
+            block,
         )
     if int(row["present"]) < state.geometry.block_pages:
         holes = state.geometry.block_pages - int(row["present"])
         return Refusal(
-            "EINVAL", "offline_pages",
-            f"memory holes: {holes} pages of block {block} are not System RAM", block,
+            "EINVAL",
+            "offline_pages",
+            f"memory holes: {holes} pages of block {block} are not System RAM",
+            block,
         )
     found = unmovable_pfn(state, block, row)
     if found is not None:
@@ -92,8 +95,11 @@ def check_offline(state: State, block: int) -> Refusal | None:
             PageState.VMEMMAP: "struct pages of other memory",
         }[kind]
         return Refusal(
-            "EBUSY", "start_isolate_page_range",
-            f"failure to isolate range: unmovable page at pfn {pfn:#x} ({what})", block, pfn,
+            "EBUSY",
+            "start_isolate_page_range",
+            f"failure to isolate range: unmovable page at pfn {pfn:#x} ({what})",
+            block,
+            pfn,
         )
     return None
 
@@ -102,12 +108,14 @@ def _refused(tx: Transaction, block: int, refusal: Refusal) -> Refusal:
     """Show the phases up to the refusal and their roll-back."""
     if refusal.function == "memory_block_offline":
         return refusal
-    row = tx.state.blocks.at(block)
-    assert row is not None
+    row = tx.state.blocks.row_at(block)
     _begin(tx, block, 1, row)
     if refusal.function != "offline_pages":
-        tx.event("start_isolate_page_range", f"pageblocks isolated up to pfn {refusal.pfn:#x}",
-                 block=block)
+        tx.event(
+            "start_isolate_page_range",
+            f"pageblocks isolated up to pfn {refusal.pfn:#x}",
+            block=block,
+        )
     _roll_back(tx, block, 1, row)
     return refusal
 
@@ -116,9 +124,7 @@ def _begin(tx: Transaction, first: int, count: int, row: Any) -> None:
     """State going-offline; present already without the vmemmap pages."""
     node, zone_type, vmemmap = int(row["node"]), ZoneType(int(row["zone"])), int(row["vmemmap"])
     going = int(BlockState.GOING_OFFLINE)
-    tx.state = replace(
-        tx.state, blocks=tx.state.blocks.update(first, first + count, state=going)
-    )
+    tx.state = replace(tx.state, blocks=tx.state.blocks.update(first, first + count, state=going))
     text = "state going-offline"
     if vmemmap:
         zone = tx.state.zone(node, zone_type)
@@ -134,21 +140,21 @@ def _roll_back(tx: Transaction, first: int, count: int, row: Any) -> None:
     zone = replace(zone, present=zone.present + count * vmemmap)
     tx.state = tx.state.with_zone(node, zone_type, zone)
     online = int(BlockState.ONLINE)
-    tx.state = replace(
-        tx.state, blocks=tx.state.blocks.update(first, first + count, state=online)
+    tx.state = replace(tx.state, blocks=tx.state.blocks.update(first, first + count, state=online))
+    tx.event(
+        "undo_isolate_page_range",
+        "MEM_CANCEL_OFFLINE; the block is online as before",
+        block=first,
+        nr_blocks=count,
     )
-    tx.event("undo_isolate_page_range", "MEM_CANCEL_OFFLINE; the block is online as before",
-             block=first, nr_blocks=count)
 
 
 def _offline_batch(tx: Transaction, first: int, count: int) -> Refusal | None:
     """``memory_block_offline`` for ``count`` equal blocks, phase by phase."""
-    row = tx.state.blocks.at(first)
-    assert row is not None
+    row = tx.state.blocks.row_at(first)
     node, zone_type, vmemmap = int(row["node"]), ZoneType(int(row["zone"])), int(row["vmemmap"])
     pages = tx.state.geometry.block_pages
     start_pfn, end_pfn = tx.state.block_pfn(first), tx.state.block_pfn(first + count)
-    where = {"block": first, "nr_blocks": count}
     before = tx.state
 
     def failed(phase: str) -> Refusal | None:
@@ -168,7 +174,7 @@ def _offline_batch(tx: Transaction, first: int, count: int) -> Refusal | None:
             return refusal
         if phase == "do_migrate_range":
             tx.state = _migrate(tx.state, start_pfn, end_pfn)
-        tx.event(phase, text, **where)
+        tx.event(phase, text, block=first, nr_blocks=count)
     if (refusal := failed("dissolve_free_hugetlb_folios")) is not None:
         return refusal
     hugetlb.dissolve(tx, start_pfn, end_pfn, first, count)
@@ -176,7 +182,7 @@ def _offline_batch(tx: Transaction, first: int, count: int) -> Refusal | None:
     if tx.state.profile.zone_shifting and not row["early"]:
         zone_shifting.after_offline(tx, first)
     elif tx.state.profile.shrink == "merged":
-        _shrink_merged(tx, node, zone_type, start_pfn, end_pfn, vmemmap if count == 1 else 0, where)
+        _shrink_merged(tx, node, zone_type, start_pfn, end_pfn, vmemmap if count == 1 else 0)
     elif tx.state.profile.shrink != "remove-valid":
         spans_history.shrink_sections(tx, node, zone_type, start_pfn, end_pfn)
     poisoned = tx.state.profile.shrink == "merged"
@@ -188,7 +194,12 @@ def _offline_batch(tx: Transaction, first: int, count: int) -> Refusal | None:
             first, first + count, initialised=0, link_zone=int(ZoneType.DMA), link_node=0
         )
     tx.state = replace(tx.state, blocks=blocks)
-    tx.event("memory_subsys_offline", f"state offline, {count * pages} pages", **where)
+    tx.event(
+        "memory_subsys_offline",
+        f"state offline, {count * pages} pages",
+        block=first,
+        nr_blocks=count,
+    )
     return None
 
 
@@ -205,7 +216,6 @@ def _migrate(state: State, start_pfn: int, end_pfn: int) -> State:
 def _leave_buddy(tx: Transaction, before: State, first: int, count: int, row: Any) -> None:
     """Sections offline, managed and present reduced, node masks and zonelists."""
     node, zone_type, vmemmap = int(row["node"]), ZoneType(int(row["zone"])), int(row["vmemmap"])
-    where = {"block": first, "nr_blocks": count}
     usable = count * (int(row["present"]) - vmemmap)
     ballooned = before.taken.slice(tx.state.block_pfn(first), tx.state.block_pfn(first + count))
     ballooned = ballooned[ballooned["kind"] == PageState.PAGE_OFFLINE]
@@ -218,15 +228,21 @@ def _leave_buddy(tx: Transaction, before: State, first: int, count: int, row: An
     tx.state = replace(tx.state, blocks=blocks)
     log = [f"Offlined Pages {usable // count}"] * count if before.profile.offlined_pages_log else []
     tx.event(
-        "__offline_isolated_pages", f"sections offline, managed -{managed}: {zone.managed}",
-        log=log[:64], **where,
+        "__offline_isolated_pages",
+        f"sections offline, managed -{managed}: {zone.managed}",
+        log=log[:64],
+        block=first,
+        nr_blocks=count,
     )
     early = usable + count * vmemmap if row["early"] else 0
-    zone = replace(
-        zone, present=zone.present - usable, present_early=zone.present_early - early
-    )
+    zone = replace(zone, present=zone.present - usable, present_early=zone.present_early - early)
     tx.state = tx.state.with_zone(node, zone_type, zone)
-    tx.event("adjust_present_page_count", f"present -{usable}: {zone.present}", **where)
+    tx.event(
+        "adjust_present_page_count",
+        f"present -{usable}: {zone.present}",
+        block=first,
+        nr_blocks=count,
+    )
     log = []
     if zone.present == 0:
         # 6.1 rebuilds the zonelists while the node is still in N_MEMORY.
@@ -234,12 +250,11 @@ def _leave_buddy(tx: Transaction, before: State, first: int, count: int, row: An
         rebuilt, log = zonelists.rebuild(source)
         tx.state = replace(tx.state, policy_zone=rebuilt.policy_zone)
     log += zonelists.demotion_log(before, tx.state)
-    tx.event("node_states_clear_node", "MEM_OFFLINE", log=log, **where)
+    tx.event("node_states_clear_node", "MEM_OFFLINE", log=log, block=first, nr_blocks=count)
 
 
 def _shrink_merged(
-    tx: Transaction, node: int, zone_type: ZoneType, start: int, end: int, vmemmap: int,
-    where: dict[str, int],
+    tx: Transaction, node: int, zone_type: ZoneType, start: int, end: int, vmemmap: int
 ) -> None:
     """``remove_pfn_range_from_zone`` for the usable part, then for the vmemmap part."""
     parts = [("remove_pfn_range_from_zone", start + vmemmap, end)]
@@ -250,11 +265,18 @@ def _shrink_merged(
         name = f"{zone_type.label} of node {node}"
         if search is None:
             tx.event(
-                function, f"[{low:#x},{high:#x}) is no edge of {name} {span_text(zone)}: unchanged",
-                **where,
+                function,
+                f"[{low:#x},{high:#x}) is no edge of {name} {span_text(zone)}: unchanged",
+                block=start // tx.state.geometry.block_pages,
             )
         else:
-            tx.event(search.function, search.sentence(name), **where)
+            tx.event(
+                search.function, search.sentence(name), block=start // tx.state.geometry.block_pages
+            )
         tx.state = update_pgdat_span(tx.state.with_zone(node, zone_type, zone), node)
         if search is not None:
-            tx.event(function, f"{name} now spans {span_text(zone)}", **where)
+            tx.event(
+                function,
+                f"{name} now spans {span_text(zone)}",
+                block=start // tx.state.geometry.block_pages,
+            )

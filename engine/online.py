@@ -31,9 +31,7 @@ def online_blocks(
     while block <= last:
         row = tx.state.blocks.at(block)
         if row is None:
-            return Refusal(
-                "ENOENT", "sysfs", f"there is no memory block {block}", block
-            )
+            return Refusal("ENOENT", "sysfs", f"there is no memory block {block}", block)
         if row["state"] == BlockState.ONLINE:
             if through == "online":
                 block += 1
@@ -61,7 +59,7 @@ def _online_alike(tx: Transaction, first: int, count: int, kind: OnlineType) -> 
     """Online blocks whose rows are equal: one by itself, the rest in batches."""
     block, end, batch = first, first + count, 1
     while block < end:
-        row = tx.state.blocks.at(block)
+        row = tx.state.blocks.row_at(block)
         if tx.state.profile.zone_shifting and not row["early"]:
             refusal = zone_shifting.online_block(tx, block, kind)
             batch = 1
@@ -77,14 +75,18 @@ def _online_alike(tx: Transaction, first: int, count: int, kind: OnlineType) -> 
 
 def _choose(state: State, block: int, row: Any, kind: OnlineType) -> ZoneChoice:
     return zone_for_pfn_range(
-        state, kind, int(row["node"]), block_device(state, row),
-        state.block_pfn(block), state.geometry.block_pages,
+        state,
+        kind,
+        int(row["node"]),
+        block_device(state, row),
+        state.block_pfn(block),
+        state.geometry.block_pages,
     )
 
 
 def _batch_size(state: State, block: int, end: int, kind: OnlineType) -> int:
     """How many blocks from ``block`` on get the same zone whatever happens in between."""
-    row = state.blocks.at(block)
+    row = state.blocks.row_at(block)
     if kind == OnlineType.ONLINE_MOVABLE:
         return end - block
     if state.profile.zone_shifting:
@@ -104,14 +106,13 @@ def _online_batch(
     tx: Transaction, first: int, count: int, choice: ZoneChoice, kind: OnlineType
 ) -> Refusal | None:
     """``memory_block_online`` for ``count`` equal blocks into one zone, phase by phase."""
-    row = tx.state.blocks.at(first)
+    row = tx.state.blocks.row_at(first)
     node, zone_type = int(row["node"]), choice.zone
     geometry = tx.state.geometry
     vmemmap, early = int(row["vmemmap"]), bool(row["early"])
     start_pfn, span_pages = tx.state.block_pfn(first), count * geometry.block_pages
     before = tx.state
     was_populated = before.zone(node, zone_type).present > 0
-    where = {"block": first, "nr_blocks": count}
     name = f"{zone_type.label} of node {node}"
 
     def undo(phase: str) -> Refusal | None:
@@ -119,11 +120,21 @@ def _online_batch(
         if refusal is not None:
             faults = tx.state.faults
             tx.state = replace(before, faults=faults)
-            tx.event("memory_block_online", "failed: the range leaves the zone again", **where)
+            tx.event(
+                "memory_block_online",
+                "failed: the range leaves the zone again",
+                block=first,
+                nr_blocks=count,
+            )
             _clear_online_type(tx, first, count)
         return refusal
 
-    tx.event(choice.function, f"{kind.word} goes to {zone_type.label}: {choice.rule}", **where)
+    tx.event(
+        choice.function,
+        f"{kind.word} goes to {zone_type.label}: {choice.rule}",
+        block=first,
+        nr_blocks=count,
+    )
     if vmemmap:
         if refusal := undo("mhp_init_memmap_on_memory"):
             return refusal
@@ -132,36 +143,58 @@ def _online_batch(
         tx.event(
             "mhp_init_memmap_on_memory",
             f"the first {vmemmap} pages of each block join {name}; they hold struct pages",
-            **where,
+            block=first,
+            nr_blocks=count,
         )
     if refusal := undo("online_pages"):
         return refusal
     tx.state = grow(tx.state, node, zone_type, start_pfn, span_pages)
     zone = tx.state.zone(node, zone_type)
-    tx.event("move_pfn_range_to_zone", f"{name} now spans {span_text(zone)}", **where)
+    tx.event(
+        "move_pfn_range_to_zone",
+        f"{name} now spans {span_text(zone)}",
+        block=first,
+        nr_blocks=count,
+    )
     if (refusal := undo("MEM_GOING_ONLINE")) is not None:
         return refusal
     usable = count * (int(row["present"]) - vmemmap)
     zone = replace(zone, managed=zone.managed + usable)
     tx.state = tx.state.with_zone(node, zone_type, zone)
     tx.state = free_memory.change(tx.state, node, free_memory.zone_class(zone_type), usable)
-    tx.event("online_pages_range", f"{usable} pages to the buddy: managed {zone.managed}", **where)
+    tx.event(
+        "online_pages_range",
+        f"{usable} pages to the buddy: managed {zone.managed}",
+        block=first,
+        nr_blocks=count,
+    )
     zone = replace(
         zone, present=zone.present + usable, present_early=zone.present_early + usable * early
     )
     tx.state = _mark_online(tx.state.with_zone(node, zone_type, zone), first, count, row, zone_type)
-    tx.event("adjust_present_page_count", f"present +{usable}: {zone.present}", **where)
+    tx.event(
+        "adjust_present_page_count",
+        f"present +{usable}: {zone.present}",
+        block=first,
+        nr_blocks=count,
+    )
     log: list[str] = []
     if not was_populated:
         tx.state, log = zonelists.rebuild(tx.state)
     log += zonelists.demotion_log(before, tx.state)
-    tx.event("online_pages", f"{name} is populated, MEM_ONLINE", log=log, **where)
+    tx.event(
+        "online_pages", f"{name} is populated, MEM_ONLINE", log=log, block=first, nr_blocks=count
+    )
     if vmemmap:
         extra = count * vmemmap
         zone = replace(zone, present=zone.present + extra)
         tx.state = tx.state.with_zone(node, zone_type, zone)
-        tx.event("memory_block_online", f"present +{extra} for the vmemmap: {zone.present}",
-                 **where)
+        tx.event(
+            "memory_block_online",
+            f"present +{extra} for the vmemmap: {zone.present}",
+            block=first,
+            nr_blocks=count,
+        )
     _clear_online_type(tx, first, count)
     return None
 
@@ -170,8 +203,13 @@ def _mark_online(state: State, first: int, count: int, row: Any, zone_type: Zone
     return replace(
         state,
         blocks=state.blocks.update(
-            first, first + count, state=int(BlockState.ONLINE), zone=int(zone_type),
-            initialised=1, link_zone=int(zone_type), link_node=int(row["node"]),
+            first,
+            first + count,
+            state=int(BlockState.ONLINE),
+            zone=int(zone_type),
+            initialised=1,
+            link_zone=int(zone_type),
+            link_node=int(row["node"]),
         ),
     )
 
@@ -180,5 +218,3 @@ def _clear_online_type(tx: Transaction, first: int, count: int) -> None:
     """``memory_subsys_online`` resets ``mem->online_type`` whatever came of it."""
     blocks = tx.state.blocks.update(first, first + count, online_type=0)
     tx.state = replace(tx.state, blocks=blocks)
-
-

@@ -71,7 +71,8 @@ class PageMap:
         self._devices = _prefix(devices["start"], devices["start"] + devices["count"], kinds)
         hosted = devices[devices["altmap"] > 0]
         self._altmaps = _prefix(
-            hosted["start"], hosted["start"] + hosted["altmap"],
+            hosted["start"],
+            hosted["start"] + hosted["altmap"],
             np.full(len(hosted), int(PageState.VMEMMAP), np.int64),
         )
         self._overlays: list[tuple[Prefix, NDArray[np.int64]]] = []
@@ -161,9 +162,7 @@ class PageMap:
         return PageState(int(row.argmax()))
 
 
-Prefix = tuple[
-    NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]
-]
+Prefix = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 """Sorted disjoint ranges: starts, ends, kinds."""
 
 
@@ -178,7 +177,9 @@ def _overlay(runs: RunMap, kind: PageState | None = None) -> Prefix:
 
 
 def _covered(
-    edges: NDArray[np.int64], starts: NDArray[np.int64], ends: NDArray[np.int64],
+    edges: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
     sizes: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """How many counted pages of the ranges lie below each edge (``sizes``: end - start or 0)."""
@@ -191,15 +192,20 @@ def _covered(
 
 
 def _spread(
-    edges: NDArray[np.int64], starts: NDArray[np.int64], ends: NDArray[np.int64],
+    edges: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
     sizes: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     return np.diff(_covered(edges, starts, ends, sizes))
 
 
 def _periodic(
-    edges: NDArray[np.int64], starts: NDArray[np.int64], ends: NDArray[np.int64],
-    per_block: NDArray[np.int64], pages: int,
+    edges: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    per_block: NDArray[np.int64],
+    pages: int,
 ) -> NDArray[np.int64]:
     """Pages of the first ``per_block`` pages of every block of each run, per cell."""
     totals = (ends - starts) // pages * per_block

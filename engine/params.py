@@ -48,8 +48,7 @@ class Params:
         """These parameters with one changed; InputError for a wrong name or value."""
         if name not in PARAM_VALUES:
             raise InputError(
-                f"set {name}: there is no such parameter; expected one of "
-                f"{', '.join(PARAM_VALUES)}"
+                f"set {name}: there is no such parameter; expected one of {', '.join(PARAM_VALUES)}"
             )
         changed: object
         match name:
@@ -98,7 +97,5 @@ PARAM_VALUES: dict[str, str] = {
 }
 """Every parameter of ``set`` and the values it takes, in words."""
 
-BOOT_ONLY_PARAMS: frozenset[str] = frozenset(
-    {"memmap_on_memory", "movable_node"}
-)
+BOOT_ONLY_PARAMS: frozenset[str] = frozenset({"memmap_on_memory", "movable_node"})
 """Parameters that a real kernel takes on its command line only."""

@@ -170,35 +170,55 @@ PROFILES: dict[str, KernelProfile] = {
         _V6_12,
         replace(_V6_12, name="6.8", title="Linux 6.8, one altmap per block"),
         replace(
-            _V6_1, name="6.6", title="Linux 6.6, force and silent fallback", force=True,
-            hugetlb_new_head=True, demotion_log=True,
+            _V6_1,
+            name="6.6",
+            title="Linux 6.6, force and silent fallback",
+            force=True,
+            hugetlb_new_head=True,
+            demotion_log=True,
         ),
         _V6_1,
         _V5_14,
         _V5_5,
         _V4_19,
         replace(
-            _V4_19, name="4.12", title="Linux 4.12, zones are shifted", zone_shifting=True,
+            _V4_19,
+            name="4.12",
+            title="Linux 4.12, zones are shifted",
+            zone_shifting=True,
             default_zone=False,
         ),
         replace(
-            _SERIES_2019, name="memmap-v1", title="memmap from hot-added memory, v1 (March 2019)",
-            memmap="device", vmemmap_knob=False,
+            _SERIES_2019,
+            name="memmap-v1",
+            title="memmap from hot-added memory, v1 (March 2019)",
+            memmap="device",
+            vmemmap_knob=False,
         ),
         replace(
-            _SERIES_2019, name="memmap-v2", title="memmap from hot-added memory, v2 (June 2019)",
+            _SERIES_2019,
+            name="memmap-v2",
+            title="memmap from hot-added memory, v2 (June 2019)",
             memmap="device",
         ),
         replace(
-            _SERIES_2019, name="memmap-v3", title="memmap from hot-added memory, v3 (July 2019)",
-            memmap="v3", removal="v3-bug", vmemmap_knob=False,
+            _SERIES_2019,
+            name="memmap-v3",
+            title="memmap from hot-added memory, v3 (July 2019)",
+            memmap="v3",
+            removal="v3-bug",
+            vmemmap_knob=False,
         ),
         replace(
-            _V4_19, name="shrink-rfc2", title="shrink spans at offline, RFC v2 (August 2018)",
+            _V4_19,
+            name="shrink-rfc2",
+            title="shrink spans at offline, RFC v2 (August 2018)",
             shrink="rfc2",
         ),
         replace(
-            _V4_19, name="shrink-oct2018", title="shrink spans at offline, October 2018",
+            _V4_19,
+            name="shrink-oct2018",
+            title="shrink spans at offline, October 2018",
             shrink="oct2018",
         ),
     )
@@ -214,6 +234,5 @@ def get_profile(name: str) -> KernelProfile:
         near = difflib.get_close_matches(name, PROFILES, n=1, cutoff=0.4)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise InputError(
-            f"profile={name}: there is no such profile; expected one of "
-            f"{', '.join(PROFILES)}{hint}"
+            f"profile={name}: there is no such profile; expected one of {', '.join(PROFILES)}{hint}"
         ) from None

@@ -42,16 +42,21 @@ def eject(tx: Transaction, device: Device) -> Refusal | None:
             break
     if refusal is not None:
         tx.event(
-            "acpi_scan_try_to_offline", f"memory block {refusal.block} stays online",
-            log=[f"memory memory{refusal.block}: Offline failed."], block=refusal.block or -1,
+            "acpi_scan_try_to_offline",
+            f"memory block {refusal.block} stays online",
+            log=[f"memory memory{refusal.block}: Offline failed."],
+            block=refusal.block or -1,
         )
         for low, high in were_online:
             online.online_blocks(tx, low, high, OnlineType.ONLINE, through="online")
         tx.event("acpi_scan_try_to_offline", "the other blocks are online again; eject fails")
         return Refusal(
-            "EBUSY", "acpi_scan_hot_remove",
+            "EBUSY",
+            "acpi_scan_hot_remove",
             f"{device.name} cannot be ejected, because block {refusal.block} cannot be "
-            f"offlined: {refusal.rule}", refusal.block, refusal.pfn,
+            f"offlined: {refusal.rule}",
+            refusal.block,
+            refusal.pfn,
         )
     return remove_range(tx, first, last)
 
@@ -95,8 +100,12 @@ def remove_range(tx: Transaction, first: int, last: int) -> Refusal | None:
         remove_2019.remove_sections(tx, rows)
     else:
         tx.state = _free_memmap(tx.state, rows)
-        tx.event("arch_remove_memory", "sections and their struct pages are gone",
-                 block=first, nr_blocks=last - first + 1)
+        tx.event(
+            "arch_remove_memory",
+            "sections and their struct pages are gone",
+            block=first,
+            nr_blocks=last - first + 1,
+        )
     _drop_blocks(tx, first, last)
     _release(tx, first, last)
     for node in sorted({int(row["node"]) for row in rows}):
@@ -112,11 +121,13 @@ def _check_offline(tx: Transaction, rows: Rows) -> Refusal | None:
     geometry = tx.state.geometry
     start = block * geometry.block_bytes
     tx.event(
-        "try_remove_memory", f"memory block {block} is not offline",
+        "try_remove_memory",
+        f"memory block {block} is not offline",
         log=[
             f"removing memory fails, because memory [{start:#018x}-"
             f"{start + geometry.block_bytes - 1:#018x}] is onlined"
-        ], block=block,
+        ],
+        block=block,
     )
     return Refusal("EBUSY", "try_remove_memory", f"memory block {block} is online", block)
 
@@ -127,20 +138,25 @@ def _check_granularity(tx: Transaction, rows: Rows, first: int, last: int) -> Re
     hosting = rows[(rows["memmap"] == MemmapKind.PER_BLOCK) & (rows["vmemmap"] > 0)]
     if rule == "all-or-none" and len(hosting) and int(hosting["count"].sum()) != last - first + 1:
         return Refusal(
-            "EINVAL", "memory_blocks_have_altmaps",
+            "EINVAL",
+            "memory_blocks_have_altmaps",
             f"{int(hosting['count'].sum())} of {last - first + 1} blocks hold their own memmap: "
-            "all or none must", first,
+            "all or none must",
+            first,
         )
     if rule == "single-block" and len(hosting) and last > first:
         start = first * state.geometry.block_bytes
         size = (last - first + 1) * state.geometry.block_bytes
         tx.event(
-            "try_remove_memory", "more than one block with its own memmap",
+            "try_remove_memory",
+            "more than one block with its own memmap",
             log=[f"Refuse to remove {start:#x} - {start + size:#x},wrong granularity"],
         )
         return Refusal(
-            "EINVAL", "try_remove_memory",
-            "blocks that hold their own memmap are removed one at a time", first,
+            "EINVAL",
+            "try_remove_memory",
+            "blocks that hold their own memmap are removed one at a time",
+            first,
         )
     if rule == "v3-bug":
         return remove_2019.check_v3(tx, rows, first, last)
@@ -156,7 +172,8 @@ def _shrink_at_removal(tx: Transaction, rows: Rows) -> None:
         node, zone = int(row["link_node"]), ZoneType(int(row["link_zone"]))
     else:
         tx.event(
-            "page_zone", "the first page was never onlined: its struct page is zero and "
+            "page_zone",
+            "the first page was never onlined: its struct page is zero and "
             "reads as node 0, zone DMA",
         )
     start = int(rows["start"][0]) * pages
@@ -186,8 +203,12 @@ def _drop_blocks(tx: Transaction, first: int, last: int) -> None:
         if row["kind"] in (PageState.UNMOVABLE, PageState.MOVABLE, PageState.PAGE_OFFLINE):
             taken = taken.delete(int(row["start"]), int(row["start"] + row["count"]))
     tx.state = replace(tx.state, blocks=blocks, devices=devices, taken=taken)
-    tx.event("remove_memory_block_devices", f"memory blocks {first}-{last} are gone",
-             block=first, nr_blocks=last - first + 1)
+    tx.event(
+        "remove_memory_block_devices",
+        f"memory blocks {first}-{last} are gone",
+        block=first,
+        nr_blocks=last - first + 1,
+    )
 
 
 def _release(tx: Transaction, first: int, last: int) -> None:

@@ -39,15 +39,20 @@ def check_v3(tx: Transaction, rows: Rows, first: int, last: int) -> Refusal | No
         device = _device(tx.state, row)
         whole = (device.start_pfn // pages, device.end_pfn // pages - 1)
         if whole != (first, last):
-            tx.finding(Finding(
-                "v3-bug",
-                f"kernel BUG: {device.name} was added as blocks {whole[0]}-{whole[1]} and is "
-                f"removed as {first}-{last}; v3 stops the machine here",
-                first * pages, (last - first + 1) * pages,
-            ))
+            tx.finding(
+                Finding(
+                    "v3-bug",
+                    f"kernel BUG: {device.name} was added as blocks {whole[0]}-{whole[1]} and is "
+                    f"removed as {first}-{last}; v3 stops the machine here",
+                    first * pages,
+                    (last - first + 1) * pages,
+                )
+            )
             return Refusal(
-                "EINVAL", "__remove_pages",
-                "BUG(): v3 removes a range with its own memmap only as it was added", first,
+                "EINVAL",
+                "__remove_pages",
+                "BUG(): v3 removes a range with its own memmap only as it was added",
+                first,
             )
     return None
 
@@ -108,24 +113,30 @@ class _Teardown:
         chunk = self.head_of(head)
         inside = chunk is not None and head <= pfn < head + chunk[2] * self.section
         if not inside:
-            self.tx.finding(Finding(
-                "foreign-countdown",
-                f"the removal of section {pfn // self.section} is counted against the vmemmap "
-                f"head at pfn {head:#x} of another range",
-                pfn, self.section,
-            ))
+            self.tx.finding(
+                Finding(
+                    "foreign-countdown",
+                    f"the removal of section {pfn // self.section} is counted against the vmemmap "
+                    f"head at pfn {head:#x} of another range",
+                    pfn,
+                    self.section,
+                )
+            )
 
     def free_backwards(self, pfn: int, head: int) -> None:
         """Refcount 0: free the memmap from this section back to the head's."""
         tx = self.tx
         last, first = pfn // self.section, head // self.section
         if last < first:
-            tx.finding(Finding(
-                "leaked-memmap",
-                f"the backward free from section {last} to the head's section {first} runs "
-                "nowhere: the memmap of the head's range is never freed",
-                head, self.section,
-            ))
+            tx.finding(
+                Finding(
+                    "leaked-memmap",
+                    f"the backward free from section {last} to the head's section {first} runs "
+                    "nowhere: the memmap of the head's range is never freed",
+                    head,
+                    self.section,
+                )
+            )
         for section in range(last, first - 1, -1):
             self.free_memmap(section * self.section, pfn)
         tx.state = replace(tx.state, teardown=Teardown())
@@ -141,15 +152,19 @@ class _Teardown:
             self.strip_marks(pfn)
             return
         if exists:
-            tx.state = replace(tx.state, lost=tx.state.lost.insert(
-                pfn, self.section, kind=int(PageState.BROKEN), owner=-1
-            ))
-            tx.finding(Finding(
-                "lost-memmap",
-                f"the struct pages of section {pfn // self.section} are freed while its memory "
-                "is still there: the next access to one of its pages faults",
-                pfn, self.section,
-            ))
+            tx.state = replace(
+                tx.state,
+                lost=tx.state.lost.insert(pfn, self.section, kind=int(PageState.BROKEN), owner=-1),
+            )
+            tx.finding(
+                Finding(
+                    "lost-memmap",
+                    f"the struct pages of section {pfn // self.section} are freed while its memory "
+                    "is still there: the next access to one of its pages faults",
+                    pfn,
+                    self.section,
+                )
+            )
 
     def strip_marks(self, pfn: int) -> None:
         """Frames that held this section's struct pages lose the vmemmap marks.
@@ -170,16 +185,20 @@ class _Teardown:
             return
         if self.will_go(frames):
             return
-        tx.state = replace(state, taken=state.taken.insert(
-            frames, unit, kind=int(PageState.UNMOVABLE), owner=device.id
-        ))
-        tx.finding(Finding(
-            "stripped-marks",
-            f"pfns {frames:#x}-{frames + unit - 1:#x} are no longer marked as vmemmap, but "
-            f"keep refcount 1: block {frames // state.geometry.block_pages} can no longer be "
-            "offlined",
-            frames, unit,
-        ))
+        tx.state = replace(
+            state,
+            taken=state.taken.insert(frames, unit, kind=int(PageState.UNMOVABLE), owner=device.id),
+        )
+        tx.finding(
+            Finding(
+                "stripped-marks",
+                f"pfns {frames:#x}-{frames + unit - 1:#x} are no longer marked as vmemmap, but "
+                f"keep refcount 1: block {frames // state.geometry.block_pages} can no longer be "
+                "offlined",
+                frames,
+                unit,
+            )
+        )
 
     def will_go(self, pfn: int) -> bool:
         """Whether this same removal takes the block of ``pfn`` too."""
@@ -199,12 +218,15 @@ def _report_stuck(tx: Transaction) -> None:
     teardown = tx.state.teardown
     if teardown.freeing:
         left = tx.state.heads.get(teardown.head_pfn, 0)
-        tx.finding(Finding(
-            "stuck-freeing",
-            f"the removal ended while the head at pfn {teardown.head_pfn:#x} has refcount "
-            f"{left}: nothing is freed, and later removals are counted against it",
-            teardown.head_pfn, 1,
-        ))
+        tx.finding(
+            Finding(
+                "stuck-freeing",
+                f"the removal ended while the head at pfn {teardown.head_pfn:#x} has refcount "
+                f"{left}: nothing is freed, and later removals are counted against it",
+                teardown.head_pfn,
+                1,
+            )
+        )
 
 
 def _report_hosts(tx: Transaction, before: State, rows: Rows) -> None:
@@ -222,16 +244,20 @@ def _report_hosts(tx: Transaction, before: State, rows: Rows) -> None:
         low = device.start_pfn + (first - device.start_pfn) * per_frame
         high = min(device.start_pfn + (last - device.start_pfn) * per_frame, device.end_pfn)
         for start, end in _staying(tx.state, low, high, removed):
-            tx.state = replace(tx.state, lost=tx.state.lost.insert(
-                start, end - start, kind=int(PageState.BROKEN), owner=-1
-            ))
-            tx.finding(Finding(
-                "dangling-memmap",
-                f"the struct pages of pfns {start:#x}-{end - 1:#x} lie in memory that is "
-                f"removed (from pfn {first:#x}): whoever touches one of those pages uses "
-                "memory that is gone",
-                start, end - start,
-            ))
+            tx.state = replace(
+                tx.state,
+                lost=tx.state.lost.insert(start, end - start, kind=int(PageState.BROKEN), owner=-1),
+            )
+            tx.finding(
+                Finding(
+                    "dangling-memmap",
+                    f"the struct pages of pfns {start:#x}-{end - 1:#x} lie in memory that is "
+                    f"removed (from pfn {first:#x}): whoever touches one of those pages uses "
+                    "memory that is gone",
+                    start,
+                    end - start,
+                )
+            )
 
 
 def _staying(
@@ -241,8 +267,12 @@ def _staying(
     pages = state.geometry.block_pages
     parts = []
     for row in state.blocks.slice(low // pages, -(-high // pages)):
-        pieces = [(max(low, int(row["start"]) * pages),
-                   min(high, int(row["start"] + row["count"]) * pages))]
+        pieces = [
+            (
+                max(low, int(row["start"]) * pages),
+                min(high, int(row["start"] + row["count"]) * pages),
+            )
+        ]
         for start, end in removed:
             pieces = [
                 piece

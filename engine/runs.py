@@ -80,9 +80,7 @@ class RunMap:
     def rows(self) -> Rows:
         """All rows, ascending (cached; O(rows) the first time)."""
         if self._rows is None:
-            self._rows = (
-                np.concatenate(self._chunks) if self._chunks else np.zeros(0, self.dtype)
-            )
+            self._rows = np.concatenate(self._chunks) if self._chunks else np.zeros(0, self.dtype)
         return self._rows
 
     @property
@@ -134,6 +132,13 @@ class RunMap:
             return None
         row = chunk[i]
         return row if key < row["start"] + row["count"] else None
+
+    def row_at(self, key: int) -> Any:
+        """The row that holds ``key``; KeyError where there is none."""
+        row = self.at(key)
+        if row is None:
+            raise KeyError(key)
+        return row
 
     def slice(self, lo: int, hi: int) -> Rows:
         """The rows within [lo, hi), clipped to it; a private copy."""

@@ -91,9 +91,7 @@ class ScenarioError(ParseError):
     def __init__(self, errors: Iterable[ParseError]) -> None:
         self.errors = tuple(errors)
         first = self.errors[0]
-        super().__init__(
-            first.message, source=first.source, line=first.line, column=first.column
-        )
+        super().__init__(first.message, source=first.source, line=first.line, column=first.column)
 
     def __str__(self) -> str:
         shown = [str(error) for error in self.errors[:MAX_ERRORS_SHOWN]]
@@ -169,12 +167,16 @@ def _check_place(command: Command | None, before: list[ScenarioLine]) -> None:
         return
     earlier = next((line for line in before if isinstance(line.command, StartMachine)), None)
     if earlier:
-        raise wrong(f"there is a second machine (the first is in line {earlier.number})",
-                    expected="one machine line")
+        raise wrong(
+            f"there is a second machine (the first is in line {earlier.number})",
+            expected="one machine line",
+        )
     talk = (Note, Title, Pause)
     if late := next((x for x in before if x.command and not isinstance(x.command, talk)), None):
-        raise wrong(f"machine stands behind a command (line {late.number})",
-                    expected="machine before all other commands")
+        raise wrong(
+            f"machine stands behind a command (line {late.number})",
+            expected="machine before all other commands",
+        )
 
 
 # -- writing -----------------------------------------------------------------------------
@@ -220,15 +222,25 @@ def expectations_of(view: View) -> Iterator[Expect]:
     """Claims that hold in a view: populated zones, runs of equal blocks, the total."""
     for zone in view.zones:
         if zone.present or zone.spanned:
-            yield Expect("zone", zone.zone, zone.node, (
-                ("start", zone.start_pfn), ("spanned", zone.spanned),
-                ("present", zone.present), ("managed", zone.managed),
-            ))
+            yield Expect(
+                "zone",
+                zone.zone,
+                zone.node,
+                (
+                    ("start", zone.start_pfn),
+                    ("spanned", zone.spanned),
+                    ("present", zone.present),
+                    ("managed", zone.managed),
+                ),
+            )
     yield from _block_claims(view)
-    yield Expect("total", pairs=(
-        ("managed", sum(zone.managed for zone in view.zones)),
-        ("present", sum(zone.present for zone in view.zones)),
-    ))
+    yield Expect(
+        "total",
+        pairs=(
+            ("managed", sum(zone.managed for zone in view.zones)),
+            ("present", sum(zone.present for zone in view.zones)),
+        ),
+    )
 
 
 _RANKS_AT_ONCE = 4096

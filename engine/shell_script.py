@@ -109,8 +109,7 @@ def _add(command: c.Add, before: State, after: State) -> list[str]:
         f"# QEMU monitor: device_add {options}",
     ]
     if address is not None and command.size_bytes == before.geometry.block_bytes:
-        lines.append(f"# or, with CONFIG_ARCH_MEMORY_PROBE: echo {address:#x} > "
-                     f"{MEMORY_DIR}/probe")
+        lines.append(f"# or, with CONFIG_ARCH_MEMORY_PROBE: echo {address:#x} > {MEMORY_DIR}/probe")
     return lines
 
 
@@ -132,8 +131,10 @@ def _write_state(state: State, refs: tuple[c.Ref, ...], word: str) -> list[str]:
                 for block in range(first, last + 1)
             ]
         else:
-            lines.append(f"for i in $(seq {first} {last}); do echo {word} > "
-                         f"{MEMORY_DIR}/memory$i/state || break; done")
+            lines.append(
+                f"for i in $(seq {first} {last}); do echo {word} > "
+                f"{MEMORY_DIR}/memory$i/state || break; done"
+            )
     return lines
 
 
@@ -153,7 +154,8 @@ def _shrink(command: c.Shrink, before: State, after: State) -> list[str]:
         for block in range(int(row["start"]), int(row["start"] + row["count"]))
     ]
     gone = [
-        block for block in online
+        block
+        for block in online
         if (row := after.blocks.at(block)) is None or row["state"] == BlockState.OFFLINE
     ]
     return [f"echo offline > {MEMORY_DIR}/memory{block}/state" for block in reversed(gone)]
@@ -161,6 +163,7 @@ def _shrink(command: c.Shrink, before: State, after: State) -> list[str]:
 
 def _hugetlb(command: c.Hugetlb | c.HugetlbFree, before: State, after: State) -> list[str]:
     """The new size of every pool whose size changed."""
+
     def sizes(state: State) -> dict[int, int]:
         pools: dict[int, int] = {}
         for held in state.hugetlb.values():
@@ -174,15 +177,18 @@ def _hugetlb(command: c.Hugetlb | c.HugetlbFree, before: State, after: State) ->
         folder = f"{NODE_DIR}/node{command.node}/hugepages"
     return [
         f"echo {new.get(kib, 0)} > {folder}/hugepages-{kib}kB/nr_hugepages"
-        for kib in sorted({*old, *new}) if new.get(kib, 0) != old.get(kib, 0)
+        for kib in sorted({*old, *new})
+        if new.get(kib, 0) != old.get(kib, 0)
     ]
 
 
 def _device_add(command: c.DeviceAdd, before: State, after: State) -> list[str]:
     where = "dev" if command.altmap_bytes else "mem"
-    return [f"# {format_command(command)}: a pmem region, then "
-            f"ndctl create-namespace --mode=fsdax --map={where} --size="
-            f"{format_size(command.size_bytes)}"]
+    return [
+        f"# {format_command(command)}: a pmem region, then "
+        f"ndctl create-namespace --mode=fsdax --map={where} --size="
+        f"{format_size(command.size_bytes)}"
+    ]
 
 
 def _device_del(command: c.DeviceDel, before: State, after: State) -> list[str]:
@@ -232,4 +238,3 @@ _WRITERS: Final[dict[type[c.Command], Callable[..., list[str]]]] = {
     c.Interactive: _nothing,
     c.Expect: _comment,
 }
-

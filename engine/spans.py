@@ -57,10 +57,7 @@ def zone_ranges(
     rows = rows[(rows["state"] == BlockState.ONLINE) & (rows["node"] == node)]
     pages = state.geometry.block_pages
     whole = (rows["zone"] != ZoneType.NONE) & (rows["present"] == pages)
-    if zone_type is not None:
-        simple = rows[whole & (rows["zone"] == zone_type)]
-    else:
-        simple = rows[whole]
+    simple = rows[whole & (rows["zone"] == zone_type)] if zone_type is not None else rows[whole]
     ranges = np.stack(
         (simple["start"] * pages, (simple["start"] + simple["count"]) * pages), axis=1
     )
@@ -102,7 +99,7 @@ def find_smallest_section_pfn(
     step, pages = state.geometry.subsection_pages, state.geometry.block_pages
     for rows in state.blocks.chunks_upward(start_pfn // pages, -(-end_pfn // pages)):
         for low, high in zone_ranges(state, rows, node, zone_type).tolist():
-            pfn = start_pfn + max(0, -(-(low - start_pfn) // step)) * step
+            pfn: int = start_pfn + max(0, -(-(low - start_pfn) // step)) * step
             if pfn < min(high, end_pfn):
                 return pfn
     return None
@@ -115,7 +112,7 @@ def find_biggest_section_pfn(
     step, pages = state.geometry.subsection_pages, state.geometry.block_pages
     for rows in state.blocks.chunks_downward(start_pfn // pages, -(-end_pfn // pages)):
         for low, high in reversed(zone_ranges(state, rows, node, zone_type).tolist()):
-            pfn = end_pfn - 1 - max(0, -(-(end_pfn - high) // step)) * step
+            pfn: int = end_pfn - 1 - max(0, -(-(end_pfn - high) // step)) * step
             if pfn >= max(low, start_pfn):
                 return pfn
     return None

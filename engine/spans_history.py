@@ -147,9 +147,7 @@ def _before(start_pfn: int, start: int) -> NDArray[np.int64]:
     return np.array([[start_pfn, start]] if start > start_pfn else [], np.int64).reshape(-1, 2)
 
 
-def _explain(
-    tx: Transaction, node: int, zone_type: ZoneType, start_pfn: int, end_pfn: int
-) -> None:
+def _explain(tx: Transaction, node: int, zone_type: ZoneType, start_pfn: int, end_pfn: int) -> None:
     zone = tx.state.zone(node, zone_type)
     home = tx.state.nodes[node]
     counts = "online" if tx.state.profile.shrink != "remove-valid" else "valid"

@@ -70,9 +70,7 @@ class Zone:
     def intersects(self, start_pfn: int, nr_pages: int) -> bool:
         """``zone_intersects``: purely by span, whoever owns the pages inside."""
         return (
-            self.spanned > 0
-            and start_pfn < self.end_pfn
-            and start_pfn + nr_pages > self.start_pfn
+            self.spanned > 0 and start_pfn < self.end_pfn and start_pfn + nr_pages > self.start_pfn
         )
 
 
@@ -197,7 +195,6 @@ class Teardown:
     head_pfn: int = -1
 
 
-
 @dataclass(frozen=True, slots=True)
 class State:
     """A whole machine at one moment."""
@@ -264,8 +261,10 @@ class State:
         return block * self.geometry.block_pages
 
     def nodes_in(self, mask: str) -> tuple[int, ...]:
-        """Members of a node mask: ``online``, ``has_memory``, ``has_normal_memory``,
-        ``possible``, ``has_cpu``."""
+        """Members of a node mask.
+
+        Masks: ``online``, ``has_memory``, ``has_normal_memory``, ``possible``, ``has_cpu``.
+        """
         if mask == "possible":
             return tuple(range(len(self.nodes)))
         return tuple(i for i, node in enumerate(self.nodes) if getattr(node, mask))

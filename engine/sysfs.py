@@ -219,5 +219,3 @@ def read(tx: Transaction, command: SysfsRead) -> Refusal | None:
                 continue
             tx.output.append(f"{path}:{text}" if command.named else text)
     return missing
-
-

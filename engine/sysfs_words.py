@@ -20,16 +20,27 @@ HUGEPAGES_DIR: Final = "/sys/kernel/mm/hugepages"
 VM_DIR: Final = "/proc/sys/vm"
 
 BLOCK_FILES: Final = (
-    "state", "online", "valid_zones", "removable", "phys_index", "phys_device",
+    "state",
+    "online",
+    "valid_zones",
+    "removable",
+    "phys_index",
+    "phys_device",
 )
 """Attributes of ``memoryN`` (``drivers/base/memory.c``, ``online``: ``drivers/base/core.c``)."""
 MEMORY_FILES: Final = (
-    "block_size_bytes", "auto_online_blocks", "probe", "vmemmap_hotplug",
+    "block_size_bytes",
+    "auto_online_blocks",
+    "probe",
+    "vmemmap_hotplug",
 )
 """Attributes of the memory subsystem; ``vmemmap_hotplug`` is the 2019 series' own."""
 NODE_FILES: Final = ("online", "possible", "has_memory", "has_normal_memory", "has_cpu")
 PARAMETER_FILES: Final = (
-    "memmap_on_memory", "online_policy", "auto_movable_ratio", "auto_movable_numa_aware",
+    "memmap_on_memory",
+    "online_policy",
+    "auto_movable_ratio",
+    "auto_movable_numa_aware",
 )
 HUGEPAGE_FILES: Final = ("nr_hugepages", "free_hugepages")
 VM_FILES: Final = ("nr_hugepages", "hugetlb_optimize_vmemmap")

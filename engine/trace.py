@@ -25,8 +25,8 @@ from engine.machine import predict
 from engine.outcome import Event, Outcome
 from engine.params import Params
 from engine.profile import PROFILES, KernelProfile
+from engine.recorded_shell import ShellError, parse_script
 from engine.runs import Rows
-from engine.shell import ShellError, parse_script
 from engine.state import BLOCK_DTYPE, Resource, State
 from engine.view import ZoneRow
 
@@ -117,7 +117,11 @@ class _Reader:
 
 
 _KIND_WORDS: dict[type, str] = {
-    int: "a number", str: "a string", list: "a list", dict: "an object", bool: "true or false",
+    int: "a number",
+    str: "a string",
+    list: "a list",
+    dict: "an object",
+    bool: "true or false",
 }
 MAX_NODES = 1024
 MAX_BLOCKS = 1 << 26
@@ -157,9 +161,14 @@ def parse_trace(data: object, name: str) -> Trace:
     ]
     cmdline = top.get("cmdline", str)
     return Trace(
-        name, top.get("kernel", str), arch, block_bytes, cmdline,
+        name,
+        top.get("kernel", str),
+        arch,
+        block_bytes,
+        cmdline,
         _params(_Reader(name, "params", top.get("params", dict)), cmdline),
-        _state(_Reader(name, "boot", top.get("boot", dict))), tuple(steps),
+        _state(_Reader(name, "boot", top.get("boot", dict))),
+        tuple(steps),
     )
 
 
@@ -192,10 +201,16 @@ def _state(reader: _Reader) -> RecordedState:
         label = zone.get("zone", str)
         if label not in ZONE_BY_LABEL:
             raise zone.fail("zone", f"is {label!r}, expected one of {', '.join(ZONE_BY_LABEL)}")
-        zones.append(ZoneRow(
-            zone.count("node", MAX_NODES), ZONE_BY_LABEL[label], zone.count("start_pfn"),
-            zone.count("spanned"), zone.count("present"), zone.count("managed"),
-        ))
+        zones.append(
+            ZoneRow(
+                zone.count("node", MAX_NODES),
+                ZONE_BY_LABEL[label],
+                zone.count("start_pfn"),
+                zone.count("spanned"),
+                zone.count("present"),
+                zone.count("managed"),
+            )
+        )
     blocks = []
     for index, item in enumerate(reader.get("blocks", list)):
         block = _Reader(reader.name, f"{reader.place}, block {index}", item)
@@ -208,9 +223,15 @@ def _state(reader: _Reader) -> RecordedState:
         state = block.get("state", str)
         if state not in _STATES:
             raise block.fail("state", f"is {state!r}, expected one of {', '.join(_STATES)}")
-        blocks.append(RecordedBlock(
-            block.count("id", MAX_BLOCKS), state, node, block.get("removable", bool), tuple(valid),
-        ))
+        blocks.append(
+            RecordedBlock(
+                block.count("id", MAX_BLOCKS),
+                state,
+                node,
+                block.get("removable", bool),
+                tuple(valid),
+            )
+        )
     iomem = []
     for index, item in enumerate(reader.get("iomem", list)):
         line = _Reader(reader.name, f"{reader.place}, iomem line {index}", item)
@@ -218,9 +239,15 @@ def _state(reader: _Reader) -> RecordedState:
         start, end = line.count("start", 1 << 64), line.count("end", 1 << 64)
         if end < start:
             raise line.fail("end", "is below 'start'")
-        iomem.append(Resource(
-            start, end, label, line.count("depth", 64), label.startswith("System RAM"),
-        ))
+        iomem.append(
+            Resource(
+                start,
+                end,
+                label,
+                line.count("depth", 64),
+                label.startswith("System RAM"),
+            )
+        )
     nodes = _Reader(reader.name, f"{reader.place}, nodes", reader.get("nodes", dict))
     masks = {key: nodes.get(key, str, optional=True) or "" for key in _MASKS}
     for key, mask in masks.items():
@@ -267,7 +294,10 @@ def _step(reader: _Reader) -> RecordedStep:
     ):
         raise reader.fail("environment.unmovable", "must be a list of pfns")
     return RecordedStep(
-        do, arguments, reader.get("result", str, optional=True), tuple(log),
+        do,
+        arguments,
+        reader.get("result", str, optional=True),
+        tuple(log),
         _state(_Reader(reader.name, f"{reader.place}, after", reader.get("after", dict))),
         tuple(pins),
     )
@@ -315,10 +345,17 @@ def machine_state(trace: Trace) -> State:
     online = frozenset(parse_mask(boot.masks["online"]) or ())
     memory = frozenset(parse_mask(boot.masks["has_memory"]) or ())
     return from_observation(
-        geometry=geometry, profile=profile_of(trace.kernel), params=trace.params,
-        zones=[_with_device_start(zone, boot.iomem, shift) for zone in boot.zones], blocks=observed_rows(boot.blocks, ram, pages), ram=ram,
-        resources=boot.iomem, nr_nodes=nr_nodes, online_nodes=online,
-        cpu_nodes=frozenset({0}) | (online - memory), title=trace.name,
+        geometry=geometry,
+        profile=profile_of(trace.kernel),
+        params=trace.params,
+        zones=[_with_device_start(zone, boot.iomem, shift) for zone in boot.zones],
+        blocks=observed_rows(boot.blocks, ram, pages),
+        ram=ram,
+        resources=boot.iomem,
+        nr_nodes=nr_nodes,
+        online_nodes=online,
+        cpu_nodes=frozenset({0}) | (online - memory),
+        title=trace.name,
     )
 
 
@@ -350,9 +387,7 @@ def ram_ranges(
     return np.array(out, np.int64).reshape(-1, 3)
 
 
-def observed_rows(
-    blocks: Sequence[RecordedBlock], ram: NDArray[np.int64], pages: int
-) -> Rows:
+def observed_rows(blocks: Sequence[RecordedBlock], ram: NDArray[np.int64], pages: int) -> Rows:
     """Block rows of boot memory: state, zone and node as shown, present pages from iomem."""
     rows = np.zeros(len(blocks), BLOCK_DTYPE)
     for row, block in zip(rows, blocks, strict=True):
@@ -407,6 +442,9 @@ def run_step(state: State, step: RecordedStep) -> Outcome:
     events: tuple[Event, ...] = tuple(event for o in outcomes for event in o.events)
     last = outcomes[-1] if outcomes else None
     return Outcome(
-        commands[-1] if commands else Note(step.do), state, replace(current, taken=taken), events,
+        commands[-1] if commands else Note(step.do),
+        state,
+        replace(current, taken=taken),
+        events,
         last.refusal if last else None,
     )

@@ -28,11 +28,14 @@ class Transaction:
         *,
         log: tuple[str, ...] | list[str] = (),
         block: int = -1,
-        nr_blocks: int = 0,
+        nr_blocks: int = 1,
     ) -> None:
-        """Record that ``function`` ran and left ``self.state``."""
-        if block >= 0 and not nr_blocks:
-            nr_blocks = 1
+        """Record that ``function`` ran and left ``self.state``.
+
+        ``block``/``nr_blocks``: the blocks it was about (block -1: none).
+        """
+        if block < 0:
+            nr_blocks = 0
         self.events.append(Event(function, text, self.state, tuple(log), block, nr_blocks))
 
     def fault(self, phase: str) -> str | None:

@@ -89,9 +89,7 @@ def _compare_answer(number: int, step: RecordedStep, outcome: Outcome) -> Iterat
 def _compare(number: int, recorded: RecordedState, state: State) -> Iterator[Difference]:
     yield from _compare_zones(number, recorded, state)
     yield from _compare_blocks(number, recorded, state)
-    lines = {
-        (r.depth, r.start, r.end, r.name) for r in recorded.iomem if r.system_ram
-    }
+    lines = {(r.depth, r.start, r.end, r.name) for r in recorded.iomem if r.system_ram}
     ours = {(r.depth, r.start, r.end, r.name) for r in state.resources if r.system_ram}
     for line in sorted(lines ^ ours):
         text = f"{line[1]:x}-{line[2]:x} : {line[3]}"
@@ -148,5 +146,3 @@ def _compare_blocks(number: int, recorded: RecordedState, state: State) -> Itera
                 yield Difference(number, f"{name} {field}", str(a), str(b))
     for block in sorted(pending):
         yield Difference(number, f"block {block}", "absent", "there")
-
-

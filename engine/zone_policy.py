@@ -66,8 +66,9 @@ def default_zone(state: State, node: int, start_pfn: int, nr_pages: int) -> Zone
         f"{span_text(movable_zone)} touches the range"
     )
     if state.params.movable_node:
-        return ZoneChoice(ZoneType.MOVABLE, f"contig-zones: {touching}, and movable_node is set",
-                          function)
+        return ZoneChoice(
+            ZoneType.MOVABLE, f"contig-zones: {touching}, and movable_node is set", function
+        )
     return ZoneChoice(kernel.zone, f"contig-zones: {touching}, so kernel memory", function)
 
 

@@ -28,10 +28,16 @@ def after_add(tx: Transaction, device: Device) -> None:
     zone_type = ZoneType.MOVABLE if joins_movable else ZoneType.NORMAL
     pages = state.geometry.block_pages
     state = grow(state, device.node, zone_type, device.start_pfn, device.nr_pages)
-    tx.state = replace(state, blocks=state.blocks.update(
-        device.start_pfn // pages, device.end_pfn // pages,
-        initialised=1, link_zone=int(zone_type), link_node=device.node,
-    ))
+    tx.state = replace(
+        state,
+        blocks=state.blocks.update(
+            device.start_pfn // pages,
+            device.end_pfn // pages,
+            initialised=1,
+            link_zone=int(zone_type),
+            link_node=device.node,
+        ),
+    )
     zone = tx.state.zone(device.node, zone_type)
     tx.event("__add_zone", f"{zone_type.label} of node {device.node} spans {span_text(zone)}")
 
@@ -61,15 +67,16 @@ def valid_zones(state: State, block: int, row: Any) -> tuple[tuple[str, ...], st
 
 def online_block(tx: Transaction, block: int, kind: OnlineType) -> Refusal | None:
     """``online_pages`` of 4.12: shift if asked to, then give the pages to the buddy."""
-    row = tx.state.blocks.at(block)
-    assert row is not None
+    row = tx.state.blocks.row_at(block)
     node, current = int(row["node"]), ZoneType(int(row["link_zone"]))
     target = {
-        OnlineType.ONLINE_KERNEL: ZoneType.NORMAL, OnlineType.ONLINE_MOVABLE: ZoneType.MOVABLE,
+        OnlineType.ONLINE_KERNEL: ZoneType.NORMAL,
+        OnlineType.ONLINE_MOVABLE: ZoneType.MOVABLE,
     }.get(kind, current)
     if not _can_shift(tx.state, block, row, target):
         return Refusal(
-            "EINVAL", "zone_can_shift",
+            "EINVAL",
+            "zone_can_shift",
             f"block {block} is in {current.label} and not at the edge towards {target.label}",
             block,
         )
@@ -82,10 +89,17 @@ def online_block(tx: Transaction, block: int, kind: OnlineType) -> Refusal | Non
     zone = replace(zone, present=zone.present + pages, managed=zone.managed + pages)
     state = before.with_zone(node, target, zone)
     state = free_memory.change(state, node, free_memory.zone_class(target), pages)
-    tx.state = replace(state, blocks=state.blocks.update(
-        block, block + 1, state=int(BlockState.ONLINE), zone=int(target), link_zone=int(target),
-        online_type=0,
-    ))
+    tx.state = replace(
+        state,
+        blocks=state.blocks.update(
+            block,
+            block + 1,
+            state=int(BlockState.ONLINE),
+            zone=int(target),
+            link_zone=int(target),
+            online_type=0,
+        ),
+    )
     log: list[str] = []
     if not was_populated:
         tx.state, log = zonelists.rebuild(tx.state)
@@ -105,8 +119,11 @@ def _shift(tx: Transaction, block: int, node: int, current: ZoneType, target: Zo
     tx.state = grow(tx.state, node, target, start, pages)
     function = "move_pfn_range_right" if target > current else "move_pfn_range_left"
     zone = tx.state.zone(node, target)
-    tx.event(function, f"block {block} shifts from {current.label} to {target.label} "
-             f"{span_text(zone)}", block=block)
+    tx.event(
+        function,
+        f"block {block} shifts from {current.label} to {target.label} {span_text(zone)}",
+        block=block,
+    )
 
 
 def after_offline(tx: Transaction, block: int) -> None:
@@ -119,6 +136,9 @@ def before_remove(tx: Transaction, rows: Rows) -> None:
     row, pages = rows[0], tx.state.geometry.block_pages
     end = int(rows["start"][-1] + rows["count"][-1]) * pages
     spans_history.shrink_sections(
-        tx, int(row["link_node"]), ZoneType(int(row["link_zone"])),
-        int(row["start"]) * pages, end,
+        tx,
+        int(row["link_node"]),
+        ZoneType(int(row["link_zone"])),
+        int(row["start"]) * pages,
+        end,
     )

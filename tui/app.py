@@ -31,7 +31,14 @@ class PfnmapApp(App[int], inherit_bindings=False):
     TITLE = "pfnmap"
     ENABLE_COMMAND_PALETTE = False
     CSS = """
-    Toast { max-width: 72; }
+    ToastRack { margin-bottom: 3; }
+    Toast {
+        max-width: 72; padding: 0 1; margin: 0 1 0 0;
+        border: round $border; background: $background;
+    }
+    Toast.-error { border: round $error; }
+    Toast.-warning { border: round $warning; }
+    .plain-borders Toast { border: ascii $border; }
     """
 
     def __init__(
@@ -99,6 +106,7 @@ class PfnmapApp(App[int], inherit_bindings=False):
 
     def _take_colours(self, theme: Theme) -> None:
         """Give Textual's own widgets (inputs, boxes, toasts) the theme's colours."""
+        self.set_class(theme.borders == "ascii", "plain-borders")
         if theme.colours != "rgb":
             self.theme = "ansi-dark" if theme.dark else "ansi-light"
             return

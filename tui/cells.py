@@ -1,16 +1,15 @@
 """A view and a viewport become a grid of cell codes. Numpy only: no Textual, no colours.
 
 A *cell* stands for ``pages_per_cell`` pages. Its code says which state most of its pages
-are in (``under``), which second state is worth drawing into the same cell (``over``) and
-how many eighths of the cell that second state takes. The memmap is always worth drawing,
-however small its share; any other second state from a sixteenth on.
+are in (``under``; memory before holes, other memory before memmap) and, where some of them
+hold struct pages, how many eighths of the cell those take: at least one, however few.
 
 =====  ==========  ==========================================================
 bits   field       meaning
 =====  ==========  ==========================================================
 0-4    under       ``PageState`` of the cell
-5-9    over        ``PageState`` of the part (same as ``under`` when there is none)
-10-12  eighths     size of the part, 0 (none) to 7
+5-9    over        VMEMMAP where a part of the cell is memmap, else the same as ``under``
+10-12  eighths     size of that part, 0 (none) to 7
 13     CHANGED     the last command changed pages of this cell
 14     SELECTED    inside the selection (set by painters, never cached)
 15     CURSOR      under the cursor (set by painters, never cached)
@@ -109,22 +108,14 @@ def classify(counts: Counts) -> Codes:
     bare = ranked[rows, under] == 0
     under = np.where(bare & (memmap > 0), PageState.VMEMMAP, under)
     under = np.where(bare & (memmap == 0), PageState.HOLE, under)
-    ranked[rows, under] = 0
-    over = ranked.argmax(axis=1)
-    part = ranked[rows, over]
-    eighths = np.where(width > 0, (part * 16 + width) // np.maximum(2 * width, 1), 0)
-    has_memmap = (memmap > 0) & (under != PageState.VMEMMAP)
-    memmap_eighths = np.maximum((memmap * 16 + width) // np.maximum(2 * width, 1), 1)
-    eighths = np.where(has_memmap, memmap_eighths, eighths)
-    over = np.where(has_memmap, PageState.VMEMMAP, over)
-    eighths = np.minimum(eighths, EIGHTHS_MASK)
-    over = np.where(eighths > 0, over, under)
+    part = (memmap > 0) & (under != PageState.VMEMMAP) & ~np.isin(under, SALIENT)
+    eighths = (memmap * 16 + width) // np.maximum(2 * width, 1)
+    eighths = np.where(part, np.clip(eighths, 1, EIGHTHS_MASK), 0)
+    over = np.where(part, PageState.VMEMMAP, under)
     return (under | over << OVER_SHIFT | eighths << EIGHTHS_SHIFT).astype(np.int32)
 
 
-def marked(
-    codes: Codes, lines: Lines, viewport: Viewport
-) -> Codes:
+def marked(codes: Codes, lines: Lines, viewport: Viewport) -> Codes:
     """A copy of the codes with selection and cursor set."""
     result = codes.copy()
     selection = viewport.selection

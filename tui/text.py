@@ -8,6 +8,7 @@ Works on any view, simulated or real; imports neither Textual nor Rich.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Final
 
 from engine.outcome import Finding, Outcome
@@ -71,7 +72,9 @@ def render_text(
     ]
     done = [line for outcome in outcomes for line in outcome_lines(outcome, width=width)]
     lines += section("last step" if len(outcomes) == 1 else "last steps", done)
-    return [line.rstrip() for line in lines]
+    # Words of a real machine may be longer than any column was made for.
+    fitted = (wrapped(line, width) if len(line) > width else [line.rstrip()] for line in lines)
+    return list(chain.from_iterable(fitted))
 
 
 def outcome_lines(outcome: Outcome, *, width: int = MAIL_WIDTH) -> list[str]:

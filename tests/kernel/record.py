@@ -134,19 +134,26 @@ class Recorder:
         return step
 
     def _plug(self, action: Plug) -> Step:
-        start, reason, taken = action.address, "", False
+        start, reason = action.address, ""
         try:
-            start, taken = self.guest.plug(action.name, action.size, action.address, action.node)
+            start = self.guest.plug(action.name, action.size, action.address, action.node)
             self.dimms[action.name] = Dimm(start, action.size)
         except RefusedError as refused:
             reason = str(refused)
         step = self._step("hot-add", None)
         if reason:
             step["result"], step["reason"] = REFUSED_BY_FIRMWARE, reason
-        elif not taken:
-            step["result"] = _why_not_added(step["log"])
+        elif not self._taken(self.dimms[action.name], step["after"]):
+            step["result"] = _why_not_taken(step["log"], self.dimms[action.name])
         step |= {"id": action.name, "node": action.node, "start": start, "size": action.size}
         return step
+
+    def _taken(self, dimm: Dimm, state: State) -> bool:
+        if dimm.start % self.block_bytes or dimm.size % self.block_bytes:
+            return False  # all of it or nothing
+        first = dimm.start // self.block_bytes
+        present = {block["id"] for block in state["blocks"]}
+        return present.issuperset(range(first, first + dimm.size // self.block_bytes))
 
     def _unplug(self, action: Unplug) -> Step:
         dimm = self.dimms.get(action.name)
@@ -177,12 +184,16 @@ class Recorder:
         return step
 
 
-def _why_not_added(log: list[str]) -> str:
-    """The kernel tells the firmware only that it failed; its log says more."""
+def _why_not_taken(log: list[str], dimm: Dimm) -> str:
+    """The kernel tells the firmware nothing; its log has a line that names the range.
+
+    It may have lines about other DIMMs as well: some kernels try again, at every plug, all
+    those that they could not add before.
+    """
     for line in log:
-        if "unaligned hotplug range" in line:
+        if f"unaligned hotplug range: start {dimm.start:#x}," in line:
             return "EINVAL"
-        if "exceeds maximum addressable range" in line:
+        if f"Hotplug memory [{dimm.start:#x}-" in line:
             return "E2BIG"
     return "FAILED"
 

@@ -12,7 +12,7 @@ import pytest
 from engine.language import parse_line
 from tests.kernel.archive import INIT_SCRIPT, Entry, folder, newc, script
 from tests.kernel.generate import Walk, machine_line
-from tests.kernel.guest import Guest
+from tests.kernel.guest import Guest, Reply
 from tests.kernel.hardware import GIB, MIB, Hardware
 from tests.kernel.images import BUSYBOX, Image, MissingPartError, image, why_not
 from tests.kernel.install import main as install
@@ -238,3 +238,25 @@ def test_walks_speak_the_command_language_and_repeat(seed: int) -> None:
     lines = walk()
     assert all(parse_line(line) is not None for line in lines)
     assert lines == walk()
+
+
+def test_a_dimm_that_the_kernel_left_alone_is_told_from_one_that_it_took() -> None:
+    class Plugging:
+        hardware = Hardware()
+        lines = ""
+
+        def plug(self, name: str, size: int, address: int, node: int) -> int:
+            return address
+
+        def shell(self, command: str) -> Reply:
+            return Reply(0, REPORT + self.lines)
+
+    guest = Plugging()
+    on = recorder()
+    on.guest = cast(Guest, guest)
+    assert on.do(Plug("taken", 256 * MIB, 4 * GIB))["result"] is None
+    assert on.do(Plug("lost", 128 * MIB, 8 * GIB))["result"] == "FAILED"
+    odd = 8 * GIB + 2 * MIB
+    guest.lines = f"log Block size [0x8000000] unaligned hotplug range: start {odd:#x}, size 0x1\n"
+    assert on.do(Plug("odd", 128 * MIB, odd))["result"] == "EINVAL"
+    assert on.do(Plug("good", 128 * MIB, 4 * GIB))["result"] is None

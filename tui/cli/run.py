@@ -31,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--text", action="store_true", help="print frames of the machine")
     form.add_argument("--json", action="store_true", help="print every outcome and the end")
+    form.add_argument(
+        "--as-shell", action="store_true", help="print shell lines that do it on a real machine"
+    )
     parser.add_argument(
         "--steps",
         metavar="LIST",
@@ -46,6 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run everything, print what was asked for; 1 when an expectation did not hold."""
     scenario = _scenario(arguments)
+    if arguments.as_shell:
+        from engine.shell_script import as_shell
+
+        emit(map(printable, as_shell(scenario)))
+        return 0
     steps, failures = _run(scenario)
     if arguments.json:
         emit([_json(steps)])

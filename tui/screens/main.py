@@ -132,6 +132,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
         size = f"{width}x{height}"
         needs = f"{layout.SMALLEST[0]}x{layout.SMALLEST[1]}"
         self.notice.show([("warning", f"{size} is small; all panels from {needs}")])
+        foot = made.events + made.timeline + made.status + made.footer
+        self.query("ToastRack").set_styles(f"margin-bottom: {min(foot, height // 2)};")
         if self.focused is None or not self.focused.display:
             self._focus_first()
 

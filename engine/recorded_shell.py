@@ -14,8 +14,32 @@ from engine.commands import Command, SysfsWrite
 from engine.errors import InputError
 
 READERS = frozenset(
-    {"cat", "grep", "ls", "sleep", "true", "head", "tail", "sync", "dmesg", "free", ":", "wc",
-     "find", "sort", "awk", "sed", "cut", "tr", "uname", "printf", "insmod", "modprobe", "test", "["}
+    {
+        "cat",
+        "grep",
+        "ls",
+        "sleep",
+        "true",
+        "head",
+        "tail",
+        "sync",
+        "dmesg",
+        "free",
+        ":",
+        "wc",
+        "find",
+        "sort",
+        "awk",
+        "sed",
+        "cut",
+        "tr",
+        "uname",
+        "printf",
+        "insmod",
+        "modprobe",
+        "test",
+        "[",
+    }
 )
 """Commands that change no memory."""
 

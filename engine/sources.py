@@ -1,0 +1,90 @@
+"""Opening what a person names: nothing, a recording, a scenario, a shipped name, a directory."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from engine.commands import Command, StartMachine
+from engine.errors import InputError
+from engine.machine import Machine
+from engine.outcome import Outcome
+from engine.scenario import SUFFIX, Scenario, load_scenario
+from engine.session import Session
+from engine.trace import FORMAT, Trace, load_trace, machine_state, run_step
+
+SCENARIOS = Path(str(files("engine") / "scenarios"))
+"""The scenarios that ship with the program."""
+
+
+def default_session() -> Session:
+    """The machine that opens when nothing is named: 4 GiB, Linux 6.12."""
+    return Session(Machine.boot(StartMachine(text="machine")), "simulated machine")
+
+
+def trace_session(trace: Trace) -> Session:
+    """A recording as a session: the machine at boot, every recorded step ready to redo."""
+    state = machine_state(trace)
+    outcomes: list[Outcome] = []
+    current = state
+    for number, step in enumerate(trace.steps, 1):
+        try:
+            outcomes.append(run_step(current, step))
+        except InputError as error:
+            raise InputError(f"{trace.name}: step {number}: {error}") from None
+        current = outcomes[-1].after
+    return Session(Machine(state), trace.name, loaded=outcomes)
+
+
+def start_of(commands: list[Command]) -> tuple[StartMachine, list[Command]]:
+    """The start machine of a list of commands (the default where it names none), the rest."""
+    if commands and isinstance(commands[0], StartMachine):
+        return commands[0], commands[1:]
+    return StartMachine(text="machine"), commands
+
+
+def scenario_session(scenario: Scenario) -> Session:
+    """A scenario as a session: its machine at boot, every command ready to redo."""
+    start, rest = start_of([command for _, command in scenario.lines])
+    session = Session(Machine.boot(start), scenario.source)
+    for command in rest:
+        session.run(command)
+    session.seek(0)
+    return session
+
+
+def shipped_scenarios() -> dict[str, Path]:
+    """Name to file of every scenario that ships with the program, sorted by name."""
+    return {path.name.removesuffix(SUFFIX): path for path in sorted(SCENARIOS.glob(f"*{SUFFIX}"))}
+
+
+def is_trace(path: Path) -> bool:
+    """Whether a JSON file says that it is a recording of a kernel."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    return b"{" in head[:64] and (path.suffix == ".json" or FORMAT.encode() in head)
+
+
+def open_source(spec: str | None) -> Session:
+    """A session for what the person named; InputError in one sentence otherwise.
+
+    ``None``: the default machine; a ``*.hotplug`` file or the name of a shipped scenario; a
+    recording (JSON).
+    """
+    if spec is None:
+        return default_session()
+    path = Path(spec)
+    shipped = shipped_scenarios()
+    if not path.exists() and spec in shipped:
+        return scenario_session(load_scenario(shipped[spec]))
+    if not path.exists():
+        raise InputError(
+            f"{spec}: there is no such file or shipped scenario; `pfnmap scenarios` lists them"
+        )
+    if path.suffix == SUFFIX:
+        return scenario_session(load_scenario(path))
+    if path.is_file() and is_trace(path):
+        return trace_session(load_trace(path))
+    raise InputError(
+        f"{spec}: neither a recording (JSON of format {FORMAT}) nor a scenario (*{SUFFIX})"
+    )

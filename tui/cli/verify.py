@@ -1,0 +1,39 @@
+"""Replay recordings of real kernels and compare the engine with each step.
+
+Prints a line for each field that differs, and exits 0 only when none does.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from engine.errors import InputError
+from tui.cli.parser import emit, printable, say
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The recordings."""
+    parser.add_argument("files", metavar="TRACE", nargs="+", help="a recording, FILE.json")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Verify every recording, those after a wrong one too; the worst status counts."""
+    from engine.trace import load_trace
+    from engine.verify import verify_trace
+
+    traces = steps = differing = 0
+    wrong = False
+    for file in arguments.files:
+        try:
+            trace = load_trace(file)
+            differences = verify_trace(trace)
+        except InputError as error:
+            say(str(error))
+            wrong = True
+            continue
+        traces += 1
+        steps += len(trace.steps)
+        differing += len({difference.step for difference in differences})
+        emit(printable(f"{file}: {difference}") for difference in differences)
+    emit([f"{traces} traces, {steps} steps, {differing} differ"])
+    return 2 if wrong else 1 if differing else 0
