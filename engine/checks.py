@@ -159,7 +159,7 @@ def span_findings(state: State) -> tuple[Finding, ...]:
             out.append(
                 Finding(
                     "node-without-zone",
-                    f"node {number} spans [{node.start_pfn:#x},{end:#x}) but none of its zones does",
+                    f"node {number} spans [{node.start_pfn:#x},{end:#x}), none of its zones does",
                     node.start_pfn,
                     node.spanned,
                 )

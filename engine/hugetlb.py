@@ -213,7 +213,8 @@ def allocate(tx: Transaction, name: str, starts: list[int], pages: int) -> None:
     number_done = sum(optimise)
     tx.event(
         "hugetlb_vmemmap_optimize_folios",
-        f"{number_done} of {len(starts)} optimised, {number_done * freed} vmemmap pages freed: {held.reason}",
+        f"{number_done} of {len(starts)} optimised, {held.freed_pages} vmemmap pages freed: "
+        f"{held.reason}",
     )
 
 

@@ -109,9 +109,9 @@ def choose(state: State, size_pages: int, policy: MemmapPolicy | None) -> Memmap
     """
     profile: KernelProfile = state.profile
     rule = profile.memmap if policy is None else policy.value
-    if rule in ("device", "memblock", "v3") and profile.vmemmap_knob:
-        if not state.params.vmemmap_hotplug:
-            return MemmapChoice(MemmapKind.RAM, "vmemmap_hotplug is disabled: the flag is dropped")
+    knob_off = profile.vmemmap_knob and not state.params.vmemmap_hotplug
+    if rule in ("device", "memblock", "v3") and knob_off:
+        return MemmapChoice(MemmapKind.RAM, "vmemmap_hotplug is disabled: the flag is dropped")
     if rule in ("device", "v3"):
         return MemmapChoice(
             MemmapKind.PER_DEVICE,

@@ -45,9 +45,10 @@ def shrink(tx: Transaction, command: Shrink) -> Refusal | None:
     for block in blocks:
         if (refusal := offline.offline_blocks(tx, block, block)) is not None:
             return refusal
-        if tx.state.profile.shrink == "remove-valid":
-            if (refusal := remove.remove_range(tx, block, block)) is not None:
-                return refusal
+        if tx.state.profile.shrink != "remove-valid":
+            continue
+        if (refusal := remove.remove_range(tx, block, block)) is not None:
+            return refusal
     if len(blocks) < command.nr_blocks:
         tx.notes.append(
             f"{command.zone.label} of node {command.node} had {len(blocks)} online blocks only"

@@ -58,11 +58,15 @@ def _can_shift(state: State, block: int, row: Any, target: ZoneType) -> bool:
 def valid_zones(state: State, block: int, row: Any) -> tuple[tuple[str, ...], str]:
     """The zone the block is in, then the ones it may shift to."""
     current = ZoneType(int(row["link_zone"]))
-    names = [current.label]
-    for target in (ZoneType.NORMAL, ZoneType.MOVABLE):
-        if target != current and _can_shift(state, block, row, target):
-            names.append(target.label)
-    return tuple(names), "it is in a zone since hot-add, and may shift at that zone's edges"
+    shifts = [
+        target.label
+        for target in (ZoneType.NORMAL, ZoneType.MOVABLE)
+        if target != current and _can_shift(state, block, row, target)
+    ]
+    return (
+        current.label,
+        *shifts,
+    ), "it is in a zone since hot-add, and may shift at that zone's edges"
 
 
 def online_block(tx: Transaction, block: int, kind: OnlineType) -> Refusal | None:

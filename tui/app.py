@@ -62,9 +62,7 @@ class PfnmapApp(App[int], inherit_bindings=False):
         self._take_colours(theme)
         self._bind_keys()
         self.desk = Desk(session, self.keys, read_only=read_only, start=start)
-        self.main = MainScreen(
-            self.desk, self.paint, self.use_theme, source_title=source_title
-        )
+        self.main = MainScreen(self.desk, self.paint, self.use_theme, source_title=source_title)
 
     def on_mount(self) -> None:
         """Show the one screen."""
@@ -97,9 +95,12 @@ class PfnmapApp(App[int], inherit_bindings=False):
     def use_theme(self, name: str) -> None:
         """Change colours and glyphs; the terminal's limits still hold."""
         theme = choose_theme(
-            name, os.environ, _encoding(), self._colour_system,
+            name,
+            os.environ,
+            _encoding(),
+            self._colour_system,
             ascii_glyphs=self.paint.ascii_only or None,
-        )  # fmt: skip
+        )
         self.paint = Paint(theme)
         self._take_colours(theme)
         self.main.set_paint(self.paint)
@@ -114,13 +115,21 @@ class PfnmapApp(App[int], inherit_bindings=False):
         name = f"pfnmap-{theme.name}"
         self.register_theme(
             TextualTheme(
-                name=name, primary=ui.accent, secondary=ui.accent, accent=ui.accent,
-                warning=ui.warning, error=ui.refusal, success=ui.accent,
-                foreground=ui.text, background=ui.background, surface=ui.panel,
-                panel=ui.panel, dark=theme.dark,
+                name=name,
+                primary=ui.accent,
+                secondary=ui.accent,
+                accent=ui.accent,
+                warning=ui.warning,
+                error=ui.refusal,
+                success=ui.accent,
+                foreground=ui.text,
+                background=ui.background,
+                surface=ui.panel,
+                panel=ui.panel,
+                dark=theme.dark,
                 variables={"border": ui.border, "text-muted": ui.dim},
             )
-        )  # fmt: skip
+        )
         self.theme = name
 
 
@@ -129,7 +138,7 @@ def run_app(
     *,
     theme: str | None,
     color: str,
-    ascii: bool,  # noqa: A002
+    ascii: bool,
     mouse: bool,
     source_title: str,
     read_only: bool = False,
@@ -156,9 +165,14 @@ def run_app(
         theme, os.environ, _encoding(), system, ascii_glyphs=True if ascii else None
     )
     app = PfnmapApp(
-        session, chosen, source_title=source_title, read_only=read_only, keymap=keymap,
-        colour_system=system, start=start,
-    )  # fmt: skip
+        session,
+        chosen,
+        source_title=source_title,
+        read_only=read_only,
+        keymap=keymap,
+        colour_system=system,
+        start=start,
+    )
     status = app.run(mouse=mouse)
     if app.last_frame:
         print(app.last_frame)

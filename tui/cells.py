@@ -112,7 +112,8 @@ def classify(counts: Counts) -> Codes:
     eighths = (memmap * 16 + width) // np.maximum(2 * width, 1)
     eighths = np.where(part, np.clip(eighths, 1, EIGHTHS_MASK), 0)
     over = np.where(part, PageState.VMEMMAP, under)
-    return (under | over << OVER_SHIFT | eighths << EIGHTHS_SHIFT).astype(np.int32)
+    codes: Codes = (under | over << OVER_SHIFT | eighths << EIGHTHS_SHIFT).astype(np.int32)
+    return codes
 
 
 def marked(codes: Codes, lines: Lines, viewport: Viewport) -> Codes:

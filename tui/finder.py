@@ -124,18 +124,16 @@ def _state_pfn(view: View, word: str, from_pfn: int, *, forward: bool) -> int:
     return found
 
 
-def _bins(view: View, states: tuple[PageState, ...], start: int, end: int) -> tuple[
-    np.ndarray[tuple[int], np.dtype[np.int64]], np.ndarray[tuple[int], np.dtype[np.int64]]
-]:
+def _bins(
+    view: View, states: tuple[PageState, ...], start: int, end: int
+) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], np.ndarray[tuple[int], np.dtype[np.int64]]]:
     """Edges of up to ``BINS`` bins over [start, end), and the wanted pages in each."""
     step = max(1, -(-(end - start) // BINS))
     edges = np.append(np.arange(start, end, step, dtype=np.int64), end)
     return edges, view.page_counts(edges)[:, list(states)].sum(axis=1)
 
 
-def _first_page(
-    view: View, states: tuple[PageState, ...], start: int, end: int
-) -> int | None:
+def _first_page(view: View, states: tuple[PageState, ...], start: int, end: int) -> int | None:
     """The first page in [start, end) in one of the states."""
     while start < end:
         edges, wanted = _bins(view, states, start, end)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import InputError
 from tui.cli.parser import UsageError, emit, printable, say
-from tui.cli.scenario_files import scenario_file, shipped_scenarios
+from tui.cli.scenario_files import scenario_file
 
 if TYPE_CHECKING:
     from engine.expect import ScenarioRun
@@ -25,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check every scenario, those after a wrong one too; the worst status counts."""
+    from engine.sources import shipped_scenarios
+
     names = [*arguments.files, *(shipped_scenarios() if arguments.all else ())]
     if not names:
         raise UsageError("nothing to check; give a FILE, or --all")

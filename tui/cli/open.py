@@ -1,6 +1,6 @@
 """A live map of Linux memory hotplug in a terminal.
 
-Opens a simulated machine, a scenario, a recording of a real kernel, or a real machine's files.
+Opens a simulated machine, a scenario, or a recording of a real kernel.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     machine = opened(arguments)
     for failure in machine.failures:
         say(failure)
-    if not terminal.interactive or machine.session is None or _is_dumb():
+    if not terminal.interactive or _is_dumb():
         from tui.text import render_text
 
         emit(render_text(machine.view, before=machine.before, outcomes=machine.outcomes))
@@ -46,7 +46,6 @@ def run(arguments: argparse.Namespace) -> int:
         ascii=arguments.ascii,
         mouse=not arguments.no_mouse,
         source_title=machine.title,
-        read_only=machine.read_only,
         start=machine.start,
     )
 

@@ -20,13 +20,11 @@ if TYPE_CHECKING:
 class Opened:
     """A machine as it was opened, and what the ``-c`` commands did to it."""
 
-    session: Session | None
-    """None for a real machine, which is only looked at."""
+    session: Session
     view: View
     title: str
     start: StartMachine | None
-    """The machine line it began with, None for a recording or a real machine."""
-    read_only: bool = False
+    """The machine line it began with, None for a recording."""
     outcomes: list[Outcome] = field(default_factory=list)
     """Of the ``-c`` commands that are for a machine."""
     failures: list[str] = field(default_factory=list)
@@ -46,7 +44,7 @@ def parsed(lines: Sequence[str]) -> list[Command]:
 
 
 def opened(arguments: argparse.Namespace, step: str | None = None) -> Opened:
-    """Open what ``SOURCE`` and ``--root`` name, go to a step, and run the ``-c`` commands.
+    """Open what ``SOURCE`` names, go to a step, and run the ``-c`` commands.
 
     A first command ``machine …`` describes the machine and needs no source. ``step`` is a
     number or ``last``. Raises InputError for anything that cannot be opened or run.
@@ -54,17 +52,12 @@ def opened(arguments: argparse.Namespace, step: str | None = None) -> Opened:
     from engine.commands import StartMachine
 
     commands = parsed(arguments.commands)
-    start = commands.pop(0) if commands and isinstance(commands[0], StartMachine) else None
-    if arguments.source is not None and arguments.root is not None:
-        raise InputError(f"{arguments.source}: give either SOURCE or --root, not both")
-    if start is None:
-        machine = _open_source(arguments)
-    elif arguments.source is not None or arguments.root is not None:
-        raise InputError("-c machine: there is a machine already; leave SOURCE or machine away")
+    if commands and isinstance(commands[0], StartMachine):
+        if arguments.source is not None:
+            raise InputError(f"-c machine: {arguments.source} has its own machine")
+        machine = _boot(commands.pop(0))
     else:
-        machine = _boot(start)
-    if commands and machine.session is None:
-        raise InputError(f"-c {commands[0].text}: a real machine is only looked at")
+        machine = _open_source(arguments.source)
     if step is not None:
         _seek(machine, step)
     for command in commands:
@@ -72,40 +65,55 @@ def opened(arguments: argparse.Namespace, step: str | None = None) -> Opened:
     return machine
 
 
-def _seek(machine: Opened, step: str) -> None:
-    """Go to a step of a scenario or recording."""
-    session = machine.session
-    if session is None:
-        raise InputError("--step: a real machine has no steps")
-    if step != "last" and not (step.isascii() and step.isdigit() and len(step) < 10):
-        raise InputError(f"--step {step}: expected a number or 'last'")
-    session.seek(len(session.outcomes) if step == "last" else int(step))
-    _look(machine, session)
-
-
-def _look(machine: Opened, session: Session) -> None:
-    """Take the views at the session's position."""
-    machine.view = session.view
-    machine.before = session.before if session.position else None
-
-
-def _boot(start: Command | None) -> Opened:
+def _boot(start: Command) -> Opened:
     """A simulated machine."""
     from engine.commands import StartMachine
     from engine.machine import Machine
     from engine.session import Session
 
-    start = start if isinstance(start, StartMachine) else StartMachine()
-    session = Session(Machine.boot(start))
-    return Opened(session, session.view, session.view.title, start)
+    assert isinstance(start, StartMachine)
+    session = Session(Machine.boot(start), "simulated machine")
+    return Opened(session, session.view, session.title, start)
 
 
-def _open_source(arguments: argparse.Namespace) -> Opened:
+def _open_source(spec: str | None) -> Opened:
     """What was named, or the default machine."""
     from engine.sources import open_source
 
-    source = open_source(arguments.source, arguments.root)
-    return Opened(source.session, source.view, source.title, source.start, source.read_only)
+    session = open_source(spec)
+    return Opened(session, session.view, session.title, _start(spec))
+
+
+def _start(spec: str | None) -> StartMachine | None:
+    """The machine line of what was named; None where there is none, as in a recording."""
+    from pathlib import Path
+
+    from engine.commands import StartMachine
+    from engine.scenario import SUFFIX, load_scenario
+    from engine.sources import shipped_scenarios
+
+    if spec is None:
+        return StartMachine(text="machine")
+    path = Path(spec)
+    if not path.exists():
+        path = shipped_scenarios()[spec]
+    return load_scenario(path).start if path.suffix == SUFFIX else None
+
+
+def _seek(machine: Opened, step: str) -> None:
+    """Go to a step of a scenario or recording."""
+    session = machine.session
+    if step != "last" and not (step.isascii() and step.isdigit() and len(step) < 10):
+        raise InputError(f"--step {step}: expected a number or 'last'")
+    session.seek(len(session.outcomes) if step == "last" else int(step))
+    _look(machine)
+
+
+def _look(machine: Opened) -> None:
+    """Take the views at the session's position."""
+    session = machine.session
+    machine.view = session.view
+    machine.before = session.before if session.position else None
 
 
 def _run(machine: Opened, command: Command) -> None:
@@ -113,7 +121,6 @@ def _run(machine: Opened, command: Command) -> None:
     from engine.commands import Expect, Goto, Interactive, Note, Pause, StartMachine, Title, Zoom
 
     session = machine.session
-    assert session is not None
     match command:
         case StartMachine():
             raise InputError("-c machine: the machine comes first, and only once")
@@ -127,7 +134,7 @@ def _run(machine: Opened, command: Command) -> None:
             pass
         case _:
             machine.outcomes.append(session.run(command))
-    _look(machine, session)
+    _look(machine)
 
 
 def _expect(machine: Opened, command: Command) -> None:
@@ -135,8 +142,8 @@ def _expect(machine: Opened, command: Command) -> None:
     from engine.commands import Expect
     from engine.expect import evaluate
 
+    assert isinstance(command, Expect)
     session = machine.session
-    assert session is not None and isinstance(command, Expect)
     last = session.last
     found = evaluate(command, view=session.view, state=session.state, last=last)
     machine.failures += [f"{command.text}: {difference}" for difference in found]

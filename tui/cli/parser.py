@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NoReturn
 
 from engine.errors import InputError
@@ -52,24 +51,14 @@ def emit(lines: Iterable[str]) -> None:
         sys.stdout.write(text)
 
 
-def existing(path: Path, what: str) -> Path:
-    """The path, or an InputError that it is not there."""
-    if not path.exists():
-        raise InputError(f"{path}: no such {what}")
-    return path
-
-
 def add_source(parser: argparse.ArgumentParser) -> None:
-    """``SOURCE`` and ``--root``: the machine to work on."""
+    """``SOURCE``: the machine to work on."""
     parser.add_argument(
         "source",
         metavar="SOURCE",
         nargs="?",
-        help="a scenario (FILE.hotplug or a name from 'pfnmap scenarios'), a recorded trace "
-        "(FILE.json) or a directory with a machine's /sys and /proc; a simulated machine if none",
-    )
-    parser.add_argument(
-        "--root", metavar="DIR", type=Path, help="read a real machine's files below DIR"
+        help="a scenario (FILE.hotplug, or a name from 'pfnmap scenarios') or a recording of a "
+        "real kernel (FILE.json); a simulated machine if none",
     )
 
 

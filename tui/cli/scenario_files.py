@@ -7,23 +7,11 @@ from pathlib import Path
 
 from engine.errors import InputError
 
-SUFFIX = ".hotplug"
-
-
-def shipped_directory() -> Path:
-    """Where the shipped scenarios are, in a checkout and in an installed package."""
-    import engine
-
-    return Path(next(iter(engine.__path__))) / "scenarios"
-
-
-def shipped_scenarios() -> dict[str, Path]:
-    """Name and file of every shipped scenario, by name."""
-    return {file.stem: file for file in sorted(shipped_directory().glob(f"*{SUFFIX}"))}
-
 
 def scenario_file(name: str) -> Path:
     """The file that ``name`` means: a path, else a shipped scenario's name."""
+    from engine.sources import shipped_scenarios
+
     path = Path(name)
     if path.exists() or path.suffix or "/" in name:
         return path

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 from tui.cli.parser import emit
-from tui.cli.scenario_files import shipped_scenarios
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print a line for each scenario: its name and its title."""
     from engine.scenario import load_scenario
+    from engine.sources import shipped_scenarios
     from tui.text_words import plain
 
     files = shipped_scenarios()

@@ -37,8 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         from tui.data import as_json, view_data
 
-        last = machine.session.last if machine.session else None
-        emit([as_json(view_data(machine.view, last))])
+        emit([as_json(view_data(machine.view, machine.session.last))])
     else:
         emit(_frame(machine, arguments))
     for failure in machine.failures:
@@ -51,7 +50,7 @@ def _frame(machine: Opened, arguments: argparse.Namespace) -> list[str]:
     from tui.text import render_text
 
     session = machine.session
-    outcomes = machine.outcomes or ([session.last] if session and session.last else [])
+    outcomes = machine.outcomes or ([session.last] if session.last else [])
     return render_text(
         machine.view,
         width=arguments.width,
@@ -62,8 +61,8 @@ def _frame(machine: Opened, arguments: argparse.Namespace) -> list[str]:
     )
 
 
-def _where(session: Session | None) -> str:
+def _where(session: Session) -> str:
     """The place in the session, when there is anywhere to go."""
-    if session is None or not session.outcomes:
+    if not session.outcomes:
         return ""
     return f"step {session.position} of {len(session.outcomes)}"

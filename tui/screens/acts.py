@@ -13,6 +13,7 @@ from tui import finder
 from tui.completion import complete
 from tui.screens import motions
 from tui.screens.add_values import AddValues
+from tui.screens.clock import Clock
 from tui.screens.desk import NOT_HERE, REPEATABLE
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-PLAY_SECONDS = 1.0
-"""Time between two steps while a scenario plays."""
-
 
 class Acts:
     """The actions of one main screen."""
@@ -32,17 +30,17 @@ class Acts:
     def __init__(self, screen: MainScreen) -> None:
         self.screen = screen
         self.desk = screen.desk
-        self.playing = False
+        self.clock = Clock(self)
         self._doers: dict[str, Callable[[], None]] = {
-            "time.undo": lambda: self.undo(1),
-            "time.redo": lambda: self.redo(1),
-            "time.back": lambda: self.undo(1),
-            "time.forward": lambda: self.redo(1),
-            "time.seek": self.ask_step,
-            "time.play": self.play,
+            "time.undo": lambda: self.clock.undo(1),
+            "time.redo": lambda: self.clock.redo(1),
+            "time.back": lambda: self.clock.undo(1),
+            "time.forward": lambda: self.clock.redo(1),
+            "time.seek": self.clock.ask_step,
+            "time.play": self.clock.play,
             "time.repeat": self.repeat,
-            "time.phase.forward": lambda: self.step_phase(1),
-            "time.phase.back": lambda: self.step_phase(-1),
+            "time.phase.forward": lambda: self.clock.step_phase(1),
+            "time.phase.back": lambda: self.clock.step_phase(-1),
             "cursor.struct_pages": self.to_struct_page,
             "view.explain": self.explain,
             "view.diff": self.show_diff,
@@ -130,7 +128,7 @@ class Acts:
     def _to_machine(self, command: Command) -> None:
         if self.desk.read_only:
             raise InputError("this machine is shown read-only")
-        self.playing = False
+        self.clock.playing = False
         outcome = self.desk.session.run(command)
         self.screen.show_session()
         if outcome.refusal is not None:
@@ -191,67 +189,6 @@ class Acts:
         self.desk.add_values = values
         self.desk.last_action = "mem.add"
         self.run_line(values.line())
-
-    # -- time ---------------------------------------------------------------------------------
-    def undo(self, steps: int) -> None:
-        """Steps back."""
-        self.playing = False
-        session = self.desk.session
-        if session.phase is not None:
-            session.seek(session.position)
-        elif not session.undo(steps):
-            raise InputError("nothing to undo: the machine is as it was at boot")
-        self.screen.show_session()
-
-    def redo(self, steps: int) -> None:
-        """Steps forward."""
-        if not self.desk.session.redo(steps):
-            raise InputError("nothing to redo: this is the last step")
-        self.screen.show_session()
-
-    def seek(self, position: int) -> None:
-        """Go to a step."""
-        last = len(self.desk.session.outcomes)
-        if not 0 <= position <= last:
-            raise InputError(f"there is no step {position}; steps are 0 (at boot) to {last}")
-        self.playing = False
-        self.desk.session.seek(position)
-        self.screen.show_session()
-
-    def ask_step(self) -> None:
-        """Ask for a step to go to."""
-        last = len(self.desk.session.outcomes)
-        words = f"a step from 0 (at boot) to {last}"
-        self.prompt("step ", lambda text: self.run_line(f"seek {text}"), help_words=words)
-
-    def step_phase(self, delta: int) -> None:
-        """Slow motion through the phases of an operation."""
-        session = self.desk.session
-        if delta > 0 and session.phase is None and session.position >= len(session.outcomes):
-            raise InputError("slow motion goes through a step that comes next: undo one first")
-        if delta < 0 and session.phase is None and session.position == 0:
-            raise InputError("there is no step to go back into")
-        self.playing = False
-        session.step_phase(delta)
-        self.screen.show_session()
-
-    def play(self) -> None:
-        """Play what comes next, or pause."""
-        self.playing = not self.playing
-        if self.playing and self.desk.session.position >= len(self.desk.session.outcomes):
-            self.playing = False
-            raise InputError("nothing to play: this is the last step")
-        if self.playing:
-            self._tick()
-
-    def _tick(self) -> None:
-        if not self.playing:
-            return
-        self.redo(1)
-        session = self.desk.session
-        self.playing = session.position < len(session.outcomes)
-        if self.playing:
-            self.screen.later(PLAY_SECONDS, self._tick)
 
     # -- going places ----------------------------------------------------------------------------
     def to_struct_page(self) -> None:
@@ -329,10 +266,14 @@ class Acts:
                 self.run_line(text)
 
         prompt = Prompt(
-            self.screen.paint, ":", check=parse_line, offer=offer, history=desk.history,
+            self.screen.paint,
+            ":",
+            check=parse_line,
+            offer=offer,
+            history=desk.history,
             help_words="a command; tab completes, up and down go through the history",
             value=start,
-        )  # fmt: skip
+        )
         self.open(prompt, go)
 
     def show_help(self) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 
@@ -39,7 +40,7 @@ CHOICES = ("", *(policy.value for policy in MemmapPolicy))
 class AddForm(Dialog[AddValues]):
     """Asks for name, size, address, node and memmap; gives back None when closed."""
 
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "app.focus_next", "next", show=False),
         Binding("up", "app.focus_previous", "previous", show=False),
         Binding("ctrl+n", "choice(1)", "next choice", show=False),

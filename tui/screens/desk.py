@@ -60,6 +60,7 @@ class Desk:
         self.search = ""
         self.last_action = ""
         self._before: tuple[State | None, View | None] = (None, None)
+        self._judged: tuple[State | None, int, tuple[Verdict, ...]] = (None, -1, ())
 
     # -- the machine ----------------------------------------------------------------------
     @property
@@ -151,6 +152,13 @@ class Desk:
         """Verdicts on everything that may be done with a block."""
         if self.read_only:
             return ()
+        state, block_id, verdicts = self._judged
+        if state is not self.session.state or block_id != block.id:
+            verdicts = tuple(self._verdicts(block))
+            self._judged = (self.session.state, block.id, verdicts)
+        return verdicts
+
+    def _verdicts(self, block: BlockRow) -> list[Verdict]:
         pages = self.view.geometry.block_pages
         here = Situation(self.view, block.id * pages, block.id * pages + 1)
         verdicts = []

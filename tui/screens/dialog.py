@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 class Dialog(ModalScreen[Result]):
     """A dialog in the colours of the theme."""
 
-    BINDINGS = [Binding("escape", "close", "close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "close", show=False)]
     DEFAULT_CSS = """
     Dialog { align: center middle; background: $background 40%; }
     Dialog.plain { background: transparent; }

@@ -8,8 +8,13 @@ SMALLEST = (60, 16)
 """Below this the map alone is shown, with one line that says so."""
 
 MAP, ZONES, BLOCKS, EVENTS, LEGEND, INSPECTOR = (
-    "map", "zones", "blocks", "events", "legend", "inspector",
-)  # fmt: skip
+    "map",
+    "zones",
+    "blocks",
+    "events",
+    "legend",
+    "inspector",
+)
 PANELS = (MAP, ZONES, BLOCKS, EVENTS, LEGEND, INSPECTOR)
 
 SIDE_MIN = 32
@@ -59,7 +64,8 @@ def arrange(
     """Fit the wanted panels into a screen; what there is no room for is left out.
 
     Args:
-        width, height: of the screen.
+        width: of the screen.
+        height: of the screen.
         wanted: panels a person wants to see.
         zone_lines: lines with which the zones panel shows everything.
         map_width: what the map needs beside a side column.
@@ -98,10 +104,19 @@ def arrange(
         blocks = blocks if blocks >= 5 or INSPECTOR not in wanted else 0
     inspector = column - blocks if side and INSPECTOR in wanted else 0
     return Arrangement(
-        title=title, zones=zones, map=map_height, legend=legend, events=events,
-        timeline=timeline, status=status, footer=footer, side_width=side,
-        inspector=inspector, blocks=blocks, bottom_blocks=bottom,
-    )  # fmt: skip
+        title=title,
+        zones=zones,
+        map=map_height,
+        legend=legend,
+        events=events,
+        timeline=timeline,
+        status=status,
+        footer=footer,
+        side_width=side,
+        inspector=inspector,
+        blocks=blocks,
+        bottom_blocks=bottom,
+    )
 
 
 def _tiny(height: int) -> Arrangement:
@@ -114,9 +129,7 @@ def _tiny(height: int) -> Arrangement:
     )
 
 
-def _maximised(
-    panel: str, room: int, width: int, timeline: int, legend: int
-) -> Arrangement:
+def _maximised(panel: str, room: int, width: int, timeline: int, legend: int) -> Arrangement:
     lines = {"title": 1, "status": 1, "footer": 1, "timeline": timeline}
     if panel == BLOCKS:
         return Arrangement(**lines, bottom_blocks=room)

@@ -29,10 +29,19 @@ from tui.widgets.zone_bars import ZoneBars
 FOCUS_ORDER = (layout.MAP, layout.ZONES, layout.BLOCKS, layout.INSPECTOR, layout.EVENTS)
 TAIL = ("app.command", "app.help")
 EXTRA = (
-    "mem.online_kernel", "mem.online_movable", "mem.toggle_memmap", "time.repeat", "time.redo",
-    "time.phase.forward", "view.zoom.in", "view.zoom.out", "view.select", "find.open",
-    "cursor.struct_pages", "view.explain",
-)  # fmt: skip
+    "mem.online_kernel",
+    "mem.online_movable",
+    "mem.toggle_memmap",
+    "time.repeat",
+    "time.redo",
+    "time.phase.forward",
+    "view.zoom.in",
+    "view.zoom.out",
+    "view.select",
+    "find.open",
+    "cursor.struct_pages",
+    "view.explain",
+)
 """What a wide footer offers beside the actions that the registry marks."""
 
 
@@ -98,9 +107,18 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def panels(self) -> tuple[Panel, ...]:
         """Every panel."""
         return (
-            self.map, self.title_line, self.notice, self.zones, self.legend, self.inspector,
-            self.blocks, self.events, self.timeline, self.status, self.footer,
-        )  # fmt: skip
+            self.map,
+            self.title_line,
+            self.notice,
+            self.zones,
+            self.legend,
+            self.inspector,
+            self.blocks,
+            self.events,
+            self.timeline,
+            self.status,
+            self.footer,
+        )
 
     def on_mount(self) -> None:
         """Place the panels and show the machine."""
@@ -118,9 +136,13 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Give every panel its place; those without one are hidden."""
         zone_lines = ZoneBars.wanted_height(self.desk.view, self.desk.before)
         self.arrangement = made = layout.arrange(
-            width, height, self.wanted, zone_lines=zone_lines, maximised=self.maximised,
+            width,
+            height,
+            self.wanted,
+            zone_lines=zone_lines,
+            maximised=self.maximised,
             map_width=self.map.side_by_side_width(width),
-        )  # fmt: skip
+        )
         places = layout.places(made, width, height)
         for panel in self.panels:
             place = places.get(panel.id or "")
@@ -255,7 +277,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
             if motion is not None:
                 self.map.look(motion(self.viewport, self._edges))
                 return
-            self._panel_act(action_id) or self.acts.do(action_id)
+            if not self._panel_act(action_id):
+                self.acts.do(action_id)
         except PfnmapError as error:
             self.acts.complain(str(error))
 

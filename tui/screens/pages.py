@@ -53,7 +53,8 @@ def explanation(desk: Desk, pfn: int, cell: tuple[int, int], paint: Paint) -> Te
             refusal = verdict.refusal
             words = "would succeed"
             if refusal is not None:
-                words = f"{refusal.errno} ({refusal.shell_text}), {refusal.function}: {refusal.rule}"
+                words = f"{refusal.errno} ({refusal.shell_text}), {refusal.function}: "
+                words += refusal.rule
             lines.append((f"{verdict.key} {verdict.label}"[:17], words, "more"))
     for finding in view.findings:
         where = ""
@@ -96,8 +97,5 @@ def _counters(view: View) -> dict[str, str]:
         facts[f"{name} online"] = str(node.online).lower()
     for state, count in view.block_counts().items():
         facts[f"blocks {state}"] = str(count)
-    for param, value in view.params:
-        facts[param] = value
-    for finding in view.findings:
-        facts[f"finding {finding.code}"] = finding.text
-    return facts
+    facts |= dict(view.params)
+    return facts | {f"finding {found.code}": found.text for found in view.findings}

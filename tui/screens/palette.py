@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.strip import Strip
 from textual.widgets import Input, Static
@@ -38,11 +39,15 @@ class Entry:
 def entries(desk: Desk, here: Situation, theme: str) -> list[Entry]:
     """What applies now, in the order of the registry; then the other themes."""
     found = [
-        Entry(action.id, f"{AREAS[action.area]}: {action.label}", action.help,
-              desk.keymap.first(action.id))
+        Entry(
+            action.id,
+            f"{AREAS[action.area]}: {action.label}",
+            action.help,
+            desk.keymap.first(action.id),
+        )
         for action in ACTIONS.values()
         if action.id != "app.palette" and not desk.why_not(action.id, here)
-    ]  # fmt: skip
+    ]
     found += [
         Entry(f"theme:{name}", f"Theme: {name}", "other colours and glyphs")
         for name in theme_files()
@@ -94,7 +99,7 @@ class Choices(Panel, can_focus=False):
 class Palette(Dialog[str]):
     """Gives back the id of what was chosen, None when closed."""
 
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,ctrl+n", "step(1)", "next", show=False, priority=True),
         Binding("up,ctrl+p", "step(-1)", "previous", show=False, priority=True),
         Binding("pagedown", "step(10)", "further", show=False, priority=True),

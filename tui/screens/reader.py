@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.strip import Strip
 
@@ -29,7 +30,7 @@ class Pages(Panel):
         self._lines = lines
 
     @property
-    def TITLE(self) -> str:  # type: ignore[override]  # noqa: N802
+    def TITLE(self) -> str:  # type: ignore[override]
         """What the box is about."""
         return self._title
 
@@ -62,7 +63,7 @@ class Pages(Panel):
 class Reader(Dialog[None]):
     """A box with text; any of the closing keys closes it."""
 
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,enter,question_mark", "close", "close", show=False),
         Binding("j,down", "scroll(1)", "down", show=False),
         Binding("k,up", "scroll(-1)", "up", show=False),

@@ -1,4 +1,4 @@
-"""The verbs of the language that are for the session: undo, seek, diff, save, write …"""
+"""The verbs of the language that are for the session: undo, seek, diff, save, write and so on."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def do_verb(acts: Acts, command: Interactive) -> None:
     arguments = command.arguments
     match command.verb:
         case "undo":
-            acts.undo(int(arguments[0]) if arguments else 1)
+            acts.clock.undo(int(arguments[0]) if arguments else 1)
         case "redo":
-            acts.redo(int(arguments[0]) if arguments else 1)
+            acts.clock.redo(int(arguments[0]) if arguments else 1)
         case "seek":
-            acts.seek(int(arguments[0]))
+            acts.clock.seek(int(arguments[0]))
         case "diff":
             _diff(acts, arguments)
         case "help":

@@ -63,7 +63,7 @@ class BlockTable(Panel):
             self.block_id = block_id
             super().__init__()
 
-    def __init__(self, paint: Paint, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
         self._view: View | None = None
         self._here = -1
@@ -112,9 +112,7 @@ class BlockTable(Panel):
         lines = [self.heading(width, right, summary), names.strip()]
         return lines + [self._line(width, view, columns, block_id) for block_id in self._rows]
 
-    def _line(
-        self, width: int, view: View, columns: tuple[Column, ...], block_id: int
-    ) -> Strip:
+    def _line(self, width: int, view: View, columns: tuple[Column, ...], block_id: int) -> Strip:
         paint = self.paint
         block = view.block(block_id)
         line = Row(width, paint)

@@ -39,10 +39,8 @@ def outcome_pieces(number: int, outcome: Outcome, phase: int | None = None) -> l
     """The lines of one command; with ``phase``, only of its first events so far."""
     words = outcome.command.text or type(outcome.command).__name__
     shown: Sequence[Event] = outcome.events if phase is None else outcome.events[:phase]
-    if phase is None:
-        result = outcome.errno or "0"
-    else:
-        result = f"phase {phase} of {len(outcome.events)}"
+    under_way = f"phase {phase} of {len(outcome.events)}"
+    result = (outcome.errno or "0") if phase is None else under_way
     pieces = [Piece("heading", f"#{number} {words}", right=result)]
     for event in shown:
         pieces += event_pieces(event)
@@ -61,7 +59,7 @@ class EventLog(Panel):
 
     TITLE = "events"
 
-    def __init__(self, paint: Paint, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
         self._outcomes: Sequence[Outcome] = ()
         self._position = 0
@@ -121,8 +119,7 @@ class EventLog(Panel):
             words = f"{first} earlier commands: step back to read them"
             body.append(Row(width, self.paint).gap().add(words, self.paint.role("dim")).strip())
         if self._position == 0 and self._phase is None and self.hint:
-            for line in wrapped(self.hint, max(10, width - 2)):
-                body.append(Row(width, self.paint).gap().add(line).strip())
+            body += self._piece(width, Piece("text", self.hint), indent=1)
         body += self._said(width, 0) if first == 0 else []
         for index in range(first, self._position):
             body += self._outcome(width, index)
@@ -153,7 +150,7 @@ class EventLog(Panel):
             self._drawn[key] = strips
         return strips
 
-    def _piece(self, width: int, piece: Piece) -> list[Strip]:
+    def _piece(self, width: int, piece: Piece, indent: int = INDENT) -> list[Strip]:
         paint = self.paint
         if piece.role == "heading":
             line = Row(width, paint).gap().add(piece.text, paint.role("heading"))
@@ -161,7 +158,7 @@ class EventLog(Panel):
             line.right(f"{piece.right} ", paint.role("refusal" if refused else "dim"))
             return [line.strip()]
         style = paint.role("dim" if piece.role == "log" else piece.role)
-        indent = INDENT + (2 if piece.role == "log" else 0)
+        indent += 2 if piece.role == "log" else 0
         words = f"{paint.bar_line} {piece.text}" if piece.role == "log" else piece.text
         head = f"{piece.head}: " if piece.head else ""
         strips = []

@@ -83,7 +83,8 @@ def page_facts(view: View, page: PageRow, cell: tuple[int, int], arrow: str) -> 
         facts.append(("cell", f"{end - start} pages, {_mix(view, start, end)}", "dim"))
     zone = page.zone.label if page.zone >= 0 else "none"
     node = "?" if page.node is None else str(page.node)
-    facts.append(("zone", f"{zone}, node {node}" if page.state != PageState.HOLE else "none", "zone"))
+    zoned = page.state != PageState.HOLE
+    facts.append(("zone", f"{zone}, node {node}" if zoned else "none", "zone"))
     facts.append(("section", str(page.section), "text"))
     for name, value in (("refcount", page.refcount), ("private", page.private)):
         if value is not None:
@@ -157,9 +158,7 @@ class Inspector(Panel):
 
     TITLE = "inspector"
 
-    def __init__(
-        self, paint: Paint, judge: Judge, *, id: str | None = None  # noqa: A002
-    ) -> None:
+    def __init__(self, paint: Paint, judge: Judge, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
         self._judge = judge
         self._view: View | None = None
@@ -182,7 +181,7 @@ class Inspector(Panel):
         block = view.block(page.block) if page.block is not None else None
         if block is not None:
             body.append(self._head(width, f"memory block {block.id}"))
-            body += self._facts(width, block_facts(view, block), page, block)
+            body += self._facts(width, block_facts(view, block), page)
             body += self._verdicts(width, block)
         shown = self.window(body, max(0, height - 1))
         right = ""
@@ -197,9 +196,7 @@ class Inspector(Panel):
         row.add(f"{words} ", paint.role("heading"))
         return row.rule(paint.line, paint.role("rule")).strip()
 
-    def _facts(
-        self, width: int, facts: Sequence[Fact], page: PageRow, block: BlockRow | None = None
-    ) -> list[Strip]:
+    def _facts(self, width: int, facts: Sequence[Fact], page: PageRow) -> list[Strip]:
         paint = self.paint
         lines: list[Strip] = []
         for name, words, role in facts:
@@ -207,8 +204,8 @@ class Inspector(Panel):
                 style = paint.state_text(page.state)
             elif role == "zone":
                 style = paint.zone_text(words.partition(",")[0])
-            elif role == "state_word" and block is not None:
-                style = paint.zone_text(block.state) if block.state != "online" else paint.role("text")
+            elif role == "state_word" and words != "online":
+                style = paint.zone_text(words)
             else:
                 style = paint.role("text" if role == "state_word" else role)
             for index, text in enumerate(wrapped(words, max(8, width - NAME_WIDTH - 2))):

@@ -49,7 +49,7 @@ class Line(Panel, can_focus=False):
 class TitleLine(Line):
     """Program, machine, profile and parameters; the step at the right."""
 
-    def __init__(self, paint: Paint, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
         self._facts: tuple[str, ...] = ()
         self._right = ""
@@ -79,7 +79,7 @@ class TitleLine(Line):
 class Legend(Line):
     """What the glyphs of this machine mean: only states that it has."""
 
-    def __init__(self, paint: Paint, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
         self._states: list[PageState] = []
         self._changes = False
@@ -115,7 +115,7 @@ class Legend(Line):
 class Timeline(Line):
     """A mark for every command: done, refused, undone; the present is set off."""
 
-    def __init__(self, paint: Paint, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
         self._outcomes: Sequence[Outcome] = ()
         self._position = 0
@@ -162,7 +162,7 @@ class Timeline(Line):
 class StatusLine(Line):
     """What is under the cursor, in one line; findings and the selection."""
 
-    def __init__(self, paint: Paint, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
         self._parts: tuple[tuple[str, str], ...] = ()
 
@@ -192,7 +192,7 @@ class KeyHint:
 class KeyLine(Line):
     """The footer: the keys that do something now."""
 
-    def __init__(self, paint: Paint, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
         self._hints: tuple[KeyHint, ...] = ()
         self._tail: tuple[KeyHint, ...] = ()

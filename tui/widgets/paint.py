@@ -44,7 +44,7 @@ class Paint:
         self.selected_mark = theme.selection.glyph or ("|" if plain else "┃")
         self.time_marks = ("o", "x", ".") if plain else ("●", "×", "○")
         self._span_hole = "." if plain else "╌"
-        self._span_ends = "[-]" if plain else "├─┤"
+        self._span_ends = ("[", "-", "]") if plain else ("├", "─", "┤")
 
     # -- chrome -----------------------------------------------------------------------
     def role(self, name: str) -> Style:
@@ -145,13 +145,14 @@ def _roles(theme: Theme) -> dict[str, Style]:
             frozenset({"bold"}) if colourless else frozenset(),
         ),
         "cursor": _style(
-            cursor.fg or ui.background, cursor.bg or ui.accent,
+            cursor.fg or ui.background,
+            cursor.bg or ui.accent,
             cursor.attributes or frozenset({"reverse"}) if colourless else cursor.attributes,
         ),
         "selection": _style(
             selection.fg or ui.text, selection.bg or ui.panel, selection.attributes
         ),
-    }  # fmt: skip
+    }
 
 
 def _style(fg: str, bg: str, attributes: frozenset[str] = frozenset()) -> Style:

@@ -101,7 +101,7 @@ class Panel(Widget, can_focus=True):
     TITLE = ""
     """Shown in the heading rule; an empty title draws no heading."""
 
-    def __init__(self, paint: Paint, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.paint = paint
         self._shown: list[Strip] = []

@@ -68,7 +68,7 @@ class PfnMap(Panel):
             self.pfn = pfn
             super().__init__()
 
-    def __init__(self, paint: Paint, view: View, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, paint: Paint, view: View, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
         self._view = view
         self._before: View | None = None
@@ -158,9 +158,7 @@ class PfnMap(Panel):
             runs = cells.run_lengths(marked[fresh])
             for index, row in enumerate(fresh.tolist()):
                 first, last = runs.first[index], runs.first[index + 1]
-                pieces = list(
-                    zip(runs.codes[first:last], runs.lengths[first:last], strict=True)
-                )
+                pieces = list(zip(runs.codes[first:last], runs.lengths[first:last], strict=True))
                 strips[row] = self._line(width, grid, row, pieces)
         self._old, self._old_marked, self._old_keys = strips, marked, keys
         return strips

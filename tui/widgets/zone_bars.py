@@ -90,7 +90,7 @@ class ZoneBars(Panel):
 
     TITLE = "zones"
 
-    def __init__(self, paint: Paint, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
         self._view: View | None = None
         self._before: View | None = None

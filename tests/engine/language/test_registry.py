@@ -6,7 +6,17 @@ from collections import Counter
 
 import pytest
 
-from engine.language import ACTIONS, ALIASES, AREAS, VERBS, Kind, help_lines, parse_line
+from engine.language import (
+    ACTIONS,
+    ALIASES,
+    AREAS,
+    VERBS,
+    Action,
+    Kind,
+    Verb,
+    help_lines,
+    parse_line,
+)
 from engine.language.expectations import EXPECTATIONS
 from engine.language.keys import action_of_key
 
@@ -69,9 +79,9 @@ def test_a_key_that_moves_or_looks_never_changes_memory(key: str) -> None:
 
 
 @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.id)
-def test_an_action_is_complete(action: object) -> None:
-    assert getattr(action, "area") in AREAS  # noqa: B009
-    assert getattr(action, "label") and getattr(action, "help")  # noqa: B009
+def test_an_action_is_complete(action: Action) -> None:
+    assert action.area in AREAS
+    assert action.label and action.help
 
 
 EXAMPLE_WORDS = {
@@ -83,15 +93,15 @@ EXAMPLE_WORDS = {
 @pytest.mark.parametrize(
     "action", [a for a in ACTIONS.values() if a.command], ids=lambda action: action.id
 )
-def test_the_command_of_an_action_is_a_line_of_the_language(action: object) -> None:
-    template = getattr(action, "command")  # noqa: B009
+def test_the_command_of_an_action_is_a_line_of_the_language(action: Action) -> None:
+    template = action.command
     assert parse_line(template.format(**EXAMPLE_WORDS)) is not None
 
 
 @pytest.mark.parametrize("verb", [v for v in VERBS.values() if v.action], ids=lambda v: v.name)
-def test_a_verb_and_its_action_say_the_same(verb: object) -> None:
-    action = ACTIONS[getattr(verb, "action")]  # noqa: B009
-    assert action.command.split()[0] == getattr(verb, "name")  # noqa: B009
+def test_a_verb_and_its_action_say_the_same(verb: Verb) -> None:
+    action = ACTIONS[verb.action]
+    assert action.command.split()[0] == verb.name
 
 
 def test_help_lists_every_verb_once() -> None:

@@ -13,7 +13,7 @@ from engine.errors import ParseError
 from engine.language import format_command, parse_line
 from engine.language.lexer import clean
 from engine.language.printer import PRINTERS
-from engine.language.registry import VERBS
+from engine.language.registry import VERBS, Verb
 from tests.engine.language import strategies
 
 ALL_COMMANDS = [
@@ -53,11 +53,10 @@ def test_every_class_of_command_is_covered(kind: type[Command]) -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS.values(), ids=lambda verb: verb.name)
-def test_the_example_of_every_verb_is_in_normal_form(verb: object) -> None:
-    example = getattr(verb, "example")  # noqa: B009
-    command = parse_line(example)
+def test_the_example_of_every_verb_is_in_normal_form(verb: Verb) -> None:
+    command = parse_line(verb.example)
     assert command is not None
-    assert format_command(command) == example
+    assert format_command(command) == verb.example
 
 
 def test_the_line_as_written_is_kept_but_not_compared() -> None:
