@@ -65,6 +65,19 @@ def boot_layout(start: StartMachine) -> list[tuple[int, int, int]]:
     return layout
 
 
+def _addressable(layout: list[tuple[int, int, int]], limit: int) -> list[tuple[int, int, int]]:
+    """Boot RAM up to the last addressable byte: Linux ignores what the hole pushes behind it.
+
+    InputError where the RAM alone is larger than the address space.
+    """
+    total = sum(end - start for start, end, _ in layout)
+    if total > limit + 1:
+        raise InputError(
+            f"ram of {total >> 40}T is more than the {limit + 1 >> 40}T that can be addressed"
+        )
+    return [(a, min(b, limit + 1), node) for a, b, node in layout if a <= limit]
+
+
 def boot(start: StartMachine) -> State:
     """The state that a ``machine`` line describes; InputError where it cannot be."""
     if not 1 <= start.nodes <= MAX_NODES:
@@ -76,11 +89,7 @@ def boot(start: StartMachine) -> State:
     if not layout or layout[0][2] != 0:
         raise InputError("ram=0: node 0 must have memory")
     geometry = _geometry(start, layout[-1][1])
-    if layout[-1][1] - 1 > geometry.physmem_end:
-        raise InputError(
-            f"ram ends at {layout[-1][1]:#x}, behind the last addressable byte "
-            f"{geometry.physmem_end:#x}"
-        )
+    layout = _addressable(layout, geometry.physmem_end)
     params = Params()
     for name, value in start.params:
         params = params.with_word(name, value)

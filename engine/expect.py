@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine import facts
-from engine.commands import Expect, ExpectValue, PfnRef, Ref, StartMachine
+from engine.commands import Expect, PfnRef, Ref, StartMachine
 from engine.errors import InputError, PfnmapError
 from engine.kinds import ZoneType
 from engine.language.expectations import EXPECTATIONS
@@ -67,19 +67,9 @@ def _differences(about: str, case: _Case, actual: Callable[[str], Actual]) -> li
                 out.append(f"{about} {key}: expected {format_pfn(expected)}, but {error}")
                 continue
         if is_now != wanted:
-            shown = "none" if is_now is None else _shown(kind.format, is_now)
-            out.append(f"{about} {key}: expected {_shown(kind.format, expected)}, is {shown}")
+            shown = "none" if is_now is None else kind.format(is_now)
+            out.append(f"{about} {key}: expected {kind.format(expected)}, is {shown}")
     return out
-
-
-def _shown(form: Callable[[ExpectValue], str], value: ExpectValue) -> str:
-    """A value as the line would spell it; pages that stand alone as pfns."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        try:
-            return form(value)
-        except AssertionError:  # a formatter of pages was given a plain pfn
-            return format_pfn(PfnRef(value))
-    return form(value)
 
 
 # -- the last action ---------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Paths of the kernel's files as they stand in shell lines.
 
-Which file a path means (:func:`classify`), what a shell makes of braces
+Which files are known (:func:`is_known_file`), what a shell makes of braces
 (:func:`expand_braces`), and how a path that a mail abbreviates is completed
 (:func:`complete_path`). Nothing here touches a file system.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -48,58 +47,37 @@ PROC_FILES: Final = ("zoneinfo", "iomem", "meminfo", "buddyinfo", "cmdline")
 
 MAX_BRACE_WORDS: Final = 4096
 
-_NUMBERED = re.compile(r"(memory|node)(0|[1-9][0-9]{0,9})\Z")
+_BLOCK = re.compile(r"memory(0|[1-9][0-9]{0,9})\Z")
+_NODE = re.compile(r"node(0|[1-9][0-9]{0,9})\Z")
 _PAGE_SIZE = re.compile(r"hugepages-([1-9][0-9]{0,9})kB\Z")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _SEQUENCE = re.compile(r"([0-9]{1,9})\.\.([0-9]{1,9})\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class KernelFile:
-    """A file of the kernel that lines may read or write.
-
-    ``kind`` is ``block``, ``memory``, ``node``, ``nodes``, ``parameter``, ``hugepages``,
-    ``vm`` or ``proc``; ``file`` the last part of the path; ``number`` the block or node;
-    ``page_bytes`` the size in ``hugepages-NkB``.
-    """
-
-    kind: str
-    file: str
-    number: int | None = None
-    page_bytes: int | None = None
+_FILES: Final = {
+    MEMORY_DIR: MEMORY_FILES,
+    PARAMETERS_DIR: PARAMETER_FILES,
+    NODE_DIR: NODE_FILES,
+    VM_DIR: VM_FILES,
+    "/proc": PROC_FILES,
+}
+"""The files of each folder with a fixed name."""
 
 
-def classify(path: str) -> KernelFile | None:
-    """The file that an absolute path without globs means, None for any other."""
+def is_known_file(path: str) -> bool:
+    """Whether an absolute path without globs is a file that the lines here are about."""
     folder, _slash, file = path.rpartition("/")
     parent, _slash, last = folder.rpartition("/")
-    if folder == MEMORY_DIR:
-        return KernelFile("memory", file) if file in MEMORY_FILES else None
-    if folder == PARAMETERS_DIR:
-        return KernelFile("parameter", file) if file in PARAMETER_FILES else None
-    if folder == NODE_DIR:
-        return KernelFile("nodes", file) if file in NODE_FILES else None
-    if folder == VM_DIR:
-        return KernelFile("vm", file) if file in VM_FILES else None
-    if folder == "/proc":
-        return KernelFile("proc", file) if file in PROC_FILES else None
-    if parent == HUGEPAGES_DIR and (size := _PAGE_SIZE.match(last)) and file in HUGEPAGE_FILES:
-        return KernelFile("hugepages", file, page_bytes=int(size[1]) << 10)
-    return _numbered(parent, last, file)
-
-
-def _numbered(parent: str, last: str, file: str) -> KernelFile | None:
-    """``memoryN/FILE``, directly or through a node's link, and ``nodeN/meminfo``."""
-    numbered = _NUMBERED.match(last)
-    if numbered is None:
-        return None
-    number = int(numbered[2])
-    in_node = parent.startswith(f"{NODE_DIR}/") and _NUMBERED.match(parent[len(NODE_DIR) + 1 :])
-    if numbered[1] == "memory" and (parent == MEMORY_DIR or in_node) and file in BLOCK_FILES:
-        return KernelFile("block", file, number)
-    if numbered[1] == "node" and parent == NODE_DIR and file == "meminfo":
-        return KernelFile("node", file, number)
-    return None
+    if folder in _FILES:
+        return file in _FILES[folder]
+    if parent == HUGEPAGES_DIR:
+        return file in HUGEPAGE_FILES and _PAGE_SIZE.match(last) is not None
+    # Blocks are in the memory folder and, as links, in their node's.
+    if _BLOCK.match(last):
+        above, _slash, node = parent.rpartition("/")
+        in_node = above == NODE_DIR and _NODE.match(node) is not None
+        return file in BLOCK_FILES and (parent == MEMORY_DIR or in_node)
+    return parent == NODE_DIR and file == "meminfo" and _NODE.match(last) is not None
 
 
 def expand_braces(path: str) -> Iterator[str]:
@@ -160,6 +138,6 @@ def complete_path(text: str) -> str | None:
     sample = re.sub(r"\[[^\]/]*\]|[*?]", "0", rest)  # any file that the globs could match
     sample = re.sub(r"memory0+(?=[1-9])", "memory", re.sub(r"memory0+(?=/)", "memory0", sample))
     for folder in _folders():
-        if classify(f"{folder}/{sample}"):
+        if is_known_file(f"{folder}/{sample}"):
             return f"{folder}/{rest}"
     return None

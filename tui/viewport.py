@@ -36,7 +36,7 @@ class Lines:
 class RowMap:
     """Which line shows which row, for one set of extents and one row width."""
 
-    __slots__ = ("_first_line", "_first_row", "_nr_rows", "nr_lines", "pages_per_row")
+    __slots__ = ("_first_line", "_first_row", "_nr_rows", "nr_lines", "pages_per_row", "start_pfn")
 
     def __init__(self, extents: Int64s, pages_per_row: int, *, fold: bool = True) -> None:
         """``extents``: int64 (n, 2), ascending disjoint [start_pfn, end_pfn) of memory."""
@@ -47,6 +47,7 @@ class RowMap:
         # A fold line stands between each two segments.
         self._first_line = np.concatenate(([0], np.cumsum(self._nr_rows + 1)))[:-1]
         self.nr_lines = int(self._first_line[-1] + self._nr_rows[-1])
+        self.start_pfn = int(first_row[0]) * pages_per_row
 
     def line_of(self, pfn: int) -> int:
         """The line that shows a pfn; the nearest one for pfns outside all memory."""
@@ -110,10 +111,11 @@ class Viewport:
     """The sheet; made from the other values when it is not given."""
 
     def __post_init__(self) -> None:
-        """Lay the sheet out."""
+        """Lay the sheet out, with the cursor on it."""
         if self.rows is None:
             sheet = RowMap(self.extents, self.pages_per_row, fold=self.fold)
             object.__setattr__(self, "rows", sheet)
+            object.__setattr__(self, "cursor_pfn", self._clamped(self.cursor_pfn))
 
     # -- sizes ----------------------------------------------------------------------
     @property
@@ -235,8 +237,7 @@ class Viewport:
     # -- motions --------------------------------------------------------------------
     def at(self, pfn: int) -> Viewport:
         """The cursor on a page, scrolled into sight."""
-        pfn = min(max(pfn, 0), max(self.end_pfn - 1, 0))
-        moved = replace(self, cursor_pfn=pfn)
+        moved = replace(self, cursor_pfn=self._clamped(pfn))
         return replace(moved, goal_column=moved.cursor_column)._scrolled()
 
     def across(self, cells: int) -> Viewport:
@@ -244,7 +245,7 @@ class Viewport:
         start, end = self.cursor_cell
         if cells > 0:
             return self.at(end + (cells - 1) * self.pages_per_cell)
-        if cells < 0 and start > self._sheet_start():
+        if cells < 0 and start > self.rows.start_pfn:
             line = self.rows.lines(self.cursor_line, 1)
             if self.cursor_column > 0 or not bool(line.is_fold[0]):
                 return self._back_to(start + cells * self.pages_per_cell)
@@ -253,7 +254,7 @@ class Viewport:
 
     def _back_to(self, pfn: int) -> Viewport:
         """The cursor on a page before this one, or on the fold that stands for it."""
-        target = max(pfn, self._sheet_start())
+        target = max(pfn, self.rows.start_pfn)
         line = self.rows.lines(self.rows.line_of(target), 1)
         return self.at(int(line.start_pfn[0]) if bool(line.is_fold[0]) else target)
 
@@ -304,8 +305,9 @@ class Viewport:
         return replace(self, anchor_pfn=self.cursor_pfn if on else None)
 
     # -- inside ----------------------------------------------------------------------
-    def _sheet_start(self) -> int:
-        return int(self.rows.lines(0, 1).start_pfn[0])
+    def _clamped(self, pfn: int) -> int:
+        """The nearest pfn on the sheet."""
+        return min(max(pfn, self.rows.start_pfn), max(self.end_pfn - 1, self.rows.start_pfn))
 
     def _memory_from(self, pfn: int) -> int:
         """The first pfn at or behind ``pfn`` that holds memory."""
@@ -328,8 +330,6 @@ class Viewport:
         """On a new sheet; the cursor keeps its page and, where possible, its screen line."""
         row = max(0, self.cursor_row)
         laid = replace(self, rows=None, **changes)  # type: ignore[arg-type]
-        cursor = min(max(laid.cursor_pfn, 0), max(laid.end_pfn - 1, 0))
-        laid = replace(laid, cursor_pfn=cursor)
         laid = replace(laid, top_line=laid.cursor_line - row, goal_column=laid.cursor_column)
         return laid._scrolled()
 

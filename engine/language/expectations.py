@@ -74,8 +74,8 @@ def _as_hex(value: ExpectValue) -> str:
 
 
 def _as_page(value: ExpectValue) -> str:
-    assert isinstance(value, PfnRef)
-    return format_pfn(value)
+    """A page as written; a plain number is an absolute pfn."""
+    return format_pfn(value) if isinstance(value, PfnRef) else _as_hex(value)
 
 
 COUNT: Final = ValueKind(_count, str, "N")

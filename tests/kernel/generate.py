@@ -30,10 +30,10 @@ def pick(random: Random, weights: dict[str, int]) -> str:
 def machine_line(random: Random, version: str) -> str:
     """The ``machine`` line a walk starts with."""
     words = [f"machine ram={random.choice((1, 1, 2, 4, 5))}G profile={version}"]
-    if random.random() < 0.4:
-        words.append("nodes=2")
-        if random.random() < 0.5:
-            words.append("ram1=1G")
+    nodes = int(pick(random, {"1": 50, "2": 30, "3": 12, "4": 8}))
+    if nodes > 1:
+        words.append(f"nodes={nodes}")
+        words += [f"ram{node}=1G" for node in range(1, nodes) if random.random() < 0.5]
     memmap = pick(random, {"N": 35, "Y": 50, "force": 15 if version == "6.12" else 0})
     words.append(f"memmap_on_memory={memmap}")
     online = {"offline": 64, "online": 12, "online_kernel": 8, "online_movable": 16}
@@ -123,8 +123,9 @@ class Walk:
         elif self.random.random() < 0.03:
             size = self.random.choice((64, 130, 192))
         line = f"add d{self.names} {size}M at={address:#x}"
-        if recorder.guest.hardware.nodes > 1:
-            line += f" node={self.random.choice((0, 1, 1))}"
+        nodes = recorder.guest.hardware.nodes
+        if nodes > 1:
+            line += f" node={self.random.choice((*range(nodes), nodes - 1))}"
         return line
 
     def _parameter(self) -> str:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import InputError
+from engine.errors import PfnmapError
 from tui.cli.parser import UsageError, emit, printable, say
 from tui.cli.scenario_files import scenario_file
 
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name in names:
         try:
             runs.append(_checked(scenario_file(name)))
-        except InputError as error:
+        except PfnmapError as error:
             say(str(error))
             wrong = True
     failures = [failure for done in runs for failure in done.failures]

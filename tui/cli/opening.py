@@ -154,16 +154,15 @@ def _move(session: Session, command: Command) -> None:
     from engine.commands import Interactive
 
     assert isinstance(command, Interactive)
+    if command.verb not in ("undo", "redo", "seek"):
+        raise InputError(f"-c {command.verb}: works on the screen only")
     steps = int(command.arguments[0]) if command.arguments else 1
-    match command.verb:
-        case "undo":
-            session.undo(steps)
-        case "redo":
-            session.redo(steps)
-        case "seek":
-            session.seek(steps)
-        case verb:
-            raise InputError(f"-c {verb}: works on the screen only")
+    if command.verb == "seek":
+        session.seek(steps)
+    elif command.verb == "undo":
+        session.undo(steps)
+    else:
+        session.redo(steps)
 
 
 def zoom_pages(view: View, word: str | None) -> int | None:

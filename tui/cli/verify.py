@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from engine.errors import InputError
+from engine.errors import PfnmapError
 from tui.cli.parser import emit, printable, say
 
 
@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             trace = load_trace(file)
             differences = verify_trace(trace)
-        except InputError as error:
+        except PfnmapError as error:
             say(str(error))
             wrong = True
             continue

@@ -1,0 +1,77 @@
+"""The parts of README.md that are made from the program. ``python -m tests.readme`` renews them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from engine.language import ACTIONS, AREAS, VERBS
+from tui.cli import SUBCOMMANDS, main
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+
+FRAME = (
+    *("-c", "machine ram=1G memmap_on_memory=Y"),
+    *("-c", "add dimm0 256M"),
+    *("-c", "online dimm0[1] movable"),
+)
+"""Arguments of ``show`` for the picture; the README shows them above it."""
+
+
+def frame() -> Iterator[str]:
+    """What ``pfnmap show`` prints."""
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        status = main(["show", *FRAME])
+    assert status == 0
+    for line in output.getvalue().splitlines():
+        yield f"    {line}".rstrip()
+
+
+def subcommands() -> Iterator[str]:
+    """A line for each subcommand."""
+    for name, words in SUBCOMMANDS.items():
+        yield f"    {f'pfnmap {name}':<30} {words}"
+
+
+def keys() -> Iterator[str]:
+    """A table of the default keys for each area."""
+    for area, title in AREAS.items():
+        actions = [a for a in ACTIONS.values() if a.area == area and a.keys]
+        if actions:
+            yield from ("", f"| {title} | |", "|---|---|")
+        for action in actions:
+            shown = " ".join(f"`{key}`" for key in action.keys)
+            yield f"| {shown} | {action.help} |"
+
+
+def verbs() -> Iterator[str]:
+    """A line or two for each verb."""
+    for verb in VERBS.values():
+        yield f"    {verb.usage}"
+        yield f"        {verb.help}"
+
+
+PARTS: dict[str, Callable[[], Iterator[str]]] = {
+    "frame": frame,
+    "subcommands": subcommands,
+    "keys": keys,
+    "verbs": verbs,
+}
+
+
+def renewed(text: str) -> str:
+    """The README with every generated part as the program would have it now."""
+    for name, lines in PARTS.items():
+        body = "\n".join(["", *lines(), ""]).strip("\n")
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        text, count = pattern.subn(lambda m, body=body: f"{m[1]}\n{body}\n\n{m[2]}", text)
+        assert count == 1, f"README.md has {count} parts named {name}"
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(renewed(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,83 @@
+"""Who may import whom, and what stands where: rules that keep the layers apart."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SCREEN = {"textual", "rich"}
+EVERYTHING_IN_ENGINE = """
+import pkgutil, importlib, engine
+for module in pkgutil.walk_packages(engine.__path__, "engine."):
+    importlib.import_module(module.name)
+"""
+
+
+def modules_after(code: str) -> set[str]:
+    """Top-level packages that a fresh interpreter has loaded after running some code."""
+    program = f"import sys\n{code}\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return set(done.stdout.split("\n")[-2].split())
+
+
+def cli(*arguments: str) -> str:
+    """Code that runs the command line with its output thrown away."""
+    return (
+        "import contextlib, io\n"
+        "from tui.cli import main\n"
+        "with contextlib.redirect_stdout(io.StringIO()):\n"
+        f"    assert main({list(arguments)!r}) == 0"
+    )
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        EVERYTHING_IN_ENGINE,
+        "import themes; themes.load_theme('dark')",
+        cli("show", "-c", "add dimm0 256M"),
+        cli("show", "--json"),
+        cli("run", "--text", "-c", "add dimm0 256M"),
+        cli("themes"),
+        cli("scenarios"),
+        cli("config"),
+    ],
+    ids=["engine", "themes", "show", "json", "run", "list-themes", "list-scenarios", "config"],
+)
+def test_nothing_but_the_screen_loads_textual(code: str) -> None:
+    assert not modules_after(code) & SCREEN
+
+
+def test_the_engine_knows_no_other_layer() -> None:
+    assert not modules_after(EVERYTHING_IN_ENGINE) & {"tui", "themes", "platformdirs"}
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",)])
+def test_version_and_help_load_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    assert not modules_after(cli(*arguments)) & {*SCREEN, "numpy", "platformdirs", "tomllib"}
+
+
+def test_the_top_level_holds_what_it_is_meant_to() -> None:
+    visible = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+    tracked = {"pyproject.toml", "README.md", "engine", "tui", "themes", "tests"}
+    built = {"dist", "build", "__pycache__"}
+    assert tracked <= visible
+    assert visible - built <= tracked
+
+
+def test_ci_runs_the_command_of_the_readme() -> None:
+    command = next(
+        line.strip() for line in (ROOT / "README.md").read_text().splitlines() if "-m tests" in line
+    )
+    assert command in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def test_every_package_says_that_it_is_typed() -> None:
+    for package in ("engine", "themes", "tui"):
+        assert (ROOT / package / "py.typed").is_file()

@@ -1,0 +1,48 @@
+"""The README says what the program does."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+from engine.expect import run_scenario
+from engine.scenario import parse_scenario
+from tests.readme import FRAME, README, renewed
+from themes.loader import read_theme
+
+TEXT = README.read_text(encoding="utf-8")
+
+
+def indented_block(first_line: str) -> str:
+    """The indented block that begins with a line."""
+    start = TEXT.index(f"    {first_line}")
+    block = re.match(r"(?:(?: {4}.*)?\n)+", TEXT[start:])
+    assert block is not None
+    return "".join(line[4:] + "\n" for line in block[0].rstrip().splitlines())
+
+
+def test_generated_parts_are_current() -> None:
+    """If not: ``python -m tests.readme``."""
+    assert renewed(TEXT) == TEXT
+
+
+def test_the_command_above_the_frame_is_the_one_that_made_it() -> None:
+    assert f"pfnmap show {shlex.join(FRAME)}" in TEXT
+
+
+def test_the_scenario_holds() -> None:
+    run = run_scenario(parse_scenario(indented_block("machine ram=1G"), "README"))
+    assert run.nr_expectations == 2
+    assert run.failures == ()
+
+
+def test_the_theme_loads(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(indented_block('name = "mine"'), encoding="utf-8")
+    assert read_theme(file).name == tomllib.loads(file.read_text())["name"]
+
+
+def test_the_library_example_runs() -> None:
+    exec(compile(indented_block("from engine import Machine"), "README", "exec"), {})
