@@ -45,8 +45,8 @@ def add(tx: Transaction, command: Add) -> Refusal | None:
     if state.profile.acpi_retry:
         _retry_failed(tx)
     refusal = _add_memory(tx, command, address)
-    if refusal is None:
-        return None
+    if refusal is None or refusal.function != "check_hotplug_memory_range":
+        return refusal
     index = _acpi_index(tx.state)
     failed = FailedDimm(command.name, address, command.size_bytes, index)
     tx.state = replace(tx.state, failed_dimms=(*tx.state.failed_dimms, failed))

@@ -25,6 +25,8 @@ def check(state: State, command: DeviceAdd, start: int) -> Refusal | None:
     """The checks of ``pagemap_range``, first failure wins; bytes."""
     end = start + command.size_bytes - 1
     shift = state.geometry.page_shift
+    if command.size_bytes <= 0 or end > state.geometry.physmem_end:
+        return Refusal("EINVAL", "mhp_range_allowed", f"[{start:#x}-{end:#x}] is not addressable")
     first, last = start >> shift, (end + 1) >> shift
     if len(state.device_ranges.slice(first, last)):
         return Refusal("ENOMEM", "pagemap_range", "the range overlaps another pagemap")
@@ -36,8 +38,6 @@ def check(state: State, command: DeviceAdd, start: int) -> Refusal | None:
                 f"[{start:#x}-{end:#x}] overlaps {resource.name} "
                 f"[{resource.start:#x}-{resource.end:#x}]",
             )
-    if command.size_bytes <= 0 or end > state.geometry.physmem_end:
-        return Refusal("EINVAL", "mhp_range_allowed", f"[{start:#x}-{end:#x}] is not addressable")
     if start % (2 * MIB) or command.size_bytes % (2 * MIB):
         return Refusal(
             "EINVAL",

@@ -145,6 +145,7 @@ def _node(case: _Case) -> list[str]:
         "spanned": row.spanned,
         "present": row.present,
         "online": row.online,
+        "free": facts.free_kernel_bytes(case.state, row.node),
     }
     return _differences(f"node {node}", case, values.__getitem__)
 

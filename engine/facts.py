@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine import free_memory
 from engine.kinds import MemmapKind, PageState
 from engine.state import Device, State
 
@@ -124,6 +125,12 @@ def total_facts(state: State) -> TotalFacts:
         memmap_bytes=(in_ram + _self_hosted_pages(state)) * page_bytes,
         remote_memmap_bytes=_remote_pages(state) * page_bytes,
     )
+
+
+def free_kernel_bytes(state: State, node: int) -> int:
+    """Free memory of a node that struct pages can be taken from: not Movable."""
+    kernel, _movable = free_memory.free_of(state, node)
+    return kernel * state.geometry.page_bytes
 
 
 def _self_hosted_pages(state: State) -> int:

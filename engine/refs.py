@@ -42,7 +42,10 @@ def _range(state: State, ref: Ref) -> tuple[int, int]:
 def block_ranges(state: State, refs: tuple[Ref, ...]) -> list[tuple[int, int]]:
     """The (first, last) block ids of a REF, ascending and disjoint."""
     merged: list[tuple[int, int]] = []
+    limit = state.geometry.physmem_end // state.geometry.block_bytes
     for first, last in sorted(_range(state, ref) for ref in refs):
+        if last > limit:
+            raise InputError(f"{last}: the last block that can be addressed is {limit}")
         if merged and first <= merged[-1][1] + 1:
             merged[-1] = (merged[-1][0], max(merged[-1][1], last))
         else:
@@ -53,6 +56,9 @@ def block_ranges(state: State, refs: tuple[Ref, ...]) -> list[tuple[int, int]]:
 def pfn_of(state: State, ref: PfnRef) -> int:
     """The page that ``N`` or ``dimm0+N`` means."""
     if ref.device is None:
+        limit = state.geometry.physmem_end >> state.geometry.page_shift
+        if ref.offset > limit:
+            raise InputError(f"pfn {ref.offset:#x}: the last one is {limit:#x}")
         return ref.offset
     device = _device(state, ref.device)
     if ref.offset >= device.nr_pages:

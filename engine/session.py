@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.commands import Command
+from engine.commands import Command, StartMachine
 from engine.errors import InputError
 from engine.machine import Machine, predict
 from engine.model_view import ModelView
@@ -29,9 +29,19 @@ class Session:
     """A timeline of outcomes. Position 0 is the machine as it was opened."""
 
     def __init__(
-        self, machine: Machine, title: str = "", *, loaded: Sequence[Outcome] = ()
+        self,
+        machine: Machine,
+        title: str = "",
+        *,
+        loaded: Sequence[Outcome] = (),
+        start_command: StartMachine | None = None,
     ) -> None:
-        """``loaded``: steps that already happened (a recording), to be stepped through."""
+        """Open a timeline.
+
+        ``loaded``: steps that already happened (a recording), to be stepped through;
+        ``start_command``: the ``machine`` line, where the machine came from one.
+        """
+        self.start_command = start_command
         self.start: State = machine.state
         self.title = title
         self.outcomes: list[Outcome] = list(loaded)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from engine.commands import Command, StartMachine
+from engine.commands import StartMachine
 from engine.errors import InputError
 from engine.machine import Machine
 from engine.outcome import Outcome
@@ -19,7 +19,8 @@ SCENARIOS = Path(str(files("engine") / "scenarios"))
 
 def default_session() -> Session:
     """The machine that opens when nothing is named: 4 GiB, Linux 6.12."""
-    return Session(Machine.boot(StartMachine(text="machine")), "simulated machine")
+    start = StartMachine(text="machine")
+    return Session(Machine.boot(start), "simulated machine", start_command=start)
 
 
 def trace_session(trace: Trace) -> Session:
@@ -36,18 +37,10 @@ def trace_session(trace: Trace) -> Session:
     return Session(Machine(state), trace.name, loaded=outcomes)
 
 
-def start_of(commands: list[Command]) -> tuple[StartMachine, list[Command]]:
-    """The start machine of a list of commands (the default where it names none), the rest."""
-    if commands and isinstance(commands[0], StartMachine):
-        return commands[0], commands[1:]
-    return StartMachine(text="machine"), commands
-
-
 def scenario_session(scenario: Scenario) -> Session:
     """A scenario as a session: its machine at boot, every command ready to redo."""
-    start, rest = start_of([command for _, command in scenario.lines])
-    session = Session(Machine.boot(start), scenario.source)
-    for command in rest:
+    session = Session(Machine.boot(scenario.start), scenario.source, start_command=scenario.start)
+    for command in scenario.commands:
         session.run(command)
     session.seek(0)
     return session

@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from engine import add, hugetlb, offline, online
 from engine.commands import Add, SysfsRead, SysfsWrite
 from engine.errors import InputError
-from engine.kinds import BlockState, OnlineType, ZoneType
+from engine.kinds import REAL_ZONES, BlockState, OnlineType, ZoneType
 from engine.outcome import Refusal
 from engine.params import ONLINE_WORDS
 from engine.spans import grow
 from engine.state import State
+from engine.sysfs_words import HUGEPAGES_DIR, MEMORY_DIR, NODE_DIR, NODE_FILES, PARAMETERS_DIR
 from engine.transaction import Transaction
 from engine.zone_policy import valid_zones
 
-MEMORY = "/sys/devices/system/memory"
-PARAMETERS = "/sys/module/memory_hotplug/parameters"
-HUGEPAGES = "/sys/kernel/mm/hugepages"
-_BLOCK = re.compile(re.escape(MEMORY) + r"/memory(\d+)/(\w+)\Z")
-_POOL = re.compile(re.escape(HUGEPAGES) + r"/hugepages-(\d+)kB/nr_hugepages\Z")
+_BLOCK = re.compile(re.escape(MEMORY_DIR) + r"/memory(\d+)/(\w+)\Z")
+_POOL = re.compile(re.escape(HUGEPAGES_DIR) + r"/hugepages-(\d+)kB/nr_hugepages\Z")
 _BIND = re.compile(r"/sys/bus/(?:nd|dax)/drivers/\w+/(bind|unbind)\Z")
 _TRUE = ("1", "y", "Y", "on", "t", "T")
 _FALSE = ("0", "n", "N", "off", "of", "f", "F")
@@ -37,19 +35,19 @@ def _truth(word: str) -> bool | None:
 
 
 def write(tx: Transaction, command: SysfsWrite) -> Refusal | None:
-    """``echo WORD > PATH``; InputError for a file that the model does not have."""
+    """``echo WORD > PATH``; a file that the model does not have is ENOENT."""
     path, word = command.path, command.word
     if found := _BLOCK.match(path):
         return _write_block(tx, int(found[1]), found[2], word)
-    if path == f"{MEMORY}/auto_online_blocks":
+    if path == f"{MEMORY_DIR}/auto_online_blocks":
         return _write_param(tx, "auto_online_blocks", word, ONLINE_WORDS)
-    if path == f"{MEMORY}/probe":
+    if path == f"{MEMORY_DIR}/probe":
         return _probe(tx, word)
-    if path == f"{MEMORY}/vmemmap_hotplug":
+    if path == f"{MEMORY_DIR}/vmemmap_hotplug":
         if not tx.state.profile.vmemmap_knob:
             return Refusal("ENOENT", "sysfs", f"{tx.state.profile.name} has no vmemmap_hotplug")
         return _write_param(tx, "vmemmap_hotplug", word, ("enable", "disable"))
-    if path.startswith(PARAMETERS + "/"):
+    if path.startswith(PARAMETERS_DIR + "/"):
         return _write_parameter(tx, path.rpartition("/")[2], word)
     if found := _POOL.match(path):
         return _resize_pool(tx, int(found[1]) << 10, word)
@@ -62,7 +60,7 @@ def write(tx: Transaction, command: SysfsWrite) -> Refusal | None:
         return _write_param(tx, "hugetlb_free_vmemmap", "on" if truth else "off", ("on", "off"))
     if found := _BIND.match(path):
         return _bind(tx, found[1], word)
-    raise InputError(f"{path}: the model has no such file to write")
+    return Refusal("ENOENT", "sysfs", f"{path}: the model has no such file to write")
 
 
 def _write_block(tx: Transaction, block: int, name: str, word: str) -> Refusal | None:
@@ -171,23 +169,58 @@ def _read_block(state: State, block: int, name: str) -> str | None:
     return readers[name]() if name in readers else None
 
 
-def _read_file(state: State, path: str) -> str | None:
-    """The contents of one file, None where there is none."""
+def _read_file(state: State, path: str) -> list[str] | None:
+    """The lines of one file, None where there is none."""
     if found := _BLOCK.match(path):
-        return _read_block(state, int(found[1]), found[2])
+        text = _read_block(state, int(found[1]), found[2])
+        return None if text is None else [text]
     params = dict(state.params.words())
-    if path.startswith(PARAMETERS + "/"):
-        return params.get(path.rpartition("/")[2])
+    if path.startswith(PARAMETERS_DIR + "/"):
+        text = params.get(path.rpartition("/")[2])
+        return None if text is None else [text]
     if found := _POOL.match(path):
         pages = (int(found[1]) << 10) // state.geometry.page_bytes
-        return str(sum(h.count for h in state.hugetlb.values() if h.page_pages == pages))
+        return [str(sum(h.count for h in state.hugetlb.values() if h.page_pages == pages))]
+    if path.startswith(NODE_DIR + "/") and path.rpartition("/")[2] in NODE_FILES:
+        return [format_mask(state.nodes_in(path.rpartition("/")[2]))]
+    if path == "/proc/iomem":
+        return [f"{'  ' * r.depth}{r.start:08x}-{r.end:08x} : {r.name}" for r in state.resources]
+    if path == "/proc/zoneinfo":
+        return _zoneinfo(state)
     fixed = {
-        f"{MEMORY}/block_size_bytes": f"{state.geometry.block_bytes:x}",
-        f"{MEMORY}/auto_online_blocks": params["auto_online_blocks"],
+        f"{MEMORY_DIR}/block_size_bytes": f"{state.geometry.block_bytes:x}",
+        f"{MEMORY_DIR}/auto_online_blocks": params["auto_online_blocks"],
     }
     if state.profile.vmemmap_knob:
-        fixed[f"{MEMORY}/vmemmap_hotplug"] = params["vmemmap_hotplug"] + "d"
-    return fixed.get(path)
+        fixed[f"{MEMORY_DIR}/vmemmap_hotplug"] = params["vmemmap_hotplug"] + "d"
+    return [fixed[path]] if path in fixed else None
+
+
+def format_mask(nodes: Sequence[int]) -> str:
+    """A node list as sysfs prints it: ``0-1,3``."""
+    parts: list[list[int]] = []
+    for node in nodes:
+        if parts and node == parts[-1][1] + 1:
+            parts[-1][1] = node
+        else:
+            parts.append([node, node])
+    return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in parts)
+
+
+def _zoneinfo(state: State) -> list[str]:
+    """The lines of ``/proc/zoneinfo`` that the model knows."""
+    lines = []
+    for number, node in enumerate(state.nodes):
+        for kind in REAL_ZONES if node.online else ():
+            zone = node.zones[kind]
+            lines.append(f"Node {number}, zone {kind.label:>8}")
+            lines += [
+                f"        {name:<7}  {getattr(zone, name)}"
+                for name in ("spanned", "present", "managed")
+            ]
+            if zone.present:
+                lines.append(f"  start_pfn:           {zone.start_pfn}")
+    return lines
 
 
 def _expand(state: State, path: str) -> list[str]:
@@ -196,10 +229,10 @@ def _expand(state: State, path: str) -> list[str]:
         return [path]
     directory, _, name = path.rpartition("/")
     pattern = directory.rpartition("/")[2]
-    if not directory.startswith(MEMORY):
+    if not directory.startswith(MEMORY_DIR):
         return [path]
     matches = [
-        f"{MEMORY}/memory{block}/{name}"
+        f"{MEMORY_DIR}/memory{block}/{name}"
         for row in state.blocks.rows
         for block in range(int(row["start"]), int(row["start"] + row["count"]))
         if fnmatch.fnmatchcase(f"memory{block}", pattern)
@@ -209,13 +242,17 @@ def _expand(state: State, path: str) -> list[str]:
 
 
 def read(tx: Transaction, command: SysfsRead) -> Refusal | None:
-    """``cat`` and ``grep .``: each line as the shell shows it."""
+    """``cat`` and ``grep .``: each line as the shell shows it.
+
+    Like grep, a line carries its file's name where more than one file is read.
+    """
     missing: Refusal | None = None
-    for pattern in command.paths:
-        for path in _expand(tx.state, pattern):
-            text = _read_file(tx.state, path)
-            if text is None:
-                missing = Refusal("ENOENT", "sysfs", f"{path}: there is no such file")
-                continue
-            tx.output.append(f"{path}:{text}" if command.named else text)
+    paths = [path for pattern in command.paths for path in _expand(tx.state, pattern)]
+    for path in paths:
+        lines = _read_file(tx.state, path)
+        if lines is None:
+            missing = Refusal("ENOENT", "sysfs", f"{path}: there is no such file")
+            continue
+        named = command.named and len(paths) > 1
+        tx.output.extend(f"{path}:{line}" if named else line for line in lines)
     return missing

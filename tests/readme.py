@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -66,10 +65,11 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
 def renewed(text: str) -> str:
     """The README with every generated part as the program would have it now."""
     for name, lines in PARTS.items():
-        body = "\n".join(["", *lines(), ""]).strip("\n")
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        text, count = pattern.subn(lambda m, body=body: f"{m[1]}\n{body}\n\n{m[2]}", text)
-        assert count == 1, f"README.md has {count} parts named {name}"
+        body = "\n".join(lines()).strip("\n")
+        before, mark, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition("<!-- end -->\n")
+        assert mark and end, f"README.md has no part named {name}"
+        text = f"{before}{mark}\n{body}\n\n{end}{after}"
     return text
 
 

@@ -1,0 +1,1 @@
+"""Everything that faces a person: command line, plain text and screen."""

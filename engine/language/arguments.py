@@ -34,7 +34,8 @@ class Arguments:
         for i, key in enumerate(keys):
             if key in keys[:i] and not repeated:
                 raise wrong(
-                    f"{key}= is given twice", expected="each key once",
+                    f"{key}= is given twice",
+                    expected="each key once",
                     column=self._pairs[i].column,
                 )
 
@@ -48,7 +49,8 @@ class Arguments:
         """Take the next word; ``what`` and ``example`` describe it when it is missing."""
         if not self._words:
             raise wrong(
-                f"{self.verb} needs {what}", expected=f"{self.verb} {example}",
+                f"{self.verb} needs {what}",
+                expected=f"{self.verb} {example}",
                 column=self.end_column,
             )
         return self._convert(self._words.pop(0), convert)
@@ -97,7 +99,8 @@ class Arguments:
         value = self.option(key, convert)
         if value is None:
             raise wrong(
-                f"{self.verb} needs {key}=", expected=f"{self.verb} {example}",
+                f"{self.verb} needs {key}=",
+                expected=f"{self.verb} {example}",
                 column=self.end_column,
             )
         return value
@@ -128,7 +131,8 @@ class Arguments:
         if not token.key:
             raise wrong(
                 f"{shown(token.text)} is too much for {self.verb}",
-                expected=either(f"{key}=" for key in self._asked) if self._asked
+                expected=either(f"{key}=" for key in self._asked)
+                if self._asked
                 else "nothing more",
                 column=token.column,
             )

@@ -131,34 +131,87 @@ EXPECTATIONS: Final[dict[str, Expectation]] = {
     for row in (
         Expectation("ok", "the last action was not refused"),
         Expectation("errno", "the last action was refused with this errno", parse_errno, "E"),
-        Expectation("log", "a kernel log line of the last action contains the text",
-                    _text, '"text"'),
-        Expectation("no-log", "no kernel log line of the last action (contains the text)",
-                    _text, '"text"', subject_optional=True),
-        Expectation("zone", "the span and counters of a zone, in pages", parse_zone, "ZONE",
-                    keys={**SPAN, "managed": COUNT}, has_node=True),
-        Expectation("node", "the span of a node, in pages",
-                    lambda text: parse_number(text, "node"), "N",
-                    keys={**SPAN, "online": TRUTH}),
-        Expectation("block", "every one of these memory blocks", parse_refs, "REF", keys={
-            "state": STATE, "zone": ZONE, "node": COUNT, "valid_zones": ZONES,
-            "vmemmap": COUNT, "usable_pages": COUNT, "exists": TRUTH,
-        }),
-        Expectation("device", "a DIMM or device and its struct pages", parse_name, "NAME", keys={
-            "usable": SIZE, "largest_run": SIZE, "vmemmap": COUNT, "heads": COUNT,
-            "refcount": COUNT, "private": COUNT, "all_vmemmap_blocks": COUNT,
-        }),
-        Expectation("pfn", "one page", parse_pfn, "PFN",
-                    keys={"kind": KIND, "memmap_at": PAGE}),
-        Expectation("hugetlb", "a set of huge pages", parse_name, "NAME",
-                    keys={"optimised": TRUTH, "freed": COUNT, "verdict": VERDICT}),
-        Expectation("finding", "the rules in force have broken something; a finding contains "
-                    "the text", _text, '"text"'),
+        Expectation(
+            "log", "a kernel log line of the last action contains the text", _text, '"text"'
+        ),
+        Expectation(
+            "no-log",
+            "no kernel log line of the last action (contains the text)",
+            _text,
+            '"text"',
+            subject_optional=True,
+        ),
+        Expectation(
+            "zone",
+            "the span and counters of a zone, in pages",
+            parse_zone,
+            "ZONE",
+            keys={**SPAN, "managed": COUNT},
+            has_node=True,
+        ),
+        Expectation(
+            "node",
+            "the span of a node, in pages, and its free kernel memory",
+            lambda text: parse_number(text, "node"),
+            "N",
+            keys={**SPAN, "online": TRUTH, "free": SIZE},
+        ),
+        Expectation(
+            "block",
+            "every one of these memory blocks",
+            parse_refs,
+            "REF",
+            keys={
+                "state": STATE,
+                "zone": ZONE,
+                "node": COUNT,
+                "valid_zones": ZONES,
+                "vmemmap": COUNT,
+                "usable_pages": COUNT,
+                "exists": TRUTH,
+            },
+        ),
+        Expectation(
+            "device",
+            "a DIMM or device and its struct pages",
+            parse_name,
+            "NAME",
+            keys={
+                "usable": SIZE,
+                "largest_run": SIZE,
+                "vmemmap": COUNT,
+                "heads": COUNT,
+                "refcount": COUNT,
+                "private": COUNT,
+                "all_vmemmap_blocks": COUNT,
+            },
+        ),
+        Expectation("pfn", "one page", parse_pfn, "PFN", keys={"kind": KIND, "memmap_at": PAGE}),
+        Expectation(
+            "hugetlb",
+            "a set of huge pages",
+            parse_name,
+            "NAME",
+            keys={"optimised": TRUTH, "freed": COUNT, "verdict": VERDICT},
+        ),
+        Expectation(
+            "finding",
+            "the rules in force have broken something; a finding contains the text",
+            _text,
+            '"text"',
+        ),
         Expectation("no-findings", "the rules in force have broken nothing"),
-        Expectation("total", "the whole machine", keys={
-            "usable": SIZE, "managed": COUNT, "present": COUNT, "memmap": SIZE,
-            "remote_memmap": SIZE,
-        }),
+        Expectation(
+            "total",
+            "the whole machine",
+            keys={
+                "usable": SIZE,
+                "managed": COUNT,
+                "present": COUNT,
+                "memmap": SIZE,
+                "remote_memmap": SIZE,
+            },
+        ),
     )
 }
 """Every kind of expectation by its first word."""
@@ -176,8 +229,9 @@ def parse_expect(arguments: Arguments) -> Command:
     )
     row = EXPECTATIONS.get(what)
     if row is None:  # the words "errno=E" in quotes
-        raise wrong("errno=E is a pattern", expected="expect errno=EBUSY",
-                    column=arguments.end_column)
+        raise wrong(
+            "errno=E is a pattern", expected="expect errno=EBUSY", column=arguments.end_column
+        )
     arguments.verb = f"expect {what}"
     return _parse_row(row, arguments)
 

@@ -27,9 +27,7 @@ def parse_line(text: str, *, source: str = "", line: int = 0) -> Command | None:
     return parse_with_comment(text, source=source, line=line)[0]
 
 
-def parse_with_comment(
-    text: str, *, source: str = "", line: int = 0
-) -> tuple[Command | None, str]:
+def parse_with_comment(text: str, *, source: str = "", line: int = 0) -> tuple[Command | None, str]:
     """As :func:`parse_line`, with the comment (from ``#`` on, ``""`` without one)."""
     try:
         return _parse(text)
@@ -46,10 +44,16 @@ def _parse(text: str) -> tuple[Command | None, str]:
         if not tokens.tokens:
             return None, tokens.comment
         comment = tokens.comment
-        command = _parse_verb(tokens.tokens[0].text, tokens.tokens[0].column, Arguments(
-            ALIASES.get(tokens.tokens[0].text, tokens.tokens[0].text), tokens.tokens[1:],
-            tokens.end_column, repeated=tokens.tokens[0].text == "compare",
-        ))
+        command = _parse_verb(
+            tokens.tokens[0].text,
+            tokens.tokens[0].column,
+            Arguments(
+                ALIASES.get(tokens.tokens[0].text, tokens.tokens[0].text),
+                tokens.tokens[1:],
+                tokens.end_column,
+                repeated=tokens.tokens[0].text == "compare",
+            ),
+        )
     written = text.strip()
     if comment:
         written = written[: -len(comment)].rstrip()
@@ -68,8 +72,7 @@ def _parse_verb(name: str, column: int, arguments: Arguments) -> Command:
 
 def _unknown(name: str, column: int) -> ParseError:
     if name[:1] == ">":
-        return wrong("the line is quoted from a mail", expected="the line without >",
-                     column=column)
+        return wrong("the line is quoted from a mail", expected="the line without >", column=column)
     meant = closest(name, (*VERBS, *ALIASES))
     return wrong(
         f"there is no verb {shown(name)}",

@@ -52,8 +52,14 @@ def _machine(m: c.StartMachine) -> str:
 
 
 def _add(a: c.Add) -> str:
-    return _line("add", a.name, format_size(a.size_bytes), at=_hex(a.address), node=a.node,
-                 memmap=a.memmap.value if a.memmap else None)
+    return _line(
+        "add",
+        a.name,
+        format_size(a.size_bytes),
+        at=_hex(a.address),
+        node=a.node,
+        memmap=a.memmap.value if a.memmap else None,
+    )
 
 
 def _online(o: c.Online) -> str:
@@ -62,18 +68,30 @@ def _online(o: c.Online) -> str:
 
 
 def _shrink(s: c.Shrink) -> str:
-    return _line("shrink", ZoneType(s.zone).label, node=_unless(s.node, 0),
-                 blocks=_unless(s.nr_blocks, 1))
+    return _line(
+        "shrink", ZoneType(s.zone).label, node=_unless(s.node, 0), blocks=_unless(s.nr_blocks, 1)
+    )
 
 
 def _device_add(d: c.DeviceAdd) -> str:
-    return _line("device-add", d.name, format_size(d.size_bytes), at=_hex(d.address),
-                 node=d.node, altmap=_size(d.altmap_bytes))
+    return _line(
+        "device-add",
+        d.name,
+        format_size(d.size_bytes),
+        at=_hex(d.address),
+        node=d.node,
+        altmap=_size(d.altmap_bytes),
+    )
 
 
 def _pin(p: c.Pin) -> str:
-    return _line("pin", format_refs(p.blocks), pfn=_pfn(p.pfn), pages=p.nr_pages,
-                 kind=_unless(p.kind, "unmovable"))
+    return _line(
+        "pin",
+        format_refs(p.blocks),
+        pfn=_pfn(p.pfn),
+        pages=p.nr_pages,
+        kind=_unless(p.kind, "unmovable"),
+    )
 
 
 def _unpin(p: c.Unpin) -> str:
@@ -81,8 +99,15 @@ def _unpin(p: c.Unpin) -> str:
 
 
 def _hugetlb(h: c.Hugetlb) -> str:
-    return _line("hugetlb", h.name, format_size(h.page_bytes), count=_unless(h.count, 1),
-                 at=_hex(h.address), pfn=_pfn(h.pfn), node=h.node)
+    return _line(
+        "hugetlb",
+        h.name,
+        format_size(h.page_bytes),
+        count=_unless(h.count, 1),
+        at=_hex(h.address),
+        pfn=_pfn(h.pfn),
+        node=h.node,
+    )
 
 
 def _freelist(f: c.Freelist) -> str:
@@ -100,8 +125,11 @@ def _goto(g: c.Goto) -> str:
 
 
 def _interactive(i: c.Interactive) -> str:
-    return _line(i.verb, *(quote(word) for word in i.arguments),
-                 *(f"{key}={quote(value)}" for key, value in i.options))
+    return _line(
+        i.verb,
+        *(quote(word) for word in i.arguments),
+        *(f"{key}={quote(value)}" for key, value in i.options),
+    )
 
 
 PRINTERS: dict[type[c.Command], Callable[[Any], str]] = {

@@ -80,7 +80,8 @@ def _parse_range(text: str, what: str) -> tuple[int, int]:
         raise
     if last < first:
         raise wrong(
-            f"the range {shown(text)} runs backwards", expected="the lower end first",
+            f"the range {shown(text)} runs backwards",
+            expected="the lower end first",
             meant=f"{high}-{low}",
         )
     return first, last

@@ -138,8 +138,11 @@ def _echo(words: list[ShellWord], end_column: int) -> Command:
     if not behind or behind[0].redirect:
         raise wrong("the path is missing", expected=expected, column=end_column)
     if len(behind) > 1:
-        raise wrong(f"{shown(behind[1].text)} stands behind the path", expected=expected,
-                    column=behind[1].column)
+        raise wrong(
+            f"{shown(behind[1].text)} stands behind the path",
+            expected=expected,
+            column=behind[1].column,
+        )
     return SysfsWrite(" ".join(word.text for word in before), _path(behind[0]))
 
 
@@ -170,8 +173,9 @@ def _cat(words: list[ShellWord], end_column: int) -> Command:
 def _refuse_redirection(words: list[ShellWord], expected: str) -> None:
     for word in words:
         if word.redirect:
-            raise wrong(f"{word.text} only stands behind echo", expected=expected,
-                        column=word.column)
+            raise wrong(
+                f"{word.text} only stands behind echo", expected=expected, column=word.column
+            )
 
 
 def _paths(words: list[ShellWord]) -> tuple[str, ...]:
@@ -181,8 +185,11 @@ def _paths(words: list[ShellWord]) -> tuple[str, ...]:
         texts = [word.text] if word.quoted else expand_braces(word.text)
         paths += (_path(ShellWord(text, word.column)) for text in texts)
         if len(paths) > MAX_BRACE_WORDS:
-            raise wrong(f"{shown(word.text)} stands for too many files",
-                        expected=f"at most {MAX_BRACE_WORDS}", column=word.column)
+            raise wrong(
+                f"{shown(word.text)} stands for too many files",
+                expected=f"at most {MAX_BRACE_WORDS}",
+                column=word.column,
+            )
     return tuple(paths)
 
 
@@ -210,8 +217,9 @@ def _arithmetic(line: str, at: int) -> tuple[str, int]:
         raise wrong("this $((…)) is not closed", expected="))", column=at + 1)
     value, rest = _shift(_terms(line[inner : end - 2], inner + 1), at + 1, 0)
     if rest or not 0 <= value < 1 << 64:
-        raise wrong(f"{shown(line[at:end])} has no value of 64 bits", expected=_OPERATORS,
-                    column=at + 1)
+        raise wrong(
+            f"{shown(line[at:end])} has no value of 64 bits", expected=_OPERATORS, column=at + 1
+        )
     return format_hex(value), end
 
 
@@ -221,8 +229,11 @@ def _terms(text: str, column: int) -> list[str]:
     while text[at:].strip(" \t"):
         term = _TERM.match(text, at)
         if term is None or len(terms) > 200:
-            raise wrong(f"{shown(text[at:].strip())} is no arithmetic",
-                        expected=_OPERATORS, column=column + at)
+            raise wrong(
+                f"{shown(text[at:].strip())} is no arithmetic",
+                expected=_OPERATORS,
+                column=column + at,
+            )
         terms.append(term[1])
         at = term.end()
     return terms
@@ -267,8 +278,7 @@ def _atom(terms: list[str], column: int, depth: int) -> tuple[int, list[str]]:
             return value, rest[1:]
     elif terms and terms[0][0].isdigit():
         return parse_number(terms[0]), terms[1:]
-    raise wrong("this $((…)) is not complete",
-                expected=_OPERATORS, column=column)
+    raise wrong("this $((…)) is not complete", expected=_OPERATORS, column=column)
 
 
 def _bounded(value: int, column: int) -> int:

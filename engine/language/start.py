@@ -74,7 +74,8 @@ def _check_node(node: int, nodes: int | None, column: int) -> None:
     if node >= (nodes or MAX_NODES):
         raise wrong(
             f"ram{node}= is for a node that does not exist",
-            expected=f"nodes={node + 1} or more" if node < MAX_NODES
+            expected=f"nodes={node + 1} or more"
+            if node < MAX_NODES
             else f"a node below {MAX_NODES}",
             column=column,
         )
@@ -94,8 +95,11 @@ def parse_set(arguments: Arguments) -> Command:
     pair = arguments.take_pair()
     if pair is None:
         name = _chosen(arguments, PARAM_VALUES, "parameter")
-        raise wrong(f"set {name} has no value", expected=f"set {name}={PARAM_VALUES[name]}",
-                    column=arguments.end_column)
+        raise wrong(
+            f"set {name} has no value",
+            expected=f"set {name}={PARAM_VALUES[name]}",
+            column=arguments.end_column,
+        )
     name, value = parse_param(pair.key, pair.value, pair.column, pair.value_column)
     _refuse_second(arguments, "parameter")
     return SetParam(name, value)
@@ -104,8 +108,9 @@ def parse_set(arguments: Arguments) -> Command:
 def _chosen(arguments: Arguments, names: Iterable[str], what: str) -> str:
     """The name of a line that lacks ``=VALUE``; a wrong or missing name is complained about."""
     word = arguments.next_word
-    return choose(word.text if word else "", names, what,
-                  word.column if word else arguments.end_column)
+    return choose(
+        word.text if word else "", names, what, word.column if word else arguments.end_column
+    )
 
 
 def parse_rule(arguments: Arguments) -> Command:
@@ -114,8 +119,11 @@ def parse_rule(arguments: Arguments) -> Command:
     pair = arguments.take_pair()
     if pair is None:
         name = _chosen(arguments, rules, "rule")
-        raise wrong(f"rule {name} has no value", expected=f"rule {name}={'|'.join(rules[name])}",
-                    column=arguments.end_column)
+        raise wrong(
+            f"rule {name} has no value",
+            expected=f"rule {name}={'|'.join(rules[name])}",
+            column=arguments.end_column,
+        )
     choose(pair.key, rules, "rule", pair.column)
     value = choose(pair.value, rules[pair.key], f"{pair.key} rule", pair.value_column)
     _refuse_second(arguments, "rule")
@@ -124,6 +132,9 @@ def parse_rule(arguments: Arguments) -> Command:
 
 def _refuse_second(arguments: Arguments, what: str) -> None:
     if second := arguments.take_pair():
-        raise wrong(f"{arguments.verb} has a second {what} {shown(second.key)}",
-                    expected=f"one {what} a line", column=second.column)
+        raise wrong(
+            f"{arguments.verb} has a second {what} {shown(second.key)}",
+            expected=f"one {what} a line",
+            column=second.column,
+        )
     arguments.finish()

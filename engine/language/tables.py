@@ -40,7 +40,9 @@ def parse_param(name: str, value: str, column: int, value_column: int) -> tuple[
         spoken = PARAM_VALUES[name]
         known = [w for w in spoken.replace(",", " ").split() if w not in ("or", "a", "e.g.")]
         raise wrong(
-            f"{name} cannot be {shown(value)}", expected=spoken, meant=closest(value, known),
+            f"{name} cannot be {shown(value)}",
+            expected=spoken,
+            meant=closest(value, known),
             column=value_column,
         ) from None
 

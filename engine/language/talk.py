@@ -24,7 +24,8 @@ def _text(arguments: Arguments) -> str:
     words = arguments.word(str, "a text", '"words in quotes"')
     if extra := arguments.next_word:
         raise wrong(
-            f"{shown(extra.text)} stands behind the text", expected='words in quotes: "…"',
+            f"{shown(extra.text)} stands behind the text",
+            expected='words in quotes: "…"',
             column=extra.column,
         )
     arguments.finish()
@@ -60,7 +61,9 @@ def parse_zoom(arguments: Arguments) -> Command:
 def parse_goto(arguments: Arguments) -> Command:
     """``goto PFN|block N|ADDR``; ``goto pfn N`` and ``goto addr N`` leave no doubt."""
     readers: dict[str, Callable[[str], Goto]] = {
-        "block": _goto_block, "pfn": _goto_pfn, "addr": _goto_address,
+        "block": _goto_block,
+        "pfn": _goto_pfn,
+        "addr": _goto_address,
     }
     unit = arguments.keyword(*readers)
     reader = readers[unit] if unit else _goto_anything
@@ -101,8 +104,7 @@ def _goto_address(text: str) -> Goto:
 def _goto_block(text: str) -> Goto:
     refs = parse_refs(text)
     if len(refs) != 1 or refs[0].first is None or refs[0].first != refs[0].last:
-        raise wrong(f"{shown(text)} is not one block",
-                    expected="one block such as 34 or dimm0[1]")
+        raise wrong(f"{shown(text)} is not one block", expected="one block such as 34 or dimm0[1]")
     return Goto(refs[0].first, "block", refs[0].device)
 
 
@@ -176,8 +178,11 @@ def parse_compare(arguments: Arguments) -> Command:
             column = pair.column if error.column == 0 else pair.value_column
             raise ParseError(error.message, column=column) from None
     if not pairs and arguments.next_word is None:
-        raise wrong("compare needs what differs", expected="compare profile=4.19 or "
-                    "memmap=device or another rule or parameter", column=arguments.end_column)
+        raise wrong(
+            "compare needs what differs",
+            expected="compare profile=4.19 or memmap=device or another rule or parameter",
+            column=arguments.end_column,
+        )
     arguments.finish()
     return Interactive("compare", (), tuple(pairs))
 

@@ -64,8 +64,13 @@ class Guest:
             self._serial.connect(str(folder / "serial"))
             self.qmp = Qmp(str(folder / "qmp"))
             self._read_until(re.compile(rb"=ready=\r?\n"), BOOT_SECONDS)
-        except BaseException:
-            self._kill()
+        except BaseException as problem:
+            self._process.kill()
+            self._process.wait()
+            said = self._errors.read_text(errors="replace").strip()
+            self._folder.cleanup()
+            if isinstance(problem, OSError):
+                raise GuestGoneError(f"QEMU did not start: {said or problem}") from problem
             raise
         return self
 

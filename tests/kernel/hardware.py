@@ -52,27 +52,36 @@ class Hardware:
         total = self.total_bytes
         command = [
             *(QEMU, "-accel", "tcg", "-cpu", "max", "-nodefaults", "-nographic", "-no-reboot"),
-            *("-machine", f"pc,max-ram-below-4g={LOW_RAM_BYTES}"),
+            *("-machine", self._machine()),
             *("-smp", str(1 + len(self.cpu_nodes))),
             *("-m", f"{total // MIB}M,slots={SLOTS},maxmem={(total + HOTPLUG_BYTES) // MIB}M"),
             *("-kernel", str(image.vmlinuz), "-initrd", str(initramfs)),
             *("-append", " ".join(("console=ttyS0 quiet panic=-1 nokaslr", *self.cmdline))),
         ]
-        if self.nodes > 1:
-            for node in range(self.nodes):
-                command += self._node(node)
+        if self.nodes == 1:
+            return [*command, "-object", _memory(0, self.ram_bytes)]
+        for node in range(self.nodes):
+            command += self._node(node)
         return command
+
+    def _machine(self) -> str:
+        words = f"pc,max-ram-below-4g={LOW_RAM_BYTES}"
+        return words if self.nodes > 1 else f"{words},memory-backend=boot0"
 
     def _node(self, node: int) -> list[str]:
         size = self.ram_bytes if node == 0 else self.node_ram_bytes.get(node, 0)
         words = [f"node,nodeid={node}"]
         arguments = []
         if size:
-            backend = f"memory-backend-ram,id=boot{node},size={size},reserve=off"
-            arguments += ["-object", backend]
+            arguments += ["-object", _memory(node, size)]
             words.append(f"memdev=boot{node}")
         if node == 0:
             words.append("cpus=0")
         elif node in self.cpu_nodes:
             words.append(f"cpus={1 + self.cpu_nodes.index(node)}")
         return [*arguments, "-numa", ",".join(words)]
+
+
+def _memory(node: int, size: int) -> str:
+    """Memory that the host gives only as it is touched: guests may be larger than the host."""
+    return f"memory-backend-ram,id=boot{node},size={size},reserve=off"

@@ -178,6 +178,7 @@ def test_qemu_arguments_put_memory_where_the_language_says(tmp_path: Path) -> No
     hardware = Hardware(ram_bytes=5 * GIB, nodes=2, node_ram_bytes={1: GIB}, cpu_nodes=(1,))
     command = hardware.qemu_arguments(Image("6.12", tmp_path / "vmlinuz", None), tmp_path / "i")
     assert f"pc,max-ram-below-4g={3 * GIB}" in command
+    assert f"memory-backend-ram,id=boot1,size={GIB},reserve=off" in command
     assert command[command.index("-m") + 1].startswith("6144M,")
     assert "node,nodeid=1,memdev=boot1,cpus=1" in command
     assert hardware.first_hotplug_address == 7 * GIB

@@ -21,6 +21,8 @@ SIDE_MIN = 32
 SIDE_MAX = 68
 MAP_MIN_WIDTH = 82
 MAP_MIN_HEIGHT = 5
+SIDE_BLOCKS = 8
+"""Lines of the block table under the inspector, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ def arrange(
     if maximised is not None:
         return _maximised(maximised, room, width, timeline, legend)
     side = _side_width(width, wanted, map_width)
+    if side and room < 2 * SIDE_BLOCKS + 8 and wanted >= {BLOCKS, INSPECTOR}:
+        wanted -= {INSPECTOR}  # asked for last, and there is no room for both
     events = _events_height(room) if EVENTS in wanted else 0
     room -= events + legend
     zones = min(zone_lines, max(3, room // 3 + 1)) if ZONES in wanted else 0
@@ -100,8 +104,7 @@ def arrange(
     column = room + legend if side else 0
     blocks = 0
     if side and BLOCKS in wanted:
-        blocks = column if INSPECTOR not in wanted else max(0, column - 26)
-        blocks = blocks if blocks >= 5 or INSPECTOR not in wanted else 0
+        blocks = column if INSPECTOR not in wanted else max(SIDE_BLOCKS, column - 26)
     inspector = column - blocks if side and INSPECTOR in wanted else 0
     return Arrangement(
         title=title,

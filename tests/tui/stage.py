@@ -1,0 +1,114 @@
+"""The whole program on a headless screen, for tests: press keys, look at the text."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from textual.pilot import Pilot
+
+from engine.commands import StartMachine
+from engine.language import parse_line
+from engine.machine import Machine
+from engine.outcome import Outcome
+from engine.session import Session
+from themes import load_theme
+from tui.app import PfnmapApp
+from tui.keys import Keymap, textual_key
+from tui.screens.main import MainScreen
+from tui.testing import press, screen_text, settle, type_text
+
+MACHINE = "machine ram=1G memmap_on_memory=Y"
+DIMM = ("add dimm0 256M", "online dimm0[0] movable")
+"""Block 32 in Movable, block 33 offline, each with its memmap on itself."""
+
+
+@dataclass
+class Stage:
+    """A running program."""
+
+    app: PfnmapApp
+    pilot: Pilot[Any]
+
+    @property
+    def main(self) -> MainScreen:
+        return self.app.main
+
+    @property
+    def session(self) -> Session:
+        return self.app.desk.session
+
+    @property
+    def last(self) -> Outcome:
+        outcome = self.session.last
+        assert outcome is not None
+        return outcome
+
+    @property
+    def cursor(self) -> int:
+        return self.main.viewport.cursor_pfn
+
+    @property
+    def text(self) -> str:
+        return screen_text(self.app)
+
+    @property
+    def lines(self) -> list[str]:
+        return self.text.splitlines()
+
+    async def keys(self, *typed: str) -> None:
+        """Press keys as a person writes them."""
+        await press(self.pilot, *(textual_key(key) for key in typed))
+
+    async def type(self, text: str, *then: str) -> None:
+        """Type text, then press keys."""
+        await type_text(self.pilot, text)
+        await self.keys(*then)
+
+    async def command(self, line: str) -> None:
+        """A whole line behind ``:``."""
+        await self.keys(":")
+        await self.type(line, "enter")
+
+    async def resize(self, width: int, height: int) -> None:
+        await self.pilot.resize_terminal(width, height)
+        await settle(self.pilot)
+
+
+def session_of(*lines: str, machine: str = MACHINE) -> Session:
+    """A session in which these lines have been run."""
+    start = parse_line(machine)
+    assert isinstance(start, StartMachine)
+    session = Session(Machine.boot(start))
+    for line in lines:
+        command = parse_line(line)
+        assert command is not None
+        session.run(command)
+    return session
+
+
+@asynccontextmanager
+async def stage(
+    *lines: str,
+    machine: str = MACHINE,
+    size: tuple[int, int] = (120, 40),
+    theme: str = "dark",
+    read_only: bool = False,
+    keymap: Keymap | None = None,
+) -> AsyncIterator[Stage]:
+    """The program with a session in which these lines have been run."""
+    start = parse_line(machine)
+    assert isinstance(start, StartMachine)
+    app = PfnmapApp(
+        session_of(*lines, machine=machine),
+        load_theme(theme),
+        source_title="simulated",
+        read_only=read_only,
+        keymap=keymap,
+        start=start,
+    )
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await settle(pilot)
+        yield Stage(app, pilot)
