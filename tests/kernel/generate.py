@@ -10,14 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
-from tests.kernel.hardware import GIB, MIB
+from tests.kernel.hardware import MIB
 from tests.kernel.record import Recorder
 from tests.kernel.trace import BlockRow
 
 _MEMORY = "/sys/devices/system/memory"
 _PARAMETERS = "/sys/module/memory_hotplug/parameters"
-_SIZES_MIB = (128, 128, 256, 256, 384, 512, 640, 1024)
+_SIZES_IN_BLOCKS = (1, 1, 2, 2, 3, 4, 5, 8)
+_SPREAD_BLOCKS = 64
 _MOST_BLOCKS = 40
+_SMALL_RAM = ("1G", "1G", "2G", "4G", "5G")
+_LARGE_RAM = ("64768M", "65024M", "66G", "67G")
+"""Ends of RAM from 64 GiB on that make a guest choose blocks of 256M, 512M, 1G and 2G."""
 _WHEN_OFFLINE = {"online_movable": 50, "online": 25, "online_kernel": 15, "offline": 5, "bogus": 2}
 _WHEN_ONLINE = {"offline": 60, "online_movable": 4, "online": 2, "online_kernel": 2, "bogus": 1}
 
@@ -29,7 +33,9 @@ def pick(random: Random, weights: dict[str, int]) -> str:
 
 def machine_line(random: Random, version: str) -> str:
     """The ``machine`` line a walk starts with."""
-    words = [f"machine ram={random.choice((1, 1, 2, 4, 5))}G profile={version}"]
+    small = random.random() < 0.9
+    ram = random.choice(_SMALL_RAM if small else _LARGE_RAM)
+    words = [f"machine ram={ram} profile={version}"]
     nodes = int(pick(random, {"1": 50, "2": 30, "3": 12, "4": 8}))
     if nodes > 1:
         words.append(f"nodes={nodes}")
@@ -110,14 +116,13 @@ class Walk:
 
     def _add(self, recorder: Recorder) -> str:
         self.names += 1
-        size = self.random.choice(_SIZES_MIB)
-        first = recorder.guest.hardware.first_hotplug_address
+        block = recorder.block_bytes
+        size = self.random.choice(_SIZES_IN_BLOCKS) * block // MIB
+        first = -(-recorder.guest.hardware.first_hotplug_address // block) * block
         ends = [dimm.start + dimm.size for dimm in recorder.dimms.values()] or [first]
         address = self.random.choice(ends)
         if self.random.random() < 0.5:
-            address = first + self.random.randrange(8 * GIB // recorder.block_bytes) * (
-                recorder.block_bytes
-            )
+            address = first + self.random.randrange(_SPREAD_BLOCKS) * block
         if self.random.random() < 0.03:
             address += self.random.choice((2, 32, 64)) * MIB
         elif self.random.random() < 0.03:

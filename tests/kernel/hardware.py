@@ -13,8 +13,8 @@ MIB = 1 << 20
 LOW_RAM_BYTES = 3 * GIB
 """Boot RAM up to here lies below the PCI hole; the rest goes on at 4 GiB."""
 
-HOTPLUG_BYTES = 64 * GIB
-"""How much DIMMs may add. The block size looks at boot RAM only, so it stays 128 MiB."""
+HOTPLUG_BYTES = 256 * GIB
+"""How much DIMMs may add. It does not change the block size, which looks at boot RAM only."""
 
 SLOTS = 32
 

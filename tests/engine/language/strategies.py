@@ -21,6 +21,7 @@ from engine.language.tables import (
 )
 from engine.language.values import ERRNO_NAMES
 from engine.params import PARAM_VALUES, Params
+from engine.phases import FAILABLE_PHASES
 
 numbers = st.integers(0, (1 << 64) - 1)
 small = st.integers(0, 1 << 20)
@@ -165,7 +166,7 @@ BY_TYPE: dict[type[c.Command], st.SearchStrategy[c.Command]] = {
     c.Free: st.builds(c.Free, sizes, maybe(small)),
     c.Freelist: st.builds(c.Freelist, counts.map(lambda d: tuple(d.items())), maybe(small)),
     c.FailNext: st.builds(
-        c.FailNext, st.sampled_from(["online_pages", "__add_pages", "vmemmap_populate"]), errnos
+        c.FailNext, st.sampled_from(sorted(FAILABLE_PHASES)), errnos
     ),
     c.SysfsWrite: st.builds(c.SysfsWrite, texts, paths),
     c.SysfsRead: st.builds(
