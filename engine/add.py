@@ -247,6 +247,9 @@ def _populate(tx: Transaction, device: Device, choice: MemmapChoice) -> Refusal 
     if choice.heads:
         heads = choice.block_pages if choice.kind == MemmapKind.PER_BLOCK else vmemmap
         device = replace(device, head_pages=heads)
+        # The struct pages are zeroed first: an older refcount there is forgotten.
+        fresh = {p: n for p, n in tx.state.heads.items() if not start_pfn <= p < end_pfn}
+        tx.state = replace(tx.state, heads=fresh)
         tx.event(
             "mark_vmemmap_pages",
             f"{heads} vmemmap pages to a head page",

@@ -108,7 +108,8 @@ def choose(state: State, size_pages: int, policy: MemmapPolicy | None) -> Memmap
     that v2's knob and the eligibility test still have their say.
     """
     profile: KernelProfile = state.profile
-    rule = profile.memmap if policy is None else policy.value
+    own = policy is MemmapPolicy.ON_MEMORY and profile.memmap in ("device", "memblock", "v3")
+    rule = profile.memmap if policy is None or own else policy.value
     knob_off = profile.vmemmap_knob and not state.params.vmemmap_hotplug
     if rule in ("device", "memblock", "v3") and knob_off:
         return MemmapChoice(MemmapKind.RAM, "vmemmap_hotplug is disabled: the flag is dropped")

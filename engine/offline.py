@@ -61,9 +61,11 @@ def _clear_of(state: State, block: int, count: int) -> int:
 
 
 def unmovable_pfn(state: State, block: int, row: Any) -> tuple[int, PageState] | None:
-    """The first page that stops offlining, among the pages behind the block's vmemmap."""
-    start = state.block_pfn(block) + int(row["vmemmap"])
-    taken = state.taken.slice(start, state.block_pfn(block + 1))
+    """The first page that stops offlining; the block's own vmemmap never does.
+
+    Frames of it that v2 stripped of their marks do: they are unmovable pages then.
+    """
+    taken = state.taken.slice(state.block_pfn(block), state.block_pfn(block + 1))
     bad = taken[np.isin(taken["kind"], UNMOVABLE_KINDS)]
     return (int(bad["start"][0]), PageState(int(bad["kind"][0]))) if len(bad) else None
 

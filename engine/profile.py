@@ -17,7 +17,8 @@ shrink                      f1dd2cd13c4b (4.13) for ``remove-valid``; post "[RFC
                             memory" (5.5) for ``merged``
 removal                     v2 patch 4/5 (2019) for ``v2-refcount``; v3 3/5 (2019) for
                             ``v3-bug``; a08a2ae34613 (5.14) for ``single-block``; the 6.8
-                            split for ``all-or-none``; before all of these ``plain``
+                            split for ``all-or-none``; before all of these ``plain``;
+                            ``forward`` is what v2's cover letter says cannot be done
 hugetlb                     post "[PATCH v2 2/2] mm: memory_hotplug: introduce
                             SECTION_CANNOT_OPTIMIZE_VMEMMAP" (2022) for ``section-flag`` and
                             ``self-map``; v3, v4 and v5 of that series for the flag rules;
@@ -57,7 +58,7 @@ from engine.errors import InputError
 
 MEMMAP_RULES = ("ram", "device", "memblock", "v3", "single-block", "per-block")
 SHRINK_RULES = ("remove-valid", "rfc2", "oct2018", "merged")
-REMOVAL_RULES = ("plain", "v2-refcount", "v3-bug", "single-block", "all-or-none")
+REMOVAL_RULES = ("plain", "v2-refcount", "forward", "v3-bug", "single-block", "all-or-none")
 HUGETLB_RULES = (
     "section-flag",
     "self-map",

@@ -97,7 +97,9 @@ def remove_range(tx: Transaction, first: int, last: int) -> Refusal | None:
     elif tx.state.profile.shrink == "remove-valid":
         _shrink_at_removal(tx, rows)
     if remove_2019.governs(tx.state, rows):
-        remove_2019.remove_sections(tx, rows)
+        refusal = remove_2019.remove_sections(tx, rows)
+        if refusal is not None:
+            return refusal
     else:
         tx.state = _free_memmap(tx.state, rows)
         tx.event(
@@ -202,7 +204,8 @@ def _drop_blocks(tx: Transaction, first: int, last: int) -> None:
     for row in taken.slice(first * pages, (last + 1) * pages):
         if row["kind"] in (PageState.UNMOVABLE, PageState.MOVABLE, PageState.PAGE_OFFLINE):
             taken = taken.delete(int(row["start"]), int(row["start"] + row["count"]))
-    tx.state = replace(tx.state, blocks=blocks, devices=devices, taken=taken)
+    lost = tx.state.lost.delete(first * pages, (last + 1) * pages)
+    tx.state = replace(tx.state, blocks=blocks, devices=devices, taken=taken, lost=lost)
     tx.event(
         "remove_memory_block_devices",
         f"memory blocks {first}-{last} are gone",

@@ -21,7 +21,7 @@ def governs(state: State, rows: Rows) -> bool:
     """Whether the teardown of these blocks goes through v2's refcounts."""
     if state.profile.removal == "v3-bug":
         return False
-    if state.profile.removal != "v2-refcount":
+    if state.profile.removal not in ("v2-refcount", "forward"):
         return any(_device(state, row).head_pages for row in rows if row["device"] >= 0)
     return True
 
@@ -66,6 +66,10 @@ class _Teardown:
         self.rows = rows
         self.devices = dict(tx.state.devices)
         self.removed: set[int] = set()
+        self.foreign: list[tuple[int, int]] = []
+        """(head pfn, section) of sections counted against the head of another range."""
+        self.lost: list[int] = []
+        """Sections whose struct pages were freed while their memory stays."""
 
     def head_of(self, pfn: int) -> tuple[int, int, int] | None:
         """The vmemmap chunk that ``pfn`` lies in, see :func:`engine.memmap.head_of`."""
@@ -79,12 +83,19 @@ class _Teardown:
         chunk = self.head_of(pfn)
         return chunk[2] if chunk is not None and chunk[0] == pfn else 1
 
-    def run(self) -> None:
+    def run(self) -> Refusal | None:
+        """Every section, lowest first; a refusal where the kernel stops half-way."""
+        forward = self.tx.state.profile.removal == "forward"
         for row in self.rows:
             start = self.tx.state.block_pfn(int(row["start"]))
             end = self.tx.state.block_pfn(int(row["start"] + row["count"]))
             for pfn in range(start, end, self.section):
-                self.remove_section(pfn)
+                if not forward:
+                    self.remove_section(pfn)
+                elif (refusal := self.free_forward(pfn)) is not None:
+                    return refusal
+        self.report()
+        return None
 
     def remove_section(self, pfn: int) -> None:
         """One pass of v2's loop: count down, or free at once."""
@@ -103,36 +114,69 @@ class _Teardown:
         )
         self.removed.add(pfn // self.section)
         number, head = pfn // self.section, teardown.head_pfn
-        self.warn_foreign(pfn, head)
+        if not self.counts_for(pfn, head):
+            self.foreign.append((head, number))
         tx.event("__kfree_section_memmap", f"section {number}: head {head:#x} refcount {count}")
         if count == 0:
             self.free_backwards(pfn, head)
 
-    def warn_foreign(self, pfn: int, head: int) -> None:
-        """A section counted against the head of another range."""
+    def counts_for(self, pfn: int, head: int) -> bool:
+        """Whether a section belongs to the range of this head.
+
+        After the head's own block is gone, the range is that of the block's device.
+        """
         chunk = self.head_of(head)
-        inside = chunk is not None and head <= pfn < head + chunk[2] * self.section
-        if not inside:
-            self.tx.finding(
-                Finding(
-                    "foreign-countdown",
-                    f"the removal of section {pfn // self.section} is counted against the vmemmap "
-                    f"head at pfn {head:#x} of another range",
-                    pfn,
-                    self.section,
-                )
+        if chunk is not None:
+            return head <= pfn < head + chunk[2] * self.section
+        return any(
+            device.head_pages and device.start_pfn <= pfn < device.end_pfn
+            for device in self.devices.values()
+            if device.start_pfn <= head < device.end_pfn
+        )
+
+    def free_forward(self, pfn: int) -> Refusal | None:
+        """What v2 does not do: free the memmap of each section as its turn comes.
+
+        Freeing asks the struct page of the frame behind the section's memmap what kind of
+        page it is, and that one may be unmapped already.
+        """
+        tx = self.tx
+        frame = memmap.home_of(tx.state, pfn) if tx.state.blocks.at(self.block(pfn)) else None
+        number, self_hosted = pfn // self.section, self.head_of(pfn) is not None
+        if frame is not None and frame // self.section in self.removed:
+            host = frame // self.section
+            rule = (
+                f"section {number} faults: the struct page of pfn {frame:#x}, which holds its "
+                f"struct pages, was unmapped with section {host}"
             )
+            low = host * self.section
+            lost = tx.state.lost.insert(low, self.section, kind=int(PageState.BROKEN), owner=-1)
+            tx.state = replace(tx.state, lost=lost)
+            tx.finding(Finding("forward-free", rule, low, self.section))
+            tx.event("__kfree_section_memmap", rule)
+            return Refusal("EFAULT", "__kfree_section_memmap", rule, self.block(pfn), frame)
+        self.removed.add(number)
+        self.free_memmap(pfn, pfn)
+        marks = ", whose first page holds struct pages" if self_hosted else ""
+        tx.event("__kfree_section_memmap", f"section {number}{marks}: its memmap is unmapped")
+        return None
+
+    def block(self, pfn: int) -> int:
+        """The memory block of a page."""
+        return pfn // self.tx.state.geometry.block_pages
 
     def free_backwards(self, pfn: int, head: int) -> None:
         """Refcount 0: free the memmap from this section back to the head's."""
         tx = self.tx
         last, first = pfn // self.section, head // self.section
         if last < first:
+            left = len([number for at, number in self.foreign if at == head])
             tx.finding(
                 Finding(
                     "leaked-memmap",
                     f"the backward free from section {last} to the head's section {first} runs "
-                    "nowhere: the memmap of the head's range is never freed",
+                    f"nowhere: the memmap of {_plural(left + 1, 'section')} is leaked, that of "
+                    f"section {first} and of every section counted here",
                     head,
                     self.section,
                 )
@@ -145,24 +189,39 @@ class _Teardown:
     def free_memmap(self, pfn: int, cause: int) -> None:
         """Unmap the struct pages of one section; what is still in use loses them."""
         tx = self.tx
-        block = pfn // tx.state.geometry.block_pages
-        exists = tx.state.blocks.at(block) is not None
+        exists = tx.state.blocks.at(self.block(pfn)) is not None
         tx.state = free_memory.give_back_memmap(tx.state, pfn, pfn + self.section)
         if pfn // self.section in self.removed or pfn == cause:
             self.strip_marks(pfn)
             return
         if exists:
-            tx.state = replace(
-                tx.state,
-                lost=tx.state.lost.insert(pfn, self.section, kind=int(PageState.BROKEN), owner=-1),
-            )
-            tx.finding(
+            lost = tx.state.lost.insert(pfn, self.section, kind=int(PageState.BROKEN), owner=-1)
+            tx.state = replace(tx.state, lost=lost)
+            self.lost.append(pfn // self.section)
+
+    def report(self) -> None:
+        """Findings about runs of sections, one for each run."""
+        for head in dict.fromkeys(head for head, _ in self.foreign):
+            for first, last in _runs([number for at, number in self.foreign if at == head]):
+                self.tx.finding(
+                    Finding(
+                        "foreign-countdown",
+                        f"the removal of {_sections(first, last)} is counted against the vmemmap "
+                        f"head at pfn {head:#x} of another range",
+                        first * self.section,
+                        (last - first + 1) * self.section,
+                    )
+                )
+        for first, last in _runs(self.lost):
+            low, count = first * self.section, (last - first + 1) * self.section
+            memory = "its memory is" if first == last else "their memory is"
+            self.tx.finding(
                 Finding(
                     "lost-memmap",
-                    f"the struct pages of section {pfn // self.section} are freed while its memory "
-                    "is still there: the next access to one of its pages faults",
-                    pfn,
-                    self.section,
+                    f"the struct pages of {_sections(first, last)} are freed while {memory} still "
+                    f"there: whoever touches a page of pfns {low:#x}-{low + count - 1:#x} faults",
+                    low,
+                    count,
                 )
             )
 
@@ -206,12 +265,37 @@ class _Teardown:
         return any(r["start"] <= block < r["start"] + r["count"] for r in self.rows)
 
 
-def remove_sections(tx: Transaction, rows: Rows) -> None:
+def _runs(numbers: list[int]) -> list[tuple[int, int]]:
+    """Neighbouring numbers as (first, last), ascending."""
+    runs: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if runs and runs[-1][1] + 1 == number:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs
+
+
+def _plural(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _sections(first: int, last: int) -> str:
+    return f"section {first}" if first == last else f"sections {first}-{last}"
+
+
+def remove_sections(tx: Transaction, rows: Rows) -> Refusal | None:
     """Tear the sections of these (offline) blocks down as v2 does, and report what breaks."""
     before = tx.state
-    _Teardown(tx, rows).run()
+    # How an earlier removal left the countdown is not how this one leaves it.
+    kept = tuple(finding for finding in before.findings if finding.code != "stuck-freeing")
+    tx.state = replace(before, findings=kept)
+    refusal = _Teardown(tx, rows).run()
+    if refusal is not None:
+        return refusal
     _report_stuck(tx)
     _report_hosts(tx, before, rows)
+    return None
 
 
 def _report_stuck(tx: Transaction) -> None:

@@ -6,7 +6,7 @@ motion are changes of a position, never recomputation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engine.commands import Command, StartMachine
@@ -48,6 +48,8 @@ class Session:
         self.position = 0
         self.phase: int | None = None
         self.branches: list[Branch] = []
+        self.listeners: list[Callable[[Outcome], object]] = []
+        """Called with every new outcome once it is in force."""
         self._view: tuple[State, ModelView] | None = None
 
     # -- where we are ----------------------------------------------------------------
@@ -89,6 +91,11 @@ class Session:
             return self.outcomes[self.position]
         return self.outcomes[self.position - 1] if self.position else None
 
+    @property
+    def trouble(self) -> str | None:
+        """What keeps the session from being kept; None when nothing does."""
+        return None
+
     # -- moving ----------------------------------------------------------------------
     def predict(self, command: Command) -> Outcome:
         """What a command would do here; changes nothing."""
@@ -106,6 +113,8 @@ class Session:
             del self.outcomes[self.position :]
         self.outcomes.append(outcome)
         self.position += 1
+        for listener in self.listeners:
+            listener(outcome)
         return outcome
 
     def undo(self, count: int = 1) -> int:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.kinds import PageState
 from engine.view import View
-from tui.cells import CHANGED, EIGHTHS_MASK, EIGHTHS_SHIFT, OVER_SHIFT, STATE_MASK, Codes, Grid
+from tui.cells import CHANGED, EIGHTHS_MASK, EIGHTHS_SHIFT, OVER_SHIFT, STATE_MASK, Grid
 from tui.cells import grid as cell_grid
 from tui.text_words import count, size, span
 from tui.viewport import Viewport
@@ -49,6 +50,19 @@ STATE_WORDS: Final[dict[PageState, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class MapRow:
+    """Consecutive pfns on one line of the map."""
+
+    start_pfn: int
+    end_pfn: int
+    is_hole: bool
+    """Stands for a run of lines without memory."""
+    letters: tuple[str, ...]
+    """One string for each machine that is drawn."""
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TextMap:
     """The map's lines, and what stands above and below them."""
 
@@ -76,64 +90,132 @@ def text_map(
             a map of more than :data:`MAX_ROWS` rows is drawn coarser, and its title says so.
         before: mark the lines that differ from this view.
     """
-    window = _window(view, width, pages_per_cell)
+    window, lines = aligned_maps(
+        [view], glyphs, width=width, pages_per_cell=pages_per_cell, before=before
+    )
+    return TextMap(scale_title(window, view), lines, legend(view, glyphs))
+
+
+def aligned_maps(
+    views: Sequence[View],
+    glyphs: Sequence[str],
+    *,
+    width: int,
+    names: str = "",
+    pages_per_cell: int | None = None,
+    before: View | None = None,
+) -> tuple[Viewport, list[str]]:
+    """Draw machines with their lines side by side by pfn; the other arguments as above.
+
+    ``names`` has a letter for each machine; it stands before a line that is this machine's
+    alone. A line without a letter is the same on all.
+
+    Returns:
+        The window that was drawn, for its scale, and the lines.
+    """
+    window = _window(views, width - bool(names), pages_per_cell)
     while True:
         while window.rows.nr_lines > MAX_ROWS:
             window = window.with_cell(window.pages_per_cell * 2)
-        grid = cell_grid(view, replace(window, nr_rows=window.rows.nr_lines), before)
-        lines = list(_lines(grid, window, glyphs))
-        if len(lines) <= MAX_LINES or pages_per_cell is not None:
-            return TextMap(_title(window, view), lines, _legend(grid, glyphs))
+        rows = _rows(views, window, glyphs, before)
+        lines = list(_lines(rows, window, names))
+        if len(lines) <= MAX_LINES * len(views) or pages_per_cell is not None:
+            return window, lines
         window = window.with_cell(window.pages_per_cell * 2)
 
 
-def _window(view: View, width: int, pages_per_cell: int | None) -> Viewport:
-    """A window on all memory at the finest scale wanted."""
-    block_pages = view.geometry.block_pages
+def _window(views: Sequence[View], width: int, pages_per_cell: int | None) -> Viewport:
+    """A window on the memory of all machines at the finest scale wanted."""
+    block_pages = views[0].geometry.block_pages
+    end_pfn = max(view.end_pfn for view in views)
     by_block = pages_per_cell is None or pages_per_cell * MAX_CELLS > block_pages
-    longest = str(view.end_pfn // block_pages) if by_block else f"{view.end_pfn:#x}"
+    longest = str(end_pfn // block_pages) if by_block else f"{end_pfn:#x}"
     room = min(max(width - max(len(longest), LABEL_COLUMNS) - 1, 8), MAX_CELLS)
     columns = min(1 << (room.bit_length() - 1), block_pages)
     cell = pages_per_cell or max(1, block_pages // columns)
-    return Viewport(view.extents(), block_pages, columns=columns, pages_per_cell=cell)
+    return Viewport(_union(views), block_pages, columns=columns, pages_per_cell=cell)
 
 
-def _lines(grid: Grid, window: Viewport, glyphs: Sequence[str]) -> Iterator[str]:
-    """The lines of the map; a line that repeats more than once is written once."""
-    letters = np.array(list(glyphs))[_states(grid.codes)]
-    rows = ["".join(row).rstrip() for row in letters.tolist()]
-    changed = ((grid.codes & CHANGED) != 0).any(axis=1)
-    width = max(len(_label(window, int(grid.lines.end_pfn[-1]))), LABEL_COLUMNS)
+def _union(views: Sequence[View]) -> NDArray[np.int64]:
+    """The ranges that hold memory on any machine: ascending and disjoint."""
+    if len(views) == 1:
+        return views[0].extents()
+    ranges = np.concatenate([view.extents() for view in views])
+    ranges = ranges[np.argsort(ranges[:, 0], kind="stable")]
+    ends = np.maximum.accumulate(ranges[:, 1])
+    begins = np.append(True, ranges[1:, 0] > ends[:-1])
+    return np.column_stack((ranges[begins, 0], ends[np.append(begins[1:], True)]))
+
+
+def _rows(
+    views: Sequence[View], window: Viewport, glyphs: Sequence[str], before: View | None
+) -> list[MapRow]:
+    """Every line of the window's sheet, holes folded, nothing else."""
+    window = replace(window, nr_rows=window.rows.nr_lines)
+    grids = [cell_grid(view, window, before) for view in views]
+    letters = [_letters(grid, glyphs) for grid in grids]
+    changed = np.any([((grid.codes & CHANGED) != 0).any(axis=1) for grid in grids], axis=0)
+    lines = grids[0].lines
+    return [
+        MapRow(*facts)
+        for facts in zip(
+            lines.start_pfn.tolist(),
+            lines.end_pfn.tolist(),
+            lines.is_fold.tolist(),
+            zip(*letters, strict=True),
+            changed.tolist(),
+            strict=True,
+        )
+    ]
+
+
+def _letters(grid: Grid, glyphs: Sequence[str]) -> list[str]:
+    """A string for each line.
+
+    A letter is the state of most of its cell's pages; memmap counts from a half on.
+    """
+    under = grid.codes & STATE_MASK
+    over = grid.codes >> OVER_SHIFT & STATE_MASK
+    half = (grid.codes >> EIGHTHS_SHIFT & EIGHTHS_MASK) >= 4
+    states = np.where(half & (over == PageState.VMEMMAP), over, under)
+    return ["".join(row).rstrip() for row in np.array(list(glyphs))[states].tolist()]
+
+
+def _lines(rows: Sequence[MapRow], window: Viewport, names: str) -> Iterator[str]:
+    """The rows as text; rows that repeat more than once are written once."""
+    width = max(len(_label(window, rows[-1].end_pfn)), LABEL_COLUMNS)
+    lead = " " if names else ""
     at = 0
     while at < len(rows):
-        start = int(grid.lines.start_pfn[at])
-        if grid.lines.is_fold[at]:
-            yield f"{'':{width}} {_hole(grid, at, window)}"
+        row = rows[at]
+        if row.is_hole:
+            yield f"{lead}{'':{width}} ({_range(window, row.start_pfn, row.end_pfn)}: no memory)"
             at += 1
             continue
-        mark = CHANGE_MARK if changed[at] else " "
-        yield f"{_label(window, start):>{width}}{mark}{rows[at]}"
-        last = at
-        while (
-            last + 1 < len(rows)
-            and not grid.lines.is_fold[last + 1]
-            and rows[last + 1] == rows[at]
-            and changed[last + 1] == changed[at]
-        ):
-            last += 1
+        mark = CHANGE_MARK if row.changed else " "
+        label = f"{_label(window, row.start_pfn):>{width}}{mark}"
+        if len(set(row.letters)) == 1:
+            yield f"{lead}{label}{row.letters[0]}"
+        else:
+            yield from (
+                f"{name}{label}{text}" for name, text in zip(names, row.letters, strict=True)
+            )
+        last = at + _repeats(rows, at)
         if last > at + 1:
-            first_pfn, end_pfn = int(grid.lines.start_pfn[at + 1]), int(grid.lines.end_pfn[last])
-            yield f"{'':{width}}{mark}({_range(window, first_pfn, end_pfn)}: the same)"
+            words = _range(window, rows[at + 1].start_pfn, rows[last].end_pfn)
+            yield f"{lead}{'':{width}}{mark}({words}: the same)"
             at = last
         at += 1
 
 
-def _states(codes: Codes) -> Codes:
-    """The one state a cell's letter stands for: most of its pages, memmap from a half on."""
-    under = codes & STATE_MASK
-    over = codes >> OVER_SHIFT & STATE_MASK
-    half = (codes >> EIGHTHS_SHIFT & EIGHTHS_MASK) >= 4
-    return np.where(half & (over == PageState.VMEMMAP), over, under)
+def _repeats(rows: Sequence[MapRow], at: int) -> int:
+    """How many rows after this one say the same."""
+    row, count = rows[at], 0
+    for other in rows[at + 1 :]:
+        if other.is_hole or other.letters != row.letters or other.changed != row.changed:
+            break
+        count += 1
+    return count
 
 
 def _by_block(window: Viewport) -> bool:
@@ -153,12 +235,7 @@ def _range(window: Viewport, start_pfn: int, end_pfn: int) -> str:
     return f"block{'s' if last > first else ''} {span(first, last)}"
 
 
-def _hole(grid: Grid, at: int, window: Viewport) -> str:
-    start, end = int(grid.lines.start_pfn[at]), int(grid.lines.end_pfn[at])
-    return f"({_range(window, start, end)}: no memory)"
-
-
-def _title(window: Viewport, view: View) -> str:
+def scale_title(window: Viewport, view: View) -> str:
     """The scale, in one line."""
     page_bytes, block_bytes = view.geometry.page_bytes, view.geometry.block_bytes
     cell = window.pages_per_cell
@@ -169,11 +246,10 @@ def _title(window: Viewport, view: View) -> str:
     return f"pfn map, 1 letter = {count(cell, 'page')} = {size(cell * page_bytes)}, 1 line = {line}"
 
 
-def _legend(grid: Grid, glyphs: Sequence[str]) -> list[str]:
-    """One line for each state on the map, with the number of its pages."""
-    totals = grid.counts.sum(axis=0)
+def legend(view: View, glyphs: Sequence[str]) -> list[str]:
+    """One line for each state that there is, with the number of its pages."""
+    edges = np.array([view.first_pfn, view.end_pfn], dtype=np.int64)
+    totals = view.page_counts(edges)[0].tolist()
     shown = [state for state in PageState if totals[state] and state is not PageState.HOLE]
-    lines = [
-        f"  {glyphs[state]} {STATE_WORDS[state]:<42}{int(totals[state]):>15}" for state in shown
-    ]
+    lines = [f"  {glyphs[state]} {STATE_WORDS[state]:<42}{totals[state]:>15}" for state in shown]
     return [*lines, f"  {glyphs[PageState.HOLE]} {STATE_WORDS[PageState.HOLE]}"]

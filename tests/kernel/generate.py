@@ -39,7 +39,8 @@ def machine_line(random: Random, version: str) -> str:
     nodes = int(pick(random, {"1": 50, "2": 30, "3": 12, "4": 8}))
     if nodes > 1:
         words.append(f"nodes={nodes}")
-        words += [f"ram{node}=1G" for node in range(1, nodes) if random.random() < 0.5]
+        last = nodes - 1 if random.random() < 0.5 else nodes
+        words += [f"ram{node}=1G" for node in range(1, last)]
     memmap = pick(random, {"N": 35, "Y": 50, "force": 15 if version == "6.12" else 0})
     words.append(f"memmap_on_memory={memmap}")
     online = {"offline": 64, "online": 12, "online_kernel": 8, "online_movable": 16}

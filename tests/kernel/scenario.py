@@ -91,10 +91,15 @@ def _hardware(start: StartMachine, version: str, params: dict[str, str]) -> Hard
         raise UnplayableError(f"there is no kernel to boot for profile {version}")
     if start.arch != "x86_64" or start.block_bytes is not None:
         raise UnplayableError("a guest is an x86_64 machine, and its kernel chooses the block size")
+    node_ram = dict(start.node_ram_bytes)
+    if any(not node_ram.get(node) for node in range(1, start.nodes - 1)):
+        # The kernel numbers nodes as the firmware's tables mention them, and QEMU's mention,
+        # beside those with RAM, the last one only: any other numbering would not be ours.
+        raise UnplayableError("of a guest's nodes only the last can be without RAM")
     return Hardware(
         ram_bytes=start.ram_bytes,
         nodes=start.nodes,
-        node_ram_bytes=dict(start.node_ram_bytes),
+        node_ram_bytes=node_ram,
         cmdline=kernel_words(params),
     )
 

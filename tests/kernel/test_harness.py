@@ -167,7 +167,13 @@ def test_script_gives_parameters_to_the_kernel_command_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["machine profile=4.19", "machine arch=arm64-4k", "machine vmemmap_hotplug=enable"]
+    "line",
+    [
+        "machine profile=4.19",
+        "machine arch=arm64-4k",
+        "machine vmemmap_hotplug=enable",
+        "machine nodes=3 ram2=1G",
+    ],
 )
 def test_what_no_guest_can_be_is_refused(line: str) -> None:
     with pytest.raises(UnplayableError):

@@ -23,6 +23,7 @@ SUBCOMMANDS: Final[dict[str, str]] = {
     "show": "print the machine as plain text or JSON",
     "run": "run a scenario and print what happened",
     "check": "run scenarios and check what they expect",
+    "compare": "run a scenario under other rules and print the differences",
     "verify": "compare the engine with recordings of real kernels",
     "fmt": "put scenarios in normal form",
     "scenarios": "list the scenarios that come with pfnmap",

@@ -213,11 +213,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
         pages = view.geometry.block_pages
         selection = vp.selection
         if self.inspector.display:
-            self.inspector.show(view, cell)
+            self.inspector.show(view, vp.cursor_pfn, cell)
         if self.blocks.display:
             start, end = selection or (0, 0)
             self.blocks.show(view, cell[0] // pages, (start // pages, -(-end // pages)))
-        parts = summary(view, cell, self.paint.dash)
+        parts = summary(view, vp.cursor_pfn, cell, self.paint.dash)
         if selection is not None:
             count = len(self.here.block_ids)
             words = f"selected {count} block{'s' * (count != 1)}"
@@ -259,8 +259,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
         if message.pfn is None:
             self.show_cursor()
             return
-        end = message.pfn + self.viewport.pages_per_cell
-        self.status.show(summary(self.desk.view, (message.pfn, end), self.paint.dash))
+        cell = message.pfn, message.pfn + self.viewport.pages_per_cell
+        self.status.show(summary(self.desk.view, message.pfn, cell, self.paint.dash))
 
     def on_block_table_chosen(self, message: BlockTable.Chosen) -> None:
         """Go to the block that was clicked."""
@@ -335,6 +335,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self.wanted |= {name}
         self.maximised = None
         self.replace()
+        if not panel.display:
+            self._focus_first()
         if name in self.wanted and not panel.display:
             self.acts.complain(f"there is no room for {name} in this terminal")
         elif panel.display and focusable:

@@ -27,7 +27,7 @@ class Column:
 
 
 COLUMNS = (
-    Column("block", 7, 0),
+    Column("block", 8, 0),
     Column("state", 9, 0),
     Column("zone", 8, 1),
     Column("start pfn", 12, 4),

@@ -162,13 +162,14 @@ class Inspector(Panel):
         super().__init__(paint, id=id)
         self._judge = judge
         self._view: View | None = None
+        self._pfn = 0
         self._cell = (0, 1)
 
-    def show(self, view: View, cell: tuple[int, int]) -> None:
-        """Show the first page of a cell [start_pfn, end_pfn) and its block."""
+    def show(self, view: View, pfn: int, cell: tuple[int, int]) -> None:
+        """Show a page of a cell [start_pfn, end_pfn) and its block."""
         if cell != self._cell:
             self.first_line = 0
-        self._view, self._cell = view, cell
+        self._view, self._pfn, self._cell = view, pfn, cell
         self.repaint()
 
     def draw(self, width: int, height: int) -> list[Strip]:
@@ -176,7 +177,7 @@ class Inspector(Panel):
         view = self._view
         if view is None:
             return []
-        page = view.page(self._cell[0])
+        page = view.page(self._pfn)
         body = self._facts(width, page_facts(view, page, self._cell, self.paint.arrow), page)
         block = view.block(page.block) if page.block is not None else None
         if block is not None:
@@ -238,10 +239,10 @@ class Inspector(Panel):
         return lines
 
 
-def summary(view: View, cell: tuple[int, int], dash: str) -> list[tuple[str, str]]:
+def summary(view: View, pfn: int, cell: tuple[int, int], dash: str) -> list[tuple[str, str]]:
     """The cell in one line, for the status line: (role, words), most important first."""
     start, end = cell
-    page = view.page(start)
+    page = view.page(pfn)
     unit = f"pfn {pfn_words(start)}"
     if end - start > 1:
         unit += f"{dash}{pfn_words(end - 1)}"

@@ -120,11 +120,13 @@ class Panel(Widget, can_focus=True):
         paint = self.paint
         rule, title = paint.role("rule"), paint.role("title" if self.has_focus else "heading")
         row = Row(width, paint, "rule").add(paint.line + " ", rule).add(self.TITLE, title)
-        if extra and row.room > 8:
+        keep = len(right) + 8 if right else 5
+        if extra and row.room > keep:
             row.add(f" {paint.line} ", rule)
-            keep = len(right) + 5 if right else 2
-            row.add(extra, paint.role("dim"), min(cell_width(extra), row.room - keep))
+            row.add(extra, paint.role("dim"), min(cell_width(extra), row.room - keep + 3))
         row.add(" ", rule)
+        if len(right) + 4 > row.room:
+            right = right.partition(" ")[2]  # "1-9 of 80": at least how many there are
         tail = f" {right} {paint.line}" if right else ""
         if tail and len(tail) < row.room:
             row.add(paint.line * (row.room - len(tail)), rule)

@@ -82,7 +82,9 @@ class PfnMap(Panel):
         self._segments: dict[tuple[int, int], Segment] = {}
         extents = view.extents()
         self.viewport = Viewport(extents, view.geometry.block_pages)
-        self.viewport = self.viewport.on(extents).at(view.first_pfn)
+        # A zone begins with a page that exists; memory as the firmware lists it may not.
+        starts = [row.start_pfn for row in view.zones if row.spanned]
+        self.viewport = self.viewport.at(min(starts, default=view.first_pfn))
 
     # -- what is shown ---------------------------------------------------------------------
     @property

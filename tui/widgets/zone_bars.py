@@ -23,6 +23,7 @@ FREE_COLUMNS = [int(state) for state in FREE_BY_ZONE.values()] + [int(PageState.
 LABEL_WIDTH = 16
 NUMBER_WIDTH = 9
 MIN_BAR = 12
+DELTAS_WIDTH = 56
 FIELDS = ("start_pfn", "spanned", "present", "managed")
 
 
@@ -34,8 +35,6 @@ def bar_codes(view: View, before: View | None, row: ZoneRow, axis: Axis) -> list
     if end > first:
         present = _present(view, row, axis)
         codes[first:end] = np.where(present[first:end], PRESENT, HOLE)
-        if row.present:  # a span ends where its memory does
-            codes[[first, end - 1]] = PRESENT
     old = _same_zone(before, row)
     if old is not None and (old.start_pfn, old.spanned) != (row.start_pfn, row.spanned):
         was = np.zeros(axis.width, dtype=bool)
@@ -60,11 +59,13 @@ def _present(view: View, row: ZoneRow, axis: Axis) -> np.ndarray[tuple[int], np.
         counts[:, PageState.HOLE] + counts[:, PageState.OFFLINE] < counts.sum(axis=1)
     )
     first, end = axis.columns(row.start_pfn, row.end_pfn)
+    unsure[[first, end - 1]] |= ~present[[first, end - 1]]  # shared with another zone
     for column in (np.flatnonzero(unsure[first:end]) + first).tolist():
         low = max(int(axis.edges[column]), row.start_pfn)
         high = min(int(axis.edges[column + 1]), row.end_pfn)
         page = view.page((low + high) // 2)
-        present[column] = page.zone == row.zone and page.node in (row.node, None)
+        here = page.zone == row.zone and page.node in (row.node, None)
+        present[column] = here and page.state != PageState.HOLE
     return present
 
 
@@ -216,7 +217,7 @@ def _columns(width: int) -> tuple[tuple[str, ...], int]:
         numbers = sum(_field_width(name) for name in fields)
         bar = width - LABEL_WIDTH - numbers - 2
         if bar >= MIN_BAR:
-            room_for_deltas = 30 if bar >= 90 else 0
+            room_for_deltas = DELTAS_WIDTH if bar >= 2 * DELTAS_WIDTH else 0
             return fields, min(bar - room_for_deltas, 128)
     return (), max(1, width - LABEL_WIDTH - 2)
 

@@ -1,0 +1,257 @@
+"""Trees of kernel files: a directory on disk, or the lines of a text dump.
+
+Nothing here opens anything for writing. A path is relative to the root of the tree and has
+no leading slash (``sys/devices/system/memory``). Links are followed inside the tree only, so
+a dump never shows the machine it is read on. What cannot be read raises :class:`FileProblem`,
+which says in words why.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from engine.errors import InputError
+
+READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+"""Never for writing, never through a link, never waiting for a pipe, never taking a terminal."""
+
+SHORT_BYTES = 256
+"""Most bytes of a file that holds one value."""
+MAX_LINKS = 16
+MAX_WORD = 64
+
+_WHY: dict[int, str] = {
+    errno.ENOENT: "not there",
+    errno.ENODEV: "gone while it was read",
+    errno.EACCES: "not readable without more rights",
+    errno.EPERM: "not readable without more rights",
+    errno.ELOOP: "a symbolic link that leads nowhere",
+    errno.ENOTDIR: "not a directory",
+    errno.EISDIR: "a directory, not a file",
+    errno.EIO: "input/output error",
+    errno.EFBIG: "too large to be the kernel's",
+    errno.EAGAIN: "nothing to read",
+    errno.ENXIO: "not a file",
+}
+
+
+class FileProblem(Exception):
+    """A file of the tree that cannot be read: which, and why in words."""
+
+    def __init__(self, path: str, number: int) -> None:
+        self.path = path
+        self.number = number
+        super().__init__(f"{path}: {self.why}")
+
+    @property
+    def why(self) -> str:
+        """The reason in words, e.g. ``not there``."""
+        return _WHY.get(self.number, os.strerror(self.number).lower())
+
+
+def clean(data: bytes | str, limit: int = MAX_WORD) -> str:
+    """One line of text from outside: printable ASCII, bounded; anything else becomes ``?``."""
+    text = data.decode("ascii", "replace") if isinstance(data, bytes) else data
+    text = text[:limit].strip()
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
+
+
+class Tree(Protocol):
+    """What the reader needs of a tree."""
+
+    name: str
+    """What to call the tree in messages."""
+    is_this_machine: bool
+    """True for the root of the running system."""
+
+    def read(self, path: str, limit: int) -> bytes:
+        """The content of a file; FileProblem, also where it is longer than ``limit``."""
+
+    def names(self, path: str) -> Sequence[str]:
+        """Names in a directory, unsorted; FileProblem."""
+
+    def subdirectories(self, path: str) -> Mapping[str, int]:
+        """Names of the real directories (no links) in a directory with their inode numbers."""
+
+    def read_each(
+        self, path: str, directories: Iterable[str], name: str
+    ) -> tuple[list[bytes], dict[int, int]]:
+        """``path/DIRECTORY/name`` of many directories, in order.
+
+        Returns the contents (empty where a file cannot be read) and index to errno of those.
+        """
+
+
+class DirectoryTree:
+    """A tree on disk."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = os.fspath(root)
+        self.name = clean(self.root, 200)
+        self.is_this_machine = os.path.realpath(self.root) == "/"
+        if not os.path.isdir(self.root):
+            raise InputError(f"{self.name}: there is no such directory; name the root of a tree")
+
+    def _resolve(self, path: str) -> str:
+        """The path on disk, links followed inside the root only."""
+        pending = [part for part in path.split("/") if part not in ("", ".")][::-1]
+        done: list[str] = []
+        links = 0
+        while pending:
+            part = pending.pop()
+            if part == "..":
+                done = done[:-1]
+                continue
+            try:
+                target = os.readlink("/".join([self.root, *done, part]))
+            except OSError:
+                done.append(part)
+                continue
+            links += 1
+            if links > MAX_LINKS:
+                raise FileProblem(path, errno.ELOOP)
+            if target.startswith("/"):
+                done = []
+            pending += [step for step in target.split("/") if step not in ("", ".")][::-1]
+        return "/".join([self.root, *done])
+
+    def _open(self, path: str, flags: int = READ_FLAGS) -> int:
+        try:
+            return os.open(self._resolve(path), flags)
+        except OSError as error:
+            raise FileProblem(path, error.errno or errno.EIO) from None
+
+    def read(self, path: str, limit: int) -> bytes:
+        """The content of a file."""
+        handle = self._open(path)
+        try:
+            return _read_all(handle, limit)
+        except OSError as error:
+            raise FileProblem(path, error.errno or errno.EIO) from None
+        finally:
+            os.close(handle)
+
+    def names(self, path: str) -> list[str]:
+        """Names in a directory."""
+        handle = self._open(path, READ_FLAGS | os.O_DIRECTORY)
+        try:
+            return os.listdir(handle)
+        except OSError as error:
+            raise FileProblem(path, error.errno or errno.EIO) from None
+        finally:
+            os.close(handle)
+
+    def subdirectories(self, path: str) -> dict[str, int]:
+        """Real directories in a directory, with inode numbers (both come with the listing)."""
+        handle = self._open(path, READ_FLAGS | os.O_DIRECTORY)
+        try:
+            with os.scandir(handle) as entries:
+                return {
+                    entry.name: entry.inode()
+                    for entry in entries
+                    if entry.is_dir(follow_symlinks=False)
+                }
+        except OSError as error:
+            raise FileProblem(path, error.errno or errno.EIO) from None
+        finally:
+            os.close(handle)
+
+    def read_each(
+        self, path: str, directories: Iterable[str], name: str
+    ) -> tuple[list[bytes], dict[int, int]]:
+        """One small file of many directories: three system calls each."""
+        contents: list[bytes] = []
+        failed: dict[int, int] = {}
+        base = self._open(path, READ_FLAGS | os.O_DIRECTORY)
+        # Local names: this loop runs for every file of every block.
+        open_, read_, close_, append, flags = (
+            os.open,
+            os.read,
+            os.close,
+            contents.append,
+            READ_FLAGS,
+        )
+        limit = SHORT_BYTES
+        try:
+            for index, directory in enumerate(directories):
+                try:
+                    handle = open_(f"{directory}/{name}", flags, dir_fd=base)
+                except OSError as error:
+                    failed[index] = error.errno or errno.EIO
+                    append(b"")
+                    continue
+                try:
+                    append(read_(handle, limit))
+                except OSError as error:
+                    failed[index] = error.errno or errno.EIO
+                    append(b"")
+                finally:
+                    close_(handle)
+        finally:
+            close_(base)
+        return contents, failed
+
+
+def _read_all(handle: int, limit: int) -> bytes:
+    """Everything up to the limit; EFBIG where there is more, ENXIO for what is no file."""
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        raise OSError(errno.ENXIO, "not a regular file")
+    pieces: list[bytes] = []
+    left = limit + 1
+    while left > 0 and (piece := os.read(handle, min(left, 1 << 16))):
+        pieces.append(piece)
+        left -= len(piece)
+    if left <= 0:
+        raise OSError(errno.EFBIG, "too large")
+    return b"".join(pieces)
+
+
+class TextTree:
+    """A tree in memory: file contents and directory entries, as a text dump gives them."""
+
+    def __init__(self, name: str, files: Mapping[str, bytes], links: Iterable[str] = ()) -> None:
+        self.name = clean(name, 200)
+        self.is_this_machine = False
+        self._files = dict(files)
+        self._children: dict[str, dict[str, bool]] = {}
+        for path in (*files, *links):
+            parts = path.split("/")
+            for depth in range(1, len(parts)):
+                children = self._children.setdefault("/".join(parts[:depth]), {})
+                inner = depth < len(parts) - 1
+                children[parts[depth]] = children.get(parts[depth], False) or inner
+
+    def read(self, path: str, limit: int) -> bytes:
+        """The content of a file."""
+        data = self._files.get(path)
+        if data is None:
+            raise FileProblem(path, errno.ENOENT)
+        if len(data) > limit:
+            raise FileProblem(path, errno.EFBIG)
+        return data
+
+    def names(self, path: str) -> list[str]:
+        """Names in a directory."""
+        if path not in self._children:
+            raise FileProblem(path, errno.ENOENT)
+        return list(self._children[path])
+
+    def subdirectories(self, path: str) -> dict[str, int]:
+        """Directories in a directory; a dump has no inodes."""
+        if path not in self._children:
+            raise FileProblem(path, errno.ENOENT)
+        return {name: 0 for name, inner in self._children[path].items() if inner}
+
+    def read_each(
+        self, path: str, directories: Iterable[str], name: str
+    ) -> tuple[list[bytes], dict[int, int]]:
+        """One file of many directories."""
+        found = [self._files.get(f"{path}/{directory}/{name}") for directory in directories]
+        failed = {index: errno.ENOENT for index, data in enumerate(found) if data is None}
+        return [(data or b"")[:SHORT_BYTES] for data in found], failed

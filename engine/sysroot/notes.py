@@ -1,0 +1,40 @@
+"""What could not be read of a tree, collected in sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.sysroot.files import FileProblem
+
+
+@dataclass
+class Notes:
+    """Sentences in the order found; files that are missing for one reason share a sentence."""
+
+    sentences: dict[str, None] = field(default_factory=dict)
+    problems: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, sentence: str) -> None:
+        """Note a sentence, once."""
+        self.sentences.setdefault(sentence)
+
+    def problem(self, problem: FileProblem) -> None:
+        """Note a file that cannot be read."""
+        self.problems.setdefault(problem.why, []).append(problem.path)
+
+    def lines(self) -> tuple[str, ...]:
+        """Everything noted, ready to show."""
+        missing = (f"{why}: {_paths(paths)}" for why, paths in self.problems.items())
+        return (*self.sentences, *missing)
+
+
+def _paths(paths: list[str]) -> str:
+    """The paths, files of one directory together."""
+    groups: dict[str, list[str]] = {}
+    for path in paths:
+        directory, _, name = path.rpartition("/")
+        groups.setdefault(directory, []).append(name)
+    return ", ".join(
+        f"{directory}/{names[0]}" if len(names) == 1 else f"{directory}/{{{','.join(names)}}}"
+        for directory, names in groups.items()
+    )

@@ -1,0 +1,162 @@
+"""What was read of a machine, as values: the one thing a capture keeps.
+
+Blocks are numpy columns sorted by id. Words that repeat (states, zone lists, node sets) are
+stored once and referred to by code, so a comparison of two readings is a comparison of
+small integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.sysroot.parse import IomemLine, ZoneInfo
+
+Word = TypeVar("Word")
+Coded = tuple[Sequence[Word], NDArray[np.int64]]
+Coded16 = tuple[tuple[Word, ...], NDArray[np.uint16]]
+
+UNKNOWN_STATE = "unknown"
+MAX_ZONE_WORDS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class BlockColumns:
+    """Memory blocks; every column has one entry a block, ascending by id."""
+
+    ids: NDArray[np.int64]
+    state: NDArray[np.uint16]
+    """Index into ``states``."""
+    zones: NDArray[np.uint16]
+    """Index into ``zone_lists``."""
+    nodes: NDArray[np.uint16]
+    """Index into ``node_sets``."""
+    removable: NDArray[np.int8]
+    """1, 0, or -1 where not known."""
+    phys_device: NDArray[np.int64]
+    """-1 where not known."""
+    states: tuple[str, ...]
+    zone_lists: tuple[tuple[str, ...] | None, ...]
+    """Words of ``valid_zones``; None where the file could not be read."""
+    node_sets: tuple[tuple[int, ...] | None, ...]
+    """Nodes a block is linked to; None where no link was found."""
+
+    @classmethod
+    def of(
+        cls,
+        ids: NDArray[np.int64],
+        states: Coded[str],
+        zones: Coded[tuple[str, ...] | None],
+        nodes: Coded[tuple[int, ...] | None],
+        removable: NDArray[np.int8],
+        phys_device: NDArray[np.int64],
+    ) -> BlockColumns:
+        """Columns with the words in a fixed order, so that equal blocks have equal columns."""
+        state_words, state = _ordered(*states)
+        zone_lists, zone = _ordered(*zones)
+        node_sets, node = _ordered(*nodes)
+        return cls(
+            ids, state, zone, node, removable, phys_device, state_words, zone_lists, node_sets
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BlockColumns):
+            return NotImplemented
+        return all(_same(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def state_word(self, index: int) -> str:
+        """State of the block at this index."""
+        return self.states[int(self.state[index])]
+
+    def zone_words(self, index: int) -> tuple[str, ...] | None:
+        """``valid_zones`` of the block at this index."""
+        return self.zone_lists[int(self.zones[index])]
+
+    def node_set(self, index: int) -> tuple[int, ...] | None:
+        """Nodes of the block at this index."""
+        return self.node_sets[int(self.nodes[index])]
+
+    def run_starts(self) -> NDArray[np.int64]:
+        """Indices at which something but the id changes, or the ids have a gap."""
+        if not len(self):
+            return np.zeros(0, np.int64)
+        change = np.diff(self.ids) != 1
+        for column in (self.state, self.zones, self.nodes, self.removable, self.phys_device):
+            change |= column[1:] != column[:-1]
+        return np.concatenate(([0], np.flatnonzero(change) + 1)).astype(np.int64)
+
+
+def _same(one: object, other: object) -> bool:
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return one is other or np.array_equal(one, other)
+    return one == other
+
+
+def _ordered(words: Sequence[Word], codes: NDArray[np.int64]) -> Coded16[Word]:
+    """The words that are used, each once, in a fixed order; and the codes for them."""
+    used = np.unique(codes).tolist()
+    order = sorted({words[code] for code in used}, key=repr)
+    place = {word: index for index, word in enumerate(order)}
+    table = np.zeros(len(words), np.uint16)
+    for code in used:
+        table[code] = place[words[code]]
+    return tuple(order), table[codes]
+
+
+@dataclass(frozen=True, slots=True)
+class HugetlbPool:
+    """A pool of huge pages: of the machine (``node`` None) or of a node; counts of huge pages.
+
+    ``reserved`` and ``surplus`` are None where the kernel does not say (per node).
+    """
+
+    node: int | None
+    page_bytes: int
+    total: int
+    free: int
+    reserved: int | None = None
+    surplus: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything that was read of a machine at one moment, and what could not be."""
+
+    title: str
+    kernel: str | None
+    """Release, e.g. ``6.12.9``."""
+    arch: str | None
+    """Machine name as ``uname -m`` prints it."""
+    page_bytes: int | None
+    block_bytes: int | None
+    blocks: BlockColumns
+    zones: tuple[ZoneInfo, ...] | None
+    iomem: tuple[IomemLine, ...] | None
+    masks: Mapping[str, tuple[int, ...]]
+    """Members of ``online possible has_memory has_normal_memory has_cpu`` that could be read."""
+    node_ids: tuple[int, ...]
+    """Nodes that have a directory."""
+    params: Mapping[str, str]
+    """Words of ``set`` that could be read: name to value."""
+    pools: tuple[HugetlbPool, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+    """What is missing or odd, and why; ready to show."""
+
+
+def differing_fields(before: Observation, after: Observation) -> list[str]:
+    """Names of the fields in which two observations differ."""
+    return [
+        item.name
+        for item in fields(Observation)
+        if getattr(before, item.name) is not getattr(after, item.name)
+        and getattr(before, item.name) != getattr(after, item.name)
+    ]

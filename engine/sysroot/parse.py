@@ -1,0 +1,166 @@
+"""Words of kernel files as values: ``/proc/zoneinfo``, ``/proc/iomem``, node lists, sizes.
+
+Pure functions. What is not what the kernel prints is left out and reported as a problem in
+words; nothing raises.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from engine.sysroot.files import clean
+
+MAX_PFN = 1 << 52
+MAX_NODES = 1024
+"""``MAX_NUMNODES`` with NODES_SHIFT 10, the largest that any architecture configures."""
+MAX_ZONES = 8 * MAX_NODES
+MAX_IOMEM_LINES = 200_000
+
+_NODE_ZONE = re.compile(r"Node (\d{1,6}), zone +(\S{1,16})")
+_COUNTER = re.compile(r"\s+(spanned|present|managed|start_pfn:)\s+(\d{1,20})\s*\Z")
+_IOMEM = re.compile(r"( *)([0-9a-fA-F]{1,16})-([0-9a-fA-F]{1,16}) : (.*)")
+_MASK_PART = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneInfo:
+    """A zone as ``/proc/zoneinfo`` prints it; pages. ``start_pfn`` None: not printed."""
+
+    node: int
+    name: str
+    spanned: int
+    present: int
+    managed: int
+    start_pfn: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class IomemLine:
+    """A line of ``/proc/iomem``; bytes, ``end`` inclusive."""
+
+    depth: int
+    start: int
+    end: int
+    name: str
+
+
+def parse_zoneinfo(data: bytes) -> tuple[tuple[ZoneInfo, ...], list[str]]:
+    """Zones in the order printed, and problems.
+
+    Only the zone-wide counters are taken; per-node statistics and page sets are passed over.
+    """
+    zones: dict[tuple[int, str], ZoneInfo] = {}
+    problems: list[str] = []
+    heading: tuple[int, str] | None = None
+    counters: dict[str, int] = {}
+
+    def finish() -> None:
+        if heading is None:
+            return
+        missing = [name for name in ("spanned", "present", "managed") if name not in counters]
+        if missing:
+            problems.append(f"node {heading[0]} zone {heading[1]} has no {', '.join(missing)}")
+        elif max(counters.values()) > MAX_PFN:
+            problems.append(f"node {heading[0]} zone {heading[1]} counts more pages than can be")
+        else:
+            start = counters.get("start_pfn:")
+            zones[heading] = ZoneInfo(
+                *heading, counters["spanned"], counters["present"], counters["managed"], start
+            )
+
+    for line in data.decode("ascii", "replace").splitlines():
+        if found := _NODE_ZONE.match(line):
+            finish()
+            node = int(found[1])
+            heading, counters = (node, clean(found[2], 16)), {}
+            if node >= MAX_NODES or len(zones) >= MAX_ZONES:
+                problems.append(f"node {node} is more than a kernel can have")
+                heading = None
+        elif found := _COUNTER.match(line):
+            counters.setdefault(found[1], int(found[2]))
+    finish()
+    if not zones and not problems:
+        problems.append("no zone in it")
+    return tuple(zones.values()), problems
+
+
+def parse_iomem(data: bytes) -> tuple[tuple[IomemLine, ...], list[str]]:
+    """The lines about memory (System RAM, the kernel image, persistent memory), and problems.
+
+    All other lines name devices of the machine, which is nobody's business here.
+    """
+    lines: list[IomemLine] = []
+    hidden = wrong = 0
+    text = data.decode("ascii", "replace").splitlines()
+    for number, line in enumerate(text):
+        if number >= MAX_IOMEM_LINES:
+            return tuple(lines), [f"only the first {MAX_IOMEM_LINES} lines are used"]
+        found = _IOMEM.match(line)
+        if not found:
+            wrong += bool(line.strip())
+            continue
+        name = clean(found[4])
+        if not is_memory_line(name):
+            continue
+        start, end = int(found[2], 16), int(found[3], 16)
+        if end == 0:
+            hidden += 1
+        elif end < start:
+            wrong += 1
+        else:
+            lines.append(IomemLine(len(found[1]) // 2, start, end, name))
+    problems = []
+    if hidden:
+        problems.append("the addresses are hidden (0-0) from readers without CAP_SYS_ADMIN")
+    if wrong:
+        problems.append(f"{wrong} lines are no resource and are passed over")
+    return tuple(lines), problems
+
+
+_KERNEL_IMAGE = ("Kernel code", "Kernel rodata", "Kernel data", "Kernel bss", "Crash kernel")
+
+
+def is_memory_line(name: str) -> bool:
+    """Whether a line of ``/proc/iomem`` is about memory."""
+    return (
+        name.startswith(("System RAM", "Persistent Memory", "namespace", "dax"))
+        or name in _KERNEL_IMAGE
+    )
+
+
+def is_kernel_image(name: str) -> bool:
+    """Whether the pages of this resource are reserved for good."""
+    return name in _KERNEL_IMAGE
+
+
+def parse_mask(data: bytes) -> tuple[int, ...] | None:
+    """A node list (``0-1,3``); None where it is not one."""
+    numbers: list[int] = []
+    text = data.decode("ascii", "replace").strip()
+    for part in text.split(",") if text else []:
+        found = _MASK_PART.match(part)
+        if not found:
+            return None
+        low, high = int(found[1]), int(found[2] or found[1])
+        if not low <= high < MAX_NODES:
+            return None
+        numbers += range(low, high + 1)
+    return tuple(sorted(set(numbers)))
+
+
+def parse_block_size(data: bytes) -> int | None:
+    """``block_size_bytes``: hexadecimal without 0x; None unless a power of two of sane size."""
+    text = data.strip()
+    if not re.fullmatch(rb"[0-9a-fA-F]{1,16}", text):
+        return None
+    size = int(text, 16)
+    return size if 1 << 20 <= size <= 1 << 46 and not size & (size - 1) else None
+
+
+def parse_count(data: bytes, limit: int = MAX_PFN) -> int | None:
+    """A decimal number up to ``limit``; None where it is not one."""
+    text = data.strip()
+    if not re.fullmatch(rb"\d{1,20}", text) or int(text) > limit:
+        return None
+    return int(text)

@@ -1,0 +1,215 @@
+"""One pass over a tree of kernel files: everything that is known of a machine, as values.
+
+The layout is that of ``/sys`` and ``/proc`` (``Documentation/ABI/testing/sysfs-devices-memory``
+of the kernel); a directory that ``lsmem --sysroot`` takes is one, with less in it. Nothing but
+a missing memory directory is an error: what cannot be read is left unknown and noted.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+
+import numpy as np
+
+from engine.errors import InputError
+from engine.sysroot.files import SHORT_BYTES, FileProblem, Tree, clean
+from engine.sysroot.notes import Notes
+from engine.sysroot.observation import HugetlbPool, Observation
+from engine.sysroot.parse import (
+    IomemLine,
+    ZoneInfo,
+    parse_block_size,
+    parse_count,
+    parse_iomem,
+    parse_mask,
+    parse_zoneinfo,
+)
+from engine.sysroot.read_blocks import MEMORY, NODE, block_directories, node_links, read_blocks
+
+PARAMETERS = "sys/module/memory_hotplug/parameters"
+HUGEPAGES = "sys/kernel/mm/hugepages"
+ZONEINFO = "proc/zoneinfo"
+IOMEM = "proc/iomem"
+PARAMETER_NAMES = (
+    "memmap_on_memory",
+    "online_policy",
+    "auto_movable_ratio",
+    "auto_movable_numa_aware",
+)
+MASKS = ("online", "possible", "has_memory", "has_normal_memory", "has_cpu")
+
+MAX_FILE = 8 << 20
+"""Most bytes of ``/proc/zoneinfo`` and ``/proc/iomem`` that are read."""
+
+_POOL_NAME = re.compile(r"hugepages-(\d{1,12})kB\Z")
+
+
+def observe(tree: Tree) -> Observation:
+    """Read a tree; InputError when it has no memory directory."""
+    notes = Notes()
+    directories = block_directories(tree, notes)
+    ids = np.array(sorted(directories), np.int64)
+    block_bytes = _block_size(tree, notes)
+    zones, iomem = read_zones(tree, notes), read_iomem(tree, notes)
+    node_ids, links = node_links(tree, notes)
+    blocks = read_blocks(tree, ids, links, notes)
+    return Observation(
+        title=tree.name,
+        kernel=_one_word(tree, "proc/sys/kernel/osrelease", notes),
+        arch=_machine_name(tree),
+        page_bytes=_page_size(tree),
+        block_bytes=block_bytes,
+        blocks=blocks,
+        zones=zones,
+        iomem=iomem,
+        masks=read_masks(tree, notes),
+        node_ids=node_ids,
+        params=read_params(tree, notes),
+        pools=read_pools(tree, node_ids, notes),
+        notes=notes.lines(),
+    )
+
+
+def read_masks(tree: Tree, notes: Notes) -> dict[str, tuple[int, ...]]:
+    """The node masks that can be read."""
+    masks: dict[str, tuple[int, ...]] = {}
+    for name in MASKS:
+        path = f"{NODE}/{name}"
+        try:
+            mask = parse_mask(tree.read(path, 1 << 16))
+        except FileProblem as problem:
+            notes.problem(problem)
+            continue
+        if mask is None:
+            notes.add(f"{path}: no list of nodes")
+        else:
+            masks[name] = mask
+    return masks
+
+
+# -- single files -----------------------------------------------------------------------
+def read_zones(tree: Tree, notes: Notes) -> tuple[ZoneInfo, ...] | None:
+    """``/proc/zoneinfo``; None where it cannot be read."""
+    try:
+        zones, problems = parse_zoneinfo(tree.read(ZONEINFO, MAX_FILE))
+    except FileProblem as problem:
+        notes.problem(problem)
+        return None
+    for text in problems[:4]:
+        notes.add(f"{ZONEINFO}: {text}")
+    return zones or None
+
+
+def read_iomem(tree: Tree, notes: Notes) -> tuple[IomemLine, ...] | None:
+    """Memory lines of ``/proc/iomem``; None where it cannot be read or hides its addresses."""
+    try:
+        lines, problems = parse_iomem(tree.read(IOMEM, MAX_FILE))
+    except FileProblem as problem:
+        notes.problem(problem)
+        return None
+    for text in problems:
+        notes.add(f"{IOMEM}: {text}")
+    return lines or None
+
+
+def _block_size(tree: Tree, notes: Notes) -> int | None:
+    path = f"{MEMORY}/block_size_bytes"
+    try:
+        data = tree.read(path, SHORT_BYTES)
+    except FileProblem as problem:
+        notes.problem(problem)
+        return None
+    size = parse_block_size(data)
+    if size is None:
+        notes.add(f"{path}: {clean(data, 40)!r} is no block size in hexadecimal")
+    return size
+
+
+def _one_word(tree: Tree, path: str, notes: Notes | None) -> str | None:
+    try:
+        return clean(tree.read(path, SHORT_BYTES)) or None
+    except FileProblem as problem:
+        if notes is not None:
+            notes.problem(problem)
+        return None
+
+
+def _machine_name(tree: Tree) -> str | None:
+    """``kernel.arch`` (since Linux 6.1), or that of this machine when it is its own tree."""
+    word = _one_word(tree, "proc/sys/kernel/arch", None)
+    return word or (clean(os.uname().machine) if tree.is_this_machine else None)
+
+
+def _page_size(tree: Tree) -> int | None:
+    """Page size as a text dump notes it, or that of this machine when it is its own tree."""
+    if tree.is_this_machine:
+        return os.sysconf("SC_PAGE_SIZE")
+    size = parse_count((_one_word(tree, "pagesize", None) or "").encode(), 1 << 20)
+    return size if size and not size & (size - 1) and size >= 4096 else None
+
+
+def read_params(tree: Tree, notes: Notes) -> dict[str, str]:
+    """The parameters as words of ``set``; of the kernel's command line only what matters."""
+    from engine.params import Params
+
+    found: list[tuple[str, str, str]] = []
+    sources = [(name, f"{PARAMETERS}/{name}") for name in PARAMETER_NAMES]
+    sources.append(("auto_online_blocks", f"{MEMORY}/auto_online_blocks"))
+    for name, path in sources:
+        word = _one_word(tree, path, notes)
+        if word is not None:
+            found.append((name, word, path))
+    path = "proc/sys/vm/hugetlb_optimize_vmemmap"
+    if (word := _one_word(tree, path, None)) is not None:
+        found.append(("hugetlb_free_vmemmap", word, path))
+    if _boot_option(tree, b"movable_node"):
+        found.append(("movable_node", "Y", "proc/cmdline"))
+    params: dict[str, str] = {}
+    for name, word, path in found:
+        try:
+            params[name] = dict(Params().with_word(name, word).words())[name]
+        except InputError:
+            notes.add(f"{path}: {word!r} is no value of {name}")
+    return params
+
+
+def _boot_option(tree: Tree, option: bytes) -> bool:
+    """Whether the kernel was started with this word; nothing else of the line is kept."""
+    try:
+        return option in tree.read("proc/cmdline", 1 << 16).split()
+    except FileProblem:
+        return False
+
+
+def read_pools(tree: Tree, nodes: Iterable[int], notes: Notes) -> tuple[HugetlbPool, ...]:
+    """Huge page pools of the machine and of each node."""
+    places: list[tuple[int | None, str]] = [(None, HUGEPAGES)]
+    places += [(node, f"{NODE}/node{node}/hugepages") for node in nodes]
+    pools: list[HugetlbPool] = []
+    for node, path in places:
+        try:
+            names = tree.subdirectories(path)
+        except FileProblem as problem:
+            if node is None:
+                notes.problem(problem)
+            continue
+        for name in names:
+            if found := _POOL_NAME.match(name):
+                pools += _pool(tree, node, int(found[1]) << 10, f"{path}/{name}")
+    return tuple(sorted(pools, key=lambda p: (p.node is not None, p.node or 0, p.page_bytes)))
+
+
+def _pool(tree: Tree, node: int | None, page_bytes: int, path: str) -> list[HugetlbPool]:
+    def number(file: str) -> int | None:
+        try:
+            return parse_count(tree.read(f"{path}/{file}", SHORT_BYTES))
+        except FileProblem:
+            return None
+
+    total, free = number("nr_hugepages"), number("free_hugepages")
+    if total is None or free is None:
+        return []
+    reserved = number("resv_hugepages") if node is None else None
+    return [HugetlbPool(node, page_bytes, total, free, reserved, number("surplus_hugepages"))]

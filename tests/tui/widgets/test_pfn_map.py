@@ -1,0 +1,111 @@
+"""The map widget, as text: margins, cells, folds, labels, and how little is sent."""
+
+from __future__ import annotations
+
+import pytest
+from textual.geometry import Region
+from textual.strip import Strip
+
+from tests.tui.fake_view import dimm_view
+from tests.tui.stage import DIMM, Stage, stage
+from tui.widgets.pfn_map import PfnMap, margins
+
+
+def lines(on: Stage) -> list[str]:
+    return [on.main.map.render_line(y).text.rstrip() for y in range(on.main.map.size.height)]
+
+
+async def test_one_block_a_line_with_its_pfn_its_id_and_its_zone() -> None:
+    async with stage(*DIMM, theme="ascii") as on:
+        drawn = lines(on)
+        assert drawn[0].startswith("- pfn map - 1 cell = 512 pfns = 2 MiB -")
+        assert drawn[2] == " 0x8000    1  " + "D" * 64 + " DMA32"
+        hole = f"{'.' * 17} hole 0x40000-0xfffff, 3 GiB "
+        assert drawn[9] == " 0x40000   8  " + hole.ljust(64, ".")
+        assert drawn[10] == " 0x100000 32 >v" + "M" * 63 + " Movable"
+        assert drawn[11] == " 0x108000 33  v" + "-" * 63 + " offline"
+
+
+async def test_a_block_that_straddles_zones_says_so() -> None:
+    async with stage(theme="ascii") as on:
+        assert lines(on)[1].endswith(" mixed")
+
+
+async def test_half_the_columns_show_the_memmap_as_half_a_cell() -> None:
+    async with stage(*DIMM, size=(60, 20)) as on:
+        await on.keys("G", "H", "H", "k")
+        assert " 0x108000 33  ▌·" in on.text
+    async with stage(*DIMM, size=(60, 20), theme="ascii") as on:
+        await on.keys("G", "H", "H", "k")
+        assert " 0x108000 33  4-" in on.text
+
+
+async def test_the_narrow_map_gives_up_page_numbers_before_cells() -> None:
+    view = dimm_view()
+    assert margins(view, 80).pfn == 0
+    assert margins(view, 100).pfn > 0
+    assert margins(view, 60).pfn > 0
+
+
+async def test_lines_of_many_blocks_say_what_they_hold() -> None:
+    async with stage(*DIMM, "online 33", theme="ascii") as on:
+        await on.keys("G", "-")
+        assert lines(on)[6].endswith(" mixed")
+        assert lines(on)[3].endswith(" DMA32")
+
+
+async def test_selected_lines_are_marked_without_colour() -> None:
+    async with stage(*DIMM, theme="ascii") as on:
+        await on.keys("j", "v", "j")
+        assert [line[13:14] for line in lines(on)[1:5]] == [" ", "|", "|", " "]
+
+
+async def test_the_cursor_is_seen_without_colour() -> None:
+    async with stage(*DIMM, theme="ascii") as on:
+        await on.keys("j", "l")
+        assert lines(on)[2][14:18] == "D@DD"
+
+
+async def test_only_lines_that_changed_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with stage(*DIMM) as on:
+        sent: list[Region] = []
+        refresh = PfnMap.refresh
+
+        def watched(self: PfnMap, *regions: Region, **kwargs: bool) -> PfnMap:
+            sent.extend(regions or [Region(0, 0, 0, -1)])
+            return refresh(self, *regions, **kwargs)
+
+        monkeypatch.setattr(PfnMap, "refresh", watched)
+        await on.keys("l")
+        assert [region.y for region in sent] == [1]
+        sent.clear()
+        await on.keys("j")
+        assert [region.y for region in sent] == [1, 2]
+
+
+async def test_unchanged_lines_are_the_same_objects() -> None:
+    async with stage(*DIMM) as on:
+        before: list[Strip] = on.main.map.render_lines(Region(0, 0, 80, 12))
+        await on.keys("l")
+        after = on.main.map.render_lines(Region(0, 0, 80, 12))
+        same = [a is b for a, b in zip(before, after, strict=True)]
+        assert same.count(False) <= 2
+
+
+async def test_a_click_moves_the_cursor_and_hovering_tells() -> None:
+    async with stage(*DIMM) as on:
+        await on.pilot.hover("#map", offset=(16, 10))
+        await on.pilot.pause()
+        assert "block 32 (dimm0)" in on.lines[-2]
+        assert on.cursor < 0x8000
+        await on.pilot.click("#map", offset=(16, 10))
+        await on.pilot.pause()
+        assert on.cursor == 0x100000 + 2 * 512
+
+
+async def test_the_wheel_scrolls() -> None:
+    async with stage(*DIMM) as on:
+        on.main.map.on_mouse_scroll_down()
+        assert on.main.viewport.cursor_line == 3
+        on.main.map.on_mouse_scroll_up()
+        assert on.main.viewport.cursor_line == 0

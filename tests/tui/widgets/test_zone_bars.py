@@ -1,0 +1,83 @@
+"""The zones panel: bars on one scale, counters, what the last step did to them."""
+
+from __future__ import annotations
+
+from engine.model_view import ModelView
+from engine.session import Session
+from tests.tui.stage import DIMM, session_of, stage
+from tui.axis import Axis
+from tui.widgets.paint import GAINED, HOLE, LOST, OUT, PRESENT
+from tui.widgets.zone_bars import bar_codes, shown_zones
+
+
+def bars(session: Session, width: int = 60) -> dict[str, list[int]]:
+    view, before = session.view, session.before
+    axis = Axis(view.extents(), width)
+    return {
+        row.zone.label: bar_codes(view, before, row, axis) for row in shown_zones(view, before)
+    }
+
+
+def test_a_zone_with_a_gap_shows_its_hole() -> None:
+    session = session_of("add dimm0 512M", "online 32", "online 35", "set memmap_on_memory=N")
+    normal = bars(session)["Normal"]
+    middle = normal[normal.index(PRESENT) :]
+    assert HOLE in middle
+    assert middle[-1] == PRESENT or OUT in middle
+
+
+def test_what_a_step_gained_and_lost_is_drawn_in() -> None:
+    session = session_of(*DIMM)
+    assert set(bars(session)["Movable"]) == {OUT, GAINED}
+    session = session_of(*DIMM, "online 33 movable", "offline 33")
+    assert set(bars(session)["Movable"]) == {OUT, PRESENT, LOST}
+
+
+def test_a_zone_that_became_empty_is_still_shown_once() -> None:
+    session = session_of(*DIMM, "offline 32")
+    assert set(bars(session)["Movable"]) == {OUT, LOST}
+    empty = session_of(*DIMM, "offline 32", "set memmap_on_memory=N")
+    assert "Movable" not in bars(empty)
+
+
+def test_boot_zones_are_whole() -> None:
+    session = session_of()
+    view: ModelView = session.view
+    axis = Axis(view.extents(), 60)
+    for row in shown_zones(view, None):
+        assert HOLE not in bar_codes(view, None, row, axis)
+
+
+async def test_counters_stand_under_their_names() -> None:
+    async with stage(*DIMM, theme="ascii") as on:
+        panel = on.main.zones
+        drawn = [panel.render_line(y).text.rstrip() for y in range(panel.size.height)]
+        assert drawn[0].startswith("- zones - empty: Normal Device -")
+        movable = next(line for line in drawn if " Movable " in line)
+        for name, value in (
+            ("start_pfn", ">0x100000"),
+            ("spanned", ">32768"),
+            ("present", ">32768"),
+            ("managed", ">32256"),
+        ):
+            assert drawn[0].index(name) + len(name) == movable.index(value) + len(value)
+            movable = movable.replace(value, " " * len(value), 1)
+
+
+async def test_a_wide_panel_spells_the_difference() -> None:
+    async with stage(*DIMM, size=(200, 60)) as on:
+        assert "spanned +32768 present +32768 managed +32256" in on.text
+
+
+async def test_with_little_room_the_zone_that_changed_is_in_sight() -> None:
+    async with stage(*DIMM, size=(60, 16)) as on:
+        assert any("Movable" in line for line in on.lines[1:5])
+
+
+async def test_sixteen_nodes_scroll_and_say_so() -> None:
+    nodes = " ".join(f"ram{n}=1G" for n in range(1, 16))
+    async with stage(machine=f"machine ram=5G nodes=16 {nodes}") as on:
+        assert "lines" in on.lines[1]
+        assert "node 15" not in on.text
+        await on.keys("2", "G")
+        assert "node 15" in on.text

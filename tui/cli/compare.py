@@ -1,0 +1,71 @@
+"""Run one scenario under other rules or parameters and print what differs.
+
+Each --with is a variant: KEY=VALUE pairs such as 'profile=4.19', 'memmap=device',
+'shrink=rfc2' or 'memmap_on_memory=Y block=1G'. A single variant is compared with the
+scenario as it is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from tui.cli.parser import emit, text_width
+from tui.cli.scenario_files import scenario_file
+
+if TYPE_CHECKING:
+    from tui.variants import VariantRun
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The scenario, the variants, and the form of the output."""
+    parser.add_argument("file", metavar="SCENARIO", help="a scenario, or the name of a shipped one")
+    parser.add_argument(
+        "--with",
+        metavar="KEY=VALUE",
+        action="append",
+        required=True,
+        dest="variants",
+        help="a variant; give one or more",
+    )
+    parser.add_argument("--json", action="store_true", help="print data, format pfnmap-compare-1")
+    parser.add_argument("--width", metavar="N", type=text_width, default=72, help="columns")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the comparison."""
+    from engine.scenario import load_scenario
+    from tui.variants import compare
+
+    scenario = load_scenario(scenario_file(arguments.file))
+    runs = compare(scenario, arguments.variants)
+    if arguments.json:
+        emit([_json(runs)])
+        return 0
+    from themes import load_theme
+    from tui.text_compare import compare_lines
+
+    glyphs = [look.glyph for look in load_theme("ascii").states]
+    emit(compare_lines(runs, glyphs, title=scenario.title, width=arguments.width))
+    return 0
+
+
+def _json(runs: list[VariantRun]) -> str:
+    """Every variant's results and machine at the end, and all counters beside each other."""
+    from tui.data import as_json, view_data
+    from tui.variants import counters
+
+    return as_json(
+        {
+            "format": "pfnmap-compare-1",
+            "variants": [
+                {
+                    "name": run.name,
+                    "steps": [{"command": s.line, "result": s.result} for s in run.steps],
+                    "end": view_data(run.machine.view()),
+                }
+                for run in runs
+            ],
+            "counters": counters(runs),
+        }
+    )

@@ -1,0 +1,79 @@
+"""Variants of one scenario side by side as plain text: steps, counters, maps, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from engine.errors import InputError
+from engine.view import View
+from tui.text_map import aligned_maps, scale_title
+from tui.text_words import plain, section, wrapped
+from tui.variants import VariantRun, counters
+
+LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+COLUMNS: Final = 3
+"""Variants in one table; with more the first is repeated in each."""
+DIFFERS: Final = "*"
+
+
+def compare_lines(
+    runs: Sequence[VariantRun], glyphs: Sequence[str], *, title: str, width: int
+) -> list[str]:
+    """All there is to compare, in ASCII lines of at most ``width``."""
+    if len(runs) > len(LETTERS):
+        raise InputError(f"{len(runs)} variants are too many; at most {len(LETTERS)}")
+    names = LETTERS[: len(runs)]
+    views = [run.machine.view() for run in runs]
+    window, maps = aligned_maps(views, glyphs, width=width, names=names)
+    lines = wrapped(title, width, first="pfnmap compare: ")
+    for name, run in zip(names, runs, strict=True):
+        lines += wrapped(run.name, width, first=f"{name}: ")
+    lines += section(f"steps ({DIFFERS} differs)", _steps(runs, names, width))
+    lines += section(f"counters ({DIFFERS} differs)", _counters(runs, names))
+    lines += section(scale_title(window, views[0]), maps)
+    lines += section("findings", _findings(views, names, width))
+    return [line.rstrip() for line in lines]
+
+
+def _steps(runs: Sequence[VariantRun], names: str, width: int) -> Iterator[str]:
+    """Each command with its result; a line for each variant where the results differ."""
+    for steps in zip(*(run.steps for run in runs), strict=True):
+        results = [step.result for step in steps]
+        if len(set(results)) == 1:
+            yield from wrapped(f"{steps[0].line}: {results[0]}", width, first="  ")
+            continue
+        yield from wrapped(steps[0].line, width, first=f"{DIFFERS} ")
+        for name, result in zip(names, results, strict=True):
+            yield from wrapped(result, width, first=f"    {name} ", indent=" " * 6)
+
+
+def _counters(runs: Sequence[VariantRun], names: str) -> Iterator[str]:
+    """Tables of all counters, at most three variants to a table."""
+    columns = counters(runs)
+    for first in range(1, len(runs), COLUMNS - 1):
+        shown = [0, *range(first, min(first + COLUMNS - 1, len(runs)))]
+        if first > 1:
+            yield ""
+        yield f"{'':27}" + "".join(f"{names[index]:>14}" for index in shown)
+        for counter, values in columns.items():
+            mark = "" if len({values[index] for index in shown}) == 1 else f" {DIFFERS}"
+            form = "#x" if counter.endswith("start_pfn") else "d"
+            cells = "".join(f"{_number(values[index], form):>14}" for index in shown)
+            yield f"{plain(counter):<27}{cells}{mark}"
+
+
+def _number(value: int | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _findings(views: Sequence[View], names: str, width: int) -> Iterator[str]:
+    """Every variant's findings; nothing when no variant has any."""
+    if not any(view.findings for view in views):
+        return
+    for name, view in zip(names, views, strict=True):
+        if not view.findings:
+            yield f"{name} none"
+        for finding in view.findings:
+            where = f" (pfn {finding.start_pfn:#x})" if finding.nr_pages else ""
+            yield from wrapped(f"{finding.code}{where}: {finding.text}", width, first=f"{name} ")
