@@ -15,6 +15,7 @@ from engine.geometry import GIB
 from engine.kinds import MemmapKind, OnlineType, PageState
 from engine.memmap import MemmapChoice
 from engine.outcome import Finding, Refusal
+from engine.page_map import page_zone
 from engine.state import Device, FailedDimm, Resource, State
 from engine.transaction import Transaction
 
@@ -74,7 +75,7 @@ def _acpi_failure(index: int) -> list[str]:
 
 def _retry_failed(tx: Transaction) -> None:
     """The bus scan after a hot-add tries every DIMM again that has no driver yet."""
-    for dimm in tx.state.failed_dimms:
+    for dimm in sorted(tx.state.failed_dimms, key=lambda dimm: dimm.acpi_index):
         log = _unaligned_log(tx.state, dimm.start, dimm.size_bytes)
         if log:
             tx.event(
@@ -290,8 +291,11 @@ def _fixed_chunks(state: State, start_pfn: int, choice: MemmapChoice, vmemmap: i
 
 def _own_homes(state: State, device: Device, choice: MemmapChoice, vmemmap: int) -> State:
     """Remember a memmap at the start of the range (per block it follows from the block)."""
-    if choice.kind != MemmapKind.PER_DEVICE or not vmemmap:
+    if choice.kind != MemmapKind.PER_DEVICE:
         return state
+    if unit := state.geometry.vmemmap_chunk_pages:
+        chunks = [(device.start_pfn + at, device.node) for at in range(0, vmemmap, unit)]
+        return memmap.with_chunk_homes(state, device.start_pfn, device.end_pfn, chunks)
     bias = device.start_pfn * (state.geometry.pages_per_struct_page_frame - 1)
     homes = state.homes.insert(device.start_pfn, device.nr_pages, bias=bias, node=device.node)
     return replace(state, homes=homes)
@@ -334,20 +338,39 @@ def _memmap_from_ram(tx: Transaction, device: Device) -> Refusal | None:
             described // geometry.block_pages,
         )
         return _leak(tx, device, described, refusal)
+    if geometry.vmemmap_chunk_pages and not state.recorded:
+        chunks = _chunks_of(tx.state, device)
+        tx.state = memmap.with_chunk_homes(tx.state, device.start_pfn, device.end_pfn, chunks)
     return None
+
+
+def _chunks_of(state: State, device: Device) -> list[tuple[int, int]]:
+    """(first page frame, node) of each fixed memmap chunk taken for a device."""
+    rows = state.taken.rows
+    rows = rows[(rows["kind"] == PageState.VMEMMAP) & (rows["owner"] == device.id)]
+    return [
+        (frame, page_zone(state, frame)[0])
+        for row in rows
+        for frame in range(
+            int(row["start"]),
+            int(row["start"] + row["count"]),
+            state.geometry.vmemmap_chunk_pages,
+        )
+    ]
 
 
 def _take(tx: Transaction, device: Device, node: int, described: int, pages: int) -> Refusal | None:
     """Take ``pages`` on ``node`` for the struct pages from pfn ``described`` on."""
     geometry = tx.state.geometry
     order = geometry.memmap_order
-    how = f"order-{order} blocks"
+    how, tables = f"order-{order} blocks", 0
     if free_memory.has_order(tx.state, node, order):
         tx.state = free_memory.take_from_freelist(tx.state, node, order, pages)
     elif geometry.base_page_fallback and (
         (free_memory.freelist_pages(tx.state, node) or 0) > pages
     ):
-        tx.state = free_memory.take_from_freelist(tx.state, node, 0, pages + 1)
+        tables = 1
+        tx.state = free_memory.take_from_freelist(tx.state, node, 0, pages + tables)
         how = "base pages and a page table page, because no block of that order is free"
     else:
         free = free_memory.freelist_pages(tx.state, node) or 0
@@ -358,13 +381,14 @@ def _take(tx: Transaction, device: Device, node: int, described: int, pages: int
             f"of order {order}, and {geometry.arch} does not fall back to base pages",
             described // geometry.block_pages,
         )
-    tx.state = free_memory.change(tx.state, node, free_memory.KERNEL, -pages)
+    tx.state = free_memory.change(tx.state, node, free_memory.KERNEL, -pages - tables)
     if not tx.state.recorded:
         extents = free_memory.locate(
             tx.state, node, pages, geometry.vmemmap_chunk_pages or geometry.pageblock_pages
         )
         tx.state = free_memory.place(tx.state, extents, PageState.VMEMMAP, device.id)
-        tx.state = _record_homes(tx.state, device, node, described, extents.tolist())
+        if not geometry.vmemmap_chunk_pages:
+            tx.state = _record_homes(tx.state, device, node, described, extents.tolist())
     remote = "" if node == device.node else f" (remote: the memory is on node {device.node})"
     tx.event(
         "vmemmap_populate",

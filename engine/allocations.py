@@ -10,7 +10,7 @@ from engine import free_memory
 from engine.commands import Pin, Unpin
 from engine.kinds import BlockState, PageState
 from engine.outcome import Refusal
-from engine.page_map import page_zone
+from engine.page_map import first_hole, page_zone, zones_of
 from engine.state import State
 from engine.transaction import Transaction
 
@@ -50,6 +50,10 @@ def _check(state: State, pfn: int, nr_pages: int) -> Refusal | None:
         start = state.block_pfn(block)
         if pfn < start + int(row["vmemmap"]) and pfn + nr_pages > start:
             return Refusal("EBUSY", "pin", f"pfn {start:#x} holds struct pages", block, start)
+    if (hole := first_hole(state, pfn, pfn + nr_pages)) is not None:
+        return Refusal("EINVAL", "pin", f"pfn {hole:#x} is no memory", hole // pages, hole)
+    if len(zones_of(state, pfn, pfn + nr_pages)) > 1:
+        return Refusal("EINVAL", "pin", f"{nr_pages} pages at {pfn:#x} would lie in two zones")
     taken = state.taken.slice(pfn, pfn + nr_pages)
     if len(taken):
         first = int(taken["start"][0])

@@ -7,6 +7,7 @@ Since 5.5 a ZONE_DEVICE span never shrinks (feee6b298916).
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 from engine import free_memory, memmap, resources, spans_history
@@ -47,12 +48,19 @@ def check(state: State, command: DeviceAdd, start: int) -> Refusal | None:
     if not 0 <= (command.node or 0) < len(state.nodes):
         return Refusal("EINVAL", "memremap_pages", f"node {command.node} is not possible")
     altmap = (command.altmap_bytes or 0) >> shift
-    needed = state.geometry.memmap_pages(last - first)
+    whole = sum(b - a for a, b in _parts(state, first, last) if _whole(state, a, b))
+    needed = state.geometry.memmap_pages(whole)
     if command.altmap_bytes is not None and altmap < needed:
         return Refusal(
             "ENOMEM",
             "altmap_alloc_block_buf",
             f"the altmap of {altmap} pages is smaller than the {needed} pages of struct pages",
+        )
+    if altmap > last - first:
+        return Refusal(
+            "ENXIO",
+            "nd_pfn_init",
+            f"an altmap of {altmap} pages in a range of {last - first} pages",
         )
     return None
 
@@ -117,23 +125,56 @@ def add(tx: Transaction, command: DeviceAdd) -> Refusal | None:
     return None
 
 
+def _whole(state: State, low: int, high: int) -> bool:
+    """Whether [low, high) is whole sections."""
+    section = state.geometry.section_pages
+    return low % section == 0 and high % section == 0
+
+
+def _parts(state: State, low: int, high: int) -> list[tuple[int, int]]:
+    """[low, high) cut into a part of a section, whole sections, a part of a section."""
+    section = state.geometry.section_pages
+    first, last = -(-low // section) * section, high // section * section
+    cuts = [low, min(first, high), max(last, min(first, high)), high]
+    return [(a, b) for a, b in itertools.pairwise(cuts) if a < b]
+
+
 def _memmap(tx: Transaction, device: Device) -> Refusal | None:
-    """Struct pages: from the altmap at the start of the range, or from RAM."""
+    """Struct pages: of whole sections from the altmap if there is one, otherwise from RAM.
+
+    A part of a section is described by base pages of RAM whatever the altmap
+    (``vmemmap_populate`` of x86), and by the memmap that is there already in a boot section.
+    """
+    before = tx.state
+    for low, high in _parts(before, device.start_pfn, device.end_pfn):
+        whole = _whole(before, low, high)
+        row = before.blocks.at(low // before.geometry.block_pages)
+        if whole and device.altmap_pages:
+            _from_altmap(tx, device, low, high)
+        elif not whole and row is not None and row["early"]:
+            tx.event("section_activate", f"pfns {low:#x}-{high - 1:#x} use the boot memmap")
+        elif (refusal := _from_ram(tx, device, low, high)) is not None:
+            tx.state = before
+            return refusal
+    return None
+
+
+def _from_altmap(tx: Transaction, device: Device, low: int, high: int) -> None:
+    """The struct pages of [low, high) fill the altmap at the start of the device."""
+    per_frame = tx.state.geometry.pages_per_struct_page_frame
+    bias = device.start_pfn * per_frame - low
+    homes = tx.state.homes.insert(low, high - low, bias=bias, node=device.node)
+    tx.state = replace(tx.state, homes=homes)
+    tx.event(
+        "__populate_section_memmap",
+        f"struct pages in the device's first {device.altmap_pages} pages (altmap)",
+    )
+
+
+def _from_ram(tx: Transaction, device: Device, low: int, high: int) -> Refusal | None:
+    """The struct pages of [low, high) from free kernel memory, nearest node first."""
     state, per_frame = tx.state, tx.state.geometry.pages_per_struct_page_frame
-    if device.altmap_pages:
-        homes = state.homes.insert(
-            device.start_pfn,
-            device.nr_pages,
-            bias=device.start_pfn * (per_frame - 1),
-            node=device.node,
-        )
-        tx.state = replace(state, homes=homes)
-        tx.event(
-            "__populate_section_memmap",
-            f"struct pages in the device's first {device.altmap_pages} pages (altmap)",
-        )
-        return None
-    needed = memmap.chunk_pages(state, device.start_pfn, device.end_pfn)
+    needed = memmap.chunk_pages(state, low, high)
     for node in free_memory.kernel_nodes(state, device.node):
         if free_memory.free_of(state, node)[free_memory.KERNEL] < needed:
             continue
@@ -141,15 +182,13 @@ def _memmap(tx: Transaction, device: Device) -> Refusal | None:
         if not state.recorded:
             extents = free_memory.locate(state, node, needed, 1)
             state = free_memory.place(state, extents, PageState.VMEMMAP, device.id)
-            described = device.start_pfn
-            for low, high in extents.tolist():
-                count = min((high - low) * per_frame, device.end_pfn - described)
-                state = replace(
-                    state,
-                    homes=state.homes.insert(
-                        described, count, bias=low * per_frame - described, node=node
-                    ),
+            described = low
+            for first, end in extents.tolist():
+                count = min((end - first) * per_frame, high - described)
+                homes = state.homes.insert(
+                    described, count, bias=first * per_frame - described, node=node
                 )
+                state = replace(state, homes=homes)
                 described += count
         tx.state = state
         tx.event("__populate_section_memmap", f"{needed} pages of node {node} for struct pages")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,12 +133,20 @@ def _usable_downward(state: State, low: int, high: int, pages: int) -> Iterator[
             first, end = int(row["start"]), int(row["start"] + row["count"])
             vmemmap = int(row["vmemmap"])
             if not vmemmap:
-                yield max(low, first * pages), min(high, end * pages)
+                start, stop = max(low, first * pages), min(high, end * pages)
+                yield from _ram_downward(state, start, stop) if row["early"] else [(start, stop)]
                 continue
             for block in range(end - 1, first - 1, -1):
                 start, stop = max(low, block * pages + vmemmap), min(high, (block + 1) * pages)
                 if start < stop:
                     yield start, stop
+
+
+def _ram_downward(state: State, low: int, high: int) -> Iterator[tuple[int, int]]:
+    """[low, high) of boot memory without its holes, highest part first."""
+    for start, end, _ in state.early_ram[::-1].tolist():
+        if max(low, start) < min(high, end):
+            yield max(low, start), min(high, end)
 
 
 def _untaken_downward(state: State, low: int, high: int) -> Iterator[tuple[int, int]]:
@@ -154,22 +163,41 @@ def _untaken_downward(state: State, low: int, high: int) -> Iterator[tuple[int, 
 def give_back_memmap(state: State, low: int, high: int) -> State:
     """Struct pages that describe [low, high) and came from RAM return to where they came from.
 
-    The memory's own record of where its struct pages live is forgotten.
+    The memory's own record of where its struct pages live is forgotten. A chunk of a fixed
+    size (powerpc) returns when nothing in its window is left to describe.
     """
-    per_frame = state.geometry.pages_per_struct_page_frame
-    taken = state.taken
-    for home in state.homes.slice(low, high):
-        bias = int(home["bias"])
-        first = (int(home["start"]) + bias) // per_frame
-        end = -(-(int(home["start"] + home["count"]) + bias) // per_frame)
-        held = taken.slice(first, end)
-        held = held[held["kind"] == PageState.VMEMMAP]
-        for row in held:
-            taken = taken.delete(int(row["start"]), int(row["start"] + row["count"]))
-        freed = int(held["count"].sum())
-        if freed:
-            state = change(state, int(home["node"]), KERNEL, freed)
-    return replace(state, taken=taken, homes=state.homes.delete(low, high))
+    homes = state.homes.slice(low, high)
+    state = replace(state, homes=state.homes.delete(low, high))
+    for home in homes:
+        for first, end in _frames_freed(state, home):
+            held = state.taken.slice(first, end)
+            held = held[held["kind"] == PageState.VMEMMAP]
+            taken = state.taken
+            for row in held:
+                taken = taken.delete(int(row["start"]), int(row["start"] + row["count"]))
+            state = replace(state, taken=taken)
+            if freed := int(held["count"].sum()):
+                state = change(state, int(home["node"]), KERNEL, freed)
+    return state
+
+
+def _frames_freed(state: State, home: Any) -> Iterator[tuple[int, int]]:
+    """[first, end) of the page frames that nobody's struct pages are in any more.
+
+    ``home``: a row of ``State.homes`` that was just deleted.
+    """
+    geometry = state.geometry
+    per_frame = geometry.pages_per_struct_page_frame
+    low, high, bias = int(home["start"]), int(home["start"] + home["count"]), int(home["bias"])
+    chunk = geometry.vmemmap_chunk_pages
+    if not chunk:
+        yield (low + bias) // per_frame, -(-(high + bias) // per_frame)
+        return
+    window = chunk * per_frame
+    for number in range(low // window, -(-high // window)):
+        if not len(state.homes.slice(number * window, (number + 1) * window)):
+            first = (number * window + bias) // per_frame
+            yield first, first + chunk
 
 
 def place(state: State, extents: NDArray[np.int64], kind: PageState, owner: int) -> State:

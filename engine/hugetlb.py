@@ -16,10 +16,13 @@ from engine import free_memory, memmap
 from engine.commands import Hugetlb
 from engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from engine.outcome import Finding, Refusal
-from engine.page_map import page_zone
+from engine.page_map import first_hole, page_zone, zones_of
 from engine.runs import Rows
 from engine.state import HugetlbSet, State
 from engine.transaction import Transaction
+
+MAX_COUNT = 1 << 16
+"""Huge pages that one command places at most."""
 
 ZONE_ORDER = (ZoneType.DMA32, ZoneType.NORMAL, ZoneType.MOVABLE)
 """Zones in which huge pages are looked for, the last one first (GFP_HIGHUSER_MOVABLE)."""
@@ -111,6 +114,27 @@ def find(state: State, node: int | None, pages: int, count: int) -> list[int]:
     return sorted(starts)
 
 
+def find_round_robin(state: State, pages: int, count: int) -> tuple[list[int], int]:
+    """Pages for ``nr_hugepages``: one node after the other, a full node is skipped.
+
+    Starts at ``State.next_huge_node`` (``h->next_nid_to_alloc``); returns the start pfns and
+    the node that is next.
+    """
+    nodes = list(state.nodes_in("has_memory"))
+    searches = {node: _candidates(state, node, pages) for node in nodes}
+    cursor = state.next_huge_node
+    starts: list[int] = []
+    while searches and len(starts) < count:
+        node = next((n for n in nodes if n >= cursor and n in searches), min(searches))
+        cursor = node + 1
+        pfn = next(searches[node], None)
+        if pfn is None:
+            del searches[node]
+        else:
+            starts.append(pfn)
+    return sorted(starts), cursor
+
+
 def _place_at(state: State, start: int, pages: int, count: int) -> tuple[list[int], Refusal | None]:
     """Huge pages at a given place, or why that is not possible."""
     if start % pages:
@@ -121,6 +145,10 @@ def _place_at(state: State, start: int, pages: int, count: int) -> tuple[list[in
     covered = int(rows["count"][rows["state"] == BlockState.ONLINE].sum())
     if covered != -(-end // block) - start // block:
         return [], Refusal("ENOMEM", "alloc_contig_range", f"[{start:#x},{end:#x}) is not online")
+    if (hole := first_hole(state, start, end)) is not None:
+        return [], Refusal(
+            "ENOMEM", "alloc_contig_range", f"pfn {hole:#x} is no memory", None, hole
+        )
     taken = state.taken.slice(start, end)
     if len(taken):
         pfn = int(taken["start"][0])
@@ -132,7 +160,13 @@ def _place_at(state: State, start: int, pages: int, count: int) -> tuple[list[in
             return [], Refusal(
                 "EBUSY", "alloc_contig_range", f"pfn {first:#x} holds struct pages", number, first
             )
-    return list(range(start, end, pages)), None
+    starts = list(range(start, end, pages))
+    for pfn in starts:
+        if len(zones_of(state, pfn, pfn + pages)) > 1:
+            return [], Refusal(
+                "ENOMEM", "alloc_contig_range", f"the page at {pfn:#x} would lie in two zones"
+            )
+    return starts, None
 
 
 def place(tx: Transaction, command: Hugetlb, start_pfn: int | None) -> Refusal | None:
@@ -145,6 +179,10 @@ def place(tx: Transaction, command: Hugetlb, start_pfn: int | None) -> Refusal |
             "hugetlb",
             f"{command.page_bytes} bytes is no huge page size: it must be a "
             f"power of two above {state.geometry.page_bytes}",
+        )
+    if command.count > MAX_COUNT:
+        return Refusal(
+            "ENOMEM", "hugetlb", f"the model places at most {MAX_COUNT} huge pages at a time"
         )
     if any(held.name == command.name for held in state.hugetlb.values()):
         return Refusal("EEXIST", "hugetlb", f"there are huge pages {command.name} already")
@@ -247,9 +285,8 @@ def _free_vmemmap(tx: Transaction, pfn: int, vmemmap: int, kept: int, *, wrong: 
                 count,
             )
         )
-        return replace(
-            state, lost=state.lost.insert(first, count, kind=int(PageState.BROKEN), owner=-1)
-        )
+        lost = state.lost.insert(first, count, kind=int(PageState.BROKEN), owner=-1)
+        return replace(tx.state, lost=lost)
     row = state.blocks.at(pfn // state.geometry.block_pages)
     if row is not None and row["memmap"] == MemmapKind.BOOT:
         state = _boot_vmemmap_freed(state, pfn, vmemmap, kept)

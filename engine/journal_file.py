@@ -40,16 +40,13 @@ class JournalFile:
         """
         self._create = create
         self._open = opened
+        self.path: Path | None = opened[1] if opened else None
+        """The file, None before the first line is written."""
         self._nr_bytes = nr_bytes
         self._checksum = checksum
         self._pending: list[str] = []
         self.trouble: str | None = None
         """Why the newest lines are not on disk, one sentence; None while all are."""
-
-    @property
-    def path(self) -> Path | None:
-        """The file, None before the first line is written."""
-        return None if self._open is None else self._open[1]
 
     def append(self, *payloads: str) -> None:
         """Write lines and wait until the disk has them. Never raises for the disk's sake."""
@@ -57,6 +54,7 @@ class JournalFile:
         try:
             if self._open is None:
                 self._open = self._create()
+                self.path = self._open[1]
             data, checksum = seal(self._pending, self._checksum)
             _write_all(self._open[0], data)
             os.fsync(self._open[0])
@@ -82,10 +80,15 @@ class JournalFile:
         return f"the session goes on but is not being kept: {where}{reason}"
 
     def close(self) -> None:
-        """Close the file and give up its lock. A later line would open a new file."""
+        """Close the file and give up its lock; a later line is trouble."""
         if self._open is not None:
             os.close(self._open[0])
             self._open = None
+        self._create = _closed
+
+
+def _closed() -> OpenFile:
+    raise RuntimeError("its journal is closed")
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

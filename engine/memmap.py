@@ -8,7 +8,8 @@ Allocate memmap from hotadded memory" (June 2019) for the policies ``device`` an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,9 +133,14 @@ def choose(state: State, size_pages: int, policy: MemmapPolicy | None) -> Memmap
     return _merged_choice(state, size_pages, asked=policy is MemmapPolicy.ON_MEMORY)
 
 
+def window_pages(geometry: Geometry) -> int:
+    """Pages that one fixed memmap chunk describes (powerpc: 16 GiB); 0: mapped by section."""
+    return geometry.vmemmap_chunk_pages * geometry.pages_per_struct_page_frame
+
+
 def new_windows(state: State, start_pfn: int, end_pfn: int) -> list[int]:
     """Windows of a fixed memmap chunk (powerpc: 16 GiB) that hold no memory yet."""
-    window = state.geometry.vmemmap_chunk_pages * state.geometry.pages_per_struct_page_frame
+    window = window_pages(state.geometry)
     pages = state.geometry.block_pages
     return [
         number
@@ -148,6 +154,39 @@ def chunk_pages(state: State, start_pfn: int, end_pfn: int) -> int:
     if state.geometry.vmemmap_chunk_pages:
         return len(new_windows(state, start_pfn, end_pfn)) * state.geometry.vmemmap_chunk_pages
     return state.geometry.memmap_pages(end_pfn - start_pfn)
+
+
+def with_chunk_homes(
+    state: State, start_pfn: int, end_pfn: int, chunks: list[tuple[int, int]]
+) -> State:
+    """Remember where the struct pages of a new range are, with chunks of a fixed size.
+
+    ``chunks``: (first page frame, node), one for each window that the range is the first in.
+    In other windows they are in the chunk of whatever hot-added memory came first.
+    """
+    window, per_frame = window_pages(state.geometry), state.geometry.pages_per_struct_page_frame
+    fresh = dict(zip(new_windows(state, start_pfn, end_pfn), chunks, strict=True))
+    homes = state.homes
+    for number in range(start_pfn // window, -(-end_pfn // window)):
+        low, high = max(start_pfn, number * window), min(end_pfn, (number + 1) * window)
+        if number in fresh:
+            frame, node = fresh[number]
+            bias = frame * per_frame - number * window
+        elif (row := _hot_home(state, number * window, (number + 1) * window)) is not None:
+            bias, node = int(row["bias"]), int(row["node"])
+        else:
+            continue  # the chunk of boot memory: where it lies is not modelled
+        homes = homes.insert(low, high - low, bias=bias, node=node)
+    return replace(state, homes=homes)
+
+
+def _hot_home(state: State, low: int, high: int) -> Any:
+    """A row of ``homes`` for hot-added memory within [low, high), None without one."""
+    for row in state.homes.slice(low, high):
+        block = state.blocks.at(int(row["start"]) // state.geometry.block_pages)
+        if block is not None and not block["early"]:
+            return row
+    return None
 
 
 def home_of(state: State, pfn: int) -> int | None:

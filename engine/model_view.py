@@ -53,13 +53,13 @@ class ModelView:
 
     @cached_property
     def zones(self) -> tuple[ZoneRow, ...]:
-        """Every zone of every online node."""
+        """Every zone of every online node, and zones that outlived their node."""
         return tuple(
             ZoneRow(number, kind, zone.start_pfn, zone.spanned, zone.present, zone.managed)
             for number, node in enumerate(self.state.nodes)
-            if node.online
             for kind in REAL_ZONES
             for zone in (node.zones[kind],)
+            if node.online or zone.spanned
         )
 
     @cached_property

@@ -115,8 +115,8 @@ def _online_batch(
     was_populated = before.zone(node, zone_type).present > 0
     name = f"{zone_type.label} of node {node}"
 
-    def undo(phase: str) -> Refusal | None:
-        refusal = tx.injected(phase, block=first)
+    def undo(phase: str, refusal: Refusal | None = None) -> Refusal | None:
+        refusal = refusal or tx.injected(phase, block=first)
         if refusal is not None:
             faults = tx.state.faults
             tx.state = replace(before, faults=faults)
@@ -146,7 +146,7 @@ def _online_batch(
             block=first,
             nr_blocks=count,
         )
-    if refusal := undo("online_pages"):
+    if refusal := undo("online_pages", _misaligned(tx.state, first, vmemmap)):
         return refusal
     tx.state = grow(tx.state, node, zone_type, start_pfn, span_pages)
     zone = tx.state.zone(node, zone_type)
@@ -197,6 +197,15 @@ def _online_batch(
         )
     _clear_online_type(tx, first, count)
     return None
+
+
+def _misaligned(state: State, block: int, vmemmap: int) -> Refusal | None:
+    """``online_pages`` since 5.5 wants to start at a pageblock (a layout of 2019 may not)."""
+    unit = state.geometry.pageblock_pages
+    if vmemmap % unit == 0 or state.profile.shrink != "merged":
+        return None
+    rule = f"the usable part starts {vmemmap} pages into the block, not at a pageblock of {unit}"
+    return Refusal("EINVAL", "online_pages", rule, block)
 
 
 def _mark_online(state: State, first: int, count: int, row: Any, zone_type: ZoneType) -> State:

@@ -8,6 +8,7 @@ page frames (``State.taken``, ZONE_DEVICE ranges, lost pages) replaces parts of 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,15 +44,51 @@ def _early_node(state: State, pfn: int, fallback: int) -> int:
     return fallback
 
 
-def _block_state(row: Rows) -> PageState:
-    """What the usable pages of a block row are, before anything occupies them."""
-    state = int(row["state"])
+def zones_of(state: State, start_pfn: int, end_pfn: int) -> set[tuple[int, ZoneType]]:
+    """Every (node, zone) that pages of [start, end) of memory blocks are in."""
+    pages = state.geometry.block_pages
+    found = set()
+    for row in state.blocks.slice(start_pfn // pages, -(-end_pfn // pages)):
+        low = max(start_pfn, int(row["start"]) * pages)
+        high = min(end_pfn, int(row["start"] + row["count"]) * pages)
+        cuts = {low}
+        if row["zone"] == ZoneType.NONE:
+            limits = boot_zone_limits(state.geometry.arch, state.geometry.page_shift)
+            edges = [*state.early_ram[:, :2].ravel().tolist(), *(first for _, first, _ in limits)]
+            cuts |= {edge for edge in edges if low < edge < high}
+        found |= {page_zone(state, pfn) for pfn in cuts}
+    return found
+
+
+def first_hole(state: State, start_pfn: int, end_pfn: int) -> int | None:
+    """The first page of [start, end) in a boot block that is no memory; None without one."""
+    pages = state.geometry.block_pages
+    for row in state.blocks.slice(start_pfn // pages, -(-end_pfn // pages)):
+        if not row["early"]:
+            continue
+        pfn = max(start_pfn, int(row["start"]) * pages)
+        end = min(end_pfn, int(row["start"] + row["count"]) * pages)
+        for low, high, _ in state.early_ram.tolist():
+            if low <= pfn < high:
+                pfn = high
+        if pfn < end:
+            return pfn
+    return None
+
+
+def _block_state(state: int, zone: int) -> PageState:
+    """What the usable pages of a block are, before anything occupies them."""
     if state == BlockState.OFFLINE:
         return PageState.OFFLINE
     if state != BlockState.ONLINE:
         return PageState.ISOLATED
-    zone = ZoneType(int(row["zone"]))
-    return FREE_BY_ZONE.get(zone, PageState.FREE_DMA32)
+    return FREE_BY_ZONE.get(ZoneType(zone), PageState.FREE_DMA32)
+
+
+_BLOCK_STATES = np.array(
+    [[_block_state(state, zone) for zone in ZoneType] for state in BlockState], np.int64
+)
+"""PageState by (BlockState, ZoneType + 1)."""
 
 
 @lru_cache(maxsize=8)
@@ -77,10 +114,39 @@ class PageMap:
         )
         self._overlays: list[tuple[Prefix, NDArray[np.int64]]] = []
         for ranges in (_overlay(state.taken), _overlay(state.lost, PageState.BROKEN)):
-            self._overlays.append((ranges, self._underlying(ranges)))
+            pieces = self._of_one_kind(ranges)
+            self._overlays.append((pieces, self._underlying(pieces)))
+
+    def _of_one_kind(self, ranges: Prefix) -> Prefix:
+        """The ranges of an overlay cut where what lies under them changes."""
+        starts, ends, kinds = ranges
+        if not len(starts):
+            return ranges
+        state = self.state
+        pages = state.geometry.block_pages
+        rows = state.blocks.slice(int(starts[0]) // pages, -(-int(ends[-1]) // pages))
+        limits = _boot_limits(state.geometry.arch, state.geometry.page_shift)
+        cuts = [
+            rows["start"] * pages,
+            (rows["start"] + rows["count"]) * pages,
+            state.early_ram[:, :2].ravel(),
+            np.array([low for low, _, _ in limits], np.int64),
+            *self._devices[:2],
+            *self._altmaps[:2],
+        ]
+        for pieces, _ in self._overlays:
+            cuts += pieces[:2]
+        cuts += [_vmemmap_edges(row, starts, ends, pages) for row in rows[rows["vmemmap"] > 0]]
+        edges = _sorted_set(np.concatenate([*cuts, starts, ends]))
+        edges = edges[(edges >= starts[0]) & (edges < ends[-1])]
+        owner = np.searchsorted(starts, edges, side="right") - 1
+        inside = edges < ends[owner]
+        edges, owner = edges[inside], owner[inside]
+        following = np.append(edges[1:], ends[-1])
+        return _prefix(edges, np.minimum(following, ends[owner]), kinds[owner])
 
     def _underlying(self, ranges: Prefix) -> NDArray[np.int64]:
-        """Which state each range of an overlay replaces (it lies in one block and zone)."""
+        """Which state each range of an overlay replaces (it lies over one state only)."""
         starts, ends, _ = ranges
         if not len(starts):
             return np.zeros(0, np.int64)
@@ -110,11 +176,11 @@ class PageMap:
         odd = (rows["present"] < pages) | (
             (rows["zone"] == ZoneType.NONE) & (rows["state"] != BlockState.OFFLINE)
         )
-        kinds = np.fromiter((_block_state(row) for row in rows), np.int64, len(rows))
+        kinds = _BLOCK_STATES[rows["state"], rows["zone"].astype(np.int64) + 1]
         plain = ~odd
         whole = np.where(plain, ends - starts, 0)
         vmemmap = np.where(plain, rows["vmemmap"], 0)
-        for kind in np.unique(kinds[plain]):
+        for kind in _states_in(kinds[plain]):
             mine = plain & (kinds == kind)
             total[:, kind] += _spread(edges, starts, ends, np.where(mine, whole, 0))
             hosted = np.where(mine, vmemmap, 0)
@@ -132,7 +198,7 @@ class PageMap:
         pieces: list[tuple[int, int, int]] = []
         for row in rows:
             low, high = int(row["start"]) * pages, int(row["start"] + row["count"]) * pages
-            base = _block_state(row)
+            base = _block_state(int(row["state"]), int(row["zone"]))
             split = row["zone"] == ZoneType.NONE and row["state"] == BlockState.ONLINE
             for start, end, _ in self.state.early_ram.tolist():
                 start, end = max(start, low), min(end, high)
@@ -174,6 +240,33 @@ def _overlay(runs: RunMap, kind: PageState | None = None) -> Prefix:
     rows = runs.rows
     kinds = rows["kind"].astype(np.int64) if kind is None else np.full(len(rows), int(kind))
     return _prefix(rows["start"], rows["start"] + rows["count"], kinds)
+
+
+def _sorted_set(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """``np.unique`` of integers; that function loads numpy.ma, which start-up can do without."""
+    ordered = np.sort(values)
+    fresh = np.ones(len(ordered), np.bool_)
+    fresh[1:] = ordered[1:] != ordered[:-1]
+    return ordered[fresh]
+
+
+def _states_in(kinds: NDArray[np.int64]) -> list[int]:
+    """The page states that occur."""
+    found: list[int] = np.flatnonzero(np.bincount(kinds, minlength=NR_STATES)).tolist()
+    return found
+
+
+def _vmemmap_edges(
+    row: Any, starts: NDArray[np.int64], ends: NDArray[np.int64], pages: int
+) -> NDArray[np.int64]:
+    """Where vmemmap begins and ends in those blocks of a run that the ranges reach into."""
+    low, high = int(row["start"]) * pages, int(row["start"] + row["count"]) * pages
+    mine = (starts < high) & (ends > low)
+    first = np.maximum(starts[mine], low) // pages
+    last = (np.minimum(ends[mine], high) - 1) // pages
+    pairs = zip(first.tolist(), last.tolist(), strict=True)
+    blocks = _sorted_set(np.array([block for a, b in pairs for block in range(a, b + 1)], np.int64))
+    return np.concatenate((blocks * pages, blocks * pages + int(row["vmemmap"])))
 
 
 def _covered(
@@ -221,7 +314,7 @@ def _periodic(
 
 def _accumulate(total: Counts, ranges: Prefix, edges: NDArray[np.int64]) -> None:
     starts, ends, kinds = ranges
-    for kind in np.unique(kinds):
+    for kind in _states_in(kinds):
         sizes = np.where(kinds == kind, ends - starts, 0)
         total[:, kind] += _spread(edges, starts, ends, sizes)
 
@@ -237,6 +330,6 @@ def _replace(
         return
     starts, ends, kinds, below = (a[low:high] for a in (starts, ends, kinds, below))
     for column, sign in ((kinds, 1), (below, -1)):
-        for kind in np.unique(column):
+        for kind in _states_in(column):
             sizes = np.where(column == kind, ends - starts, 0)
             total[:, kind] += sign * _spread(edges, starts, ends, sizes)

@@ -25,7 +25,8 @@ hugetlb                     post "[PATCH v2 2/2] mm: memory_hotplug: introduce
                             66361095129b (6.0) merged ``flag-on-backing``
 hugetlb_kept_pages          f41f2ed43ca5 "mm: hugetlb: free the vmemmap pages associated with
                             each HugeTLB page" (5.14) keeps 2; e7d324850bfc "mm: hugetlb: free
-                            the 2nd vmemmap page" (5.18) keeps 1
+                            the 2nd vmemmap page" (5.18) keeps 1; kernels before 5.14 have
+                            no such thing, so there the posts of 2022 are tried out
 hugetlb_new_head            "mm: hugetlb_vmemmap: allocate a new vmemmap head page" (6.3),
                             read in 6.12 ``__hugetlb_vmemmap_optimize_folio``
 hugetlb_excludes_memmap     5.14 ``mhp_supports_memmap_on_memory``: hugetlb_free_vmemmap
@@ -157,6 +158,7 @@ _V5_5 = replace(
     title="Linux 5.5, spans shrink at offline",
     memmap="ram",
     removal="plain",
+    hugetlb_kept_pages=1,
     hugetlb_excludes_memmap=False,
     offlined_pages_log=True,
 )

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from engine import free_memory, memmap
 from engine.kinds import MemmapKind, PageState
 from engine.outcome import Finding, Refusal
@@ -317,31 +319,28 @@ def _report_hosts(tx: Transaction, before: State, rows: Rows) -> None:
     """Removed frames that held struct pages of memory that stays."""
     pages, per_frame = before.geometry.block_pages, before.geometry.pages_per_struct_page_frame
     removed = [(int(r["start"]) * pages, int(r["start"] + r["count"]) * pages) for r in rows]
-    for row in rows:
-        if row["memmap"] != MemmapKind.PER_DEVICE or not row["vmemmap"]:
-            continue
-        device = before.devices.get(int(row["device"]))
-        if device is None:
-            continue
-        first = int(row["start"]) * pages
-        last = first + (int(row["count"]) - 1) * pages + int(row["vmemmap"])
-        low = device.start_pfn + (first - device.start_pfn) * per_frame
-        high = min(device.start_pfn + (last - device.start_pfn) * per_frame, device.end_pfn)
-        for start, end in _staying(tx.state, low, high, removed):
-            tx.state = replace(
-                tx.state,
-                lost=tx.state.lost.insert(start, end - start, kind=int(PageState.BROKEN), owner=-1),
-            )
-            tx.finding(
-                Finding(
-                    "dangling-memmap",
-                    f"the struct pages of pfns {start:#x}-{end - 1:#x} lie in memory that is "
-                    f"removed (from pfn {first:#x}): whoever touches one of those pages uses "
-                    "memory that is gone",
-                    start,
-                    end - start,
-                )
-            )
+    homes = before.homes.rows
+    for first, end in removed:
+        low = np.maximum(homes["start"], first * per_frame - homes["bias"])
+        high = np.minimum(homes["start"] + homes["count"], end * per_frame - homes["bias"])
+        for at in np.flatnonzero(low < high):
+            for start, stop in _staying(tx.state, int(low[at]), int(high[at]), removed):
+                _dangles(tx, start, stop, first)
+
+
+def _dangles(tx: Transaction, start: int, end: int, host: int) -> None:
+    """Pages [start, end) stay, but their struct pages lie in removed memory from ``host``."""
+    lost = tx.state.lost.insert(start, end - start, kind=int(PageState.BROKEN), owner=-1)
+    tx.state = replace(tx.state, lost=lost)
+    tx.finding(
+        Finding(
+            "dangling-memmap",
+            f"the struct pages of pfns {start:#x}-{end - 1:#x} lie in memory that is removed "
+            f"(from pfn {host:#x}): whoever touches one of those pages uses memory that is gone",
+            start,
+            end - start,
+        )
+    )
 
 
 def _staying(

@@ -18,12 +18,14 @@ def _ordered(resources: list[Resource]) -> tuple[Resource, ...]:
 def conflict(state: State, start: int, end: int) -> Resource | None:
     """What stops a new System RAM region [start, end] (bytes, inclusive): busy or partial.
 
-    A region that lies whole inside something that is not System RAM becomes its child.
+    A region that lies whole inside something that is not System RAM becomes its child, unless
+    a driver has claimed that (``device-add``).
     """
     for resource in state.resources:
         if resource.end < start or resource.start > end:
             continue
-        if resource.system_ram or not (resource.start <= start and end <= resource.end):
+        inside = resource.start <= start and end <= resource.end
+        if resource.system_ram or resource.owner >= 0 or not inside:
             return resource
     return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 
 from engine.commands import StartMachine
@@ -13,7 +12,7 @@ from engine.scenario import SUFFIX, Scenario, load_scenario
 from engine.session import Session
 from engine.trace import FORMAT, Trace, load_trace, machine_state, run_step
 
-SCENARIOS = Path(str(files("engine") / "scenarios"))
+SCENARIOS = Path(__file__).parent / "scenarios"
 """The scenarios that ship with the program."""
 
 

@@ -54,8 +54,9 @@ def zone_ranges(
     ``rows``: block rows. Returns int64 (n, 2) of [start_pfn, end_pfn), ascending. Boot
     blocks count by subsection, as their subsection maps do.
     """
-    rows = rows[(rows["state"] == BlockState.ONLINE) & (rows["node"] == node)]
     pages = state.geometry.block_pages
+    mixed = rows["zone"] == ZoneType.NONE  # a boot block may hold memory of several nodes
+    rows = rows[(rows["state"] == BlockState.ONLINE) & ((rows["node"] == node) | mixed)]
     whole = (rows["zone"] != ZoneType.NONE) & (rows["present"] == pages)
     simple = rows[whole & (rows["zone"] == zone_type)] if zone_type is not None else rows[whole]
     ranges = np.stack(

@@ -232,6 +232,8 @@ class State:
     findings: tuple[Finding, ...] = ()
     faults: tuple[Fault, ...] = ()
     next_id: int = 0
+    next_huge_node: int = 0
+    """Where the next page of a HugeTLB pool is looked for first."""
     recorded: bool = False
     """True for a machine built from a recording or a real system: where its unmovable
     pages are is not known, so none are assumed."""

@@ -128,7 +128,9 @@ def _resize_pool(tx: Transaction, page_bytes: int, word: str) -> Refusal | None:
     wanted, have = int(word), sum(h.count for h in held)
     if wanted > have:
         name = f"nr_hugepages-{page_bytes >> 10}kB-{tx.state.next_id}"
-        starts = hugetlb.find(tx.state, None, pages, wanted - have)
+        missing = min(wanted - have, hugetlb.MAX_COUNT)
+        starts, node = hugetlb.find_round_robin(tx.state, pages, missing)
+        tx.state = replace(tx.state, next_huge_node=node)
         if starts:
             hugetlb.allocate(tx, name, starts, pages)
     for pool in reversed(held):

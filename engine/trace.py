@@ -6,6 +6,8 @@ run by the engine. ``engine.verify`` compares.
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -125,6 +127,9 @@ _KIND_WORDS: dict[type, str] = {
 }
 MAX_NODES = 1024
 MAX_BLOCKS = 1 << 26
+MAX_BLOCK_BYTES = 1 << 40
+"""Far above the 64 GiB that any architecture allows for a memory block."""
+MAX_BYTE = 1 << 64
 
 
 def load_trace(path: str | Path) -> Trace:
@@ -154,7 +159,7 @@ def parse_trace(data: object, name: str) -> Trace:
     arch = top.get("arch", str)
     if arch not in ARCHITECTURES:
         raise top.fail("arch", f"is {arch!r}, expected one of {', '.join(ARCHITECTURES)}")
-    block_bytes = top.count("memory_block_size")
+    block_bytes = top.count("memory_block_size", MAX_BLOCK_BYTES + 1)
     steps = [
         _step(_Reader(name, f"step {number}", step))
         for number, step in enumerate(top.get("steps", list), 1)
@@ -236,7 +241,7 @@ def _state(reader: _Reader) -> RecordedState:
     for index, item in enumerate(reader.get("iomem", list)):
         line = _Reader(reader.name, f"{reader.place}, iomem line {index}", item)
         label = line.get("name", str)
-        start, end = line.count("start", 1 << 64), line.count("end", 1 << 64)
+        start, end = line.count("start", MAX_BYTE), line.count("end", MAX_BYTE)
         if end < start:
             raise line.fail("end", "is below 'start'")
         iomem.append(
@@ -248,6 +253,13 @@ def _state(reader: _Reader) -> RecordedState:
                 label.startswith("System RAM"),
             )
         )
+    ids = [block.id for block in blocks]
+    if len(set(ids)) < len(ids):
+        twice = next(block for block in ids if ids.count(block) > 1)
+        raise reader.fail("blocks", f"has block {twice} twice")
+    places = [(zone.node, zone.zone) for zone in zones]
+    if len(set(places)) < len(places):
+        raise reader.fail("zones", "has a zone twice")
     nodes = _Reader(reader.name, f"{reader.place}, nodes", reader.get("nodes", dict))
     masks = {key: nodes.get(key, str, optional=True) or "" for key in _MASKS}
     for key, mask in masks.items():
@@ -278,8 +290,9 @@ def _step(reader: _Reader) -> RecordedStep:
     for field, kind in _ARGUMENTS[do]:
         arguments[field] = reader.get(field, kind, optional=refused and field in ("start", "size"))
     for field in ("start", "size", "node", "block"):
-        if isinstance(arguments.get(field), int) and arguments[field] < 0:
-            raise reader.fail(field, f"is {arguments[field]}, expected 0 or more")
+        value = arguments.get(field)
+        if isinstance(value, int) and not 0 <= value < MAX_BYTE:
+            raise reader.fail(field, f"is {value}, expected 0 to {MAX_BYTE - 1}")
     if arguments.get("node", 0) >= MAX_NODES:
         raise reader.fail("node", f"is {arguments['node']}, expected below {MAX_NODES}")
     if arguments.get("block", 0) >= MAX_BLOCKS:
@@ -303,21 +316,27 @@ def _step(reader: _Reader) -> RecordedStep:
     )
 
 
+_MASK_PART = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?")
+
+
 def parse_mask(text: str) -> tuple[int, ...] | None:
     """A node list as sysfs prints it (``0-1,3``); None where it is not one."""
     numbers: list[int] = []
     for part in text.strip().split(",") if text.strip() else []:
-        low, _, high = part.partition("-")
-        if not (low.isdigit() and (high or low).isdigit()) or int(high or low) >= MAX_NODES:
+        found = _MASK_PART.fullmatch(part)
+        if found is None:
             return None
-        numbers += range(int(low), int(high or low) + 1)
+        low, high = int(found[1]), int(found[2] or found[1])
+        if not low <= high < MAX_NODES:
+            return None
+        numbers += range(low, high + 1)
     return tuple(numbers)
 
 
 # -- the machine ------------------------------------------------------------------------
 def profile_of(kernel: str) -> KernelProfile:
     """The profile for a kernel release: the newest one that is not newer."""
-    match = re.match(r"(\d+)\.(\d+)", kernel)
+    match = re.match(r"([0-9]{1,4})\.([0-9]{1,4})", kernel)
     wanted = (int(match[1]), int(match[2])) if match else (6, 12)
     versions = sorted(
         (tuple(int(part) for part in name.split(".")), name)
@@ -372,18 +391,28 @@ def ram_ranges(
 ) -> NDArray[np.int64]:
     """Boot RAM from the System RAM lines: whole pages, int64 (n, 3) of start, end, node."""
     node_of = {block.id: block.node or 0 for block in blocks}
+    ids = sorted(node_of)
     out: list[tuple[int, int, int]] = []
     for line in iomem:
-        if not line.system_ram:
-            continue
         start, end = -(-line.start >> shift), (line.end + 1) >> shift
-        while start < end:
-            node = node_of.get(start // pages, 0)
-            stop = min(end, (start // pages + 1) * pages)
-            while stop < end and node_of.get(stop // pages, 0) == node:
-                stop = min(end, stop + pages)
-            out.append((start, stop, node))
-            start = stop
+        if not line.system_ram or start >= end:
+            continue
+        # Where the node may change: at the edges of the recorded blocks inside.
+        known = ids[
+            bisect.bisect_left(ids, start // pages) : bisect.bisect_left(ids, -(-end // pages))
+        ]
+        edges = {
+            start,
+            end,
+            *(e for i in known for e in (i * pages, (i + 1) * pages) if start < e < end),
+        }
+        cuts = sorted(edges)
+        pieces = [(a, b, node_of.get(a // pages, 0)) for a, b in itertools.pairwise(cuts)]
+        for low, high, node in pieces:
+            if out and out[-1][1:] == (low, node) and low != start:
+                out[-1] = (out[-1][0], high, node)
+            else:
+                out.append((low, high, node))
     return np.array(out, np.int64).reshape(-1, 3)
 
 

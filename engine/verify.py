@@ -122,11 +122,6 @@ def _compare_zones(number: int, recorded: RecordedState, state: State) -> Iterat
 
 
 def _compare_blocks(number: int, recorded: RecordedState, state: State) -> Iterator[Difference]:
-    pending = {
-        block
-        for row in state.blocks.rows
-        for block in range(int(row["start"]), int(row["start"] + row["count"]))
-    }
     view = ModelView(state)
     for kernel in recorded.blocks:
         name = f"block {kernel.id}"
@@ -134,7 +129,6 @@ def _compare_blocks(number: int, recorded: RecordedState, state: State) -> Itera
         if engine is None:
             yield Difference(number, name, "there", "absent")
             continue
-        pending.discard(kernel.id)
         pairs = (
             ("state", kernel.state, engine.state),
             ("node", kernel.node, engine.node),
@@ -144,5 +138,10 @@ def _compare_blocks(number: int, recorded: RecordedState, state: State) -> Itera
         for field, a, b in pairs:
             if a != b:
                 yield Difference(number, f"{name} {field}", str(a), str(b))
-    for block in sorted(pending):
-        yield Difference(number, f"block {block}", "absent", "there")
+    unknown = state.blocks
+    for kernel in recorded.blocks:
+        unknown = unknown.delete(kernel.id, kernel.id + 1)
+    for row in unknown.rows:
+        first, count = int(row["start"]), int(row["count"])
+        name = f"block {first}" if count == 1 else f"blocks {first}-{first + count - 1}"
+        yield Difference(number, name, "absent", "there")

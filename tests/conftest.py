@@ -11,8 +11,13 @@ from hypothesis import settings
 _OURS = ("PFNMAP_", "TEXTUAL")
 _COLOUR = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "COLORTERM", "COLORFGBG", "COLUMNS", "LINES")
 
+_KEPT = ("PFNMAP_KERNELS",)
+"""Where the kernels are that the tests marked ``kernel`` boot."""
+
 # Before anything imports Textual, which reads some of these once and for all.
 for _name in [name for name in os.environ if name in _COLOUR or name.startswith(_OURS)]:
+    if _name in _KEPT:
+        continue
     del os.environ[_name]
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
 os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"

@@ -25,7 +25,7 @@ def indented_block(first_line: str) -> str:
 
 def test_generated_parts_are_current() -> None:
     """If not: ``python -m tests.readme``."""
-    assert renewed(TEXT) == TEXT
+    assert renewed(TEXT) == TEXT, "run: python -m tests.readme"
 
 
 def test_the_command_above_the_frame_is_the_one_that_made_it() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -67,6 +69,14 @@ class PfnmapApp(App[int], inherit_bindings=False):
     def on_mount(self) -> None:
         """Show the one screen."""
         self.push_screen(self.main)
+        if not self.is_headless:
+            self._leave_in_order()
+
+    def _leave_in_order(self) -> None:
+        """End on a signal as on a key, so that the terminal is left as it was found."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.exit, 128 + number)
 
     # -- keys ---------------------------------------------------------------------------
     def _bind_keys(self) -> None:

@@ -37,3 +37,24 @@ STATES: dict[PageState, str] = {
     "block, but not usable. (include/linux/page-flags.h)",
 }
 """What each state means."""
+
+NAMES: dict[PageState, str] = {
+    PageState.HOLE: "hole",
+    PageState.OFFLINE: "offline",
+    PageState.VMEMMAP: "vmemmap",
+    PageState.FREE_DMA: "DMA",
+    PageState.FREE_DMA32: "DMA32",
+    PageState.FREE_NORMAL: "Normal",
+    PageState.FREE_MOVABLE: "Movable",
+    PageState.MOVABLE: "movable allocation",
+    PageState.UNMOVABLE: "unmovable",
+    PageState.HUGETLB: "hugetlb",
+    PageState.HUGETLB_OPTIMISED: "hugetlb, optimised",
+    PageState.ISOLATED: "isolated",
+    PageState.DEVICE: "Device",
+    PageState.RESERVED: "reserved",
+    PageState.BROKEN: "broken",
+    PageState.ONLINE: "online",
+    PageState.PAGE_OFFLINE: "PageOffline",
+}
+"""What the screen calls each state; free memory goes by the name of its zone."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Final
 
+from engine.language import format_command
 from engine.outcome import Finding, Outcome
 from engine.view import View
 from tui.text_blocks import block_lines
@@ -67,7 +68,9 @@ def render_text(
         *section("zone spans, in pfns (not to scale)", span_lines(view, width=width)),
         *section(drawn.title, drawn.lines),
         *section("letters, and pages in each state", [*drawn.legend, *marked]),
-        *section(_blocks_title(view), block_lines(view)),
+        "",
+        _blocks_title(view),
+        *block_lines(view),
         *section("findings", _finding_lines(view.findings, width)),
     ]
     done = [line for outcome in outcomes for line in outcome_lines(outcome, width=width)]
@@ -79,7 +82,7 @@ def render_text(
 
 def outcome_lines(outcome: Outcome, *, width: int = MAIL_WIDTH) -> list[str]:
     """What one command did: its line, its output, its events with their log lines, its end."""
-    lines = wrapped(outcome.command.text or type(outcome.command).__name__, width, first="$ ")
+    lines = wrapped(outcome.command.text or format_command(outcome.command), width, first="$ ")
     lines += _all_wrapped(outcome.output, width, "")
     for event in outcome.events:
         lines += wrapped(event.text, width, first=f"  {plain(event.function)}: ", indent=" " * 6)
@@ -156,6 +159,8 @@ def _node_lines(view: View) -> list[str]:
 
 def _blocks_title(view: View) -> str:
     counts = view.block_counts()
+    if not counts:
+        return "no memory blocks"
     states = ", ".join(f"{number} {plain(state)}" for state, number in sorted(counts.items()))
     return f"memory blocks: {states}"
 

@@ -5,32 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from engine.compare import Comparison, CounterRow, VariantRun, VariantStep
 from engine.errors import InputError
 from engine.view import View
 from tui.text_map import aligned_maps, scale_title
-from tui.text_words import plain, section, wrapped
-from tui.variants import VariantRun, counters
+from tui.text_words import count, plain, section, wrapped
 
 LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 COLUMNS: Final = 3
 """Variants in one table; with more the first is repeated in each."""
 DIFFERS: Final = "*"
+MAX_BLOCK_RANGES: Final = 20
 
 
-def compare_lines(
-    runs: Sequence[VariantRun], glyphs: Sequence[str], *, title: str, width: int
-) -> list[str]:
+def compare_lines(comparison: Comparison, glyphs: Sequence[str], *, width: int) -> list[str]:
     """All there is to compare, in ASCII lines of at most ``width``."""
+    runs, views = comparison.runs, comparison.views
     if len(runs) > len(LETTERS):
         raise InputError(f"{len(runs)} variants are too many; at most {len(LETTERS)}")
     names = LETTERS[: len(runs)]
-    views = [run.machine.view() for run in runs]
     window, maps = aligned_maps(views, glyphs, width=width, names=names)
-    lines = wrapped(title, width, first="pfnmap compare: ")
+    lines = wrapped(comparison.title, width, first="pfnmap compare: ")
     for name, run in zip(names, runs, strict=True):
-        lines += wrapped(run.name, width, first=f"{name}: ")
+        lines += wrapped(_headline(run), width, first=f"{name}: ")
     lines += section(f"steps ({DIFFERS} differs)", _steps(runs, names, width))
-    lines += section(f"counters ({DIFFERS} differs)", _counters(runs, names))
+    lines += section(f"counters ({DIFFERS} differs)", _counters(comparison.counters, names))
+    lines += section(f"memory blocks that differ ({DIFFERS})", _blocks(comparison, names, width))
     lines += section(scale_title(window, views[0]), maps)
     lines += section("findings", _findings(views, names, width))
     return [line.rstrip() for line in lines]
@@ -39,7 +39,7 @@ def compare_lines(
 def _steps(runs: Sequence[VariantRun], names: str, width: int) -> Iterator[str]:
     """Each command with its result; a line for each variant where the results differ."""
     for steps in zip(*(run.steps for run in runs), strict=True):
-        results = [step.result for step in steps]
+        results = [_result(step) for step in steps]
         if len(set(results)) == 1:
             yield from wrapped(f"{steps[0].line}: {results[0]}", width, first="  ")
             continue
@@ -48,15 +48,33 @@ def _steps(runs: Sequence[VariantRun], names: str, width: int) -> Iterator[str]:
             yield from wrapped(result, width, first=f"    {name} ", indent=" " * 6)
 
 
-def _counters(runs: Sequence[VariantRun], names: str) -> Iterator[str]:
+def _result(step: VariantStep) -> str:
+    """What came of a command, and what was run where the variant won over the line."""
+    return f"{step.result}, run as: {step.ran}" if step.ran else step.result
+
+
+def _headline(run: VariantRun) -> str:
+    """The variant, and how much of the scenario gave way to it or no longer holds."""
+    words = run.name
+    changed = sum(bool(step.ran) for step in run.steps)
+    if changed:
+        words += f" (wins over {count(changed, 'line')} of the scenario)"
+    if run.nr_expectations:
+        lines = len({text.partition(":")[0] for text in run.failed})
+        words += f"; {run.nr_expectations - lines} of {count(run.nr_expectations, 'expectation')}"
+        words += " hold"
+    return words
+
+
+def _counters(rows: Sequence[CounterRow], names: str) -> Iterator[str]:
     """Tables of all counters, at most three variants to a table."""
-    columns = counters(runs)
-    for first in range(1, len(runs), COLUMNS - 1):
-        shown = [0, *range(first, min(first + COLUMNS - 1, len(runs)))]
+    for first in range(1, len(names), COLUMNS - 1):
+        shown = [0, *range(first, min(first + COLUMNS - 1, len(names)))]
         if first > 1:
             yield ""
         yield f"{'':27}" + "".join(f"{names[index]:>14}" for index in shown)
-        for counter, values in columns.items():
+        for row in rows:
+            counter, values = row.name, row.values
             mark = "" if len({values[index] for index in shown}) == 1 else f" {DIFFERS}"
             form = "#x" if counter.endswith("start_pfn") else "d"
             cells = "".join(f"{_number(values[index], form):>14}" for index in shown)
@@ -65,6 +83,16 @@ def _counters(runs: Sequence[VariantRun], names: str) -> Iterator[str]:
 
 def _number(value: int | None, form: str) -> str:
     return "-" if value is None else format(value, form)
+
+
+def _blocks(comparison: Comparison, names: str, width: int) -> Iterator[str]:
+    """Each range of memory whose blocks are not alike, a line for each variant."""
+    for difference in comparison.blocks[:MAX_BLOCK_RANGES]:
+        yield f"{DIFFERS} pfns {difference.start_pfn:#x}-{difference.end_pfn - 1:#x}"
+        for name, words in zip(names, difference.words, strict=True):
+            yield from wrapped(words, width, first=f"    {name} ", indent=" " * 6)
+    if (more := len(comparison.blocks) - MAX_BLOCK_RANGES) > 0:
+        yield f"  ({count(more, 'further range')})"
 
 
 def _findings(views: Sequence[View], names: str, width: int) -> Iterator[str]:

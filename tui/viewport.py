@@ -135,8 +135,9 @@ class Viewport:
 
     @property
     def max_pages_per_cell(self) -> int:
-        """The cell size with which everything fits on one line."""
-        return 1 << max(0, (-(-self.end_pfn // self.columns) - 1).bit_length())
+        """The largest cell size: everything on one line, or a block a cell if that is more."""
+        fitting = 1 << max(0, (-(-self.end_pfn // self.columns) - 1).bit_length())
+        return max(fitting, self.block_pages)
 
     def lines(self) -> Lines:
         """The visible lines."""
@@ -180,6 +181,10 @@ class Viewport:
         there = replace(self, cursor_pfn=self.anchor_pfn).cursor_cell
         return min(here[0], there[0]), max(here[1], there[1])
 
+    def shows(self, pfn: int) -> bool:
+        """Whether the line of a pfn is in the window."""
+        return 0 <= self.rows.line_of(pfn) - self.top_line < self.nr_rows
+
     def pfn_at(self, row: int, column: int) -> int | None:
         """The first pfn of the cell at a place on the screen, None where nothing is drawn."""
         lines = self.rows.lines(self.top_line + row, 1)
@@ -214,7 +219,7 @@ class Viewport:
 
     def with_cell(self, pages_per_cell: int) -> Viewport:
         """At another zoom; the cursor stays on its page and on its screen line."""
-        cell = min(max(1, pages_per_cell), max(self.max_pages_per_cell, 1))
+        cell = min(max(1, pages_per_cell), self.max_pages_per_cell)
         if cell == self.pages_per_cell:
             return replace(self, auto_zoom=False)
         return self._laid(pages_per_cell=cell, auto_zoom=False)

@@ -6,7 +6,6 @@ journal. Reading them needs nothing but this package: no machine, no numpy.
 
 from __future__ import annotations
 
-from engine.language.completion import Completion, complete
 from engine.language.parser import parse_line, parse_with_comment
 from engine.language.printer import format_command
 from engine.language.refs import format_pfn, format_refs, parse_pfn, parse_refs
@@ -19,10 +18,8 @@ __all__ = [
     "AREAS",
     "VERBS",
     "Action",
-    "Completion",
     "Kind",
     "Verb",
-    "complete",
     "format_command",
     "format_pfn",
     "format_refs",

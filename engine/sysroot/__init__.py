@@ -1,0 +1,4 @@
+"""A real machine from its files: read, follow, keep, ask what would happen, operate.
+
+``sources.open_root`` opens one as a session, ``view.SysrootView`` is what screens read.
+"""

@@ -127,6 +127,10 @@ class DirectoryTree:
         except OSError as error:
             raise FileProblem(path, error.errno or errno.EIO) from None
 
+    def directory(self, path: str) -> int:
+        """A descriptor of a directory, for reading; the caller closes it. FileProblem."""
+        return self._open(path, READ_FLAGS | os.O_DIRECTORY)
+
     def read(self, path: str, limit: int) -> bytes:
         """The content of a file."""
         handle = self._open(path)
@@ -139,7 +143,7 @@ class DirectoryTree:
 
     def names(self, path: str) -> list[str]:
         """Names in a directory."""
-        handle = self._open(path, READ_FLAGS | os.O_DIRECTORY)
+        handle = self.directory(path)
         try:
             return os.listdir(handle)
         except OSError as error:
@@ -149,7 +153,7 @@ class DirectoryTree:
 
     def subdirectories(self, path: str) -> dict[str, int]:
         """Real directories in a directory, with inode numbers (both come with the listing)."""
-        handle = self._open(path, READ_FLAGS | os.O_DIRECTORY)
+        handle = self.directory(path)
         try:
             with os.scandir(handle) as entries:
                 return {
@@ -168,7 +172,7 @@ class DirectoryTree:
         """One small file of many directories: three system calls each."""
         contents: list[bytes] = []
         failed: dict[int, int] = {}
-        base = self._open(path, READ_FLAGS | os.O_DIRECTORY)
+        base = self.directory(path)
         # Local names: this loop runs for every file of every block.
         open_, read_, close_, append, flags = (
             os.open,

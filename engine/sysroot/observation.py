@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from engine.sysroot.parse import IomemLine, ZoneInfo
 
 Word = TypeVar("Word")
-Coded = tuple[Sequence[Word], NDArray[np.int64]]
+Coded = tuple[Sequence[Word], NDArray[np.integer[Any]]]
 Coded16 = tuple[tuple[Word, ...], NDArray[np.uint16]]
 
 UNKNOWN_STATE = "unknown"
@@ -101,7 +101,7 @@ def _same(one: object, other: object) -> bool:
     return one == other
 
 
-def _ordered(words: Sequence[Word], codes: NDArray[np.int64]) -> Coded16[Word]:
+def _ordered(words: Sequence[Word], codes: NDArray[np.integer[Any]]) -> Coded16[Word]:
     """The words that are used, each once, in a fixed order; and the codes for them."""
     used = np.unique(codes).tolist()
     order = sorted({words[code] for code in used}, key=repr)
@@ -150,13 +150,3 @@ class Observation:
     pools: tuple[HugetlbPool, ...] = ()
     notes: tuple[str, ...] = field(default=())
     """What is missing or odd, and why; ready to show."""
-
-
-def differing_fields(before: Observation, after: Observation) -> list[str]:
-    """Names of the fields in which two observations differ."""
-    return [
-        item.name
-        for item in fields(Observation)
-        if getattr(before, item.name) is not getattr(after, item.name)
-        and getattr(before, item.name) != getattr(after, item.name)
-    ]

@@ -11,8 +11,6 @@ import os
 import re
 from collections.abc import Iterable
 
-import numpy as np
-
 from engine.errors import InputError
 from engine.sysroot.files import SHORT_BYTES, FileProblem, Tree, clean
 from engine.sysroot.notes import Notes
@@ -26,7 +24,7 @@ from engine.sysroot.parse import (
     parse_mask,
     parse_zoneinfo,
 )
-from engine.sysroot.read_blocks import MEMORY, NODE, block_directories, node_links, read_blocks
+from engine.sysroot.read_blocks import MEMORY, NODE, BlockReader, read_node_ids
 
 PARAMETERS = "sys/module/memory_hotplug/parameters"
 HUGEPAGES = "sys/kernel/mm/hugepages"
@@ -47,29 +45,50 @@ _POOL_NAME = re.compile(r"hugepages-(\d{1,12})kB\Z")
 
 
 def observe(tree: Tree) -> Observation:
-    """Read a tree; InputError when it has no memory directory."""
-    notes = Notes()
-    directories = block_directories(tree, notes)
-    ids = np.array(sorted(directories), np.int64)
-    block_bytes = _block_size(tree, notes)
-    zones, iomem = read_zones(tree, notes), read_iomem(tree, notes)
-    node_ids, links = node_links(tree, notes)
-    blocks = read_blocks(tree, ids, links, notes)
-    return Observation(
-        title=tree.name,
-        kernel=_one_word(tree, "proc/sys/kernel/osrelease", notes),
-        arch=_machine_name(tree),
-        page_bytes=_page_size(tree),
-        block_bytes=block_bytes,
-        blocks=blocks,
-        zones=zones,
-        iomem=iomem,
-        masks=read_masks(tree, notes),
-        node_ids=node_ids,
-        params=read_params(tree, notes),
-        pools=read_pools(tree, node_ids, notes),
-        notes=notes.lines(),
-    )
+    """Read a tree once; InputError when it has no memory directory."""
+    return Reader(tree).read()
+
+
+class Reader:
+    """Reads a tree again and again, each time only what can have changed."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self._blocks = BlockReader(tree)
+        self._last: Observation | None = None
+        notes = Notes()
+        self._kernel = _one_word(tree, "proc/sys/kernel/osrelease", notes)
+        self._arch, self._page_bytes = _machine_name(tree), _page_size(tree)
+        self._block_bytes = _block_size(tree, notes)
+        self._notes = notes.lines()
+
+    def read(self) -> Observation:
+        """The machine now: the same object as the last time when nothing changed."""
+        notes = Notes()
+        zones, iomem = read_zones(self.tree, notes), read_iomem(self.tree, notes)
+        params = read_params(self.tree, notes)
+        last = self._last
+        changed = last is None or last.zones != zones or last.params != params
+        blocks = self._blocks.read(surroundings_changed=changed)
+        node_ids = read_node_ids(self.tree, notes)
+        now = Observation(
+            title=self.tree.name,
+            kernel=self._kernel,
+            arch=self._arch,
+            page_bytes=self._page_bytes,
+            block_bytes=self._block_bytes,
+            blocks=blocks,
+            zones=zones,
+            iomem=iomem,
+            masks=read_masks(self.tree, notes),
+            node_ids=node_ids,
+            params=params,
+            pools=read_pools(self.tree, node_ids, notes),
+            notes=(*self._blocks.notes, *self._notes, *notes.lines()),
+        )
+        if last is None or last != now:
+            self._last = last = now
+        return last
 
 
 def read_masks(tree: Tree, notes: Notes) -> dict[str, tuple[int, ...]]:

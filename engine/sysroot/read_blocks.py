@@ -11,6 +11,8 @@ import errno
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +20,10 @@ from numpy.typing import NDArray
 from engine.errors import InputError
 from engine.sysroot.files import FileProblem, Tree, clean
 from engine.sysroot.notes import Notes
-from engine.sysroot.observation import MAX_ZONE_WORDS, UNKNOWN_STATE, BlockColumns
+from engine.sysroot.observation import MAX_ZONE_WORDS, UNKNOWN_STATE, BlockColumns, Coded
 from engine.sysroot.parse import MAX_NODES, parse_count
+
+Ids = NDArray[np.int64]
 
 MEMORY = "sys/devices/system/memory"
 NODE = "sys/devices/system/node"
@@ -68,29 +72,119 @@ def block_names(ids: NDArray[np.int64]) -> list[str]:
     return [f"memory{number}" for number in ids.tolist()]
 
 
-def read_blocks(
-    tree: Tree, ids: NDArray[np.int64], links: dict[int, tuple[int, ...]], notes: Notes
-) -> BlockColumns:
-    """Every column of the blocks; those that vanish while they are read are left out."""
-    names = block_names(ids)
-    contents, failed = read_column(tree, names, "state")
-    if failed:
-        ids, names, contents, failed = _without_vanished(tree, ids, names, contents, failed, notes)
-        note_failures(notes, ids, "state", failed)
-    states, state = state_codes(contents)
-    contents, failed = read_column(tree, names, "valid_zones")
-    note_failures(notes, ids, "valid_zones", failed)
-    zone_lists, zones = zone_codes(contents, failed)
-    contents, failed = read_column(tree, names, "removable")
-    note_failures(notes, ids, "removable", failed)
-    removable = truth_column(contents)
-    contents, failed = read_column(tree, names, "phys_device")
-    note_failures(notes, ids, "phys_device", failed)
-    phys_device = _number_column(contents)
-    node_sets, nodes = node_codes(tree, ids, links, notes)
-    return BlockColumns.of(
-        ids, (states, state), (zone_lists, zones), (node_sets, nodes), removable, phys_device
-    )
+@dataclass(slots=True)
+class _Reading:
+    """Blocks under way: those of the last reading that are still the same, and fresh ones."""
+
+    ids: Ids
+    names: list[str]
+    states: list[bytes]
+    failed: dict[int, int]
+    fresh: NDArray[np.bool_]
+    """Blocks that the last reading does not know."""
+
+
+class BlockReader:
+    """Reads the blocks of a tree again and again, each time only what can have changed.
+
+    The state of every block is read each time. ``valid_zones`` depends on zones, parameters
+    and other blocks, so it is read when any of these changed; ``removable`` is constant since
+    53cdc1cb29e8 "drivers/base/memory.c: indicate all memory blocks as removable" (5.8) and
+    read each time only where a 0 shows an older kernel; node and phys_device of a block
+    never change while its directory stays the same.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self._inodes: dict[int, int] = {}
+        self._states: list[bytes] = []
+        self._columns = BlockColumns.of(
+            _none(), ([], _none()), ([], _none()), ([], _none()), _none().astype(np.int8), _none()
+        )
+        self._notes: dict[str, tuple[str, ...]] = {}
+
+    def read(self, *, surroundings_changed: bool) -> BlockColumns:
+        """The blocks now: the same object when nothing changed; InputError without directory.
+
+        ``surroundings_changed``: whether zones or parameters are not those of the last time.
+        """
+        reading = self._states_now()
+        old = self._columns
+        same_blocks = np.array_equal(reading.ids, old.ids) and not reading.fresh.any()
+        changed = surroundings_changed or not same_blocks or reading.states != self._states
+        moving = bool((old.removable == 0).any())
+        if not changed and not moving:
+            return old
+        self._states = reading.states
+        columns = BlockColumns.of(
+            reading.ids,
+            state_codes(reading.states),
+            self._zone_lists(reading) if changed else (old.zone_lists, old.zones),
+            (old.node_sets, old.nodes) if same_blocks else self._nodes(reading),
+            self._values(reading, "removable", old.removable, again=moving),
+            self._values(reading, "phys_device", old.phys_device, again=False),
+        )
+        if columns != old:
+            self._columns = columns
+        return self._columns
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What could not be read of the blocks, in sentences."""
+        return tuple(line for lines in self._notes.values() for line in lines)
+
+    def _states_now(self) -> _Reading:
+        notes = Notes()
+        directories = block_directories(self.tree, notes)
+        ids = np.array(sorted(directories), np.int64)
+        names = block_names(ids)
+        contents, failed = read_column(self.tree, names, "state")
+        if failed:
+            ids, contents, failed = _without_vanished(self.tree, ids, contents, failed, notes)
+            names = block_names(ids)
+            note_failures(notes, ids, "state", failed)
+        fresh = np.zeros(len(ids), bool)
+        if directories != self._inodes:
+            inodes = self._inodes
+            fresh[:] = [inodes.get(block) != directories[block] for block in ids.tolist()]
+            self._inodes = directories
+        self._notes["state"] = notes.lines()
+        return _Reading(ids, names, contents, failed, fresh)
+
+    def _zone_lists(self, reading: _Reading) -> Coded[tuple[str, ...] | None]:
+        notes = Notes()
+        contents, failed = read_column(self.tree, reading.names, "valid_zones")
+        note_failures(notes, reading.ids, "valid_zones", failed)
+        self._notes["valid_zones"] = notes.lines()
+        return zone_codes(contents, failed)
+
+    def _nodes(self, reading: _Reading) -> Coded[tuple[int, ...] | None]:
+        notes = Notes()
+        links = node_links(self.tree, notes)
+        coded = node_codes(self.tree, reading.ids, links, notes)
+        self._notes["node"] = notes.lines()
+        return coded
+
+    def _values(
+        self, reading: _Reading, file: str, old: NDArray[Any], *, again: bool
+    ) -> NDArray[Any]:
+        """A column of numbers: read for fresh blocks (or all), else as it was."""
+        wanted = np.ones(len(reading.ids), bool) if again else reading.fresh
+        values = np.full(len(reading.ids), -1, old.dtype)
+        known = ~wanted
+        values[known] = old[np.searchsorted(self._columns.ids, reading.ids[known])]
+        which = np.flatnonzero(wanted)
+        if len(which):
+            notes = Notes()
+            contents, failed = read_column(self.tree, [reading.names[i] for i in which], file)
+            values[which] = number_column(contents, 1 if file == "removable" else 1 << 32)
+            note_failures(notes, reading.ids[which], file, failed)
+            self._notes[file] = notes.lines()
+        return values
+
+
+def _none() -> Ids:
+    return np.zeros(0, np.int64)
 
 
 def read_column(tree: Tree, names: Sequence[str], file: str) -> tuple[list[bytes], dict[int, int]]:
@@ -102,28 +196,19 @@ def read_column(tree: Tree, names: Sequence[str], file: str) -> tuple[list[bytes
 
 
 def _without_vanished(
-    tree: Tree,
-    ids: NDArray[np.int64],
-    names: list[str],
-    contents: list[bytes],
-    failed: dict[int, int],
-    notes: Notes,
-) -> tuple[NDArray[np.int64], list[str], list[bytes], dict[int, int]]:
+    tree: Tree, ids: Ids, contents: list[bytes], failed: dict[int, int], notes: Notes
+) -> tuple[Ids, list[bytes], dict[int, int]]:
     """The same without the blocks whose directory is no longer there."""
     gone = [index for index, number in failed.items() if number in _GONE]
     present = block_directories(tree, Notes()) if gone else {}
     gone = [index for index in gone if int(ids[index]) not in present]
     if not gone:
-        return ids, names, contents, failed
+        return ids, contents, failed
     notes.add(f"removed while they were read: {_blocks_words([int(ids[i]) for i in gone])}")
     keep = np.setdiff1d(np.arange(len(ids)), gone)
     moved = {int(old): new for new, old in enumerate(keep)}
-    return (
-        ids[keep],
-        [names[i] for i in keep],
-        [contents[i] for i in keep],
-        {moved[index]: number for index, number in failed.items() if index in moved},
-    )
+    left = {moved[index]: number for index, number in failed.items() if index in moved}
+    return ids[keep], [contents[i] for i in keep], left
 
 
 def note_failures(notes: Notes, ids: NDArray[np.int64], file: str, failed: dict[int, int]) -> None:
@@ -170,35 +255,30 @@ def zone_codes(
     return lists, codes
 
 
-def truth_column(contents: list[bytes]) -> NDArray[np.int8]:
-    """1, 0, or -1 for anything else."""
-    values = {b"1": 1, b"0": 0}
-    table = {data: values.get(data.strip(), -1) for data in set(contents)}
-    return np.array([table[data] for data in contents], np.int8)
-
-
-def _number_column(contents: list[bytes]) -> NDArray[np.int64]:
+def number_column(contents: list[bytes], limit: int) -> Ids:
+    """Numbers from 0 to ``limit``; -1 for anything else."""
     table: dict[bytes, int] = {}
     for data in set(contents):
-        number = parse_count(data)
+        number = parse_count(data, limit)
         table[data] = -1 if number is None else number
     return np.array([table[data] for data in contents], np.int64)
 
 
-def node_links(tree: Tree, notes: Notes) -> tuple[tuple[int, ...], dict[int, tuple[int, ...]]]:
-    """Node ids that have a directory, and block id to nodes by the links in those."""
+def read_node_ids(tree: Tree, notes: Notes) -> tuple[int, ...]:
+    """Nodes that have a directory, ascending."""
     try:
         names = tree.subdirectories(NODE)
     except FileProblem as problem:
         notes.problem(problem)
-        return (), {}
-    nodes = sorted(
-        number
-        for name in names
-        if (found := _NODE_NAME.match(name)) and (number := int(found[1])) < MAX_NODES
-    )
+        return ()
+    numbers = (int(found[1]) for name in names if (found := _NODE_NAME.match(name)))
+    return tuple(sorted(number for number in numbers if number < MAX_NODES))
+
+
+def node_links(tree: Tree, notes: Notes) -> dict[int, tuple[int, ...]]:
+    """Block id to nodes, by the links in the nodes' directories."""
     links: dict[int, tuple[int, ...]] = {}
-    for node in nodes:
+    for node in read_node_ids(tree, Notes()):
         try:
             entries = tree.names(f"{NODE}/node{node}")
         except FileProblem as problem:
@@ -208,7 +288,7 @@ def node_links(tree: Tree, notes: Notes) -> tuple[tuple[int, ...], dict[int, tup
             if (match := _BLOCK.match(name)) is not None:
                 block = int(match[1])
                 links[block] = (*links.get(block, ()), node)
-    return tuple(nodes), links
+    return links
 
 
 def node_codes(

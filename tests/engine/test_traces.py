@@ -85,12 +85,12 @@ def _drop_zone(data: Json, step: int) -> None:
     del data["steps"][step - 1]["after"]["zones"][3]
 
 
-def _shuffle_steps(data: Json, step: int) -> None:
+def _change_log(data: Json, step: int) -> None:
     data["steps"][step - 1]["log"] = ["Policy zone: DMA32"]
 
 
 CHANGES: list[tuple[str, Callable[[Json, int], None], list[str]]] = [
-    ("Normal start", _add_to_zone(2, "start_pfn"), ["node 0 zone Normal start_pfn"]),
+    ("DMA32 start", _add_to_zone(1, "start_pfn"), ["node 0 zone DMA32 start_pfn"]),
     ("Normal spanned", _add_to_zone(2, "spanned"), ["node 0 zone Normal spanned"]),
     ("Normal present", _add_to_zone(2, "present"), ["node 0 zone Normal present"]),
     ("Normal managed", _add_to_zone(2, "managed"), ["node 0 zone Normal managed"]),
@@ -100,7 +100,7 @@ CHANGES: list[tuple[str, Callable[[Json, int], None], list[str]]] = [
     ("state", _block("state", "offline"), ["block 33 state"]),
     ("node", _block("node", 1), ["block 33 node"]),
     ("removable", _block("removable", False), ["block 33 removable"]),
-    ("zone of a block", _block("valid_zones", ["Movable"]), ["block 33 valid_zones"]),
+    ("zone of a block", _block("valid_zones", ["Normal"]), ["block 33 valid_zones"]),
     ("no zone", _block("valid_zones", []), ["block 33 valid_zones"]),
     ("block missing", _drop_block, ["block 33"]),
     ("block too many", _invent_block, ["block 999"]),
@@ -112,7 +112,7 @@ CHANGES: list[tuple[str, Callable[[Json, int], None], list[str]]] = [
         ["nodes has_normal_memory"],
     ),
     ("result", _set("result", value="EBUSY"), ["result"]),
-    ("log", _shuffle_steps, ["log"]),
+    ("log", _change_log, ["log"]),
     (
         "iomem",
         _move_ram,

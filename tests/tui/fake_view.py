@@ -34,11 +34,11 @@ class FakeView:
 
     @property
     def first_pfn(self) -> int:
-        return self.runs[0][0]
+        return self.runs[0][0] if self.runs else 0
 
     @property
     def end_pfn(self) -> int:
-        return self.runs[-1][0] + self.runs[-1][1]
+        return self.runs[-1][0] + self.runs[-1][1] if self.runs else 0
 
     def extents(self) -> NDArray[np.int64]:
         merged: list[list[int]] = []
@@ -47,7 +47,7 @@ class FakeView:
                 merged[-1][1] += nr_pages
             else:
                 merged.append([start, start + nr_pages])
-        return np.array(merged, dtype=np.int64)
+        return np.array(merged, dtype=np.int64).reshape(-1, 2)
 
     @property
     def nr_blocks(self) -> int:

@@ -37,6 +37,11 @@ class Stage:
         return self.app.main
 
     @property
+    def on_main(self) -> bool:
+        """No dialog is open."""
+        return self.app.screen is self.app.main
+
+    @property
     def session(self) -> Session:
         return self.app.desk.session
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual.events import Key
 
 from engine.commands import Add, Offline, Online, Remove, SetParam, Shrink
 from engine.kinds import OnlineType, ZoneType
@@ -13,8 +14,13 @@ from tui.screens.add_form import AddForm
 from tui.screens.palette import Palette
 from tui.screens.prompt import Prompt
 from tui.screens.reader import Reader
+from tui.testing import settle
 
 BLOCK = 32768
+
+
+def phase_and_step(on: Stage) -> tuple[int | None, int]:
+    return on.session.phase, on.session.position
 
 
 def states(on: Stage) -> list[str]:
@@ -179,7 +185,7 @@ async def test_slow_motion_goes_through_the_phases_and_back() -> None:
         await on.keys(";", ";", ";", ",")
         assert on.session.phase == 3
         await on.keys("[")
-        assert (on.session.phase, on.session.position) == (None, 1)
+        assert phase_and_step(on) == (None, 1)
 
 
 async def test_seek_asks_for_a_step() -> None:
@@ -366,7 +372,7 @@ async def test_help(key: str) -> None:
         assert isinstance(on.app.screen, Reader)
         assert "hot-add a DIMM" in on.text
         await on.keys("q")
-        assert on.app.screen is on.main
+        assert on.on_main
 
 
 async def test_enter_explains_the_cell() -> None:
@@ -497,3 +503,14 @@ async def test_a_machine_that_is_read_only_is_never_changed() -> None:
         await on.command("offline 32")
         assert on.session.position == 2
         assert len(on.session.outcomes) == 2
+
+
+async def test_keys_typed_ahead_close_a_dialog_once() -> None:
+    async with stage() as on:
+        await on.keys(":")
+        for key in ("enter", "escape"):
+            on.app.post_message(Key(key, None))
+        await settle(on.pilot)
+        assert on.on_main
+        await on.keys("j")
+        assert on.cursor == BLOCK

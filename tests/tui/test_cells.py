@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -151,4 +153,4 @@ def test_runs_spell_every_line_and_never_cross_one(rows: list[list[int]]) -> Non
         first, last = runs.first[index], runs.first[index + 1]
         pieces = list(zip(runs.codes[first:last], runs.lengths[first:last], strict=True))
         assert [code for code, length in pieces for _ in range(length)] == row
-        assert all(a != b for (a, _), (b, _) in zip(pieces, pieces[1:], strict=False))
+        assert all(a != b for (a, _), (b, _) in pairwise(pieces))

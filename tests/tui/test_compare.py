@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from engine.compare import compare, counters, parse_variant
 from engine.errors import InputError
 from engine.scenario import Scenario, parse_scenario
 from tests.tui.fake_view import BLOCK
 from themes import load_theme
 from tui.cli import main
 from tui.text_compare import compare_lines
-from tui.variants import compare, counters, parse_variant
 
 FRAMES = Path(__file__).parent / "frames"
 DIMM = """\
@@ -30,8 +30,7 @@ def scenario(text: str = DIMM) -> Scenario:
 
 def lines(text: str, *variants: str, width: int = 72) -> list[str]:
     glyphs = [look.glyph for look in load_theme("ascii").states]
-    source = scenario(text)
-    return compare_lines(compare(source, variants), glyphs, title=source.title, width=width)
+    return compare_lines(compare(scenario(text), variants), glyphs, width=width)
 
 
 def test_the_first_post_in_one_picture() -> None:
@@ -60,21 +59,23 @@ def test_results_that_differ_stand_below_each_other() -> None:
 def test_a_command_that_means_nothing_on_a_variant_is_said_and_left_out() -> None:
     runs = compare(
         scenario("machine ram=1G\nset memmap_on_memory=Y\nfree 64M node=3\n"), ["profile=6.1"]
-    )
+    ).runs
     assert runs[0].steps[0].result == "ok"
     assert runs[0].steps[1].result.startswith("not possible: ")
 
 
 def test_a_variant_wins_over_the_scenarios_own_lines() -> None:
     text = "machine ram=1G\nset memmap_on_memory=N\nadd dimm0 256M memmap=memblock\n"
-    by_rule, by_param = compare(scenario(text), ["memmap=device", "memmap_on_memory=Y"])
-    assert counters([by_rule])["device dimm0 largest run"] == [252 << 20]
+    by_rule, by_param = compare(scenario(text), ["memmap=device", "memmap_on_memory=Y"]).runs
+    table = {row.name: row.values for row in counters([by_rule])}
+    assert table["device dimm0 largest run"] == (252 << 20,)
     assert dict(by_param.machine.view().params)["memmap_on_memory"] == "Y"
 
 
 def test_counters_that_one_variant_lacks_are_not_zero() -> None:
-    table = counters(compare(scenario(), ["block=128M", "block=1G"]))
-    assert table["zone 0 Movable spanned"] == [2 * BLOCK, None]
+    rows = compare(scenario(), ["block=128M", "block=1G"]).counters
+    table = {row.name: row.values for row in rows}
+    assert table["zone 0 Movable spanned"] == (2 * BLOCK, None)
     assert any(
         line.endswith("        -  *") or " - *" in line
         for line in lines(DIMM, "block=128M", "block=1G")

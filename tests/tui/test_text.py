@@ -260,3 +260,11 @@ def test_findings_are_listed_up_to_a_limit(count: int) -> None:
     lines = render_text(view)
     assert "gone (pfn 0x100, 1 page): number 0" in lines
     assert ("(10 further findings)" in lines) == (count == 30)
+
+
+def test_a_machine_that_shows_nothing_is_still_a_frame() -> None:
+    """A real machine whose files cannot be read."""
+    lines = render_text(FakeView([]))
+    assert_fit_for_mail(lines)
+    assert lines[0] == "pfnmap: made by hand"
+    assert "no memory blocks" in lines

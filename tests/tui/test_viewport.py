@@ -71,9 +71,7 @@ def test_lines_tile_the_sheet_and_only_folds_are_without_memory(
     assert lines.start_pfn[1:].tolist() == lines.end_pfn[:-1].tolist()
     assert lines.start_pfn[0] <= ranges[0, 0]
     assert lines.end_pfn[-1] >= ranges[-1, 1]
-    for start, end, is_fold in zip(
-        lines.start_pfn, lines.end_pfn, lines.is_fold, strict=True
-    ):
+    for start, end, is_fold in zip(lines.start_pfn, lines.end_pfn, lines.is_fold, strict=True):
         holds = bool(((ranges[:, 0] < end) & (ranges[:, 1] > start)).any())
         assert is_fold == (not holds) or not fold
 

@@ -14,7 +14,7 @@ from tui.cli.parser import emit, text_width
 from tui.cli.scenario_files import scenario_file
 
 if TYPE_CHECKING:
-    from tui.variants import VariantRun
+    from engine.compare import Comparison
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,26 +34,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the comparison."""
+    from engine.compare import compare
     from engine.scenario import load_scenario
-    from tui.variants import compare
 
     scenario = load_scenario(scenario_file(arguments.file))
-    runs = compare(scenario, arguments.variants)
+    comparison = compare(scenario, arguments.variants)
     if arguments.json:
-        emit([_json(runs)])
+        emit([_json(comparison)])
         return 0
     from themes import load_theme
     from tui.text_compare import compare_lines
 
     glyphs = [look.glyph for look in load_theme("ascii").states]
-    emit(compare_lines(runs, glyphs, title=scenario.title, width=arguments.width))
+    emit(compare_lines(comparison, glyphs, width=arguments.width))
     return 0
 
 
-def _json(runs: list[VariantRun]) -> str:
+def _json(comparison: Comparison) -> str:
     """Every variant's results and machine at the end, and all counters beside each other."""
     from tui.data import as_json, view_data
-    from tui.variants import counters
 
     return as_json(
         {
@@ -64,8 +63,8 @@ def _json(runs: list[VariantRun]) -> str:
                     "steps": [{"command": s.line, "result": s.result} for s in run.steps],
                     "end": view_data(run.machine.view()),
                 }
-                for run in runs
+                for run in comparison.runs
             ],
-            "counters": counters(runs),
+            "counters": {row.name: row.values for row in comparison.counters},
         }
     )

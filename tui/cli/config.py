@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 
 from tui.cli.parser import emit
 
@@ -18,12 +19,13 @@ def run(arguments: argparse.Namespace) -> int:
     import platformdirs
 
     from themes import user_directory
+    from tui.state_directory import state_directory
 
     config = platformdirs.user_config_path("pfnmap", appauthor=False)
     places = {
         "config": config,
         "themes": user_directory(),
-        "state": platformdirs.user_state_path("pfnmap", appauthor=False),
+        "state": state_directory(os.environ),
     }
     if arguments.json:
         emit([json.dumps({name: str(path) for name, path in places.items()}, indent=2)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from engine.commands import Add, Command, Goto, Interactive, Note, StartMachine, Title, Zoom
+from engine.commands import Add, Command, Goto, Interactive, StartMachine, Zoom
 from engine.errors import InputError
 from engine.language import ACTIONS, parse_line
 from engine.outcome import Outcome
@@ -115,11 +115,7 @@ class Acts:
             case Goto():
                 self.goto(command)
             case Zoom():
-                screen = self.screen
-                vp = motions.zoomed_to(screen.viewport, command.level, screen.desk.view.geometry)
-                screen.map.look(vp)
-            case Note() | Title():
-                self.tell(command.words)
+                self.zoom(command)
             case StartMachine():
                 raise InputError("the machine has booted; start pfnmap anew for another one")
             case _:
@@ -135,6 +131,25 @@ class Acts:
             self._show_refusal(outcome)
         elif isinstance(command, Add):
             self._to_device(command.name)
+        else:
+            self.follow(outcome)
+
+    def follow(self, outcome: Outcome) -> None:
+        """Bring what a step was about into sight, when it is not."""
+        command, view, vp = outcome.command, self.desk.view, self.screen.viewport
+        if isinstance(command, Goto):
+            self.goto(command)
+        elif isinstance(command, Zoom):
+            self.zoom(command)
+        blocks = [event.first_block for event in outcome.events if event.first_block >= 0]
+        there = [block for block in blocks if view.block(block) is not None]
+        if there and not vp.shows(there[0] * view.geometry.block_pages):
+            self.screen.map.look(vp.at(there[0] * view.geometry.block_pages))
+
+    def zoom(self, command: Zoom) -> None:
+        """Change what a cell stands for."""
+        geometry = self.desk.view.geometry
+        self.screen.map.look(motions.zoomed_to(self.screen.viewport, command.level, geometry))
 
     def _show_refusal(self, outcome: Outcome) -> None:
         refusal = outcome.refusal

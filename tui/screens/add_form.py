@@ -20,7 +20,7 @@ from engine.outcome import Refusal
 from tui.screens.add_values import AddValues
 from tui.screens.dialog import Dialog
 from tui.widgets.paint import Paint
-from tui.widgets.words import safe
+from tui.words import safe
 
 Predict = Callable[[Command], Refusal | None]
 
@@ -58,6 +58,12 @@ class AddForm(Dialog[AddValues]):
         super().__init__(paint)
         self._values = values
         self._predict = predict
+        self._inputs = {
+            key: Input(getattr(values, key), id=key, select_on_focus=True) for key in HELP
+        }
+        self._help = Static("", classes="dim gapped")
+        self._line = Static("")
+        self._verdict = Static("")
 
     def compose(self) -> ComposeResult:
         """A line for each value, then help, the command, and what the kernel would say."""
@@ -66,15 +72,15 @@ class AddForm(Dialog[AddValues]):
             for key in HELP:
                 with Horizontal():
                     yield Static(key, classes="label dim")
-                    yield Input(getattr(self._values, key), id=key, select_on_focus=True)
-            yield Static("", id="help", classes="dim gapped")
-            yield Static("", id="line")
-            yield Static("", id="verdict")
+                    yield self._inputs[key]
+            yield self._help
+            yield self._line
+            yield self._verdict
             yield Static("enter adds, esc closes, up and down move", classes="dim gapped")
 
     def on_mount(self) -> None:
         """Start at the size: the name is right already."""
-        self.query_one("#size", Input).focus()
+        self._inputs["size"].focus()
         self._show()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -88,11 +94,11 @@ class AddForm(Dialog[AddValues]):
         words = HELP.get(focused.id or "", "") if focused is not None else ""
         if focused is not None and focused.id == "memmap":
             words += " (ctrl+n: next)"
-        self._update("#help", words)
+        self._update(self._help, words)
 
     def action_choice(self, step: int) -> None:
         """Step through the words that memmap takes."""
-        memmap = self.query_one("#memmap", Input)
+        memmap = self._inputs["memmap"]
         place = CHOICES.index(memmap.value) if memmap.value in CHOICES else 0
         memmap.value = CHOICES[(place + step) % len(CHOICES)]
         memmap.cursor_position = len(memmap.value)
@@ -100,28 +106,27 @@ class AddForm(Dialog[AddValues]):
     def on_input_submitted(self) -> None:
         """Add, unless the line is wrong; a refusal of the kernel is worth seeing."""
         if self._command() is not None:
-            self.dismiss(self._values)
+            self.finish(self._values)
 
     def _command(self) -> Command | None:
         try:
             return parse_line(self._values.line())
         except PfnmapError as error:
-            self._update("#verdict", getattr(error, "message", "") or str(error), wrong=True)
+            self._update(self._verdict, getattr(error, "message", "") or str(error), wrong=True)
             return None
 
     def _show(self) -> None:
-        self._update("#line", f": {self._values.line()}")
+        self._update(self._line, f": {self._values.line()}")
         command = self._command()
         if command is None:
             return
         refusal = self._predict(command)
         if refusal is None:
-            self._update("#verdict", "the kernel would accept this")
+            self._update(self._verdict, "the kernel would accept this")
         else:
             words = f"the kernel would refuse: {refusal.errno}, {refusal.function}: {refusal.rule}"
-            self._update("#verdict", words, wrong=True)
+            self._update(self._verdict, words, wrong=True)
 
-    def _update(self, selector: str, words: str, *, wrong: bool = False) -> None:
-        static = self.query_one(selector, Static)
+    def _update(self, static: Static, words: str, *, wrong: bool = False) -> None:
         static.update(Text(safe(words, ascii_only=self.paint.ascii_only)))
         static.set_class(wrong, "wrong")

@@ -11,10 +11,10 @@ from engine.kinds import ZoneType
 from engine.language import ACTIONS, parse_line
 from engine.outcome import Outcome, Refusal
 from engine.view import BlockRow, View
+from tui.facts import Verdict
 from tui.keys import Keymap
 from tui.screens.add_values import AddValues
 from tui.screens.situation import Situation
-from tui.widgets.inspector import Verdict
 
 if TYPE_CHECKING:
     from engine.session import Session

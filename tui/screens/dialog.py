@@ -37,12 +37,19 @@ class Dialog(ModalScreen[Result]):
     def __init__(self, paint: Paint) -> None:
         super().__init__(classes="plain" if paint.theme.colours != "rgb" else "")
         self.paint = paint
+        self._finished = False
 
     @property
     def box_classes(self) -> str:
         """Classes of the framed box."""
         return "box ascii" if self.paint.theme.borders == "ascii" else "box"
 
+    def finish(self, result: Result | None) -> None:
+        """Close with a result, once: keys typed ahead may ask for it again."""
+        if not self._finished:
+            self._finished = True
+            self.dismiss(result)
+
     def action_close(self) -> None:
         """Close without a result."""
-        self.dismiss(None)
+        self.finish(None)

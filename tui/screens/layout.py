@@ -79,7 +79,7 @@ def arrange(
         return _tiny(height)
     title, status, footer = 1, 1, 1
     timeline = 1 if height >= 22 else 0
-    legend = 1 if LEGEND in wanted else 0
+    legend = 1 if wanted >= {LEGEND, MAP} else 0
     room = height - title - status - footer - timeline
     if maximised is not None:
         return _maximised(maximised, room, width, timeline, legend)

@@ -11,6 +11,7 @@ from textual.screen import Screen
 
 from engine.errors import PfnmapError
 from engine.language import ACTIONS
+from tui.facts import summary
 from tui.screens import layout, motions
 from tui.screens.acts import Acts
 from tui.screens.desk import Desk
@@ -19,7 +20,7 @@ from tui.screens.situation import Situation
 from tui.viewport import Viewport
 from tui.widgets.block_table import BlockTable
 from tui.widgets.event_log import EventLog
-from tui.widgets.inspector import Inspector, summary
+from tui.widgets.inspector import Inspector
 from tui.widgets.lines import KeyHint, KeyLine, Legend, Line, StatusLine, Timeline, TitleLine
 from tui.widgets.paint import Paint
 from tui.widgets.panel import Panel
@@ -85,6 +86,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.timeline = Timeline(paint, id="timeline")
         self.status = StatusLine(paint, id="status")
         self.footer = KeyLine(paint, id="footer")
+        self.by_name = {panel.id: panel for panel in self.panels}
         self.events.hint = self._hint()
 
     def _hint(self) -> str:
@@ -161,7 +163,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def _focus_first(self) -> None:
         for name in FOCUS_ORDER:
-            panel = self.query_one(f"#{name}", Panel)
+            panel = self.by_name[name]
             if panel.display:
                 panel.focus()
                 return
@@ -223,7 +225,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
             words = f"selected {count} block{'s' * (count != 1)}"
             parts.insert(0, ("accent", words))
         if view.findings:
-            parts.insert(0, ("finding", f"{len(view.findings)} findings: press enter"))
+            count = len(view.findings)
+            key = self.desk.keymap.first("view.explain")
+            parts.insert(0, ("finding", f"{count} finding{'s' * (count != 1)}: press {key}"))
         self.status.show(parts)
         self.show_keys()
 
@@ -324,7 +328,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def _toggle(self, name: str) -> None:
         """Focus a panel that is visible; hide it when it has the focus; else show it."""
-        panel = self.query_one(f"#{name}", Panel)
+        panel = self.by_name[name]
         focusable = panel.can_focus
         if panel.display and focusable and not panel.has_focus:
             panel.focus()
@@ -343,7 +347,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             panel.focus()
 
     def _focus_step(self, step: int) -> None:
-        shown = [p for name in FOCUS_ORDER if (p := self.query_one(f"#{name}", Panel)).display]
+        shown = [p for name in FOCUS_ORDER if (p := self.by_name[name]).display]
         if not shown:
             return
         place = shown.index(self.focused) if self.focused in shown else -1

@@ -6,11 +6,10 @@ from engine.kinds import PageState
 from engine.language import ACTIONS, AREAS, VERBS
 from engine.view import View
 from tui import cells
-from tui.glossary import STATES
+from tui.facts import block_facts, page_facts
+from tui.glossary import NAMES, STATES
 from tui.keys import shown_key
 from tui.screens.desk import Desk
-from tui.widgets.inspector import block_facts, page_facts
-from tui.widgets.lines import STATE_NAMES
 from tui.widgets.paint import Paint
 
 Text = list[tuple[str, str, str]]
@@ -32,7 +31,7 @@ def help_lines(desk: Desk, paint: Paint) -> Text:
     lines.append(("The map", "", "more"))
     for state in PageState:
         glyph, _ = paint.cell(cells.glyph_code(state))
-        lines.append((f"  {glyph * 2} {STATE_NAMES[state]}"[:17], STATES[state], "more"))
+        lines.append((f"  {glyph * 2} {NAMES[state]}"[:17], STATES[state], "more"))
     lines += [BLANK, ("Commands", "what the : line, scenario files and -c take", "more")]
     for verb in VERBS.values():
         lines.append((f"  {verb.name}", f"{verb.help}: {verb.usage}", "more"))

@@ -145,4 +145,4 @@ class Palette(Dialog[str]):
     def on_input_submitted(self) -> None:
         """Take the chosen entry."""
         hits = self.hits
-        self.dismiss(hits[self._chosen].id if hits else None)
+        self.finish(hits[self._chosen].id if hits else None)

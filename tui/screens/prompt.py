@@ -14,7 +14,7 @@ from textual.widgets import Input, Static
 from engine.errors import PfnmapError
 from tui.screens.dialog import Dialog
 from tui.widgets.paint import Paint
-from tui.widgets.words import fitted, safe
+from tui.words import fitted, safe
 
 OFFERED = 6
 
@@ -62,25 +62,24 @@ class Prompt(Dialog[str]):
         self._place = len(self._history)
         self._draft = value
         self._help = help_words
+        self.line = Input(value, id="line", select_on_focus=False)
+        """The line being typed."""
+        self._hint_line = Static(Text(help_words), id="hint", classes="dim")
+        self._wrong_line = Static("", id="wrong", classes="wrong")
 
     def compose(self) -> ComposeResult:
         """The line, above it what may follow or what is wrong."""
         with Vertical(id="prompt"):
-            yield Static(Text(self._help), id="hint", classes="dim")
-            yield Static("", id="wrong", classes="wrong")
+            yield self._hint_line
+            yield self._wrong_line
             with Horizontal():
                 yield Static(Text(self._sign), id="sign")
-                yield Input(self._draft, id="line", select_on_focus=False)
+                yield self.line
 
     def on_mount(self) -> None:
         """Nothing is wrong yet."""
         self._say("")
         self._hint(self._draft)
-
-    @property
-    def line(self) -> Input:
-        """The line being typed."""
-        return self.query_one("#line", Input)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Offer what may follow."""
@@ -96,7 +95,7 @@ class Prompt(Dialog[str]):
             except PfnmapError as error:
                 self._refuse(error)
                 return
-        self.dismiss(text or None)
+        self.finish(text or None)
 
     def _refuse(self, error: PfnmapError) -> None:
         column = getattr(error, "column", 0)
@@ -105,12 +104,10 @@ class Prompt(Dialog[str]):
         self._say(getattr(error, "message", "") or str(error))
 
     def _say(self, words: str) -> None:
-        wrong = self.query_one("#wrong", Static)
-        wrong.display = bool(words)
-        wrong.update(Text(safe(words, ascii_only=self.paint.ascii_only)))
+        self._wrong_line.display = bool(words)
+        self._wrong_line.update(Text(safe(words, ascii_only=self.paint.ascii_only)))
 
     def _hint(self, value: str) -> None:
-        hint = self.query_one("#hint", Static)
         offered = list(self._offer(value)) if self._offer and value else []
         words = self._help
         if offered:
@@ -119,8 +116,8 @@ class Prompt(Dialog[str]):
             if len(ends) > OFFERED:
                 words += f"  (+{len(ends) - OFFERED})"
         width = max(10, self.app.size.width - 4)
-        hint.update(Text(fitted(safe(words, ascii_only=self.paint.ascii_only), width)))
-        hint.display = bool(words)
+        self._hint_line.update(Text(fitted(safe(words, ascii_only=self.paint.ascii_only), width)))
+        self._hint_line.display = bool(words)
 
     def action_complete(self) -> None:
         """Complete the last word as far as it is certain, or take the first offer."""

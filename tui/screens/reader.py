@@ -13,7 +13,7 @@ from textual.strip import Strip
 from tui.screens.dialog import Dialog
 from tui.widgets.paint import Paint
 from tui.widgets.panel import Panel, Row
-from tui.widgets.words import wrapped
+from tui.words import wrapped
 
 Lines = Callable[[int], Sequence[tuple[str, str, str]]]
 """Width to lines: (head, words, role); ``head`` is drawn in the colour of keys."""

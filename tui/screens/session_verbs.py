@@ -16,7 +16,8 @@ from tui.screens.desk import NOT_HERE
 if TYPE_CHECKING:
     from tui.screens.acts import Acts
 
-_FONT_FACES = re.compile(r"@font-face\s*\{[^}]*\}\s*")
+_REMOTE = re.compile(r"@font-face\s*\{[^}]*\}\s*|<!--.*?-->\s*")
+"""What of Textual's SVG names other hosts: fonts, and a comment."""
 
 
 def do_verb(acts: Acts, command: Interactive) -> None:
@@ -67,14 +68,10 @@ def _diff(acts: Acts, arguments: tuple[str, ...]) -> None:
         return
     outcomes = acts.desk.session.outcomes
     views = []
-    for word in arguments:
-        step = int(word)
+    for step in map(int, arguments):
         if not 0 <= step <= len(outcomes):
             raise InputError(f"there is no step {step}; steps are 0 to {len(outcomes)}")
-        if not outcomes:
-            raise InputError("nothing has happened yet")
-        state = outcomes[0].before if step == 0 else outcomes[step - 1].after
-        views.append(ModelView(state))
+        views.append(ModelView(outcomes[step - 1].after if step else acts.desk.session.start))
     lines = diff_lines(views[0], views[1])
     title = f"from step {arguments[0]} to step {arguments[1]}"
     acts.screen.app.push_screen(Reader(acts.screen.paint, title, lambda _: lines))
@@ -88,8 +85,7 @@ def _write(acts: Acts, file: Path) -> None:
         _put(file, frame_text(acts.screen) + "\n")
     elif file.suffix == ".svg":
         picture = acts.screen.app.export_screenshot(title="pfnmap")
-        # Textual's SVG names fonts on a remote host; a picture must not call anybody.
-        _put(file, _FONT_FACES.sub("", picture))
+        _put(file, _REMOTE.sub("", picture))
     else:
         raise InputError(f"write {file}: the name must end in .txt or .svg")
     acts.tell(f"wrote {file}")

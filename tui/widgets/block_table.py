@@ -12,7 +12,7 @@ from textual.strip import Strip
 from engine.view import BlockRow, View
 from tui.widgets.paint import Paint
 from tui.widgets.panel import Panel, Row
-from tui.widgets.words import pfn_words
+from tui.words import pfn_words
 
 WHEEL_LINES = 3
 

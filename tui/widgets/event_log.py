@@ -3,55 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from textual.strip import Strip
 
-from engine.outcome import Event, Outcome
+from engine.outcome import Outcome
+from tui.told import Piece, outcome_pieces, result_words
 from tui.widgets.paint import Paint
 from tui.widgets.panel import Panel, Row
-from tui.widgets.words import wrapped
+from tui.words import wrapped
 
 KEPT_OUTCOMES = 400
 """Commands whose lines are kept; the ones before are one step of ``[`` away each."""
 INDENT = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A line of the log before it is drawn: a role, the text, what stands at the right."""
-
-    role: str
-    text: str
-    right: str = ""
-    head: str = ""
-    """A first part in another style (the kernel function)."""
-
-
-def event_pieces(event: Event) -> list[Piece]:
-    """The lines of one phase."""
-    pieces = [Piece("text", event.text, head=event.function)]
-    pieces += [Piece("log", line) for line in event.log]
-    return pieces
-
-
-def outcome_pieces(number: int, outcome: Outcome, phase: int | None = None) -> list[Piece]:
-    """The lines of one command; with ``phase``, only of its first events so far."""
-    words = outcome.command.text or type(outcome.command).__name__
-    shown: Sequence[Event] = outcome.events if phase is None else outcome.events[:phase]
-    under_way = f"phase {phase} of {len(outcome.events)}"
-    result = (outcome.errno or "0") if phase is None else under_way
-    pieces = [Piece("heading", f"#{number} {words}", right=result)]
-    for event in shown:
-        pieces += event_pieces(event)
-    if phase is None:
-        pieces += [Piece("text", line) for line in outcome.output]
-        pieces += [Piece("warning", line) for line in outcome.notes]
-        if outcome.refusal is not None:
-            refusal = outcome.refusal
-            words = f"{refusal.errno} ({refusal.shell_text}): {refusal.rule}"
-            pieces.append(Piece("refusal", words, head=refusal.function))
-    return pieces
 
 
 class EventLog(Panel):
@@ -110,7 +73,8 @@ class EventLog(Panel):
         if self._phase is not None or not 0 < self._position <= len(self._outcomes):
             return ""
         outcome = self._outcomes[self._position - 1]
-        return f"#{self._position} {outcome.command.text}: {outcome.errno or 0}"
+        result = result_words(self._outcomes, self._position - 1)
+        return f"#{self._position} {outcome.command.text}: {result}"
 
     def _body(self, width: int) -> list[Strip]:
         first = max(0, self._position - KEPT_OUTCOMES)
@@ -125,8 +89,7 @@ class EventLog(Panel):
             body += self._outcome(width, index)
             body += self._said(width, index + 1)
         if self._phase is not None and self._position < len(self._outcomes):
-            outcome = self._outcomes[self._position]
-            for piece in outcome_pieces(self._position + 1, outcome, self._phase):
+            for piece in outcome_pieces(self._outcomes, self._position, self._phase):
                 body += self._piece(width, piece)
         return body
 
@@ -145,7 +108,7 @@ class EventLog(Panel):
             if len(self._drawn) > 4 * KEPT_OUTCOMES:
                 self._drawn.clear()
             strips = []
-            for piece in outcome_pieces(index + 1, outcome):
+            for piece in outcome_pieces(self._outcomes, index):
                 strips += self._piece(width, piece)
             self._drawn[key] = strips
         return strips
@@ -154,8 +117,7 @@ class EventLog(Panel):
         paint = self.paint
         if piece.role == "heading":
             line = Row(width, paint).gap().add(piece.text, paint.role("heading"))
-            refused = bool(piece.right) and piece.right[0] == "E"
-            line.right(f"{piece.right} ", paint.role("refusal" if refused else "dim"))
+            line.right(f"{piece.right} ", paint.role("refusal" if piece.bad else "dim"))
             return [line.strip()]
         style = paint.role("dim" if piece.role == "log" else piece.role)
         indent += 2 if piece.role == "log" else 0

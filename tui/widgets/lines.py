@@ -12,30 +12,10 @@ from engine.kinds import PageState
 from engine.outcome import Outcome
 from engine.view import View
 from tui import cells
+from tui.glossary import NAMES
 from tui.widgets.paint import Paint
 from tui.widgets.panel import Panel, Row
-from tui.widgets.words import cell_width
-
-STATE_NAMES: dict[PageState, str] = {
-    PageState.HOLE: "hole",
-    PageState.OFFLINE: "offline",
-    PageState.VMEMMAP: "vmemmap",
-    PageState.FREE_DMA: "DMA",
-    PageState.FREE_DMA32: "DMA32",
-    PageState.FREE_NORMAL: "Normal",
-    PageState.FREE_MOVABLE: "Movable",
-    PageState.MOVABLE: "movable allocation",
-    PageState.UNMOVABLE: "unmovable",
-    PageState.HUGETLB: "hugetlb",
-    PageState.HUGETLB_OPTIMISED: "hugetlb, optimised",
-    PageState.ISOLATED: "isolated",
-    PageState.DEVICE: "Device",
-    PageState.RESERVED: "reserved",
-    PageState.BROKEN: "broken",
-    PageState.ONLINE: "online",
-    PageState.PAGE_OFFLINE: "PageOffline",
-}
-"""What the legend calls each state; free memory goes by the name of its zone."""
+from tui.words import cell_width
 
 
 class Line(Panel, can_focus=False):
@@ -88,14 +68,14 @@ class Legend(Line):
         """Show the states of a machine, and what marks a change when there is one."""
         edges = np.array([0, max(1, view.end_pfn)], dtype=np.int64)
         counts = view.page_counts(edges)[0]
-        self._states = [state for state in STATE_NAMES if counts[state]]
+        self._states = [state for state in NAMES if counts[state]]
         self._changes = changes
         self.repaint()
 
     def draw(self, width: int, height: int) -> list[Strip]:
         """The one line; what does not fit is counted."""
         paint = self.paint
-        entries = [(cells.glyph_code(state), STATE_NAMES[state]) for state in self._states]
+        entries = [(cells.glyph_code(state), NAMES[state]) for state in self._states]
         row = Row(width, paint).gap()
         for index, (code, name) in enumerate(entries):
             left = len(entries) - index

@@ -15,7 +15,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.widgets.words import cell_width, fitted, safe
+from tui.words import cell_width, fitted, safe
 
 if TYPE_CHECKING:
     from tui.widgets.paint import Paint

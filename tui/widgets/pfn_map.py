@@ -18,9 +18,10 @@ from tui.cells import Codes, Grid
 from tui.viewport import Viewport
 from tui.widgets.paint import Paint
 from tui.widgets.panel import Panel, Row
-from tui.widgets.words import pfn_words, size_spelt
+from tui.words import pfn_words, size_spelt
 
 LABEL_WIDTH = 8
+SHORT_LABEL = 5
 WHEEL_LINES = 3
 SIDE_COLUMN = 34
 """What a side column should have before the map takes more than one cell for 2 MiB."""
@@ -29,28 +30,33 @@ ZONE_OF_FREE = {int(state): zone.label for zone, state in FREE_BY_ZONE.items()}
 
 @dataclass(frozen=True, slots=True)
 class Margins:
-    """Widths beside the cells: the page number (0: left out), the block id."""
+    """Widths beside the cells; a page number or block id of width 0 is left out."""
 
     pfn: int
     block: int
+    label: int = LABEL_WIDTH
 
     @property
     def left(self) -> int:
         """Everything left of the cells, the gutter for marks included."""
-        return 1 + (self.pfn + 1 if self.pfn else 0) + self.block + 2
+        return 2 + sum(part + 1 for part in (self.pfn, self.block) if part)
+
+    def columns(self, width: int) -> int:
+        """The power of two of cells that fits beside these margins."""
+        return 1 << max(0, max(width - self.left - self.label, 1).bit_length() - 1)
 
 
-def margins(view: View, width: int) -> Margins:
-    """Margins that leave room for the most useful number of cells."""
+def margins(view: View, width: int, *, by_block: bool = True) -> Margins:
+    """Margins that leave room for the most useful number of cells.
+
+    ``by_block``: whether a line begins with a block, so that its id says where it is.
+    """
     pfn = max(len(pfn_words(view.end_pfn)), 5)
     block = max(len(str(view.end_pfn // view.geometry.block_pages)), 2)
-    full, short = Margins(pfn, block), Margins(0, block)
-
-    def columns(choice: Margins) -> int:
-        return 1 << max(0, (max(width - choice.left - LABEL_WIDTH, 1)).bit_length() - 1)
-
-    # Up to one cell for each 2 MiB of a block, cells are worth more than page numbers.
-    return short if columns(full) < columns(short) <= 64 else full
+    full = Margins(pfn, block)
+    short = Margins(0, block) if by_block else Margins(pfn, 0, SHORT_LABEL)
+    # Up to one cell for each 2 MiB of a block, cells are worth more than a second number.
+    return short if full.columns(width) < short.columns(width) <= 64 else full
 
 
 class PfnMap(Panel):
@@ -128,9 +134,10 @@ class PfnMap(Panel):
     # -- drawing -----------------------------------------------------------------------------
     def draw(self, width: int, height: int) -> list[Strip]:
         """The heading and a line for each row of the window."""
-        self._margins = margins(self._view, width)
-        room = width - self._margins.left - LABEL_WIDTH
-        self.viewport = self.viewport.resized(room, max(1, height - 1))
+        by_block = self.viewport.pages_per_row >= self._view.geometry.block_pages
+        self._margins = margins(self._view, width, by_block=by_block)
+        columns = self._margins.columns(width)
+        self.viewport = self.viewport.resized(columns, max(1, height - 1))
         grid = self._codes()
         marked = cells.marked(grid.codes, grid.lines, self.viewport)
         return [self._title(width), *self._body(width, grid, marked)]
@@ -194,8 +201,9 @@ class PfnMap(Panel):
         line.gap()
         if self._margins.pfn:
             line.add(pfn_words(start), number, self._margins.pfn).gap()
-        block_id = start // self._view.geometry.block_pages
-        line.add(str(block_id).rjust(self._margins.block), block).gap()
+        if self._margins.block:
+            block_id = start // self._view.geometry.block_pages
+            line.add(str(block_id).rjust(self._margins.block), block).gap()
 
     def _gutter(self, pieces: list[tuple[int, int]]) -> str:
         """A mark beside the cells: a line that holds selected or changed cells."""

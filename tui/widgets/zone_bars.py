@@ -11,7 +11,7 @@ from engine.view import NodeRow, View, ZoneRow
 from tui.axis import Axis
 from tui.widgets.paint import GAINED, HOLE, LOST, OUT, PRESENT, Paint
 from tui.widgets.panel import Panel, Row
-from tui.widgets.words import pfn_words, signed
+from tui.words import pfn_words, signed
 
 ZONE_STATE: dict[int, PageState] = {
     **{int(zone): state for zone, state in FREE_BY_ZONE.items()},
@@ -60,6 +60,8 @@ def _present(view: View, row: ZoneRow, axis: Axis) -> np.ndarray[tuple[int], np.
     )
     first, end = axis.columns(row.start_pfn, row.end_pfn)
     unsure[[first, end - 1]] |= ~present[[first, end - 1]]  # shared with another zone
+    if any(_overlap(row, other) for other in view.zones):
+        unsure |= present  # a free page does not say of which node it is
     for column in (np.flatnonzero(unsure[first:end]) + first).tolist():
         low = max(int(axis.edges[column]), row.start_pfn)
         high = min(int(axis.edges[column + 1]), row.end_pfn)
@@ -67,6 +69,15 @@ def _present(view: View, row: ZoneRow, axis: Axis) -> np.ndarray[tuple[int], np.
         here = page.zone == row.zone and page.node in (row.node, None)
         present[column] = here and page.state != PageState.HOLE
     return present
+
+
+def _overlap(row: ZoneRow, other: ZoneRow) -> bool:
+    """Whether the zone of the same name of another node reaches into this one's span."""
+    return (
+        (row.zone, other.node != row.node) == (other.zone, True)
+        and row.start_pfn < other.end_pfn
+        and other.start_pfn < row.end_pfn
+    )
 
 
 def _same_zone(view: View | None, row: ZoneRow) -> ZoneRow | None:
@@ -138,13 +149,14 @@ class ZoneBars(Panel):
         paint = self.paint
         rule, dim = paint.role("rule"), paint.role("dim")
         names = LABEL_WIDTH + bar + 1
-        title = self.heading(names, extra=hidden or self._summary()).crop(0, names)
+        title = self.heading(names, extra=hidden or self._summary())
         row = Row(width, paint, "rule")
         for segment in title:
             row.raw(segment, segment.cell_length)
-        for name in fields:
+        for index, name in enumerate(fields):
             room = _field_width(name) - len(name) - 2
-            row.add(" " + paint.line * room + " ", rule).add(name, dim)
+            joint = " " if index else paint.line
+            row.add(joint + paint.line * room + " ", rule).add(name, dim)
         row.add(" ", rule)
         return row.rule(paint.line, rule).strip()
 

@@ -13,9 +13,7 @@ from tui.widgets.zone_bars import bar_codes, shown_zones
 def bars(session: Session, width: int = 60) -> dict[str, list[int]]:
     view, before = session.view, session.before
     axis = Axis(view.extents(), width)
-    return {
-        row.zone.label: bar_codes(view, before, row, axis) for row in shown_zones(view, before)
-    }
+    return {row.zone.label: bar_codes(view, before, row, axis) for row in shown_zones(view, before)}
 
 
 def test_a_zone_with_a_gap_shows_its_hole() -> None:

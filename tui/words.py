@@ -8,8 +8,6 @@ from rich.cells import cell_len, set_cell_size
 
 UNITS = ("", "K", "M", "G", "T", "P")
 
-_UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-
 
 def safe(text: str, *, ascii_only: bool = False) -> str:
     """Text without control, format (bidi, zero width) and surrogate characters.
@@ -29,9 +27,9 @@ def _safe_character(char: str, ascii_only: bool) -> str:
         return " "
     if char.isascii():
         return char if char.isprintable() else "?"
-    if ascii_only or unicodedata.category(char) in _UNSAFE_CATEGORIES:
-        return "?"
-    return char
+    if unicodedata.category(char) == "Zs":
+        return " "
+    return "?" if ascii_only or not char.isprintable() else char
 
 
 _ASCII_LIKENESS = str.maketrans(

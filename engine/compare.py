@@ -1,0 +1,357 @@
+"""The same commands under other rules: what ``compare`` runs and what differs. No drawing here.
+
+A variant is one or more ``KEY=VALUE`` pairs: a profile, a block size, a rule or a parameter,
+in force from boot on. It wins over the scenario's own lines: a ``set``, a ``rule`` or an
+``add … memmap=`` that says otherwise gives way, and the step says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.commands import Add, Command, Expect, Interactive, SetParam, SetRule, StartMachine
+from engine.errors import InputError, PfnmapError
+from engine.expect import evaluate
+from engine.facts import device_facts, total_facts
+from engine.geometry import MIB
+from engine.kinds import BlockState, MemmapPolicy, PageState, ZoneType
+from engine.language import format_command, parse_line, parse_size
+from engine.language.tables import rule_values
+from engine.machine import TALK, Machine
+from engine.outcome import Finding, Outcome
+from engine.params import PARAM_VALUES
+from engine.scenario import Scenario, build_scenario
+from engine.session import Session
+from engine.state import State
+from engine.view import View
+
+Pairs = tuple[tuple[str, str], ...]
+
+AS_WRITTEN = "as written"
+"""The name of the variant that changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class VariantStep:
+    """One command of the scenario under one variant."""
+
+    line: str
+    outcome: Outcome | None
+    problem: str = ""
+    """Why the command means nothing on this variant's machine; it was left out."""
+    ran: str = ""
+    """The line that was run instead, where the variant won over this one's own words."""
+
+    @property
+    def result(self) -> str:
+        """``ok``, the errno with the function that decided, or why it could not be done."""
+        if self.outcome is None:
+            return f"not possible: {self.problem}"
+        refusal = self.outcome.refusal
+        return "ok" if refusal is None else f"{refusal.errno} ({refusal.function})"
+
+
+@dataclass(frozen=True, slots=True)
+class VariantRun:
+    """A scenario run under one variant."""
+
+    name: str
+    """The pairs as written, or :data:`AS_WRITTEN` for the scenario unchanged."""
+    pairs: Pairs
+    start: State
+    """At boot, the variant's rules in force."""
+    steps: tuple[VariantStep, ...]
+    machine: Machine
+    """At the end."""
+    nr_expectations: int = 0
+    failed: tuple[str, ...] = ()
+    """What the scenario expects and this variant does not do, a sentence each."""
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """Of every command that could be done, in order."""
+        return tuple(step.outcome for step in self.steps if step.outcome is not None)
+
+    def session(self) -> Session:
+        """The run as a timeline to step through, at its end."""
+        session = Session(Machine(self.start), self.name, loaded=self.outcomes)
+        session.seek(len(session.outcomes))
+        return session
+
+
+@dataclass(frozen=True, slots=True)
+class CounterRow:
+    """One counter of every variant at the end, None where it does not exist.
+
+    Pages, unless the name ends in ``bytes``.
+    """
+
+    name: str
+    values: tuple[int | None, ...]
+
+    @property
+    def differs(self) -> bool:
+        """Whether the variants disagree."""
+        return len(set(self.values)) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class BlockDifference:
+    """Memory [start_pfn, end_pfn) whose blocks are not alike in all variants.
+
+    ``words``: the blocks of each variant in words, e.g. ``online Movable, vmemmap 512``.
+    """
+
+    start_pfn: int
+    end_pfn: int
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """The page states of every variant over the same cells, the rows of a side-by-side map.
+
+    edges: int64 (n + 1,), pfns; counts: int64 (variants, n, page states), pages;
+    states: int64 (variants, n), the state that most pages of a cell have;
+    differs: bool (n,), cells in which two variants disagree about a page's state.
+    """
+
+    edges: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    states: NDArray[np.int64]
+    differs: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two or more runs of the same commands, and where they part."""
+
+    title: str
+    runs: tuple[VariantRun, ...]
+
+    @cached_property
+    def views(self) -> tuple[View, ...]:
+        """Every variant's machine at the end."""
+        return tuple(run.machine.view() for run in self.runs)
+
+    @cached_property
+    def counters(self) -> tuple[CounterRow, ...]:
+        """Totals, nodes, zones, devices, then pages in each state."""
+        return counters(self.runs)
+
+    @cached_property
+    def blocks(self) -> tuple[BlockDifference, ...]:
+        """Memory blocks that are not alike, ascending."""
+        return tuple(block_differences([run.machine.state for run in self.runs]))
+
+    @cached_property
+    def findings(self) -> tuple[tuple[Finding, ...], ...]:
+        """What the rules in force broke, for each variant."""
+        return tuple(tuple(view.findings) for view in self.views)
+
+    def align(self, edges: NDArray[np.int64]) -> Alignment:
+        """The page states over these cells; ``edges``: int64 (n + 1,), ascending pfns."""
+        return align(self.views, edges)
+
+
+# -- running -----------------------------------------------------------------------------
+def parse_variant(text: str) -> Pairs:
+    """The pairs of ``KEY=VALUE…``: profile, block, a rule or a parameter.
+
+    Raises InputError for anything else; several pairs are one variant.
+    """
+    try:
+        command = parse_line(f"compare {text}")
+    except PfnmapError as error:
+        raise InputError(f"--with {text}: {error}") from None
+    if not isinstance(command, Interactive) or not command.options:
+        raise InputError(f"--with {text}: expected KEY=VALUE")
+    return command.options
+
+
+def compare(scenario: Scenario, variants: Sequence[str | Pairs]) -> Comparison:
+    """Run a scenario under every variant; one alone is compared with the scenario as written.
+
+    Raises InputError for a wrong variant, and where a variant's machine cannot be booted.
+    """
+    pairs = [parse_variant(each) if isinstance(each, str) else each for each in variants]
+    if len(pairs) < 2:
+        pairs.insert(0, ())
+    runs = tuple(run_variant(scenario, each) for each in pairs)
+    return Comparison(scenario.title, runs)
+
+
+def compare_commands(
+    start: StartMachine, commands: Sequence[Command], variants: Sequence[str | Pairs], title: str
+) -> Comparison:
+    """Like :func:`compare` for the commands of a session."""
+    return compare(build_scenario(start, commands, source=title, title=title), variants)
+
+
+def run_variant(scenario: Scenario, pairs: Pairs) -> VariantRun:
+    """Run a scenario with these pairs in force from boot on.
+
+    Raises InputError when the variant's machine cannot be booted.
+    """
+    name = " ".join(f"{key}={value}" for key, value in pairs) or AS_WRITTEN
+    try:
+        machine = Machine.boot(_start(scenario.start, pairs))
+        for key, value in pairs:
+            if key in rule_values():
+                machine.apply(SetRule(key, value))
+    except PfnmapError as error:
+        raise InputError(f"--with {name}: {error}") from None
+    start, steps = machine.state, list[VariantStep]()
+    nr_expectations, failed = 0, list[str]()
+    for number, command in scenario.lines:
+        if isinstance(command, Expect):
+            nr_expectations += 1
+            failed += [f"line {number}: {text}" for text in _differences(machine, command, steps)]
+        elif not isinstance(command, (StartMachine, *TALK)):
+            steps.append(_step(machine, command, pairs))
+    return VariantRun(name, pairs, start, tuple(steps), machine, nr_expectations, tuple(failed))
+
+
+def _differences(machine: Machine, expect: Expect, steps: Sequence[VariantStep]) -> list[str]:
+    last = steps[-1].outcome if steps else None
+    return evaluate(expect, view=machine.view(), state=machine.state, last=last)
+
+
+def _start(start: StartMachine, pairs: Pairs) -> StartMachine:
+    """The machine line with the pairs that are about booting."""
+    for key, value in pairs:
+        if key == "profile":
+            start = replace(start, profile=value)
+        elif key == "block":
+            start = replace(start, block_bytes=parse_size(value))
+        elif key in PARAM_VALUES:
+            others = tuple(pair for pair in start.params if pair[0] != key)
+            start = replace(start, params=(*others, (key, value)))
+    return start
+
+
+def _step(machine: Machine, command: Command, pairs: Pairs) -> VariantStep:
+    """Do one command, unless the variant decides what it would change."""
+    line = command.text or format_command(command)
+    wanted, said, fixed = command, True, dict(pairs)
+    if isinstance(command, SetParam | SetRule) and command.name in fixed:
+        command = replace(command, value=fixed[command.name])
+    if isinstance(command, Add) and "memmap" in fixed:
+        said = command.memmap is not None
+        command = replace(command, memmap=_policy(fixed["memmap"]))
+    ran = format_command(command) if said and command != wanted else ""
+    try:
+        return VariantStep(line, machine.apply(command), ran=ran)
+    except PfnmapError as error:
+        return VariantStep(line, None, str(error), ran)
+
+
+def _policy(rule: str) -> MemmapPolicy | None:
+    """The policy an ``add`` would have to name for this rule; None where the rule says it all."""
+    return MemmapPolicy(rule) if rule in {policy.value for policy in MemmapPolicy} else None
+
+
+# -- what differs ------------------------------------------------------------------------
+def counters(runs: Sequence[VariantRun]) -> tuple[CounterRow, ...]:
+    """Every counter of every variant's machine at the end."""
+    facts = [dict(_facts(run)) for run in runs]
+    names = dict.fromkeys(name for fact in facts for name in fact)
+    ordered = sorted(names, key=lambda name: _AREAS.index(name.partition(" ")[0]))
+    return tuple(CounterRow(name, tuple(fact.get(name) for fact in facts)) for name in ordered)
+
+
+_AREAS = ("total", "node", "zone", "device", "pages")
+
+
+def _facts(run: VariantRun) -> Iterator[tuple[str, int]]:
+    """Name and value of every counter of one variant."""
+    state, view = run.machine.state, run.machine.view()
+    total = total_facts(state)
+    yield "total managed", total.managed
+    yield "total present", total.present
+    yield "total usable bytes", total.usable_bytes
+    yield "total memmap bytes", total.memmap_bytes
+    yield "total remote memmap bytes", total.remote_memmap_bytes
+    for node in view.nodes:
+        for field in ("start_pfn", "spanned", "present"):
+            yield f"node {node.node} {field}", getattr(node, field)
+    for zone in view.zones:
+        for field in ("start_pfn", "spanned", "present", "managed"):
+            if zone.spanned or zone.present:
+                yield f"zone {zone.node} {zone.zone.label} {field}", getattr(zone, field)
+    for device in state.devices.values():
+        facts = device_facts(state, device.name)
+        if facts is not None:
+            yield f"device {device.name} usable bytes", facts.usable_bytes
+            yield f"device {device.name} largest run", facts.largest_run_bytes
+            yield f"device {device.name} vmemmap", facts.vmemmap_pages
+    edges = np.array([view.first_pfn, view.end_pfn], dtype=np.int64)
+    for kind, pages in zip(PageState, view.page_counts(edges)[0].tolist(), strict=True):
+        if pages and kind is not PageState.HOLE:
+            yield f"pages {kind.name.lower().replace('_', '-')}", pages
+
+
+def block_differences(states: Sequence[State]) -> Iterator[BlockDifference]:
+    """Where the memory blocks of these machines are not alike."""
+    tables = [_block_table(state) for state in states]
+    edges = np.unique(np.concatenate([table[0].ravel() for table in tables]))
+    middles = edges[:-1]
+    picked = [_picked(table, middles) for table in tables]
+    stacked = np.stack(picked, axis=1)
+    unlike = (stacked != stacked[:, :1]).any(axis=(1, 2))
+    at = 0
+    while at < len(middles):
+        last = at
+        while (
+            last + 1 < len(middles)
+            and unlike[last + 1]
+            and np.array_equal(stacked[last + 1], stacked[at])
+        ):
+            last += 1
+        if unlike[at]:
+            words = tuple(_block_words(row) for row in stacked[at])
+            yield BlockDifference(int(edges[at]), int(edges[last + 1]), words)
+        at = last + 1
+
+
+def _block_table(state: State) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ranges of equal blocks, int64 (n, 2), and their attributes, int64 (n, 5)."""
+    rows, geometry = state.blocks.rows, state.geometry
+    starts = rows["start"] * geometry.block_pages
+    ranges = np.stack((starts, starts + rows["count"] * geometry.block_pages), axis=1)
+    size = np.full(len(rows), geometry.block_bytes // MIB, np.int64)
+    columns = [rows[name].astype(np.int64) for name in ("state", "zone", "node", "vmemmap")]
+    return ranges, np.stack((*columns, size), axis=1)
+
+
+def _picked(
+    table: tuple[NDArray[np.int64], NDArray[np.int64]], pfns: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The attributes at each pfn; -9 in all of them where there is no block."""
+    ranges, columns = table
+    at = np.searchsorted(ranges[:, 0], pfns, side="right") - 1
+    inside = (at >= 0) & (pfns < ranges[np.maximum(at, 0), 1])
+    return np.where(inside[:, None], columns[np.maximum(at, 0)], -9)
+
+
+def _block_words(row: NDArray[np.int64]) -> str:
+    """The blocks of one range in words."""
+    state, zone, node, vmemmap, mib = (int(value) for value in row)
+    if state < 0:
+        return "no block"
+    words = BlockState(state).word
+    if zone != ZoneType.NONE:
+        words += f" {ZoneType(zone).label}"
+    return f"{words}, node {node}, vmemmap {vmemmap}, blocks of {mib}M"
+
+
+def align(views: Sequence[View], edges: NDArray[np.int64]) -> Alignment:
+    """The page states of several machines over the same cells."""
+    counts = np.stack([view.page_counts(edges) for view in views])
+    differs = (counts != counts[:1]).any(axis=(0, 2))
+    return Alignment(edges, counts, counts.argmax(axis=2).astype(np.int64), differs)

@@ -1,0 +1,298 @@
+"""The model against reality: was what happened on a machine what the model foresees?
+
+The commands behind a change are not known, only the blocks before and after. They are taken
+to be the simplest that lead there: hot-adds, then offlines, then removals, then onlines with
+the type that gives the zone seen. Their prediction is compared with what the kernel shows;
+every difference is a finding with all that a bug report needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.commands import Add, Command, Offline, Online, Ref, Remove
+from engine.errors import InputError
+from engine.kinds import BlockState, OnlineType, ZoneType
+from engine.machine import predict
+from engine.outcome import Finding, Outcome
+from engine.state import State
+from engine.sysroot.inference import UNKNOWN, state_mask
+from engine.sysroot.observation import BlockColumns
+from engine.sysroot.observe import Change, changes_between
+from engine.sysroot.view import SysrootView
+from engine.zone_policy import valid_zones
+
+Ids = NDArray[np.int64]
+
+MAX_SHOWN = 8
+"""Differences of one kind that are spelt out."""
+_TYPES = (OnlineType.ONLINE, OnlineType.ONLINE_KERNEL, OnlineType.ONLINE_MOVABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What is taken to have happened, and where the model foresees something else."""
+
+    changes: tuple[Change, ...]
+    outcomes: tuple[Outcome, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The commands that are taken to have been run."""
+        return tuple(outcome.command.text for outcome in self.outcomes)
+
+
+def explain(before: SysrootView, after: SysrootView) -> Explanation:
+    """Compare what happened between two views with the model's prediction."""
+    changes = changes_between(before.observation, after.observation)
+    if before.observation.blocks == after.observation.blocks:
+        return Explanation(changes, (), ())
+    run = _Run(before, after)
+    for command in _commands(before, after):
+        run.step(command)
+    for first, last in _still_offline(run.state, after):
+        run.online(first, last)
+    if not run.findings:
+        said = "; ".join(outcome.command.text for outcome in run.outcomes)
+        for subject, predicted, seen in differences(run.state, before, after)[:MAX_SHOWN]:
+            words = f"{subject}: the model foresees {predicted}, the kernel shows {seen}"
+            run.disagree(said, words, after.first_pfn)
+    return Explanation(changes, tuple(run.outcomes), tuple(run.findings))
+
+
+class _Run:
+    """The prediction under way, from the view before."""
+
+    def __init__(self, before: SysrootView, after: SysrootView) -> None:
+        self.before, self.after = before, after
+        self.state = before.state
+        self.outcomes: list[Outcome] = []
+        self.findings: list[Finding] = []
+
+    def disagree(self, command: str, words: str, pfn: int) -> None:
+        """Note a disagreement."""
+        self.findings.append(_finding(command, words, self.before, self.after, pfn))
+
+    def step(self, command: Command) -> None:
+        """Predict a command that succeeded on the machine."""
+        try:
+            outcome = predict(self.state, command)
+        except InputError as error:
+            self.disagree(command.text, f"the model cannot do this: {error}", self.after.first_pfn)
+            return
+        if (refusal := outcome.refusal) is not None:
+            words = (
+                f"it was done, but the model refuses it: {refusal.errno}, {refusal.function}: "
+                f"{refusal.rule}"
+            )
+            self.disagree(command.text, words, self.state.block_pfn(refusal.block or 0))
+        self.take(outcome)
+
+    def take(self, outcome: Outcome) -> None:
+        """Go on from a prediction."""
+        self.outcomes.append(outcome)
+        self.state = outcome.after
+
+    def online(self, first: int, last: int) -> None:
+        """Predict an online with the type that gives the zone seen."""
+        row = self.after.block(first)
+        seen = row.zone if row is not None else ZoneType.NONE
+        tried: list[str] = []
+        for kind in _TYPES:
+            word = "" if kind == OnlineType.ONLINE else f" {kind.word.removeprefix('online_')}"
+            text = f"online {_span(first, last)}{word}"
+            outcome = predict(self.state, Online((Ref(first, last),), kind, text=text))
+            if outcome.refusal is not None:
+                tried.append(f"{kind.word}: {outcome.refusal.errno} ({outcome.refusal.rule})")
+                continue
+            zone = ZoneType(int(outcome.after.blocks.row_at(first)["zone"]))
+            if seen in (zone, ZoneType.NONE):
+                self.take(outcome)
+                return
+            tried.append(f"{kind.word}: {zone.label}")
+        words = f"it came online in {seen.label}; the model foresees {', '.join(tried)}"
+        self.disagree(f"online {_span(first, last)}", words, self.state.block_pfn(first))
+
+
+def _finding(
+    command: str, words: str, before: SysrootView, after: SysrootView, pfn: int
+) -> Finding:
+    """A disagreement with what a bug report needs: command, kernel, parameters, zones before."""
+    params = " ".join(f"{name}={value}" for name, value in before.params)
+    zones = ", ".join(
+        f"node {z.node} {z.zone.label} start {z.start_pfn:#x} spanned {z.spanned} present "
+        f"{z.present} managed {z.managed}"
+        for z in before.zones
+        if z.spanned
+    )
+    kernel = after.observation.kernel or "not known"
+    return Finding(
+        "model-disagrees",
+        f"after `{command}`: {words} [kernel {kernel}, rules of {before.profile_name}, "
+        f"{params}; before: {zones}]",
+        pfn,
+        0,
+    )
+
+
+# -- what happened ------------------------------------------------------------------------
+def _commands(before: SysrootView, after: SysrootView) -> list[Command]:
+    """The simplest commands that lead from one view to the other."""
+    old, new = before.observation.blocks, after.observation.blocks
+    size = after.geometry.block_bytes
+    come = np.setdiff1d(new.ids, old.ids, assume_unique=True)
+    gone = np.setdiff1d(old.ids, new.ids, assume_unique=True)
+    was_online, is_online = _online_ids(old), _online_ids(new)
+    commands: list[Command] = []
+    for number, (first, last) in enumerate(_by_node(new, come)):
+        node = after.block(first)
+        name = f"added{number}"
+        at, nr_bytes = first * size, (last - first + 1) * size
+        where = 0 if node is None or node.node is None else node.node
+        text = f"add {name} {nr_bytes >> 20}M at={at:#x} node={where}"
+        commands.append(Add(name, nr_bytes, at, where, text=text))
+    left = np.setdiff1d(was_online, is_online)
+    commands += [
+        Offline((Ref(first, last),), text=f"offline {_span(first, last)}")
+        for first, last in ranges(left)
+    ]
+    commands += [
+        Remove((Ref(first, last),), text=f"remove {_span(first, last)}")
+        for first, last in ranges(gone)
+    ]
+    return commands
+
+
+def _still_offline(state: State, after: SysrootView) -> list[tuple[int, int]]:
+    """Blocks that are online on the machine and not in the prediction, by zone."""
+    ids = _online_ids(after.observation.blocks)
+    rows = [state.blocks.at(block) for block in ids.tolist()]
+    waiting = [row is not None and row["state"] == BlockState.OFFLINE for row in rows]
+    return _by_zone(after, ids[np.array(waiting, bool)])
+
+
+def _online_ids(blocks: BlockColumns) -> Ids:
+    mask = state_mask(blocks, "online")
+    return np.asarray(blocks.ids[mask], np.int64)
+
+
+def ranges(ids: Ids) -> list[tuple[int, int]]:
+    """Ascending ids as (first, last) of each unbroken range."""
+    if not len(ids):
+        return []
+    breaks = np.flatnonzero(np.diff(ids) > 1)
+    firsts = ids[np.concatenate(([0], breaks + 1))].tolist()
+    lasts = ids[np.append(breaks, len(ids) - 1)].tolist()
+    return list(zip(firsts, lasts, strict=True))
+
+
+def _split(
+    ids: Ids,
+    keys: Ids,
+) -> list[tuple[int, int]]:
+    """Ranges of ids that also have one key."""
+    if not len(ids):
+        return []
+    cut = np.flatnonzero((np.diff(ids) != 1) | (np.diff(keys) != 0))
+    firsts = ids[np.concatenate(([0], cut + 1))].tolist()
+    lasts = ids[np.append(cut, len(ids) - 1)].tolist()
+    return list(zip(firsts, lasts, strict=True))
+
+
+def _by_node(blocks: BlockColumns, ids: Ids) -> list[tuple[int, int]]:
+    return _split(ids, blocks.nodes[np.searchsorted(blocks.ids, ids)].astype(np.int64))
+
+
+def _by_zone(view: SysrootView, ids: Ids) -> list[tuple[int, int]]:
+    return _split(ids, view.inferred.zone[np.searchsorted(view.observation.blocks.ids, ids)])
+
+
+def _span(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"
+
+
+# -- comparing ----------------------------------------------------------------------------
+def differences(
+    state: State, before: SysrootView, after: SysrootView
+) -> list[tuple[str, str, str]]:
+    """(subject, predicted, seen) wherever a predicted state differs from what was read."""
+    out = _zone_differences(state, before, after) if after.observation.zones is not None else []
+    return out + _block_differences(state, after) + _mask_differences(state, after)
+
+
+def _zone_differences(
+    state: State, before: SysrootView, after: SysrootView
+) -> list[tuple[str, str, str]]:
+    """Zones; ``managed`` only where it is known which blocks hold their struct pages."""
+    out: list[tuple[str, str, str]] = []
+    sure = not _placement_in_doubt(before, after)
+    balloons = {(row.node, row.zone): row.managed for row in before.zones}
+    for row in after.zones:
+        predicted = state.zone(row.node, row.zone)
+        fields = ["spanned", "present"] + (["managed"] if sure else [])
+        if row.present and row.zone != ZoneType.DEVICE:
+            fields.insert(0, "start_pfn")
+        if balloons.get((row.node, row.zone)) is None:
+            fields = [field for field in fields if field != "managed"]
+        for field in fields:
+            want, seen = getattr(predicted, field), getattr(row, field)
+            if want != seen:
+                show = hex if field == "start_pfn" else str
+                name = f"node {row.node} zone {row.zone.label} {field}"
+                out.append((name, show(want), show(seen)))
+    return out
+
+
+def _placement_in_doubt(before: SysrootView, after: SysrootView) -> bool:
+    """Whether a block that changed may or may not hold its own struct pages."""
+    if before.observation.params.get("memmap_on_memory") == "N":
+        return False
+    old, new = before.observation.blocks, after.observation.blocks
+    for view, other in ((before, new), (after, old)):
+        mine = view.observation.blocks
+        index = np.searchsorted(other.ids, mine.ids)
+        same = np.zeros(len(mine), bool)
+        inside = np.flatnonzero(index < len(other))
+        same[inside] = other.ids[index[inside]] == mine.ids[inside]
+        for position in np.flatnonzero(same).tolist():
+            there = int(index[position])
+            same[position] = mine.state_word(position) == other.state_word(there)
+        if (view.inferred.vmemmap[~same] == UNKNOWN).any():
+            return True
+    return False
+
+
+def _block_differences(state: State, after: SysrootView) -> list[tuple[str, str, str]]:
+    """State and valid_zones of every block."""
+    out: list[tuple[str, str, str]] = []
+    blocks = after.observation.blocks
+    for index, block in enumerate(blocks.ids.tolist()):
+        row = state.blocks.at(block)
+        seen_state, seen_zones = blocks.state_word(index), blocks.zone_words(index)
+        if row is None:
+            out.append((f"memory{block}", "no such block", seen_state))
+            continue
+        word = BlockState(int(row["state"])).word
+        if seen_state in ("online", "offline") and word != seen_state:
+            out.append((f"memory{block} state", word, seen_state))
+        elif seen_zones is not None and seen_state == word:
+            names, _ = valid_zones(state, block, row)
+            if names != seen_zones and len(seen_zones) > 0:
+                out.append((f"memory{block} valid_zones", " ".join(names), " ".join(seen_zones)))
+    return out
+
+
+def _mask_differences(state: State, after: SysrootView) -> list[tuple[str, str, str]]:
+    out: list[tuple[str, str, str]] = []
+    for mask in ("online", "has_memory", "has_normal_memory"):
+        seen = after.observation.masks.get(mask)
+        if seen is not None and state.nodes_in(mask) != seen:
+            words = (
+                " ".join(map(str, numbers)) or "none" for numbers in (state.nodes_in(mask), seen)
+            )
+            out.append((f"nodes {mask}", *words))  # type: ignore[arg-type]
+    return out

@@ -1,0 +1,252 @@
+"""What follows from the files of a machine without being written in them.
+
+Zone of a block, pages that are memory, whether a block was there at boot or added later, and
+where its struct pages live. Every answer can be "unknown"; a guess is called inferred.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.geometry import Geometry
+from engine.kinds import ZONE_BY_LABEL, ZoneType
+from engine.sysroot.observation import BlockColumns, Observation
+from engine.sysroot.parse import IomemLine
+from engine.view import ZoneRow
+
+Column = NDArray[np.int64]
+Ranges = NDArray[np.int64]
+"""int64 (n, 2) of [start_pfn, end_pfn), ascending and disjoint."""
+
+UNKNOWN = -1
+_MAX_ADDRESS = (1 << 62) - 1
+
+MEMMAP_WORDS = (
+    "unknown",
+    "boot",
+    "boot (inferred)",
+    "ram (inferred)",
+    "on_memory (inferred)",
+    "not in the block (inferred)",
+)
+UNKNOWN_MEMMAP, BOOT, BOOT_INFERRED, RAM, ON_MEMORY, ELSEWHERE = range(6)
+
+ZONE_RULES = (
+    "",
+    "the zone it is online in",
+    "the block spans several zones or nodes",
+    "the first of several is the zone it is online in: kernels before 4.13 list the zones it "
+    "could shift to as well",
+    "inferred: no other zone's span covers the block",
+    "not known: valid_zones does not say",
+)
+NO_RULE, OWN_ZONE, SEVERAL, BEFORE_4_13, BY_SPAN, NOT_KNOWN = range(6)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inferred:
+    """One entry a block in each column."""
+
+    zone: Column
+    """ZoneType; NONE for offline blocks and where it is not known."""
+    zone_rule: Column
+    """Index into ZONE_RULES; NO_RULE for offline blocks."""
+    present: Column
+    """Pages that are memory."""
+    hot: Column
+    """1 hot-added, 0 boot memory, UNKNOWN."""
+    vmemmap: Column
+    """Pages at the block's start that hold its struct pages; UNKNOWN."""
+    memmap: Column
+    """Index into MEMMAP_WORDS."""
+    line: Column
+    """Index into ``lines`` of the System RAM line that the block lies in; UNKNOWN."""
+    lines: tuple[IomemLine, ...]
+    """System RAM lines, ascending; the kernel makes one for every hot-add."""
+    ram: Ranges | None
+    """System RAM; None where iomem does not say."""
+
+
+def state_mask(blocks: BlockColumns, *words: str) -> NDArray[np.bool_]:
+    """Which blocks are in one of these states."""
+    codes = [code for code, word in enumerate(blocks.states) if word in words]
+    return np.isin(blocks.state, codes)
+
+
+def ram_ranges(iomem: tuple[IomemLine, ...] | None, page_shift: int) -> Ranges | None:
+    """Whole pages of System RAM; None where it is not known."""
+    if iomem is None:
+        return None
+    lines = [
+        (-(-line.start >> page_shift), (min(line.end, _MAX_ADDRESS) + 1) >> page_shift)
+        for line in iomem
+        if line.name.startswith("System RAM") and line.start < _MAX_ADDRESS
+    ]
+    return merge(np.array(sorted(lines), np.int64).reshape(-1, 2))
+
+
+def merge(ranges: Ranges) -> Ranges:
+    """Sorted ranges with those that touch or overlap joined, empty ones left out."""
+    ranges = ranges[ranges[:, 1] > ranges[:, 0]]
+    if not len(ranges):
+        return ranges
+    ends = np.maximum.accumulate(ranges[:, 1])
+    fresh = np.concatenate(([True], ranges[1:, 0] > ends[:-1]))
+    last = np.concatenate((np.flatnonzero(fresh)[1:] - 1, [len(ranges) - 1]))
+    return np.stack((ranges[fresh, 0], ends[last]), axis=1)
+
+
+def covered(ranges: Ranges, edges: Column) -> Column:
+    """How many pages of the ranges lie below each pfn."""
+    if not len(ranges):
+        return np.zeros(len(edges), np.int64)
+    sizes = ranges[:, 1] - ranges[:, 0]
+    before = np.concatenate(([0], np.cumsum(sizes)))
+    index = np.searchsorted(ranges[:, 0], edges, side="right")
+    last = np.maximum(index - 1, 0)
+    into = np.clip(edges - ranges[last, 0], 0, sizes[last])
+    return np.asarray(np.where(index > 0, before[last] + into, 0), np.int64)
+
+
+def infer(observation: Observation, geometry: Geometry, zones: tuple[ZoneRow, ...]) -> Inferred:
+    """Everything inferred about the blocks; ``zones`` are those that were read."""
+    blocks = observation.blocks
+    zone, rule = _block_zones(blocks, geometry, zones)
+    ram = ram_ranges(observation.iomem, geometry.page_shift)
+    present = np.full(len(blocks), geometry.block_pages, np.int64)
+    if ram is not None:
+        starts = blocks.ids * geometry.block_pages
+        present = covered(ram, starts + geometry.block_pages) - covered(ram, starts)
+        present[present == 0] = geometry.block_pages  # iomem and the blocks do not fit: no claim
+    lines = tuple(
+        sorted(
+            (o for o in observation.iomem or () if o.name.startswith("System RAM")),
+            key=lambda line: line.start,
+        )
+    )
+    hot, line = _hot_added(observation, geometry, zone, lines)
+    vmemmap, memmap = _placement(observation, geometry, zones, zone, hot)
+    return Inferred(zone, rule, present, hot, vmemmap, memmap, line, lines, ram)
+
+
+def _block_zones(
+    blocks: BlockColumns, geometry: Geometry, zones: tuple[ZoneRow, ...]
+) -> tuple[Column, Column]:
+    """Zone of each block that is not offline, and the rule."""
+    zone = np.full(len(blocks), int(ZoneType.NONE), np.int64)
+    rule = np.full(len(blocks), NO_RULE, np.int64)
+    offline = state_mask(blocks, "offline")
+    for code, words in enumerate(blocks.zone_lists):
+        mine = ~offline & (blocks.zones == code)
+        known = ZONE_BY_LABEL.get(words[0]) if words else None
+        if words == ("none",):
+            rule[mine] = SEVERAL
+        elif words and known is not None:
+            zone[mine], rule[mine] = int(known), OWN_ZONE if len(words) == 1 else BEFORE_4_13
+        else:
+            rule[mine] = NOT_KNOWN
+            if words is None:
+                _by_span(zone, rule, np.flatnonzero(mine), blocks, geometry, zones)
+    return zone, rule
+
+
+def _by_span(
+    zone: Column,
+    rule: Column,
+    which: Column,
+    blocks: BlockColumns,
+    geometry: Geometry,
+    zones: tuple[ZoneRow, ...],
+) -> None:
+    """Blocks whose ``valid_zones`` is missing: the only zone whose span covers them."""
+    starts = blocks.ids[which] * geometry.block_pages
+    hits = np.zeros(len(which), np.int64)
+    found = np.full(len(which), int(ZoneType.NONE), np.int64)
+    for row in zones:
+        if row.zone == ZoneType.DEVICE or not row.present:
+            continue
+        touches = (starts < row.end_pfn) & (starts + geometry.block_pages > row.start_pfn)
+        inside = (starts >= row.start_pfn) & (starts + geometry.block_pages <= row.end_pfn)
+        hits += touches
+        found[inside] = int(row.zone)
+    sure = (hits == 1) & (found >= 0)
+    zone[which[sure]], rule[which[sure]] = found[sure], BY_SPAN
+
+
+def _hot_added(
+    observation: Observation, geometry: Geometry, zone: Column, lines: tuple[IomemLine, ...]
+) -> tuple[Column, Column]:
+    """Whether each block was hot-added, as far as it shows; and its System RAM line.
+
+    The kernel makes a resource for each add, and only boot memory merges with its
+    neighbours: a System RAM line that starts where another ends was added later, one with a
+    driver's name in brackets too. A line that is not of whole blocks, or holds the kernel, or a
+    block in DMA or DMA32, was there at boot.
+    """
+    starts = observation.blocks.ids * geometry.block_bytes
+    hot = np.full(len(starts), UNKNOWN, np.int64)
+    own_line = np.full(len(starts), UNKNOWN, np.int64)
+    images = [line.start for line in observation.iomem or () if line.name == "Kernel code"]
+    previous_end = -1
+    for number, line in enumerate(lines):
+        whole = not (line.start | (line.end + 1)) & (geometry.block_bytes - 1)
+        # In Python's integers: an address of iomem may need all 64 bits.
+        low = min(line.start, _MAX_ADDRESS)
+        mine = (starts + geometry.block_bytes > low) & (starts <= min(line.end, _MAX_ADDRESS))
+        own_line[mine] = number
+        if whole and ("(" in line.name or line.start == previous_end + 1):
+            hot[mine] = 1
+        elif not whole or any(line.start <= image <= line.end for image in images):
+            hot[mine] = 0
+        previous_end = line.end
+    hot[np.isin(zone, (int(ZoneType.DMA), int(ZoneType.DMA32)))] = 0
+    return hot, own_line
+
+
+def block_memmap_pages(geometry: Geometry, policy: str) -> int:
+    """Pages that ``memmap_on_memory`` keeps at a block's start (``force`` rounds up)."""
+    pages = geometry.block_memmap_pages
+    if policy == "force":
+        pages = -(-pages // geometry.pageblock_pages) * geometry.pageblock_pages
+    return pages
+
+
+def _placement(
+    observation: Observation,
+    geometry: Geometry,
+    zones: tuple[ZoneRow, ...],
+    zone: Column,
+    hot: Column,
+) -> tuple[Column, Column]:
+    """Vmemmap pages of each block and where its struct pages live."""
+    vmemmap = np.full(len(hot), UNKNOWN, np.int64)
+    memmap = np.full(len(hot), UNKNOWN_MEMMAP, np.int64)
+    policy = observation.params.get("memmap_on_memory")
+    if policy == "N":
+        vmemmap[:], memmap[:] = 0, ELSEWHERE
+        memmap[hot == 1] = RAM
+    elif policy is not None:
+        per_block = block_memmap_pages(geometry, policy)
+        # managed counts what the buddy allocator got, present also the struct pages inside:
+        # in a zone of hot-added blocks alone the difference tells which of the two it is.
+        for row in zones:
+            mine = (zone == row.zone) & _on_node(observation.blocks, row.node)
+            added_later = row.zone == ZoneType.MOVABLE or (hot[mine] == 1).all()
+            missing = row.present - row.managed
+            if not mine.any() or not added_later:
+                continue
+            if missing == 0:
+                vmemmap[mine], memmap[mine] = 0, RAM
+            elif missing == per_block * int(mine.sum()):
+                vmemmap[mine], memmap[mine] = per_block, ON_MEMORY
+    vmemmap[hot == 0], memmap[hot == 0] = 0, BOOT_INFERRED
+    memmap[np.isin(zone, (int(ZoneType.DMA), int(ZoneType.DMA32)))] = BOOT
+    return vmemmap, memmap
+
+
+def _on_node(blocks: BlockColumns, node: int) -> NDArray[np.bool_]:
+    codes = [code for code, nodes in enumerate(blocks.node_sets) if nodes == (node,)]
+    return np.isin(blocks.nodes, codes)

@@ -1,0 +1,203 @@
+"""Following a machine: a new view when something changed, what changed, and the history.
+
+The interval is the caller's; nothing here knows the time.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.sysroot.files import DirectoryTree
+from engine.sysroot.observation import BlockColumns, Observation
+from engine.sysroot.read import Reader
+from engine.sysroot.view import SysrootView
+
+MAX_HISTORY = 1000
+"""Views that a watcher keeps; the oldest go first."""
+
+ABSENT = "absent"
+"""What a field is before its block or zone came and after it went."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A field that was one thing and is another, as words.
+
+    ``block`` is None for what belongs to no block; then ``field`` names the whole thing, e.g.
+    ``node 0 zone Normal spanned``.
+    """
+
+    block: int | None
+    field: str
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        place = f"memory{self.block} " if self.block is not None else ""
+        return f"{place}{self.field}: {self.before} -> {self.after}"
+
+
+def _words(value: tuple[object, ...] | None, empty: str) -> str:
+    return "unknown" if value is None else " ".join(map(str, value)) or empty
+
+
+def _truth(value: int) -> str:
+    return "unknown" if value < 0 else str(value)
+
+
+def block_changes(before: BlockColumns, after: BlockColumns) -> list[Change]:
+    """What changed about memory blocks, ascending by id, in the order of the fields."""
+    if before is after:
+        return []
+    out: list[Change] = []
+    gone = np.setdiff1d(before.ids, after.ids, assume_unique=True)
+    come = np.setdiff1d(after.ids, before.ids, assume_unique=True)
+    for block in gone.tolist():
+        index = int(np.searchsorted(before.ids, block))
+        out.append(Change(block, "state", before.state_word(index), ABSENT))
+    for block in come.tolist():
+        index = int(np.searchsorted(after.ids, block))
+        out.append(Change(block, "state", ABSENT, after.state_word(index)))
+    kept = np.intersect1d(before.ids, after.ids, assume_unique=True)
+    a, b = np.searchsorted(before.ids, kept), np.searchsorted(after.ids, kept)
+    for i, j in _differing(before, after, a, b):
+        block = int(before.ids[i])
+        pairs = (
+            ("state", before.state_word(i), after.state_word(j)),
+            (
+                "valid_zones",
+                _words(before.zone_words(i), "none"),
+                _words(after.zone_words(j), "none"),
+            ),
+            ("node", _words(before.node_set(i), "none"), _words(after.node_set(j), "none")),
+            ("removable", _truth(int(before.removable[i])), _truth(int(after.removable[j]))),
+            ("phys_device", _truth(int(before.phys_device[i])), _truth(int(after.phys_device[j]))),
+        )
+        out += [Change(block, field, was, now) for field, was, now in pairs if was != now]
+    return sorted(out, key=lambda change: change.block or 0)
+
+
+def _differing(
+    before: BlockColumns, after: BlockColumns, a: NDArray[np.int64], b: NDArray[np.int64]
+) -> list[tuple[int, int]]:
+    """Index pairs of blocks that differ in any column."""
+    differ = (before.removable[a] != after.removable[b]) | (
+        before.phys_device[a] != after.phys_device[b]
+    )
+    for words, codes, other_words, other_codes in (
+        (before.states, before.state, after.states, after.state),
+        (before.zone_lists, before.zones, after.zone_lists, after.zones),
+        (before.node_sets, before.nodes, after.node_sets, after.nodes),
+    ):
+        place = {word: index for index, word in enumerate(words)}
+        table = np.array([place.get(word, -1) for word in other_words] or [-1], np.int64)
+        differ |= codes[a] != table[other_codes[b]]
+    which = np.flatnonzero(differ)
+    return list(zip(a[which].tolist(), b[which].tolist(), strict=True))
+
+
+def changes_between(before: Observation, after: Observation) -> tuple[Change, ...]:
+    """Everything that changed: blocks, zones, node masks, parameters, resources, huge pages."""
+    out = block_changes(before.blocks, after.blocks)
+    out += _mapping_changes(_zone_fields(before), _zone_fields(after))
+    out += _mapping_changes(
+        {f"nodes {name}": _words(mask, "none") for name, mask in before.masks.items()},
+        {f"nodes {name}": _words(mask, "none") for name, mask in after.masks.items()},
+    )
+    out += _mapping_changes(dict(before.params), dict(after.params))
+    out += _mapping_changes(_iomem_fields(before), _iomem_fields(after))
+    out += _mapping_changes(_pool_fields(before), _pool_fields(after))
+    return tuple(out)
+
+
+def _mapping_changes(before: dict[str, str], after: dict[str, str]) -> list[Change]:
+    names = [*before, *(name for name in after if name not in before)]
+    pairs = ((name, before.get(name, ABSENT), after.get(name, ABSENT)) for name in names)
+    return [Change(None, name, was, now) for name, was, now in pairs if was != now]
+
+
+def _zone_fields(observation: Observation) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for zone in observation.zones or ():
+        name = f"node {zone.node} zone {zone.name}"
+        if zone.start_pfn is not None:
+            out[f"{name} start_pfn"] = f"{zone.start_pfn:#x}"
+        for field in ("spanned", "present", "managed"):
+            out[f"{name} {field}"] = str(getattr(zone, field))
+    return out
+
+
+def _iomem_fields(observation: Observation) -> dict[str, str]:
+    return {
+        f"iomem {line.start:x}-{line.end:x}": line.name
+        for line in observation.iomem or ()
+        if not line.depth
+    }
+
+
+def _pool_fields(observation: Observation) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for pool in observation.pools:
+        where = "" if pool.node is None else f"node {pool.node} "
+        name = f"{where}hugepages-{pool.page_bytes >> 10}kB"
+        out[f"{name} nr_hugepages"], out[f"{name} free_hugepages"] = str(pool.total), str(pool.free)
+    return out
+
+
+class Observer(Protocol):
+    """What a watcher reads from: a tree read again and again, or a capture."""
+
+    def read(self) -> Observation:
+        """The machine now: the same object as the last time when nothing changed."""
+
+
+class Watcher:
+    """Follows one tree. ``history[i + 1]`` came after ``history[i]`` by ``changes[i]``."""
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str] | DirectoryTree | Observer,
+        *,
+        page_bytes: int | None = None,
+        max_history: int = MAX_HISTORY,
+    ) -> None:
+        """Open a tree; InputError when it has no memory directory.
+
+        ``page_bytes``: the page size, where a person knows it and the tree does not say.
+        """
+        tree = DirectoryTree(root) if isinstance(root, str | os.PathLike) else root
+        self.tree: DirectoryTree | None = tree if isinstance(tree, DirectoryTree) else None
+        """The tree on disk; None for a capture."""
+        self._reader: Observer = Reader(tree) if isinstance(tree, DirectoryTree) else tree
+        self._page_bytes = page_bytes
+        self._max_history = max(2, max_history)
+        self.history: list[SysrootView] = []
+        self.changes: list[tuple[Change, ...]] = []
+        self.dropped = 0
+        """How many old views are no longer kept."""
+        self.history.append(SysrootView(self._reader.read(), page_bytes=page_bytes))
+
+    @property
+    def view(self) -> SysrootView:
+        """The machine as it was last read."""
+        return self.history[-1]
+
+    def poll(self) -> SysrootView:
+        """Read what can have changed; the same object when nothing did.
+
+        InputError when the tree has lost its memory directory.
+        """
+        observation = self._reader.read()
+        if observation is self.view.observation:
+            return self.view
+        self.changes.append(changes_between(self.view.observation, observation))
+        self.history.append(SysrootView(observation, page_bytes=self._page_bytes))
+        if len(self.history) > self._max_history:
+            del self.history[0], self.changes[0]
+            self.dropped += 1
+        return self.view

@@ -1,0 +1,37 @@
+"""Why a memory block cannot be offlined, as far as can be known without trying."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from engine.offline import check_offline
+from engine.state import State
+from engine.view import BlockRow
+
+
+class HasState(Protocol):
+    """A view with a model behind it: the simulated machine and the real one."""
+
+    @property
+    def state(self) -> State:
+        """The machine as the model has it."""
+
+
+def offline_obstacle(view: HasState, row: BlockRow) -> str:
+    """The reason in words with the errno; empty when none is known.
+
+    Known are the block's state, zones, holes and the kernel image. That nothing is known of
+    a block does not mean that the kernel keeps no page in it.
+    """
+    if row.state == "offline":
+        return "EINVAL: offline already"
+    if row.state != "online":
+        return f"its state is {row.state}"
+    if view.state.blocks.at(row.id) is None:
+        return ""
+    refusal = check_offline(view.state, row.id)
+    if refusal is not None:
+        return f"{refusal.errno}: {refusal.rule}"
+    if row.removable is False:
+        return "EBUSY: removable is 0, so the kernel saw a page that cannot move (before 5.8)"
+    return ""

@@ -1,0 +1,82 @@
+"""What commands would do on a real machine, without touching it.
+
+Each command is run on a simulated machine that starts as the real one is. What cannot be
+known from its files is said with each answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from engine.commands import Command, Offline, Remove, SysfsWrite
+from engine.kinds import BlockState, ZoneType
+from engine.machine import predict
+from engine.outcome import Outcome
+from engine.state import State
+from engine.sysroot.inference import UNKNOWN
+from engine.sysroot.view import SysrootView
+
+
+def plan(view: SysrootView, commands: Iterable[Command]) -> list[Outcome]:
+    """The outcome of each command after those before it; InputError for one that makes no sense.
+
+    A refusal does not stop the plan: the next command finds the machine as the refused one
+    left it, as in a shell without ``set -e``.
+    """
+    outcomes: list[Outcome] = []
+    state = view.state
+    for command in commands:
+        outcome = predict(state, command)
+        notes = (*outcome.notes, *_doubts(view, outcome))
+        outcomes.append(replace(outcome, notes=notes))
+        state = outcome.after
+    return outcomes
+
+
+def _doubts(view: SysrootView, outcome: Outcome) -> list[str]:
+    """What could make the kernel answer otherwise."""
+    if not isinstance(outcome.command, Offline | Remove | SysfsWrite):
+        return []
+    left = offlined(outcome.before, outcome.after)
+    doubts: list[str] = []
+    for zone in sorted({zone for _, zone in left}):
+        ids = [block for block, of_zone in left if of_zone == zone]
+        which = f"memory{ids[0]}" if len(ids) == 1 else f"{len(ids)} blocks"
+        if zone == ZoneType.MOVABLE:
+            doubts.append(
+                f"{which} in Movable: EBUSY only for pages that are pinned for long or poisoned, "
+                "which no file shows"
+            )
+        else:
+            doubts.append(
+                f"{which} in {ZoneType(zone).label}: EBUSY if the kernel keeps a page there, "
+                "which no file shows"
+            )
+    blocks = view.observation.blocks
+    known = np.searchsorted(blocks.ids, [block for block, _ in left])
+    inside = known[known < len(blocks)]
+    if (view.inferred.vmemmap[inside] == UNKNOWN).any():
+        doubts.append(
+            "present and managed: whether the blocks hold their own struct pages is not known"
+        )
+    return doubts
+
+
+def offlined(before: State, after: State) -> list[tuple[int, int]]:
+    """(block, zone it left) of the blocks that went offline or away, ascending."""
+    if before.blocks is after.blocks:
+        return []
+    out: list[tuple[int, int]] = []
+    for row in before.blocks.rows[before.blocks.rows["state"] == BlockState.ONLINE]:
+        first, end = int(row["start"]), int(row["start"] + row["count"])
+        now = after.blocks.slice(first, end)
+        still = now[now["state"] == BlockState.ONLINE]
+        gone = np.ones(end - first, bool)
+        for kept in still:
+            low = int(kept["start"]) - first
+            gone[low : low + int(kept["count"])] = False
+        out += [(first + offset, int(row["zone"])) for offset in np.flatnonzero(gone).tolist()]
+    return out

@@ -1,0 +1,165 @@
+"""A real machine as a session: its history can be walked, commands only ask what would be.
+
+The attributes are those of :class:`engine.session.Session`, so every screen works on both.
+Position 0 is the machine as it was opened; each reading that found something new is a step.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from engine.commands import Command, Note
+from engine.errors import InputError
+from engine.machine import Machine
+from engine.outcome import Event, Outcome
+from engine.session import Session
+from engine.state import State
+from engine.sysroot.explain import explain
+from engine.sysroot.observe import Change, Watcher
+from engine.sysroot.view import SysrootView
+from engine.sysroot.what_if import assumptions
+
+READ_ONLY = "read-only: press b to branch into a simulation"
+MAX_EVENTS = 64
+"""Changes of one reading that are spelt out; the rest is counted."""
+
+
+class ReadOnlyError(InputError):
+    """A command was run on a real machine."""
+
+
+class RootSession(Session):
+    """A session over a watcher. ``run`` refuses, ``predict`` answers, ``branch`` simulates."""
+
+    read_only = True
+
+    def __init__(self, watcher: Watcher, *, explaining: bool = True) -> None:
+        """``explaining``: whether each change is compared with the model's prediction."""
+        self.watcher = watcher
+        self.explaining = explaining
+        self._views: list[SysrootView] = [watcher.view]
+        super().__init__(Machine(watcher.view.state), watcher.view.title)
+
+    # -- following -------------------------------------------------------------------------
+    @property
+    def live(self) -> bool:
+        """Whether the newest reading is shown."""
+        return self.phase is None and self.position == len(self.outcomes)
+
+    def poll(self) -> bool:
+        """Read again; True when something changed. Who shows the newest keeps showing it."""
+        live = self.live
+        before = self._views[-1]
+        observed = self.watcher.poll()
+        if observed.observation is before.observation:
+            return False
+        view = observed
+        changes = self.watcher.changes[-1]
+        if self.explaining:
+            explanation = explain(before, observed)
+            earlier = before.disagreements
+            if explanation.findings or earlier:
+                view = observed.with_disagreements((*earlier, *explanation.findings))
+        self._views.append(view)
+        self.outcomes.append(_outcome(changes, before.state, view.state, view))
+        self._forget(len(self.watcher.history))
+        if live:
+            self.position = len(self.outcomes)
+        return True
+
+    def _forget(self, kept: int) -> None:
+        """Drop the oldest readings that the watcher no longer keeps."""
+        while len(self._views) > kept:
+            del self._views[0], self.outcomes[0]
+            self.start = self._views[0].state
+            if not self.position:
+                self.phase = None
+            self.position = max(0, self.position - 1)
+
+    # -- what is shown ---------------------------------------------------------------------
+    @property
+    def view(self) -> SysrootView:  # type: ignore[override]
+        """The machine at this position."""
+        return self._views[self.position + bool(self.phase)]
+
+    @property
+    def before(self) -> SysrootView:  # type: ignore[override]
+        """The machine one reading earlier (the same as ``view`` at the start)."""
+        if self.phase is not None:
+            return self._views[self.position]
+        return self._views[max(0, self.position - 1)]
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What a prediction or a branch takes for granted."""
+        return assumptions(self.view)
+
+    # -- commands --------------------------------------------------------------------------
+    def run(self, command: Command) -> NoReturn:
+        """Refuse: nothing is done to a real machine. Raises ReadOnlyError."""
+        raise ReadOnlyError(READ_ONLY)
+
+    def record(self, outcome: Outcome) -> NoReturn:
+        """Refuse. Raises ReadOnlyError."""
+        raise ReadOnlyError(READ_ONLY)
+
+    def switch(self, index: int) -> NoReturn:
+        """Refuse: what was observed has no branches. Raises ReadOnlyError."""
+        raise ReadOnlyError(READ_ONLY)
+
+    def branch(self) -> Session:
+        """A simulated machine that starts as this one is now shown."""
+        return Session(Machine(self.state), f"what if: {self.view.title}")
+
+
+def _outcome(
+    changes: tuple[Change, ...], before: State, after: State, view: SysrootView
+) -> Outcome:
+    """What one reading found, as an outcome whose events are the changes."""
+    groups = _grouped(changes)
+    title = str(groups[0][0]) if groups else "notes changed"
+    if len(groups) > 1:
+        title += f" and {len(groups) - 1} more"
+    events = [
+        Event("observed", _text(change, nr_blocks), after, (), _block(change), nr_blocks)
+        for change, nr_blocks in groups[:MAX_EVENTS]
+    ]
+    if len(groups) > MAX_EVENTS:
+        events.append(Event("observed", f"{len(groups) - MAX_EVENTS} more changes", after))
+    notes = tuple(finding.text for finding in view.disagreements)
+    return Outcome(
+        Note(title, text=f"observed: {title}"), before, after, tuple(events), notes=notes
+    )
+
+
+def _block(change: Change) -> int:
+    return -1 if change.block is None else change.block
+
+
+def _text(change: Change, nr_blocks: int) -> str:
+    if change.block is None or nr_blocks < 2:
+        return str(change)
+    last = change.block + nr_blocks - 1
+    return f"memory{change.block}-{last} {change.field}: {change.before} -> {change.after}"
+
+
+def _grouped(changes: tuple[Change, ...]) -> list[tuple[Change, int]]:
+    """Changes with those of neighbouring blocks that are alike as one, states first."""
+    order = sorted(
+        changes,
+        key=lambda c: (c.block is None, c.field != "state", c.field, c.before, c.after, _block(c)),
+    )
+    out: list[tuple[Change, int]] = []
+    for change in order:
+        if out and change.block is not None:
+            first, count = out[-1]
+            alike = (first.field, first.before, first.after) == (
+                change.field,
+                change.before,
+                change.after,
+            )
+            if first.block is not None and alike and change.block == first.block + count:
+                out[-1] = (first, count + 1)
+                continue
+        out.append((change, 1 if change.block is not None else 0))
+    return out

@@ -1,0 +1,48 @@
+"""Opening a real machine or what was kept of one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from engine.errors import InputError
+from engine.sysroot.capture import load_capture
+from engine.sysroot.files import clean
+from engine.sysroot.observation import Observation
+from engine.sysroot.observe import Watcher
+from engine.sysroot.session import RootSession
+
+
+def open_root(root: str | os.PathLike[str] = "/", *, page_bytes: int | None = None) -> RootSession:
+    """A session that follows a tree (the running machine by default); InputError.
+
+    ``page_bytes``: the page size of the machine, where the tree does not say.
+    """
+    return RootSession(Watcher(root, page_bytes=page_bytes))
+
+
+def open_capture(path: str | os.PathLike[str], *, page_bytes: int | None = None) -> RootSession:
+    """A session over a capture, a text dump, or a directory; InputError."""
+    if Path(path).is_dir():
+        return open_root(path, page_bytes=page_bytes)
+    return RootSession(Watcher(Kept(load_capture(path)), page_bytes=page_bytes))
+
+
+class Kept:
+    """A capture as something to watch: it never changes."""
+
+    def __init__(self, observation: Observation) -> None:
+        self.observation = observation
+
+    def read(self) -> Observation:
+        """What was kept."""
+        return self.observation
+
+
+def page_size(text: str) -> int:
+    """The value of ``--page-size``: ``4K``, ``16K``, ``64K`` or bytes; InputError."""
+    number, unit = (text[:-1], 1024) if text[-1:] in ("K", "k") else (text, 1)
+    size = int(number) * unit if number.isascii() and number.isdigit() and len(number) < 8 else 0
+    if size not in (4096, 16384, 65536):
+        raise InputError(f"--page-size {clean(text, 20)}: expected 4K, 16K or 64K")
+    return size

@@ -1,0 +1,223 @@
+"""From a real machine to a simulated one: the same blocks, zones and parameters.
+
+What the files do not say is assumed, and :func:`assumptions` lists it: a plan is as good as
+they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.boot import from_observation
+from engine.kinds import BlockState, MemmapKind, PageState, ZoneType
+from engine.params import Params
+from engine.profile import PROFILES
+from engine.runs import Rows, merge_rows
+from engine.state import BLOCK_DTYPE, Device, Resource, State
+from engine.sysroot.inference import UNKNOWN, block_memmap_pages, state_mask
+from engine.sysroot.parse import is_kernel_image
+
+if TYPE_CHECKING:
+    from engine.sysroot.view import SysrootView
+
+MAX_NODES = 1024
+
+
+def state_of(view: SysrootView) -> State:
+    """A state with the blocks, zones and parameters of a real machine (``recorded``)."""
+    hot = _guess_hot(view)
+    rows = _rows(view, hot)
+    devices = _devices(view, rows)
+    ram = _boot_ram(view, rows)
+    lines = view.observation.iomem or ()
+    resources = [
+        Resource(line.start, line.end, line.name, line.depth, line.name.startswith("System RAM"))
+        for line in lines
+        if line.end < 1 << 62
+    ]
+    masks = view.observation.masks
+    possible = [number for number in masks.get("possible", ()) if number < MAX_NODES]
+    known = [node.node for node in view.nodes]
+    state = from_observation(
+        geometry=view.geometry,
+        profile=PROFILES[view.profile_name],
+        params=_params(view),
+        zones=view.zones,
+        blocks=merge_rows(rows),
+        ram=ram,
+        resources=resources or _assumed_resources(view),
+        nr_nodes=max((*possible, *known), default=0) + 1,
+        online_nodes=frozenset(node.node for node in view.nodes if node.online),
+        cpu_nodes=frozenset(masks.get("has_cpu", (0,))),
+        title=f"what if: {view.title}",
+    )
+    state = replace(state, devices=devices, next_id=len(view.inferred.lines))
+    return _with_image(state, view)
+
+
+def assumptions(view: SysrootView) -> tuple[str, ...]:
+    """What :func:`state_of` had to assume, in sentences."""
+    blocks, inferred = view.observation.blocks, view.inferred
+    out = ["where unmovable pages are is not known: none are assumed but the kernel image"]
+    if (inferred.hot == UNKNOWN).any():
+        out.append(
+            "memory is taken for hot-added where a block of the same System RAM line is offline "
+            "or Movable, and for boot memory elsewhere"
+        )
+    if view.state.devices:
+        out.append("each System RAM line of hot-added memory is taken for one DIMM")
+    if (inferred.vmemmap == UNKNOWN).any():
+        out.append("where struct pages are is not known for every block")
+    if view.observation.iomem is None:
+        out.append("blocks are taken to have no holes, because iomem cannot be read")
+    if len(blocks) and not state_mask(blocks, "online", "offline").all():
+        out.append("a block in any other state than offline is taken for online")
+    if view.observation.pools and any(pool.total for pool in view.observation.pools):
+        out.append("huge pages exist, but where they are is not known: none are placed")
+    missing = [name for name, _ in Params().words() if name not in view.observation.params]
+    missing = [name for name in missing if name not in ("movable_node", "vmemmap_hotplug")]
+    if missing:
+        out.append(f"usual values are assumed for {', '.join(missing)}")
+    return tuple(out)
+
+
+def _params(view: SysrootView) -> Params:
+    params = Params()
+    for name, value in view.params:
+        params = params.with_word(name, value)
+    return params
+
+
+def _guess_hot(view: SysrootView) -> NDArray[np.bool_]:
+    """Which blocks are taken for hot-added where it does not show.
+
+    All blocks of one System RAM line were added together: one that is offline or Movable is
+    taken to say so for all of them.
+    """
+    inferred = view.inferred
+    sign = state_mask(view.observation.blocks, "offline") | (inferred.zone == ZoneType.MOVABLE)
+    telling = sign & (inferred.hot == UNKNOWN)
+    together = np.isin(inferred.line, inferred.line[telling & (inferred.line >= 0)])
+    guess = telling | together
+    return np.asarray(np.where(inferred.hot == UNKNOWN, guess, inferred.hot == 1), bool)
+
+
+def _rows(view: SysrootView, hot: NDArray[np.bool_]) -> Rows:
+    """The block table: one row a block."""
+    blocks, inferred, pages = view.observation.blocks, view.inferred, view.geometry.block_pages
+    offline = state_mask(blocks, "offline")
+    nodes = np.array([(node or (0,))[0] for node in blocks.node_sets] or [0], np.int64)
+    rows = np.zeros(len(blocks), BLOCK_DTYPE)
+    rows["start"], rows["count"] = blocks.ids, 1
+    rows["node"] = nodes[blocks.nodes]
+    rows["state"] = np.where(offline, int(BlockState.OFFLINE), int(BlockState.ONLINE))
+    rows["zone"] = np.where(offline, int(ZoneType.NONE), inferred.zone)
+    rows["present"] = np.where(hot, pages, inferred.present)
+    rows["early"], rows["device"] = ~hot, -1
+    rows["device"][hot] = inferred.line[hot]
+    rows["initialised"] = ~offline | ~hot
+    rows["link_zone"] = np.maximum(rows["zone"], 0)
+    rows["link_node"] = np.where(rows["initialised"] == 1, rows["node"], 0)
+    rows["vmemmap"] = _vmemmap(view, hot)
+    rows["memmap"] = np.where(
+        ~hot,
+        int(MemmapKind.BOOT),
+        np.where(rows["vmemmap"] > 0, int(MemmapKind.PER_BLOCK), int(MemmapKind.RAM)),
+    )
+    return rows
+
+
+def _vmemmap(view: SysrootView, hot: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Vmemmap pages of each block: as its neighbours of one add, else as the parameter says."""
+    policy = view.observation.params.get("memmap_on_memory", "N")
+    usual = 0 if policy == "N" else block_memmap_pages(view.geometry, policy)
+    known, line = view.inferred.vmemmap, view.inferred.line
+    guess = np.where(hot, usual, 0)
+    elsewhere = np.isin(line, line[(known == 0) & hot & (line >= 0)])
+    guess[elsewhere] = 0
+    return np.asarray(np.where(known == UNKNOWN, guess, known), np.int64)
+
+
+def _devices(view: SysrootView, rows: Rows) -> dict[int, Device]:
+    """One DIMM for every System RAM line of hot-added memory."""
+    devices: dict[int, Device] = {}
+    for number in np.unique(rows["device"][rows["device"] >= 0]).tolist():
+        mine = rows[rows["device"] == number]
+        first, nr_blocks = int(mine["start"][0]), len(mine)
+        nr_pages = nr_blocks * view.geometry.block_pages
+        name = view.inferred.lines[number].name
+        devices[number] = Device(
+            id=number,
+            name=f"ram{number}",
+            kind="dimm",
+            start_pfn=first * view.geometry.block_pages,
+            nr_pages=nr_pages,
+            node=int(mine["node"][0]),
+            memmap=MemmapKind(int(mine["memmap"][0])),
+            # virtio-mem's group is dynamic: it has no size that must fit as a whole.
+            group_pages=0 if "virtio_mem" in name else nr_pages,
+        )
+    return devices
+
+
+def _boot_ram(view: SysrootView, rows: Rows) -> NDArray[np.int64]:
+    """Boot RAM as (start, end, node): System RAM inside early blocks, cut where nodes change."""
+    pages = view.geometry.block_pages
+    early = rows[rows["early"] == 1]
+    if not len(early):
+        return np.zeros((0, 3), np.int64)
+    ram = view.inferred.ram
+    out: list[list[int]] = []
+    for low, high, node in _node_runs(early, pages):
+        pieces = [(low, high)]
+        if ram is not None:
+            inside = ram[(ram[:, 0] < high) & (ram[:, 1] > low)].tolist()
+            pieces = [(max(a, low), min(b, high)) for a, b in inside] or pieces
+        for start, end in pieces:
+            if out and out[-1][1] == start and out[-1][2] == node:
+                out[-1][1] = end
+            else:
+                out.append([start, end, node])
+    return np.array(out, np.int64).reshape(-1, 3)
+
+
+def _node_runs(early: Rows, pages: int) -> list[tuple[int, int, int]]:
+    """Touching blocks of one node as (start_pfn, end_pfn, node)."""
+    fresh = np.concatenate(([True], (np.diff(early["start"]) != 1) | (np.diff(early["node"]) != 0)))
+    firsts = np.flatnonzero(fresh)
+    lasts = np.append(firsts[1:], len(early)) - 1
+    return [
+        (
+            int(early["start"][a]) * pages,
+            (int(early["start"][b]) + 1) * pages,
+            int(early["node"][a]),
+        )
+        for a, b in zip(firsts.tolist(), lasts.tolist(), strict=True)
+    ]
+
+
+def _assumed_resources(view: SysrootView) -> Sequence[Resource]:
+    """One System RAM line for every range of blocks, where iomem cannot be read."""
+    size = view.geometry.page_bytes
+    return [
+        Resource(int(start) * size, int(end) * size - 1, "System RAM")
+        for start, end in view.extents().tolist()
+    ]
+
+
+def _with_image(state: State, view: SysrootView) -> State:
+    """The kernel image reserved, inside online blocks."""
+    taken, shift = state.taken, view.geometry.page_shift
+    for line in view.observation.iomem or ():
+        if not is_kernel_image(line.name):
+            continue
+        low, high = line.start >> shift, -(-(line.end + 1) >> shift)
+        block = state.blocks.at(low // view.geometry.block_pages)
+        if block is not None and block["state"] == BlockState.ONLINE:
+            taken = taken.insert(low, high - low, kind=int(PageState.RESERVED), owner=-1)
+    return replace(state, taken=taken)

@@ -1,0 +1,146 @@
+"""The real program in a real pseudo-terminal, seen through a terminal emulator."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+import pyte
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_SECONDS = 30.0
+"""How long to wait for something before it counts as never; nothing waits that long."""
+
+
+class Program:
+    """A child process on a pseudo-terminal of its own."""
+
+    def __init__(
+        self,
+        *arguments: str,
+        size: tuple[int, int] = (120, 40),
+        env: dict[str, str] | None = None,
+        home: Path | None = None,
+    ) -> None:
+        columns, rows = size
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
+        self.raw = bytearray()
+        self._master, self._slave = pty.openpty()
+        self.resize(columns, rows, tell=False)
+        self.before = termios.tcgetattr(self._slave)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tui", *arguments],
+            stdin=self._slave,
+            stdout=self._slave,
+            stderr=self._slave,
+            cwd=ROOT,
+            env=self._environment(env or {}, home),
+            start_new_session=True,
+            preexec_fn=self._own_terminal,
+        )
+
+    @staticmethod
+    def _own_terminal() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    @staticmethod
+    def _environment(env: dict[str, str], home: Path | None) -> dict[str, str]:
+        base = {
+            "PATH": os.environ["PATH"],
+            "TERM": "xterm-256color",
+            "COLORTERM": "truecolor",
+            "LC_ALL": "C.UTF-8",
+            "HOME": str(home or "/nonexistent"),
+            **{f"XDG_{kind}_HOME": f"{home or '/nonexistent'}/{kind.lower()}"
+               for kind in ("CONFIG", "STATE", "CACHE", "DATA")},
+        }  # fmt: skip
+        return {**base, **env}
+
+    def __enter__(self) -> Program:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+        os.close(self._slave)
+
+    # -- what it shows ---------------------------------------------------------------------
+    def read(self, seconds: float = 0.05) -> None:
+        """Take in what the program has written."""
+        while select.select([self._master], [], [], seconds)[0]:
+            try:
+                data = os.read(self._master, 1 << 16)
+            except OSError:
+                return
+            self.raw += data
+            self._stream.feed(data)
+            seconds = 0
+
+    @property
+    def lines(self) -> list[str]:
+        """The screen as text."""
+        return [line.rstrip() for line in self.screen.display]
+
+    @property
+    def text(self) -> str:
+        """The screen as one text."""
+        return "\n".join(self.lines)
+
+    def wait_for(self, what: str | Callable[[str], bool]) -> None:
+        """Read until the screen holds a text, or a condition on it holds."""
+        holds = what if callable(what) else lambda text: what in text
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            self.read()
+            if holds(self.text):
+                return
+            assert self.process.poll() is None, (
+                f"ended with {self.process.returncode}:\n{self.text}"
+            )
+            assert time.monotonic() < deadline, f"never saw {what!r} on\n{self.text}"
+
+    # -- what is done to it ------------------------------------------------------------------
+    def send(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self._master, keys.encode())
+
+    def resize(self, columns: int, rows: int, *, tell: bool = True) -> None:
+        """Change the size of the terminal."""
+        size = struct.pack("HHHH", rows, columns, 0, 0)
+        fcntl.ioctl(self._slave, termios.TIOCSWINSZ, size)
+        if tell:
+            self.screen.resize(rows, columns)
+            self.process.send_signal(signal.SIGWINCH)
+
+    def end(self) -> int:
+        """Wait for the end; the exit status."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self.process.poll() is None:
+            self.read()
+            assert time.monotonic() < deadline, f"does not end:\n{self.text}"
+        self.read()
+        return self.process.returncode
+
+    @property
+    def after(self) -> list[object]:
+        """Settings of the terminal now, to compare with ``before``."""
+        return termios.tcgetattr(self._slave)

@@ -1,0 +1,93 @@
+"""Which panel goes where: everything fits, nothing overlaps, the least important goes first."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui.screens.layout import (
+    BLOCKS,
+    EVENTS,
+    INSPECTOR,
+    LEGEND,
+    MAP,
+    PANELS,
+    SMALLEST,
+    ZONES,
+    arrange,
+    places,
+)
+
+USUAL = frozenset(PANELS) - {BLOCKS}
+
+
+def shown(width: int, height: int, wanted: frozenset[str] = USUAL) -> set[str]:
+    return set(places(arrange(width, height, wanted, zone_lines=6), width, height))
+
+
+@given(
+    st.integers(0, 300),
+    st.integers(0, 100),
+    st.sets(st.sampled_from(PANELS)),
+    st.integers(1, 100),
+    st.one_of(st.none(), st.sampled_from([MAP, ZONES, BLOCKS, EVENTS, INSPECTOR])),
+)
+def test_panels_are_inside_the_screen_and_apart(
+    width: int, height: int, wanted: set[str], zone_lines: int, maximised: str | None
+) -> None:
+    made = arrange(width, height, frozenset(wanted), zone_lines=zone_lines, maximised=maximised)
+    taken: set[tuple[int, int]] = set()
+    for name, place in places(made, width, height).items():
+        assert place.width > 0, name
+        assert place.height > 0, name
+        assert place.x >= 0, name
+        assert place.y >= 0, name
+        assert place.x + place.width <= max(1, width), name
+        assert place.y + place.height <= height, name
+        cells = {
+            (x, y)
+            for x in range(place.x, place.x + place.width)
+            for y in range(place.y, place.y + place.height)
+        }
+        assert not cells & taken, name
+        taken |= cells
+
+
+@pytest.mark.parametrize(
+    ("size", "gone"),
+    [
+        ((200, 60), set()),
+        ((120, 40), set()),
+        ((80, 24), {INSPECTOR}),
+        (SMALLEST, {INSPECTOR, "timeline"}),
+        ((59, 16), {INSPECTOR, "timeline", ZONES, EVENTS, LEGEND, "title"}),
+        ((60, 5), {INSPECTOR, "timeline", ZONES, EVENTS, LEGEND, "title", "footer"}),
+    ],
+)
+def test_what_is_given_up_at_which_size(size: tuple[int, int], gone: set[str]) -> None:
+    everything = {*USUAL, "title", "timeline", "status", "footer"}
+    assert shown(*size) - {"notice"} == everything - gone
+    assert ("notice" in shown(*size)) == (size[0] < SMALLEST[0] or size[1] < SMALLEST[1])
+
+
+def test_one_cell_is_a_map() -> None:
+    assert shown(1, 1) == {MAP}
+    assert shown(0, 0) == set()
+
+
+def test_the_footer_is_the_last_line() -> None:
+    made = arrange(120, 40, frozenset({MAP}), zone_lines=6)
+    assert places(made, 120, 40)["footer"].y == 39
+
+
+def test_blocks_go_under_the_map_where_there_is_no_side_column() -> None:
+    made = arrange(80, 24, USUAL | {BLOCKS}, zone_lines=4)
+    assert made.bottom_blocks >= 3
+    assert made.side_width == 0
+    assert arrange(120, 40, USUAL | {BLOCKS}, zone_lines=4).blocks >= 3
+
+
+def test_zones_get_a_third_at_most() -> None:
+    made = arrange(120, 40, USUAL, zone_lines=80)
+    assert made.map > made.zones

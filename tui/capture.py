@@ -1,0 +1,227 @@
+"""The program on a headless screen: run it, drive it, take pictures. No terminal, no clock.
+
+The only module that touches what Textual keeps private; all of that is in the functions
+under "private".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from rich.color import Color, ColorType
+from rich.style import Style
+from textual.drivers.headless_driver import HeadlessDriver
+from textual.events import Key
+from textual.strip import Strip
+
+from themes.model import ANSI_COLOURS, DEFAULT_COLOUR
+from tui.picture import Ink, Picture, Piece, on_page, piece
+
+if TYPE_CHECKING:
+    from textual.app import App
+    from textual.pilot import Pilot
+
+    from engine.commands import Command, StartMachine
+    from engine.session import Session
+    from themes.model import Theme
+    from tui.app import PfnmapApp
+    from tui.cast_recorder import CastRecorder
+
+Result = TypeVar("Result")
+
+SETTLE_ROUNDS: Final = 6
+"""Rounds of draining the message queues after which nothing moves any more."""
+_CHANGES_COLOURS: Final = ("NO_COLOR",)
+"""Variables that Textual obeys and that would make the same picture differ."""
+
+
+class CaptureDriver(HeadlessDriver):
+    """Headless, but what would be written to the terminal is kept in ``log``."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.log: list[str] = []
+
+    @property
+    def is_headless(self) -> bool:
+        """False, so that Textual renders to escape sequences."""
+        return False
+
+    def write(self, data: str) -> None:
+        """Keep what would be written."""
+        self.log.append(data)
+
+    def flush(self) -> None:
+        """Nothing is buffered."""
+
+
+# -- private: Textual's own parts ----------------------------------------------------------
+async def settle(pilot: Pilot[Any], rounds: int = SETTLE_ROUNDS) -> None:
+    """Let every widget handle its messages and paint, without any clock."""
+    for _ in range(rounds):
+        await pilot._wait_for_screen()
+        await asyncio.sleep(0)
+        pilot.app.screen._on_timer_update()
+
+
+def screen_strips(app: App[Any]) -> list[Strip]:
+    """The lines of the whole screen as they are composed now."""
+    from textual._context import visible_screen_stack
+
+    visible_screen_stack.set(app._background_screens)
+    return list(app.screen._compositor.render_strips())
+
+
+def record(app: PfnmapApp, recorder: CastRecorder) -> None:
+    """Record what an app that is about to run sends to its terminal, and its commands."""
+    base = app.driver_class
+
+    def write(driver: Any, data: str) -> None:
+        recorder.resized(*driver._app.size)
+        recorder.output(data)
+        base.write(driver, data)
+
+    app.driver_class = type(f"Recording{base.__name__}", (base,), {"write": write})
+    app.desk.session.listeners.append(recorder.heard)
+
+
+# -- driving ---------------------------------------------------------------------------------
+async def press(pilot: Pilot[Any], *keys: str) -> None:
+    """Press keys by Textual's names, settling after each."""
+    for key in keys:
+        character = key if len(key) == 1 else None
+        pilot.app.post_message(Key(key, " " if key == "space" else character))
+        await settle(pilot)
+
+
+async def type_text(pilot: Pilot[Any], text: str) -> None:
+    """Type characters."""
+    from tui.keys import textual_key
+
+    for character in text:
+        name = "space" if character == " " else textual_key(character)
+        pilot.app.post_message(Key(name, character))
+    await settle(pilot)
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """The program, running headlessly."""
+
+    app: PfnmapApp
+    pilot: Pilot[int]
+
+    async def do(self, command: Command) -> None:
+        """Do a command as the ``:`` line does it; PfnmapError where that cannot be done."""
+        self.app.main.acts.run(command)
+        await settle(self.pilot)
+
+    async def keys(self, *keys: str) -> None:
+        """Press keys by the names people write, such as ``z``, ``ctrl+d`` or ``?``."""
+        from tui.keys import textual_key
+
+        await press(self.pilot, *map(textual_key, keys))
+
+    def picture(self) -> Picture:
+        """The screen now."""
+        return picture(self.app)
+
+
+@asynccontextmanager
+async def on_screen(
+    session: Session,
+    theme: Theme,
+    size: tuple[int, int],
+    *,
+    source_title: str = "",
+    start: StartMachine | None = None,
+) -> AsyncIterator[Screen]:
+    """Run the program with a session; ``size`` is (columns, lines)."""
+    from tui.app import PfnmapApp
+
+    with _own_colours():
+        app = PfnmapApp(session, theme, source_title=source_title, start=start)
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        yield Screen(app, pilot)
+
+
+@contextmanager
+def _own_colours() -> Iterator[None]:
+    """Without the variables that change colours; the environment is put back."""
+    saved = {name: os.environ.pop(name) for name in _CHANGES_COLOURS if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(saved)
+
+
+def run_apart(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run to the end, also for a caller that is itself inside an event loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    results: list[Result] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(asyncio.run(work))
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+# -- pictures --------------------------------------------------------------------------------
+def screen_text(app: App[Any]) -> str:
+    """The whole screen as text, without colours and trailing blanks."""
+    return "\n".join(strip.text.rstrip() for strip in screen_strips(app))
+
+
+def picture(app: PfnmapApp) -> Picture:
+    """The whole screen."""
+    lines = [strip_pieces(strip) for strip in screen_strips(app)]
+    return on_page(app.size.width, lines, app.paint.theme)
+
+
+def strip_pieces(strip: Strip) -> list[Piece]:
+    """A line of Textual's as pieces."""
+    return [
+        piece(segment.text, ink_of(segment.style), segment.cell_length)
+        for segment in strip
+        if not segment.control
+    ]
+
+
+def ink_of(style: Style | None) -> Ink:
+    """A style of Rich's in a theme's words."""
+    if style is None:
+        return Ink()
+    return Ink(
+        fg=_colour(style.color),
+        bg=_colour(style.bgcolor),
+        bold=bool(style.bold),
+        underline=bool(style.underline),
+        reverse=bool(style.reverse),
+    )
+
+
+def _colour(colour: Color | None) -> str:
+    if colour is None or colour.type == ColorType.DEFAULT:
+        return DEFAULT_COLOUR
+    if colour.number is not None and colour.number < len(ANSI_COLOURS):
+        return ANSI_COLOURS[colour.number]
+    return colour.get_truecolor().hex

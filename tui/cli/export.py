@@ -1,0 +1,120 @@
+"""Write a scenario or a session down: as a picture of its screen, or as a scenario file."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from engine.errors import InputError
+from tui.cli.parser import UsageError, printable
+from tui.cli.picture_options import add_size, add_theme, write_out
+from tui.cli.scenario_files import scenario_file
+
+if TYPE_CHECKING:
+    from engine.scenario import Scenario
+    from tui.render import TextFormat
+
+PICTURES: Final[dict[str, TextFormat]] = {
+    ".txt": "text",
+    ".svg": "svg",
+    ".html": "html",
+    ".ansi": "ansi",
+}
+"""What the file's name ends in, and what is drawn into it."""
+SCENARIO: Final = ".hotplug"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to write down, where, and how it looks."""
+    parser.add_argument(
+        "file", metavar="FILE", nargs="?", help="a scenario, or the name of a shipped one"
+    )
+    parser.add_argument(
+        "--session", metavar="ID", help="a session of 'pfnmap sessions', or latest, instead"
+    )
+    endings = ", ".join([*PICTURES, SCENARIO])
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        required=True,
+        help=f"the file; its name ends in {endings}, or is such an ending for standard output",
+    )
+    parser.add_argument(
+        "--step", metavar="N", type=int, help="the screen after N commands (default: at the end)"
+    )
+    parser.add_argument(
+        "--expect",
+        action="store_true",
+        help=f"with {SCENARIO}: add what is true at the end as expect lines",
+    )
+    add_size(parser)
+    add_theme(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the file."""
+    out = arguments.output
+    suffix = out if out in (*PICTURES, SCENARIO) else Path(out).suffix
+    if suffix not in (*PICTURES, SCENARIO):
+        endings = ", ".join([*PICTURES, SCENARIO])
+        raise UsageError(f"-o {printable(out)}: the name must end in one of {endings}")
+    if arguments.expect and suffix != SCENARIO:
+        raise UsageError(f"--expect goes with a {SCENARIO} file")
+    scenario = _scenario(arguments)
+    if suffix == SCENARIO:
+        text = _as_scenario(scenario, expect=arguments.expect)
+    else:
+        from tui.render import render
+
+        text = render(
+            scenario,
+            size=arguments.size,
+            theme=arguments.theme,
+            format=PICTURES[suffix],
+            step=arguments.step,
+        )
+    write_out(None if suffix == out else Path(out), text)
+    return 0
+
+
+def _scenario(arguments: argparse.Namespace) -> Scenario:
+    """The scenario that is named, or the one that a session amounts to."""
+    from engine.scenario import build_scenario, load_scenario
+
+    if (arguments.file is None) == (arguments.session is None):
+        raise UsageError("name one thing to export: a scenario FILE, or --session ID")
+    if arguments.file is not None:
+        return load_scenario(scenario_file(arguments.file))
+    from engine.journal_resume import read_session
+    from tui.state_directory import session_store
+
+    replayed = read_session(session_store(os.environ), arguments.session)
+    start, session = replayed.origin.start, replayed.session
+    if start is None:
+        raise InputError(
+            f"session {arguments.session} began with a recording, which no scenario can hold"
+        )
+    commands = [outcome.command for outcome in session.outcomes[: session.position]]
+    return build_scenario(start, commands, title=session.title)
+
+
+def _as_scenario(scenario: Scenario, *, expect: bool) -> str:
+    """The scenario in normal form, with claims about its end when wanted."""
+    from dataclasses import replace
+
+    from engine.scenario import ScenarioLine, expectations_of, format_scenario
+    from engine.sources import scenario_session
+
+    if expect:
+        session = scenario_session(scenario)
+        session.seek(len(session.outcomes))
+        last = scenario.body[-1].number if scenario.body else 0
+        claims = (
+            ScenarioLine(last + n, claim)
+            for n, claim in enumerate(expectations_of(session.view), 1)
+        )
+        scenario = replace(scenario, body=(*scenario.body, *claims))
+    return format_scenario(scenario)

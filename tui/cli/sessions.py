@@ -1,0 +1,57 @@
+"""List the sessions that are kept; 'pfnmap --resume ID' goes on with one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from tui.cli.parser import emit
+
+if TYPE_CHECKING:
+    from engine.journal_resume import SessionInfo
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The form of the output."""
+    parser.add_argument("--json", action="store_true", help="print data, format pfnmap-sessions-1")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a line for each session, the newest first."""
+    from engine.journal_resume import list_sessions
+    from tui.state_directory import session_store
+
+    store = session_store(os.environ)
+    sessions = list_sessions(store)
+    if arguments.json:
+        found = [asdict(session) for session in sessions]
+        document = {
+            "format": "pfnmap-sessions-1",
+            "directory": str(store.directory),
+            "sessions": found,
+        }
+        emit([json.dumps(document, indent=2)])
+    elif sessions:
+        emit(map(_line, sessions))
+    else:
+        emit([f"no sessions in {store.directory}"])
+    return 0
+
+
+def _line(session: SessionInfo) -> str:
+    """Number, time of the last step, how many commands, what it is, what is special."""
+    from tui.text_words import plain
+
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(session.modified))
+    words = [f"{session.id:>4}  {when}  {session.nr_commands:>4} commands  {plain(session.began)}"]
+    if session.last_command:
+        words.append(f"last: {plain(session.last_command)}")
+    if session.live:
+        words.append("open now")
+    if session.problem:
+        words.append(plain(session.problem))
+    return ", ".join(words)

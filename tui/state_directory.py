@@ -1,0 +1,31 @@
+"""Where sessions are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from engine.journal_store import JournalStore
+
+VARIABLE: Final = "PFNMAP_STATE_DIR"
+
+
+def state_directory(env: Mapping[str, str]) -> Path:
+    """The user's directory for what is kept between runs; it need not exist.
+
+    ``$PFNMAP_STATE_DIR`` if set, else what the platform's rules say.
+    """
+    if named := env.get(VARIABLE):
+        return Path(named).absolute()
+    import platformdirs
+
+    return platformdirs.user_state_path("pfnmap", appauthor=False)
+
+
+def session_store(env: Mapping[str, str]) -> JournalStore:
+    """The journals of this user's sessions."""
+    from engine.journal_store import JournalStore
+
+    return JournalStore(state_directory(env) / "sessions")

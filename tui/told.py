@@ -1,0 +1,88 @@
+"""What happened, told in lines: commands, phases, kernel log, refusals, claims. No Textual."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.commands import Expect, Goto, Note, Pause, Title, Zoom
+from engine.outcome import Event, Outcome
+
+TALK = (Expect, Goto, Note, Pause, Title, Zoom)
+"""Commands that are for the reader, not for the machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A line of the log before it is drawn."""
+
+    role: str
+    text: str
+    right: str = ""
+    """What stands at the right end, for headings."""
+    head: str = ""
+    """A first part in another style (the kernel function)."""
+    bad: bool = False
+    """Whether the right end is a refusal or a claim that does not hold."""
+
+
+def outcome_pieces(
+    outcomes: Sequence[Outcome], index: int, phase: int | None = None
+) -> list[Piece]:
+    """The lines of one command; with ``phase``, only of its first events so far."""
+    outcome = outcomes[index]
+    command = outcome.command
+    if isinstance(command, (Note, Title)):
+        return [Piece("accent", command.words)]
+    words = command.text or type(command).__name__
+    if phase is not None:
+        result = f"phase {phase} of {len(outcome.events)}"
+        pieces = [Piece("heading", f"#{index + 1} {words}", right=result)]
+        return pieces + [piece for event in outcome.events[:phase] for piece in _event(event)]
+    failures = claim_failures(outcomes, index)
+    pieces = [
+        Piece(
+            "heading",
+            f"#{index + 1} {words}",
+            right=result_words(outcomes, index),
+            bad=bool(failures) or not outcome.ok,
+        )
+    ]
+    pieces += [piece for event in outcome.events for piece in _event(event)]
+    pieces += [Piece("text", line) for line in outcome.output]
+    pieces += [Piece("warning", line) for line in outcome.notes]
+    pieces += [Piece("refusal", line) for line in failures]
+    if outcome.refusal is not None:
+        refusal = outcome.refusal
+        words = f"{refusal.errno} ({refusal.shell_text}): {refusal.rule}"
+        pieces.append(Piece("refusal", words, head=refusal.function))
+    return pieces
+
+
+def _event(event: Event) -> list[Piece]:
+    """The lines of one phase."""
+    pieces = [Piece("text", event.text, head=event.function)]
+    return pieces + [Piece("log", line) for line in event.log]
+
+
+def result_words(outcomes: Sequence[Outcome], index: int) -> str:
+    """What came of a command: 0 or an errno, as a shell would say; for a claim, whether it holds."""
+    outcome = outcomes[index]
+    if isinstance(outcome.command, Expect):
+        return "does not hold" if claim_failures(outcomes, index) else "holds"
+    if isinstance(outcome.command, TALK):
+        return ""
+    return outcome.errno or "0"
+
+
+def claim_failures(outcomes: Sequence[Outcome], index: int) -> list[str]:
+    """Why the claim of an ``expect`` line does not hold; empty where it does, or is none."""
+    outcome = outcomes[index]
+    if not isinstance(outcome.command, Expect):
+        return []
+    from engine.expect import evaluate
+    from engine.model_view import ModelView
+
+    actions = (o for o in reversed(outcomes[:index]) if not isinstance(o.command, TALK))
+    state = outcome.after
+    return evaluate(outcome.command, view=ModelView(state), state=state, last=next(actions, None))
