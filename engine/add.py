@@ -43,19 +43,20 @@ def add(tx: Transaction, command: Add) -> Refusal | None:
     address = command.address
     if address is None:
         address = default_address(state, command.size_bytes)
-    if state.profile.acpi_retry:
-        _retry_failed(tx)
+    # The bus scan goes through the slots in order, so the new DIMM is in the middle.
+    index = _acpi_index(state)
+    _retry_failed(tx, 0, index)
     refusal = _add_memory(tx, command, address)
-    if refusal is None or refusal.function != "check_hotplug_memory_range":
-        return refusal
-    index = _acpi_index(tx.state)
-    failed = FailedDimm(command.name, address, command.size_bytes, index)
-    tx.state = replace(tx.state, failed_dimms=(*tx.state.failed_dimms, failed))
-    tx.event(
-        "acpi_memory_enable_device",
-        "the DIMM is plugged, but its memory was not added",
-        log=_acpi_failure(index),
-    )
+    if refusal is not None and refusal.function == "check_hotplug_memory_range":
+        tx.event(
+            "acpi_memory_enable_device",
+            "the DIMM is plugged, but its memory was not added",
+            log=_acpi_failure(index),
+        )
+    _retry_failed(tx, index, len(state.devices) + len(state.failed_dimms) + 1)
+    if refusal is not None and refusal.function == "check_hotplug_memory_range":
+        failed = FailedDimm(command.name, address, command.size_bytes, index)
+        tx.state = replace(tx.state, failed_dimms=(*tx.state.failed_dimms, failed))
     return refusal
 
 
@@ -73,9 +74,16 @@ def _acpi_failure(index: int) -> list[str]:
     ]
 
 
-def _retry_failed(tx: Transaction) -> None:
-    """The bus scan after a hot-add tries every DIMM again that has no driver yet."""
+def _retry_failed(tx: Transaction, first: int, end: int) -> None:
+    """The bus scan after a hot-add tries every DIMM again that has no driver yet.
+
+    Only the slots first..end - 1, in order; kernels before 6.12 do not retry.
+    """
+    if not tx.state.profile.acpi_retry:
+        return
     for dimm in sorted(tx.state.failed_dimms, key=lambda dimm: dimm.acpi_index):
+        if not first <= dimm.acpi_index < end:
+            continue
         log = _unaligned_log(tx.state, dimm.start, dimm.size_bytes)
         if log:
             tx.event(

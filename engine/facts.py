@@ -5,6 +5,7 @@ Everything is computed from the state's runs; nothing here changes a machine.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -143,15 +144,24 @@ def _self_hosted_pages(state: State) -> int:
 
 def _remote_pages(state: State) -> int:
     """Pages that hold struct pages of memory on another node."""
-    homes = state.homes.rows
     per_frame = state.geometry.pages_per_struct_page_frame
     total = 0
-    for home in homes:
-        start, count = int(home["start"]), int(home["count"])
-        if int(home["node"]) != node_of_pfn(state, start):
-            first = (start + int(home["bias"])) // per_frame
-            total += -(-(start + count + int(home["bias"])) // per_frame) - first
+    for home in state.homes.rows:
+        start, bias = int(home["start"]), int(home["bias"])
+        for low, high, node in _memory_in(state, start, start + int(home["count"])):
+            if node != int(home["node"]):
+                total += -(-(high + bias) // per_frame) - (low + bias) // per_frame
     return total
+
+
+def _memory_in(state: State, low: int, high: int) -> Iterator[tuple[int, int, int]]:
+    """(start, end, node) of the memory there is in [low, high): blocks and ZONE_DEVICE."""
+    pages = state.geometry.block_pages
+    for row in state.blocks.slice(low // pages, -(-high // pages)):
+        start, end = int(row["start"]) * pages, int(row["start"] + row["count"]) * pages
+        yield max(low, start), min(high, end), int(row["node"])
+    for row in state.device_ranges.slice(low, high):
+        yield int(row["start"]), int(row["start"] + row["count"]), int(row["node"])
 
 
 def node_of_pfn(state: State, pfn: int) -> int | None:

@@ -22,6 +22,7 @@ from tui.widgets.paint import Paint
 if TYPE_CHECKING:
     from engine.commands import StartMachine
     from engine.session import Session
+    from tui.cast_recorder import CastRecorder
 
 ALWAYS = ("app.quit",)
 """Actions whose control keys work in every dialog as well."""
@@ -58,6 +59,8 @@ class PfnmapApp(App[int], inherit_bindings=False):
         self.keys = keymap or Keymap()
         self.last_frame = ""
         """What ``Q`` leaves in the scrollback, with escape sequences."""
+        self.notice = ""
+        """Something to say as soon as the screen is there."""
         self._colour_system = colour_system
         super().__init__()
         self.animation_level = "none"
@@ -69,6 +72,8 @@ class PfnmapApp(App[int], inherit_bindings=False):
     def on_mount(self) -> None:
         """Show the one screen."""
         self.push_screen(self.main)
+        if self.notice:
+            self.call_after_refresh(self.main.acts.complain, self.notice)
         if not self.is_headless:
             self._leave_in_order()
 
@@ -154,6 +159,8 @@ def run_app(
     read_only: bool = False,
     start: StartMachine | None = None,
     keymap: Keymap | None = None,
+    notice: str = "",
+    recorder: CastRecorder | None = None,
 ) -> int:
     """Show a session until the person quits; returns the exit status.
 
@@ -167,6 +174,8 @@ def run_app(
         read_only: True for a machine that must not be changed.
         start: The ``machine`` line the session began with, for ``save``; None without one.
         keymap: Keys that differ from the registry's.
+        notice: Something to say at once; empty for nothing.
+        recorder: Records what is drawn and done; closed at the end.
     """
     from tui.terminal import colour_system
 
@@ -183,7 +192,16 @@ def run_app(
         colour_system=system,
         start=start,
     )
-    status = app.run(mouse=mouse)
+    app.notice = notice
+    if recorder is not None:
+        from tui.capture import record
+
+        record(app, recorder)
+    try:
+        status = app.run(mouse=mouse)
+    finally:
+        if recorder is not None:
+            recorder.close()
     if app.last_frame:
         print(app.last_frame)
     return status if status is not None else (app.return_code or 0)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from engine.errors import InputError
 from engine.kinds import ZoneType
 from engine.view import BlockRow, View
-from tui.text_blocks import block_ranges
+from tui.text_blocks import BATCH, block_ranges
 from tui.text_words import count, plain, span, wrapped
 
 FORMAT: Final = "pfnmap-blocks-1"
@@ -61,6 +61,8 @@ class TableOptions:
 
     columns: tuple[str, ...] = DEFAULT_COLUMNS
     split: tuple[str, ...] | None = None
+    every_block: bool = False
+    """A line for every block, nothing joined."""
     bytes: bool = False
     """Sizes in bytes instead of the largest unit."""
     headings: bool = True
@@ -110,11 +112,12 @@ def table_rows(view: View, options: TableOptions) -> Iterator[TableRow]:
     looked_at = _PER_BLOCK & {*keys, *options.columns}
     current: TableRow | None = None
     last_key: Key = ()
-    for first, last, row in _runs(view, every_block=bool(looked_at)):
+    for first, last, row in _runs(view, every_block=bool(looked_at) or options.every_block):
         why = _why(view, row) if "WHY" in looked_at else ""
         fresh = TableRow(first, last, row, why)
         key = tuple(_value(name, fresh) for name in keys)
-        if current is not None and first == current.last + 1 and key == last_key:
+        joins = current is not None and first == current.last + 1 and key == last_key
+        if current is not None and joins and not options.every_block:
             current = TableRow(current.first, last, current.row, current.why)
             continue
         if current is not None:
@@ -125,8 +128,15 @@ def table_rows(view: View, options: TableOptions) -> Iterator[TableRow]:
 
 
 def _runs(view: View, *, every_block: bool) -> Iterator[tuple[int, int, BlockRow]]:
-    """(first, last, row of the first) of blocks that are alike."""
-    runs = None if every_block else getattr(view, "block_runs", None)
+    """(first, last, row of the first) of blocks that are alike, or of each block."""
+    if every_block:
+        for first_rank in range(0, view.nr_blocks, BATCH):
+            for block_id in view.block_ids(first_rank, BATCH).tolist():
+                row = view.block(block_id)
+                if row is not None:
+                    yield block_id, block_id, row
+        return
+    runs = getattr(view, "block_runs", None)
     if runs is None:
         for part in block_ranges(view):
             yield part.first, part.last, part.row
@@ -138,9 +148,11 @@ def _runs(view: View, *, every_block: bool) -> Iterator[tuple[int, int, BlockRow
 
 
 def _why(view: View, row: BlockRow) -> str:
+    """Why the block cannot be offlined; nothing for a view without a model behind it."""
     from engine.sysroot.obstacles import offline_obstacle
 
-    return offline_obstacle(view, row) if hasattr(view, "state") else ""
+    state = getattr(view, "state", None)
+    return "" if state is None else offline_obstacle(state, row)
 
 
 def _value(name: str, part: TableRow) -> object:

@@ -130,7 +130,7 @@ class Screen:
 
     def picture(self) -> Picture:
         """The screen now."""
-        return picture(self.app)
+        return picture(self.app, self.app.paint.theme)
 
 
 @asynccontextmanager
@@ -191,10 +191,10 @@ def screen_text(app: App[Any]) -> str:
     return "\n".join(strip.text.rstrip() for strip in screen_strips(app))
 
 
-def picture(app: PfnmapApp) -> Picture:
-    """The whole screen."""
+def picture(app: App[Any], theme: Theme) -> Picture:
+    """The whole screen, on the page colours of the theme it is drawn in."""
     lines = [strip_pieces(strip) for strip in screen_strips(app)]
-    return on_page(app.size.width, lines, app.paint.theme)
+    return on_page(app.size.width, lines, theme)
 
 
 def strip_pieces(strip: Strip) -> list[Piece]:

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from engine.offline import check_offline
 from engine.state import State
 from engine.view import BlockRow
 
 
-class HasState(Protocol):
-    """A view with a model behind it: the simulated machine and the real one."""
-
-    @property
-    def state(self) -> State:
-        """The machine as the model has it."""
-
-
-def offline_obstacle(view: HasState, row: BlockRow) -> str:
+def offline_obstacle(state: State, row: BlockRow) -> str:
     """The reason in words with the errno; empty when none is known.
 
-    Known are the block's state, zones, holes and the kernel image. That nothing is known of
+    ``state``: the machine as the model has it (of a real one: ``SysrootView.state``). Known are the block's state, zones, holes and the kernel image. That nothing is known of
     a block does not mean that the kernel keeps no page in it.
     """
     if row.state == "offline":
         return "EINVAL: offline already"
     if row.state != "online":
         return f"its state is {row.state}"
-    if view.state.blocks.at(row.id) is None:
+    if state.blocks.at(row.id) is None:
         return ""
-    refusal = check_offline(view.state, row.id)
+    refusal = check_offline(state, row.id)
     if refusal is not None:
         return f"{refusal.errno}: {refusal.rule}"
     if row.removable is False:

@@ -102,7 +102,7 @@ async def test_goto(line: str, pfn: int) -> None:
         ("diff 0 1", "there is no step 1"),
         ("machine ram=2G", "the machine has booted"),
         ("help nonsense", "there is no verb"),
-        ("write x.png", "must end in .txt or .svg"),
+        ("write x.png", "must end in .txt, .svg or .html"),
         ("write /nonexistent/x.txt", "cannot be written: No such file or directory"),
         ("compare profile=4.19", "pfnmap compare SCENARIO"),
     ],

@@ -514,3 +514,41 @@ async def test_keys_typed_ahead_close_a_dialog_once() -> None:
         assert on.on_main
         await on.keys("j")
         assert on.cursor == BLOCK
+
+
+# -- a scenario --------------------------------------------------------------------------------
+SCENARIO = (
+    "add dimm0 256M",
+    "goto block 33",
+    "pause 250ms",
+    'note "now the second block"',
+    "online 33",
+    "zoom block",
+)
+
+
+async def test_stepping_a_scenario_follows_it() -> None:
+    async with stage(*SCENARIO, size=(80, 24)) as on:
+        on.session.seek(0)
+        on.main.show_session()
+        await on.keys("]")
+        assert on.main.viewport.shows(32 * BLOCK)
+        await on.keys("g", "]")
+        assert on.cursor == 33 * BLOCK
+        await on.keys("]", "]")
+        assert "now the second block" in on.text
+        await on.keys("g", "]")
+        assert on.main.viewport.shows(33 * BLOCK)
+        await on.keys("]")
+        assert on.main.viewport.pages_per_cell == BLOCK
+
+
+async def test_a_pause_of_the_scenario_is_kept() -> None:
+    async with stage(*SCENARIO) as on:
+        on.session.seek(2)
+        clock = on.main.acts.clock
+        await on.keys("space")
+        assert clock._timer is not None
+        assert clock._timer._interval == 0.25
+        await on.keys("[")
+        assert not clock.playing

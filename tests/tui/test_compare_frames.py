@@ -1,11 +1,10 @@
 """Comparisons of shipped scenarios as plain text, against frames that a person has read.
 
-Run with ``PFNMAP_UPDATE_FRAMES=1`` to write them anew; then read the difference.
+``python -m tests.tui.test_compare_frames`` writes them anew; then read the difference.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -44,11 +43,8 @@ def frame(name: str) -> list[str]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_frame_is_the_one_that_was_read(name: str) -> None:
-    file = FRAMES / f"compare-{name}.txt"
-    drawn = frame(name)
-    if os.environ.get("PFNMAP_UPDATE_FRAMES"):
-        file.write_text("".join(f"{line}\n" for line in drawn), encoding="ascii")
-    assert drawn == file.read_text(encoding="ascii").splitlines()
+    expected = (FRAMES / f"compare-{name}.txt").read_text(encoding="ascii")
+    assert frame(name) == expected.splitlines()
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -72,3 +68,9 @@ def test_the_same_partial_removal_breaks_one_kernel_only() -> None:
     findings = lines[lines.index("findings") :] if "findings" in lines else lines
     assert any(line.startswith("A dangling-memmap") for line in findings)
     assert "B none" in findings
+
+
+if __name__ == "__main__":
+    for case in CASES:
+        text = "".join(f"{line}\n" for line in frame(case))
+        (FRAMES / f"compare-{case}.txt").write_text(text, encoding="ascii")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -43,11 +43,17 @@ def parsed(lines: Sequence[str]) -> list[Command]:
     return [command for command in commands if command is not None]
 
 
-def opened(arguments: argparse.Namespace, step: str | None = None) -> Opened:
+def opened(
+    arguments: argparse.Namespace,
+    step: str | None = None,
+    *,
+    prepare: Callable[[Opened], None] | None = None,
+) -> Opened:
     """Open what ``SOURCE`` names, go to a step, and run the ``-c`` commands.
 
     A first command ``machine …`` describes the machine and needs no source. ``step`` is a
-    number or ``last``. Raises InputError for anything that cannot be opened or run.
+    number or ``last``. ``prepare`` may exchange the session before any command is run.
+    Raises InputError for anything that cannot be opened or run.
     """
     from engine.commands import StartMachine
 
@@ -58,11 +64,18 @@ def opened(arguments: argparse.Namespace, step: str | None = None) -> Opened:
         machine = _boot(commands.pop(0))
     else:
         machine = _open_source(arguments.source)
+    if prepare is not None:
+        prepare(machine)
     if step is not None:
         _seek(machine, step)
+    run_all(machine, commands)
+    return machine
+
+
+def run_all(machine: Opened, commands: Sequence[Command]) -> None:
+    """Run ``-c`` commands."""
     for command in commands:
         _run(machine, command)
-    return machine
 
 
 def _boot(start: Command) -> Opened:

@@ -124,7 +124,7 @@ class Acts:
     def _to_machine(self, command: Command) -> None:
         if self.desk.read_only:
             raise InputError("this machine is shown read-only")
-        self.clock.playing = False
+        self.clock.pause()
         outcome = self.desk.session.run(command)
         self.screen.show_session()
         if outcome.refusal is not None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.commands import Pause
 from engine.errors import InputError
 
 if TYPE_CHECKING:
+    from textual.timer import Timer
+
+    from engine.session import Session
     from tui.screens.acts import Acts
 
 PLAY_SECONDS = 1.0
-"""Time between two steps while a scenario plays."""
+"""Time between two steps while a scenario plays, where it does not say itself."""
 
 
 class Clock:
@@ -18,68 +22,95 @@ class Clock:
 
     def __init__(self, acts: Acts) -> None:
         self._acts = acts
-        self.playing = False
+        self._timer: Timer | None = None
 
-    def undo(self, steps: int) -> None:
-        """Steps back."""
-        self.playing = False
-        session = self._acts.desk.session
-        if session.phase is not None:
-            session.seek(session.position)
-        elif not session.undo(steps):
-            raise InputError("nothing to undo: the machine is as it was at boot")
+    @property
+    def playing(self) -> bool:
+        """Whether a scenario plays now."""
+        return self._timer is not None
+
+    @property
+    def _session(self) -> Session:
+        return self._acts.desk.session
+
+    def _show(self) -> None:
+        """Show where the session is now, and what its last step was about."""
         self._acts.screen.show_session()
+        last = self._session.last
+        if last is not None:
+            self._acts.follow(last)
+
+    # -- steps ------------------------------------------------------------------------
+    def undo(self, steps: int) -> None:
+        """Steps back; out of slow motion, to before the step that was under way."""
+        self.pause()
+        if self._session.phase is not None:
+            self._session.seek(self._session.position)
+        elif not self._session.undo(steps):
+            raise InputError("nothing to undo: the machine is as it was at boot")
+        self._show()
 
     def redo(self, steps: int) -> None:
         """Steps forward."""
-        if not self._acts.desk.session.redo(steps):
+        self.pause()
+        self._forward(steps)
+
+    def _forward(self, steps: int) -> None:
+        if not self._session.redo(steps):
             raise InputError("nothing to redo: this is the last step")
-        self._acts.screen.show_session()
+        self._show()
 
     def seek(self, position: int) -> None:
         """Go to a step."""
-        last = len(self._acts.desk.session.outcomes)
+        last = len(self._session.outcomes)
         if not 0 <= position <= last:
             raise InputError(f"there is no step {position}; steps are 0 (at boot) to {last}")
-        self.playing = False
-        self._acts.desk.session.seek(position)
-        self._acts.screen.show_session()
+        self.pause()
+        self._session.seek(position)
+        self._show()
 
     def ask_step(self) -> None:
         """Ask for a step to go to."""
-        last = len(self._acts.desk.session.outcomes)
-        words = f"a step from 0 (at boot) to {last}"
+        words = f"a step from 0 (at boot) to {len(self._session.outcomes)}"
         self._acts.prompt(
             "step ", lambda text: self._acts.run_line(f"seek {text}"), help_words=words
         )
 
     def step_phase(self, delta: int) -> None:
         """Slow motion through the phases of an operation."""
-        session = self._acts.desk.session
+        session = self._session
         if delta > 0 and session.phase is None and session.position >= len(session.outcomes):
             raise InputError("slow motion goes through a step that comes next: undo one first")
         if delta < 0 and session.phase is None and session.position == 0:
             raise InputError("there is no step to go back into")
-        self.playing = False
+        self.pause()
         session.step_phase(delta)
-        self._acts.screen.show_session()
+        self._show()
 
+    # -- playing ------------------------------------------------------------------------
     def play(self) -> None:
         """Play what comes next, or pause."""
-        self.playing = not self.playing
-        if self.playing and self._acts.desk.session.position >= len(
-            self._acts.desk.session.outcomes
-        ):
-            self.playing = False
-            raise InputError("nothing to play: this is the last step")
         if self.playing:
+            self.pause()
+        elif self._session.position >= len(self._session.outcomes):
+            raise InputError("nothing to play: this is the last step")
+        else:
             self._tick()
 
+    def pause(self) -> None:
+        """Stop playing."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+
     def _tick(self) -> None:
-        if not self.playing:
+        """One step, and the next after a while."""
+        self.pause()
+        self._forward(1)
+        if self._session.position >= len(self._session.outcomes):
             return
-        self.redo(1)
-        session = self._acts.desk.session
-        self.playing = session.position < len(session.outcomes)
-        if self.playing:
-            self._acts.screen.later(PLAY_SECONDS, self._tick)
+        last = self._session.last
+        seconds = PLAY_SECONDS
+        if last is not None and isinstance(last.command, Pause):
+            seconds = last.command.seconds
+        self._timer = self._acts.screen.set_timer(seconds, self._tick)

@@ -50,11 +50,11 @@ class Desk:
         read_only: bool = False,
         start: StartMachine | None = None,
     ) -> None:
-        """``start``: the ``machine`` line of the session, for saving it; None without one."""
+        """``start``: the ``machine`` line to save, where the session itself does not know it."""
         self.session = session
         self.keymap = keymap
         self.read_only = read_only
-        self.start = start
+        self.start = start or session.start_command
         self.add_values = AddValues()
         self.history: list[str] = []
         self.search = ""

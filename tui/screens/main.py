@@ -74,6 +74,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.acts = Acts(self)
         self._edges = motions.edges(desk.view)
         self._following = False
+        self._in_trouble = False
         view = desk.view
         self.title_line = TitleLine(paint, id="title")
         self.notice = StatusLine(paint, id="notice")
@@ -201,6 +202,14 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.events.show(session.outcomes, session.position, session.phase)
         self.timeline.show(session.outcomes, session.position, session.phase)
         self.show_cursor()
+        self._say_trouble()
+
+    def _say_trouble(self) -> None:
+        """Say once when the session can no longer be kept on disk."""
+        trouble = self.desk.session.trouble
+        if trouble is not None and not self._in_trouble:
+            self.acts.complain(trouble)
+        self._in_trouble = trouble is not None
 
     def show_cursor(self) -> None:
         """Everything that depends on the cursor, after the map itself is painted."""
@@ -352,7 +361,3 @@ class MainScreen(Screen[None], inherit_bindings=False):
             return
         place = shown.index(self.focused) if self.focused in shown else -1
         shown[(place + step) % len(shown)].focus()
-
-    def later(self, seconds: float, callback: Callable[[], object]) -> None:
-        """Call back after a while; used to play a scenario."""
-        self.set_timer(seconds, callback)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +14,6 @@ from tui.screens.desk import NOT_HERE
 
 if TYPE_CHECKING:
     from tui.screens.acts import Acts
-
-_REMOTE = re.compile(r"@font-face\s*\{[^}]*\}\s*|<!--.*?-->\s*")
-"""What of Textual's SVG names other hosts: fonts, and a comment."""
 
 
 def do_verb(acts: Acts, command: Interactive) -> None:
@@ -78,16 +74,19 @@ def _diff(acts: Acts, arguments: tuple[str, ...]) -> None:
 
 
 def _write(acts: Acts, file: Path) -> None:
-    """``write FILE.txt`` and ``write FILE.svg``: the frame."""
+    """``write FILE.txt``, ``.svg`` and ``.html``: the frame."""
+    from tui.capture import picture
+    from tui.export import to_html, to_svg
     from tui.screens.frame import frame_text
 
     if file.suffix == ".txt":
         _put(file, frame_text(acts.screen) + "\n")
     elif file.suffix == ".svg":
-        picture = acts.screen.app.export_screenshot(title="pfnmap")
-        _put(file, _REMOTE.sub("", picture))
+        _put(file, to_svg(picture(acts.screen.app, acts.screen.paint.theme), "pfnmap"))
+    elif file.suffix == ".html":
+        _put(file, to_html(picture(acts.screen.app, acts.screen.paint.theme), "pfnmap"))
     else:
-        raise InputError(f"write {file}: the name must end in .txt or .svg")
+        raise InputError(f"write {file}: the name must end in .txt, .svg or .html")
     acts.tell(f"wrote {file}")
 
 

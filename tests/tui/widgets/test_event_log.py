@@ -4,33 +4,6 @@ from __future__ import annotations
 
 from engine.errors import InputError
 from tests.tui.stage import DIMM, session_of, stage
-from tui.widgets.event_log import outcome_pieces
-
-
-def test_a_command_its_phases_and_its_result() -> None:
-    outcome = session_of(*DIMM).outcomes[1]
-    pieces = outcome_pieces(2, outcome)
-    assert (pieces[0].text, pieces[0].right) == ("#2 online dimm0[0] movable", "0")
-    assert "move_pfn_range_to_zone" in [piece.head for piece in pieces]
-    assert "Policy zone: DMA32" in [piece.text for piece in pieces if piece.role == "log"]
-
-
-def test_a_refusal_has_errno_words_function_and_rule() -> None:
-    outcome = session_of("add dimm0 256M", "remove 32", "online 32", "remove 32").outcomes[-1]
-    pieces = outcome_pieces(4, outcome)
-    assert outcome.refusal is not None
-    assert pieces[0].right == outcome.refusal.errno
-    last = pieces[-1]
-    assert (last.role, last.head) == ("refusal", outcome.refusal.function)
-    assert last.text.startswith(f"{outcome.refusal.errno} ({outcome.refusal.shell_text}): ")
-
-
-def test_slow_motion_shows_the_phases_so_far() -> None:
-    outcome = session_of(*DIMM).outcomes[1]
-    pieces = outcome_pieces(2, outcome, 2)
-    assert pieces[0].right == f"phase 2 of {len(outcome.events)}"
-    heads = [piece.head for piece in pieces if piece.head]
-    assert heads == [event.function for event in outcome.events[:2]]
 
 
 async def test_the_newest_is_in_sight_until_somebody_scrolls() -> None:

@@ -1,0 +1,75 @@
+"""Keeping sessions and going on with them: ``--resume``, ``--no-journal``, ``--record``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import InputError
+from tui.cli.opening import Opened
+from tui.cli.parser import UsageError
+
+if TYPE_CHECKING:
+    from engine.journal import Origin
+    from engine.journal_store import JournalStore
+
+
+def add_keeping(parser: argparse.ArgumentParser) -> None:
+    """The options."""
+    parser.add_argument(
+        "--resume",
+        metavar="ID",
+        nargs="?",
+        const="latest",
+        help="go on with a session of 'pfnmap sessions' (the latest if no ID)",
+    )
+    parser.add_argument(
+        "--no-journal", action="store_true", help="do not keep this session on disk"
+    )
+    parser.add_argument(
+        "--record", metavar="FILE.cast", type=Path, help="record the screen as a screencast"
+    )
+
+
+def check_keeping(arguments: argparse.Namespace) -> None:
+    """Refuse options that contradict each other."""
+    if arguments.resume is None:
+        return
+    if arguments.source is not None:
+        raise UsageError(f"--resume goes on with a session; it does not open {arguments.source}")
+    if arguments.no_journal:
+        raise UsageError("--resume goes on in the session's journal; --no-journal has none")
+
+
+def taken_up(which: str, store: JournalStore) -> tuple[Opened, str]:
+    """A session of before, and what is to be said about it (empty: nothing)."""
+    from engine.journal_resume import resume
+
+    resumed = resume(store, which)
+    session = resumed.session
+    before = session.before if session.position else None
+    machine = Opened(session, session.view, session.title, resumed.origin.start, before=before)
+    return machine, resumed.notice or ""
+
+
+def kept(machine: Opened, source: str | None, store: JournalStore) -> None:
+    """Keep a machine's session from here on; one that cannot be changed is not kept."""
+    from engine.journal import keep
+
+    origin = _origin(machine, source)
+    if origin is not None:
+        machine.session = keep(machine.session, origin, store)
+
+
+def _origin(machine: Opened, source: str | None) -> Origin | None:
+    """What the session began with; None for what no journal can name."""
+    from engine.journal import Origin
+
+    if machine.start is not None:
+        return Origin(machine.title, machine.start)
+    path = Path(source or "")
+    try:
+        return Origin.of_trace(path, machine.title) if path.is_file() else None
+    except InputError:
+        return None

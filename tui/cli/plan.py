@@ -1,0 +1,62 @@
+"""Print what commands would do on a real machine, without touching it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from tui.cli.parser import add_commands, emit
+from tui.cli.roots import add_kept, add_root, opened_root
+
+if TYPE_CHECKING:
+    from engine.outcome import Outcome
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which machine, and the commands."""
+    add_kept(parser)
+    add_root(parser)
+    add_commands(parser)
+    parser.add_argument("--json", action="store_true", help="print data")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print an outcome for each command; exit status 1 when the kernel would refuse one."""
+    from engine.errors import InputError
+    from engine.sysroot.plan import plan
+    from engine.sysroot.what_if import assumptions
+    from tui.cli.opening import parsed
+    from tui.text import outcome_lines
+    from tui.text_words import wrapped
+
+    commands = parsed(arguments.commands)
+    if not commands:
+        raise InputError("plan: give at least one command, e.g. -c 'offline 32-39'")
+    view = opened_root(arguments).view
+    outcomes = plan(view, commands)
+    if arguments.json:
+        emit([_json(view.title, outcomes, assumptions(view))])
+    else:
+        for outcome in outcomes:
+            emit(outcome_lines(outcome))
+            if outcome.ok:
+                emit(["  the kernel would do it, as far as can be known"])
+        emit(["", "assumed:"])
+        for text in assumptions(view):
+            emit(wrapped(text, 72, first="  "))
+    return 0 if all(outcome.ok for outcome in outcomes) else 1
+
+
+def _json(title: str, outcomes: list[Outcome], assumed: tuple[str, ...]) -> str:
+    """Format ``pfnmap-plan-1``."""
+    import json
+
+    from tui.data import outcome_data
+
+    data = {
+        "format": "pfnmap-plan-1",
+        "title": title,
+        "outcomes": [outcome_data(outcome) for outcome in outcomes],
+        "assumed": list(assumed),
+    }
+    return json.dumps(data, indent=1)

@@ -1,0 +1,50 @@
+"""What the subcommands for real machines share: which tree, and opening it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.sysroot.session import RootSession
+
+ROOT_HELP = (
+    "a tree with the machine's /sys and /proc files: the root of a system, or a directory that "
+    "lsmem --sysroot takes (default: /)"
+)
+
+
+def add_root(parser: argparse.ArgumentParser) -> None:
+    """``--root`` and ``--page-size``."""
+    parser.add_argument("--root", metavar="DIR", default=None, help=ROOT_HELP)
+    parser.add_argument(
+        "--page-size",
+        metavar="SIZE",
+        default=None,
+        help="page size of the machine (4K, 16K, 64K), where the tree does not say",
+    )
+
+
+def add_kept(parser: argparse.ArgumentParser) -> None:
+    """``FILE``: a capture, instead of a tree."""
+    parser.add_argument(
+        "source",
+        metavar="FILE",
+        nargs="?",
+        default=None,
+        help="a capture (pfnmap capture -o FILE) or a text dump, instead of a tree",
+    )
+
+
+def opened_root(arguments: argparse.Namespace) -> RootSession:
+    """The machine that ``FILE`` or ``--root`` names; InputError for both, or for neither one."""
+    from engine.errors import InputError
+    from engine.sysroot.sources import open_capture, open_root, page_size
+
+    size = None if arguments.page_size is None else page_size(arguments.page_size)
+    source: str | None = getattr(arguments, "source", None)
+    if source is not None and arguments.root is not None:
+        raise InputError(f"--root {arguments.root}: {source} is named already; give one of them")
+    if source is not None:
+        return open_capture(source, page_bytes=size)
+    return open_root(arguments.root or "/", page_bytes=size)
