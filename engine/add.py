@@ -53,7 +53,7 @@ def add(tx: Transaction, command: Add) -> Refusal | None:
             "the DIMM is plugged, but its memory was not added",
             log=_acpi_failure(index),
         )
-    _retry_failed(tx, index, len(state.devices) + len(state.failed_dimms) + 1)
+    _retry_failed(tx, index)
     if refusal is not None and refusal.function == "check_hotplug_memory_range":
         failed = FailedDimm(command.name, address, command.size_bytes, index)
         tx.state = replace(tx.state, failed_dimms=(*tx.state.failed_dimms, failed))
@@ -74,15 +74,15 @@ def _acpi_failure(index: int) -> list[str]:
     ]
 
 
-def _retry_failed(tx: Transaction, first: int, end: int) -> None:
+def _retry_failed(tx: Transaction, first: int, end: int | None = None) -> None:
     """The bus scan after a hot-add tries every DIMM again that has no driver yet.
 
-    Only the slots first..end - 1, in order; kernels before 6.12 do not retry.
+    Only the slots first..end - 1 (all from first on), in order; kernels before 6.12 do not retry.
     """
     if not tx.state.profile.acpi_retry:
         return
     for dimm in sorted(tx.state.failed_dimms, key=lambda dimm: dimm.acpi_index):
-        if not first <= dimm.acpi_index < end:
+        if dimm.acpi_index < first or (end is not None and dimm.acpi_index >= end):
             continue
         log = _unaligned_log(tx.state, dimm.start, dimm.size_bytes)
         if log:

@@ -164,15 +164,6 @@ def _memory_in(state: State, low: int, high: int) -> Iterator[tuple[int, int, in
         yield int(row["start"]), int(row["start"] + row["count"]), int(row["node"])
 
 
-def node_of_pfn(state: State, pfn: int) -> int | None:
-    """The node of a page's memory block or device range."""
-    block = state.blocks.at(pfn // state.geometry.block_pages)
-    if block is not None:
-        return int(block["node"])
-    row = state.device_ranges.at(pfn)
-    return None if row is None else int(row["node"])
-
-
 @dataclass(frozen=True, slots=True)
 class HugetlbFacts:
     """A set of huge pages."""

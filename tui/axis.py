@@ -45,7 +45,9 @@ class Axis:
         pfns = np.rint(np.interp(places, self._at, self._pfns)).astype(np.int64)
         # Rounding may give two columns one beginning on a machine of very few pages.
         steps = np.arange(self.width + 1, dtype=np.int64)
-        return np.maximum.accumulate(pfns - steps) + steps
+        ascending = np.maximum.accumulate(pfns - steps) + steps
+        edges: Int64s = np.minimum(ascending, self._pfns[-1] - steps[::-1])
+        return edges
 
     def columns(self, start_pfn: int, end_pfn: int) -> tuple[int, int]:
         """The columns [first, end) of a pfn range; a range that is not empty gets one."""

@@ -12,8 +12,8 @@ from typing import Final
 
 _DRAWING: Final = frozenset("ABCDEFGHJKLMPSTX@`abdefmr")
 """Final characters of the CSI sequences that draw."""
-_PRIVATE: Final = frozenset({"?25", "?7"})
-"""Private modes that draw: cursor shown or hidden, wrapping. Not the alternate screen: when it
+_PRIVATE: Final = frozenset({"?25"})
+"""Private modes that draw: the cursor shown or hidden. Not the alternate screen: when it
 is left at the end, players would show nothing."""
 _SEQUENCE: Final = re.compile(
     r"\x1b\[(?P<parameters>[0-?]*)[ -/]*(?P<final>[@-~])"  # CSI

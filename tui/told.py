@@ -66,7 +66,7 @@ def _event(event: Event) -> list[Piece]:
 
 
 def result_words(outcomes: Sequence[Outcome], index: int) -> str:
-    """What came of a command: 0 or an errno, as a shell would say; for a claim, whether it holds."""
+    """What came of a command: 0 or an errno; of a claim, whether it holds."""
     outcome = outcomes[index]
     if isinstance(outcome.command, Expect):
         return "does not hold" if claim_failures(outcomes, index) else "holds"

@@ -10,8 +10,9 @@ from engine.view import BlockRow
 def offline_obstacle(state: State, row: BlockRow) -> str:
     """The reason in words with the errno; empty when none is known.
 
-    ``state``: the machine as the model has it (of a real one: ``SysrootView.state``). Known are the block's state, zones, holes and the kernel image. That nothing is known of
-    a block does not mean that the kernel keeps no page in it.
+    ``state``: the machine as the model has it (of a real one: ``SysrootView.state``). Known
+    are the block's state, zones, holes and the kernel image; that nothing is known of a
+    block does not mean that the kernel keeps no page in it.
     """
     if row.state == "offline":
         return "EINVAL: offline already"

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import InputError
 from engine.sysroot.capture import load_capture
 from engine.sysroot.files import clean
 from engine.sysroot.observation import Observation
 from engine.sysroot.observe import Watcher
-from engine.sysroot.session import RootSession
 
-
-def open_root(root: str | os.PathLike[str] = "/", *, page_bytes: int | None = None) -> RootSession:
-    """A session that follows a tree (the running machine by default); InputError.
-
-    ``page_bytes``: the page size of the machine, where the tree does not say.
-    """
-    return RootSession(Watcher(root, page_bytes=page_bytes))
-
-
-def open_capture(path: str | os.PathLike[str], *, page_bytes: int | None = None) -> RootSession:
-    """A session over a capture, a text dump, or a directory; InputError."""
-    if Path(path).is_dir():
-        return open_root(path, page_bytes=page_bytes)
-    return RootSession(Watcher(Kept(load_capture(path)), page_bytes=page_bytes))
+if TYPE_CHECKING:
+    from engine.sysroot.session import RootSession
 
 
 class Kept:
@@ -37,6 +25,25 @@ class Kept:
     def read(self) -> Observation:
         """What was kept."""
         return self.observation
+
+
+def open_watcher(source: str | os.PathLike[str] = "/", *, page_bytes: int | None = None) -> Watcher:
+    """Follow a tree (a directory), or open a capture or text dump (a file); InputError.
+
+    ``page_bytes``: the page size of the machine, where its files do not say.
+    """
+    if Path(source).is_file():
+        return Watcher(Kept(load_capture(source)), page_bytes=page_bytes)
+    return Watcher(source, page_bytes=page_bytes)
+
+
+def open_root(
+    source: str | os.PathLike[str] = "/", *, page_bytes: int | None = None
+) -> RootSession:
+    """A session over a tree, the running machine by default, or over a capture; InputError."""
+    from engine.sysroot.session import RootSession
+
+    return RootSession(open_watcher(source, page_bytes=page_bytes))
 
 
 def page_size(text: str) -> int:

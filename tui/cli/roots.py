@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.sysroot.session import RootSession
+    from engine.sysroot.observe import Watcher
 
 ROOT_HELP = (
     "a tree with the machine's /sys and /proc files: the root of a system, or a directory that "
@@ -36,15 +36,13 @@ def add_kept(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def opened_root(arguments: argparse.Namespace) -> RootSession:
-    """The machine that ``FILE`` or ``--root`` names; InputError for both, or for neither one."""
+def opened_root(arguments: argparse.Namespace) -> Watcher:
+    """The machine that ``FILE`` or ``--root`` names; InputError for both, or what is neither."""
     from engine.errors import InputError
-    from engine.sysroot.sources import open_capture, open_root, page_size
+    from engine.sysroot.sources import open_watcher, page_size
 
     size = None if arguments.page_size is None else page_size(arguments.page_size)
     source: str | None = getattr(arguments, "source", None)
     if source is not None and arguments.root is not None:
         raise InputError(f"--root {arguments.root}: {source} is named already; give one of them")
-    if source is not None:
-        return open_capture(source, page_bytes=size)
-    return open_root(arguments.root or "/", page_bytes=size)
+    return open_watcher(source or arguments.root or "/", page_bytes=size)

@@ -65,7 +65,7 @@ class Paint:
         return self._text_of(self.theme.state(state))
 
     def _text_of(self, look: Look) -> Style:
-        return _style(look.fg, self.theme.ui.background)
+        return _style(_readable(look, self.theme), self.theme.ui.background)
 
     def span_line(self, columns: int) -> str:
         """A line with ends, for the span of a node."""
@@ -80,7 +80,7 @@ class Paint:
         if code == PRESENT:
             return look.glyph, _style(look.fg, look.bg, look.attributes)
         if code == HOLE:
-            return self._span_hole, _style(look.fg, self.theme.ui.background)
+            return self._span_hole, self._text_of(look)
         if code == OUT:
             return " ", self._roles["text"]
         return "-" if code == LOST else "+", self._roles["changed"]
@@ -117,6 +117,26 @@ class Paint:
 def _fill(look: Look) -> str:
     """The colour that fills most of a cell drawn with this look."""
     return look.fg if look.glyph in SOLID else look.bg
+
+
+def _readable(look: Look, theme: Theme) -> str:
+    """The one of a look's two colours in which words can be read on the background."""
+    if theme.colours == "ansi":
+        faint = ("black", "bright_black") if theme.dark else ("white", "bright_white")
+        words = (word for word in (look.fg, look.bg) if word not in (*faint, DEFAULT_COLOUR))
+        return next(words, theme.ui.text)
+    if theme.colours == "none":
+        return look.fg
+    ground = _light(theme.ui.background)
+    return max((look.fg, look.bg), key=lambda word: abs(_light(word) - ground))
+
+
+def _light(word: str) -> float:
+    """How light a colour looks, from 0 to 1; the terminal's own counts as the middle."""
+    if word in ("", DEFAULT_COLOUR):
+        return 0.5
+    red, green, blue = Color.parse(word).get_truecolor().normalized
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _roles(theme: Theme) -> dict[str, Style]:
