@@ -22,6 +22,10 @@ PIN_KINDS: dict[str, PageState] = {
 """``pin … kind=``: what a placed page counts as."""
 
 
+MAX_PINNED_BLOCKS = 4096
+"""Blocks that one command may pin: each allocation is a value of its own."""
+
+
 def first_free(state: State, block: int, nr_pages: int) -> int | None:
     """The first pfn of the block from which ``nr_pages`` pages are free."""
     row = state.blocks.at(block)

@@ -180,11 +180,12 @@ def _device_del(tx: Transaction, command: commands.DeviceDel) -> Refusal | None:
 
 def _pin(tx: Transaction, command: commands.Pin) -> Refusal | None:
     pfn = pfn_of(tx.state, command.pfn) if command.pfn else None
-    blocks = [
-        block
-        for first, last in block_ranges(tx.state, command.blocks)
-        for block in range(first, last + 1)
-    ]
+    ranges = block_ranges(tx.state, command.blocks)
+    if (count := sum(last - first + 1 for first, last in ranges)) > allocations.MAX_PINNED_BLOCKS:
+        raise InputError(
+            f"pin: {count} blocks in one command; at most {allocations.MAX_PINNED_BLOCKS}"
+        )
+    blocks = [block for first, last in ranges for block in range(first, last + 1)]
     return allocations.pin(tx, command, pfn, blocks)
 
 

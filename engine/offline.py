@@ -42,7 +42,9 @@ def offline_blocks(
                 "EINVAL", "device_offline", f"memory block {block} is offline already", block
             )
         alike = min(last, int(row["start"] + row["count"]) - 1) - block + 1
-        count = 1 if tx.state.profile.shrink != "merged" else _clear_of(tx.state, block, alike)
+        profile = tx.state.profile
+        one_by_one = profile.zone_shifting or profile.shrink in ("rfc2", "oct2018")
+        count = 1 if one_by_one else _clear_of(tx.state, block, alike)
         refusal = check_offline(tx.state, block)
         if refusal is not None:
             return _refused(tx, block, refusal)
@@ -209,7 +211,7 @@ def _migrate(state: State, start_pfn: int, end_pfn: int) -> State:
     """Movable allocations leave the range; where they went is not modelled."""
     taken = state.taken
     for row in taken.slice(start_pfn, end_pfn):
-        if row["kind"] in (PageState.MOVABLE, PageState.PAGE_OFFLINE):
+        if row["kind"] == PageState.MOVABLE:
             start = int(row["start"])
             taken = taken.delete(start, start + int(row["count"]))
     return replace(state, taken=taken)
@@ -221,6 +223,10 @@ def _leave_buddy(tx: Transaction, before: State, first: int, count: int, row: An
     usable = count * (int(row["present"]) - vmemmap)
     ballooned = before.taken.slice(tx.state.block_pfn(first), tx.state.block_pfn(first + count))
     ballooned = ballooned[ballooned["kind"] == PageState.PAGE_OFFLINE]
+    taken = tx.state.taken
+    for held in ballooned:
+        taken = taken.delete(int(held["start"]), int(held["start"] + held["count"]))
+    tx.state = replace(tx.state, taken=taken)
     managed = usable - int(ballooned["count"].sum())
     zone = tx.state.zone(node, zone_type)
     zone = replace(zone, managed=zone.managed - managed)

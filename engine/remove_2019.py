@@ -18,6 +18,9 @@ from engine.runs import Rows
 from engine.state import Device, State, Teardown
 from engine.transaction import Transaction
 
+MAX_SHOWN = 64
+"""Sections of a larger range whose backward free becomes a phase; the last always does."""
+
 
 def governs(state: State, rows: Rows) -> bool:
     """Whether the teardown of these blocks goes through v2's refcounts."""
@@ -184,7 +187,12 @@ class _Teardown:
                 )
             )
         for section in range(last, first - 1, -1):
+            frame = memmap.home_of(tx.state, section * self.section)
             self.free_memmap(section * self.section, pfn)
+            if frame is not None and (last - section < MAX_SHOWN or section == first):
+                end = frame + tx.state.geometry.memmap_pages(self.section) - 1
+                text = f"section {section}: its struct pages in pfns {frame:#x}-{end:#x} go"
+                tx.event("vmemmap_free", text)
         tx.state = replace(tx.state, teardown=Teardown())
         tx.event("vmemmap_free", f"sections {last} down to {first} are freed")
 

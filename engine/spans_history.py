@@ -23,11 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.kinds import BlockState, ZoneType
-from engine.spans import boot_zone_limits, span_text
+from engine.spans import SpanSearch, boot_zone_limits, span_text
 from engine.state import State
 from engine.transaction import Transaction
 
 START, END, ONLINE, NODE, ZONE = range(5)
+
+MAX_SHOWN = 16
+"""Sections of a larger range whose searches become phases; the last one always does."""
 
 
 def section_runs(state: State) -> NDArray[np.int64]:
@@ -84,49 +87,74 @@ class _Sections:
         return parts[parts[:, 0] < parts[:, 1]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What one section's teardown did to one span."""
+
+    span: tuple[int, int]
+    search: SpanSearch | None
+    """The edge search, None where the section is no edge of the span."""
+    last_check: str
+    """What the check for any other section found, where it mattered."""
+
+
 def _shrink(
     span: tuple[int, int], start: int, end: int, near: NDArray[np.int64], left: NDArray[np.int64]
-) -> tuple[int, int]:
+) -> _Step:
     """``shrink_zone_span``/``shrink_pgdat_span`` of 4.19 for one section [start, end).
 
     ``near``: sections that the edge searches accept; ``left``: those that the last check
-    accepts. Returns the new [start, end), (0, 0) when nothing is left.
+    accepts. The new span is (0, 0) when nothing is left.
     """
     low, high = span
     if low == high:
-        return span
+        return _Step(span, None, "")
     new_low, new_high = low, high
+    search = None
     if low == start:
         inside = near[(near[:, 1] > end) & (near[:, 0] < high)]
         if len(inside):
             new_low = int(max(inside[:, 0].min(), end))
+        found = new_low if len(inside) else None
+        search = SpanSearch("find_smallest_section_pfn", end, high, found)
     elif high == end:
         inside = near[(near[:, 0] < start) & (near[:, 1] > low)]
         if len(inside):
             new_high = int(min(inside[:, 1].max(), start))
-    if not ((left[:, 0] < high) & (left[:, 1] > low)).any():
-        return 0, 0
-    return new_low, new_high
+        found = new_high - 1 if len(inside) else None
+        search = SpanSearch("find_biggest_section_pfn", low, start, found)
+    remains = left[(left[:, 0] < high) & (left[:, 1] > low)]
+    if not len(remains):
+        return _Step((0, 0), search, f"no other section is left in [{low:#x},{high:#x}): empty")
+    kept = ""
+    if search is not None and search.found_pfn is None:
+        kept = f"the section at pfn {int(remains[0, 0]):#x} still counts, so the span stays"
+    return _Step((new_low, new_high), search, kept)
 
 
 def shrink_sections(
     tx: Transaction, node: int, zone_type: ZoneType, start_pfn: int, end_pfn: int
 ) -> None:
     """Take the sections of [start, end) out of a zone and its node, lowest first."""
-    state = tx.state
-    rule = state.profile.shrink
-    section = state.geometry.section_pages
+    rule = tx.state.profile.shrink
+    section = tx.state.geometry.section_pages
     by_online = rule != "remove-valid"
-    sections = _Sections(section_runs(state), start_pfn)
-    zone, home = state.nodes[node].zones[zone_type], state.nodes[node]
-    zone_span = (zone.start_pfn, zone.end_pfn)
-    node_span = (home.start_pfn, home.start_pfn + home.spanned)
+    sections = _Sections(section_runs(tx.state), start_pfn)
+    quiet_from = start_pfn + MAX_SHOWN * section
     for start in range(start_pfn, end_pfn, section):
         end = start + section
+        shown = start < quiet_from or end == end_pfn
         # At offline the whole block's online bits are clear before the first search.
         gone_to = end_pfn if by_online else end
         zone_left = sections.others(gone_to, node, zone_type, online=by_online)
-        zone_span = _shrink(zone_span, start, end, zone_left, zone_left)
+        zone = tx.state.nodes[node].zones[zone_type]
+        step = _shrink((zone.start_pfn, zone.end_pfn), start, end, zone_left, zone_left)
+        low, high = step.span
+        tx.state = tx.state.with_zone(
+            node, zone_type, replace(zone, start_pfn=low, spanned=high - low)
+        )
+        if shown:
+            _show(tx, step, f"{zone_type.label} of node {node}", "shrink_zone_span")
         node_near = sections.others(gone_to, node, None, online=by_online)
         node_left = node_near
         if rule == "rfc2":
@@ -134,12 +162,23 @@ def shrink_sections(
             node_left = np.concatenate(
                 (sections.others(end, node, None, online=False), _before(start_pfn, start))
             )
-        node_span = _shrink(node_span, start, end, node_near, node_left)
-    low, high = zone_span
-    home = replace(home, start_pfn=node_span[0], spanned=node_span[1] - node_span[0])
-    home = home.with_zone(zone_type, replace(zone, start_pfn=low, spanned=high - low))
-    tx.state = state.with_node(node, home)
+        home = tx.state.nodes[node]
+        step = _shrink(
+            (home.start_pfn, home.start_pfn + home.spanned), start, end, node_near, node_left
+        )
+        low, high = step.span
+        tx.state = tx.state.with_node(node, replace(home, start_pfn=low, spanned=high - low))
+        if shown:
+            _show(tx, step, f"node {node}", "shrink_pgdat_span")
     _explain(tx, node, zone_type, start_pfn, end_pfn)
+
+
+def _show(tx: Transaction, step: _Step, what: str, function: str) -> None:
+    """The phases of one section's search, where there was something to look for."""
+    if step.search is not None:
+        tx.event(step.search.function, step.search.sentence(what))
+        if step.last_check:
+            tx.event(function, f"{what}: {step.last_check}")
 
 
 def _before(start_pfn: int, start: int) -> NDArray[np.int64]:

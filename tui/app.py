@@ -6,9 +6,11 @@ import asyncio
 import os
 import signal
 import sys
+from collections import deque
 from typing import TYPE_CHECKING
 
 from textual.app import App
+from textual.events import Event, Key
 from textual.theme import Theme as TextualTheme
 
 from engine.language import ACTIONS
@@ -16,6 +18,7 @@ from themes import choose_theme
 from themes.model import Theme
 from tui.keys import Keymap
 from tui.screens.desk import Desk
+from tui.screens.dialog import Dialog
 from tui.screens.main import MainScreen
 from tui.widgets.paint import Paint
 
@@ -26,6 +29,43 @@ if TYPE_CHECKING:
 
 ALWAYS = ("app.quit",)
 """Actions whose control keys work in every dialog as well."""
+ENDING = ("enter", "escape")
+"""Keys that may close a dialog; what is typed behind them waits until that is decided."""
+LEAVING = ("escape", "ctrl+q", "ctrl+c")
+"""Keys that never wait."""
+
+
+_OWN = "ansi_default"
+COLOURLESS = TextualTheme(
+    name="pfnmap-colourless",
+    ansi=True,
+    primary=_OWN,
+    secondary=_OWN,
+    accent=_OWN,
+    warning=_OWN,
+    error=_OWN,
+    success=_OWN,
+    foreground=_OWN,
+    background=_OWN,
+    surface=_OWN,
+    panel=_OWN,
+    boost=_OWN,
+    variables={
+        "border": _OWN,
+        "border-blurred": _OWN,
+        "ansi-background": _OWN,
+        "ansi-foreground": _OWN,
+        "text-muted": _OWN,
+        "input-cursor-background": _OWN,
+        "input-cursor-foreground": _OWN,
+        "input-cursor-text-style": "reverse",
+        "input-selection-background": _OWN,
+        "input-selection-foreground": _OWN,
+        "block-cursor-foreground": _OWN,
+        "block-cursor-background": _OWN,
+    },
+)
+"""For Textual's own widgets where no colour may be sent."""
 
 
 class PfnmapApp(App[int], inherit_bindings=False):
@@ -62,6 +102,8 @@ class PfnmapApp(App[int], inherit_bindings=False):
         self.notice = ""
         """Something to say as soon as the screen is there."""
         self._colour_system = colour_system
+        self._typed: deque[Key] = deque()
+        self._holding = False
         super().__init__()
         self.animation_level = "none"
         self._take_colours(theme)
@@ -86,20 +128,49 @@ class PfnmapApp(App[int], inherit_bindings=False):
     # -- keys ---------------------------------------------------------------------------
     def _bind_keys(self) -> None:
         """Bind the keys in force to their actions."""
+        # With priority a key acts at once; without, Textual would send it through the
+        # focused panel first, and a key typed right after ``:`` would miss the prompt.
         for key, action in self.keys.items():
-            self.bind(key, f"act('{action.id}')", description=action.label, show=action.footer)
-        for name in ALWAYS:
-            for key in self.keys.keys(name):
-                if key.startswith("ctrl+"):
-                    self._bindings.bind(key, f"act('{name}')", priority=True)
-        self.bind("ctrl+c", "how_to_quit", show=False)
+            self._bindings.bind(key, f"act('{action.id}', '{key}')", priority=True)
+        self._bindings.bind("ctrl+c", "how_to_quit")
 
-    def action_act(self, action_id: str) -> None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys act on the main screen; in dialogs they type, but for ``ctrl+q`` and its like."""
+        if action != "act" or self.screen is self.main:
+            return True
+        action_id, key = parameters
+        return action_id in ALWAYS and str(key).startswith("ctrl+")
+
+    def action_act(self, action_id: str, _key: str) -> None:
         """Do an action of the registry."""
-        if action_id in ALWAYS and self.screen is not self.main:
-            self.exit(0)
-        elif self.screen is self.main:
+        if self.screen is self.main:
             self.main.act(action_id)
+        else:
+            self.exit(0)
+
+    async def on_event(self, event: Event) -> None:
+        """Hold keys back while a dialog opens or closes, so that none is lost or misread."""
+        if isinstance(event, Key) and not event.is_forwarded:
+            self._typed.append(event)
+            await self._type()
+        else:
+            await super().on_event(event)
+
+    async def on_dialog_ready(self) -> None:
+        """A dialog has opened or closed: what was typed meanwhile goes where it belongs."""
+        self._holding = False
+        await self._type()
+
+    async def _type(self) -> None:
+        """Handle the keys that were typed, as far as the screen is ready for them."""
+        while self._typed:
+            dialog = self.screen if isinstance(self.screen, Dialog) else None
+            key = self._typed[0].key
+            opening = dialog is not None and dialog.focused is None
+            if (opening or self._holding) and key not in LEAVING:
+                return
+            self._holding = dialog is not None and not opening and key in ENDING
+            await super().on_event(self._typed.popleft())
 
     def action_how_to_quit(self) -> None:
         """``ctrl+c`` does not quit, so that a slip of the hand loses nothing."""
@@ -123,8 +194,12 @@ class PfnmapApp(App[int], inherit_bindings=False):
     def _take_colours(self, theme: Theme) -> None:
         """Give Textual's own widgets (inputs, boxes, toasts) the theme's colours."""
         self.set_class(theme.borders == "ascii", "plain-borders")
-        if theme.colours != "rgb":
+        if theme.colours == "ansi":
             self.theme = "ansi-dark" if theme.dark else "ansi-light"
+            return
+        if theme.colours == "none":
+            self.register_theme(COLOURLESS)
+            self.theme = COLOURLESS.name
             return
         ui = theme.ui
         name = f"pfnmap-{theme.name}"

@@ -18,7 +18,8 @@ is left at the end, players would show nothing."""
 _SEQUENCE: Final = re.compile(
     r"\x1b\[(?P<parameters>[0-?]*)[ -/]*(?P<final>[@-~])"  # CSI
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f]).*?(?:\x07|\x1b\\|\x9c)"  # OSC, DCS, SOS, PM, APC
-    r"|\x1b[ -/]*(?P<escape>[0-Z\\`-~])"  # two-character and charset sequences
+    r"|\x1b[ -/]*(?P<escape>[0-OQ-WYZ\\`-~])"  # two-character and charset sequences
+    r"|\x1b(?=[^ -~])"  # an escape that begins nothing
     r"|[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f-\x9f]",  # other controls; BEL to CR are kept
     re.DOTALL,
 )

@@ -360,7 +360,7 @@ class SysrootView:
         for column in (inferred.present, inferred.vmemmap, inferred.memmap, inferred.zone):
             change[1:] |= column[1:] != column[:-1]
         firsts = np.flatnonzero(change)
-        lasts = np.append(firsts[1:], len(blocks)) - 1
+        lasts = np.append(firsts[1:], len(blocks))[: len(firsts)] - 1
         for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
             yield int(blocks.ids[first]), int(blocks.ids[last])
 

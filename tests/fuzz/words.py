@@ -95,7 +95,9 @@ class LineMaker:
         block = state.geometry.block_bytes
         pages = state.geometry.page_bytes
         if self.rng.random() < 0.05:
-            return self.rng.choice(("0K", "4K", f"{block + pages >> 10}K", "1P", "8P", "3M"))
+            # Removal before 5.5 goes section by section: a petabyte would take minutes.
+            huge = "16G" if self.any_rule else "1P"
+            return self.rng.choice(("0K", "4K", f"{block + pages >> 10}K", huge, "8P", "3M"))
         return f"{block * self.rng.choice((1, 1, 2, 2, 3, 4, 8)) >> 10}K"
 
     def at(self, state: State) -> str:

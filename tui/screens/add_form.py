@@ -90,6 +90,7 @@ class AddForm(Dialog[AddValues]):
 
     def on_descendant_focus(self) -> None:
         """Explain the value that is being typed."""
+        super().on_descendant_focus()
         focused = self.focused
         words = HELP.get(focused.id or "", "") if focused is not None else ""
         if focused is not None and focused.id == "memmap":
@@ -107,6 +108,8 @@ class AddForm(Dialog[AddValues]):
         """Add, unless the line is wrong; a refusal of the kernel is worth seeing."""
         if self._command() is not None:
             self.finish(self._values)
+        else:
+            self.ready()
 
     def _command(self) -> Command | None:
         try:

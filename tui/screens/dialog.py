@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.screen import ModalScreen
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ Result = TypeVar("Result")
 
 class Dialog(ModalScreen[Result]):
     """A dialog in the colours of the theme."""
+
+    class Ready(Message, namespace="dialog"):
+        """The dialog can take keys, or it has closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "close", show=False)]
     DEFAULT_CSS = """
@@ -49,6 +53,15 @@ class Dialog(ModalScreen[Result]):
         if not self._finished:
             self._finished = True
             self.dismiss(result)
+        self.ready()
+
+    def ready(self) -> None:
+        """Tell the program that keys typed ahead may come."""
+        self.app.post_message(self.Ready())
+
+    def on_descendant_focus(self) -> None:
+        """The dialog has opened: something in it has the focus."""
+        self.ready()
 
     def action_close(self) -> None:
         """Close without a result."""

@@ -78,6 +78,7 @@ class Prompt(Dialog[str]):
 
     def on_mount(self) -> None:
         """Nothing is wrong yet."""
+        self.line.focus()
         self._say("")
         self._hint(self._draft)
 
@@ -94,6 +95,7 @@ class Prompt(Dialog[str]):
                 self._check(text)
             except PfnmapError as error:
                 self._refuse(error)
+                self.ready()
                 return
         self.finish(text or None)
 

@@ -1,0 +1,264 @@
+"""Captures: what was read comes back the same, and nothing else of the machine is in them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.errors import InputError
+from engine.sysroot.capture import (
+    FORMAT,
+    capture_bytes,
+    is_capture,
+    load_capture,
+    parse_capture,
+    save_capture,
+)
+from engine.sysroot.files import DirectoryTree
+from engine.sysroot.observation import Observation
+from engine.sysroot.read import observe
+from engine.sysroot.text_dump import SHELL_LINE, is_text_dump, parse_text_dump
+from engine.sysroot.view import SysrootView
+from tests.engine.sysroot.trees import Tree, x86_tree
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    return x86_tree(tmp_path / "root")
+
+
+def seen(tree: Tree) -> Observation:
+    return observe(DirectoryTree(tree.root))
+
+
+def same(one: Observation, other: Observation) -> list[str]:
+    """Fields that differ, but for the title."""
+    names = [item.name for item in fields(Observation) if item.name != "title"]
+    return [name for name in names if getattr(one, name) != getattr(other, name)]
+
+
+# -- there and back -------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["machine.json", "machine.json.gz"])
+def test_a_capture_reads_back_to_the_same_observation(
+    tree: Tree, tmp_path: Path, name: str
+) -> None:
+    before = seen(tree)
+    file = tmp_path / name
+    assert save_capture(before, file) == file.stat().st_size
+    assert is_capture(file)
+    after = load_capture(file)
+    assert same(before, after) == []
+    assert after.title == name
+    assert SysrootView(after).zones == SysrootView(before).zones
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_what_is_not_known_stays_unknown(tmp_path: Path) -> None:
+    tree = Tree(tmp_path / "root", block_size=None)
+    tree.block(3, state=None, zones=None, node=None, removable=None, phys_device=None)
+    tree.block(4, "going-offline", "none")
+    before = seen(tree)
+    after = parse_capture(capture_bytes(before), "x")
+    assert same(before, after) == []
+    assert after.blocks.zone_words(0) is None
+    assert after.notes == before.notes
+
+
+def test_the_same_machine_gives_the_same_bytes(tree: Tree) -> None:
+    assert capture_bytes(seen(tree)) == capture_bytes(seen(tree))
+    assert capture_bytes(seen(tree), compress=True) == capture_bytes(seen(tree), compress=True)
+
+
+def test_a_capture_is_small(tmp_path: Path) -> None:
+    tree = Tree(tmp_path / "root")
+    tree.blocks(0, 999)
+    assert len(capture_bytes(seen(tree))) < 2000
+
+
+def test_nothing_but_memory_is_captured(tree: Tree) -> None:
+    tree.write("proc/cmdline", "root=/dev/secret movable_node\n")
+    tree.write("proc/sys/kernel/hostname", "secret\n")
+    text = capture_bytes(seen(tree)).decode()
+    assert "secret" not in text
+    assert "0000:00" not in text
+    assert str(tree.root) not in text
+    assert set(json.loads(text)) == {
+        *("format", "kernel", "arch", "page_bytes", "block_bytes", "params", "masks", "node_ids"),
+        *("zones", "iomem", "pools", "blocks", "notes"),
+    }
+
+
+def test_a_capture_that_cannot_be_written_leaves_nothing(tree: Tree, tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(InputError, match=r"taken: cannot be written"):
+        save_capture(seen(tree), tmp_path / "taken")
+    with pytest.raises(InputError, match="cannot be written"):
+        save_capture(seen(tree), tmp_path / "absent/machine.json")
+    assert list(tmp_path.glob(".*")) == []
+
+
+# -- what is none ---------------------------------------------------------------------------
+def changed(tree: Tree, **items: object) -> bytes:
+    data = json.loads(capture_bytes(seen(tree)))
+    data.update(items)
+    return json.dumps(data).encode()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("format", "other-1", f"not a capture of format {FORMAT}"),
+        ("kernel", 6, "field 'kernel' must be a string or null"),
+        ("page_bytes", 4097, "expected a power of two"),
+        ("block_bytes", -1, "for a number from 0"),
+        ("params", {"rm": "x"}, "has no parameter 'rm'"),
+        ("params", {"online_policy": "x"}, "expected contig-zones or auto-movable"),
+        ("masks", {"online": [5000]}, "for a number from 0 to 1023"),
+        ("zones", [[0, "Normal", 1]], r"zones\[0\]' must be a list of 6 values"),
+        ("zones", [[0, "Normal", 1, 1, 1 << 60, 0]], r"zones\[0\]'"),
+        ("iomem", [[0, 5, 4, "System RAM"]], "ends before it starts"),
+        ("pools", [[None, None, 1, 1, 0, 0]], "lacks a count"),
+        ("blocks", [[5, 3, "online", None, None, 1, 0], [6, 1, "x", None, None, 1, 0]], "overlaps"),
+        ("blocks", [[0, 1 << 30, "online", None, None, 1, 0]], r"blocks\[0\]'"),
+        ("blocks", [[0, 0, "online", None, None, 1, 0]], "is empty"),
+        ("blocks", [[0, 1, "online", "Normal", None, 1, 0]], "must have a list of words"),
+        ("blocks", {}, "must be a list"),
+        ("notes", "text", "must be a list"),
+    ],
+)
+def test_a_wrong_field_is_named(tree: Tree, field: str, value: object, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        parse_capture(changed(tree, **{field: value}), "machine.json")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000])
+def test_what_is_no_capture_is_refused_in_one_sentence(data: bytes) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_capture(data, "machine.json")
+    assert str(caught.value).startswith("machine.json: ")
+
+
+def test_damaged_and_cut_off_compression_is_refused(tree: Tree, tmp_path: Path) -> None:
+    file = tmp_path / "machine.json.gz"
+    save_capture(seen(tree), file)
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match="the file is cut off"):
+        load_capture(file)
+    file.write_bytes(whole[:20] + b"\x00" * 40)
+    with pytest.raises(InputError, match=r"damaged gzip data"):
+        load_capture(file)
+
+
+def test_a_file_that_swells_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.sysroot.capture.MAX_BYTES", 1 << 16)
+    file = tmp_path / "bomb.gz"
+    file.write_bytes(gzip.compress(b"\x00" * (1 << 20)))
+    with pytest.raises(InputError, match="more data than a capture may have"):
+        load_capture(file)
+
+
+def test_control_characters_never_come_out_of_a_capture(tree: Tree) -> None:
+    nasty = "\x1b]0;x\x07"
+    data = changed(
+        tree,
+        kernel=nasty,
+        notes=[nasty],
+        blocks=[[0, 1, nasty, [nasty], [0], 1, 0]],
+        iomem=[[0, 0, 4095, f"System RAM{nasty}"]],
+    )
+    after = parse_capture(data, "x")
+    words = [after.kernel or "", *after.notes, after.blocks.state_word(0)]
+    words += [*(after.blocks.zone_words(0) or ()), (after.iomem or ())[0].name]
+    assert all(word.isprintable() for word in words)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_capture_with_anything_changed_is_read_or_refused(
+    tree: Tree, data: st.DataObject
+) -> None:
+    whole = bytearray(capture_bytes(seen(tree)))
+    for _ in range(data.draw(st.integers(1, 4))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        SysrootView(parse_capture(bytes(whole), "x")).zones  # noqa: B018 - must not fail either
+    except InputError as error:
+        assert "\n" not in str(error)
+
+
+# -- text dumps -----------------------------------------------------------------------------
+def shell_dump(tree: Tree, shell: str, target: Path) -> bytes:
+    """Run the README's line on a tree instead of the machine."""
+    tree.write("proc/sys/vm/hugetlb_optimize_vmemmap", "0\n")
+    line = re.sub(r"(?<![\w\"*])/(sys|proc)/", rf"{tree.root}/\1/", SHELL_LINE)
+    subprocess.run([shell, "-c", line], cwd=target, check=True, timeout=60)
+    return (target / "dump.txt").read_bytes()
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_the_shell_line_saves_what_the_program_reads(
+    tree: Tree, tmp_path: Path, shell: str
+) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    tree.write("proc/cmdline", "quiet movable_node root=/dev/secret\n")
+    dump = shell_dump(tree, shell, tmp_path)
+    assert b"secret" not in dump
+    assert b"0000:00" not in dump
+    after = parse_capture(dump, "dump.txt")
+    before = replace(seen(tree), page_bytes=after.page_bytes)
+    assert same(before, after) == []
+    assert after.page_bytes is not None
+
+
+def test_a_text_dump_is_known_by_its_lines(tree: Tree, tmp_path: Path) -> None:
+    assert is_text_dump(b"noise\n/sys/devices/system/memory/memory0/state:online\n")
+    assert is_text_dump(b"pagesize:4096\nhost/sys/devices/system/memory/memory0/node0\n")
+    assert not is_text_dump(b'{"format": "something"}')
+    assert not is_text_dump(b"")
+    file = tmp_path / "dump.txt"
+    file.write_text("/sys/devices/system/memory/memory3/state:online\n")
+    assert is_capture(file)
+    assert load_capture(file).blocks.ids.tolist() == [3]
+    assert not is_capture(tmp_path / "absent")
+
+
+def test_lines_of_one_file_belong_together_and_noise_is_passed_over() -> None:
+    files, links = parse_text_dump(
+        b"pagesize:16384\n"
+        b"user@host:~$ grep ...\r\n"
+        b"./proc/zoneinfo:Node 0, zone   Normal\r\n"
+        b"./proc/zoneinfo:        spanned  7\r\n"
+        b"/sys/devices/system/memory/memory1/node0\n"
+        b"/sys/devices/system/memory/memory1/state:online\n"
+        b"/etc/passwd:root\n"
+    )
+    assert files["proc/zoneinfo"] == b"Node 0, zone   Normal\n        spanned  7\n"
+    assert files["pagesize"] == b"16384\n"
+    assert links == ["sys/devices/system/memory/memory1/node0"]
+    assert not any("etc" in path for path in files)
+
+
+def test_a_dump_without_memory_is_refused() -> None:
+    with pytest.raises(InputError, match="no memory blocks"):
+        parse_capture(b"/proc/zoneinfo:Node 0, zone Normal\n", "dump.txt")
+
+
+@settings(max_examples=100)
+@given(st.binary(max_size=300))
+def test_any_bytes_behind_a_dumps_first_line_are_harmless(noise: bytes) -> None:
+    head = b"/sys/devices/system/memory/memory3/state:online\n/proc/zoneinfo:"
+    assert 3 in parse_capture(head + noise, "dump.txt").blocks.ids

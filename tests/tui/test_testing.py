@@ -1,0 +1,162 @@
+"""The API for other projects' tests: deterministic pictures, and files to compare with."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.errors import InputError, ParseError
+from tui.testing import CELL_DTYPE, Snapshot, render
+
+STORY = "machine ram=1G memmap_on_memory=Y\nadd dimm0 256M\nonline dimm0[0] movable\n"
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_text_is_the_screen_without_colours() -> None:
+    text = render(STORY, size=(100, 30))
+    lines = text.splitlines()
+    assert len(lines) == 30
+    assert all(len(line) <= 100 and line == line.rstrip() for line in lines)
+    assert "pfnmap" in lines[0]
+    assert "Movable" in text
+    assert "\x1b" not in text
+
+
+def test_the_formats_show_the_same_screen() -> None:
+    text = render(STORY).splitlines()
+    cells = render(STORY, format="cells")
+    assert cells.dtype == CELL_DTYPE
+    assert cells.shape == (24, 80)
+    assert ["".join(row["text"]).rstrip() for row in cells] == text
+    assert set(np.unique(cells["bg"])) > {"#101418"}
+    assert "\x1b[0;" in render(STORY, format="ansi")
+    assert render(STORY, format="svg").startswith("<svg ")
+    assert render(STORY, format="html").startswith("<!DOCTYPE html>")
+
+
+def test_a_file_a_path_and_a_text_are_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "scenario.hotplug"
+    file.write_text(STORY)
+    assert render(file) == render(str(file)) == render(STORY)
+
+
+def test_a_step_is_the_screen_after_so_many_commands() -> None:
+    at_boot = render(STORY, step=0)
+    assert at_boot == render("machine ram=1G memmap_on_memory=Y\n")
+    assert render(STORY, step=1) == render(STORY.rsplit("\n", 2)[0] + "\n")
+    assert render(STORY, step=2) == render(STORY)
+    with pytest.raises(InputError, match=r"the scenario has steps 0 \(at boot\) to 2"):
+        render(STORY, step=3)
+
+
+def test_keys_are_pressed_at_the_end() -> None:
+    assert "hot-add a DIMM" in render(STORY, keys=["?"])
+    assert render(STORY, keys=["?", "escape"]) == render(STORY)
+
+
+def test_wrong_input_is_said_in_words() -> None:
+    with pytest.raises(ParseError, match=r"^scenario:1:1: there is no verb"):
+        render("frob\n")
+    with pytest.raises(InputError, match="cannot be read"):
+        render("missing.hotplug")
+    with pytest.raises(InputError, match="expected one of text, svg, html, ansi, cells"):
+        render(STORY, format="png")  # type: ignore[call-overload]
+    with pytest.raises(InputError, match="no such theme"):
+        render(STORY, theme="nope")
+    with pytest.raises(InputError, match="columns must be"):
+        render(STORY, size=(0, 24))
+
+
+def test_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = render(STORY, format="svg")
+    for name, value in (("NO_COLOR", "1"), ("TERM", "dumb"), ("COLUMNS", "40"), ("TZ", "Asia/X")):
+        monkeypatch.setenv(name, value)
+    assert render(STORY, format="svg") == expected
+    assert os.environ["NO_COLOR"] == "1"
+
+
+def test_another_process_in_another_environment_draws_the_same() -> None:
+    script = f"from tui.testing import render; print(render({STORY!r}, format='ansi'), end='')"
+    drawn = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        env={"NO_COLOR": "1", "TERM": "dumb", "LC_ALL": "C", "TEXTUAL_COLOR_SYSTEM": "standard",
+             "TEXTUAL_THEME": "textual-light", "TEXTUAL_ANIMATIONS": "full",
+             "PYTHONIOENCODING": "utf-8"},
+        check=True,
+    ).stdout.decode()  # fmt: skip
+    assert drawn == render(STORY, format="ansi")
+
+
+async def test_it_works_inside_an_event_loop() -> None:
+    assert "Movable" in render(STORY)
+
+
+# -- the fixture ---------------------------------------------------------------------------------
+PROJECT_TEST = f"""
+def test_story(pfnmap_snapshot):
+    pfnmap_snapshot({STORY!r}, size=(80, 24))
+    pfnmap_snapshot({STORY!r}, format="svg", name="picture", step=1)
+"""
+
+
+def pytest_in(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the tests of another project."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_another_project_keeps_its_screens(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "conftest.py").write_text('pytest_plugins = ["tui.testing"]\n')
+    (project / "test_story.py").write_text(PROJECT_TEST)
+
+    missing = pytest_in(project)
+    assert missing.returncode == 1
+    assert "does not exist yet; pytest --pfnmap-update writes it" in missing.stdout
+
+    assert pytest_in(project, "--pfnmap-update").returncode == 0
+    kept = project / "snapshots" / "test_story"
+    assert sorted(path.name for path in kept.iterdir()) == [
+        "test_story-picture.svg",
+        "test_story.txt",
+    ]
+    assert (kept / "test_story.txt").read_text() == render(STORY)
+    assert pytest_in(project).returncode == 0
+
+    text = (kept / "test_story.txt").read_text()
+    (kept / "test_story.txt").write_text(text.replace("Movable", "Mauvable"))
+    differs = pytest_in(project)
+    assert differs.returncode == 1
+    assert "differs from the screen; pytest --pfnmap-update writes it anew" in differs.stdout
+    assert any(line.startswith("E") or "-" in line for line in differs.stdout.splitlines())
+    assert "Mauvable" in differs.stdout
+    assert "Traceback" not in differs.stdout
+
+
+def test_a_difference_is_shown_without_escape_sequences(tmp_path: Path) -> None:
+    snapshot = Snapshot(tmp_path, "a", update=True)
+    snapshot.compare("one\n\x1b[31mtwo\x1b[0m\n", ".ansi")
+    with pytest.raises(pytest.fail.Exception) as failed:
+        Snapshot(tmp_path, "a").compare("one\n\x1b[32mtwo\x1b[0m\n", ".ansi")
+    assert "\x1b" not in str(failed.value)
+    assert "-?[31mtwo?[0m\n+?[32mtwo?[0m" in str(failed.value)
+
+
+def test_names_of_parametrised_tests_are_names_of_files(tmp_path: Path) -> None:
+    Snapshot(tmp_path, "test_a[x/../../y z]", update=True).compare("x\n", ".txt", "one/two")
+    (file,) = (path for path in tmp_path.iterdir() if path.is_file())
+    assert file.name == "test_a-x-..-..-y-z--one-two.txt"
