@@ -13,7 +13,6 @@ from dataclasses import replace
 from engine import free_memory, memmap, resources, spans_history
 from engine.add import default_address
 from engine.commands import DeviceAdd
-from engine.geometry import MIB
 from engine.kinds import MemmapKind, PageState, ZoneType
 from engine.outcome import Refusal
 from engine.remove import try_offline_node
@@ -39,11 +38,13 @@ def check(state: State, command: DeviceAdd, start: int) -> Refusal | None:
                 f"[{start:#x}-{end:#x}] overlaps {resource.name} "
                 f"[{resource.start:#x}-{resource.end:#x}]",
             )
-    if start % (2 * MIB) or command.size_bytes % (2 * MIB):
+    unit = state.geometry.subsection_pages * state.geometry.page_bytes
+    if start % unit or command.size_bytes % unit:
         return Refusal(
             "EINVAL",
             "check_pfn_span",
-            f"start {start:#x} and size {command.size_bytes:#x} must be multiples of 2 MiB",
+            f"start {start:#x} and size {command.size_bytes:#x} must be multiples of "
+            f"{unit >> 20} MiB",
         )
     if not 0 <= (command.node or 0) < len(state.nodes):
         return Refusal("EINVAL", "memremap_pages", f"node {command.node} is not possible")

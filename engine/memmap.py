@@ -161,11 +161,12 @@ def with_chunk_homes(
 ) -> State:
     """Remember where the struct pages of a new range are, with chunks of a fixed size.
 
-    ``chunks``: (first page frame, node), one for each window that the range is the first in.
-    In other windows they are in the chunk of whatever hot-added memory came first.
+    ``chunks``: (first page frame, node), one for each window that the range is the first in
+    (fewer where more memory was said to be free than there is). In other windows the struct
+    pages are in the chunk of whatever hot-added memory came first.
     """
     window, per_frame = window_pages(state.geometry), state.geometry.pages_per_struct_page_frame
-    fresh = dict(zip(new_windows(state, start_pfn, end_pfn), chunks, strict=True))
+    fresh = dict(zip(new_windows(state, start_pfn, end_pfn), chunks, strict=False))
     homes = state.homes
     for number in range(start_pfn // window, -(-end_pfn // window)):
         low, high = max(start_pfn, number * window), min(end_pfn, (number + 1) * window)

@@ -104,7 +104,11 @@ class PfnmapApp(App[int], inherit_bindings=False):
         self._colour_system = colour_system
         self._typed: deque[Key] = deque()
         self._holding = False
+        # Textual would answer NO_COLOR with greys; the theme was chosen with it in mind.
+        no_color = os.environ.pop("NO_COLOR", None)
         super().__init__()
+        if no_color is not None:
+            os.environ["NO_COLOR"] = no_color
         self.animation_level = "none"
         self._take_colours(theme)
         self._bind_keys()

@@ -7,6 +7,8 @@ import unicodedata
 from rich.cells import cell_len, set_cell_size
 
 UNITS = ("", "K", "M", "G", "T", "P")
+MAX_WRAPPED = 4000
+"""Characters of one text that are broken into lines; what is cut is counted."""
 
 
 def safe(text: str, *, ascii_only: bool = False) -> str:
@@ -78,7 +80,12 @@ def fitted(text: str, width: int, *, ascii_only: bool = False) -> str:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Text broken into lines at blanks; a word longer than a line is cut into pieces."""
+    """Text broken into lines at blanks; a word longer than a line is cut into pieces.
+
+    Of a text longer than :data:`MAX_WRAPPED` only the beginning is given.
+    """
+    if (rest := len(text) - MAX_WRAPPED) > 0:
+        text = f"{text[:MAX_WRAPPED]} [{rest} more characters]"
     lines: list[str] = []
     current = ""
     for word in text.split():

@@ -9,7 +9,7 @@ from engine.commands import Add, Offline, Online, Remove, SetParam, Shrink
 from engine.kinds import OnlineType, ZoneType
 from engine.language import ACTIONS
 from tests.tui.stage import DIMM, Stage, stage
-from tui.keys import Keymap
+from tui.keys import Keymap, textual_key
 from tui.screens.add_form import AddForm
 from tui.screens.palette import Palette
 from tui.screens.prompt import Prompt
@@ -506,15 +506,45 @@ async def test_a_machine_that_is_read_only_is_never_changed() -> None:
         assert len(on.session.outcomes) == 2
 
 
+async def burst(on: Stage, text: str) -> None:
+    """Keys in one go, faster than any dialog opens or closes."""
+    names = {"\r": ("enter", None), "\x1b": ("escape", None), " ": ("space", " ")}
+    for character in text:
+        name, printed = names.get(character) or (textual_key(character), character)
+        on.app.post_message(Key(name, printed))
+    for _ in range(4):
+        await settle(on.pilot)
+
+
+async def test_keys_typed_ahead_of_a_dialog_reach_it() -> None:
+    async with stage() as on:
+        await burst(on, "a512M\r")
+        command = on.last.command
+        assert isinstance(command, Add)
+        assert command.size_bytes == 512 << 20
+        await burst(on, ":online 32 movable\r")
+        assert states(on)[0] == "online Movable"
+
+
+async def test_keys_typed_behind_a_dialog_reach_the_map() -> None:
+    async with stage() as on:
+        await burst(on, ":add dimm0 256M\rLo:online 32 kernel\rgj")
+        assert states(on) == ["online Normal", "online Normal"]
+        assert on.cursor == BLOCK
+
+
 async def test_keys_typed_ahead_close_a_dialog_once() -> None:
     async with stage() as on:
-        await on.keys(":")
-        for key in ("enter", "escape"):
-            on.app.post_message(Key(key, None))
-        await settle(on.pilot)
+        await burst(on, ":\r\x1b\r\x1bj")
         assert on.on_main
-        await on.keys("j")
         assert on.cursor == BLOCK
+
+
+async def test_a_refused_line_keeps_what_is_typed_behind_it() -> None:
+    async with stage() as on:
+        await burst(on, ":onlin 3\r2")
+        assert isinstance(on.app.screen, Prompt)
+        assert "2" in on.app.screen.line.value
 
 
 # -- a scenario --------------------------------------------------------------------------------

@@ -51,6 +51,12 @@ def test_wrapping_loses_no_word(text: str, width: int) -> None:
     assert all(len(line) <= width for line in lines)
 
 
+def test_a_text_without_end_is_cut_and_says_by_how_much() -> None:
+    lines = wrapped("x" * 1_000_000, 100)
+    assert len(lines) == 41
+    assert lines[-1] == "[996000 more characters]"
+
+
 @pytest.mark.parametrize(
     ("size", "exact", "spelt"),
     [

@@ -17,8 +17,7 @@ from tui.screens.clock import Clock
 from tui.screens.desk import NOT_HERE, REPEATABLE
 
 if TYPE_CHECKING:
-    from textual.screen import Screen
-
+    from tui.screens.dialog import Dialog
     from tui.screens.main import MainScreen
 
 Result = TypeVar("Result")
@@ -239,7 +238,7 @@ class Acts:
         self.screen.map.look(self.screen.viewport.at(found))
 
     # -- dialogs ---------------------------------------------------------------------------------
-    def open(self, dialog: Screen[Result], then: Callable[[Result | None], None]) -> None:
+    def open(self, dialog: Dialog[Result], then: Callable[[Result | None], None]) -> None:
         """Open a dialog; what its result does may go wrong like any action."""
         from engine.errors import PfnmapError
 
@@ -248,7 +247,9 @@ class Acts:
                 then(result)
             except PfnmapError as error:
                 self.complain(str(error))
+            dialog.ready()
 
+        dialog.answered = True
         self.screen.app.push_screen(dialog, guarded)
 
     def prompt(

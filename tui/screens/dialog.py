@@ -20,6 +20,8 @@ class Dialog(ModalScreen[Result]):
     class Ready(Message, namespace="dialog"):
         """The dialog can take keys, or it has closed."""
 
+    AUTO_FOCUS = ""
+    """Each dialog gives the focus itself, once: keys typed ahead go where it is."""
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "close", show=False)]
     DEFAULT_CSS = """
     Dialog { align: center middle; background: $background 40%; }
@@ -33,15 +35,24 @@ class Dialog(ModalScreen[Result]):
         border: none; height: 1; padding: 0; background: $surface; color: $foreground;
     }
     Dialog Input:focus { border: none; background: $panel; }
+    Dialog.colourless Input > .input--cursor, Dialog.colourless Input:focus > .input--cursor {
+        color: ansi_default; background: ansi_default; text-style: reverse;
+    }
+    Dialog.colourless Input > .input--selection {
+        color: ansi_default; background: ansi_default; text-style: underline;
+    }
     Dialog .title { text-style: bold; height: 1; }
     Dialog .dim { color: $text-muted; height: auto; }
     Dialog .wrong { color: $error; height: auto; }
     """
 
     def __init__(self, paint: Paint) -> None:
-        super().__init__(classes="plain" if paint.theme.colours != "rgb" else "")
+        classes = {"rgb": "", "ansi": "plain", "none": "plain colourless"}
+        super().__init__(classes=classes[paint.theme.colours])
         self.paint = paint
         self._finished = False
+        self.answered = False
+        """True where the opener acts on the result, and calls :meth:`ready` when it has."""
 
     @property
     def box_classes(self) -> str:
@@ -53,7 +64,8 @@ class Dialog(ModalScreen[Result]):
         if not self._finished:
             self._finished = True
             self.dismiss(result)
-        self.ready()
+            if not self.answered:
+                self.ready()
 
     def ready(self) -> None:
         """Tell the program that keys typed ahead may come."""

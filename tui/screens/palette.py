@@ -132,6 +132,10 @@ class Palette(Dialog[str]):
                 yield Input(id="line", placeholder="an action or a theme")
             yield self.choices
 
+    def on_mount(self) -> None:
+        """Start to type."""
+        self.query_one(Input).focus()
+
     def on_input_changed(self, event: Input.Changed) -> None:
         """Show what matches."""
         self._typed, self._chosen = event.value, 0

@@ -1,0 +1,127 @@
+"""What hot-adding costs before anything is online: 2M for 128M, from memory that is there.
+
+64 blocks of 128M arrive, one a tick; an onliner that lags some ticks behind brings each of
+them online before the next one arrives.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from engine import Machine
+from engine.language import parse_line
+
+MIB = 1 << 20
+BASE = 32
+NEVER = 1000
+
+
+def booted(line: str, *lines: str) -> Machine:
+    start = parse_line(line)
+    machine = Machine.boot(start)  # type: ignore[arg-type]
+    for each in lines:
+        assert machine.run(each).ok, each
+    return machine
+
+
+def free_mib(machine: Machine) -> int:
+    return machine.state.free_pages[0][0] * machine.state.geometry.page_bytes // MIB
+
+
+def arrive(free: int, lag: int, memmap: str = "ram") -> tuple[int | None, int]:
+    """(the block at which an add is refused, the lowest free memory in MiB)."""
+    machine = booted("machine ram=2G profile=memmap-v2", f"free {free}M")
+    lowest = free
+    for tick in range(1, 65):
+        if tick > lag:
+            assert machine.run(f"online {BASE + tick - lag - 1} kernel").ok
+        address = (BASE + tick - 1) << 27
+        outcome = machine.run(f"add d{tick} 128M at={address:#x} memmap={memmap}")
+        if not outcome.ok:
+            assert outcome.errno == "ENOMEM"
+            assert any(finding.code == "oom" for finding in machine.view().findings)
+            return tick, lowest
+        lowest = min(lowest, free_mib(machine))
+        if lag == 0:
+            assert machine.run(f"online {BASE + tick - 1} kernel").ok
+    return None, lowest
+
+
+@pytest.mark.parametrize(
+    ("free", "lag", "dies_at", "lowest"),
+    [
+        (32, NEVER, 17, 0),
+        (32, 40, 17, 0),
+        (32, 8, None, 16),
+        (64, NEVER, 33, 0),
+        (64, 40, 33, 0),
+        (64, 8, None, 48),
+        (128, NEVER, None, 0),
+        (128, 40, None, 48),
+        (128, 8, None, 112),
+        (32, 0, None, 30),
+        (64, 0, None, 62),
+        (128, 0, None, 126),
+    ],
+)
+def test_8g_arrive_in_blocks(free: int, lag: int, dies_at: int | None, lowest: int) -> None:
+    assert arrive(free, min(lag, NEVER)) == (dies_at, lowest)
+
+
+@pytest.mark.parametrize("free", [32, 64, 128])
+@pytest.mark.parametrize("policy", ["device", "memblock"])
+def test_with_memmap_on_memory_nothing_dips(free: int, policy: str) -> None:
+    assert arrive(free, NEVER, policy) == (None, free)
+
+
+@pytest.mark.parametrize(
+    ("free", "most"), [("32M", "2G"), ("64M", "4G"), ("256M", "16G"), ("1G", "64G"), ("2G", "128G")]
+)
+def test_64_times_the_free_memory_can_be_added(free: str, most: str) -> None:
+    machine = booted("machine ram=4G profile=4.19", f"free {free}")
+    assert machine.run(f"add all {most} at=0x1000000000").ok
+    assert free_mib(machine) == 0
+    assert machine.run("add more 128M at=0x9000000000").errno == "ENOMEM"
+
+
+REPORTED = "freelist 0:2627 1:23 2:6 3:8 4:2 5:2 6:1 7:2 8:1 9:0 10:0"
+"""A machine of 120M, as reported: 13732K free, no block of order 9."""
+
+
+def test_the_reported_list_holds_13732k() -> None:
+    machine = booted("machine ram=1G profile=4.19", REPORTED)
+    assert machine.state.free_pages[0][0] * 4 == 13732
+
+
+@pytest.mark.parametrize(
+    ("arch", "errno", "pages_taken"), [("x86_64", None, 513), ("arm64-4k", "ENOMEM", 0)]
+)
+def test_order_9_is_missing(arch: str, errno: str | None, pages_taken: int) -> None:
+    machine = booted(f"machine ram=1G arch={arch} profile=4.19", REPORTED)
+    before = machine.state.free_pages[0][0]
+    outcome = machine.run("add dimm0 128M at=0x200000000")
+    assert outcome.errno == errno
+    assert before - machine.state.free_pages[0][0] == pages_taken
+    if errno:
+        assert outcome.refusal is not None
+        assert "order:9" in outcome.refusal.rule
+    else:
+        assert machine.state.freelists[0][0] == (0, 2627 - 513)
+
+
+def test_a_range_that_failed_half_way_cannot_be_added_again() -> None:
+    machine = booted("machine ram=2G profile=4.19", "free 4M")
+    assert machine.run("add dimm0 512M at=0x100000000").errno == "ENOMEM"
+    machine.run("free 1G")
+    assert machine.run("add dimm1 512M at=0x100000000").errno == "EEXIST"
+    (leaked,) = [f for f in machine.view().findings if f.code == "leaked-sections"]
+    assert (leaked.start_pfn, leaked.nr_pages) == (0x100000, 2 * 32768)
+
+
+def test_more_free_memory_than_there_is_breaks_nothing() -> None:
+    """``free`` is what a person says; where no frame is left the struct pages are nowhere."""
+    for arch in ("x86_64", "ppc64-64k"):
+        machine = booted(f"machine ram=4G arch={arch} profile=4.19", "free 1T")
+        assert machine.run("add big 32T").ok
+        assert machine.run("remove big").ok
+        machine.check()

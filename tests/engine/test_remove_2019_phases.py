@@ -1,0 +1,95 @@
+"""The removal of a range with its own memmap, section by section, as the series of 2019 did it."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine import Machine
+from engine.language import parse_line
+from engine.outcome import Outcome
+
+
+def removed(line: str, add: str, *, rule: str = "") -> tuple[Machine, Outcome]:
+    start = parse_line(line)
+    machine = Machine.boot(start)  # type: ignore[arg-type]
+    assert machine.run(add).ok
+    if rule:
+        machine.run(rule)
+    return machine, machine.run("remove dimm0")
+
+
+def refcounts(outcome: Outcome) -> list[int]:
+    texts = [e.text for e in outcome.events if e.function == "__kfree_section_memmap"]
+    return [int(text.rpartition(" ")[2]) for text in texts]
+
+
+def freed(outcome: Outcome) -> list[str]:
+    texts = [event.text for event in outcome.events if event.function == "vmemmap_free"]
+    return [text.partition(":")[0].removeprefix("section ") for text in texts if "go" in text]
+
+
+DEVICE = "add dimm0 1G at=0x100000000 memmap=device"
+MEMBLOCK = "add dimm0 1G at=0x100000000 memmap=memblock"
+
+
+def test_the_refcount_falls_to_0_and_the_memmap_is_freed_backwards() -> None:
+    machine, outcome = removed("machine ram=2G profile=memmap-v2", DEVICE)
+    assert refcounts(outcome) == [7, 6, 5, 4, 3, 2, 1, 0]
+    assert freed(outcome) == ["39", "38", "37", "36", "35", "34", "33", "32"]
+    assert machine.view().findings == ()
+
+
+def test_the_pages_that_go_are_named_from_the_last_chunk_to_the_first() -> None:
+    _, outcome = removed("machine ram=2G profile=memmap-v2", DEVICE)
+    texts = [event.text for event in outcome.events if event.function == "vmemmap_free"]
+    assert "pfns 0x100e00-0x100fff" in texts[0]
+    assert "pfns 0x100000-0x1001ff" in texts[7]
+
+
+def test_between_the_phases_the_refcount_is_what_the_kernels_would_be() -> None:
+    _, outcome = removed("machine ram=2G profile=memmap-v2", DEVICE)
+    states = [e.state for e in outcome.events if e.function == "__kfree_section_memmap"]
+    assert [state.heads[0x100000] for state in states] == [7, 6, 5, 4, 3, 2, 1, 0]
+    assert [state.teardown.freeing for state in states] == [True] * 8
+    assert not outcome.after.teardown.freeing
+
+
+def test_one_head_a_block_is_freed_at_once() -> None:
+    _, outcome = removed("machine ram=2G profile=memmap-v2", MEMBLOCK)
+    assert refcounts(outcome) == [0] * 8
+    assert freed(outcome) == ["32", "33", "34", "35", "36", "37", "38", "39"]
+
+
+def test_blocks_of_1g_count_down_and_free_backwards_each() -> None:
+    line = "machine ram=2G profile=memmap-v2 block=1G"
+    _, outcome = removed(line, "add dimm0 2G at=0x100000000 memmap=memblock")
+    assert refcounts(outcome) == [7, 6, 5, 4, 3, 2, 1, 0] * 2
+    assert freed(outcome) == [str(n) for n in (*range(39, 31, -1), *range(47, 39, -1))]
+
+
+@pytest.mark.parametrize(
+    ("add", "errno"), [(DEVICE, "EFAULT"), (MEMBLOCK, None)], ids=["device", "memblock"]
+)
+def test_the_forward_order_faults_at_the_second_section(add: str, errno: str | None) -> None:
+    line = "machine ram=2G profile=memmap-v2"
+    machine, outcome = removed(line, add, rule="rule removal=forward")
+    assert outcome.errno == errno
+    codes = [finding.code for finding in machine.view().findings]
+    assert codes == (["forward-free"] if errno else [])
+
+
+def test_memory_added_again_starts_with_a_fresh_refcount() -> None:
+    machine, _ = removed("machine ram=2G profile=memmap-v2", DEVICE)
+    assert machine.run(DEVICE).ok
+    assert refcounts(machine.run("remove dimm0")) == [7, 6, 5, 4, 3, 2, 1, 0]
+
+
+def test_the_countdown_that_ends_later_is_no_longer_reported_as_stuck() -> None:
+    start = parse_line("machine ram=2G profile=memmap-v2")
+    machine = Machine.boot(start)  # type: ignore[arg-type]
+    for line in (DEVICE, "remove 32-38"):
+        machine.run(line)
+    assert [f.code for f in machine.view().findings if f.code == "stuck-freeing"]
+    machine.run("remove 39")
+    assert not [f.code for f in machine.view().findings if f.code == "stuck-freeing"]
+    assert not machine.state.teardown.freeing

@@ -1,0 +1,91 @@
+"""Every JSON document that pfnmap prints is as its published schema says."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tui.schema_tools import SCHEMAS, load, problems, schema_of
+from tests.tui.test_cast_cli import session
+from tui.cli import main
+from tui.data import FORMAT, ViewData
+from tui.state_directory import state_directory
+
+STORY = (
+    "machine ram=1G memmap_on_memory=Y\nadd dimm0 256M\nonline dimm0[0] movable\npin dimm0[0]\n"
+    "offline dimm0[0]\n"
+)
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> str:
+    file = tmp_path / "story.hotplug"
+    file.write_text(STORY)
+    return str(file)
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    main(list(arguments))
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return document
+
+
+def test_the_schema_of_a_view_is_its_types() -> None:
+    expected = schema_of(ViewData, FORMAT)
+    expected["properties"]["extents"]["items"] |= {"minItems": 2, "maxItems": 2}
+    assert load(f"{FORMAT}.json") == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("pfnmap-view-1", ["show", "{story}", "--json", "--step", "last"]),
+        ("pfnmap-view-1", ["show", "--json"]),
+        ("pfnmap-run-1", ["run", "{story}", "--json"]),
+        ("pfnmap-compare-1", ["compare", "{story}", "--with", "profile=6.1", "--json"]),
+        ("pfnmap-sessions-1", ["sessions", "--json"]),
+    ],
+)
+def test_what_is_printed_is_as_the_schema_says(
+    name: str, arguments: list[str], story: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session(state_directory(os.environ), ["add dimm0 256M"])
+    schema = load(f"{name}.json")
+    document = printed(capsys, *(word.format(story=story) for word in arguments))
+    assert document["format"] == name
+    assert problems(document, schema, schema) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (lambda d: d["end"]["zones"][0].update(spanned="many"), "$.end.zones[0].spanned"),
+        (lambda d: d["end"]["blocks"][0].update(zone=None), "$.end.blocks[0].zone"),
+        (lambda d: d["end"]["extents"][0].append(1), "$.end.extents[0]"),
+        (lambda d: d["end"].update(new=1), "$.end.new"),
+        (lambda d: d["steps"][0].pop("events"), "$.steps[0].events"),
+        (lambda d: d["steps"][-1]["refusal"].update(errno=16), "$.steps[3].refusal"),
+        (lambda d: d.update(format="pfnmap-run-2"), "$.format"),
+    ],
+)
+def test_the_check_finds_what_is_wrong(
+    change: Callable[[Any], object], place: str, story: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema = load("pfnmap-run-1.json")
+    document = printed(capsys, "run", story, "--json")
+    change(document)
+    (problem,) = problems(document, schema, schema)
+    assert problem.startswith(f"{place}: ")
+
+
+def test_schemas_are_named_by_their_format() -> None:
+    for file in SCHEMAS.iterdir():
+        schema = json.loads(file.read_text())
+        assert schema["$id"] == file.name
+        assert schema["properties"]["format"] == {"const": file.stem}
+        assert "description" in schema
