@@ -54,7 +54,7 @@ class Origin:
     def session(self) -> Session:
         """The session as it began. InputError when the recording is gone or has changed."""
         if self.trace is None:
-            return Session(Machine.boot(self.start), self.title)
+            return Session(Machine.boot(self.start), self.title, start_command=self.start)
         from engine.sources import trace_session
         from engine.trace import load_trace
 
@@ -78,7 +78,12 @@ class JournaledSession(Session):
 
     def __init__(self, session: Session, journal: JournalFile) -> None:
         """Take over ``session``; the journal must already lead to where it stands."""
-        super().__init__(Machine(session.start), session.title, loaded=session.outcomes)
+        super().__init__(
+            Machine(session.start),
+            session.title,
+            loaded=session.outcomes,
+            start_command=session.start_command,
+        )
         self.position = session.position
         self.phase = session.phase
         self.branches = list(session.branches)

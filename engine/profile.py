@@ -52,7 +52,6 @@ vmemmap_knob                v2 patch 5/5 (2019): ``/sys/devices/system/memory/vm
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, replace
 
 from engine.errors import InputError
@@ -234,6 +233,8 @@ def get_profile(name: str) -> KernelProfile:
     try:
         return PROFILES[name]
     except KeyError:
+        import difflib  # only a wrong name pays for this import
+
         near = difflib.get_close_matches(name, PROFILES, n=1, cutoff=0.4)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise InputError(

@@ -19,7 +19,7 @@ from engine.state import State
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A line of commands that was left: it departs after ``position`` steps."""
+    """A line of commands that was left: it departs after ``position`` steps of the timeline."""
 
     position: int
     outcomes: tuple[Outcome, ...]
@@ -109,7 +109,9 @@ class Session:
         """Append an outcome of the state at this position."""
         self.phase = None
         if self.position < len(self.outcomes):
-            self.branches.append(Branch(self.position, tuple(self.outcomes[self.position :])))
+            rest = tuple(self.outcomes[self.position :])
+            self._root_branches(self.position, rest)
+            self.branches.append(Branch(self.position, rest))
             del self.outcomes[self.position :]
         self.outcomes.append(outcome)
         self.position += 1
@@ -145,10 +147,21 @@ class Session:
         branch = self.branches.pop(index)
         rest = tuple(self.outcomes[branch.position :])
         if rest:
+            self._root_branches(branch.position, rest)
             self.branches.append(Branch(branch.position, rest))
         self.phase = None
         self.outcomes[branch.position :] = branch.outcomes
         self.position = len(self.outcomes)
+
+    def _root_branches(self, position: int, rest: tuple[Outcome, ...]) -> None:
+        """Let every branch depart from what stays when ``rest``, after ``position``, goes.
+
+        A branch of the part that goes takes its share of that part along.
+        """
+        for index, branch in enumerate(self.branches):
+            if branch.position > position:
+                taken = rest[: branch.position - position]
+                self.branches[index] = Branch(position, taken + branch.outcomes)
 
     def step_phase(self, delta: int) -> None:
         """Slow motion: forward or back by phases, across the borders of steps."""

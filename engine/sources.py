@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.commands import StartMachine
 from engine.errors import InputError
 from engine.machine import Machine
-from engine.outcome import Outcome
-from engine.scenario import SUFFIX, Scenario, load_scenario
 from engine.session import Session
-from engine.trace import FORMAT, Trace, load_trace, machine_state, run_step
 
+if TYPE_CHECKING:
+    from engine.outcome import Outcome
+    from engine.scenario import Scenario
+    from engine.trace import Trace
+
+# The default machine needs neither scenarios nor recordings: their modules are imported by
+# the functions that use them.
 SCENARIOS = Path(__file__).parent / "scenarios"
 """The scenarios that ship with the program."""
 
@@ -24,6 +29,8 @@ def default_session() -> Session:
 
 def trace_session(trace: Trace) -> Session:
     """A recording as a session: the machine at boot, every recorded step ready to redo."""
+    from engine.trace import machine_state, run_step
+
     state = machine_state(trace)
     outcomes: list[Outcome] = []
     current = state
@@ -47,11 +54,15 @@ def scenario_session(scenario: Scenario) -> Session:
 
 def shipped_scenarios() -> dict[str, Path]:
     """Name to file of every scenario that ships with the program, sorted by name."""
+    from engine.scenario import SUFFIX
+
     return {path.name.removesuffix(SUFFIX): path for path in sorted(SCENARIOS.glob(f"*{SUFFIX}"))}
 
 
 def is_trace(path: Path) -> bool:
     """Whether a JSON file says that it is a recording of a kernel."""
+    from engine.trace import FORMAT
+
     with path.open("rb") as file:
         head = file.read(4096)
     return b"{" in head[:64] and (path.suffix == ".json" or FORMAT.encode() in head)
@@ -65,6 +76,9 @@ def open_source(spec: str | None) -> Session:
     """
     if spec is None:
         return default_session()
+    from engine.scenario import SUFFIX, load_scenario
+    from engine.trace import FORMAT, load_trace
+
     path = Path(spec)
     shipped = shipped_scenarios()
     if not path.exists() and spec in shipped:

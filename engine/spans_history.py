@@ -140,16 +140,16 @@ def shrink_sections(
     section = tx.state.geometry.section_pages
     by_online = rule != "remove-valid"
     sections = _Sections(section_runs(tx.state), start_pfn)
-    quiet_from = start_pfn + MAX_SHOWN * section
-    for start in range(start_pfn, end_pfn, section):
+    starts = _turns(tx.state, node, zone_type, (start_pfn, end_pfn), sections.runs)
+    for start, following in zip(starts, [*starts[1:], end_pfn], strict=True):
         end = start + section
-        shown = start < quiet_from or end == end_pfn
+        shown = start < start_pfn + MAX_SHOWN * section or end == end_pfn
         # At offline the whole block's online bits are clear before the first search.
         gone_to = end_pfn if by_online else end
         zone_left = sections.others(gone_to, node, zone_type, online=by_online)
         zone = tx.state.nodes[node].zones[zone_type]
         step = _shrink((zone.start_pfn, zone.end_pfn), start, end, zone_left, zone_left)
-        low, high = step.span
+        low, high = _skip(step.span, end, following)
         tx.state = tx.state.with_zone(
             node, zone_type, replace(zone, start_pfn=low, spanned=high - low)
         )
@@ -166,11 +166,43 @@ def shrink_sections(
         step = _shrink(
             (home.start_pfn, home.start_pfn + home.spanned), start, end, node_near, node_left
         )
-        low, high = step.span
+        low, high = _skip(step.span, end, following)
         tx.state = tx.state.with_node(node, replace(home, start_pfn=low, spanned=high - low))
         if shown:
             _show(tx, step, f"node {node}", "shrink_pgdat_span")
     _explain(tx, node, zone_type, start_pfn, end_pfn)
+
+
+def _turns(
+    state: State,
+    node: int,
+    zone_type: ZoneType,
+    pages: tuple[int, int],
+    runs: NDArray[np.int64],
+) -> list[int]:
+    """Starts of the sections whose turn can do something of its own, ascending.
+
+    Those are the first ones (which are shown), the last one, and every one next to an edge of
+    a run of equal sections or of a span. In between each section does what the one before it
+    did: nothing, or it moves the span's start by one section (:func:`_skip`).
+    """
+    start_pfn, end_pfn = pages
+    section = state.geometry.section_pages
+    starts = set(range(start_pfn, min(end_pfn, start_pfn + MAX_SHOWN * section), section))
+    home = state.nodes[node]
+    zone = home.zones[zone_type]
+    edges = {zone.start_pfn, zone.end_pfn, home.start_pfn, home.start_pfn + home.spanned, end_pfn}
+    edges.update(runs[:, START].tolist(), runs[:, END].tolist())
+    for edge in edges:
+        at = start_pfn + (edge - start_pfn) // section * section
+        starts.update(near for near in (at - section, at, at + section))
+    return sorted(start for start in starts if start_pfn <= start < end_pfn)
+
+
+def _skip(span: tuple[int, int], end: int, following: int) -> tuple[int, int]:
+    """The span after the turns of the sections in [end, following), which are all alike."""
+    low, high = span
+    return (following, high) if low == end < following < high else span
 
 
 def _show(tx: Transaction, step: _Step, what: str, function: str) -> None:

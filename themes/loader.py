@@ -9,7 +9,6 @@ Anything wrong is one sentence naming the file and the key (:class:`InputError`)
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -299,6 +298,8 @@ class _Reader:
     def _known(self, prefix: str, table: _Table, keys: Sequence[str]) -> None:
         for key in table:
             if key not in keys:
+                import difflib
+
                 close = difflib.get_close_matches(key, keys, 1)
                 hint = f"did you mean {prefix}{close[0]}?" if close else f"one of {', '.join(keys)}"
                 raise self.wrong(f"{prefix}{key}", f"no such key; {hint}")

@@ -101,6 +101,8 @@ class PfnmapApp(App[int], inherit_bindings=False):
         """What ``Q`` leaves in the scrollback, with escape sequences."""
         self.notice = ""
         """Something to say as soon as the screen is there."""
+        self.opening: Callable[[PfnmapApp], object] | None = None
+        """Called once when the screen is there."""
         self._colour_system = colour_system
         self._typed: deque[Key] = deque()
         self._holding = False
@@ -120,6 +122,8 @@ class PfnmapApp(App[int], inherit_bindings=False):
         self.push_screen(self.main)
         if self.notice:
             self.call_after_refresh(self.main.acts.complain, self.notice)
+        if self.opening is not None:
+            self.call_after_refresh(self.opening, self)
         if not self.is_headless:
             self._leave_in_order()
 
@@ -240,6 +244,7 @@ def run_app(
     keymap: Keymap | None = None,
     notice: str = "",
     recorder: CastRecorder | None = None,
+    opening: Callable[[PfnmapApp], object] | None = None,
 ) -> int:
     """Show a session until the person quits; returns the exit status.
 
@@ -255,6 +260,7 @@ def run_app(
         keymap: Keys that differ from the registry's.
         notice: Something to say at once; empty for nothing.
         recorder: Records what is drawn and done; closed at the end.
+        opening: Called once when the screen is there.
     """
     from tui.terminal import colour_system
 
@@ -272,6 +278,7 @@ def run_app(
         start=start,
     )
     app.notice = notice
+    app.opening = opening
     if recorder is not None:
         from tui.capture import record
 

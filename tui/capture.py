@@ -25,6 +25,7 @@ from tui.picture import Ink, Picture, Piece, on_page, piece
 
 if TYPE_CHECKING:
     from textual.app import App
+    from textual.message_pump import MessagePump
     from textual.pilot import Pilot
 
     from engine.commands import Command, StartMachine
@@ -37,6 +38,8 @@ Result = TypeVar("Result")
 
 SETTLE_ROUNDS: Final = 6
 """Rounds of draining the message queues after which nothing moves any more."""
+MOST_TURNS: Final = 100_000
+"""Turns of the event loop after which a screen that still has messages never comes to rest."""
 _CHANGES_COLOURS: Final = ("NO_COLOR",)
 """Variables that Textual obeys and that would make the same picture differ."""
 
@@ -65,9 +68,31 @@ class CaptureDriver(HeadlessDriver):
 async def settle(pilot: Pilot[Any], rounds: int = SETTLE_ROUNDS) -> None:
     """Let every widget handle its messages and paint, without any clock."""
     for _ in range(rounds):
-        await pilot._wait_for_screen()
+        await _drain(pilot.app)
         await asyncio.sleep(0)
         pilot.app.screen._on_timer_update()
+
+
+async def _drain(app: App[Any]) -> None:
+    """Wait until the app and all widgets have handled what is in their queues now.
+
+    Textual's own way to wait hangs on widgets that go away meanwhile, as those of a dialog
+    that is being closed do.
+    """
+    waiting: set[MessagePump] = set()
+
+    def handled(widget: MessagePump) -> None:
+        waiting.discard(widget)
+
+    for widget in (app, *app.screen.walk_children(with_self=True)):
+        if widget.call_later(handled, widget):
+            waiting.add(widget)
+    for _ in range(MOST_TURNS):
+        waiting -= {widget for widget in waiting if widget._closing or widget._closed}
+        if not waiting or app._exception is not None:
+            return
+        await asyncio.sleep(0)
+    raise RuntimeError(f"the screen does not come to rest: {sorted(map(repr, waiting))[:3]}")
 
 
 def screen_strips(app: App[Any]) -> list[Strip]:

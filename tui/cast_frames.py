@@ -43,7 +43,7 @@ async def _screens(
     from tui.capture import on_screen
 
     pictures: list[Picture] = []
-    session = Session(Machine.boot(script.start), script.title)
+    session = Session(Machine.boot(script.start), script.title, start_command=script.start)
     async with on_screen(
         session, theme, size, source_title=script.title, start=script.start
     ) as screen:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Final
 
-from engine.language import format_command
+from engine.commands import Command
 from engine.outcome import Finding, Outcome
 from engine.view import View
 from tui.text_blocks import block_lines
@@ -46,7 +46,8 @@ def render_text(
         view: the machine.
         width: longest line, at least :data:`MIN_WIDTH`.
         pages_per_cell: pages to a letter of the map; None chooses.
-        glyphs: one ASCII character for each page state; those of the ``ascii`` theme if None.
+        glyphs: one ASCII character for each page state; those of the shipped ``ascii`` theme if
+            None.
         before: the machine before the last step; map lines that differ are marked.
         outcomes: the last steps, shown at the end.
         step: where in a session this is, e.g. ``step 3 of 7``.
@@ -56,9 +57,11 @@ def render_text(
     """
     width = max(width, MIN_WIDTH)
     if glyphs is None:
-        from themes import load_theme
+        from themes.loader import SHIPPED_DIRECTORY, load_theme
 
-        glyphs = [look.glyph for look in load_theme("ascii").states]
+        # Not a theme of the user's: both ends of a mail must see the same letters.
+        theme = load_theme("ascii", (SHIPPED_DIRECTORY,))
+        glyphs = [look.glyph for look in theme.states]
     drawn = text_map(view, glyphs, width=width, pages_per_cell=pages_per_cell, before=before)
     marked = ["  * line changed by the last step"] if before is not None else []
     lines = [
@@ -82,7 +85,7 @@ def render_text(
 
 def outcome_lines(outcome: Outcome, *, width: int = MAIL_WIDTH) -> list[str]:
     """What one command did: its line, its output, its events with their log lines, its end."""
-    lines = wrapped(outcome.command.text or format_command(outcome.command), width, first="$ ")
+    lines = wrapped(_words_of(outcome.command), width, first="$ ")
     lines += _all_wrapped(outcome.output, width, "")
     for event in outcome.events:
         lines += wrapped(event.text, width, first=f"  {plain(event.function)}: ", indent=" " * 6)
@@ -97,6 +100,15 @@ def outcome_lines(outcome: Outcome, *, width: int = MAIL_WIDTH) -> list[str]:
         )
     lines += _all_wrapped(outcome.notes, width, "  note: ", indent=" " * 8)
     return lines
+
+
+def _words_of(command: Command) -> str:
+    """A command's line, as it was written or else in normal form."""
+    if command.text:
+        return command.text
+    from engine.language import format_command
+
+    return format_command(command)
 
 
 def _all_wrapped(texts: Iterable[str], width: int, first: str, indent: str = "    ") -> list[str]:

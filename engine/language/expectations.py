@@ -80,7 +80,12 @@ def _as_page(value: ExpectValue) -> str:
 
 COUNT: Final = ValueKind(_count, str, "N")
 START: Final = ValueKind(_count, _as_hex, "PFN")
-SIZE: Final = ValueKind(parse_size, _as_size, "SIZE")
+def _size(text: str) -> int:
+    """A size; nothing at all needs no unit."""
+    return 0 if text == "0" else parse_size(text)
+
+
+SIZE: Final = ValueKind(_size, _as_size, "SIZE")
 TRUTH: Final = ValueKind(
     parse_truth, lambda value: format_truth(bool(value)), "true|false", ("true", "false")
 )

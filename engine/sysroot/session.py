@@ -48,9 +48,17 @@ class RootSession(Session):
 
     def poll(self) -> bool:
         """Read again; True when something changed. Who shows the newest keeps showing it."""
+        self.watcher.poll()
+        return self.take()
+
+    def take(self) -> bool:
+        """Take up what the watcher read last, as :meth:`poll` does after reading.
+
+        The watcher may read in another thread; this must be called where the session is used.
+        """
         live = self.live
         before = self._views[-1]
-        observed = self.watcher.poll()
+        observed = self.watcher.view
         if observed.observation is before.observation:
             return False
         view = observed

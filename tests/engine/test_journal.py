@@ -121,7 +121,8 @@ def test_a_resumed_session_goes_on_in_the_same_file(store: JournalStore) -> None
     assert isinstance(resumed.session, JournaledSession)
     assert resumed.session.path == path
     assert lines_of(resumed.session) == ["run add dimm0 256M", "run online dimm0"]
-    assert resumed.origin.start == SMALL
+    assert resumed.origin.start == resumed.session.start_command == SMALL
+    assert session.start_command == SMALL
 
 
 def test_a_scenario_is_kept_whole_though_its_file_may_change(store: JournalStore) -> None:

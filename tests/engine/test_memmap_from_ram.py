@@ -33,7 +33,7 @@ def arrive(free: int, lag: int, memmap: str = "ram") -> tuple[int | None, int]:
     machine = booted("machine ram=2G profile=memmap-v2", f"free {free}M")
     lowest = free
     for tick in range(1, 65):
-        if tick > lag:
+        if 0 < lag < tick:
             assert machine.run(f"online {BASE + tick - lag - 1} kernel").ok
         address = (BASE + tick - 1) << 27
         outcome = machine.run(f"add d{tick} 128M at={address:#x} memmap={memmap}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine import Machine
+from engine import Machine, spans_history
 from engine.language import parse_line
 from engine.outcome import Event, Outcome
 
@@ -105,3 +105,63 @@ def test_a_zone_that_outlives_its_node_stays_visible() -> None:
     assert [(row.zone.label, row.start_pfn, row.spanned) for row in rows] == [
         ("Movable", 43 * S, S)
     ]
+
+
+LAYOUTS = (
+    ("add a 4G at=0x200000000 node=1", "online a movable", "offline a"),
+    ("add a 4G at=0x200000000 node=1", "online a[3-20] kernel", "offline a[3-20]"),
+    (
+        "add a 4G at=0x200000000 node=1",
+        "add b 1G at=0x180000000 node=1",
+        "online b kernel",
+        "online a[0-30] kernel",
+        "offline a[0-30]",
+    ),
+    (
+        "add b 512M at=0x400000000 node=1",
+        "add a 4G at=0x200000000 node=1",
+        "online b kernel",
+        "online a[1-31] kernel",
+        "offline a[1-31]",
+    ),
+    (
+        "add a 4G at=0x200000000 node=1",
+        "online a[0-9] kernel",
+        "online a[18-31] movable",
+        "offline a[0-9]",
+        "offline a[18-31]",
+    ),
+    ("add b 1G at=0x280000000 node=0", "add a 2G at=0x200000000 node=1", "online b kernel"),
+)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("rule", ["remove-valid", "rfc2", "oct2018"])
+@pytest.mark.parametrize("device", [False, True], ids=["ram", "pmem"])
+def test_leaving_out_turns_that_do_nothing_changes_nothing(
+    layout: tuple[str, ...], rule: str, device: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A removal that looks at every section gives the same spans as one that skips."""
+    last = "remove a"
+    if device:
+        layout = (*layout, "device-add p 4G at=0x800000000 node=1 altmap=512M")
+        last = "device-del p"
+
+    def spans(shown: int) -> list[tuple[int, int]]:
+        monkeypatch.setattr(spans_history, "MAX_SHOWN", shown)
+        booted = machine("machine ram=2G nodes=2 profile=4.19", f"rule shrink={rule}", *layout)
+        assert booted.run(last).ok
+        return [
+            (each.start_pfn, each.spanned)
+            for node in booted.state.nodes
+            for each in (node, *node.zones)
+        ]
+
+    assert spans(1) == spans(1 << 20)
+
+
+def test_a_removal_of_many_sections_looks_at_few() -> None:
+    line = "device-add pmem0 32T node=1 altmap=512G"
+    booted = machine("machine ram=2G nodes=2 profile=4.19", line)
+    assert len(booted.run("device-del pmem0").events) < 100
+    assert booted.state.nodes[1].zones[4].spanned == 0

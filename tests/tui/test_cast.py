@@ -16,7 +16,8 @@ import pyte
 import pytest
 
 from engine.errors import InputError
-from engine.scenario import Scenario, parse_scenario
+from engine.scenario import Scenario, load_scenario, parse_scenario
+from engine.sources import shipped_scenarios
 from themes import load_theme
 from themes.model import Theme
 from tui.cast import CAPTION_LINES, make_cast, shots_of, write_cast
@@ -194,18 +195,35 @@ def test_a_file_that_cannot_be_written_is_said_and_nothing_is_left(tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["a.cast"]
 
 
-@pytest.mark.skipif(find_spec("asciinema") is None, reason="asciinema 2 is not installed")
-def test_asciinema_plays_it(tmp_path: Path) -> None:
-    file = tmp_path / "story.cast"
-    write_cast(story(), file)
+NEEDS_ASCIINEMA = pytest.mark.skipif(
+    find_spec("asciinema") is None, reason="asciinema 2 is not installed"
+)
+
+
+def assert_asciinema_plays(cast: str, directory: Path) -> None:
+    """``asciinema cat`` accepts the file and sends a terminal what makes the last picture."""
+    file = directory / "a.cast"
+    file.write_text(cast)
     played = subprocess.run(
         [sys.executable, "-m", "asciinema", "cat", str(file)],
         capture_output=True,
         check=True,
         timeout=60,
-        env={"LC_ALL": "C.UTF-8", "HOME": str(tmp_path), "PYTHONWARNINGS": "ignore"},
+        env={"LC_ALL": "C.UTF-8", "HOME": str(directory), "PYTHONWARNINGS": "ignore"},
     ).stdout.decode()
-    screen = pyte.Screen(80, 24)
+    header, _ = read(cast)
+    screen = pyte.Screen(header["width"], header["height"])
     pyte.Stream(screen).feed(played)
-    last = list(screens(file.read_text()))[-1]
-    assert [line.rstrip() for line in screen.display] == last
+    assert [line.rstrip() for line in screen.display] == list(screens(cast))[-1]
+
+
+@NEEDS_ASCIINEMA
+def test_asciinema_plays_it(tmp_path: Path) -> None:
+    assert_asciinema_plays(make_cast(story()).text, tmp_path)
+
+
+@NEEDS_ASCIINEMA
+@pytest.mark.slow
+@pytest.mark.parametrize("name", shipped_scenarios())
+def test_asciinema_plays_every_shipped_scenario(name: str, tmp_path: Path) -> None:
+    assert_asciinema_plays(make_cast(load_scenario(shipped_scenarios()[name])).text, tmp_path)

@@ -241,3 +241,26 @@ def test_a_state_directory_that_is_a_file_is_said(
     state.touch()
     assert main(["sessions"]) == 2
     assert "the sessions cannot be listed: Not a directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["sessions"],
+        ["export", "STORY", "-o", "STORY.hotplug", "--expect"],
+        ["cast", "STORY", "-o", "STORY.cast", "--plain"],
+        ["--resume", "1"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_without_a_screen_textual_is_not_loaded(
+    arguments: list[str], story: Path, state: Path
+) -> None:
+    session(state, ["add dimm0 256M"])
+    words = [word.replace("STORY", str(story)) for word in arguments]
+    script = (
+        "import sys; from tui.cli import main; "
+        f"status = main({words!r}); sys.exit(status or 'textual' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

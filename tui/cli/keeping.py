@@ -1,4 +1,4 @@
-"""Keeping sessions and going on with them: ``--resume``, ``--no-journal``, ``--record``."""
+"""Keeping sessions and going on with them: ``--resume`` and ``--no-journal``."""
 
 from __future__ import annotations
 
@@ -26,9 +26,6 @@ def add_keeping(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--no-journal", action="store_true", help="do not keep this session on disk"
-    )
-    parser.add_argument(
-        "--record", metavar="FILE.cast", type=Path, help="record the screen as a screencast"
     )
 
 

@@ -1,69 +1,55 @@
 """A live map of Linux memory hotplug in a terminal.
 
-Opens a simulated machine, a scenario, or a recording of a real kernel.
+Opens a simulated machine, a scenario, a recording of a real kernel, or a real machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import sys
-from typing import TYPE_CHECKING
 
 from tui.cli.keeping import add_keeping, check_keeping, kept, taken_up
 from tui.cli.opening import Opened, opened, parsed, run_all
 from tui.cli.parser import add_commands, add_source, add_terminal_options, emit, say
-
-if TYPE_CHECKING:
-    from tui.cast_recorder import CastRecorder
-    from tui.terminal import Terminal
+from tui.cli.roots import add_root, is_root
+from tui.cli.starting import add_record, prepared, show
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The machine, what to do with it first, and how to draw."""
     add_source(parser)
+    add_root(parser)
     add_commands(parser)
     add_keeping(parser)
+    add_record(parser)
     add_terminal_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show the machine on the screen; where there is no terminal, print it."""
-    from tui.terminal import detect
+    if is_root(arguments):
+        from tui.cli.live import run_root
 
+        return run_root(arguments)
     check_keeping(arguments)
-    # Textual draws on standard error, so that is the terminal that counts.
-    terminal = detect(os.environ, sys.stdin, sys.stderr, color=arguments.color)
-    # A wrong theme or source is said before the screen is taken.
-    terminal.theme(arguments.theme, os.environ, ascii_glyphs=arguments.ascii)
-    on_screen = terminal.interactive and not _is_dumb()
-    machine, notice = _machine(arguments, keeping=on_screen)
+    # Wrong settings and a wrong source are said before the screen is taken.
+    start = prepared(arguments)
+    machine, notice = _machine(arguments, keeping=start.on_screen)
     for message in [*machine.failures, *([notice] if notice else [])]:
         say(message)
-    if not on_screen:
+    if not start.on_screen:
         from tui.text import render_text
 
         emit(render_text(machine.view, before=machine.before, outcomes=machine.outcomes))
         return 1 if machine.failures else 0
-    os.environ.update(terminal.textual_environment())
-    from tui.app import run_app
-
-    recorder = _recorder(arguments, terminal)
-    status = run_app(
+    return show(
+        start,
         machine.session,
-        theme=arguments.theme,
-        color=terminal.colour_system,
-        ascii=arguments.ascii,
-        mouse=not arguments.no_mouse,
-        source_title=machine.title,
-        start=machine.start,
+        machine.title,
+        machine=machine.start,
         notice=notice,
-        recorder=recorder,
+        record=arguments.record,
     )
-    for trouble in (machine.session.trouble, recorder and recorder.trouble):
-        if trouble:
-            say(trouble)
-    return status
 
 
 def _machine(arguments: argparse.Namespace, *, keeping: bool) -> tuple[Opened, str]:
@@ -79,17 +65,3 @@ def _machine(arguments: argparse.Namespace, *, keeping: bool) -> tuple[Opened, s
     if not keeping or arguments.no_journal:
         return opened(arguments), ""
     return opened(arguments, prepare=lambda made: kept(made, arguments.source, store)), ""
-
-
-def _recorder(arguments: argparse.Namespace, terminal: Terminal) -> CastRecorder | None:
-    """What records the screen, where that is wanted."""
-    if arguments.record is None:
-        return None
-    from tui.cast_recorder import CastRecorder
-
-    return CastRecorder(arguments.record, (terminal.columns, terminal.rows))
-
-
-def _is_dumb() -> bool:
-    """A terminal that cannot move its cursor has no screen to draw on."""
-    return os.environ.get("TERM", "") in ("", "dumb", "unknown")

@@ -37,6 +37,8 @@ class Opened:
 
 def parsed(lines: Sequence[str]) -> list[Command]:
     """The commands of ``-c`` arguments, all read before the first is run."""
+    if not lines:
+        return []
     from engine.language import parse_line
 
     commands = [parse_line(line, source="-c", line=number) for number, line in enumerate(lines, 1)]
@@ -85,7 +87,7 @@ def _boot(start: Command) -> Opened:
     from engine.session import Session
 
     assert isinstance(start, StartMachine)
-    session = Session(Machine.boot(start), "simulated machine")
+    session = Session(Machine.boot(start), "simulated machine", start_command=start)
     return Opened(session, session.view, session.title, start)
 
 
@@ -94,23 +96,7 @@ def _open_source(spec: str | None) -> Opened:
     from engine.sources import open_source
 
     session = open_source(spec)
-    return Opened(session, session.view, session.title, _start(spec))
-
-
-def _start(spec: str | None) -> StartMachine | None:
-    """The machine line of what was named; None where there is none, as in a recording."""
-    from pathlib import Path
-
-    from engine.commands import StartMachine
-    from engine.scenario import SUFFIX, load_scenario
-    from engine.sources import shipped_scenarios
-
-    if spec is None:
-        return StartMachine(text="machine")
-    path = Path(spec)
-    if not path.exists():
-        path = shipped_scenarios()[spec]
-    return load_scenario(path).start if path.suffix == SUFFIX else None
+    return Opened(session, session.view, session.title, session.start_command)
 
 
 def _seek(machine: Opened, step: str) -> None:

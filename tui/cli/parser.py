@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable
 from typing import NoReturn
@@ -14,6 +15,28 @@ class UsageError(InputError):
     """Arguments that make no command line."""
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Help as wide as the terminal.
+
+    argparse makes one for every argument it is told of, and imports shutil each time it is
+    not given a width.
+    """
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    """Of the terminal that help is printed on, 80 where there is none."""
+    named = os.environ.get("COLUMNS", "")
+    if named.isascii() and named.isdigit() and 0 < len(named) < 6:
+        return max(int(named), 24)
+    try:
+        return max(os.get_terminal_size(1).columns, 24)
+    except OSError:
+        return 80
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are one line, with where to find help."""
 
@@ -21,7 +44,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(
             prog=prog,
             description=(description or "").partition("\n\n")[0],
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Help,
             allow_abbrev=False,
         )
 
@@ -57,8 +80,9 @@ def add_source(parser: argparse.ArgumentParser) -> None:
         "source",
         metavar="SOURCE",
         nargs="?",
-        help="a scenario (FILE.hotplug, or a name from 'pfnmap scenarios') or a recording of a "
-        "real kernel (FILE.json); a simulated machine if none",
+        help="a scenario (FILE.hotplug, or a name from 'pfnmap scenarios'), a recording of a "
+        "kernel (FILE.json), a directory with a machine's files, or a capture of them; a "
+        "simulated machine if none",
     )
 
 
@@ -83,11 +107,18 @@ def add_terminal_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--color",
         choices=("auto", *COLOUR_SYSTEMS),
-        default="auto",
+        default=None,
         help="colours to use (default: what the terminal promises; NO_COLOR is honoured)",
     )
-    parser.add_argument("--ascii", action="store_true", help="draw with ASCII letters only")
-    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    _add_switch(parser, "ascii", "draw with ASCII letters only, or not")
+    _add_switch(parser, "mouse", "use the mouse, or leave it to the terminal")
+
+
+def _add_switch(parser: argparse.ArgumentParser, name: str, words: str) -> None:
+    """``--NAME`` and ``--no-NAME``; None when neither is given."""
+    parser.add_argument(
+        f"--{name}", action=argparse.BooleanOptionalAction, default=None, help=words
+    )
 
 
 def text_width(text: str) -> int:

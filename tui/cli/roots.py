@@ -36,6 +36,24 @@ def add_kept(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def is_root(arguments: argparse.Namespace) -> bool:
+    """Whether a real machine is named: ``--root``, a directory, a capture or a text dump."""
+    if arguments.root is not None:
+        return True
+    if arguments.source is None:
+        return False
+    from pathlib import Path
+
+    path = Path(arguments.source)
+    if path.is_dir():
+        return True
+    if path.suffix == ".hotplug" or not path.is_file():
+        return False
+    from engine.sysroot.capture import is_capture
+
+    return is_capture(path)
+
+
 def opened_root(arguments: argparse.Namespace) -> Watcher:
     """The machine that ``FILE`` or ``--root`` names; InputError for both, or what is neither."""
     from engine.errors import InputError

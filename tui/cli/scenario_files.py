@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 from engine.errors import InputError
@@ -18,6 +17,8 @@ def scenario_file(name: str) -> Path:
     shipped = shipped_scenarios()
     if name in shipped:
         return shipped[name]
+    import difflib
+
     close = difflib.get_close_matches(name, shipped, 1)
     hint = f"; did you mean {close[0]}?" if close else "; see pfnmap scenarios"
     raise InputError(f"{name}: no such file, and no scenario of that name{hint}")

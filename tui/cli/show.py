@@ -6,7 +6,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from tui.cli.opening import Opened, opened, zoom_pages
-from tui.cli.parser import add_commands, add_source, emit, say, text_width
+from tui.cli.parser import UsageError, add_commands, add_source, emit, say, text_width
+from tui.cli.roots import add_root, is_root, opened_root
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The machine, what to do with it first, and the form of the output."""
     add_source(parser)
+    add_root(parser)
     add_commands(parser)
     parser.add_argument(
         "--step",
@@ -33,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print one frame; exit status 1 when an ``expect`` command did not hold."""
+    if is_root(arguments):
+        return _show_root(arguments)
     machine = opened(arguments, arguments.step)
     if arguments.json:
         from tui.data import as_json, view_data
@@ -43,6 +47,30 @@ def run(arguments: argparse.Namespace) -> int:
     for failure in machine.failures:
         say(failure)
     return 1 if machine.failures else 0
+
+
+def _show_root(arguments: argparse.Namespace) -> int:
+    """Print a real machine; what could not be read of it is said."""
+    if arguments.commands or arguments.step is not None:
+        raise UsageError(
+            "a real machine has no steps, and -c runs nothing on it; see pfnmap plan --help"
+        )
+    view = opened_root(arguments).view
+    if arguments.json:
+        from tui.data import as_json, view_data
+
+        emit([as_json(view_data(view))])
+    else:
+        from tui.text import render_text
+
+        emit(
+            render_text(
+                view, width=arguments.width, pages_per_cell=zoom_pages(view, arguments.zoom)
+            )
+        )
+    for note in view.observation.notes:
+        say(note)
+    return 0
 
 
 def _frame(machine: Opened, arguments: argparse.Namespace) -> list[str]:

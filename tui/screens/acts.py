@@ -14,11 +14,13 @@ from tui.completion import complete
 from tui.screens import motions
 from tui.screens.add_values import AddValues
 from tui.screens.clock import Clock
-from tui.screens.desk import NOT_HERE, REPEATABLE
+from tui.screens.desk import REPEATABLE
 
 if TYPE_CHECKING:
     from tui.screens.dialog import Dialog
+    from tui.screens.live import Live
     from tui.screens.main import MainScreen
+    from tui.screens.tour_panel import Tour
 
 Result = TypeVar("Result")
 
@@ -30,6 +32,10 @@ class Acts:
         self.screen = screen
         self.desk = screen.desk
         self.clock = Clock(self)
+        self.live: Live | None = None
+        """The real machine, where one was opened."""
+        self.tour: Tour | None = None
+        """The tour, while it is under way."""
         self._doers: dict[str, Callable[[], None]] = {
             "time.undo": lambda: self.clock.undo(1),
             "time.redo": lambda: self.clock.redo(1),
@@ -37,6 +43,8 @@ class Acts:
             "time.forward": lambda: self.clock.redo(1),
             "time.seek": self.clock.ask_step,
             "time.play": self.clock.play,
+            "time.slower": lambda: self.clock.change_speed(-1),
+            "time.faster": lambda: self.clock.change_speed(1),
             "time.repeat": self.repeat,
             "time.phase.forward": lambda: self.clock.step_phase(1),
             "time.phase.back": lambda: self.clock.step_phase(-1),
@@ -48,11 +56,15 @@ class Acts:
             "find.open": self.ask_search,
             "find.next": lambda: self.find(forward=True),
             "find.previous": lambda: self.find(forward=False),
+            "session.branch": self.branch,
+            "session.compare": lambda: self.ask_command("compare "),
             "session.save": lambda: self.ask_command("save "),
             "session.write": lambda: self.ask_command("write "),
             "app.command": self.ask_command,
             "app.help": self.show_help,
             "app.palette": self.show_palette,
+            "app.tour": lambda: self._touring().leave(),
+            "app.tour.again": lambda: self._touring().restage(),
             "app.redraw": self.redraw,
             "app.suspend": lambda: self.screen.app.action_suspend_process(),
             "app.quit": lambda: self.screen.app.exit(0),
@@ -72,14 +84,15 @@ class Acts:
     # -- actions -----------------------------------------------------------------------------
     def do(self, action_id: str) -> None:
         """Do an action; what cannot be done is said."""
-        if action_id in NOT_HERE:
-            self.complain(NOT_HERE[action_id])
-        elif action_id.startswith(REPEATABLE):
+        if action_id.startswith(REPEATABLE):
             self._memory(action_id)
         else:
             self._doers[action_id]()
 
     def _memory(self, action_id: str) -> None:
+        if self.live is not None and self.live.shown:
+            self.live.operate(action_id)
+            return
         if self.desk.read_only:
             raise InputError(f"{ACTIONS[action_id].label}: this machine is shown read-only")
         if action_id == "mem.add":
@@ -87,6 +100,17 @@ class Acts:
             return
         self.desk.last_action = action_id
         self.run_line(self.desk.line_for(action_id, self.screen.here))
+
+    def branch(self) -> None:
+        """Another branch of the session; from a real machine, a simulation of it."""
+        from tui.screens.branches import choose_branch
+
+        choose_branch(self)
+
+    def _touring(self) -> Tour:
+        if self.tour is None:
+            raise InputError("the tour begins with: pfnmap tour")
+        return self.tour
 
     def repeat(self) -> None:
         """The last memory action again, here."""
@@ -324,6 +348,7 @@ class Acts:
 
     def show_palette(self) -> None:
         """Every action that applies now, and the themes."""
+        from tui.screens.faults import RUN
         from tui.screens.palette import Palette, entries
 
         screen = self.screen
@@ -334,6 +359,8 @@ class Acts:
                 return
             if chosen.startswith("theme:"):
                 screen.use_theme(chosen.removeprefix("theme:"))
+            elif chosen.startswith(RUN):
+                self.run_line(chosen.removeprefix(RUN))
             else:
                 screen.act(chosen)
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PLAY_SECONDS = 1.0
 """Time between two steps while a scenario plays, where it does not say itself."""
+SPEEDS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""How much faster than that a scenario can be played."""
 
 
 class Clock:
@@ -23,6 +25,8 @@ class Clock:
     def __init__(self, acts: Acts) -> None:
         self._acts = acts
         self._timer: Timer | None = None
+        self.speed = 1.0
+        """One of :data:`SPEEDS`; pauses of the scenario change with it."""
 
     @property
     def playing(self) -> bool:
@@ -97,6 +101,14 @@ class Clock:
         else:
             self._tick()
 
+    def change_speed(self, steps: int) -> None:
+        """Play faster or slower, from the next step on."""
+        place = SPEEDS.index(self.speed) + steps
+        if not 0 <= place < len(SPEEDS):
+            raise InputError(f"playing at {self.speed:g} times the speed is as far as it goes")
+        self.speed = SPEEDS[place]
+        self._acts.tell(f"playing at {self.speed:g} times the speed")
+
     def pause(self) -> None:
         """Stop playing."""
         if self._timer is not None:
@@ -113,4 +125,4 @@ class Clock:
         seconds = PLAY_SECONDS
         if last is not None and isinstance(last.command, Pause):
             seconds = last.command.seconds
-        self._timer = self._acts.screen.set_timer(seconds, self._tick)
+        self._timer = self._acts.screen.set_timer(seconds / self.speed, self._tick)

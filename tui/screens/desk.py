@@ -9,6 +9,7 @@ from engine.commands import Command, StartMachine
 from engine.errors import InputError, PfnmapError
 from engine.kinds import ZoneType
 from engine.language import ACTIONS, parse_line
+from engine.model_view import ModelView
 from engine.outcome import Outcome, Refusal
 from engine.view import BlockRow, View
 from tui.facts import Verdict
@@ -32,13 +33,6 @@ JUDGED = (
 REPEATABLE = ("mem.", "zone.")
 """Areas whose actions ``.`` repeats."""
 
-NOT_HERE: dict[str, str] = {
-    "session.branch": "a new command after undo starts a branch by itself",
-    "session.compare": "comparing is done with: pfnmap compare SCENARIO --with KEY=VALUE",
-}
-"""Actions of the registry that this screen does not do, and what does."""
-
-
 class Desk:
     """The session with everything around it that is not drawing."""
 
@@ -54,6 +48,12 @@ class Desk:
         self.session = session
         self.keymap = keymap
         self.read_only = read_only
+        self.writable: frozenset[str] = frozenset()
+        """Actions that are done on a machine that is shown read-only all the same."""
+        self.branched = False
+        """Whether this is a simulation of a real machine that can be gone back to."""
+        self.touring = False
+        """Whether the tour is under way."""
         self.start = start or session.start_command
         self.add_values = AddValues()
         self.history: list[str] = []
@@ -61,6 +61,12 @@ class Desk:
         self.last_action = ""
         self._before: tuple[State | None, View | None] = (None, None)
         self._judged: tuple[State | None, int, tuple[Verdict, ...]] = (None, -1, ())
+
+    def take(self, session: Session, *, read_only: bool) -> None:
+        """Work on another session: a simulation of a real machine, or that machine again."""
+        self.branched = self.read_only and not read_only
+        self.session, self.read_only = session, read_only
+        self.start = session.start_command
 
     # -- the machine ----------------------------------------------------------------------
     @property
@@ -71,12 +77,13 @@ class Desk:
     @property
     def before(self) -> View | None:
         """The machine before the last step, None at boot."""
+        session = self.session
+        if not isinstance(session.view, ModelView):
+            return session.before if session.position or session.phase is not None else None
         state = self._state_before()
         if state is None:
             return None
         if self._before[0] is not state:
-            from engine.model_view import ModelView
-
             self._before = (state, ModelView(state))
         return self._before[1]
 
@@ -133,10 +140,8 @@ class Desk:
         The footer and the palette leave such actions out. Pressing the key all the same
         gives the kernel's answer, or this sentence where there is no kernel to ask.
         """
-        if action_id in NOT_HERE:
-            return NOT_HERE[action_id]
         changes = action_id.startswith(REPEATABLE)
-        if changes and self.read_only:
+        if changes and self.read_only and action_id not in self.writable:
             return "this machine is shown read-only"
         rule = _RULES.get(action_id)
         return rule(self, here) if rule is not None else ""
@@ -150,7 +155,7 @@ class Desk:
 
     def judge(self, block: BlockRow) -> Sequence[Verdict]:
         """Verdicts on everything that may be done with a block."""
-        if self.read_only:
+        if self.read_only and isinstance(self.view, ModelView):
             return ()
         state, block_id, verdicts = self._judged
         if state is not self.session.state or block_id != block.id:
@@ -161,7 +166,9 @@ class Desk:
     def _verdicts(self, block: BlockRow) -> list[Verdict]:
         pages = self.view.geometry.block_pages
         here = Situation(self.view, block.id * pages, block.id * pages + 1)
-        verdicts = []
+        verdicts: list[Verdict] = []
+        if not here.ref:
+            return verdicts  # the block is gone, and a panel that shows it is drawn once more
         for action_id, label in JUDGED:
             command = parse_line(self.line_for(action_id, here))
             if command is not None:
@@ -246,6 +253,19 @@ def _phase_back(desk: Desk, _: Situation) -> str:
     return "" if session.phase is not None or session.position else "no step to go back into"
 
 
+def _branches(desk: Desk, _: Situation) -> str:
+    real = not isinstance(desk.view, ModelView)
+    return "" if real or desk.branched or desk.session.branches else "there is no other branch"
+
+
+def _compare(desk: Desk, _: Situation) -> str:
+    return "" if desk.start is not None else "this machine was not described by a machine line"
+
+
+def _tour(desk: Desk, _: Situation) -> str:
+    return "" if desk.touring else "the tour begins with: pfnmap tour"
+
+
 def _search(desk: Desk, _: Situation) -> str:
     return "" if desk.search else "nothing has been searched for yet"
 
@@ -271,6 +291,10 @@ _RULES: dict[str, Callable[[Desk, Situation], str]] = {
     "time.phase.forward": _redo,
     "time.phase.back": _phase_back,
     "time.repeat": _repeat,
+    "session.branch": _branches,
+    "session.compare": _compare,
+    "app.tour": _tour,
+    "app.tour.again": _tour,
     "find.next": _search,
     "find.previous": _search,
     "view.diff": _diff,

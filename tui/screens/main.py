@@ -11,6 +11,7 @@ from textual.screen import Screen
 
 from engine.errors import PfnmapError
 from engine.language import ACTIONS
+from engine.session import Session
 from tui.facts import summary
 from tui.screens import layout, motions
 from tui.screens.acts import Acts
@@ -261,6 +262,14 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.paint = paint
         for panel in self.panels:
             panel.set_paint(paint)
+
+    def show_other(self, session: Session, title: str, *, read_only: bool) -> None:
+        """Put another session on the screen; the place on the map stays as far as it exists."""
+        self.acts.clock.pause()
+        self.desk.take(session, read_only=read_only)
+        self.source_title = title
+        self.place(self.app.size.width, self.app.size.height)
+        self.show_session()
 
     # -- messages of the panels ----------------------------------------------------------------
     def on_pfn_map_moved(self) -> None:

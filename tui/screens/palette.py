@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.text import Text
@@ -18,6 +17,8 @@ from engine.language.registry import AREAS
 from themes import theme_files
 from tui.screens.desk import Desk
 from tui.screens.dialog import Dialog
+from tui.screens.entry import Entry
+from tui.screens.faults import fault_entries
 from tui.screens.situation import Situation
 from tui.widgets.paint import Paint
 from tui.widgets.panel import Panel, Row
@@ -26,18 +27,8 @@ NAME_WIDTH = 26
 KEY_WIDTH = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Something that can be chosen: ``id`` is an action's, or ``theme:NAME``."""
-
-    id: str
-    name: str
-    help: str
-    key: str = ""
-
-
 def entries(desk: Desk, here: Situation, theme: str) -> list[Entry]:
-    """What applies now, in the order of the registry; then the other themes."""
+    """What applies now, in the order of the registry; then the other themes, then faults."""
     found = [
         Entry(
             action.id,
@@ -53,7 +44,7 @@ def entries(desk: Desk, here: Situation, theme: str) -> list[Entry]:
         for name in theme_files()
         if name != theme
     ]
-    return found
+    return found if desk.read_only else [*found, *fault_entries()]
 
 
 def matching(found: Sequence[Entry], typed: str) -> list[Entry]:
@@ -112,9 +103,13 @@ class Palette(Dialog[str]):
     Palette Input { width: 1fr; }
     """
 
-    def __init__(self, paint: Paint, found: Sequence[Entry]) -> None:
+    def __init__(
+        self, paint: Paint, found: Sequence[Entry], prompt: str = "an action, a theme or a fault"
+    ) -> None:
+        """``prompt``: what is to be typed."""
         super().__init__(paint)
         self._all = list(found)
+        self._prompt = prompt
         self._typed = ""
         self._chosen = 0
         self.choices = Choices(paint, lambda: (self.hits, self._chosen))
@@ -129,7 +124,7 @@ class Palette(Dialog[str]):
         with Vertical(classes=self.box_classes):
             with Horizontal():
                 yield Static(Text(">"), id="sign")
-                yield Input(id="line", placeholder="an action or a theme")
+                yield Input(id="line", placeholder=self._prompt)
             yield self.choices
 
     def on_mount(self) -> None:

@@ -10,7 +10,6 @@ from engine.commands import Interactive
 from engine.errors import InputError
 from engine.language import help_lines
 from engine.language.tables import profile_names
-from tui.screens.desk import NOT_HERE
 
 if TYPE_CHECKING:
     from tui.screens.acts import Acts
@@ -36,10 +35,12 @@ def do_verb(acts: Acts, command: Interactive) -> None:
             acts.screen.app.exit(0)
         case "write":
             _write(acts, Path(arguments[0]))
+        case "compare":
+            _compare(acts, command)
         case "save":
             _save(acts, Path(arguments[0]), dict(command.options))
         case _:
-            raise InputError(NOT_HERE.get(f"session.{command.verb}", f"{command.verb}: not here"))
+            raise InputError(f"{command.verb}: not here")
 
 
 def _help(acts: Acts, arguments: tuple[str, ...]) -> None:
@@ -88,6 +89,19 @@ def _write(acts: Acts, file: Path) -> None:
     else:
         raise InputError(f"write {file}: the name must end in .txt, .svg or .html")
     acts.tell(f"wrote {file}")
+
+
+def _compare(acts: Acts, command: Interactive) -> None:
+    """``compare KEY=VALUE…``: the session's commands under other rules."""
+    from engine.compare import compare_commands
+    from tui.screens.compare_screen import CompareScreen, variants_of
+
+    session, start = acts.desk.session, acts.desk.start
+    if start is None:
+        raise InputError("compare: this machine was not described by a machine line")
+    commands = [outcome.command for outcome in session.outcomes[: session.position]]
+    comparison = compare_commands(start, commands, variants_of(command.options), session.title)
+    acts.screen.app.push_screen(CompareScreen(acts.screen.paint, comparison))
 
 
 def _save(acts: Acts, file: Path, options: dict[str, str]) -> None:

@@ -1,0 +1,131 @@
+"""Starting the screen: the user's settings, the terminal's abilities, and what to show."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import InputError
+from tui.cli.parser import say
+
+if TYPE_CHECKING:
+    from engine.commands import StartMachine
+    from engine.session import Session
+    from tui.app import PfnmapApp
+    from tui.cast_recorder import CastRecorder
+    from tui.keymap import Settings
+    from tui.terminal import Terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How to draw: options of the command line, else the user's settings."""
+
+    terminal: Terminal
+    settings: Settings
+    theme: str | None
+    ascii: bool
+    mouse: bool
+
+    @property
+    def on_screen(self) -> bool:
+        """Whether there is a terminal to draw on, rather than one to print to."""
+        return self.terminal.interactive and os.environ.get("TERM", "") not in _NO_SCREEN
+
+
+_NO_SCREEN = ("", "dumb", "unknown")
+"""Values of TERM that stand for a terminal that cannot move its cursor."""
+
+
+def add_record(parser: argparse.ArgumentParser) -> None:
+    """``--record``."""
+    parser.add_argument(
+        "--record", metavar="FILE.cast", type=Path, help="record the screen as a screencast"
+    )
+
+
+def prepared(arguments: argparse.Namespace) -> Start:
+    """Read the settings and look at the terminal; InputError before the screen is taken."""
+    from tui.keymap import load_settings
+    from tui.terminal import detect
+
+    settings = load_settings()
+    # Textual draws on standard error, so that is the terminal that counts.
+    terminal = detect(
+        os.environ, sys.stdin, sys.stderr, color=arguments.color or settings.color
+    )
+    start = Start(
+        terminal,
+        settings,
+        theme=arguments.theme or settings.theme,
+        ascii=settings.ascii if arguments.ascii is None else arguments.ascii,
+        mouse=settings.mouse if arguments.mouse is None else arguments.mouse,
+    )
+    try:
+        terminal.theme(start.theme, os.environ, ascii_glyphs=start.ascii)
+    except InputError as error:
+        if arguments.theme is not None:
+            raise
+        raise InputError(f"{settings.file}: defaults.theme: {error}") from None
+    return start
+
+
+def show(
+    start: Start,
+    session: Session,
+    title: str,
+    *,
+    machine: StartMachine | None = None,
+    notice: str = "",
+    record: Path | None = None,
+    read_only: bool = False,
+    opening: Callable[[PfnmapApp], object] | None = None,
+) -> int:
+    """Show a session on the screen until the person quits; the exit status.
+
+    Args:
+        start: how to draw.
+        session: what to show.
+        title: where it comes from, for the title line.
+        machine: the ``machine`` line it began with, None without one.
+        notice: something to say at once, empty for nothing.
+        record: the screencast to write, None for none.
+        read_only: for a machine that commands must not change.
+        opening: called once with the app when its screen is there.
+    """
+    os.environ.update(start.terminal.textual_environment())
+    from tui.app import run_app
+
+    recorder = _recorder(record, start.terminal)
+    status = run_app(
+        session,
+        theme=start.theme,
+        color=start.terminal.colour_system,
+        ascii=start.ascii,
+        mouse=start.mouse,
+        source_title=title,
+        read_only=read_only,
+        start=machine,
+        keymap=start.settings.keys,
+        notice=notice,
+        recorder=recorder,
+        opening=opening,
+    )
+    for trouble in (session.trouble, recorder and recorder.trouble):
+        if trouble:
+            say(trouble)
+    return status
+
+
+def _recorder(file: Path | None, terminal: Terminal) -> CastRecorder | None:
+    """What records the screen, where that is wanted."""
+    if file is None:
+        return None
+    from tui.cast_recorder import CastRecorder
+
+    return CastRecorder(file, (terminal.columns, terminal.rows))

@@ -1,0 +1,71 @@
+"""A question that is answered with ``y``; every other way out means no."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Static
+
+from tui.screens.dialog import Dialog
+from tui.widgets.paint import Paint
+from tui.words import safe
+
+SHOWN = 8
+"""Lines of one kind that are spelt out; the rest is counted."""
+
+
+class Confirm(Dialog[bool]):
+    """Gives True only for ``y``. ``questions`` say what is done, ``warnings`` what speaks against.
+
+    Nothing has the focus but the box itself, so that keys typed ahead, Enter above all, do
+    not answer.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "yes", show=False),
+        Binding("n,q,enter", "answer(False)", "no", show=False),
+    ]
+    DEFAULT_CSS = """
+    Confirm .box { width: 76; }
+    Confirm Static { height: auto; }
+    """
+
+    def __init__(
+        self, paint: Paint, title: str, questions: Sequence[str], warnings: Sequence[str] = ()
+    ) -> None:
+        super().__init__(paint)
+        self._title = title
+        self._questions = _few(questions)
+        self._warnings = _few(warnings)
+
+    def compose(self) -> ComposeResult:
+        """The title, a line for each question and warning, the keys."""
+        with Vertical(classes=self.box_classes, id="question") as box:
+            box.can_focus = True
+            yield Static(self._text(self._title), classes="title")
+            for words in self._questions:
+                yield Static(self._text(words))
+            for words in self._warnings:
+                yield Static(self._text(words), classes="wrong")
+            yield Static(self._text("y does it; n, enter and esc do not"), classes="dim")
+
+    def on_mount(self) -> None:
+        """Take the keys."""
+        self.query_one("#question").focus()
+
+    def _text(self, words: str) -> Text:
+        return Text(safe(words, ascii_only=self.paint.ascii_only))
+
+    def action_answer(self, yes: bool) -> None:
+        """Close with the answer."""
+        self.finish(yes)
+
+
+def _few(lines: Sequence[str]) -> list[str]:
+    more = len(lines) - SHOWN
+    return [*lines[:SHOWN], *([f"and {more} more like these"] if more > 0 else [])]
