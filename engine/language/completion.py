@@ -19,6 +19,7 @@ from engine.language.tables import (
 )
 from engine.language.values import ERRNO_NAMES
 from engine.params import PARAM_VALUES, Params
+from engine.phases import FAILABLE_PHASES
 
 Keys = Mapping[str, tuple[str, ...]]
 """Values for each key; none where any number, size or name may stand."""
@@ -37,7 +38,7 @@ _KEYS: dict[str, Keys] = {
     "hugetlb": {"count": (), "at": (), "pfn": (), "node": ()},
     "free": {"node": ()},
     "freelist": {"node": ()},
-    "fail": {"at": (), "errno": tuple(sorted(ERRNO_NAMES))},
+    "fail": {"at": tuple(FAILABLE_PHASES), "errno": tuple(sorted(ERRNO_NAMES))},
     "save": {"expect": ("yes", "no")},
 }
 _WORDS: dict[str, tuple[tuple[str, ...], ...]] = {

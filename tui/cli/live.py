@@ -39,9 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Follow the machine; where there is no terminal, print it once."""
-    return run_root(
-        arguments, interval=arguments.interval, allow_writes=arguments.allow_writes
-    )
+    return run_root(arguments, interval=arguments.interval, allow_writes=arguments.allow_writes)
 
 
 def run_root(

@@ -56,9 +56,7 @@ def prepared(arguments: argparse.Namespace) -> Start:
 
     settings = load_settings()
     # Textual draws on standard error, so that is the terminal that counts.
-    terminal = detect(
-        os.environ, sys.stdin, sys.stderr, color=arguments.color or settings.color
-    )
+    terminal = detect(os.environ, sys.stdin, sys.stderr, color=arguments.color or settings.color)
     start = Start(
         terminal,
         settings,

@@ -33,6 +33,7 @@ JUDGED = (
 REPEATABLE = ("mem.", "zone.")
 """Areas whose actions ``.`` repeats."""
 
+
 class Desk:
     """The session with everything around it that is not drawing."""
 

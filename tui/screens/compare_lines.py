@@ -1,0 +1,209 @@
+"""The body of the compare screen: maps side by side, counters, findings, steps, as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Final
+
+from textual.strip import Strip
+
+from engine.compare import Comparison, VariantRun
+from engine.machine import Machine
+from tui.side_by_side import SideRow, cells_that_fit, side_by_side
+from tui.text_words import size
+from tui.widgets.paint import Paint
+from tui.widgets.panel import Row
+from tui.words import wrapped
+
+LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LABEL: Final = 11
+"""Columns for block ids or pfns, with the mark behind them."""
+NAME: Final = 28
+VALUE: Final = 14
+LEAST_CELLS: Final = 16
+"""A map narrower than this is left out for want of room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a person chose to see."""
+
+    first: int = 1
+    """The first variant beside A."""
+    every_counter: bool = False
+    zoom: int = 0
+    """How often the cells were halved (negative: doubled), from a block to a row."""
+
+
+def at_step(comparison: Comparison, step: int) -> Comparison:
+    """Every variant as it is after ``step`` commands of the scenario."""
+    return Comparison(comparison.title, tuple(_run_at(run, step) for run in comparison.runs))
+
+
+def _run_at(run: VariantRun, step: int) -> VariantRun:
+    steps = run.steps[:step]
+    if len(steps) == len(run.steps):
+        return run
+    done = [each.outcome for each in steps if each.outcome is not None]
+    machine = Machine(done[-1].after if done else run.start)
+    return replace(run, steps=steps, machine=machine, nr_expectations=0, failed=())
+
+
+def nr_fitting(width: int, nr_runs: int) -> int:
+    """How many variants stand side by side in a width, at least one."""
+    room = width - LABEL
+    return max([n for n in range(1, nr_runs + 1) if cells_that_fit(room, n) >= LEAST_CELLS] or [1])
+
+
+def shown_runs(width: int, nr_runs: int, first: int) -> list[int]:
+    """Which variants are shown: A, and from ``first`` on as many as fit beside it."""
+    fitting = nr_fitting(width, nr_runs)
+    first = max(1, min(first, nr_runs - fitting + 1))
+    return [0, *range(first, min(first + fitting - 1, nr_runs))]
+
+
+def body_lines(
+    comparison: Comparison, paint: Paint, width: int, options: Options
+) -> Iterator[Strip]:
+    """All lines below the headings of the variants."""
+    shown = shown_runs(width, len(comparison.runs), options.first)
+    yield from _map(comparison, paint, width, shown, options.zoom)
+    yield from _counters(comparison, paint, width, shown, options.every_counter)
+    yield from _findings(comparison, paint, width)
+    yield from _steps(comparison, paint, width)
+
+
+def _head(paint: Paint, width: int, words: str, details: str = "") -> Strip:
+    row = Row(width, paint).add(words, paint.role("heading"))
+    if details:
+        row.gap().add(details, paint.role("dim"))
+    return row.strip()
+
+
+# -- the map -----------------------------------------------------------------------------
+def _map(
+    comparison: Comparison, paint: Paint, width: int, shown: Sequence[int], zoom: int
+) -> Iterator[Strip]:
+    views = [comparison.views[index] for index in shown]
+    columns = cells_that_fit(width - LABEL, len(shown))
+    if columns < 8:
+        yield _head(paint, width, "pfn map", "there is no room for it here")
+        return
+    geometry = views[0].geometry
+    cell = geometry.block_pages // columns
+    cell = max(1, cell >> zoom if zoom >= 0 else cell << -zoom)
+    cell, rows = side_by_side(views, columns, cell)
+    row_bytes = cell * columns * geometry.page_bytes
+    scale = f"1 cell = {cell} pfns = {size(cell * geometry.page_bytes)}, 1 row = {size(row_bytes)}"
+    yield _head(paint, width, "pfn map", f"{scale}, {paint.changed_mark} differs")
+    heads = Row(width, paint).gap(LABEL)
+    for index in shown:
+        heads.add(LETTERS[index], paint.role("accent"), columns + 2)
+    yield heads.strip()
+    by_block = (cell * columns) % geometry.block_pages == 0
+    unit = geometry.block_pages if by_block else 1
+    for side in rows:
+        yield _map_row(paint, width, side, columns, unit)
+        if side.repeats:
+            yield _repeated(paint, width, side, columns * cell, unit)
+
+
+def _map_row(paint: Paint, width: int, side: SideRow, columns: int, unit: int) -> Strip:
+    row = Row(width, paint)
+    if side.is_hole:
+        words = _range(side.start_pfn, side.end_pfn, unit)
+        return row.gap(LABEL).add(f"{words}: no memory", paint.role("dim")).strip()
+    row.add(f"{_label(side.start_pfn, unit):>{LABEL - 2}} ", paint.role("dim"))
+    mark = paint.changed_mark if side.differs else " "
+    row.add(mark, paint.role("changed"), 1)
+    for codes in side.codes:
+        for code, run in groupby(codes.tolist()):
+            glyph, style = paint.cell(code)
+            row.add(glyph * len(list(run)), style)
+        row.gap(2)
+    return row.strip()
+
+
+def _repeated(paint: Paint, width: int, side: SideRow, row_pages: int, unit: int) -> Strip:
+    words = _range(side.start_pfn + row_pages, side.end_pfn, unit)
+    return Row(width, paint).gap(LABEL).add(f"{words}: the same", paint.role("dim")).strip()
+
+
+def _label(pfn: int, unit: int) -> str:
+    return str(pfn // unit) if unit > 1 else f"{pfn:#x}"
+
+
+def _range(start_pfn: int, end_pfn: int, unit: int) -> str:
+    first, last = _label(start_pfn, unit), _label(end_pfn - 1, unit)
+    noun = ("block" if first == last else "blocks") if unit > 1 else "pfns"
+    return f"{noun} {first}" if first == last else f"{noun} {first}-{last}"
+
+
+# -- counters ----------------------------------------------------------------------------
+def _counters(
+    comparison: Comparison, paint: Paint, width: int, shown: Sequence[int], every: bool
+) -> Iterator[Strip]:
+    rows = comparison.counters
+    unlike = [row for row in rows if row.differs]
+    same = len(rows) - len(unlike)
+    words = f"{len(unlike)} differ, {same} are the same" + ("" if every else " (a shows them)")
+    yield Row(width, paint).strip()
+    yield _head(paint, width, "counters", words)
+    if every or unlike:
+        heads = Row(width, paint).gap(NAME)
+        for index in shown:
+            heads.add(f"{LETTERS[index]:>{VALUE}}", paint.role("accent"))
+        yield heads.strip()
+    for counter in rows if every else unlike:
+        row = Row(width, paint).add(counter.name, width=NAME)
+        role = "changed" if counter.differs else "text"
+        form = "#x" if counter.name.endswith("start_pfn") else "d"
+        for index in shown:
+            row.add(f"{_number(counter.values[index], form):>{VALUE}}", paint.role(role))
+        row.gap().add(paint.changed_mark if counter.differs else "", paint.role("changed"))
+        yield row.strip()
+
+
+def _number(value: int | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+# -- findings and steps ------------------------------------------------------------------
+def _findings(comparison: Comparison, paint: Paint, width: int) -> Iterator[Strip]:
+    total = sum(map(len, comparison.findings))
+    yield Row(width, paint).strip()
+    yield _head(paint, width, "findings", "" if total else "none")
+    if not total:
+        return
+    for letter, findings in zip(LETTERS, comparison.findings, strict=False):
+        if not findings:
+            yield _lettered(paint, width, letter, "none", "dim")
+        for finding in findings:
+            where = f" (pfn {finding.start_pfn:#x})" if finding.nr_pages else ""
+            for index, line in enumerate(wrapped(f"{finding.text}{where}", width - 3)):
+                yield _lettered(paint, width, "" if index else letter, line, "finding")
+
+
+def _lettered(paint: Paint, width: int, letter: str, words: str, role: str) -> Strip:
+    row = Row(width, paint).gap().add(letter, paint.role("accent"), 1).gap()
+    return row.add(words, paint.role(role)).strip()
+
+
+def _steps(comparison: Comparison, paint: Paint, width: int) -> Iterator[Strip]:
+    yield Row(width, paint).strip()
+    steps = list(zip(*(run.steps for run in comparison.runs), strict=True))
+    yield _head(paint, width, "steps", "" if steps else "none yet")
+    for number, each in enumerate(steps, 1):
+        results = [step.result + (f", run as: {step.ran}" if step.ran else "") for step in each]
+        same = len(set(results)) == 1
+        row = Row(width, paint).add(f"{number:>4} ", paint.role("dim"))
+        row.add("" if same else paint.changed_mark, paint.role("changed"), 2)
+        row.add(f"{each[0].line}: {results[0]}" if same else each[0].line)
+        yield row.strip()
+        for letter, result in zip(LETTERS, () if same else results, strict=False):
+            for index, line in enumerate(wrapped(result, width - 10)):
+                row = Row(width, paint).gap(7)
+                row.add("" if index else letter, paint.role("accent"), 2)
+                yield row.add(line, paint.role("changed")).strip()

@@ -1,0 +1,186 @@
+"""The same commands under other rules: a screen of their own, maps aligned by pfn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.strip import Strip
+
+from engine.compare import Comparison, Pairs, VariantRun
+from tui.screens.compare_lines import LETTERS, Options, at_step, body_lines, shown_runs
+from tui.screens.dialog import Dialog
+from tui.widgets.paint import Paint
+from tui.widgets.panel import Panel, Row
+
+KEYS = "[ ] step  + - zoom  h l variants  a all counters  y copy  esc close"
+MOST_ZOOM = 20
+
+
+def variants_of(options: Pairs) -> list[Pairs]:
+    """The variants that pairs of one line mean: a key that comes again begins the next one.
+
+    ``memmap=device memmap=memblock`` are two variants, ``profile=4.19 memmap=ram`` is one.
+    """
+    variants: list[list[tuple[str, str]]] = [[]]
+    for key, value in options:
+        if key in {seen for seen, _ in variants[-1]}:
+            variants.append([])
+        variants[-1].append((key, value))
+    return [tuple(pairs) for pairs in variants if pairs]
+
+
+class ComparePanel(Panel):
+    """Headings of the variants, and the body that scrolls."""
+
+    def __init__(self, paint: Paint, comparison: Comparison) -> None:
+        super().__init__(paint)
+        self.whole = comparison
+        self.last_step = len(comparison.runs[0].steps)
+        self.step = self.last_step
+        self.options = Options()
+        self._shown_step = -1
+        self._at = comparison
+
+    @property
+    def comparison(self) -> Comparison:
+        """The variants at the step that is shown."""
+        if self._shown_step != self.step:
+            self._shown_step, self._at = self.step, at_step(self.whole, self.step)
+        return self._at
+
+    def draw(self, width: int, height: int) -> list[Strip]:
+        """Title, a line for each variant shown, the body, the keys."""
+        paint = self.paint
+        title = Row(width, paint, "bar").add(" compare ", paint.role("key"))
+        right = f" step {self.step}/{self.last_step} "
+        title.add(f" {self.whole.title}"[: max(0, title.room - len(right))], paint.role("bar"))
+        heads = [title.right(right, paint.role("bar")).strip(), *self._headings(width)]
+        body = list(body_lines(self.comparison, paint, width, self.options))
+        room = max(0, height - len(heads) - 1)
+        shown = self.window(body, room)
+        blank = Row(width, paint).strip()
+        keys = Row(width, paint, "bar").gap().add(KEYS, paint.role("bar_dim"))
+        if len(body) > room:
+            last = self.first_line + len(shown)
+            place = f" {self.first_line + 1}{paint.dash}{last} of {len(body)} "
+            keys.right(place, paint.role("bar_dim"))
+        return [*heads, *shown, *[blank] * (room - len(shown)), keys.strip()]
+
+    def _headings(self, width: int) -> list[Strip]:
+        """A line for each variant: its name, expectations, findings."""
+        runs, paint = self.comparison.runs, self.paint
+        shown = shown_runs(width, len(runs), self.options.first)
+        lines = []
+        for index in shown:
+            row = Row(width, paint).gap().add(LETTERS[index], paint.role("accent"), 1).gap()
+            row.add(runs[index].name)
+            row.add(_expectations(runs[index]), paint.role("dim"))
+            count = len(self.comparison.findings[index])
+            if count:
+                row.add(f"; {count} finding{'s' * (count != 1)}", paint.role("finding"))
+            lines.append(row.strip())
+        hidden = len(runs) - len(shown)
+        if hidden:
+            words = f"   and {hidden} more: h and l move to them"
+            lines.append(Row(width, paint).add(words, paint.role("dim")).strip())
+        return lines
+
+    def move(self, steps: int) -> None:
+        """Another step of the scenario."""
+        self.step = min(max(self.step + steps, 0), self.last_step)
+        self.repaint()
+
+    def choose(self, **changes: int | bool) -> None:
+        """See something else."""
+        self.options = replace(self.options, **changes)  # type: ignore[arg-type]
+        self.repaint()
+
+
+def _expectations(run: VariantRun) -> str:
+    """How many of the scenario's claims hold."""
+    if not run.nr_expectations:
+        return ""
+    wrong = len({text.partition(":")[0] for text in run.failed})
+    return f"; {run.nr_expectations - wrong} of {run.nr_expectations} expectations hold"
+
+
+class CompareScreen(Dialog[None]):
+    """All variants of one scenario."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "close", "close", show=False),
+        Binding("j,down", "scroll(1)", "down", show=False),
+        Binding("k,up", "scroll(-1)", "up", show=False),
+        Binding("space,pagedown,ctrl+d", "page(1)", "page down", show=False),
+        Binding("pageup,ctrl+u", "page(-1)", "page up", show=False),
+        Binding("g,home", "scroll(-100000)", "first", show=False),
+        Binding("G,end", "scroll(100000)", "last", show=False),
+        Binding("left_square_bracket,u", "step(-1)", "step back", show=False),
+        Binding("right_square_bracket,ctrl+r", "step(1)", "step", show=False),
+        Binding("plus,equals_sign", "zoom(1)", "zoom in", show=False),
+        Binding("minus", "zoom(-1)", "zoom out", show=False),
+        Binding("h,left", "variants(-1)", "variants before", show=False),
+        Binding("l,right", "variants(1)", "variants after", show=False),
+        Binding("a", "counters", "all counters", show=False),
+        Binding("y", "copy", "copy as text", show=False),
+    ]
+    DEFAULT_CSS = """
+    CompareScreen { background: $background; }
+    CompareScreen ComparePanel { width: 100%; height: 100%; }
+    """
+
+    def __init__(self, paint: Paint, comparison: Comparison) -> None:
+        super().__init__(paint)
+        self.panel = ComparePanel(paint, comparison)
+
+    def compose(self) -> ComposeResult:
+        """The one panel."""
+        yield self.panel
+
+    def on_mount(self) -> None:
+        """Keys go to it."""
+        self.panel.focus()
+
+    def action_scroll(self, lines: int) -> None:
+        """Scroll by lines."""
+        self.panel.scroll_lines(lines)
+
+    def action_page(self, pages: int) -> None:
+        """Scroll by pages."""
+        self.panel.scroll_lines(pages * max(1, self.panel.size.height - 5))
+
+    def action_step(self, steps: int) -> None:
+        """Another step of the scenario, in all variants."""
+        self.panel.move(steps)
+
+    def action_zoom(self, steps: int) -> None:
+        """Smaller or larger cells."""
+        zoom = self.panel.options.zoom + steps
+        self.panel.choose(zoom=min(max(zoom, -MOST_ZOOM), MOST_ZOOM))
+
+    def action_variants(self, steps: int) -> None:
+        """Other variants beside the first."""
+        last = max(1, len(self.panel.whole.runs) - 1)
+        self.panel.choose(first=min(max(self.panel.options.first + steps, 1), last))
+
+    def action_counters(self) -> None:
+        """All counters, or only those that differ."""
+        self.panel.choose(every_counter=not self.panel.options.every_counter)
+
+    def action_copy(self) -> None:
+        """Copy everything as plain text for a mail."""
+        self.app.copy_to_clipboard("\n".join(text_of(self.panel.comparison)))
+        self.notify("copied as plain text", markup=False)
+
+
+def text_of(comparison: Comparison) -> Sequence[str]:
+    """The comparison as ``pfnmap compare`` prints it."""
+    from themes import load_theme
+    from tui.text_compare import compare_lines
+
+    glyphs = [look.glyph for look in load_theme("ascii").states]
+    return compare_lines(comparison, glyphs, width=72)
