@@ -6,9 +6,10 @@ One frozen dataclass per verb of the language. Parsing and printing live in
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from engine.kinds import MemmapPolicy, OnlineType, ZoneType
+from engine.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ in force from boot on. It wins over the scenario's own lines: a ``set``, a ``rul
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -28,6 +28,7 @@ from engine.params import PARAM_VALUES
 from engine.scenario import Scenario, build_scenario
 from engine.session import Session
 from engine.state import State
+from engine.values import dataclass
 from engine.view import View
 
 Pairs = tuple[tuple[str, str], ...]

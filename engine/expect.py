@@ -7,7 +7,6 @@ runs a whole scenario and collects what failed, with file and line.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine import facts
@@ -17,6 +16,7 @@ from engine.kinds import ZoneType
 from engine.language.expectations import EXPECTATIONS
 from engine.language.refs import format_pfn, format_ref
 from engine.refs import block_ranges, pfn_of
+from engine.values import dataclass
 
 if TYPE_CHECKING:
     from engine.machine import Machine

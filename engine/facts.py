@@ -6,13 +6,13 @@ Everything is computed from the state's runs; nothing here changes a machine.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from engine import free_memory
 from engine.kinds import MemmapKind, PageState
 from engine.state import Device, State
+from engine.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ Sources: ``arch/x86/include/asm/sparsemem.h``, ``include/linux/mmzone.h`` (Linux
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from engine.errors import InputError
+from engine.values import dataclass
 
 KIB = 1 << 10
 MIB = 1 << 20

@@ -18,7 +18,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from engine.language.wrong import printable
 from engine.machine import Machine
 from engine.outcome import Outcome
 from engine.session import Session
+from engine.values import dataclass
 
 FORMAT: Final = "pfnmap-journal-1"
 
@@ -66,6 +67,8 @@ class Origin:
 
 
 def _sha256(path: Path) -> str:
+    import hashlib  # only a session of a recording pays for OpenSSL
+
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

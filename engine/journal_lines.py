@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from engine.values import dataclass
 
 MAX_LINE_BYTES: Final = 1 << 20
 """Far longer than any line of the command language; a longer one is damage."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from engine.errors import InputError, PfnmapError
@@ -15,6 +14,7 @@ from engine.journal_store import JournalStore, StoredJournal
 from engine.language import format_command, parse_line
 from engine.language.wrong import printable
 from engine.session import Session
+from engine.values import dataclass
 
 LATEST: Final = "latest"
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from engine.errors import InputError
 from engine.journal_file import OpenFile, sync_directory, try_lock
 from engine.journal_lines import Scanned, scan
+from engine.values import dataclass
 
 KEPT_SESSIONS: Final = 200
 MAX_FILE_BYTES: Final = 256 << 20

@@ -8,7 +8,7 @@ Allocate memmap from hotadded memory" (June 2019) for the policies ``device`` an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from engine.geometry import Geometry
 from engine.kinds import MemmapKind, MemmapPolicy
 from engine.profile import KernelProfile
 from engine.state import BLOCK_DTYPE, State
+from engine.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

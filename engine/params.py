@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from engine.errors import InputError
 from engine.kinds import OnlineType
+from engine.values import dataclass
 
 _TRUE = ("Y", "y", "1", "on", "t", "T")
 _FALSE = ("N", "n", "0", "off", "f", "F")

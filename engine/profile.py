@@ -52,9 +52,10 @@ vmemmap_knob                v2 patch 5/5 (2019): ``/sys/devices/system/memory/vm
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from engine.errors import InputError
+from engine.values import dataclass
 
 MEMMAP_RULES = ("ram", "device", "memblock", "v3", "single-block", "per-block")
 SHRINK_RULES = ("remove-valid", "rfc2", "oct2018", "merged")

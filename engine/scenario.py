@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +21,7 @@ from engine.kinds import ZoneType
 from engine.language import format_command, parse_with_comment
 from engine.language.lexer import MAX_LINE_CHARACTERS
 from engine.language.wrong import printable, wrong
+from engine.values import dataclass
 
 if TYPE_CHECKING:
     from engine.commands import ExpectValue

@@ -7,7 +7,6 @@ motion are changes of a position, never recomputation.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from engine.commands import Command, StartMachine
 from engine.errors import InputError
@@ -15,6 +14,7 @@ from engine.machine import Machine, predict
 from engine.model_view import ModelView
 from engine.outcome import Outcome
 from engine.state import State
+from engine.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

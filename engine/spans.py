@@ -8,7 +8,7 @@ kernels and posts are in ``engine.spans_history``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from engine.kinds import BlockState, ZoneType
 from engine.runs import Rows
 from engine.state import State, Zone
+from engine.values import dataclass
 
 _X86_ZONE_ENDS = ((ZoneType.DMA, 16 << 20), (ZoneType.DMA32, 4 << 30))
 _ARM64_ZONE_ENDS = ((ZoneType.DMA, 4 << 30),)

@@ -17,7 +17,7 @@ Both posted rules set the online bit of ZONE_DEVICE sections (``add_device_memor
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from engine.kinds import BlockState, ZoneType
 from engine.spans import SpanSearch, boot_zone_limits, span_text
 from engine.state import State
 from engine.transaction import Transaction
+from engine.values import dataclass
 
 START, END, ONLINE, NODE, ZONE = range(5)
 

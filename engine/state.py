@@ -8,7 +8,7 @@ derived is not stored.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from engine.outcome import Finding
 from engine.params import Params
 from engine.profile import KernelProfile
 from engine.runs import RunMap, run_dtype
+from engine.values import dataclass
 
 BLOCK_DTYPE = run_dtype(
     ("state", "u1"),  # BlockState

@@ -11,7 +11,7 @@ import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from engine.profile import PROFILES, KernelProfile
 from engine.recorded_shell import ShellError, parse_script
 from engine.runs import Rows
 from engine.state import BLOCK_DTYPE, Resource, State
+from engine.values import dataclass
 from engine.view import ZoneRow
 
 FORMAT = "hotplug-trace-1"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import InputError
@@ -26,6 +25,7 @@ from engine.trace import (
     parse_trace,
     run_step,
 )
+from engine.values import dataclass
 
 _PREDICTABLE = re.compile(
     r"Fallback order for Node|Built \d+ zonelists|Policy zone:|Demotion targets for Node"

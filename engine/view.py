@@ -7,7 +7,6 @@ Two implementations: the simulated machine (``engine.model_view``) and a real on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from engine.geometry import Geometry
 from engine.kinds import PageState, ZoneType
 from engine.outcome import Finding
+from engine.values import dataclass
 
 NR_PAGE_STATES = len(PageState)
 

@@ -8,12 +8,12 @@ Auto-movable came with e83a437faa62 (5.15).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from engine.kinds import BlockState, OnlineType, ZoneType
 from engine.spans import span_text
 from engine.state import Device, State
+from engine.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ nothing is lost when the colours are stripped. Colours are words: ``#rrggbb``, o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from engine.kinds import BlockState, PageState, ZoneType
+from engine.values import dataclass
 
 ANSI_COLOURS: tuple[str, ...] = (
     "black",

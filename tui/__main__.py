@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 from tui import cli
@@ -19,6 +20,8 @@ does by itself, is a tenth of the time to the first frame.
 
 def main() -> int:
     """Run the command line; the exit status."""
+    # numpy's linear algebra is not used, so its threads need not be started.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
     return cli.main()
 

@@ -7,11 +7,11 @@ what is not known is ``?`` (``null`` in JSON) and what is inferred says so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.errors import InputError
 from engine.kinds import ZoneType
+from engine.values import dataclass
 from engine.view import BlockRow, View
 from tui.text_blocks import BATCH, block_ranges
 from tui.text_words import count, plain, span, wrapped

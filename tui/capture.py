@@ -11,7 +11,6 @@ import os
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from rich.color import Color, ColorType
@@ -20,6 +19,7 @@ from textual.drivers.headless_driver import HeadlessDriver
 from textual.events import Key
 from textual.strip import Strip
 
+from engine.values import dataclass
 from themes.model import ANSI_COLOURS, DEFAULT_COLOUR
 from tui.picture import Ink, Picture, Piece, on_page, piece
 

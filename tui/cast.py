@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from engine.errors import InputError
+from engine.values import dataclass
 from themes import load_theme
 from tui.cast_frames import FrameSource, ScreenFrames
 from tui.cast_script import TYPED_MS, Beat, Script, reading_ms, script_of

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from engine.errors import InputError, PfnmapError
 from engine.machine import Machine
 from engine.model_view import ModelView
 from engine.session import Session
+from engine.values import dataclass
 from tui.picture import Picture, text_picture
 
 if TYPE_CHECKING:

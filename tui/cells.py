@@ -19,12 +19,11 @@ bits   field       meaning
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.kinds import PageState
+from engine.values import dataclass
 from engine.view import NR_PAGE_STATES, View
 from tui.viewport import Lines, Viewport
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from engine.kinds import PageState
 from engine.outcome import Refusal
+from engine.values import dataclass
 from engine.view import BlockRow, PageRow, View
 from tui.glossary import NAMES
 from tui.words import pfn_words, size_spelt

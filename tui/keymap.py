@@ -21,12 +21,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import InputError
 from engine.language import ACTIONS
+from engine.values import dataclass
 from tui.keys import DEAD_KEYS, NAMED_KEYS, Keymap, textual_key
 from tui.terminal import COLOUR_SYSTEMS
 

@@ -8,11 +8,12 @@ Textual.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from rich.cells import cell_len, set_cell_size
 
+from engine.values import dataclass
 from themes.model import ANSI_COLOURS, DEFAULT_COLOUR, Theme
 
 ANSI_RGB: Final = {

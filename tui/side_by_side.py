@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.values import dataclass
 from engine.view import View
 from tui.cells import CHANGED, Codes, grid
 from tui.viewport import Viewport

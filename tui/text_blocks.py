@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from engine.kinds import ZoneType
+from engine.values import dataclass
 from engine.view import BlockRow, View
 from tui.text_words import count, plain, span
 

@@ -6,13 +6,14 @@ Holes fold into one line, and so do lines that repeat. Only numpy and the view.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.kinds import PageState
+from engine.values import dataclass
 from engine.view import View
 from tui.cells import CHANGED, EIGHTHS_MASK, EIGHTHS_SHIFT, OVER_SHIFT, STATE_MASK, Grid
 from tui.cells import grid as cell_grid

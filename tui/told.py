@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from engine.commands import Expect, Goto, Note, Pause, Title, Zoom
 from engine.outcome import Event, Outcome
+from engine.values import dataclass
 
 TALK = (Expect, Goto, Note, Pause, Title, Zoom)
 """Commands that are for the reader, not for the machine."""

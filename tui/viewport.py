@@ -8,10 +8,12 @@ from the extents of memory and only for what is visible; 2^40 pfns cost as littl
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.values import dataclass
 
 Int64s = NDArray[np.int64]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from engine.geometry import ARCHITECTURES
 from engine.kinds import ZONE_BY_LABEL, MemmapPolicy
@@ -20,6 +19,7 @@ from engine.language.tables import (
 from engine.language.values import ERRNO_NAMES
 from engine.params import PARAM_VALUES, Params
 from engine.phases import FAILABLE_PHASES
+from engine.values import dataclass
 
 Keys = Mapping[str, tuple[str, ...]]
 """Values for each key; none where any number, size or name may stand."""

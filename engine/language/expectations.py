@@ -7,7 +7,6 @@ which keys it compares; the parser, the printer, completion and help all read it
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from engine.commands import Command, Expect, ExpectValue, PfnRef, Ref
@@ -27,6 +26,7 @@ from engine.language.values import (
     parse_truth,
 )
 from engine.language.wrong import choose, either, wrong
+from engine.values import dataclass
 
 Subject: TypeAlias = ZoneType | tuple[Ref, ...] | PfnRef | int | str | None
 
@@ -80,6 +80,8 @@ def _as_page(value: ExpectValue) -> str:
 
 COUNT: Final = ValueKind(_count, str, "N")
 START: Final = ValueKind(_count, _as_hex, "PFN")
+
+
 def _size(text: str) -> int:
     """A size; nothing at all needs no unit."""
     return 0 if text == "0" else parse_size(text)

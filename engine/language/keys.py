@@ -7,8 +7,9 @@ Ids are stable: a user's keymap names them. Keys are written as a person types t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from engine.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

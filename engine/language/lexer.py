@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 
 from engine.language.wrong import shown, wrong
+from engine.values import dataclass
 
 MAX_LINE_CHARACTERS = 64 * 1024
 

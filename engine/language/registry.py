@@ -7,7 +7,6 @@ Help, the palette, completion, the footer and the README's tables are generated 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -18,6 +17,7 @@ from engine.language.arguments import Arguments
 from engine.language.expectations import EXPECTATIONS, parse_expect
 from engine.language.keys import ACTIONS, AREAS, Action, action_of_key
 from engine.language.tables import ONLINE_KINDS, PIN_KINDS, ZOOM_LEVELS
+from engine.values import dataclass
 
 __all__ = [
     "ACTIONS",

@@ -12,13 +12,13 @@ work, globs are kept for the machine to expand, and a path that a mail abbreviat
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from engine.commands import Command, SysfsRead, SysfsWrite
 from engine.language.lexer import clean
 from engine.language.values import format_hex, parse_number
 from engine.language.wrong import shown, wrong
 from engine.sysfs_words import MAX_BRACE_WORDS, complete_path, expand_braces
+from engine.values import dataclass
 
 SHELL_VERBS = ("echo", "grep", "cat")
 _PROMPT = re.compile(

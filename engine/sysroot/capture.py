@@ -167,7 +167,8 @@ def load_capture(path: str | os.PathLike[str]) -> Observation:
 
 def parse_capture(data: bytes, name: str) -> Observation:
     """An observation from a capture's or a text dump's content."""
-    if is_text_dump(data[:4096]):
+    # A capture has notes, and they name files as a dump does.
+    if FORMAT.encode() not in data[:4096] and is_text_dump(data[:4096]):
         files, links = parse_text_dump(data)
         return observe(TextTree(name, files, links))
     try:

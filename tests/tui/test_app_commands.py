@@ -104,7 +104,6 @@ async def test_goto(line: str, pfn: int) -> None:
         ("help nonsense", "there is no verb"),
         ("write x.png", "must end in .txt, .svg or .html"),
         ("write /nonexistent/x.txt", "cannot be written: No such file or directory"),
-        ("compare profile=4.19", "pfnmap compare SCENARIO"),
     ],
 )
 async def test_what_cannot_be_done_is_said_in_one_sentence(line: str, message: str) -> None:

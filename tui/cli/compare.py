@@ -10,11 +10,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from tui.cli.parser import emit, text_width
+from tui.cli.parser import add_terminal_options, emit, text_width
 from tui.cli.scenario_files import scenario_file
+from tui.cli.starting import Start, prepared, show
 
 if TYPE_CHECKING:
     from engine.compare import Comparison
+    from engine.scenario import Scenario
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,12 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="variants",
         help="a variant; give one or more",
     )
-    parser.add_argument("--json", action="store_true", help="print data, format pfnmap-compare-1")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print data, format pfnmap-compare-1")
+    form.add_argument("--tui", action="store_true", help="show it on the screen")
     parser.add_argument("--width", metavar="N", type=text_width, default=72, help="columns")
+    add_terminal_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the comparison."""
+    """Print the comparison, or show it on the screen where there is one."""
     from engine.compare import compare
     from engine.scenario import load_scenario
 
@@ -42,12 +47,30 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         emit([_json(comparison)])
         return 0
+    if arguments.tui:
+        start = prepared(arguments)
+        if start.on_screen:
+            return _on_screen(start, scenario, comparison)
     from themes import load_theme
     from tui.text_compare import compare_lines
 
     glyphs = [look.glyph for look in load_theme("ascii").states]
     emit(compare_lines(comparison, glyphs, width=arguments.width))
     return 0
+
+
+def _on_screen(start: Start, scenario: Scenario, comparison: Comparison) -> int:
+    """The comparison over the scenario's own session, which is left when it is closed."""
+    from engine.sources import scenario_session
+    from tui.screens.compare_screen import CompareScreen
+
+    return show(
+        start,
+        scenario_session(scenario),
+        scenario.title,
+        machine=scenario.start,
+        opening=lambda app: app.push_screen(CompareScreen(app.paint, comparison)),
+    )
 
 
 def _json(comparison: Comparison) -> str:

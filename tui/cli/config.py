@@ -10,20 +10,32 @@ from tui.cli.parser import emit
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Only the form of the output."""
-    parser.add_argument("--json", action="store_true", help="print a JSON object")
+    """The form of the output."""
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print a JSON object")
+    form.add_argument(
+        "--keys",
+        action="store_true",
+        help="print the keys in force as a section of the settings file",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the paths; none of them need exist."""
+    """Print the paths, none of which need exist; or the keys. Wrong settings are said."""
     import platformdirs
 
     from themes import user_directory
+    from tui.keymap import keymap_lines, load_settings, settings_file
     from tui.state_directory import state_directory
 
+    settings = load_settings()
+    if arguments.keys:
+        emit(keymap_lines(settings.keys))
+        return 0
     config = platformdirs.user_config_path("pfnmap", appauthor=False)
     places = {
         "config": config,
+        "settings": settings_file(),
         "themes": user_directory(),
         "state": state_directory(os.environ),
     }

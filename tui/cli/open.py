@@ -18,7 +18,7 @@ from tui.cli.starting import add_record, prepared, show
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The machine, what to do with it first, and how to draw."""
     add_source(parser)
-    add_root(parser)
+    add_root(parser, default="")
     add_commands(parser)
     add_keeping(parser)
     add_record(parser)

@@ -10,13 +10,14 @@ if TYPE_CHECKING:
 
 ROOT_HELP = (
     "a tree with the machine's /sys and /proc files: the root of a system, or a directory that "
-    "lsmem --sysroot takes (default: /)"
+    "lsmem --sysroot takes"
 )
 
 
-def add_root(parser: argparse.ArgumentParser) -> None:
-    """``--root`` and ``--page-size``."""
-    parser.add_argument("--root", metavar="DIR", default=None, help=ROOT_HELP)
+def add_root(parser: argparse.ArgumentParser, default: str = "/") -> None:
+    """``--root`` and ``--page-size``; ``default`` says what is taken without ``--root``."""
+    words = f"{ROOT_HELP} (default: {default})" if default else ROOT_HELP
+    parser.add_argument("--root", metavar="DIR", default=None, help=words)
     parser.add_argument(
         "--page-size",
         metavar="SIZE",

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.errors import InputError, PfnmapError
+from engine.values import dataclass
 from tui.cli.opening import parsed
-from tui.cli.parser import UsageError, add_commands, emit, printable, text_width
+from tui.cli.parser import UsageError, add_commands, emit, printable, say, text_width
+from tui.cli.picture_options import add_size, add_theme, write_out
 from tui.cli.scenario_files import scenario_file
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from engine.outcome import Outcome
     from engine.scenario import Scenario
     from engine.view import View
+    from tui.render import TextFormat
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--text", action="store_true", help="print frames of the machine")
     form.add_argument("--json", action="store_true", help="print every outcome and the end")
+    form.add_argument("--svg", action="store_true", help="print the screen at the end as SVG")
+    form.add_argument("--html", action="store_true", help="print it as an HTML page")
     form.add_argument(
         "--as-shell", action="store_true", help="print shell lines that do it on a real machine"
     )
@@ -44,6 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--diff", action="store_true", help="with --text: the difference each step makes"
     )
     parser.add_argument("--width", metavar="N", type=text_width, default=72, help="columns")
+    add_size(parser)
+    add_theme(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,14 +61,28 @@ def run(arguments: argparse.Namespace) -> int:
         emit(map(printable, as_shell(scenario)))
         return 0
     steps, failures = _run(scenario)
-    if arguments.json:
+    if arguments.svg or arguments.html:
+        _print_picture(scenario, arguments)
+    elif arguments.json:
         emit([_json(steps)])
     elif arguments.text or arguments.diff:
         emit(_frames(steps, arguments))
     else:
         emit(_transcript(steps, arguments.width))
-    emit(printable(failure) for failure in failures)
+    if arguments.svg or arguments.html:
+        for failure in failures:
+            say(failure)
+    else:
+        emit(printable(failure) for failure in failures)
     return 1 if failures else 0
+
+
+def _print_picture(scenario: Scenario, arguments: argparse.Namespace) -> None:
+    """The screen at the end, as ``pfnmap export`` draws it."""
+    from tui.render import render
+
+    form: TextFormat = "svg" if arguments.svg else "html"
+    write_out(None, render(scenario, size=arguments.size, theme=arguments.theme, format=form))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The machine, what to do with it first, and the form of the output."""
     add_source(parser)
-    add_root(parser)
+    add_root(parser, default="")
     add_commands(parser)
     parser.add_argument(
         "--step",

@@ -6,11 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import InputError
+from engine.values import dataclass
 from tui.cli.parser import say
 
 if TYPE_CHECKING:

@@ -107,6 +107,11 @@ class Acts:
 
         choose_branch(self)
 
+    def saw(self, action_id: str) -> None:
+        """An action was done; the tour may have asked for it."""
+        if self.tour is not None:
+            self.tour.saw(action_id)
+
     def _touring(self) -> Tour:
         if self.tour is None:
             raise InputError("the tour begins with: pfnmap tour")

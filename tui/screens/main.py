@@ -110,7 +110,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
     @property
     def panels(self) -> tuple[Panel, ...]:
         """Every panel."""
+        tour = self.acts.tour
         return (
+            *(() if tour is None else (tour.panel,)),
             self.map,
             self.title_line,
             self.notice,
@@ -138,6 +140,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     # -- where things are ------------------------------------------------------------------
     def place(self, width: int, height: int) -> None:
         """Give every panel its place; those without one are hidden."""
+        height = self._place_tour(width, height)
         zone_lines = ZoneBars.wanted_height(self.desk.view, self.desk.before)
         self.arrangement = made = layout.arrange(
             width,
@@ -148,7 +151,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             map_width=self.map.side_by_side_width(width),
         )
         places = layout.places(made, width, height)
-        for panel in self.panels:
+        for panel in self.by_name.values():
             place = places.get(panel.id or "")
             panel.display = place is not None
             if place is not None:
@@ -162,6 +165,16 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.query("ToastRack").set_styles(f"margin-bottom: {min(foot, height // 2)};")
         if self.focused is None or not self.focused.display:
             self._focus_first()
+
+    def _place_tour(self, width: int, height: int) -> int:
+        """Put the tour's instruction at the bottom; the height that is left for the rest."""
+        tour = self.acts.tour
+        if tour is None:
+            return height
+        top = max(0, height - tour.panel.HEIGHT)
+        tour.panel.styles.offset = Offset(0, top)
+        tour.panel.styles.width = width
+        return top
 
     def _focus_first(self) -> None:
         for name in FOCUS_ORDER:
@@ -240,6 +253,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
             parts.insert(0, ("finding", f"{count} finding{'s' * (count != 1)}: press {key}"))
         self.status.show(parts)
         self.show_keys()
+        if self.acts.tour is not None:
+            self.acts.tour.look()
 
     def show_keys(self) -> None:
         """The footer: the actions that do something now, with the keys in force."""
@@ -303,6 +318,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
                 self.acts.do(action_id)
         except PfnmapError as error:
             self.acts.complain(str(error))
+        self.acts.saw(action_id)
 
     def _scrolls(self, action_id: str) -> bool:
         """Vertical motions scroll the focused panel when that is not the map."""

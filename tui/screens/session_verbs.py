@@ -102,6 +102,7 @@ def _compare(acts: Acts, command: Interactive) -> None:
     commands = [outcome.command for outcome in session.outcomes[: session.position]]
     comparison = compare_commands(start, commands, variants_of(command.options), session.title)
     acts.screen.app.push_screen(CompareScreen(acts.screen.paint, comparison))
+    acts.saw("session.compare")
 
 
 def _save(acts: Acts, file: Path, options: dict[str, str]) -> None:

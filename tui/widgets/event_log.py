@@ -29,7 +29,7 @@ class EventLog(Panel):
         self._phase: int | None = None
         self._sayings: list[tuple[int, Piece]] = []
         self._follow = True
-        self._drawn: dict[tuple[int, int], list[Strip]] = {}
+        self._drawn: dict[tuple[int, int], tuple[Outcome, list[Strip]]] = {}
         self.hint = ""
 
     def show(self, outcomes: Sequence[Outcome], position: int, phase: int | None) -> None:
@@ -103,14 +103,15 @@ class EventLog(Panel):
     def _outcome(self, width: int, index: int) -> list[Strip]:
         outcome = self._outcomes[index]
         key = (id(outcome), width)
-        strips = self._drawn.get(key)
-        if strips is None:
-            if len(self._drawn) > 4 * KEPT_OUTCOMES:
-                self._drawn.clear()
-            strips = []
-            for piece in outcome_pieces(self._outcomes, index):
-                strips += self._piece(width, piece)
-            self._drawn[key] = strips
+        kept = self._drawn.get(key)
+        if kept is not None and kept[0] is outcome:
+            return kept[1]
+        if len(self._drawn) > 4 * KEPT_OUTCOMES:
+            self._drawn.clear()
+        strips = []
+        for piece in outcome_pieces(self._outcomes, index):
+            strips += self._piece(width, piece)
+        self._drawn[key] = (outcome, strips)
         return strips
 
     def _piece(self, width: int, piece: Piece, indent: int = INDENT) -> list[Strip]:

@@ -1,0 +1,213 @@
+"""A real machine on the main screen: followed, branched, and written to only after a question."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from engine.sysroot.observe import Watcher
+from engine.sysroot.session import RootSession
+from tests.engine.sysroot.trees import MEMORY, Tree
+from tests.tui.stage import Stage
+from themes import load_theme
+from tui.app import PfnmapApp
+from tui.audit import Audit
+from tui.screens.confirm import Confirm
+from tui.screens.live import Live
+from tui.testing import settle
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    made = Tree(tmp_path / "root")
+    made.blocks(0, 7, zones="DMA32")
+    made.block(32, "online", "Movable")
+    made.block(33, "offline", "Normal Movable")
+    return made
+
+
+@asynccontextmanager
+async def live_stage(
+    tree: Tree, *, allow_writes: bool = False, size: tuple[int, int] = (120, 40)
+) -> AsyncIterator[tuple[Stage, Live]]:
+    session = RootSession(Watcher(tree.root))
+    app = PfnmapApp(session, load_theme("dark"), source_title="tree", read_only=True)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await settle(pilot)
+        live = Live.begin(app.main, session, allow_writes=allow_writes)
+        live._audit = Audit(tree.root.parent / "writes.log", clock=lambda: 0.0)
+        await settle(pilot)
+        yield Stage(app, pilot), live
+
+
+def state(tree: Tree, block: int) -> str:
+    return (tree.root / MEMORY / f"memory{block}/state").read_text().strip()
+
+
+def audit(tree: Tree) -> list[str]:
+    file = tree.root.parent / "writes.log"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+# -- following ---------------------------------------------------------------------------
+async def test_a_change_is_a_step_that_can_be_walked_back(tree: Tree) -> None:
+    async with live_stage(tree) as (on, live):
+        assert not await live.read()
+        tree.block(32, "offline", "Normal Movable")
+        assert await live.read()
+        await settle(on.pilot)
+        assert "step 1/1" in on.lines[0]
+        assert "memory32" in on.text
+        await on.keys("[")
+        assert "step 0/1" in on.lines[0]
+        assert "block 32" not in on.text or "online" in on.text
+
+
+async def test_who_looks_at_the_past_is_not_pulled_away(tree: Tree) -> None:
+    async with live_stage(tree) as (on, live):
+        for number in (34, 35):
+            tree.block(number, "offline", "Movable")
+            await live.read()
+            await settle(on.pilot)
+            await on.keys("[")
+        assert "step 0/2" in on.lines[0]
+
+
+async def test_a_tree_that_goes_away_is_said_once(tree: Tree) -> None:
+    async with live_stage(tree) as (on, live):
+        (tree.root / MEMORY).rename(tree.root / "gone")
+        assert not await live.read()
+        await settle(on.pilot)
+        assert "memory" in on.text
+        count = len(on.app._notifications)
+        assert not await live.read()
+        assert len(on.app._notifications) == count
+
+
+# -- branching ---------------------------------------------------------------------------
+async def test_b_turns_it_into_a_simulation_and_back(tree: Tree) -> None:
+    async with live_stage(tree) as (on, live):
+        await on.keys("b")
+        assert "what if" in on.lines[0]
+        assert "simulated from here on; assumed:" in on.text
+        await on.command("online 33 movable")
+        assert on.last.errno is None
+        assert state(tree, 33) == "offline"
+        await on.keys("b")
+        assert "back to the real machine" in on.text
+        await on.keys("enter")
+        assert live.shown
+        assert "what if" not in on.lines[0]
+
+
+async def test_what_changes_meanwhile_waits_for_the_way_back(tree: Tree) -> None:
+    async with live_stage(tree) as (on, live):
+        await on.keys("b")
+        tree.block(34, "offline", "Movable")
+        assert await live.read()
+        await settle(on.pilot)
+        assert on.session.view.block(34) is None
+        await on.keys("b", "enter")
+        assert on.session.view.block(34) is not None
+
+
+# -- operating ---------------------------------------------------------------------------
+@pytest.mark.parametrize("key", ["o", "O", "m", "f", "x", "s", "t"])
+async def test_without_the_flag_no_key_asks_or_writes(tree: Tree, key: str) -> None:
+    async with live_stage(tree) as (on, _):
+        await on.command("goto block 33")
+        await on.keys(key)
+        assert on.on_main
+        assert "this is a real machine; press b" in " ".join(on.text.split())
+    assert state(tree, 33) == "offline"
+    assert audit(tree) == []
+
+
+async def test_the_colon_line_never_writes(tree: Tree) -> None:
+    async with live_stage(tree, allow_writes=True) as (on, _):
+        await on.command("online 33")
+        await on.command(f"echo online > /{MEMORY}/memory33/state")
+        assert on.session.position == 0
+    assert state(tree, 33) == "offline"
+
+
+async def test_a_write_is_asked_for_with_block_zone_and_consequence(tree: Tree) -> None:
+    async with live_stage(tree, allow_writes=True) as (on, _):
+        await on.command("goto block 33")
+        await on.keys("m")
+        assert isinstance(on.app.screen, Confirm)
+        words = " ".join(on.text.split())
+        assert "write online_movable to memory33" in words
+        assert "zone Movable" in words
+        await on.keys("y")
+        await on.app.workers.wait_for_complete()
+        await settle(on.pilot)
+    assert state(tree, 33) == "online_movable"
+    lines = audit(tree)
+    assert len(lines) == 2
+    assert lines[0].endswith("confirmed write online_movable > memory33/state")
+    assert lines[0].startswith("1970-01-01T00:00:00Z ")
+    assert "kernel=success" in lines[1]
+
+
+@pytest.mark.parametrize("key", ["n", "enter", "escape", "q"])
+async def test_every_other_answer_means_no(tree: Tree, key: str) -> None:
+    async with live_stage(tree, allow_writes=True) as (on, _):
+        await on.command("goto block 33")
+        await on.keys("o", key)
+        await settle(on.pilot)
+        assert on.on_main
+    assert state(tree, 33) == "offline"
+    assert audit(tree) == []
+
+
+async def test_a_predicted_refusal_warns_first(tree: Tree) -> None:
+    async with live_stage(tree, allow_writes=True) as (on, _):
+        await on.command("goto block 33")
+        await on.keys("f")
+        assert "the kernel would refuse" in " ".join(on.text.split())
+        await on.keys("n")
+
+
+async def test_only_the_selected_blocks_are_written_and_a_refusal_ends_it(tree: Tree) -> None:
+    tree.block(34, "offline", "Movable")
+    tree.block(35, "offline", "Movable")
+    (tree.root / MEMORY / "memory34/state").unlink()
+    (tree.root / MEMORY / "memory34/state").mkdir()
+    async with live_stage(tree, allow_writes=True) as (on, live):
+        await on.command("goto block 33")
+        await on.keys("v", "L", "L")
+        await on.keys("o")
+        assert isinstance(on.app.screen, Confirm)
+        await on.keys("y")
+        await on.app.workers.wait_for_complete()
+        await settle(on.pilot)
+        assert "memory34" in on.text
+    assert (state(tree, 33), state(tree, 35)) == ("online", "offline")
+    assert state(tree, 32) == "online"
+
+
+async def test_what_cannot_be_recorded_is_not_written(tree: Tree) -> None:
+    async with live_stage(tree, allow_writes=True) as (on, live):
+        live._audit = Audit(tree.root / MEMORY / "memory33/state/no.log")
+        await on.command("goto block 33")
+        await on.keys("o", "y")
+        await on.app.workers.wait_for_complete()
+        await settle(on.pilot)
+        assert "writes cannot be recorded" in " ".join(on.text.split())
+    assert state(tree, 33) == "offline"
+
+
+async def test_the_past_is_not_operated(tree: Tree) -> None:
+    async with live_stage(tree, allow_writes=True) as (on, live):
+        tree.block(34, "offline", "Movable")
+        await live.read()
+        await settle(on.pilot)
+        await on.keys("[")
+        await on.command("goto block 33")
+        await on.keys("o")
+        assert on.on_main
+        assert "an earlier reading is shown" in " ".join(on.text.split())

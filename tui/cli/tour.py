@@ -1,0 +1,61 @@
+"""Learn memory hotplug and this program in five minutes, on the real screen.
+
+Without a terminal the texts of the tour are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tui.cli.parser import add_terminal_options, emit
+from tui.cli.starting import add_record, prepared, show
+
+if TYPE_CHECKING:
+    from tui.keys import Keymap
+
+TITLE = "tour"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """How to draw."""
+    add_record(parser)
+    add_terminal_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Take the tour; its machine is not kept."""
+    from tui.tour import MACHINE
+
+    start = prepared(arguments)
+    if not start.on_screen:
+        emit(_texts(start.settings.keys))
+        return 0
+    from engine.commands import StartMachine
+    from engine.language import parse_line
+    from engine.machine import Machine
+    from engine.session import Session
+    from tui.screens.tour_panel import Tour
+
+    machine = parse_line(MACHINE)
+    assert isinstance(machine, StartMachine)
+    return show(
+        start,
+        Session(Machine.boot(machine), TITLE, start_command=machine),
+        TITLE,
+        machine=machine,
+        record=arguments.record,
+        opening=lambda app: Tour.begin(app.main),
+    )
+
+
+def _texts(keymap: Keymap) -> Iterator[str]:
+    """The tour as plain text."""
+    from tui.text_words import plain, wrapped
+    from tui.tour import STEPS, filled, press_words
+
+    for number, step in enumerate(STEPS, 1):
+        yield f"{number}. {plain(step.title)}"
+        yield from wrapped(filled(step.text, keymap), 72, first="   ", indent="   ")
+        yield f"   press: {plain('  '.join(press_words(step.asks, keymap)))}"
