@@ -38,7 +38,7 @@ def capture(tree: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> P
 def test_a_tree_is_opened_in_every_way(
     way: str, tree: Tree, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = {
+    arguments: list[object] = {
         "--root": ["--root", tree.root],
         "directory": [tree.root],
         "live": ["live", "--root", tree.root],

@@ -177,7 +177,7 @@ async def test_only_the_selected_blocks_are_written_and_a_refusal_ends_it(tree: 
     tree.block(35, "offline", "Movable")
     (tree.root / MEMORY / "memory34/state").unlink()
     (tree.root / MEMORY / "memory34/state").mkdir()
-    async with live_stage(tree, allow_writes=True) as (on, live):
+    async with live_stage(tree, allow_writes=True) as (on, _):
         await on.command("goto block 33")
         await on.keys("v", "L", "L")
         await on.keys("o")

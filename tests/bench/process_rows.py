@@ -1,0 +1,46 @@
+"""Rows about start-up: whole processes, and the first frame on a terminal."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tests.bench.processes import LAST_LINE, first_frame, whole
+from tests.bench.table import Measure, Row
+
+NUMPY = ("-c", "import numpy")
+EMPTY_APP = ("-c", "import numpy\nfrom textual.app import App\nApp().run()")
+SCENARIO = "shrink-e1-merged"
+"""A shipped scenario of average length."""
+
+
+def _process(*arguments: str) -> tuple[Measure, Measure]:
+    return partial(whole, "-m", "tui", *arguments), partial(whole, *NUMPY)
+
+
+def _first_frame() -> tuple[Measure, Measure]:
+    """Until the last line stands: of the empty application, of pfnmap with its keys."""
+
+    def ours(raw: bytearray) -> bool:
+        return b"help" in raw.partition(LAST_LINE)[2]
+
+    def empty(raw: bytearray) -> bool:
+        return LAST_LINE in raw
+
+    return (
+        partial(first_frame, ("-m", "tui"), ours),
+        partial(first_frame, EMPTY_APP, empty),
+    )
+
+
+ROWS = (
+    Row("first frame", "empty Textual app + numpy", 1.25, _first_frame, rounds=15),
+    Row("pfnmap show", "import numpy", 2, partial(_process, "show"), rounds=15),
+    Row("pfnmap show -c", "import numpy", 2,
+        partial(_process, "show", "-c", "add dimm0 256M", "-c", "online dimm0[1] movable"),
+        rounds=15),
+    Row("pfnmap check", "import numpy", 2, partial(_process, "check", SCENARIO), rounds=15),
+    Row("pfnmap run --text", "import numpy", 2, partial(_process, "run", "--text", SCENARIO),
+        rounds=15),
+    Row("pfnmap --version", "import numpy", 1, partial(_process, "--version"), rounds=15),
+    Row("pfnmap --help", "import numpy", 1, partial(_process, "--help"), rounds=15),
+)  # fmt: skip

@@ -1,0 +1,125 @@
+"""Branches, the speed of playing, and faults from the palette."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.commands import FailNext
+from engine.language import parse_line
+from engine.phases import FAILABLE_PHASES
+from tests.tui.stage import DIMM, session_of, stage
+from tui.screens.branches import entries
+from tui.screens.clock import SPEEDS
+from tui.screens.faults import RUN, fault_entries
+from tui.screens.palette import Palette
+
+
+# -- branches ----------------------------------------------------------------------------
+async def test_without_a_branch_the_key_says_how_to_get_one() -> None:
+    async with stage(*DIMM) as on:
+        await on.keys("b")
+        assert "undo, then do something else" in " ".join(on.text.split())
+        assert "another branch" not in on.text
+
+
+async def test_what_was_undone_can_be_taken_up_again() -> None:
+    async with stage(*DIMM) as on:
+        await on.keys("u")
+        await on.command("online dimm0[0] kernel")
+        await on.keys("b")
+        assert isinstance(on.app.screen, Palette)
+        assert "after step 1: 1 step" in on.text
+        assert "online dimm0[0] movable" in on.text
+        await on.keys("enter")
+        assert on.on_main
+        assert on.last.command.text == "online dimm0[0] movable"
+        assert "step 2/2" in on.lines[0]
+        await on.keys("b", "enter")
+        assert on.last.command.text == "online dimm0[0] kernel"
+
+
+async def test_the_list_can_be_left_without_a_change() -> None:
+    async with stage(*DIMM) as on:
+        await on.keys("u")
+        await on.command("note other")
+        await on.keys("b", "escape")
+        assert on.on_main
+        assert on.last.command.text == "note other"
+
+
+def test_the_branch_left_last_comes_first_and_long_ones_are_cut() -> None:
+    session = session_of("note a", "note b", "note c", "note d", "note e")
+    session.undo(4)
+    for line in ("note x",):
+        command = parse_line(line)
+        assert command is not None
+        session.run(command)
+    session.undo(1)
+    command = parse_line("note y")
+    assert command is not None
+    session.run(command)
+    first, second = entries(session)
+    assert (first.name, first.help) == ("after step 1: 1 step", "note x")
+    assert (second.name, second.help) == ("after step 1: 4 steps", "note b; note c; note d; ...")
+
+
+# -- playing -----------------------------------------------------------------------------
+async def test_playing_goes_faster_and_slower_within_limits() -> None:
+    async with stage(*DIMM) as on:
+        clock = on.main.acts.clock
+        await on.keys(">", ">")
+        assert clock.speed == 4.0
+        assert "playing at 4 times the speed" in on.text
+        await on.keys(*["<"] * 20)
+        assert clock.speed == SPEEDS[0]
+        assert "as far as it goes" in " ".join(on.text.split())
+        await on.keys(*[">"] * 20)
+        assert clock.speed == SPEEDS[-1]
+
+
+async def test_the_speed_shortens_the_pauses_of_the_scenario() -> None:
+    async with stage("pause 8s", "note after") as on:
+        waits: list[float] = []
+        original = on.main.set_timer
+
+        def noted(delay: float, *rest: object, **more: object) -> object:
+            waits.append(delay)
+            return original(delay, *rest, **more)  # type: ignore[arg-type]
+
+        on.main.set_timer = noted  # type: ignore[method-assign, assignment]
+        await on.keys("[", "[", ">", ">", ">")
+        await on.keys("space")
+        assert waits == [1.0]
+        assert on.main.acts.clock.playing
+        await on.keys("space")
+        assert not on.main.acts.clock.playing
+
+
+# -- faults ------------------------------------------------------------------------------
+def test_every_phase_that_can_fail_is_offered_as_a_line_that_is_right() -> None:
+    offered = {entry.id.removeprefix(RUN): entry for entry in fault_entries()}
+    phases = []
+    for line in offered:
+        command = parse_line(line)
+        assert isinstance(command, FailNext)
+        phases.append(command.phase)
+    assert phases == list(FAILABLE_PHASES)
+
+
+async def test_a_fault_is_injected_from_the_palette_and_rolled_back() -> None:
+    async with stage() as on:
+        await on.keys("ctrl+p")
+        await on.type("fault arch_add", "enter")
+        assert on.on_main
+        assert "arch_add_memory" in on.last.command.text
+        await on.command("add dimm0 256M")
+        assert on.last.errno == "ENOMEM"
+        assert on.session.view.block(32) is None
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+async def test_faults_are_for_simulated_machines(read_only: bool) -> None:
+    async with stage(read_only=read_only) as on:
+        await on.keys("ctrl+p")
+        await on.type("fault")
+        assert ("arch_add_memory" in on.text) is not read_only
