@@ -32,6 +32,8 @@ ALWAYS = ("app.quit",)
 """Actions whose control keys work in every dialog as well."""
 ENDING = ("enter", "escape")
 """Keys that may close a dialog; what is typed behind them waits until that is decided."""
+TERMINAL_CHECK_SECONDS = 1.0
+"""How often it is asked whether the terminal is still there."""
 LEAVING = ("escape", "ctrl+q", "ctrl+c")
 """Keys that never wait."""
 
@@ -133,6 +135,15 @@ class PfnmapApp(App[int], inherit_bindings=False):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.exit, 128 + number)
+        self.set_interval(TERMINAL_CHECK_SECONDS, self._leave_with_the_terminal)
+
+    def _leave_with_the_terminal(self) -> None:
+        """End when the terminal went away without a signal (no controlling terminal).
+
+        Textual would go on reading its end of file for ever.
+        """
+        if not os.isatty(sys.__stdin__.fileno() if sys.__stdin__ else 0):
+            self.exit(128 + signal.SIGHUP)
 
     # -- keys ---------------------------------------------------------------------------
     def _bind_keys(self) -> None:

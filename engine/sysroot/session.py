@@ -38,6 +38,7 @@ class RootSession(Session):
         self.watcher = watcher
         self.explaining = explaining
         self._views: list[SysrootView] = [watcher.view]
+        self._coming: Outcome | None = None
         super().__init__(Machine(watcher.view.state), watcher.view.title)
 
     # -- following -------------------------------------------------------------------------
@@ -48,28 +49,34 @@ class RootSession(Session):
 
     def poll(self) -> bool:
         """Read again; True when something changed. Who shows the newest keeps showing it."""
-        self.watcher.poll()
-        return self.take()
+        return self.take(self.observe())
 
-    def take(self) -> bool:
-        """Take up what the watcher read last, as :meth:`poll` does after reading.
+    def observe(self) -> SysrootView | None:
+        """Read again and explain what changed; None when nothing did. Shows nothing yet.
 
-        The watcher may read in another thread; this must be called where the session is used.
+        This is the part of :meth:`poll` that takes time: it may run in another thread as long
+        as :meth:`take` is called between two of them.
         """
-        live = self.live
         before = self._views[-1]
-        observed = self.watcher.view
-        if observed.observation is before.observation:
-            return False
-        view = observed
-        changes = self.watcher.changes[-1]
+        view = self.watcher.poll()
+        if view.observation is before.observation:
+            return None
         if self.explaining:
-            explanation = explain(before, observed)
+            explanation = explain(before, view)
             earlier = before.disagreements
             if explanation.findings or earlier:
-                view = observed.with_disagreements((*earlier, *explanation.findings))
+                view = view.with_disagreements((*earlier, *explanation.findings))
+        self._coming = _outcome(self.watcher.changes[-1], before.state, view.state, view)
+        return view
+
+    def take(self, view: SysrootView | None) -> bool:
+        """Take up what :meth:`observe` gave; True when that was something."""
+        if view is None or self._coming is None:
+            return False
+        live = self.live
         self._views.append(view)
-        self.outcomes.append(_outcome(changes, before.state, view.state, view))
+        self.outcomes.append(self._coming)
+        self._coming = None
         self._forget(len(self.watcher.history))
         if live:
             self.position = len(self.outcomes)

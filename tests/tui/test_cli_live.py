@@ -38,13 +38,14 @@ def capture(tree: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> P
 def test_a_tree_is_opened_in_every_way(
     way: str, tree: Tree, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments: list[object] = {
+    ways: dict[str, list[object]] = {
         "--root": ["--root", tree.root],
         "directory": [tree.root],
         "live": ["live", "--root", tree.root],
         "show": ["show", tree.root],
         "show-root": ["show", "--root", tree.root],
-    }[way]
+    }
+    arguments = ways[way]
     assert run(*arguments) == 0
     printed = capsys.readouterr().out
     assert "memory blocks: 1 offline, 9 online" in printed

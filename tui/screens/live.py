@@ -102,14 +102,14 @@ class Live:
             return False
         self._busy = True
         try:
-            await asyncio.to_thread(self.session.watcher.poll)
+            view = await asyncio.to_thread(self.session.observe)
         except InputError as error:
             self._say_trouble(str(error))
             return False
         finally:
             self._busy = False
         self._trouble = ""
-        changed = self.session.take()
+        changed = self.session.take(view)
         if changed and self.shown:
             self.screen.show_session()
         return changed
