@@ -52,7 +52,7 @@ def _check(state: State, pfn: int, nr_pages: int) -> Refusal | None:
                 pfn,
             )
         start = state.block_pfn(block)
-        if pfn < start + int(row["vmemmap"]) and pfn + nr_pages > start:
+        if row["vmemmap"] and pfn < start + int(row["vmemmap"]) and pfn + nr_pages > start:
             return Refusal("EBUSY", "pin", f"pfn {start:#x} holds struct pages", block, start)
     if (hole := first_hole(state, pfn, pfn + nr_pages)) is not None:
         return Refusal("EINVAL", "pin", f"pfn {hole:#x} is no memory", hole // pages, hole)

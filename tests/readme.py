@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from engine.language import ACTIONS, AREAS, VERBS
+from engine.sysroot.text_dump import SHELL_LINE
 from tui.cli import SUBCOMMANDS, main
 
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -54,11 +55,18 @@ def verbs() -> Iterator[str]:
         yield f"        {verb.help}"
 
 
+def dump() -> Iterator[str]:
+    """The shell lines that save a machine without Python."""
+    for line in SHELL_LINE.splitlines():
+        yield f"    {line}"
+
+
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "frame": frame,
     "subcommands": subcommands,
     "keys": keys,
     "verbs": verbs,
+    "dump": dump,
 }
 
 

@@ -11,6 +11,7 @@ from engine.expect import run_scenario
 from engine.scenario import parse_scenario
 from tests.readme import FRAME, README, renewed
 from themes.loader import read_theme
+from tui.keymap import parse_settings
 
 TEXT = README.read_text(encoding="utf-8")
 
@@ -42,6 +43,12 @@ def test_the_theme_loads(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(indented_block('name = "mine"'), encoding="utf-8")
     assert read_theme(file).name == tomllib.loads(file.read_text())["name"]
+
+
+def test_the_settings_are_right() -> None:
+    made = parse_settings(tomllib.loads(indented_block("[keys]")))
+    assert made.keys.keys("mem.pin") == ("p",)
+    assert (made.theme, made.mouse) == ("light", False)
 
 
 def test_the_library_example_runs() -> None:

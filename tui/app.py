@@ -35,7 +35,7 @@ ENDING = ("enter", "escape")
 TERMINAL_CHECK_SECONDS = 1.0
 """How often it is asked whether the terminal is still there."""
 LEAVING = ("escape", "ctrl+q", "ctrl+c")
-"""Keys that never wait."""
+"""Keys that never wait; what was typed before them and still waits is dropped."""
 
 
 _OWN = "ansi_default"
@@ -171,6 +171,9 @@ class PfnmapApp(App[int], inherit_bindings=False):
     async def on_event(self, event: Event) -> None:
         """Hold keys back while a dialog opens or closes, so that none is lost or misread."""
         if isinstance(event, Key) and not event.is_forwarded:
+            if event.key in LEAVING:
+                self._typed.clear()
+                self._holding = False
             self._typed.append(event)
             await self._type()
         else:
@@ -186,10 +189,11 @@ class PfnmapApp(App[int], inherit_bindings=False):
         while self._typed:
             dialog = self.screen if isinstance(self.screen, Dialog) else None
             key = self._typed[0].key
-            opening = dialog is not None and dialog.focused is None
+            opening = dialog is not None and not dialog.opened
             if (opening or self._holding) and key not in LEAVING:
                 return
-            self._holding = dialog is not None and not opening and key in ENDING
+            typing = dialog is not None and dialog.focused is not None
+            self._holding = typing and key in ENDING
             await super().on_event(self._typed.popleft())
 
     def action_how_to_quit(self) -> None:

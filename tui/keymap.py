@@ -19,7 +19,6 @@ that no terminal sends, and bindings that hide each other, without a word.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
 from pathlib import Path
@@ -160,6 +159,8 @@ def _defaults(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _meant(word: str, known: Iterable[str]) -> str:
+    import difflib
+
     close = difflib.get_close_matches(word, list(known), 1, 0.5)
     return f"; did you mean {close[0]!r}?" if close else ""
 

@@ -17,18 +17,20 @@ def _process(*arguments: str) -> tuple[Measure, Measure]:
     return partial(whole, "-m", "tui", *arguments), partial(whole, *NUMPY)
 
 
+def program_is_painted(raw: bytearray) -> bool:
+    """Whether the program's last line stands, with its keys."""
+    return b"help" in raw.partition(LAST_LINE)[2]
+
+
+def empty_is_painted(raw: bytearray) -> bool:
+    """Whether the empty application has come to its last line."""
+    return LAST_LINE in raw
+
+
 def _first_frame() -> tuple[Measure, Measure]:
-    """Until the last line stands: of the empty application, of pfnmap with its keys."""
-
-    def ours(raw: bytearray) -> bool:
-        return b"help" in raw.partition(LAST_LINE)[2]
-
-    def empty(raw: bytearray) -> bool:
-        return LAST_LINE in raw
-
     return (
-        partial(first_frame, ("-m", "tui"), ours),
-        partial(first_frame, EMPTY_APP, empty),
+        partial(first_frame, ("-m", "tui"), program_is_painted),
+        partial(first_frame, EMPTY_APP, empty_is_painted),
     )
 
 

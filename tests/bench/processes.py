@@ -70,6 +70,13 @@ def command_time(command: Sequence[str]) -> float:
 
 def first_frame(arguments: Sequence[str], is_painted: Callable[[bytearray], bool]) -> float:
     """Seconds from the start of a Python process to its first whole frame on a terminal."""
+    return drawn(arguments, is_painted)[0]
+
+
+def drawn(
+    arguments: Sequence[str], is_painted: Callable[[bytearray], bool]
+) -> tuple[float, bytearray]:
+    """The same, with everything that the terminal got by then."""
     master, slave = pty.openpty()
     try:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", SIZE[1], SIZE[0], 0, 0))
@@ -84,8 +91,8 @@ def first_frame(arguments: Sequence[str], is_painted: Callable[[bytearray], bool
             start_new_session=True,
         )
         try:
-            _read_until(master, is_painted)
-            return time.perf_counter() - start
+            raw = _read_until(master, is_painted)
+            return time.perf_counter() - start, raw
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()
@@ -94,10 +101,11 @@ def first_frame(arguments: Sequence[str], is_painted: Callable[[bytearray], bool
         os.close(slave)
 
 
-def _read_until(master: int, holds: Callable[[bytearray], bool]) -> None:
+def _read_until(master: int, holds: Callable[[bytearray], bool]) -> bytearray:
     """Read what the process draws until a condition on all of it holds."""
     raw = bytearray()
     while not holds(raw):
         if not select.select([master], [], [], PATIENCE_SECONDS)[0]:
             raise TimeoutError(f"no frame; the terminal got {bytes(raw[-400:])!r}")
         raw += os.read(master, 1 << 16)
+    return raw

@@ -23,8 +23,10 @@ MACHINES: dict[str, tuple[str, ...]] = {
 """Blocks of 128 MiB in each: up to 33 million. A part online, so that lines differ."""
 ZOOMS = ("page", "subsection", "section", "block", "fit")
 
-MOVES = "j k l h ctrl+d ctrl+u L H " * 2
+MOVES = "j k l h ctrl+d ctrl+u L H l h " * 2
 """By lines, cells, half pages and blocks, and back again."""
+HALF_PAGES = "ctrl+d " * 6 + "ctrl+u " * 6
+"""Every line of the map is another one."""
 CELL = "l h " * 4
 """The cursor by one cell."""
 FIRST_BLOCK = "block 32"
@@ -96,6 +98,14 @@ def key_to_map(machine: str, zoom: str) -> tuple[Measure, Measure]:
     return lambda: screen.press(MOVES)[0], lambda: fixed().press(MOVES)[0]
 
 
+def scroll_to_map(machine: str) -> tuple[Measure, Measure]:
+    """Half pages, where there is enough to scroll: cells of one page."""
+    screen = child(*MACHINES[machine])
+    screen.command(f"goto {FIRST_BLOCK}")
+    screen.command("zoom page")
+    return lambda: screen.press(HALF_PAGES)[0], lambda: fixed().press(HALF_PAGES)[0]
+
+
 def key_to_end(machine: str) -> tuple[Measure, Measure]:
     """The same keys, until all panels have followed."""
     screen = child(*MACHINES[machine])
@@ -126,6 +136,10 @@ ROWS = (
             partial(key_to_map, machine, zoom))
         for machine in MACHINES
         for zoom in ZOOMS
+    ),
+    *(
+        Row(f"half a page to map, {machine}", "fixed lines", 1.5, partial(scroll_to_map, machine))
+        for machine in MACHINES
     ),
     *(
         Row(f"key to all panels, {machine}", "fixed lines", 1 / 60, partial(key_to_end, machine),

@@ -82,11 +82,16 @@ def render(results: Sequence[Result | None], names: Sequence[str]) -> list[str]:
         if result is None:
             cells.append((name, "-", "not installed", "-", "-", "skipped"))
             continue
-        cells.append((
-            result.name, amount(result.ours, result.unit),
-            f"{amount(result.yardstick, result.unit)} {result.yardstick_name}",
-            f"{result.ratio:.2f}", result.target, "ok" if result.met else "MISSED",
-        ))
+        cells.append(
+            (
+                result.name,
+                amount(result.ours, result.unit),
+                f"{amount(result.yardstick, result.unit)} {result.yardstick_name}",
+                f"{result.ratio:.2f}",
+                result.target,
+                "ok" if result.met else "MISSED",
+            )
+        )
     widths = [max(len(row[i]) for row in cells) for i in range(6)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

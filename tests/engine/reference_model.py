@@ -135,7 +135,9 @@ class Reference:
         return None
 
     # -- boot ------------------------------------------------------------------------
-    def boot_pages(self, start: int, end: int, node: int, limits: list[tuple[int, int, int]]) -> None:
+    def boot_pages(
+        self, start: int, end: int, node: int, limits: list[tuple[int, int, int]]
+    ) -> None:
         """Boot memory [start, end) of a node; ``limits``: (zone, first pfn, end pfn)."""
         for pfn in range(start, end):
             zone = next(z for z, low, high in limits if low <= pfn < high)
@@ -174,9 +176,7 @@ class Reference:
 
     def counts_for(self, pfn: int, node: int, zone: int) -> bool:
         """The test of both span searches: online, and linked to this node and zone."""
-        return (
-            self.is_online(pfn) and self.page_node[pfn] == node and self.page_zone[pfn] == zone
-        )
+        return self.is_online(pfn) and self.page_node[pfn] == node and self.page_zone[pfn] == zone
 
     # -- spans -----------------------------------------------------------------------
     def grow(self, node_id: int, zone_id: int, low: int, high: int) -> None:

@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import Final
 
 from engine.errors import PfnmapError
+from tui import __version__
 from tui.cli.parser import Parser, say
 
 SUBCOMMANDS: Final[dict[str, str]] = {
@@ -89,13 +90,8 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _version() -> int:
-    """Print the version from the package's metadata."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        print(f"pfnmap {version('pfnmap')}")
-    except PackageNotFoundError:
-        print("pfnmap (run from a checkout that is not installed)")
+    """Print the version."""
+    print(f"pfnmap {__version__}")
     return 0
 
 

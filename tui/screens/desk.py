@@ -76,10 +76,15 @@ class Desk:
         return self.session.view
 
     @property
+    def real(self) -> bool:
+        """Whether this is a real machine, or what was kept of one."""
+        return not isinstance(self.session.view, ModelView)
+
+    @property
     def before(self) -> View | None:
         """The machine before the last step, None at boot."""
         session = self.session
-        if not isinstance(session.view, ModelView):
+        if self.real:
             return session.before if session.position or session.phase is not None else None
         state = self._state_before()
         if state is None:
@@ -156,7 +161,7 @@ class Desk:
 
     def judge(self, block: BlockRow) -> Sequence[Verdict]:
         """Verdicts on everything that may be done with a block."""
-        if self.read_only and isinstance(self.view, ModelView):
+        if self.read_only and not self.real:
             return ()
         state, block_id, verdicts = self._judged
         if state is not self.session.state or block_id != block.id:
@@ -198,6 +203,9 @@ class Desk:
         words = f"step {session.position}/{len(session.outcomes)}"
         if session.phase is not None:
             words += f" phase {session.phase}"
+        count = len(session.branches)
+        if count:
+            words += f", {count} branch{'es' * (count != 1)}"
         return words
 
     def outcome_under_way(self) -> Outcome | None:
@@ -255,8 +263,7 @@ def _phase_back(desk: Desk, _: Situation) -> str:
 
 
 def _branches(desk: Desk, _: Situation) -> str:
-    real = not isinstance(desk.view, ModelView)
-    return "" if real or desk.branched or desk.session.branches else "there is no other branch"
+    return "" if desk.real or desk.branched or desk.session.branches else "there is no other branch"
 
 
 def _compare(desk: Desk, _: Situation) -> str:

@@ -51,6 +51,8 @@ class Dialog(ModalScreen[Result]):
         super().__init__(classes=classes[paint.theme.colours])
         self.paint = paint
         self._finished = False
+        self.opened = False
+        """True once keys can go where they belong: something has the focus, or nothing can."""
         self.answered = False
         """True where the opener acts on the result, and calls :meth:`ready` when it has."""
 
@@ -73,7 +75,21 @@ class Dialog(ModalScreen[Result]):
 
     def on_descendant_focus(self) -> None:
         """The dialog has opened: something in it has the focus."""
-        self.ready()
+        self._open()
+
+    def on_screen_resume(self) -> None:
+        """In a terminal too small for a line to type into, nothing ever gets the focus."""
+        self.call_after_refresh(self.call_after_refresh, self._open)
+
+    def on_resize(self) -> None:
+        """What a small terminal hid had to give the focus up; give it back."""
+        if self.opened and self.focused is None:
+            self.call_after_refresh(self.focus_next)
+
+    def _open(self) -> None:
+        if not self.opened:
+            self.opened = True
+            self.ready()
 
     def action_close(self) -> None:
         """Close without a result."""

@@ -31,6 +31,7 @@ from tui.widgets.zone_bars import ZoneBars
 FOCUS_ORDER = (layout.MAP, layout.ZONES, layout.BLOCKS, layout.INSPECTOR, layout.EVENTS)
 TAIL = ("app.command", "app.help")
 EXTRA = (
+    "session.branch",
     "mem.online_kernel",
     "mem.online_movable",
     "mem.toggle_memmap",
@@ -94,10 +95,15 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def _hint(self) -> str:
         """What to press first."""
         key = self.desk.keymap.first
-        if self.desk.session.outcomes:
+        if self.desk.session.outcomes and not self.desk.real:
             return (
                 f"press {key('time.forward')} to step through what happened, "
                 f"{key('time.play')} to play it, {key('app.help')} for help"
+            )
+        if self.desk.real:
+            return (
+                f"a real machine: press {key('session.branch')} to try things in a simulation, "
+                f"{key('app.help')} for help"
             )
         if self.desk.read_only:
             return f"this machine is shown read-only; press {key('app.help')} for help"
@@ -283,6 +289,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.acts.clock.pause()
         self.desk.take(session, read_only=read_only)
         self.source_title = title
+        self.events.hint = self._hint()
         self.place(self.app.size.width, self.app.size.height)
         self.show_session()
 

@@ -26,6 +26,7 @@ async def test_what_was_undone_can_be_taken_up_again() -> None:
     async with stage(*DIMM) as on:
         await on.keys("u")
         await on.command("online dimm0[0] kernel")
+        assert on.lines[0].endswith("step 2/2, 1 branch")
         await on.keys("b")
         assert isinstance(on.app.screen, Palette)
         assert "after step 1: 1 step" in on.text
@@ -33,7 +34,7 @@ async def test_what_was_undone_can_be_taken_up_again() -> None:
         await on.keys("enter")
         assert on.on_main
         assert on.last.command.text == "online dimm0[0] movable"
-        assert "step 2/2" in on.lines[0]
+        assert on.lines[0].endswith("step 2/2, 1 branch"), "what was there is one now"
         await on.keys("b", "enter")
         assert on.last.command.text == "online dimm0[0] kernel"
 

@@ -90,8 +90,11 @@ async def test_a_tree_that_goes_away_is_said_once(tree: Tree) -> None:
 # -- branching ---------------------------------------------------------------------------
 async def test_b_turns_it_into_a_simulation_and_back(tree: Tree) -> None:
     async with live_stage(tree) as (on, live):
+        assert "press b to try things in a simulation" in on.text
+        assert "b branch" in on.lines[-1]
         await on.keys("b")
         assert "what if" in on.lines[0]
+        assert on.main.events.hint.startswith("press a to hot-add a DIMM")
         assert "simulated from here on; assumed:" in on.text
         await on.command("online 33 movable")
         assert on.last.errno is None

@@ -1,0 +1,337 @@
+"""The engine against a page-by-page reference model, on machines of a few thousand pages.
+
+Hypothesis drives both with the same commands, undo and redo among them; after every command
+each page's kind, each zone's and node's counters and each block's valid_zones must agree, and
+every identity of ``Machine.check`` must hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from engine.boot import _assemble
+from engine.geometry import Geometry
+from engine.kinds import BlockState, PageState
+from engine.language import parse_line
+from engine.machine import Machine
+from engine.outcome import Outcome
+from engine.params import Params
+from engine.profile import PROFILES
+from engine.session import Session
+from engine.state import Resource
+from tests.engine.reference_model import (
+    NORMAL,
+    ONLINE,
+    ONLINE_KERNEL,
+    ONLINE_MOVABLE,
+    RefBlock,
+    RefDevice,
+    Reference,
+    Sizes,
+)
+
+# Two sections of 16 pages a block, four struct pages a page: a block's memmap is 8 pages.
+TINY = Geometry("ppc64-64k", 4096, 16, 4, 4, 4 * 4096, 32, struct_page_bytes=1024)
+BOOT_BLOCKS = 24
+HOT_BLOCKS = range(32, 52)
+BLOCK_BYTES = TINY.block_bytes
+EVERYTHING = 1 << 20
+KINDS = {"": ONLINE, " kernel": ONLINE_KERNEL, " movable": ONLINE_MOVABLE}
+
+
+def tiny_machine(profile: str) -> Machine:
+    """24 blocks of boot memory on node 0, nothing on node 1."""
+    end = BOOT_BLOCKS * TINY.block_pages
+    ram = np.array([[0, end, 0]], np.int64)
+    state = _assemble(TINY, PROFILES[profile], Params(), ram, 2)
+    boot = Resource(0, (end << TINY.page_shift) - 1, "System RAM")
+    return Machine(replace(state, resources=(boot,)))
+
+
+class Reference2(Reference):
+    """The reference with hot-add and hot-remove of DIMMs."""
+
+    def add(self, name: str, first: int, count: int, node: int, memmap: str) -> str | None:
+        """``add NAME`` at block ``first``; frames of a memmap in RAM are handed over later."""
+        if name in self.devices or any(first <= number < first + count for number in self.blocks):
+            return "EEXIST"
+        asked, given = memmap == "on_memory", self.param["memmap_on_memory"] == "Y"
+        single = count == 1
+        if asked and not self.modern and not single:
+            return "EINVAL"
+        hosts = asked or (memmap == "" and given and (self.modern or single))
+        vmemmap = self.sizes.block // self.sizes.per_frame if hosts else 0
+        size = self.sizes.block
+        self.devices[name] = RefDevice(first * size, count * size, node)
+        self.nodes[node].online = True
+        for number in range(first, first + count):
+            self.blocks[number] = RefBlock(node, vmemmap=vmemmap, device=name)
+            for index, pfn in enumerate(self.pages_of(number)):
+                self.kind[pfn] = "vmemmap" if index < vmemmap else "offline"
+                self.page_node[pfn], self.page_zone[pfn] = node, None
+        return None
+
+    def eject(self, name: str) -> str | None:
+        """Two passes of offlining, then removal; or everything online again."""
+        device = self.devices[name]
+        numbers = [n for n, b in self.blocks.items() if b.device == name]
+        were_online = [n for n in sorted(numbers) if self.blocks[n].online]
+        for _ in range(2):
+            for number in were_online:
+                if self.blocks[number].online:
+                    self._offline(number)
+        if any(self.blocks[n].online for n in were_online):
+            for number in were_online:
+                self.online_file(number)
+            return "EBUSY"
+        for number in numbers:
+            del self.blocks[number]
+            for pfn in self.pages_of(number):
+                del self.kind[pfn], self.page_node[pfn], self.page_zone[pfn]
+        del self.devices[name]
+        node = self.nodes[device.node]
+        if not node.spanned and not node.cpu:
+            node.online = any(b.node == device.node for b in self.blocks.values())
+        return None
+
+
+class EngineAgainstReference(RuleBasedStateMachine):
+    """Both machines, the same commands."""
+
+    profile = "6.12"
+
+    @initialize()
+    def boot(self) -> None:
+        self.session = Session(tiny_machine(self.profile))
+        sizes = Sizes(32, 16, 4, 4, 4, EVERYTHING)
+        self.reference = Reference2(self.profile, sizes, 2)
+        limits = [(NORMAL, 0, EVERYTHING)]
+        self.reference.boot_pages(0, BOOT_BLOCKS * 32, 0, limits)
+        self.reference.boot_done(limits)
+        self.saved = [self.reference.save()]
+        self.names = 0
+
+    def run(self, line: str) -> Outcome:
+        command = parse_line(line)
+        assert command is not None
+        return self.session.run(command)
+
+    def agree(self, outcome: Outcome, errno: str | None) -> None:
+        assert outcome.errno == errno, (outcome.command, outcome.refusal)
+        del self.saved[self.session.position :]
+        self.saved.append(self.reference.save())
+
+    # -- commands --------------------------------------------------------------------
+    @rule(
+        first=st.sampled_from(HOT_BLOCKS),
+        count=st.integers(1, 4),
+        node=st.integers(0, 1),
+        memmap=st.sampled_from(["", "ram", "on_memory"]),
+    )
+    def add(self, first: int, count: int, node: int, memmap: str) -> None:
+        self.names += 1
+        name = f"d{self.names}"
+        if sum(kind == "free" for kind in self.reference.kind.values()) < 400:
+            return  # nearly out of memory is the story of other tests
+        option = f" memmap={memmap}" if memmap else ""
+        outcome = self.run(
+            f"add {name} {count * BLOCK_BYTES >> 10}K at={first * BLOCK_BYTES:#x} node={node}{option}"
+        )
+        errno = self.reference.add(name, first, count, node, memmap)
+        if errno is None:
+            self.take_frames(name)
+        self.agree(outcome, errno)
+
+    def take_frames(self, name: str) -> None:
+        """The engine chose frames for a memmap in RAM: free ones of a kernel zone."""
+        device = self.session.state.device_named(name)
+        assert device is not None
+        rows = self.session.state.taken.rows
+        for row in rows[(rows["owner"] == device.id) & (rows["kind"] == PageState.VMEMMAP)]:
+            for pfn in range(int(row["start"]), int(row["start"] + row["count"])):
+                assert self.reference.kind[pfn] == "free"
+                assert self.reference.page_zone[pfn] == NORMAL
+                self.reference.kind[pfn] = "vmemmap"
+                self.reference.home[pfn] = device.id
+
+    @rule(
+        block=st.one_of(st.sampled_from(HOT_BLOCKS), st.integers(0, BOOT_BLOCKS)),
+        count=st.integers(1, 3),
+        word=st.sampled_from(sorted(KINDS)),
+    )
+    def online(self, block: int, count: int, word: str) -> None:
+        outcome = self.run(f"online {block}-{block + count - 1}{word}")
+        numbers = list(range(block, block + count))
+        self.agree(outcome, self.reference.online(numbers, KINDS[word]))
+
+    @rule(
+        block=st.one_of(st.sampled_from(HOT_BLOCKS), st.integers(0, BOOT_BLOCKS)),
+        count=st.integers(1, 3),
+    )
+    def offline(self, block: int, count: int) -> None:
+        outcome = self.run(f"offline {block}-{block + count - 1}")
+        self.agree(outcome, self.reference.offline(list(range(block, block + count))))
+
+    @rule(block=st.sampled_from(HOT_BLOCKS), word=st.sampled_from(["0", "1"]))
+    def online_file(self, block: int, word: str) -> None:
+        outcome = self.run(f"echo {word} > /sys/devices/system/memory/memory{block}/online")
+        held = self.reference.blocks.get(block)
+        if word == "1":
+            errno = self.reference.online_file(block)
+        elif held is not None and not held.online:
+            errno = None
+        else:
+            errno = self.reference.offline([block])
+        self.agree(outcome, errno)
+
+    @precondition(lambda self: self.reference.devices)
+    @rule(data=st.data())
+    def remove(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.reference.devices)))
+        device = self.session.state.device_named(name)
+        assert device is not None
+        outcome = self.run(f"remove {name}")
+        errno = self.reference.eject(name)
+        if errno is None:
+            for pfn in [p for p, owner in self.reference.home.items() if owner == device.id]:
+                del self.reference.home[pfn]
+                if self.reference.kind.get(pfn) == "vmemmap":
+                    self.reference.kind[pfn] = "free"
+        self.agree(outcome, errno)
+
+    @rule(
+        zone=st.sampled_from(["Normal", "Movable"]), node=st.integers(0, 1), count=st.integers(1, 2)
+    )
+    def shrink(self, zone: str, node: int, count: int) -> None:
+        outcome = self.run(f"shrink {zone} node={node} blocks={count}")
+        number = {"Normal": 2, "Movable": 3}[zone]
+        self.agree(outcome, self.reference.shrink(number, node, count))
+
+    @rule(
+        pfn=st.integers(0, 52 * 32),
+        count=st.integers(1, 6),
+        kind=st.sampled_from(["unmovable", "movable", "offline"]),
+    )
+    def pin(self, pfn: int, count: int, kind: str) -> None:
+        outcome = self.run(f"pin pfn={pfn} pages={count} kind={kind}")
+        word = "page-offline" if kind == "offline" else kind
+        placed = self.reference.pin(pfn, count, word)
+        assert outcome.ok == placed, (pfn, count, kind, outcome.refusal, [self.reference.kind.get(p) for p in range(pfn, pfn + count)])
+        self.agree(outcome, outcome.errno)
+
+    @rule(block=st.one_of(st.sampled_from(HOT_BLOCKS), st.integers(0, BOOT_BLOCKS - 1)))
+    def unpin(self, block: int) -> None:
+        outcome = self.run(f"unpin {block}")
+        kinds = ("unmovable", "movable", "page-offline")
+        assert outcome.ok == self.reference.unpin(block * 32, 32, kinds)
+        self.agree(outcome, outcome.errno)
+
+    @rule(
+        pair=st.sampled_from(
+            [
+                ("memmap_on_memory", "Y"),
+                ("memmap_on_memory", "N"),
+                ("movable_node", "Y"),
+                ("movable_node", "N"),
+                ("online_policy", "auto-movable"),
+                ("online_policy", "contig-zones"),
+                ("auto_movable_ratio", "50"),
+                ("auto_movable_ratio", "301"),
+                ("auto_movable_numa_aware", "N"),
+            ]
+        )
+    )
+    def set_param(self, pair: tuple[str, str]) -> None:
+        outcome = self.run(f"set {pair[0]}={pair[1]}")
+        self.reference.param[pair[0]] = pair[1]
+        self.agree(outcome, None)
+
+    @rule(
+        phase=st.sampled_from(
+            [
+                "online_pages",
+                "MEM_GOING_ONLINE",
+                "mhp_init_memmap_on_memory",
+                "start_isolate_page_range",
+                "MEM_GOING_OFFLINE",
+                "do_migrate_range",
+            ]
+        )
+    )
+    def fail(self, phase: str) -> None:
+        outcome = self.run(f"fail next at={phase} errno=EINTR")
+        self.reference.faults.append((phase, "EINTR"))
+        self.agree(outcome, None)
+
+    # -- time ------------------------------------------------------------------------
+    @rule(count=st.integers(1, 4))
+    def undo(self, count: int) -> None:
+        self.session.undo(count)
+        self.reference.restore(self.saved[self.session.position])
+
+    @rule(count=st.integers(1, 4))
+    def redo(self, count: int) -> None:
+        self.session.redo(count)
+        self.reference.restore(self.saved[self.session.position])
+
+    # -- agreement -------------------------------------------------------------------
+    @invariant()
+    def every_page_agrees(self) -> None:
+        edges = np.arange(0, HOT_BLOCKS.stop * 32 + 33, dtype=np.int64)
+        counts = self.session.view.page_counts(edges)
+        words = [PageState(kind).word for kind in counts.argmax(axis=1).tolist()]
+        for pfn, word in enumerate(words):
+            assert word == self.reference.kind.get(pfn, "hole"), hex(pfn)
+
+    @invariant()
+    def every_counter_agrees(self) -> None:
+        self.session.machine.check()
+        for node, ours in zip(self.reference.nodes, self.session.state.nodes, strict=True):
+            assert (ours.online, ours.start_pfn, ours.spanned) == (
+                node.online,
+                node.start,
+                node.spanned,
+            )
+            for zone, mine in zip(node.zones, ours.zones, strict=True):
+                assert (
+                    mine.start_pfn,
+                    mine.spanned,
+                    mine.present,
+                    mine.managed,
+                    mine.present_early,
+                ) == (zone.start, zone.spanned, zone.present, zone.managed, zone.early)
+
+    @invariant()
+    def every_block_agrees(self) -> None:
+        view = self.session.view
+        assert view.nr_blocks == len(self.reference.blocks)
+        for number, block in self.reference.blocks.items():
+            row = view.block(number)
+            assert row is not None
+            assert row.state == BlockState(int(block.online)).word
+            assert " ".join(row.valid_zones) == self.reference.valid_zones(number), number
+            assert row.node == block.node
+
+
+class OldEngineAgainstReference(EngineAgainstReference):
+    """The same under the rules of 6.1."""
+
+    profile = "6.1"
+
+
+_SETTINGS = settings(
+    max_examples=150,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.generate,),
+)
+TestEngine612 = EngineAgainstReference.TestCase
+TestEngine612.settings = _SETTINGS
+TestEngine61 = OldEngineAgainstReference.TestCase
+TestEngine61.settings = _SETTINGS
