@@ -156,8 +156,8 @@ def _place_at(state: State, start: int, pages: int, count: int) -> tuple[list[in
     for number in range(start // block, -(-end // block)):
         row = state.blocks.at(number)
         first = state.block_pfn(number)
-        hosts = row is not None and row["vmemmap"]
-        if hosts and start < first + int(row["vmemmap"]) and end > first:
+        hosted = 0 if row is None else int(row["vmemmap"])
+        if hosted and start < first + hosted and end > first:
             return [], Refusal(
                 "EBUSY", "alloc_contig_range", f"pfn {first:#x} holds struct pages", number, first
             )

@@ -14,7 +14,6 @@ machine, timeline, branches and position. See :mod:`engine.journal_lines` for th
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Sequence

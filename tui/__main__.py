@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
-
-from tui import cli
 
 __all__ = ["main"]
 
@@ -23,7 +22,13 @@ def main() -> int:
     # numpy's linear algebra is not used, so its threads need not be started.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
-    return cli.main()
+    try:
+        from tui import cli
+
+        return cli.main()
+    except KeyboardInterrupt:
+        # While modules are being imported; later the command line answers itself.
+        return 128 + signal.SIGINT
 
 
 if __name__ == "__main__":

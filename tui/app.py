@@ -21,6 +21,7 @@ from tui.keys import Keymap
 from tui.screens.desk import Desk
 from tui.screens.dialog import Dialog
 from tui.screens.main import MainScreen
+from tui.signals import ENDING, noted_endings
 from tui.widgets.paint import Paint
 
 if TYPE_CHECKING:
@@ -106,6 +107,8 @@ class PfnmapApp(App[int], inherit_bindings=False):
         """Something to say as soon as the screen is there."""
         self.opening: Callable[[PfnmapApp], object] | None = None
         """Called once when the screen is there."""
+        self.ended_by: list[int] = []
+        """Signals that came before the program could answer; see :mod:`tui.signals`."""
         self._colour_system = colour_system
         self._typed: deque[Key] = deque()
         self._holding = False
@@ -133,8 +136,11 @@ class PfnmapApp(App[int], inherit_bindings=False):
     def _leave_in_order(self) -> None:
         """End on a signal as on a key, so that the terminal is left as it was found."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self.exit, 128 + number)
+        for number in ENDING:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, self.exit, 128 + number)
+        if self.ended_by:
+            self.exit(128 + self.ended_by[0])
         self.set_interval(TERMINAL_CHECK_SECONDS, self._leave_with_the_terminal)
 
     def _leave_with_the_terminal(self) -> None:
@@ -295,6 +301,7 @@ def run_app(
     )
     app.notice = notice
     app.opening = opening
+    app.ended_by = noted_endings()
     if recorder is not None:
         from tui.capture import record
 

@@ -162,9 +162,9 @@ class Reference:
         for number in sorted({pfn // self.sizes.block for pfn in self.kind}):
             pages = [pfn for pfn in self.pages_of(number) if pfn in self.kind]
             places = {(self.page_node[pfn], self.page_zone[pfn]) for pfn in pages}
-            zone = next(iter(places))[1] if len(places) == 1 else None
+            single = next(iter(places))[1] if len(places) == 1 else None
             node_id = min(place[0] for place in places)
-            self.blocks[number] = RefBlock(node_id, True, zone, early=True)
+            self.blocks[number] = RefBlock(node_id, True, single, early=True)
 
     # -- pages -----------------------------------------------------------------------
     def pages_of(self, block: int) -> range:

@@ -140,7 +140,8 @@ class EngineAgainstReference(RuleBasedStateMachine):
             return  # nearly out of memory is the story of other tests
         option = f" memmap={memmap}" if memmap else ""
         outcome = self.run(
-            f"add {name} {count * BLOCK_BYTES >> 10}K at={first * BLOCK_BYTES:#x} node={node}{option}"
+            f"add {name} {count * BLOCK_BYTES >> 10}K at={first * BLOCK_BYTES:#x} "
+            f"node={node}{option}"
         )
         errno = self.reference.add(name, first, count, node, memmap)
         if errno is None:
@@ -221,7 +222,13 @@ class EngineAgainstReference(RuleBasedStateMachine):
         outcome = self.run(f"pin pfn={pfn} pages={count} kind={kind}")
         word = "page-offline" if kind == "offline" else kind
         placed = self.reference.pin(pfn, count, word)
-        assert outcome.ok == placed, (pfn, count, kind, outcome.refusal, [self.reference.kind.get(p) for p in range(pfn, pfn + count)])
+        assert outcome.ok == placed, (
+            pfn,
+            count,
+            kind,
+            outcome.refusal,
+            [self.reference.kind.get(p) for p in range(pfn, pfn + count)],
+        )
         self.agree(outcome, outcome.errno)
 
     @rule(block=st.one_of(st.sampled_from(HOT_BLOCKS), st.integers(0, BOOT_BLOCKS - 1)))
@@ -325,7 +332,7 @@ class OldEngineAgainstReference(EngineAgainstReference):
 
 
 _SETTINGS = settings(
-    max_examples=150,
+    max_examples=60,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),

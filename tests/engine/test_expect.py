@@ -56,32 +56,52 @@ def test_what_holds(line: str) -> None:
 
 FAILS = [
     ("expect errno=EBUSY", ["errno: expected EBUSY, is none (it succeeded)"]),
-    ("offline 32\nexpect ok", [
-        "errno: expected none, is EINVAL (device_offline: "]),
-    ("expect zone Movable start=0x100000 spanned=1 present=32768",
-     ["zone Movable start: expected 0x100000, is 0x108000",
-      "zone Movable spanned: expected 1, is 32768"]),
+    ("offline 32\nexpect ok", ["errno: expected none, is EINVAL (device_offline: "]),
+    (
+        "expect zone Movable start=0x100000 spanned=1 present=32768",
+        [
+            "zone Movable start: expected 0x100000, is 0x108000",
+            "zone Movable spanned: expected 1, is 32768",
+        ],
+    ),
     ("expect zone Normal node=3 start=0", ["zone Normal node 3: there is no node 3"]),
     ("expect node 1 start=0", ["node 1: there is no such node"]),
     ("expect node 0 online=false", ["node 0 online: expected false, is true"]),
     ("expect block 32-33 state=offline", ["block 33 state: expected offline, is online"]),
-    ("expect block dimm0 zone=Normal",
-     ["block 32 zone: expected Normal, is none", "block 33 zone: expected Normal, is Movable"]),
+    (
+        "expect block dimm0 zone=Normal",
+        ["block 32 zone: expected Normal, is none", "block 33 zone: expected Normal, is Movable"],
+    ),
     ("expect block dimm0 vmemmap=511", ["block 32-33 vmemmap: expected 511, is 512"]),
     ("expect block 33-36 state=online", ["block 34-36 exists: expected true, is false"]),
     ("expect block 33 exists=false", ["block 33 exists: expected false, is true"]),
     ("expect block 33 valid_zones=none", ["block 33 valid_zones: expected none, is Movable"]),
-    ("expect block dimm9 state=online",
-     ["block dimm9: there is no device of that name; there are: dimm0"]),
+    (
+        "expect block dimm9 state=online",
+        ["block dimm9: there is no device of that name; there are: dimm0"],
+    ),
     ("expect device dimm9 heads=1", ["device dimm9: there is no such device"]),
-    ("expect device dimm0 largest_run=252M heads=1",
-     ["device dimm0 largest_run: expected 252M, is 126M", "device dimm0 heads: expected 1, is 2"]),
-    ("expect pfn 0x108000 kind=free memmap_at=dimm0+0",
-     ["pfn 0x108000 kind: expected free, is vmemmap",
-      "pfn 0x108000 memmap_at: expected dimm0+0, is 0x108000"]),
-    ("expect pfn 0x108000 memmap_at=dimm9+0",
-     ["pfn 0x108000 memmap_at: expected dimm9+0, but dimm9: there is no device of that name; "
-      "there are: dimm0"]),
+    (
+        "expect device dimm0 largest_run=252M heads=1",
+        [
+            "device dimm0 largest_run: expected 252M, is 126M",
+            "device dimm0 heads: expected 1, is 2",
+        ],
+    ),
+    (
+        "expect pfn 0x108000 kind=free memmap_at=dimm0+0",
+        [
+            "pfn 0x108000 kind: expected free, is vmemmap",
+            "pfn 0x108000 memmap_at: expected dimm0+0, is 0x108000",
+        ],
+    ),
+    (
+        "expect pfn 0x108000 memmap_at=dimm9+0",
+        [
+            "pfn 0x108000 memmap_at: expected dimm9+0, but dimm9: there is no device of that name; "
+            "there are: dimm0"
+        ],
+    ),
     ("expect hugetlb pool freed=7", ["hugetlb pool: there are no such huge pages"]),
     ('expect finding "gone"', ['finding: expected "gone", is none']),
     ("expect total memmap=2M", ["total memmap: expected 2M, is 4M"]),
@@ -111,8 +131,14 @@ def test_a_failure_names_file_and_line() -> None:
 def test_log_lines_are_those_of_the_last_action() -> None:
     zonelists = 'expect log "Built"\n'
     assert failures(zonelists, "machine ram=1G\nadd d 128M\nonline d movable\n") == []
-    assert failures(zonelists, "machine ram=1G\nadd d 128M\nonline d movable\noffline d\n"
-                               "online_kernel d\nonline_kernel d\n") != []
+    assert (
+        failures(
+            zonelists,
+            "machine ram=1G\nadd d 128M\nonline d movable\noffline d\n"
+            "online_kernel d\nonline_kernel d\n",
+        )
+        != []
+    )
 
 
 def test_no_log_with_and_without_a_text() -> None:
@@ -128,10 +154,14 @@ def test_before_the_first_action_nothing_can_be_said_about_it(line: str) -> None
 
 
 def test_talk_and_claims_are_no_actions() -> None:
-    assert failures(
-        'note "x"\npause 1s\ngoto 4\nzoom fit\nexpect zone Normal spanned=0\nexpect errno=EINVAL',
-        "machine ram=1G\nadd d 128M\nonline d\noffline d\noffline d\n",
-    ) == []
+    assert (
+        failures(
+            'note "x"\npause 1s\ngoto 4\nzoom fit\n'
+            "expect zone Normal spanned=0\nexpect errno=EINVAL",
+            "machine ram=1G\nadd d 128M\nonline d\noffline d\noffline d\n",
+        )
+        == []
+    )
 
 
 def test_a_refused_command_does_not_stop_the_run() -> None:
@@ -162,12 +192,14 @@ def test_expectations_about_very_many_blocks_look_at_runs_not_at_blocks(
         return block(view, block_id)
 
     monkeypatch.setattr(ModelView, "block", counted)
-    run = run_scenario(parse_scenario(
-        "machine ram=1G memmap_on_memory=Y\nadd d 32T\nonline d movable\noffline d[70000]\n"
-        "expect block d[0-69999] state=online zone=Movable exists=true valid_zones=Movable\n"
-        "expect block d[70001-262143] state=online vmemmap=512\n"
-        "expect block d[70000] state=offline\n"
-    ))
+    run = run_scenario(
+        parse_scenario(
+            "machine ram=1G memmap_on_memory=Y\nadd d 32T\nonline d movable\noffline d[70000]\n"
+            "expect block d[0-69999] state=online zone=Movable exists=true valid_zones=Movable\n"
+            "expect block d[70001-262143] state=online vmemmap=512\n"
+            "expect block d[70000] state=offline\n"
+        )
+    )
     assert run.failures == ()
     assert run.machine.view().nr_blocks == 262_144 + 8
     assert len(looked_at) < 20
@@ -200,12 +232,15 @@ LAYOUTS = """\
 @pytest.mark.parametrize("row", LAYOUTS.splitlines())
 def test_the_layouts_of_the_posts(row: str) -> None:
     size, block, policy, heads, refcount, private, full, usable, run = row.split()
-    assert failures(
-        f"add d {size} memmap={policy}\nexpect ok\n"
-        f"expect device d heads={heads} refcount={refcount} private={private} "
-        f"all_vmemmap_blocks={full} usable={usable} largest_run={run}",
-        f"machine ram=64G block={block} profile=memmap-v2\n",
-    ) == []
+    assert (
+        failures(
+            f"add d {size} memmap={policy}\nexpect ok\n"
+            f"expect device d heads={heads} refcount={refcount} private={private} "
+            f"all_vmemmap_blocks={full} usable={usable} largest_run={run}",
+            f"machine ram=64G block={block} profile=memmap-v2\n",
+        )
+        == []
+    )
 
 
 def test_struct_pages_on_another_node() -> None:
@@ -226,20 +261,34 @@ def test_usable_memory_is_the_same_wherever_the_struct_pages_are() -> None:
 
 def test_a_device_of_zone_device() -> None:
     before = "machine ram=1G\ndevice-add pmem0 1G altmap=16M\n"
-    assert failures(
-        "expect device pmem0 usable=1008M largest_run=1008M vmemmap=4096 heads=1 "
-        "all_vmemmap_blocks=0\nexpect total memmap=16M", before) == []
+    assert (
+        failures(
+            "expect device pmem0 usable=1008M largest_run=1008M vmemmap=4096 heads=1 "
+            "all_vmemmap_blocks=0\nexpect total memmap=16M",
+            before,
+        )
+        == []
+    )
     assert failures("expect block pmem0 state=online", before)[0].startswith("block pmem0: ")
 
 
 def test_huge_pages_of_which_the_vmemmap_was_given_back() -> None:
     before = "machine ram=1G hugetlb_free_vmemmap=on\nadd d 128M\nonline d\n"
-    assert failures(
-        "hugetlb pool 2M count=3 at=0x100000000\n"
-        "expect hugetlb pool optimised=true freed=21 verdict=correct", before) == []
+    assert (
+        failures(
+            "hugetlb pool 2M count=3 at=0x100000000\n"
+            "expect hugetlb pool optimised=true freed=21 verdict=correct",
+            before,
+        )
+        == []
+    )
 
 
 def test_a_removed_device_is_gone() -> None:
-    assert failures(
-        "offline dimm0[1]\nremove dimm0\nexpect ok\nexpect block 32-33 exists=false\n"
-        "expect block dimm0 exists=false\nexpect total memmap=0K") == []
+    assert (
+        failures(
+            "offline dimm0[1]\nremove dimm0\nexpect ok\nexpect block 32-33 exists=false\n"
+            "expect block dimm0 exists=false\nexpect total memmap=0K"
+        )
+        == []
+    )

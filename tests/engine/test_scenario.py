@@ -133,13 +133,16 @@ def test_at_most_twenty_errors_are_shown() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"machine\nadd \0 128M\n",
-         ":2: this is no text file (it holds a NUL byte); expected a scenario"),
-        (b"machine\nnote \"\xff\"\n",
-         ":2: byte 0xff is not valid UTF-8; expected a file in UTF-8"),
+        (
+            b"machine\nadd \0 128M\n",
+            ":2: this is no text file (it holds a NUL byte); expected a scenario",
+        ),
+        (b'machine\nnote "\xff"\n', ":2: byte 0xff is not valid UTF-8; expected a file in UTF-8"),
         (b"#" * (MAX_FILE_BYTES + 1), ": the file is too large for a scenario (over 16 MiB)"),
-        (b"machine\n#" + b"x" * (1 << 20),
-         ":2:65537: the line has 1048577 characters; expected at most 65536"),
+        (
+            b"machine\n#" + b"x" * (1 << 20),
+            ":2:65537: the line has 1048577 characters; expected at most 65536",
+        ),
         (b"a\rb\n", ":1:2: the character U+000D (a control character) is not allowed in a line"),
     ],
     ids=["nul", "utf-8", "large", "long-line", "old-mac"],
@@ -194,7 +197,7 @@ def test_the_normal_form_keeps_comments_and_blank_lines() -> None:
         ("  # c  \n\n\n", "# c\n"),
         ("\n\nadd d 1G", "\n\nadd d 1G\n"),
         ("add d 1G#c", "add d 1G  #c\n"),
-        ("note \"a # b\" # c\t \n", "note \"a # b\"  # c\n"),
+        ('note "a # b" # c\t \n', 'note "a # b"  # c\n'),
         ("$ cat …/probe # c", "cat /sys/devices/system/memory/probe  # c\n"),
     ],
 )

@@ -53,7 +53,8 @@ def test_states_are_written_block_by_block_and_long_runs_in_a_loop() -> None:
 def test_shrink_is_the_blocks_that_it_took() -> None:
     lines = script("add d 512M", "online d movable", "shrink Movable blocks=2")
     assert lines[-2:] == [
-        f"echo offline > {MEMORY}/memory35/state", f"echo offline > {MEMORY}/memory34/state",
+        f"echo offline > {MEMORY}/memory35/state",
+        f"echo offline > {MEMORY}/memory34/state",
     ]
 
 
@@ -67,10 +68,14 @@ def test_huge_page_pools_get_their_new_size() -> None:
     ("line", "shell"),
     [
         ("set auto_online_blocks=online", f"echo online > {MEMORY}/auto_online_blocks"),
-        ("set auto_movable_ratio=100",
-         "echo 100 > /sys/module/memory_hotplug/parameters/auto_movable_ratio"),
-        ("set memmap_on_memory=force",
-         "# boot only, on the kernel command line: memory_hotplug.memmap_on_memory=force"),
+        (
+            "set auto_movable_ratio=100",
+            "echo 100 > /sys/module/memory_hotplug/parameters/auto_movable_ratio",
+        ),
+        (
+            "set memmap_on_memory=force",
+            "# boot only, on the kernel command line: memory_hotplug.memmap_on_memory=force",
+        ),
         ("set movable_node=N", "# boot only, on the kernel command line: no movable_node"),
         ("set hugetlb_free_vmemmap=on", "echo 1 > /proc/sys/vm/hugetlb_optimize_vmemmap"),
         ("rule shrink=rfc2", "# only simulated: rule shrink=rfc2"),

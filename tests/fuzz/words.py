@@ -225,7 +225,7 @@ class LineMaker:
         return f"set {name}={self.rng.choice(PARAMETERS[name])}"
 
     def rule(self, state: State) -> str:
-        rules = {"hugetlb": HUGETLB_RULES}
+        rules: dict[str, tuple[str, ...]] = {"hugetlb": HUGETLB_RULES}
         if self.any_rule:
             rules |= {"shrink": SHRINK_RULES, "removal": REMOVAL_RULES, "memmap": MEMMAP_RULES}
         name = self.rng.choice(list(rules))

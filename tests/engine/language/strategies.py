@@ -34,7 +34,8 @@ sizes = st.one_of(
 names = st.from_regex(r"[A-Za-z][A-Za-z0-9_.:-]{0,20}", fullmatch=True)
 texts = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cc", "Cf", "Cs", "Cn", "Zl", "Zp", "Co")),
-    min_size=1, max_size=40,
+    min_size=1,
+    max_size=40,
 )
 zones = st.sampled_from([ZoneType(i) for i in range(5)])
 errnos = st.sampled_from(sorted(ERRNO_NAMES))
@@ -52,9 +53,7 @@ refs = st.one_of(
     ranges(numbers).map(lambda r: c.Ref(address=r)),
 )
 ref_lists = st.lists(refs, min_size=1, max_size=4).map(tuple)
-pages = st.one_of(
-    numbers.map(c.PfnRef), st.tuples(numbers, names).map(lambda p: c.PfnRef(*p))
-)
+pages = st.one_of(numbers.map(c.PfnRef), st.tuples(numbers, names).map(lambda p: c.PfnRef(*p)))
 
 
 def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -80,8 +79,11 @@ def machines(draw: st.DrawFn) -> c.StartMachine:
     nodes = draw(st.integers(1, 8))
     with_ram = draw(st.lists(st.integers(1, 7), unique=True).map(sorted))
     return c.StartMachine(
-        ram_bytes=draw(sizes), arch=arch, profile=draw(st.sampled_from(profile_names())),
-        block_bytes=draw(maybe(st.integers(0, 8).map(lambda n: section << n))), nodes=nodes,
+        ram_bytes=draw(sizes),
+        arch=arch,
+        profile=draw(st.sampled_from(profile_names())),
+        block_bytes=draw(maybe(st.integers(0, 8).map(lambda n: section << n))),
+        nodes=nodes,
         node_ram_bytes=tuple((node, draw(sizes)) for node in with_ram if node < nodes),
         params=tuple(dict(draw(st.lists(_param_words(), max_size=3))).items()),
     )
@@ -89,9 +91,9 @@ def machines(draw: st.DrawFn) -> c.StartMachine:
 
 @st.composite
 def pins(draw: st.DrawFn) -> c.Command:
-    blocks, pfn = draw(st.one_of(
-        ref_lists.map(lambda r: (r, None)), pages.map(lambda page: ((), page))
-    ))
+    blocks, pfn = draw(
+        st.one_of(ref_lists.map(lambda r: (r, None)), pages.map(lambda page: ((), page)))
+    )
     nr_pages = draw(maybe(positive))
     if draw(st.booleans()):
         return c.Pin(blocks, pfn, nr_pages, draw(st.sampled_from(PIN_KINDS)))
@@ -100,28 +102,48 @@ def pins(draw: st.DrawFn) -> c.Command:
 
 @st.composite
 def hugetlbs(draw: st.DrawFn) -> c.Hugetlb:
-    address, pfn = draw(st.one_of(
-        st.just((None, None)), numbers.map(lambda n: (n, None)), pages.map(lambda p: (None, p))
-    ))
+    address, pfn = draw(
+        st.one_of(
+            st.just((None, None)), numbers.map(lambda n: (n, None)), pages.map(lambda p: (None, p))
+        )
+    )
     return c.Hugetlb(draw(names), draw(sizes), draw(positive), address, pfn, draw(maybe(small)))
 
 
 _EXPECT_VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "online": st.booleans(), "exists": st.booleans(), "optimised": st.booleans(),
+    "online": st.booleans(),
+    "exists": st.booleans(),
+    "optimised": st.booleans(),
     "state": st.sampled_from(BLOCK_STATES),
     "zone": st.one_of(zones.map(lambda z: z.label), st.just("none")),
     "valid_zones": st.one_of(
-        st.just("none"), st.lists(zones, min_size=1, max_size=3).map(
-            lambda listed: " ".join(z.label for z in listed))
+        st.just("none"),
+        st.lists(zones, min_size=1, max_size=3).map(
+            lambda listed: " ".join(z.label for z in listed)
+        ),
     ),
-    "usable": sizes, "largest_run": sizes, "memmap": sizes, "remote_memmap": sizes,
-    "kind": st.sampled_from(PAGE_WORDS), "memmap_at": pages,
+    "usable": sizes,
+    "largest_run": sizes,
+    "memmap": sizes,
+    "remote_memmap": sizes,
+    "kind": st.sampled_from(PAGE_WORDS),
+    "memmap_at": pages,
     "verdict": st.sampled_from(VERDICTS),
 }
 _SUBJECTS: dict[str, st.SearchStrategy[Any]] = {
-    "ok": st.none(), "no-findings": st.none(), "total": st.none(), "errno": errnos,
-    "log": texts, "no-log": maybe(texts), "finding": texts, "zone": zones, "node": small,
-    "block": ref_lists, "device": names, "hugetlb": names, "pfn": pages,
+    "ok": st.none(),
+    "no-findings": st.none(),
+    "total": st.none(),
+    "errno": errnos,
+    "log": texts,
+    "no-log": maybe(texts),
+    "finding": texts,
+    "zone": zones,
+    "node": small,
+    "block": ref_lists,
+    "device": names,
+    "hugetlb": names,
+    "pfn": pages,
 }
 
 
@@ -131,7 +153,9 @@ def expectations(draw: st.DrawFn) -> c.Expect:
     keys = sorted(row.keys or {})
     chosen = draw(st.lists(st.sampled_from(keys), unique=True, min_size=1)) if keys else []
     return c.Expect(
-        row.what, draw(_SUBJECTS[row.what]), draw(small) if row.has_node else 0,
+        row.what,
+        draw(_SUBJECTS[row.what]),
+        draw(small) if row.has_node else 0,
         tuple((key, draw(_EXPECT_VALUES.get(key, numbers))) for key in chosen),
     )
 
@@ -151,8 +175,9 @@ BY_TYPE: dict[type[c.Command], st.SearchStrategy[c.Command]] = {
     c.SetRule: st.sampled_from(
         [(rule, value) for rule, values in rule_values().items() for value in values]
     ).map(lambda pair: c.SetRule(*pair)),
-    c.Add: st.builds(c.Add, names, sizes, maybe(numbers), maybe(small),
-                     maybe(st.sampled_from(MemmapPolicy))),
+    c.Add: st.builds(
+        c.Add, names, sizes, maybe(numbers), maybe(small), maybe(st.sampled_from(MemmapPolicy))
+    ),
     c.Online: st.builds(c.Online, ref_lists, st.sampled_from(list(OnlineType)[1:])),
     c.Offline: st.builds(c.Offline, ref_lists),
     c.Remove: st.builds(c.Remove, ref_lists),
@@ -165,9 +190,7 @@ BY_TYPE: dict[type[c.Command], st.SearchStrategy[c.Command]] = {
     c.HugetlbFree: st.builds(c.HugetlbFree, names),
     c.Free: st.builds(c.Free, sizes, maybe(small)),
     c.Freelist: st.builds(c.Freelist, counts.map(lambda d: tuple(d.items())), maybe(small)),
-    c.FailNext: st.builds(
-        c.FailNext, st.sampled_from(sorted(FAILABLE_PHASES)), errnos
-    ),
+    c.FailNext: st.builds(c.FailNext, st.sampled_from(sorted(FAILABLE_PHASES)), errnos),
     c.SysfsWrite: st.builds(c.SysfsWrite, texts, paths),
     c.SysfsRead: st.builds(
         c.SysfsRead, st.lists(paths, min_size=1, max_size=3).map(tuple), st.booleans()
@@ -182,7 +205,8 @@ BY_TYPE: dict[type[c.Command], st.SearchStrategy[c.Command]] = {
     c.Zoom: st.builds(c.Zoom, st.sampled_from(ZOOM_LEVELS)),
     c.Interactive: st.one_of(
         st.sampled_from(["undo", "redo", "seek"]).flatmap(
-            lambda verb: small.map(lambda n: c.Interactive(verb, (str(n),)))),
+            lambda verb: small.map(lambda n: c.Interactive(verb, (str(n),)))
+        ),
         st.sampled_from(["quit", "help", "profiles", "diff", "undo"]).map(c.Interactive),
         files.map(lambda file: c.Interactive("write", (file,))),
         files.map(lambda file: c.Interactive("save", (file,), (("expect", "yes"),))),
@@ -193,4 +217,3 @@ BY_TYPE: dict[type[c.Command], st.SearchStrategy[c.Command]] = {
 """A strategy for every class of command."""
 
 commands = st.one_of(*BY_TYPE.values())
-

@@ -19,10 +19,14 @@ MIB = 1 << 20
 LINES: list[tuple[str, c.Command]] = [
     # -- start
     ("machine", c.StartMachine()),
-    ("machine ram=1G memmap_on_memory=Y",
-     c.StartMachine(ram_bytes=GIB, params=(("memmap_on_memory", "Y"),))),
-    ("machine ram=64G arch=arm64-64k profile=memmap-v2 block=1G nodes=3 ram2=2G ram1=1G",
-     c.StartMachine(64 * GIB, "arm64-64k", "memmap-v2", GIB, 3, ((1, GIB), (2, 2 * GIB)))),
+    (
+        "machine ram=1G memmap_on_memory=Y",
+        c.StartMachine(ram_bytes=GIB, params=(("memmap_on_memory", "Y"),)),
+    ),
+    (
+        "machine ram=64G arch=arm64-64k profile=memmap-v2 block=1G nodes=3 ram2=2G ram1=1G",
+        c.StartMachine(64 * GIB, "arm64-64k", "memmap-v2", GIB, 3, ((1, GIB), (2, 2 * GIB))),
+    ),
     ("machine ram2=1G", c.StartMachine(nodes=3, node_ram_bytes=((2, GIB),))),
     # -- parameters, in any spelling the kernel takes
     ("set memmap_on_memory=force", c.SetParam("memmap_on_memory", "force")),
@@ -35,19 +39,22 @@ LINES: list[tuple[str, c.Command]] = [
     ("rule hugetlb=flag-first-of-section", c.SetRule("hugetlb", "flag-first-of-section")),
     # -- actions
     ("add dimm0 256M", c.Add("dimm0", 256 * MIB)),
-    ("add dimm0 256MiB at=0x140000000 node=1 memmap=device",
-     c.Add("dimm0", 256 * MIB, 0x140000000, 1, MemmapPolicy.DEVICE)),
+    (
+        "add dimm0 256MiB at=0x140000000 node=1 memmap=device",
+        c.Add("dimm0", 256 * MIB, 0x140000000, 1, MemmapPolicy.DEVICE),
+    ),
     ("add d 1G at=5G memmap=on_memory", c.Add("d", GIB, 5 * GIB, None, MemmapPolicy.ON_MEMORY)),
     ("add d 0M", c.Add("d", 0)),
     ("online 34", c.Online((c.Ref(34, 34),))),
     ("online 0x22", c.Online((c.Ref(34, 34),))),
     ("online 32-39 kernel", c.Online((c.Ref(32, 39),), OnlineType.ONLINE_KERNEL)),
-    ("online 32,34,36-39 movable",
-     c.Online((c.Ref(32, 32), c.Ref(34, 34), c.Ref(36, 39)), OnlineType.ONLINE_MOVABLE)),
+    (
+        "online 32,34,36-39 movable",
+        c.Online((c.Ref(32, 32), c.Ref(34, 34), c.Ref(36, 39)), OnlineType.ONLINE_MOVABLE),
+    ),
     ("online_movable 34", c.Online((c.Ref(34, 34),), OnlineType.ONLINE_MOVABLE)),
     ("online_kernel dimm0", c.Online((c.Ref(device="dimm0"),), OnlineType.ONLINE_KERNEL)),
-    ("online dimm0[2-3],dimm1[0]",
-     c.Online((c.Ref(2, 3, "dimm0"), c.Ref(0, 0, "dimm1")))),
+    ("online dimm0[2-3],dimm1[0]", c.Online((c.Ref(2, 3, "dimm0"), c.Ref(0, 0, "dimm1")))),
     ("online 0x100000000-0x107ffffff", c.Online((c.Ref(address=(0x100000000, 0x107FFFFFF)),))),
     ('online "34"', c.Online((c.Ref(34, 34),))),
     ("offline 34", c.Offline((c.Ref(34, 34),))),
@@ -55,16 +62,14 @@ LINES: list[tuple[str, c.Command]] = [
     ("remove 34-35", c.Remove((c.Ref(34, 35),))),
     ("shrink Movable", c.Shrink(ZoneType.MOVABLE)),
     ("shrink Normal node=1 blocks=3", c.Shrink(ZoneType.NORMAL, 1, 3)),
-    ("device-add pmem0 1G altmap=16M node=0",
-     c.DeviceAdd("pmem0", GIB, None, 0, 16 * MIB)),
+    ("device-add pmem0 1G altmap=16M node=0", c.DeviceAdd("pmem0", GIB, None, 0, 16 * MIB)),
     ("device-del pmem0", c.DeviceDel("pmem0")),
     ("pin 34", c.Pin((c.Ref(34, 34),))),
     ("pin pfn=0x108000 pages=4 kind=movable", c.Pin((), c.PfnRef(0x108000), 4, "movable")),
     ("pin pfn=dimm0+512", c.Pin((), c.PfnRef(512, "dimm0"))),
     ("unpin dimm0[1] kind=offline", c.Unpin((c.Ref(1, 1, "dimm0"),), None, None, "offline")),
     ("hugetlb pool 2M count=4 at=0x100200000", c.Hugetlb("pool", 2 * MIB, 4, 0x100200000)),
-    ("hugetlb big 1G pfn=0x140000 node=1",
-     c.Hugetlb("big", GIB, 1, None, c.PfnRef(0x140000), 1)),
+    ("hugetlb big 1G pfn=0x140000 node=1", c.Hugetlb("big", GIB, 1, None, c.PfnRef(0x140000), 1)),
     ("hugetlb-free pool", c.HugetlbFree("pool")),
     ("free 64M node=0", c.Free(64 * MIB, 0)),
     ("freelist 0:2627 1:23 2:6 node=1", c.Freelist(((0, 2627), (1, 23), (2, 6)), 1)),
@@ -89,45 +94,106 @@ LINES: list[tuple[str, c.Command]] = [
     ("redo 3", c.Interactive("redo", ("3",))),
     ("seek 7", c.Interactive("seek", ("7",))),
     ("diff 2 5", c.Interactive("diff", ("2", "5"))),
-    ('save "my talk.hotplug" expect=yes',
-     c.Interactive("save", ("my talk.hotplug",), (("expect", "yes"),))),
+    (
+        'save "my talk.hotplug" expect=yes',
+        c.Interactive("save", ("my talk.hotplug",), (("expect", "yes"),)),
+    ),
     ("w frame.svg", c.Interactive("write", ("frame.svg",))),
-    ("compare profile=4.19 profile=6.1 memmap=device",
-     c.Interactive("compare", (), (("profile", "4.19"), ("profile", "6.1"), ("memmap", "device")))),
+    (
+        "compare profile=4.19 profile=6.1 memmap=device",
+        c.Interactive(
+            "compare", (), (("profile", "4.19"), ("profile", "6.1"), ("memmap", "device"))
+        ),
+    ),
     ("q", c.Interactive("quit")),
     # -- expectations
     ("expect ok", c.Expect("ok")),
     ("expect errno=EBUSY", c.Expect("errno", "EBUSY")),
     ('expect log "Built 1 zonelists"', c.Expect("log", "Built 1 zonelists")),
     ("expect no-log", c.Expect("no-log")),
-    ("expect zone Movable start=0x108000 spanned=32768 present=32768 managed=32256",
-     c.Expect("zone", ZoneType.MOVABLE, 0, (
-         ("start", 0x108000), ("spanned", 32768), ("present", 32768), ("managed", 32256)))),
-    ("expect zone DMA32 managed=0x10 node=2",
-     c.Expect("zone", ZoneType.DMA32, 2, (("managed", 16),))),
-    ("expect node 1 start=0 online=true",
-     c.Expect("node", 1, 0, (("start", 0), ("online", True)))),
-    ('expect block 32-34 state=offline zone=none node=0 valid_zones="Normal Movable" vmemmap=512 '
-     "usable_pages=32256 exists=true",
-     c.Expect("block", (c.Ref(32, 34),), 0, (
-         ("state", "offline"), ("zone", "none"), ("node", 0), ("valid_zones", "Normal Movable"),
-         ("vmemmap", 512), ("usable_pages", 32256), ("exists", True)))),
-    ("expect device dimm0 usable=252M largest_run=126M vmemmap=1024 heads=2 refcount=1 "
-     "private=512 all_vmemmap_blocks=0",
-     c.Expect("device", "dimm0", 0, (
-         ("usable", 252 * MIB), ("largest_run", 126 * MIB), ("vmemmap", 1024), ("heads", 2),
-         ("refcount", 1), ("private", 512), ("all_vmemmap_blocks", 0)))),
-    ("expect pfn dimm0+1023 kind=vmemmap memmap_at=dimm0+15",
-     c.Expect("pfn", c.PfnRef(1023, "dimm0"), 0,
-              (("kind", "vmemmap"), ("memmap_at", c.PfnRef(15, "dimm0"))))),
-    ("expect hugetlb pool optimised=false freed=7 verdict=lost-saving",
-     c.Expect("hugetlb", "pool", 0,
-              (("optimised", False), ("freed", 7), ("verdict", "lost-saving")))),
+    (
+        "expect zone Movable start=0x108000 spanned=32768 present=32768 managed=32256",
+        c.Expect(
+            "zone",
+            ZoneType.MOVABLE,
+            0,
+            (("start", 0x108000), ("spanned", 32768), ("present", 32768), ("managed", 32256)),
+        ),
+    ),
+    (
+        "expect zone DMA32 managed=0x10 node=2",
+        c.Expect("zone", ZoneType.DMA32, 2, (("managed", 16),)),
+    ),
+    ("expect node 1 start=0 online=true", c.Expect("node", 1, 0, (("start", 0), ("online", True)))),
+    (
+        "expect block 32-34 state=offline zone=none node=0 "
+        'valid_zones="Normal Movable" vmemmap=512 '
+        "usable_pages=32256 exists=true",
+        c.Expect(
+            "block",
+            (c.Ref(32, 34),),
+            0,
+            (
+                ("state", "offline"),
+                ("zone", "none"),
+                ("node", 0),
+                ("valid_zones", "Normal Movable"),
+                ("vmemmap", 512),
+                ("usable_pages", 32256),
+                ("exists", True),
+            ),
+        ),
+    ),
+    (
+        "expect device dimm0 usable=252M largest_run=126M vmemmap=1024 heads=2 refcount=1 "
+        "private=512 all_vmemmap_blocks=0",
+        c.Expect(
+            "device",
+            "dimm0",
+            0,
+            (
+                ("usable", 252 * MIB),
+                ("largest_run", 126 * MIB),
+                ("vmemmap", 1024),
+                ("heads", 2),
+                ("refcount", 1),
+                ("private", 512),
+                ("all_vmemmap_blocks", 0),
+            ),
+        ),
+    ),
+    (
+        "expect pfn dimm0+1023 kind=vmemmap memmap_at=dimm0+15",
+        c.Expect(
+            "pfn",
+            c.PfnRef(1023, "dimm0"),
+            0,
+            (("kind", "vmemmap"), ("memmap_at", c.PfnRef(15, "dimm0"))),
+        ),
+    ),
+    (
+        "expect hugetlb pool optimised=false freed=7 verdict=lost-saving",
+        c.Expect(
+            "hugetlb", "pool", 0, (("optimised", False), ("freed", 7), ("verdict", "lost-saving"))
+        ),
+    ),
     ('expect finding "corrupts"', c.Expect("finding", "corrupts")),
     ("expect no-findings", c.Expect("no-findings")),
-    ("expect total usable=63G managed=1 present=2 memmap=0K remote_memmap=1G",
-     c.Expect("total", None, 0, (("usable", 63 * GIB), ("managed", 1), ("present", 2),
-                                 ("memmap", 0), ("remote_memmap", GIB)))),
+    (
+        "expect total usable=63G managed=1 present=2 memmap=0K remote_memmap=1G",
+        c.Expect(
+            "total",
+            None,
+            0,
+            (
+                ("usable", 63 * GIB),
+                ("managed", 1),
+                ("present", 2),
+                ("memmap", 0),
+                ("remote_memmap", GIB),
+            ),
+        ),
+    ),
 ]
 
 

@@ -24,7 +24,7 @@ DOCUMENTED = {
     Kind.START: "machine",
     Kind.PARAMETER: "set rule",
     Kind.ACTION: "add online offline remove shrink device-add device-del pin unpin hugetlb "
-                 "hugetlb-free free freelist fail echo grep cat",
+    "hugetlb-free free freelist fail echo grep cat",
     Kind.TALK: "note title pause goto zoom",
     Kind.EXPECT: "expect",
     Kind.INTERACTIVE: "undo redo seek diff save write compare profiles help quit",
@@ -56,13 +56,34 @@ def test_no_key_has_two_actions() -> None:
 @pytest.mark.parametrize(
     ("key", "action"),
     {
-        "a": "mem.add", "o": "mem.online", "O": "mem.online_kernel", "m": "mem.online_movable",
-        "f": "mem.offline", "x": "mem.remove", "s": "zone.shrink", "u": "time.undo",
-        "ctrl+r": "time.redo", "[": "time.back", "]": "time.forward", "+": "view.zoom.in",
-        "-": "view.zoom.out", "h": "cursor.left", "j": "cursor.down", "k": "cursor.up",
-        "l": "cursor.right", "g": "cursor.first", "G": "cursor.last", "/": "find.open",
-        "n": "find.next", "N": "find.previous", "v": "view.select", ":": "app.command",
-        "?": "app.help", "q": "app.quit", "space": "time.play", "y": "view.yank",
+        "a": "mem.add",
+        "o": "mem.online",
+        "O": "mem.online_kernel",
+        "m": "mem.online_movable",
+        "f": "mem.offline",
+        "x": "mem.remove",
+        "s": "zone.shrink",
+        "u": "time.undo",
+        "ctrl+r": "time.redo",
+        "[": "time.back",
+        "]": "time.forward",
+        "+": "view.zoom.in",
+        "-": "view.zoom.out",
+        "h": "cursor.left",
+        "j": "cursor.down",
+        "k": "cursor.up",
+        "l": "cursor.right",
+        "g": "cursor.first",
+        "G": "cursor.last",
+        "/": "find.open",
+        "n": "find.next",
+        "N": "find.previous",
+        "v": "view.select",
+        ":": "app.command",
+        "?": "app.help",
+        "q": "app.quit",
+        "space": "time.play",
+        "y": "view.yank",
     }.items(),
 )
 def test_the_keys_people_expect(key: str, action: str) -> None:
@@ -85,8 +106,16 @@ def test_an_action_is_complete(action: Action) -> None:
 
 
 EXAMPLE_WORDS = {
-    "ref": "32-33", "pfn": "0x108000", "zone": "Movable", "node": "0", "name": "dimm0",
-    "size": "256M", "value": "Y", "step": "3", "file": "a.txt", "variant": "profile=4.19",
+    "ref": "32-33",
+    "pfn": "0x108000",
+    "zone": "Movable",
+    "node": "0",
+    "name": "dimm0",
+    "size": "256M",
+    "value": "Y",
+    "step": "3",
+    "file": "a.txt",
+    "variant": "profile=4.19",
 }
 
 

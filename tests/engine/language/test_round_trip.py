@@ -17,7 +17,8 @@ from engine.language.registry import VERBS, Verb
 from tests.engine.language import strategies
 
 ALL_COMMANDS = [
-    kind for _name, kind in inspect.getmembers(commands, inspect.isclass)
+    kind
+    for _name, kind in inspect.getmembers(commands, inspect.isclass)
     if issubclass(kind, Command) and kind is not Command
 ]
 
