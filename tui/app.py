@@ -21,7 +21,7 @@ from tui.keys import Keymap
 from tui.screens.desk import Desk
 from tui.screens.dialog import Dialog
 from tui.screens.main import MainScreen
-from tui.signals import ENDING, noted_endings
+from tui.signals import ENDING_SIGNALS, noted_endings
 from tui.widgets.paint import Paint
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class PfnmapApp(App[int], inherit_bindings=False):
     def _leave_in_order(self) -> None:
         """End on a signal as on a key, so that the terminal is left as it was found."""
         loop = asyncio.get_running_loop()
-        for number in ENDING:
+        for number in ENDING_SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, self.exit, 128 + number)
         if self.ended_by:

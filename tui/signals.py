@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 
-ENDING = (signal.SIGTERM, signal.SIGHUP)
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def noted_endings() -> list[int]:
@@ -16,7 +16,7 @@ def noted_endings() -> list[int]:
     """
     noted: list[int] = []
     if threading.current_thread() is threading.main_thread():
-        for number in ENDING:
+        for number in ENDING_SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, lambda came, _: noted.append(came))
     return noted
