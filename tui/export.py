@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from html import escape
 from pathlib import Path
 from typing import Final
 
 from rich.cells import cell_len
 
-from engine.errors import InputError
-from engine.language.wrong import printable
+from engine.whole_file import write_whole
 from themes.model import DEFAULT_COLOUR
 from tui.picture import ANSI_RGB, Ink, Picture, Piece, clean
 
@@ -157,12 +154,4 @@ def _colours(ink: Ink, picture: Picture) -> tuple[str, str]:
 
 def write_file(path: Path, text: str) -> None:
     """Write a whole file or leave what was there; InputError when it cannot be written."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(path)
-    except (OSError, ValueError) as error:
-        with suppress(OSError, ValueError):
-            fresh.unlink(missing_ok=True)
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{printable(str(path))}: cannot be written: {reason}") from None
+    write_whole(path, text.encode("utf-8"))

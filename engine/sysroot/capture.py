@@ -24,6 +24,7 @@ from engine.sysroot.observation import BlockColumns, HugetlbPool, Observation
 from engine.sysroot.parse import IomemLine, ZoneInfo
 from engine.sysroot.read import MASKS, observe
 from engine.sysroot.text_dump import is_text_dump, parse_text_dump
+from engine.whole_file import write_whole
 
 FORMAT = "pfnmap-capture-1"
 MAX_BYTES = 256 << 20
@@ -100,17 +101,7 @@ def save_capture(observation: Observation, path: str | os.PathLike[str]) -> int:
     """Write a capture (gzip for ``*.gz``) whole or not at all; the number of bytes."""
     target = Path(path)
     data = capture_bytes(observation, compress=target.suffix == ".gz")
-    fresh = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        try:
-            fresh.write_bytes(data)
-            fresh.replace(target)
-        finally:
-            fresh.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{clean(str(target), 200)}: cannot be written: {error.strerror}"
-        ) from None
+    write_whole(target, data)
     return len(data)
 
 

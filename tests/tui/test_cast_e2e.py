@@ -18,6 +18,7 @@ from tests.tui.pty_program import Program
 
 KEYS = "ofmOxt.uu[]hljkHL"
 """Keys that change the machine, move in time, and move the cursor."""
+EVENT = re.compile(r"events ─ #(\d+)")
 STEP = re.compile(r"step \d+/(\d+)")
 
 
@@ -30,8 +31,9 @@ def env(home: Path) -> dict[str, str]:
 
 
 def steps_seen(program: Program) -> int:
-    """How many commands the timeline on the screen has."""
-    found = STEP.search(program.lines[0])
+    """How many commands the screen has shown: by its title, or where a message covers that
+    by the number of the last event."""
+    found = STEP.search(program.lines[0]) or EVENT.search(program.text)
     assert found, program.text
     return int(found[1])
 

@@ -43,9 +43,10 @@ def run(arguments: argparse.Namespace) -> int:
     expectations = sum(done.nr_expectations for done in runs)
     emit([f"{len(runs)} scenarios, {expectations} expectations, {len(failures)} failed"])
     if arguments.junit:
+        from engine.whole_file import write_whole
         from tui.cli.junit import junit_report
 
-        arguments.junit.write_text(junit_report(runs), encoding="utf-8")
+        write_whole(arguments.junit, junit_report(runs).encode("utf-8"))
     return 2 if wrong else 1 if failures else 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -32,20 +31,10 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     changed = [(file, text) for file, text in formatted if file.read_bytes() != text.encode()]
     if arguments.write:
+        from engine.whole_file import write_whole
+
         for file, text in changed:
-            _replace(file, text)
+            write_whole(file, text.encode())
         return 0
     emit(f"{file}: not in normal form" for file, _ in changed)
     return 1 if changed else 0
-
-
-def _replace(file: Path, text: str) -> None:
-    """Write the whole file or leave the old one as it was; its permissions stay."""
-    file = file.resolve()
-    new = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        new.write_bytes(text.encode())
-        new.chmod(file.stat().st_mode & 0o7777)
-        new.replace(file)
-    finally:
-        new.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""What happens when the disk, the terminal or the environment fails."""
