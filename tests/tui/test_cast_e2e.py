@@ -31,8 +31,10 @@ def env(home: Path) -> dict[str, str]:
 
 
 def steps_seen(program: Program) -> int:
-    """How many commands the screen has shown: by its title, or where a message covers that
-    by the number of the last event."""
+    """How many commands the screen has shown.
+
+    The title says it, or where a message covers the title the number of the last event.
+    """
     found = STEP.search(program.lines[0]) or EVENT.search(program.text)
     assert found, program.text
     return int(found[1])
