@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import signal
 import sys
+from typing import TextIO
 
 __all__ = ["main"]
 
@@ -22,13 +24,39 @@ def main() -> int:
     # numpy's linear algebra is not used, so its threads need not be started.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
+    _cope_with_the_environment()
     try:
         from tui import cli
 
-        return cli.main()
+        status = cli.main()
     except KeyboardInterrupt:
         # While modules are being imported; later the command line answers itself.
-        return 128 + signal.SIGINT
+        status = 128 + signal.SIGINT
+    _let_go_of(sys.stderr)
+    return status
+
+
+def _cope_with_the_environment() -> None:
+    """A locale that lacks a character, and a user without a home directory, stop nothing."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if os.environ.get("HOME") == "":
+        del os.environ["HOME"]  # as good as none; the password file may know better
+    if not os.path.isabs(os.path.expanduser("~")):
+        # As in containers: no settings are found and no session is kept, which is said.
+        os.environ["HOME"] = os.devnull
+
+
+def _let_go_of(stream: TextIO | None) -> None:
+    """Flush; what a terminal that is gone does not take must not become the exit status."""
+    if stream is None:
+        return
+    try:
+        stream.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 if __name__ == "__main__":

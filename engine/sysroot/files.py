@@ -220,6 +220,7 @@ class TextTree:
     """A tree in memory: file contents and directory entries, as a text dump gives them."""
 
     def __init__(self, name: str, files: Mapping[str, bytes], links: Iterable[str] = ()) -> None:
+        """``links``: names without content; one with a slash at its end is a directory."""
         self.name = clean(name, 200)
         self.is_this_machine = False
         self._files = dict(files)
@@ -229,7 +230,8 @@ class TextTree:
             for depth in range(1, len(parts)):
                 children = self._children.setdefault("/".join(parts[:depth]), {})
                 inner = depth < len(parts) - 1
-                children[parts[depth]] = children.get(parts[depth], False) or inner
+                if parts[depth]:
+                    children[parts[depth]] = children.get(parts[depth], False) or inner
 
     def read(self, path: str, limit: int) -> bytes:
         """The content of a file."""

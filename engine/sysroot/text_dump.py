@@ -1,7 +1,7 @@
 r"""Text dumps: what a shell prints of a machine that has no Python, read as a tree of files.
 
 One line ``PATH:CONTENT`` for every line of a file, as ``grep`` prints it, and one line
-``PATH`` for every node link. :data:`SHELL_LINE` makes it with POSIX tools only::
+``PATH`` for every node and every link to one. :data:`SHELL_LINE` makes it with POSIX tools only::
 
     pagesize:4096
     /sys/devices/system/memory/memory32/node0
@@ -15,6 +15,7 @@ import re
 
 SHELL_LINE = r"""( echo pagesize:$(getconf PAGESIZE)
 cd /sys/devices/system; find "$PWD/memory" -type l -name 'node[0-9]*'
+find "$PWD/node" -type d -name 'node[0-9]*'
 find "$PWD/memory" "$PWD/node" /sys/module/memory_hotplug/parameters /sys/kernel/mm/hugepages \
  -type f \( -name state -o -name valid_zones -o -name removable -o -name phys_device \
  -o -name 'block_size*' -o -name 'auto_*' -o -name 'has_*' -o -name possible \
@@ -30,6 +31,7 @@ cd /proc/sys; grep -s . /dev/null "$PWD/kernel/osrelease" "$PWD/kernel/arch" \
 
 _PATH = re.compile(rb"(?:.{0,200}?/)?((?:sys/(?:devices/system|module|kernel)|proc)/[^:\s]{1,200})")
 _LINK = re.compile(r"sys/devices/system/memory/memory\d+/node\d+\Z")
+_NODE = re.compile(r"sys/devices/system/node/node\d+\Z")
 
 
 def is_text_dump(head: bytes) -> bool:
@@ -43,7 +45,9 @@ def is_text_dump(head: bytes) -> bool:
 
 
 def parse_text_dump(data: bytes) -> tuple[dict[str, bytes], list[str]]:
-    """File contents by path (no leading slash), and the paths of node links.
+    """File contents by path (no leading slash), and names without content.
+
+    The latter are links to nodes, and the directories of nodes with a slash at the end.
 
     Lines that name no kernel file are passed over.
     """
@@ -62,4 +66,6 @@ def parse_text_dump(data: bytes) -> tuple[dict[str, bytes], list[str]]:
             files.setdefault(path, []).append(rest[1:])
         elif not rest.strip() and _LINK.match(path):
             links.append(path)
+        elif not rest.strip() and _NODE.match(path):
+            links.append(f"{path}/")
     return {path: b"\n".join(lines) + b"\n" for path, lines in files.items()}, links

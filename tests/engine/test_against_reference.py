@@ -25,6 +25,7 @@ from engine.profile import PROFILES
 from engine.session import Session
 from engine.state import Resource
 from tests.engine.reference_model import (
+    DEVICE,
     NORMAL,
     ONLINE,
     ONLINE_KERNEL,
@@ -190,19 +191,17 @@ class EngineAgainstReference(RuleBasedStateMachine):
             errno = self.reference.offline([block])
         self.agree(outcome, errno)
 
-    @precondition(lambda self: self.reference.devices)
+    @precondition(lambda self: any(d.dimm for d in self.reference.devices.values()))
     @rule(data=st.data())
     def remove(self, data: st.DataObject) -> None:
-        name = data.draw(st.sampled_from(sorted(self.reference.devices)))
+        names = sorted(name for name, d in self.reference.devices.items() if d.dimm)
+        name = data.draw(st.sampled_from(names))
         device = self.session.state.device_named(name)
         assert device is not None
         outcome = self.run(f"remove {name}")
         errno = self.reference.eject(name)
         if errno is None:
-            for pfn in [p for p, owner in self.reference.home.items() if owner == device.id]:
-                del self.reference.home[pfn]
-                if self.reference.kind.get(pfn) == "vmemmap":
-                    self.reference.kind[pfn] = "free"
+            self.give_frames_back(device.id)
         self.agree(outcome, errno)
 
     @rule(
@@ -274,6 +273,61 @@ class EngineAgainstReference(RuleBasedStateMachine):
         outcome = self.run(f"fail next at={phase} errno=EINTR")
         self.reference.faults.append((phase, "EINTR"))
         self.agree(outcome, None)
+
+    # -- huge pages and ZONE_DEVICE --------------------------------------------------
+    @rule(pfn=st.integers(0, 52 * 8).map(lambda index: index * 4))
+    def hugetlb(self, pfn: int) -> None:
+        self.names += 1
+        outcome = self.run(f"hugetlb h{self.names} 16K pfn={pfn}")
+        pages = range(pfn, pfn + 4)
+        free = all(self.reference.kind.get(page) == "free" for page in pages)
+        assert outcome.ok == free, outcome.refusal
+        if free:
+            self.reference.huge[pfn] = (f"h{self.names}", 4, False)
+            self.reference.kind |= dict.fromkeys(pages, "hugetlb")
+        self.agree(outcome, outcome.errno)
+
+    @precondition(lambda self: self.reference.huge)
+    @rule(data=st.data())
+    def hugetlb_free(self, data: st.DataObject) -> None:
+        names = sorted({held[0] for held in self.reference.huge.values()})
+        name = data.draw(st.sampled_from(names))
+        outcome = self.run(f"hugetlb-free {name}")
+        self.reference.hugetlb_free(name)
+        self.agree(outcome, None)
+
+    @rule(slot=st.integers(0, 2), node=st.integers(0, 1))
+    def device_add(self, slot: int, node: int) -> None:
+        if sum(kind == "free" for kind in self.reference.kind.values()) < 400:
+            return
+        name, low = f"p{slot}", (4 + slot) * 512
+        outcome = self.run(f"device-add {name} 2M at={low << 12:#x} node={node}")
+        errno = "EEXIST" if name in self.reference.devices else None
+        if errno is None:
+            self.reference.devices[name] = RefDevice(low, 512, node, dimm=False)
+            self.reference.grow(node, DEVICE, low, low + 512)
+            self.reference.nodes[node].online = True
+            self.take_frames(name)
+        self.agree(outcome, errno)
+
+    @precondition(lambda self: any(not d.dimm for d in self.reference.devices.values()))
+    @rule(data=st.data())
+    def device_del(self, data: st.DataObject) -> None:
+        names = sorted(name for name, d in self.reference.devices.items() if not d.dimm)
+        name = data.draw(st.sampled_from(names))
+        device = self.session.state.device_named(name)
+        assert device is not None
+        outcome = self.run(f"device-del {name}")
+        del self.reference.devices[name]  # the spans stay: ZONE_DEVICE never shrinks
+        self.give_frames_back(device.id)
+        self.agree(outcome, None)
+
+    def give_frames_back(self, owner: int) -> None:
+        """Frames that held a memmap in RAM are free again."""
+        for pfn in [p for p, held in self.reference.home.items() if held == owner]:
+            del self.reference.home[pfn]
+            if self.reference.kind.get(pfn) == "vmemmap":
+                self.reference.kind[pfn] = "free"
 
     # -- time ------------------------------------------------------------------------
     @rule(count=st.integers(1, 4))

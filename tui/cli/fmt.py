@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from tui.cli.parser import emit
+from tui.cli.picture_options import write_out
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,9 +25,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     formatted = [(file, format_scenario(load_scenario(file))) for file in arguments.files]
     if not (arguments.write or arguments.check):
-        for _, text in formatted:
-            if sys.stdout is not None:
-                sys.stdout.write(text)
+        # Not in the locale's encoding: what is printed is a scenario again.
+        write_out(None, "".join(text for _, text in formatted))
         return 0
     changed = [(file, text) for file, text in formatted if file.read_bytes() != text.encode()]
     if arguments.write:

@@ -155,8 +155,8 @@ def test_damaged_and_cut_off_compression_is_refused(tree: Tree, tmp_path: Path) 
     file.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match="the file is cut off"):
         load_capture(file)
-    file.write_bytes(whole[:20] + b"\x00" * 40)
-    with pytest.raises(InputError, match=r"damaged gzip data|the file is cut off"):
+    file.write_bytes(whole[:10] + b"\xff" * 40)
+    with pytest.raises(InputError, match="damaged gzip data"):
         load_capture(file)
 
 
@@ -215,10 +215,6 @@ def test_the_shell_line_saves_what_the_program_reads(
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
     tree.write("proc/cmdline", "quiet movable_node root=/dev/secret\n")
-    # A dump of files knows a node by the files in its directory; a real node has some.
-    pool = "sys/devices/system/node/node0/hugepages/hugepages-2048kB"
-    for name in ("nr_hugepages", "free_hugepages", "surplus_hugepages"):
-        tree.write(f"{pool}/{name}", "0\n")
     dump = shell_dump(tree, shell, tmp_path)
     assert b"secret" not in dump
     assert b"0000:00" not in dump

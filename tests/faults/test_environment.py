@@ -1,0 +1,155 @@
+"""Streams that are closed, full or of another encoding; users without a home or a place to write.
+
+Each test runs the real program as a process: the exit status is one of the documented ones, a
+message is one line, and nothing is ever a traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.bench.processes import ROOT
+from tests.tui.pty_program import Program
+
+PLAIN = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
+STORY = 'machine ram=1G\ntitle "größer → 大"\nadd dimm0 256M\n'
+
+HOMELESS = """
+import pwd, runpy, sys
+def nobody(uid):
+    raise KeyError(uid)
+pwd.getpwuid = nobody
+sys.argv = ["pfnmap", *sys.argv[1:]]
+runpy.run_module("tui", run_name="__main__")
+"""
+"""The program for a user who is in no password file, as in many containers."""
+
+
+def shell(line: str, **env: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a shell line in which ``pfnmap`` is the program; ``env`` is all it gets besides PATH."""
+    return subprocess.run(
+        ["bash", "-c", line.replace("pfnmap", f"{sys.executable} -m tui", 1)],
+        cwd=ROOT, env={**PLAIN, **env}, stdin=subprocess.DEVNULL, capture_output=True,
+    )  # fmt: skip
+
+
+def assert_calm(done: subprocess.CompletedProcess[bytes]) -> None:
+    assert b"Traceback" not in done.stdout + done.stderr
+    assert b"Exception ignored" not in done.stderr
+
+
+# -- streams -------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("line", "status", "said"),
+    [
+        ("pfnmap <&-", 0, b""),
+        ("pfnmap show >&-", 0, b""),
+        ("pfnmap show 2>&-", 0, b""),
+        ("pfnmap nonsense 2>&-", 2, b""),
+        ("pfnmap <&- >&- 2>&-", 0, b""),
+        ("pfnmap show >/dev/full", 1, b"pfnmap: standard output: No space left on device\n"),
+        ("pfnmap show --json >/dev/full", 1,
+         b"pfnmap: standard output: No space left on device\n"),
+        ("pfnmap show | true; exit ${PIPESTATUS[0]}", 141, b""),
+        ("pfnmap run --text --steps all shrink-e1-merged | head -n 1 >/dev/null;"
+         " exit $((PIPESTATUS[0] == 141 ? 0 : PIPESTATUS[0]))", 0, b""),
+    ],
+    ids=["stdin", "stdout", "stderr", "wrong", "all", "full", "full-json", "pipe", "head"],
+)  # fmt: skip
+def test_streams_that_are_closed_or_full(line: str, status: int, said: bytes) -> None:
+    done = shell(line)
+    assert_calm(done)
+    assert (done.returncode, done.stderr) == (status, said)
+
+
+def test_without_standard_input_the_frame_is_printed() -> None:
+    assert shell("pfnmap <&-").stdout.startswith(b"pfnmap: simulated")
+
+
+# -- encodings -----------------------------------------------------------------------------------
+ENCODINGS: dict[str, dict[str, str]] = {
+    "C": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "latin-1": {"PYTHONIOENCODING": "iso-8859-1", "PYTHONUTF8": "0"},
+}
+
+
+@pytest.mark.parametrize("env", ENCODINGS.values(), ids=ENCODINGS)
+@pytest.mark.parametrize("command", ["run", "check", "fmt", "run --json", "run --as-shell",
+                                     "export -o .txt", "cast --plain -o -"])  # fmt: skip
+def test_a_locale_that_lacks_a_character(command: str, env: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "story.hotplug"
+    file.write_text(STORY, encoding="utf-8")
+    verb, *options = command.split()
+    done = shell(f"pfnmap {verb} {file} {' '.join(options)}", **env)
+    assert_calm(done)
+    assert (done.returncode, done.stderr) == (0, b"")
+    if verb == "fmt":
+        assert done.stdout.decode("utf-8") == STORY
+
+
+@pytest.mark.parametrize("env", ENCODINGS.values(), ids=ENCODINGS)
+def test_a_name_that_the_locale_cannot_spell(env: dict[str, str]) -> None:
+    done = shell("pfnmap show 'nö→.hotplug'", **env)
+    assert_calm(done)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"pfnmap: n")
+    assert done.stderr.count(b"\n") == 1
+
+
+# -- homes and places ------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [(["show"], 0), (["config"], 0), (["themes"], 0), (["sessions"], 2), (["--resume"], 2),
+     (["check", "shrink-e1-merged"], 0)],
+)  # fmt: skip
+@pytest.mark.parametrize("home", [None, "", "relative"])
+def test_a_user_without_a_home(arguments: list[str], status: int, home: str | None) -> None:
+    env = PLAIN if home is None else {**PLAIN, "HOME": home}
+    done = subprocess.run(
+        [sys.executable, "-c", HOMELESS, *arguments],
+        cwd=ROOT, env=env, stdin=subprocess.DEVNULL, capture_output=True,
+    )  # fmt: skip
+    assert_calm(done)
+    assert done.returncode == status, done.stderr
+    assert done.stderr.count(b"\n") == (1 if done.returncode else 0)
+    assert not (ROOT / "~").exists()
+
+
+class HomelessProgram(Program):
+    """On a terminal, without HOME and any of the XDG directories."""
+
+    @staticmethod
+    def _environment(env: dict[str, str], home: Path | None) -> dict[str, str]:
+        base = Program._environment(env, home)
+        kept = {key: value for key, value in base.items() if not key.startswith("XDG_")}
+        return {**kept, "HOME": "relative"}
+
+
+def test_the_screen_of_a_user_without_a_home_says_that_nothing_is_kept(tmp_path: Path) -> None:
+    with HomelessProgram("-c", "add dimm0 256M", home=tmp_path, size=(120, 40)) as program:
+        program.wait_for("step 1/1")
+        program.wait_for("is not being kept")
+        program.send("q")
+        assert program.end() == 0
+        assert program.after == program.before
+        assert b"Traceback" not in program.raw
+
+
+@pytest.mark.parametrize("place", ["/dev/null/here", "/proc/nowhere"])
+def test_a_state_directory_that_cannot_be_made(place: str, tmp_path: Path) -> None:
+    env = {"PFNMAP_STATE_DIR": place}
+    with Program("-c", "add dimm0 256M", home=tmp_path, env=env, size=(160, 40)) as program:
+        program.wait_for("step 1/1")
+        program.wait_for("is not being kept")
+        program.send("Gm")
+        program.wait_for("step 2/2")  # the session itself goes on
+        program.send("q")
+        assert program.end() == 0
+        left = bytes(program.raw).rpartition(b"\x1b[?1049l")[2].decode()
+        assert "pfnmap: the session goes on but is not being kept: " + place in left
+        assert program.after == program.before

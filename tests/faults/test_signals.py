@@ -1,0 +1,164 @@
+"""Signals at any time, on a real terminal: it is left as it was found, and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.journal_resume import read_session
+from engine.journal_store import JournalStore
+from tests.tui.pty_program import Program
+from tests.tui.test_terminal_e2e import assert_terminal_as_found
+
+TAKEN = b"\x1b[?1049h"
+"""What is sent when the screen is taken."""
+START_UP_SECONDS = 0.7
+"""Longer than the way to the first frame, on a machine with other things to do."""
+
+ENDING = ("SIGTERM", "SIGHUP")
+
+
+def read_for(program: Program, seconds: float) -> None:
+    """Take in what is written for some time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        program.read(0.002)
+
+
+def assert_left_in_order(program: Program, number: signal.Signals) -> None:
+    """Ended by the signal or because of it, with nothing left on the terminal."""
+    assert program.end() in (-number, 128 + number)
+    assert_terminal_as_found(program)
+    assert b"Traceback" not in program.raw
+
+
+def signalled_after(seconds: float, name: str, home: Path) -> None:
+    with Program(home=home) as program:
+        read_for(program, seconds)
+        number = signal.Signals[name]
+        program.process.send_signal(number)
+        assert_left_in_order(program, number)
+
+
+@pytest.mark.parametrize("name", ENDING)
+@pytest.mark.parametrize("part", [0.0, 0.25, 0.4, 0.5, 0.6, 1.0])
+def test_a_signal_while_it_starts(name: str, part: float, tmp_path: Path) -> None:
+    signalled_after(part * START_UP_SECONDS, name, tmp_path)
+
+
+@pytest.mark.parametrize("name", ENDING)
+def test_a_signal_as_soon_as_the_screen_is_taken(name: str, tmp_path: Path) -> None:
+    """Before Textual has drawn anything; the most delicate moment."""
+    with Program(home=tmp_path) as program:
+        while TAKEN not in program.raw:
+            program.read(0.001)
+        number = signal.Signals[name]
+        program.process.send_signal(number)
+        assert_left_in_order(program, number)
+        assert program.process.returncode == 128 + number
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ENDING)
+@pytest.mark.parametrize("step", range(100))
+def test_a_signal_at_every_moment_of_the_start(name: str, step: int, tmp_path: Path) -> None:
+    signalled_after(step / 100 * START_UP_SECONDS, name, tmp_path)
+
+
+@pytest.mark.parametrize("name", [*ENDING, "SIGKILL"])
+def test_what_was_done_is_kept_however_it_ends(name: str, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    env = {"PFNMAP_STATE_DIR": str(state)}
+    with Program("-c", "add dimm0 256M", home=tmp_path, env=env) as program:
+        program.wait_for("step 1/1")
+        program.send("Gm")
+        program.wait_for("step 2/2")
+        program.process.send_signal(signal.Signals[name])
+        program.end()
+    session = read_session(JournalStore(state / "sessions")).session
+    assert [outcome.command.text for outcome in session.outcomes] == [
+        "add dimm0 256M",
+        "online 41 movable",
+    ]
+
+
+@pytest.mark.parametrize("name", ENDING)
+def test_a_signal_in_a_dialog(name: str, tmp_path: Path) -> None:
+    with Program(home=tmp_path) as program:
+        program.wait_for("press a")
+        program.send(":add dimm0")
+        program.wait_for(":add dimm0")
+        number = signal.Signals[name]
+        program.process.send_signal(number)
+        assert_left_in_order(program, number)
+        assert program.process.returncode == 128 + number
+
+
+def test_stopped_and_continued(tmp_path: Path) -> None:
+    """``ctrl+z`` gives the terminal back; ``fg`` takes it again and draws everything."""
+    with Program("-c", "add dimm0 256M", home=tmp_path) as program:
+        program.wait_for("step 1/1")
+        program.send("\x1a")
+        deadline = time.monotonic() + 30
+        while (
+            os.waitid(os.P_PID, program.process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is None
+        ):
+            program.read(0.01)
+            assert time.monotonic() < deadline, "does not stop"
+        program.read(0.05)
+        assert_terminal_as_found(program)
+        taken = program.raw.count(TAKEN)
+        program.process.send_signal(signal.SIGCONT)
+        program.wait_for(lambda _: program.raw.count(TAKEN) > taken)
+        program.screen.reset()
+        program.send("\x0c")
+        program.wait_for("step 1/1")
+        program.send("Gm")
+        program.wait_for("step 2/2")
+        program.send("q")
+        assert program.end() == 0
+        assert_terminal_as_found(program)
+
+
+def test_sizes_that_change_while_it_starts(tmp_path: Path) -> None:
+    sizes = [(1, 1), (200, 50), (20, 5), (80, 24), (1, 50), (200, 1)]
+    with Program(home=tmp_path) as program:
+        for turn in range(60):
+            program.resize(*sizes[turn % len(sizes)], tell=turn > 5)
+            read_for(program, 0.01)
+        program.resize(100, 30)
+        program.wait_for("press a to hot-add a DIMM")
+        program.send("q")
+        assert program.end() == 0
+        assert_terminal_as_found(program)
+        assert b"Traceback" not in program.raw
+
+
+def test_work_goes_on_in_a_terminal_of_one_cell(tmp_path: Path) -> None:
+    with Program(home=tmp_path, size=(1, 1)) as program:
+        program.wait_for(lambda text: text.strip() != "")
+        program.send(":add dimm0 256M\r")
+        read_for(program, 0.3)
+        program.resize(100, 30)
+        program.wait_for("step 1/1")
+        program.resize(1, 1)
+        read_for(program, 0.1)
+        program.send("q")
+        assert program.end() == 0
+        assert_terminal_as_found(program)
+
+
+def test_a_terminal_that_goes_away_ends_the_program(tmp_path: Path) -> None:
+    program = Program(home=tmp_path)
+    try:
+        program.wait_for("press a")
+        os.close(program._slave)
+        os.close(program._master)
+        assert program.process.wait(30) in (-signal.SIGHUP, 128 + signal.SIGHUP)
+    finally:
+        program.process.kill()
+        program.process.wait()
