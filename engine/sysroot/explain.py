@@ -1,9 +1,10 @@
 """The model against reality: was what happened on a machine what the model foresees?
 
 The commands behind a change are not known, only the blocks before and after. They are taken
-to be the simplest that lead there: hot-adds, then offlines, then removals, then onlines with
-the type that gives the zone seen. Their prediction is compared with what the kernel shows;
-every difference is a finding with all that a bug report needs.
+to be the simplest that lead there: parameters, hot-adds, offlines, removals, then onlines
+with the type that gives the zone seen; a block in another zone was offline in between. Their
+prediction is compared with what the kernel shows; every difference is a finding with all
+that a bug report needs.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.commands import Add, Command, Offline, Online, Ref, Remove
+from engine.commands import Add, Command, Offline, Online, Ref, Remove, SetParam
 from engine.errors import InputError
 from engine.kinds import BlockState, OnlineType, ZoneType
 from engine.machine import predict
@@ -23,6 +24,7 @@ from engine.sysroot.inference import UNKNOWN, state_mask
 from engine.sysroot.observation import BlockColumns
 from engine.sysroot.observe import Change, changes_between
 from engine.sysroot.view import SysrootView
+from engine.sysroot.what_if import state_of
 from engine.zone_policy import valid_zones
 
 Ids = NDArray[np.int64]
@@ -51,7 +53,20 @@ def explain(before: SysrootView, after: SysrootView) -> Explanation:
     changes = changes_between(before.observation, after.observation)
     if before.observation.blocks == after.observation.blocks:
         return Explanation(changes, (), ())
-    run = _Run(before, after)
+    run = _foresee(before, after, before.state)
+    if run.findings and (before.inferred.hot == UNKNOWN).any():
+        # What does not show was taken for boot memory; a bug is only what no reading explains.
+        other = _foresee(before, after, state_of(before, added_later=True))
+        run = run if other.findings else other
+    return Explanation(changes, tuple(run.outcomes), tuple(run.findings))
+
+
+def _foresee(before: SysrootView, after: SysrootView, start: State) -> _Run:
+    """Predict what happened from one reading of the machine before, and compare."""
+    run = _Run(before, after, start)
+    for name, value in after.params:
+        if dict(before.params).get(name) != value:
+            run.step(SetParam(name, value, text=f"set {name}={value}"))
     for command in _commands(before, after):
         run.step(command)
     for first, last in _still_offline(run.state, after):
@@ -61,15 +76,15 @@ def explain(before: SysrootView, after: SysrootView) -> Explanation:
         for subject, predicted, seen in differences(run.state, before, after)[:MAX_SHOWN]:
             words = f"{subject}: the model foresees {predicted}, the kernel shows {seen}"
             run.disagree(said, words, after.first_pfn)
-    return Explanation(changes, tuple(run.outcomes), tuple(run.findings))
+    return run
 
 
 class _Run:
     """The prediction under way, from the view before."""
 
-    def __init__(self, before: SysrootView, after: SysrootView) -> None:
+    def __init__(self, before: SysrootView, after: SysrootView, start: State) -> None:
         self.before, self.after = before, after
-        self.state = before.state
+        self.state = start
         self.outcomes: list[Outcome] = []
         self.findings: list[Finding] = []
 
@@ -155,7 +170,7 @@ def _commands(before: SysrootView, after: SysrootView) -> list[Command]:
         where = 0 if node is None or node.node is None else node.node
         text = f"add {name} {nr_bytes >> 20}M at={at:#x} node={where}"
         commands.append(Add(name, nr_bytes, at, where, text=text))
-    left = np.setdiff1d(was_online, is_online)
+    left = np.union1d(np.setdiff1d(was_online, is_online), _rezoned(before, after))
     commands += [
         Offline((Ref(first, last),), text=f"offline {_span(first, last)}")
         for first, last in ranges(left)
@@ -165,6 +180,15 @@ def _commands(before: SysrootView, after: SysrootView) -> list[Command]:
         for first, last in ranges(gone)
     ]
     return commands
+
+
+def _rezoned(before: SysrootView, after: SysrootView) -> Ids:
+    """Blocks that are online in another zone than before: offline and online again between."""
+    old, new = before.observation.blocks, after.observation.blocks
+    kept = np.intersect1d(_online_ids(old), _online_ids(new), assume_unique=True)
+    was = before.inferred.zone[np.searchsorted(old.ids, kept)]
+    now = after.inferred.zone[np.searchsorted(new.ids, kept)]
+    return np.asarray(kept[(was != now) & (was >= 0) & (now >= 0)], np.int64)
 
 
 def _still_offline(state: State, after: SysrootView) -> list[tuple[int, int]]:
@@ -252,18 +276,13 @@ def _placement_in_doubt(before: SysrootView, after: SysrootView) -> bool:
     if before.observation.params.get("memmap_on_memory") == "N":
         return False
     old, new = before.observation.blocks, after.observation.blocks
-    for view, other in ((before, new), (after, old)):
-        mine = view.observation.blocks
-        index = np.searchsorted(other.ids, mine.ids)
-        same = np.zeros(len(mine), bool)
-        inside = np.flatnonzero(index < len(other))
-        same[inside] = other.ids[index[inside]] == mine.ids[inside]
-        for position in np.flatnonzero(same).tolist():
-            there = int(index[position])
-            same[position] = mine.state_word(position) == other.state_word(there)
-        if (view.inferred.vmemmap[~same] == UNKNOWN).any():
-            return True
-    return False
+    kept = np.intersect1d(old.ids, new.ids, assume_unique=True)
+    online = np.isin(kept, _online_ids(old)) == np.isin(kept, _online_ids(new))
+    same = np.setdiff1d(kept[online], _rezoned(before, after))
+    return any(
+        bool((view.inferred.vmemmap[~np.isin(view.observation.blocks.ids, same)] == UNKNOWN).any())
+        for view in (before, after)
+    )
 
 
 def _block_differences(state: State, after: SysrootView) -> list[tuple[str, str, str]]:

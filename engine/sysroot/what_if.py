@@ -28,9 +28,12 @@ if TYPE_CHECKING:
 MAX_NODES = 1024
 
 
-def state_of(view: SysrootView) -> State:
-    """A state with the blocks, zones and parameters of a real machine (``recorded``)."""
-    hot = _guess_hot(view)
+def state_of(view: SysrootView, *, added_later: bool = False) -> State:
+    """A state with the blocks, zones and parameters of a real machine (``recorded``).
+
+    ``added_later``: take memory of which it does not show for hot-added, not for boot memory.
+    """
+    hot = (view.inferred.hot != 0) if added_later else _guess_hot(view)
     rows = _rows(view, hot)
     devices = _devices(view, rows)
     ram = _boot_ram(view, rows)
@@ -133,14 +136,25 @@ def _rows(view: SysrootView, hot: NDArray[np.bool_]) -> Rows:
 
 
 def _vmemmap(view: SysrootView, hot: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Vmemmap pages of each block: as its neighbours of one add, else as the parameter says."""
-    policy = view.observation.params.get("memmap_on_memory", "N")
-    usual = 0 if policy == "N" else block_memmap_pages(view.geometry, policy)
+    """Vmemmap pages of each block: as its neighbours of one add, else as the rules say."""
     known, line = view.inferred.vmemmap, view.inferred.line
-    guess = np.where(hot, usual, 0)
+    guess = np.where(hot, _usual_vmemmap(view), 0)
     elsewhere = np.isin(line, line[(known == 0) & hot & (line >= 0)])
     guess[elsewhere] = 0
     return np.asarray(np.where(known == UNKNOWN, guess, known), np.int64)
+
+
+def _usual_vmemmap(view: SysrootView) -> NDArray[np.int64]:
+    """Vmemmap pages that a hot-added block has by the parameter and the kernel's rule."""
+    policy = view.observation.params.get("memmap_on_memory", "N")
+    pages = 0 if policy == "N" else block_memmap_pages(view.geometry, policy)
+    rule = PROFILES[view.profile_name].memmap
+    usual = np.full(view.nr_blocks, pages if rule in ("per-block", "single-block") else 0)
+    if rule == "single-block":  # an add of several blocks never keeps its memmap before 6.8
+        line = view.inferred.line
+        several = np.bincount(line[line >= 0], minlength=1) > 1
+        usual[(line >= 0) & several[np.maximum(line, 0)]] = 0
+    return usual
 
 
 def _devices(view: SysrootView, rows: Rows) -> dict[int, Device]:

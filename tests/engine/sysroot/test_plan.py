@@ -1,0 +1,118 @@
+"""Plans: what a real kernel would answer, and what could make it answer otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.errors import InputError
+from engine.language import parse_line
+from engine.outcome import Outcome
+from engine.sysroot.files import DirectoryTree
+from engine.sysroot.obstacles import offline_obstacle
+from engine.sysroot.plan import plan
+from engine.sysroot.read import observe
+from engine.sysroot.view import SysrootView
+from engine.trace import load_trace, step_commands
+from tests.engine.sysroot.recorded import TRACES, params_after, recorded_view
+from tests.engine.sysroot.trees import x86_tree
+
+
+@pytest.fixture
+def view(tmp_path: Path) -> SysrootView:
+    return SysrootView(observe(DirectoryTree(x86_tree(tmp_path / "root").root)))
+
+
+def planned(view: SysrootView, *lines: str) -> list[Outcome]:
+    commands = [parse_line(line) for line in lines]
+    return plan(view, [command for command in commands if command is not None])
+
+
+def test_each_command_follows_those_before_it(view: SysrootView) -> None:
+    outcomes = planned(view, "online 34", "offline 34", "offline 34")
+    assert [outcome.errno for outcome in outcomes] == [None, None, "EINVAL"]
+    assert outcomes[1].before is outcomes[0].after
+    assert view.block_counts() == {"online": 10, "offline": 2}
+
+
+def test_a_refusal_does_not_end_the_plan(view: SysrootView) -> None:
+    outcomes = planned(view, "offline 0", "offline 33")
+    assert [outcome.errno for outcome in outcomes] == ["EINVAL", None]
+    assert outcomes[0].refusal is not None
+    assert "several zones" in outcomes[0].refusal.rule
+
+
+def test_offlining_kernel_memory_says_that_it_may_still_be_busy(view: SysrootView) -> None:
+    (outcome,) = planned(view, "offline 2-3")
+    assert outcome.ok
+    assert outcome.notes == (
+        "2 blocks in DMA32: EBUSY if the kernel keeps a page there, which no file shows",
+    )
+
+
+def test_offlining_movable_memory_is_nearly_sure(view: SysrootView) -> None:
+    (outcome,) = planned(view, "offline 33")
+    assert any("memory33 in Movable: EBUSY only for pages" in note for note in outcome.notes)
+
+
+def test_what_stays_where_it_is_has_no_doubts(view: SysrootView) -> None:
+    assert planned(view, "set online_policy=auto-movable", "offline 34")[1].notes == ()
+
+
+def test_a_device_is_removed_by_its_made_up_name(view: SysrootView) -> None:
+    name = next(iter(sorted(d.name for d in view.state.devices.values() if d.start_pfn > 0x100000)))
+    (outcome,) = planned(view, f"remove {name}")
+    assert outcome.ok
+    assert outcome.after.blocks.at(34) is None
+
+
+def test_a_block_that_is_not_there_is_the_kernels_refusal(view: SysrootView) -> None:
+    (outcome,) = planned(view, "offline 4000")
+    assert outcome.errno == "ENOENT"
+
+
+def test_a_device_that_is_not_there_is_an_error(view: SysrootView) -> None:
+    with pytest.raises(InputError, match="there is no device of that name"):
+        planned(view, "remove dimm7")
+
+
+@pytest.mark.parametrize("path", TRACES, ids=lambda path: path.stem)
+def test_real_kernels_answered_writes_as_planned(path: Path) -> None:
+    """The only answers not foreseen are EBUSY for pages that no file shows: and it was said."""
+    trace = load_trace(path)
+    params, before = trace.params, recorded_view(trace, trace.boot)
+    for number, step in enumerate(trace.steps, 1):
+        if step.do == "write-state":
+            (outcome,) = plan(before, step_commands(step))
+            if outcome.errno != step.result:
+                assert (number, outcome.errno, step.result) == (number, None, "EBUSY")
+                assert step.unmovable
+                assert any("EBUSY if the kernel keeps a page there" in n for n in outcome.notes)
+        params = params_after(params, step)
+        before = recorded_view(trace, step.after, params)
+
+
+# -- obstacles --------------------------------------------------------------------------------
+def obstacle(view: SysrootView, block: int) -> str:
+    row = view.block(block)
+    assert row is not None
+    return offline_obstacle(view.state, row)
+
+
+def test_why_a_block_cannot_be_offlined(view: SysrootView) -> None:
+    assert "several zones or nodes" in obstacle(view, 0)
+    assert obstacle(view, 7).startswith("EINVAL: memory holes: 32 pages")
+    assert obstacle(view, 34) == "EINVAL: offline already"
+    assert obstacle(view, 33) == ""
+
+
+def test_the_kernel_image_and_an_old_removable_are_obstacles(tmp_path: Path) -> None:
+    tree = x86_tree(tmp_path / "root")
+    tree.iomem("00000000-3fffffff : System RAM", "  08000000-08ffffff : Kernel code")
+    tree.block(2, zones="DMA32", removable="0")
+    tree.block(3, "going-offline", "DMA32")
+    view = SysrootView(observe(DirectoryTree(tree.root)))
+    assert obstacle(view, 1).startswith("EBUSY: failure to isolate range")
+    assert obstacle(view, 2).startswith("EBUSY: removable is 0")
+    assert obstacle(view, 3) == "its state is going-offline"
