@@ -36,7 +36,6 @@ force                       "mm/memory_hotplug: support memmap_on_memory when me
 auto_movable                e83a437faa62 "mm/memory_hotplug: introduce auto-movable online
                             policy" (5.15)
 zone_shifting               before f1dd2cd13c4b (4.13) ``zone_can_shift``
-default_zone                c6f03e2903c9 "mm, memory_hotplug: remove zone restrictions" (4.13)
 demotion_log                "memory tiering: print demotion targets" (6.6), read in 6.12
                             ``establish_demotion_targets``
 node_state_first            read in 6.12 ``offline_pages``: node states are cleared before the
@@ -45,7 +44,8 @@ local_node_first            read in 6.1 ``find_next_best_node``: a node heads it
                             even without memory; 6.12 asks for N_MEMORY first
 acpi_retry                  recorded on 6.12, not on 6.1: the bus scan after a hot-add tries
                             DIMMs whose memory was refused again
-offlined_pages_log          "Offlined Pages" is pr_info up to 5.11, pr_debug since
+offlined_pages_log          "Offlined Pages" is pr_debug, read in 6.1 ``offline_pages``; it was
+                            pr_info up to 5.11, as far as is known
 vmemmap_knob                v2 patch 5/5 (2019): ``/sys/devices/system/memory/vmemmap_hotplug``
 ==========================  =================================================================
 """
@@ -86,7 +86,6 @@ class KernelProfile:
     force: bool = True
     auto_movable: bool = True
     zone_shifting: bool = False
-    default_zone: bool = True
     demotion_log: bool = True
     node_state_first: bool = True
     local_node_first: bool = False
@@ -189,7 +188,6 @@ PROFILES: dict[str, KernelProfile] = {
             name="4.12",
             title="Linux 4.12, zones are shifted",
             zone_shifting=True,
-            default_zone=False,
         ),
         replace(
             _SERIES_2019,

@@ -20,11 +20,13 @@ from engine.values import dataclass
 
 _X86_ZONE_ENDS = ((ZoneType.DMA, 16 << 20), (ZoneType.DMA32, 4 << 30))
 _ARM64_ZONE_ENDS = ((ZoneType.DMA, 4 << 30),)
+_S390_ZONE_ENDS = ((ZoneType.DMA, 2 << 30),)
+_ZONE_ENDS = {"x86_64": _X86_ZONE_ENDS, "ppc64-64k": (), "s390x": _S390_ZONE_ENDS}
 
 
 def boot_zone_limits(state_arch: str, page_shift: int) -> list[tuple[ZoneType, int, int]]:
     """(zone, first pfn, end pfn) of the zones that boot memory is divided into."""
-    ends = {"x86_64": _X86_ZONE_ENDS, "ppc64-64k": ()}.get(state_arch, _ARM64_ZONE_ENDS)
+    ends = _ZONE_ENDS.get(state_arch, _ARM64_ZONE_ENDS)
     limits, start = [], 0
     for zone, end in ends:
         limits.append((zone, start, end >> page_shift))

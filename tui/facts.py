@@ -127,7 +127,7 @@ def block_facts(view: View, block: BlockRow) -> list[Fact]:
         ("state", block.state, "state_word"),
         ("zone", block.zone.label, "zone"),
         ("node", "?" if block.node is None else str(block.node), "text"),
-        ("device", block.device or "boot memory", "text"),
+        ("device", block.device or _origin(block), "text"),
     ]
     present = f"{block.present_pages} of {block.nr_pages} pages, {size}"
     if block.present_pages == block.nr_pages:
@@ -143,6 +143,11 @@ def block_facts(view: View, block: BlockRow) -> list[Fact]:
     if block.removable is not None:
         facts.append(("removable", "1" if block.removable else "0", "dim"))
     return facts
+
+
+def _origin(block: BlockRow) -> str:
+    """What a block without a device is; of a real machine that is often not known."""
+    return "boot memory" if block.memmap.startswith("boot") else "not known"
 
 
 def summary(view: View, pfn: int, cell: tuple[int, int], dash: str) -> list[tuple[str, str]]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from engine.commands import Command, Pin
 from engine.kinds import ZoneType
 from engine.language import ACTIONS, parse_line
 from engine.session import Session
+from engine.values import dataclass
 from engine.view import BlockRow
 from tui.keys import Keymap, shown_key
 

@@ -66,7 +66,8 @@ _ASCII_LIKENESS = str.maketrans(
 
 def cell_width(text: str) -> int:
     """Cells a text takes on the screen."""
-    return cell_len(text)
+    # Most texts are plain, and the general answer costs several times as much.
+    return len(text) if text.isascii() and text.isprintable() else cell_len(text)
 
 
 def fitted(text: str, width: int, *, ascii_only: bool = False) -> str:

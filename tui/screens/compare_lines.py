@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
@@ -11,6 +11,7 @@ from textual.strip import Strip
 
 from engine.compare import Comparison, VariantRun
 from engine.machine import Machine
+from engine.values import dataclass
 from tui.side_by_side import SideRow, cells_that_fit, side_by_side
 from tui.text_words import size
 from tui.widgets.paint import Paint

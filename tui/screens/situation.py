@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from engine.kinds import ZoneType
+from engine.values import dataclass
 from engine.view import BlockRow, View
 
 MOST_BLOCKS = 65_536

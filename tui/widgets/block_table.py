@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rich.style import Style
 from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
+from engine.values import dataclass
 from engine.view import BlockRow, View
 from tui.widgets.paint import Paint
 from tui.widgets.panel import Panel, Row

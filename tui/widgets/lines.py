@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from textual.strip import Strip
 
 from engine.kinds import PageState
 from engine.outcome import Outcome
+from engine.values import dataclass
 from engine.view import View
 from tui import cells
 from tui.glossary import NAMES

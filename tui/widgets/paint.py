@@ -30,6 +30,7 @@ class Paint:
         self.ascii_only = theme.ascii_only
         self._letters = tuple(look.glyph for look in load_theme("ascii").states)
         self._cells: dict[int, tuple[str, Style]] = {}
+        self._zone_texts: dict[str, Style] = {}
         self._roles = _roles(theme)
         plain = theme.borders == "ascii"
         self.line = "-" if plain else "─"
@@ -53,6 +54,14 @@ class Paint:
 
     def zone_text(self, label: str) -> Style:
         """The style in which a zone's name (or a block's state) is written."""
+        style = self._zone_texts.get(label)
+        if style is None:
+            if len(self._zone_texts) > 256:  # names of a real machine may be anything
+                self._zone_texts.clear()
+            style = self._zone_texts[label] = self._zone_text(label)
+        return style
+
+    def _zone_text(self, label: str) -> Style:
         for zone, look in self.theme.zones.items():
             if zone.label == label and zone != ZoneType.NONE:
                 return self._text_of(look)

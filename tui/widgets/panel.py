@@ -46,11 +46,13 @@ class Row:
         room = self.room if width is None else min(width, self.room)
         if room <= 0:
             return self
-        if cell_width(clean) > room:
+        cells = cell_width(clean)
+        if cells > room:
             clean = fitted(clean, room, ascii_only=self.ascii_only)
-        pad = room - cell_width(clean) if width is not None else 0
+            cells = cell_width(clean)
+        pad = room - cells if width is not None else 0
         self._segments.append(Segment(clean + " " * pad, style or self._base))
-        self._used += cell_width(clean) + pad
+        self._used += cells + pad
         return self
 
     def raw(self, segment: Segment, width: int) -> Row:
@@ -62,7 +64,11 @@ class Row:
 
     def gap(self, cells: int = 1) -> Row:
         """Append blanks."""
-        return self.add(" " * min(max(cells, 0), self.room))
+        cells = min(cells, self.room)
+        if cells > 0:
+            self._segments.append(Segment(" " * cells, self._base))
+            self._used += cells
+        return self
 
     def right(self, text: str, style: Style | None = None) -> Row:
         """Append text at the right end of the line, or nothing when it does not fit."""

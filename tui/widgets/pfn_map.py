@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from rich.segment import Segment
@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from engine.kinds import FREE_BY_ZONE, PageState
+from engine.values import dataclass
 from engine.view import View
 from tui import cells
 from tui.cells import Codes, Grid

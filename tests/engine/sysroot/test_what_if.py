@@ -131,9 +131,12 @@ def test_s390_can_be_simulated(tmp_path: Path) -> None:
     tree.blocks(0, 6, zones="DMA")
     tree.block(7, zones="DMA Normal", phys_device="7")
     tree.blocks(8, 9)
+    tree.block(10, zones="none")
     state = view_of(tree).state
     assert row(state, 7, "zone") == ZoneType.DMA
-    assert state.blocks.nr_keys == 10
+    assert state.blocks.nr_keys == 11
+    # DMA ends at 2 GiB there.
+    assert ModelView(state).page(10 * 65536).zone == ZoneType.NORMAL
 
 
 def test_a_machine_without_blocks_is_an_empty_one(tmp_path: Path) -> None:

@@ -1,0 +1,202 @@
+"""A real machine as a session: followed, walked, never changed, branched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.commands import Note, Offline, Ref
+from engine.errors import InputError
+from engine.language import parse_line
+from engine.outcome import Outcome
+from engine.session import Session
+from engine.sysroot.capture import save_capture
+from engine.sysroot.observe import Watcher
+from engine.sysroot.session import READ_ONLY, ReadOnlyError, RootSession
+from engine.sysroot.sources import open_root, open_watcher, page_size
+from tests.engine.sysroot.trees import Tree, x86_tree, zone
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    return x86_tree(tmp_path / "root")
+
+
+def block_33_goes_offline(tree: Tree) -> None:
+    tree.block(33, "offline", "Normal Movable")
+    text = (tree.root / "proc/zoneinfo").read_text()
+    old = zone(0, "Movable", 0x100000, 65536, 65536, 64512)
+    new = zone(0, "Movable", 0x100000, 32768, 32768, 32256)
+    tree.write("proc/zoneinfo", text.replace(old, new))
+
+
+def test_it_starts_where_the_machine_is(tree: Tree) -> None:
+    session = open_root(tree.root)
+    assert isinstance(session, Session)
+    assert (session.position, session.outcomes, session.phase, session.last) == (0, [], None, None)
+    assert session.live
+    assert session.view is session.before
+    assert session.view.block_counts() == {"online": 10, "offline": 2}
+    assert session.title == session.view.title
+
+
+def test_a_reading_that_finds_nothing_is_no_step(tree: Tree) -> None:
+    session = open_root(tree.root)
+    assert not session.poll()
+    assert session.outcomes == []
+
+
+def test_a_change_is_a_step_that_says_what_changed(tree: Tree) -> None:
+    session = open_root(tree.root)
+    block_33_goes_offline(tree)
+    assert session.poll()
+    assert (session.position, len(session.outcomes)) == (1, 1)
+    last = session.last
+    assert last is not None
+    assert last.ok
+    assert last.command == Note("memory33 state: online -> offline and 4 more")
+    assert last.events[0].function == "observed"
+    assert (last.events[0].first_block, last.events[0].nr_blocks) == (33, 1)
+    assert session.view.block_counts() == {"online": 9, "offline": 3}
+    assert session.before.block_counts() == {"online": 10, "offline": 2}
+    assert session.view.disagreements == ()
+    assert session.state.blocks.row_at(33)["state"] == 0
+
+
+def test_like_changes_of_neighbours_are_one_event(tree: Tree) -> None:
+    session = open_root(tree.root)
+    tree.blocks(40, 47, "offline", "Normal Movable")
+    session.poll()
+    (event,) = session.outcomes[0].events
+    assert event.text == "memory40-47 state: absent -> offline"
+    assert (event.first_block, event.nr_blocks) == (40, 8)
+
+
+def test_history_is_walked_like_that_of_a_simulated_session(tree: Tree) -> None:
+    session = open_root(tree.root)
+    for total in (9, 10, 11):
+        tree.pool(2048, total, 0)
+        session.poll()
+    assert session.undo(2) == 2
+    assert session.view.observation.pools[0].total == 9
+    assert not session.live
+    assert session.redo() == 1
+    session.seek(0)
+    assert session.view.observation.pools[0].total == 8
+    with pytest.raises(InputError, match="there are steps 0 to 3"):
+        session.seek(4)
+
+
+def test_slow_motion_goes_through_the_changes(tree: Tree) -> None:
+    session = open_root(tree.root)
+    block_33_goes_offline(tree)
+    session.poll()
+    session.seek(0)
+    session.step_phase(1)
+    assert session.phase == 1
+    assert session.view.block_counts() == {"online": 9, "offline": 3}
+    assert session.before.block_counts() == {"online": 10, "offline": 2}
+    session.step_phase(-1)
+    assert session.phase is None
+    assert session.view.block_counts() == {"online": 10, "offline": 2}
+
+
+def test_who_looks_at_the_past_keeps_looking_at_it(tree: Tree) -> None:
+    session = open_root(tree.root)
+    tree.pool(2048, 9, 0)
+    session.poll()
+    session.undo()
+    tree.pool(2048, 10, 0)
+    assert session.poll()
+    assert session.position == 0
+    assert len(session.outcomes) == 2
+
+
+def test_the_oldest_readings_are_forgotten(tree: Tree) -> None:
+    session = RootSession(Watcher(tree.root, max_history=3))
+    for total in range(9, 14):
+        tree.pool(2048, total, 0)
+        session.poll()
+    assert len(session.outcomes) == 2
+    assert session.position == 2
+    session.seek(0)
+    assert session.view.observation.pools[0].total == 11
+    assert session.start is session.view.state
+
+
+def test_nothing_can_be_done_to_it(tree: Tree) -> None:
+    session = open_root(tree.root)
+    command = Offline((Ref(33),), text="offline 33")
+    outcome = session.predict(command)
+    assert outcome.ok
+    with pytest.raises(ReadOnlyError, match=READ_ONLY):
+        session.run(command)
+    with pytest.raises(ReadOnlyError):
+        session.record(Outcome(command, session.state, session.state))
+    with pytest.raises(ReadOnlyError):
+        session.switch(0)
+    assert session.outcomes == []
+
+
+def test_a_branch_is_a_simulated_machine_that_starts_here(tree: Tree) -> None:
+    session = open_root(tree.root)
+    branch = session.branch()
+    command = parse_line("offline 33")
+    assert command is not None
+    assert branch.run(command).ok
+    assert branch.view.block_counts() == {"online": 9, "offline": 3}
+    assert session.view.block_counts() == {"online": 10, "offline": 2}
+    assert branch.title == f"what if: {session.view.title}"
+    assert "where unmovable pages are is not known" in session.assumptions[0]
+
+
+def test_what_the_model_does_not_foresee_stays_a_finding(tree: Tree) -> None:
+    session = open_root(tree.root)
+    tree.block(0, "offline", "DMA Movable")
+    session.poll()
+    assert session.view.disagreements
+    assert session.view.findings[0].code == "model-disagrees"
+    last = session.last
+    assert last is not None
+    assert "the model refuses it" in last.notes[0]
+    tree.pool(2048, 9, 0)
+    session.poll()
+    assert session.view.disagreements
+
+
+def test_explaining_can_be_left_out(tree: Tree) -> None:
+    session = RootSession(Watcher(tree.root), explaining=False)
+    tree.block(0, "offline", "DMA Movable")
+    session.poll()
+    assert session.view.disagreements == ()
+
+
+# -- sources ----------------------------------------------------------------------------------
+def test_a_capture_opens_like_the_machine_and_never_changes(tree: Tree, tmp_path: Path) -> None:
+    file = tmp_path / "machine.json.gz"
+    save_capture(open_watcher(tree.root).view.observation, file)
+    session = open_root(file)
+    assert session.view.block_counts() == {"online": 10, "offline": 2}
+    assert not session.poll()
+    assert session.watcher.tree is None
+    assert session.branch().view.block_counts() == {"online": 10, "offline": 2}
+
+
+def test_a_file_that_is_neither_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("hello\n")
+    with pytest.raises(InputError, match="neither a capture"):
+        open_watcher(file)
+    with pytest.raises(InputError, match="there is no such directory"):
+        open_watcher(tmp_path / "absent")
+
+
+def test_the_page_size_can_be_said(tmp_path: Path) -> None:
+    tree = Tree(tmp_path / "root")
+    tree.block(0)
+    assert open_watcher(tree.root, page_bytes=65536).view.geometry.page_bytes == 65536
+    assert [page_size(word) for word in ("4K", "16k", "65536")] == [4096, 16384, 65536]
+    for word in ("", "K", "5K", "4M", "-4K", "٤K", "9" * 50):
+        with pytest.raises(InputError, match="expected 4K, 16K or 64K"):
+            page_size(word)
