@@ -16,18 +16,19 @@ from numpy.typing import NDArray
 
 from engine.commands import Add, Command, Expect, Interactive, SetParam, SetRule, StartMachine
 from engine.errors import InputError, PfnmapError
-from engine.expect import evaluate
-from engine.facts import device_facts, total_facts
+from engine.finding import Finding
 from engine.geometry import MIB
 from engine.kinds import BlockState, MemmapPolicy, PageState, ZoneType
 from engine.language import format_command, parse_line, parse_size
 from engine.language.tables import rule_values
 from engine.machine import TALK, Machine
-from engine.outcome import Finding, Outcome
+from engine.memory.state import State
+from engine.outcome import Outcome
 from engine.params import PARAM_VALUES
-from engine.scenario import Scenario, build_scenario
+from engine.scenarios.expect import evaluate
+from engine.scenarios.facts import device_facts, total_facts
+from engine.scenarios.scenario import Scenario, build_scenario
 from engine.session import Session
-from engine.state import State
 from engine.values import dataclass
 from engine.view import View
 

@@ -14,12 +14,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from engine import (
+from engine import commands
+from engine.errors import InputError
+from engine.memory import boot, checks
+from engine.memory.state import Fault, State
+from engine.memory.transaction import Transaction
+from engine.model_view import ModelView
+from engine.operations import (
     add,
     allocations,
-    boot,
-    checks,
-    commands,
     device,
     hugetlb,
     offline,
@@ -28,13 +31,9 @@ from engine import (
     shrink,
     sysfs,
 )
-from engine.errors import InputError
-from engine.model_view import ModelView
+from engine.operations.refs import block_ranges, pfn_of
 from engine.outcome import Event, Outcome, Refusal
 from engine.params import BOOT_ONLY_PARAMS
-from engine.refs import block_ranges, pfn_of
-from engine.state import Fault, State
-from engine.transaction import Transaction
 
 TALK = (
     commands.Note,

@@ -7,15 +7,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import memmap
-from engine.checks import span_findings
+from engine.finding import Finding
 from engine.geometry import Geometry
 from engine.kinds import REAL_ZONES, BlockState, MemmapKind, PageState, ZoneType
-from engine.outcome import Finding
-from engine.page_map import PageMap, page_zone
-from engine.state import State
+from engine.memory import memmap
+from engine.memory.checks import span_findings
+from engine.memory.page_map import PageMap, page_zone
+from engine.memory.state import State
+from engine.operations.zone_policy import valid_zones
 from engine.view import BlockRow, NodeRow, PageRow, ResourceRow, ZoneRow
-from engine.zone_policy import valid_zones
 
 _MEMMAP_WORDS: dict[int, str] = {
     MemmapKind.BOOT: "boot",

@@ -8,7 +8,7 @@ from engine.values import dataclass
 
 if TYPE_CHECKING:
     from engine.commands import Command
-    from engine.state import State
+    from engine.memory.state import State
 
 SHELL_TEXT: dict[str, str] = {
     "EPERM": "Operation not permitted",
@@ -58,19 +58,6 @@ class Refusal:
     def shell_text(self) -> str:
         """The words a shell prints for the errno."""
         return SHELL_TEXT.get(self.errno, self.errno)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something the rules in force break: shown in place, never hidden.
-
-    ``code`` is a stable short name, ``text`` the sentence; the pfn range says where.
-    """
-
-    code: str
-    text: str
-    start_pfn: int = 0
-    nr_pages: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ vmemmap_knob                v2 patch 5/5 (2019): ``/sys/devices/system/memory/vm
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from engine.errors import InputError
@@ -239,3 +240,16 @@ def get_profile(name: str) -> KernelProfile:
         raise InputError(
             f"profile={name}: there is no such profile; expected one of {', '.join(PROFILES)}{hint}"
         ) from None
+
+
+def profile_of(kernel: str) -> KernelProfile:
+    """The profile for a kernel release: the newest one that is not newer."""
+    match = re.match(r"([0-9]{1,4})\.([0-9]{1,4})", kernel)
+    wanted = (int(match[1]), int(match[2])) if match else (6, 12)
+    versions = sorted(
+        (tuple(int(part) for part in name.split(".")), name)
+        for name in PROFILES
+        if re.fullmatch(r"\d+\.\d+", name)
+    )
+    fitting = [name for version, name in versions if version <= wanted]
+    return PROFILES[fitting[-1] if fitting else versions[0][1]]

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from engine.commands import Command, StartMachine
 from engine.errors import InputError
 from engine.machine import Machine, predict
+from engine.memory.state import State
 from engine.model_view import ModelView
 from engine.outcome import Outcome
-from engine.state import State
 from engine.values import dataclass
 
 

@@ -12,12 +12,12 @@ from engine.session import Session
 
 if TYPE_CHECKING:
     from engine.outcome import Outcome
-    from engine.scenario import Scenario
-    from engine.trace import Trace
+    from engine.scenarios.scenario import Scenario
+    from engine.traces.trace import Trace
 
 # The default machine needs neither scenarios nor recordings: their modules are imported by
 # the functions that use them.
-SCENARIOS = Path(__file__).parent / "scenarios"
+SCENARIOS = Path(__file__).parent / "scenarios" / "shipped"
 """The scenarios that ship with the program."""
 
 
@@ -29,7 +29,7 @@ def default_session() -> Session:
 
 def trace_session(trace: Trace) -> Session:
     """A recording as a session: the machine at boot, every recorded step ready to redo."""
-    from engine.trace import machine_state, run_step
+    from engine.traces.replay import machine_state, run_step
 
     state = machine_state(trace)
     outcomes: list[Outcome] = []
@@ -54,14 +54,14 @@ def scenario_session(scenario: Scenario) -> Session:
 
 def shipped_scenarios() -> dict[str, Path]:
     """Name to file of every scenario that ships with the program, sorted by name."""
-    from engine.scenario import SUFFIX
+    from engine.scenarios.scenario import SUFFIX
 
     return {path.name.removesuffix(SUFFIX): path for path in sorted(SCENARIOS.glob(f"*{SUFFIX}"))}
 
 
 def is_trace(path: Path) -> bool:
     """Whether a JSON file says that it is a recording of a kernel."""
-    from engine.trace import FORMAT
+    from engine.traces.trace import FORMAT
 
     with path.open("rb") as file:
         head = file.read(4096)
@@ -76,8 +76,8 @@ def open_source(spec: str | None) -> Session:
     """
     if spec is None:
         return default_session()
-    from engine.scenario import SUFFIX, load_scenario
-    from engine.trace import FORMAT, load_trace
+    from engine.scenarios.scenario import SUFFIX, load_scenario
+    from engine.traces.trace import FORMAT, load_trace
 
     path = Path(spec)
     shipped = shipped_scenarios()

@@ -12,9 +12,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.finding import Finding
 from engine.geometry import Geometry
 from engine.kinds import PageState, ZoneType
-from engine.outcome import Finding
 from engine.values import dataclass
 
 NR_PAGE_STATES = len(PageState)

@@ -7,8 +7,8 @@ import shlex
 import tomllib
 from pathlib import Path
 
-from engine.expect import run_scenario
-from engine.scenario import parse_scenario
+from engine.scenarios.expect import run_scenario
+from engine.scenarios.scenario import parse_scenario
 from tests.readme import FRAME, README, renewed
 from themes.loader import read_theme
 from tui.keymap import parse_settings

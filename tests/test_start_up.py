@@ -60,7 +60,9 @@ def test_nothing_is_loaded_that_is_not_on_the_list(way: str) -> None:
 def test_show_draws_without_the_screen_the_language_and_the_recordings() -> None:
     assert not {name.partition(".")[0] for name in kept("show")} & {"rich", "textual"}
     assert not [name for name in kept("show") if name.startswith(("engine.language", "tui.app"))]
-    assert not {"engine.trace", "engine.scenario", "engine.journal"} & set(kept("show"))
+    assert not {"engine.traces.trace", "engine.scenarios.scenario", "engine.journal.journal"} & set(
+        kept("show")
+    )
 
 
 def test_the_version_needs_neither_model_nor_screen() -> None:

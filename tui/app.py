@@ -27,7 +27,7 @@ from tui.widgets.paint import Paint
 if TYPE_CHECKING:
     from engine.commands import StartMachine
     from engine.session import Session
-    from tui.cast_recorder import CastRecorder
+    from tui.cast.recorder import CastRecorder
 
 ALWAYS = ("app.quit",)
 """Actions whose control keys work in every dialog as well."""

@@ -13,8 +13,8 @@ from engine.errors import InputError
 from engine.kinds import ZoneType
 from engine.values import dataclass
 from engine.view import BlockRow, View
-from tui.text_blocks import BATCH, block_ranges
-from tui.text_words import count, plain, span, wrapped
+from tui.plain.blocks import BATCH, block_ranges
+from tui.plain.words import count, plain, span, wrapped
 
 FORMAT: Final = "pfnmap-blocks-1"
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from engine.session import Session
     from themes.model import Theme
     from tui.app import PfnmapApp
-    from tui.cast_recorder import CastRecorder
+    from tui.cast.recorder import CastRecorder
 
 Result = TypeVar("Result")
 

@@ -17,7 +17,7 @@ from engine.kinds import PageState
 from engine.language import format_command
 from engine.outcome import Outcome, Refusal
 from engine.view import View
-from tui.text_blocks import block_ranges
+from tui.plain.blocks import block_ranges
 
 FORMAT: Final = "pfnmap-view-1"
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from engine.commands import StartMachine
 from engine.errors import InputError
 from engine.machine import TALK
-from engine.scenario import SUFFIX, Scenario, load_scenario, parse_scenario
+from engine.scenarios.scenario import SUFFIX, Scenario, load_scenario, parse_scenario
 from themes import load_theme
-from tui.cast import check_size
-from tui.cast_frames import ScreenFrames
-from tui.cast_script import script_of
+from tui.cast.cast import check_size
+from tui.cast.frames import ScreenFrames
+from tui.cast.script import script_of
 from tui.export import to_html, to_svg
 from tui.picture import Picture, ansi_line
 

@@ -80,8 +80,8 @@ def claim_failures(outcomes: Sequence[Outcome], index: int) -> list[str]:
     outcome = outcomes[index]
     if not isinstance(outcome.command, Expect):
         return []
-    from engine.expect import evaluate
     from engine.model_view import ModelView
+    from engine.scenarios.expect import evaluate
 
     actions = (o for o in reversed(outcomes[:index]) if not isinstance(o.command, TALK))
     state = outcome.after

@@ -16,16 +16,17 @@ from numpy.typing import NDArray
 
 from engine.commands import Add, Command, Offline, Online, Ref, Remove, SetParam
 from engine.errors import InputError
+from engine.finding import Finding
 from engine.kinds import BlockState, OnlineType, ZoneType
 from engine.machine import predict
-from engine.outcome import Finding, Outcome
-from engine.state import State
+from engine.memory.state import State
+from engine.operations.zone_policy import valid_zones
+from engine.outcome import Outcome
 from engine.sysroot.inference import UNKNOWN, state_mask
 from engine.sysroot.observation import BlockColumns
 from engine.sysroot.observe import Change, changes_between
 from engine.sysroot.view import SysrootView
 from engine.sysroot.what_if import state_of
-from engine.zone_policy import valid_zones
 
 Ids = NDArray[np.int64]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.offline import check_offline
-from engine.state import State
+from engine.memory.state import State
+from engine.operations.offline import check_offline
 from engine.view import BlockRow
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from engine.commands import Command, Offline, Remove, SysfsWrite
 from engine.kinds import BlockState, ZoneType
 from engine.machine import predict
+from engine.memory.state import State
 from engine.outcome import Outcome
-from engine.state import State
 from engine.sysroot.inference import UNKNOWN
 from engine.sysroot.view import SysrootView
 

@@ -11,9 +11,9 @@ from typing import NoReturn
 from engine.commands import Command, Note
 from engine.errors import InputError
 from engine.machine import Machine
+from engine.memory.state import State
 from engine.outcome import Event, Outcome
 from engine.session import Session
-from engine.state import State
 from engine.sysroot.explain import explain
 from engine.sysroot.observe import Change, Watcher
 from engine.sysroot.view import SysrootView

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.finding import Finding
 from engine.geometry import Geometry
 from engine.kinds import ZONE_BY_LABEL, PageState, ZoneType
-from engine.outcome import Finding
 from engine.sysroot.architecture import geometry_of
 from engine.sysroot.inference import (
     MEMMAP_WORDS,
@@ -35,7 +35,7 @@ from engine.sysroot.parse import ZoneInfo
 from engine.view import NR_PAGE_STATES, BlockRow, NodeRow, PageRow, ResourceRow, ZoneRow
 
 if TYPE_CHECKING:
-    from engine.state import State
+    from engine.memory.state import State
 
 PARAM_ORDER = (
     "memmap_on_memory",
@@ -76,7 +76,7 @@ class SysrootView:
     @cached_property
     def profile_name(self) -> str:
         """The profile that fits the kernel's release best."""
-        from engine.trace import profile_of
+        from engine.profile import profile_of
 
         kernel = self.observation.kernel
         return profile_of(kernel).name if kernel else ASSUMED_PROFILE
@@ -335,7 +335,7 @@ class SysrootView:
 
     def _policy_rule(self, block_id: int, words: tuple[str, ...] | None) -> str:
         """Why an offline block would go where ``valid_zones`` says, by the model's rules."""
-        from engine.zone_policy import valid_zones
+        from engine.operations.zone_policy import valid_zones
 
         row = self.state.blocks.at(block_id)
         if row is None:

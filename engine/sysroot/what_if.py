@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.boot import from_observation
 from engine.kinds import BlockState, MemmapKind, PageState, ZoneType
+from engine.memory.boot import from_observation
+from engine.memory.runs import Rows, merge_rows
+from engine.memory.state import BLOCK_DTYPE, Device, Resource, State
 from engine.params import Params
 from engine.profile import PROFILES
-from engine.runs import Rows, merge_rows
-from engine.state import BLOCK_DTYPE, Device, Resource, State
 from engine.sysroot.inference import UNKNOWN, block_memmap_pages, state_mask
 from engine.sysroot.parse import is_kernel_image
 

@@ -13,8 +13,8 @@ from engine.commands import Offline, Online, Ref
 from engine.kinds import OnlineType
 from engine.language import parse_line
 from engine.machine import Machine
+from engine.memory.state import BLOCK_DTYPE
 from engine.session import Session
-from engine.state import BLOCK_DTYPE
 from tests.bench.table import Measure, Row, timed
 
 MILLION = 1_000_000

@@ -20,7 +20,7 @@ from engine.compare import (
 from engine.errors import InputError
 from engine.kinds import OnlineType, PageState
 from engine.language import parse_line
-from engine.scenario import parse_scenario
+from engine.scenarios.scenario import parse_scenario
 
 BLOCK = 32768
 MIB = 1 << 20
@@ -202,7 +202,7 @@ def test_comparing_twice_gives_the_same() -> None:
 
 def test_comparing_needs_no_screen() -> None:
     code = (
-        "import sys; from engine.compare import compare; from engine.scenario import "
+        "import sys; from engine.compare import compare; from engine.scenarios.scenario import "
         "parse_scenario; compare(parse_scenario('machine\\n', 't'), ['profile=6.1']); "
         "sys.exit(any(name in sys.modules for name in ('textual', 'rich', 'tui')))"
     )

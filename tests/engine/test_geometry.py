@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import InputError
 from engine.geometry import ARCHITECTURES, GIB, MIB, TIB, Geometry, probe_block_bytes
-from engine.memmap import eligibility
+from engine.memory.memmap import eligibility
 from tests.engine.tools import booted
 
 X86 = ARCHITECTURES["x86_64"]

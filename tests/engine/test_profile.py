@@ -54,7 +54,7 @@ def test_every_switch_cites_a_commit_a_post_or_the_kernel_it_was_read_in(switch:
 @pytest.mark.parametrize("switch", SWITCHES)
 def test_every_switch_is_asked_for_by_the_engine(switch: str) -> None:
     assert module.__file__ is not None
-    sources = Path(module.__file__).parent.glob("*.py")
+    sources = Path(module.__file__).parent.rglob("*.py")
     texts = [path.read_text() for path in sources if path.name != "profile.py"]
     assert any(f".{switch}" in text for text in texts)
 

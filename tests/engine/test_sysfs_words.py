@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from engine.sysfs_words import MAX_BRACE_WORDS, complete_path, expand_braces, is_known_file
+from engine.sysfs_words import (
+    MAX_BRACE_WORDS,
+    complete_path,
+    expand_braces,
+    is_known_file,
+)
 
 MEMORY = "/sys/devices/system/memory"
 

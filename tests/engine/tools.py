@@ -6,7 +6,7 @@ from engine.commands import StartMachine
 from engine.kinds import ZoneType
 from engine.language import parse_line
 from engine.machine import Machine
-from engine.state import Node, Zone
+from engine.memory.state import Node, Zone
 
 EMPTY = (0, 0, 0, 0)
 Span = tuple[int, int, int, int]

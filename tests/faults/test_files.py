@@ -15,9 +15,9 @@ import pytest
 
 from engine.commands import StartMachine
 from engine.errors import InputError
-from engine.journal import Origin, keep
-from engine.journal_resume import resume
-from engine.journal_store import JournalStore
+from engine.journal.journal import Origin, keep
+from engine.journal.resume import resume
+from engine.journal.store import JournalStore
 from engine.language import parse_line
 from engine.machine import Machine
 from engine.session import Session
@@ -25,7 +25,7 @@ from engine.whole_file import write_whole
 from tests.engine.sysroot.trees import Tree
 from tests.faults.disk import ERRORS, STEPS, FailingDisk
 from tui.audit import Audit
-from tui.cast_recorder import CastRecorder
+from tui.cast.recorder import CastRecorder
 from tui.cli import main
 
 SCENARIO = "machine ram=1G\nadd dimm0 256M\nonline dimm0\n"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.journal_resume import read_session
-from engine.journal_store import JournalStore
+from engine.journal.resume import read_session
+from engine.journal.store import JournalStore
 from tests.tui.pty_program import Program
 from tests.tui.test_terminal_e2e import assert_terminal_as_found
 

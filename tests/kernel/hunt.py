@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 
 from engine.language import parse_line
-from engine.verify import verify_trace
+from engine.traces.verify import verify_trace
 from tests.kernel.generate import Walk, machine_line
 from tests.kernel.guest import Guest
 from tests.kernel.images import VERSIONS, MissingPartError, image

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.verify import verify_trace
+from engine.traces.verify import verify_trace
 from tests.kernel.guest import Guest
 from tests.kernel.images import VERSIONS, image, why_not
 from tests.kernel.record import Recorder, describe, save

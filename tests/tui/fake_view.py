@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.finding import Finding
 from engine.geometry import ARCHITECTURES, Geometry
 from engine.kinds import PageState, ZoneType
-from engine.outcome import Finding
 from engine.view import NR_PAGE_STATES, BlockRow, NodeRow, PageRow, ResourceRow, ZoneRow
 
 BLOCK = 32768

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.scenario import load_scenario
+from engine.scenarios.scenario import load_scenario
 from tests.tui.stage import DIMM, stage
 from tui.screens.prompt import Prompt
 from tui.screens.reader import Reader

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from engine.commands import StartMachine
-from engine.journal import Origin, keep
-from engine.journal_store import JournalStore
+from engine.journal.journal import Origin, keep
+from engine.journal.store import JournalStore
 from engine.language import parse_line
-from engine.scenario import load_scenario
-from tui.cast import make_cast
+from engine.scenarios.scenario import load_scenario
+from tui.cast.cast import make_cast
 from tui.cli import main
 from tui.render import render
 

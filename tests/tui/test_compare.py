@@ -9,11 +9,11 @@ import pytest
 
 from engine.compare import compare, counters, parse_variant
 from engine.errors import InputError
-from engine.scenario import Scenario, parse_scenario
+from engine.scenarios.scenario import Scenario, parse_scenario
 from tests.tui.fake_view import BLOCK
 from themes import load_theme
 from tui.cli import main
-from tui.text_compare import compare_lines
+from tui.plain.compare import compare_lines
 
 FRAMES = Path(__file__).parent / "frames"
 DIMM = """\

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from engine.compare import compare
-from engine.scenario import load_scenario
+from engine.scenarios.scenario import load_scenario
 from engine.sources import shipped_scenarios
 from themes import load_theme
-from tui.text_compare import compare_lines
+from tui.plain.compare import compare_lines
 
 FRAMES = Path(__file__).parent / "frames"
 CASES = {

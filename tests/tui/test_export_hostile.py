@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 
 from engine.commands import Command, Note, StartMachine, Title
 from engine.outcome import Outcome
-from engine.scenario import Scenario, ScenarioLine, parse_scenario
+from engine.scenarios.scenario import Scenario, ScenarioLine, parse_scenario
 from tests.tui.stage import session_of
 from themes import load_theme
 from tui.capture import on_screen
-from tui.cast import make_cast
-from tui.cast_frames import FrameSource, ScreenFrames, TextFrames
+from tui.cast.cast import make_cast
+from tui.cast.frames import FrameSource, ScreenFrames, TextFrames
 from tui.export import to_html, to_svg
 from tui.picture import Picture, Piece, ansi_line, clean, on_page, piece
+from tui.plain.text import render_text
 from tui.render import draw
-from tui.text import render_text
 
 HOSTILE = {
     "clear": "\x1b[2J\x1b[H",
@@ -142,7 +142,7 @@ def test_escape_sequences_hold_colours_only() -> None:
 
 def test_a_hostile_file_name_is_shown_escaped(tmp_path: Path) -> None:
     from engine.errors import PfnmapError
-    from engine.scenario import load_scenario
+    from engine.scenarios.scenario import load_scenario
 
     with pytest.raises(PfnmapError) as caught:
         load_scenario(tmp_path / "\x1b[2J.hotplug")

@@ -38,9 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the screencast; 1 when an expectation of the scenario does not hold."""
-    from engine.scenario import load_scenario
-    from tui.cast import make_cast
-    from tui.cast_frames import ScreenFrames, TextFrames
+    from engine.scenarios.scenario import load_scenario
+    from tui.cast.cast import make_cast
+    from tui.cast.frames import ScreenFrames, TextFrames
 
     cast = make_cast(
         load_scenario(scenario_file(arguments.file)),

@@ -11,7 +11,7 @@ from tui.cli.parser import UsageError, emit, printable, say
 from tui.cli.scenario_files import scenario_file
 
 if TYPE_CHECKING:
-    from engine.expect import ScenarioRun
+    from engine.scenarios.expect import ScenarioRun
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _checked(file: Path) -> ScenarioRun:
     """One scenario, run."""
-    from engine.expect import run_scenario
-    from engine.scenario import load_scenario
+    from engine.scenarios.expect import run_scenario
+    from engine.scenarios.scenario import load_scenario
 
     return run_scenario(load_scenario(file))

@@ -16,7 +16,7 @@ from tui.cli.starting import Start, prepared, show
 
 if TYPE_CHECKING:
     from engine.compare import Comparison
-    from engine.scenario import Scenario
+    from engine.scenarios.scenario import Scenario
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the comparison, or show it on the screen where there is one."""
     from engine.compare import compare
-    from engine.scenario import load_scenario
+    from engine.scenarios.scenario import load_scenario
 
     scenario = load_scenario(scenario_file(arguments.file))
     comparison = compare(scenario, arguments.variants)
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         if start.on_screen:
             return _on_screen(start, scenario, comparison)
     from themes import load_theme
-    from tui.text_compare import compare_lines
+    from tui.plain.compare import compare_lines
 
     glyphs = [look.glyph for look in load_theme("ascii").states]
     emit(compare_lines(comparison, glyphs, width=arguments.width))

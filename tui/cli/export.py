@@ -13,7 +13,7 @@ from tui.cli.picture_options import add_size, add_theme, write_out
 from tui.cli.scenario_files import scenario_file
 
 if TYPE_CHECKING:
-    from engine.scenario import Scenario
+    from engine.scenarios.scenario import Scenario
     from tui.render import TextFormat
 
 PICTURES: Final[dict[str, TextFormat]] = {
@@ -82,13 +82,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _scenario(arguments: argparse.Namespace) -> Scenario:
     """The scenario that is named, or the one that a session amounts to."""
-    from engine.scenario import build_scenario, load_scenario
+    from engine.scenarios.scenario import build_scenario, load_scenario
 
     if (arguments.file is None) == (arguments.session is None):
         raise UsageError("name one thing to export: a scenario FILE, or --session ID")
     if arguments.file is not None:
         return load_scenario(scenario_file(arguments.file))
-    from engine.journal_resume import read_session
+    from engine.journal.resume import read_session
     from tui.state_directory import session_store
 
     replayed = read_session(session_store(os.environ), arguments.session)
@@ -105,7 +105,7 @@ def _as_scenario(scenario: Scenario, *, expect: bool) -> str:
     """The scenario in normal form, with claims about its end when wanted."""
     from dataclasses import replace
 
-    from engine.scenario import ScenarioLine, expectations_of, format_scenario
+    from engine.scenarios.scenario import ScenarioLine, expectations_of, format_scenario
     from engine.sources import scenario_session
 
     if expect:

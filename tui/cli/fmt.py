@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Format every file; all are read before the first is written."""
-    from engine.scenario import format_scenario, load_scenario
+    from engine.scenarios.scenario import format_scenario, load_scenario
 
     formatted = [(file, format_scenario(load_scenario(file))) for file in arguments.files]
     if not (arguments.write or arguments.check):

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from xml.etree import ElementTree
 
 from engine.commands import Expect
-from engine.expect import ScenarioRun
 from engine.language import format_command
-from tui.text_words import plain
+from engine.scenarios.expect import ScenarioRun
+from tui.plain.words import plain
 
 
 def junit_report(runs: Iterable[ScenarioRun]) -> str:

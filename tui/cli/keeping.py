@@ -11,8 +11,8 @@ from tui.cli.opening import Opened
 from tui.cli.parser import UsageError
 
 if TYPE_CHECKING:
-    from engine.journal import Origin
-    from engine.journal_store import JournalStore
+    from engine.journal.journal import Origin
+    from engine.journal.store import JournalStore
 
 
 def add_keeping(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +41,7 @@ def check_keeping(arguments: argparse.Namespace) -> None:
 
 def taken_up(which: str, store: JournalStore) -> tuple[Opened, str]:
     """A session of before, and what is to be said about it (empty: nothing)."""
-    from engine.journal_resume import resume
+    from engine.journal.resume import resume
 
     resumed = resume(store, which)
     session = resumed.session
@@ -52,7 +52,7 @@ def taken_up(which: str, store: JournalStore) -> tuple[Opened, str]:
 
 def kept(machine: Opened, source: str | None, store: JournalStore) -> None:
     """Keep a machine's session from here on; one that cannot be changed is not kept."""
-    from engine.journal import keep
+    from engine.journal.journal import keep
 
     origin = _origin(machine, source)
     if origin is not None:
@@ -61,7 +61,7 @@ def kept(machine: Opened, source: str | None, store: JournalStore) -> None:
 
 def _origin(machine: Opened, source: str | None) -> Origin | None:
     """What the session began with; None for what no journal can name."""
-    from engine.journal import Origin
+    from engine.journal.journal import Origin
 
     if machine.start is not None:
         return Origin(machine.title, machine.start)

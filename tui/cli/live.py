@@ -55,7 +55,7 @@ def run_root(
 
     watcher = opened_root(arguments)
     if not start.on_screen:
-        from tui.text import render_text
+        from tui.plain.text import render_text
 
         emit(render_text(watcher.view))
         for note in watcher.view.observation.notes:

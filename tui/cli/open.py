@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     for message in [*machine.failures, *([notice] if notice else [])]:
         say(message)
     if not start.on_screen:
-        from tui.text import render_text
+        from tui.plain.text import render_text
 
         emit(render_text(machine.view, before=machine.before, outcomes=machine.outcomes))
         return 1 if machine.failures else 0

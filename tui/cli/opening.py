@@ -139,7 +139,7 @@ def _run(machine: Opened, command: Command) -> None:
 def _expect(machine: Opened, command: Command) -> None:
     """Check a claim."""
     from engine.commands import Expect
-    from engine.expect import evaluate
+    from engine.scenarios.expect import evaluate
 
     assert isinstance(command, Expect)
     session = machine.session

@@ -123,7 +123,7 @@ def _add_switch(parser: argparse.ArgumentParser, name: str, words: str) -> None:
 
 def text_width(text: str) -> int:
     """The value of ``--width``."""
-    from tui.text import MIN_WIDTH
+    from tui.plain.text import MIN_WIDTH
 
     limit = 1000
     if not (text.isascii() and text.isdigit() and MIN_WIDTH <= int(text) <= limit):

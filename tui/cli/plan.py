@@ -26,8 +26,8 @@ def run(arguments: argparse.Namespace) -> int:
     from engine.sysroot.plan import plan
     from engine.sysroot.what_if import assumptions
     from tui.cli.opening import parsed
-    from tui.text import outcome_lines
-    from tui.text_words import wrapped
+    from tui.plain.text import outcome_lines
+    from tui.plain.words import wrapped
 
     commands = parsed(arguments.commands)
     if not commands:

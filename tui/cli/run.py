@@ -19,7 +19,7 @@ from tui.cli.scenario_files import scenario_file
 if TYPE_CHECKING:
     from engine.commands import Command
     from engine.outcome import Outcome
-    from engine.scenario import Scenario
+    from engine.scenarios.scenario import Scenario
     from engine.view import View
     from tui.render import TextFormat
 
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run everything, print what was asked for; 1 when an expectation did not hold."""
     scenario = _scenario(arguments)
     if arguments.as_shell:
-        from engine.shell_script import as_shell
+        from engine.scenarios.shell_script import as_shell
 
         emit(map(printable, as_shell(scenario)))
         return 0
@@ -97,7 +97,7 @@ class _Step:
 
 def _scenario(arguments: argparse.Namespace) -> Scenario:
     """The file's lines, then the ``-c`` commands."""
-    from engine.scenario import Scenario, ScenarioLine, load_scenario
+    from engine.scenarios.scenario import Scenario, ScenarioLine, load_scenario
 
     commands = parsed(arguments.commands)
     if arguments.file is None and not commands:
@@ -121,8 +121,8 @@ def _refuse_second_machine(commands: list[Command]) -> None:
 def _run(scenario: Scenario) -> tuple[list[_Step], list[str]]:
     """Every step with the machine after it, and the expectations that did not hold."""
     from engine.commands import Expect, Goto, Interactive, Note, Pause, StartMachine, Title, Zoom
-    from engine.expect import evaluate
     from engine.machine import Machine
+    from engine.scenarios.expect import evaluate
 
     machine = Machine.boot(scenario.start)
     steps = [_Step(machine.view())]
@@ -156,8 +156,8 @@ def _run(scenario: Scenario) -> tuple[list[_Step], list[str]]:
 
 def _transcript(steps: list[_Step], width: int) -> Iterator[str]:
     """What was said and done, in order."""
-    from tui.text import outcome_lines
-    from tui.text_words import wrapped
+    from tui.plain.text import outcome_lines
+    from tui.plain.words import wrapped
 
     for step in steps:
         for words in step.said:
@@ -181,7 +181,7 @@ def _diff(steps: list[_Step], number: int, width: int) -> Iterator[str]:
     """What a step changed, as a unified diff of two frames; nothing for the machine at boot."""
     from difflib import unified_diff
 
-    from tui.text import render_text
+    from tui.plain.text import render_text
 
     if number == 0:
         return
@@ -194,7 +194,7 @@ def _diff(steps: list[_Step], number: int, width: int) -> Iterator[str]:
 
 def _frame(steps: list[_Step], number: int, width: int) -> list[str]:
     """The frame after a step."""
-    from tui.text import render_text
+    from tui.plain.text import render_text
 
     step = steps[number]
     return render_text(

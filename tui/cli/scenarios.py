@@ -13,9 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line for each scenario: its name and its title."""
-    from engine.scenario import load_scenario
+    from engine.scenarios.scenario import load_scenario
     from engine.sources import shipped_scenarios
-    from tui.text_words import plain
+    from tui.plain.words import plain
 
     files = shipped_scenarios()
     width = max((len(name) for name in files), default=0)

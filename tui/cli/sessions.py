@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tui.cli.parser import emit
 
 if TYPE_CHECKING:
-    from engine.journal_resume import SessionInfo
+    from engine.journal.resume import SessionInfo
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line for each session, the newest first."""
-    from engine.journal_resume import list_sessions
+    from engine.journal.resume import list_sessions
     from tui.state_directory import session_store
 
     store = session_store(os.environ)
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _line(session: SessionInfo) -> str:
     """Number, time of the last step, how many commands, what it is, what is special."""
-    from tui.text_words import plain
+    from tui.plain.words import plain
 
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(session.modified))
     words = [f"{session.id:>4}  {when}  {session.nr_commands:>4} commands  {plain(session.began)}"]

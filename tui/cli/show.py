@@ -61,7 +61,7 @@ def _show_root(arguments: argparse.Namespace) -> int:
 
         emit([as_json(view_data(view))])
     else:
-        from tui.text import render_text
+        from tui.plain.text import render_text
 
         emit(
             render_text(
@@ -75,7 +75,7 @@ def _show_root(arguments: argparse.Namespace) -> int:
 
 def _frame(machine: Opened, arguments: argparse.Namespace) -> list[str]:
     """The frame; with ``-c``, what each command did stands below it."""
-    from tui.text import render_text
+    from tui.plain.text import render_text
 
     session = machine.session
     outcomes = machine.outcomes or ([session.last] if session.last else [])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engine.commands import StartMachine
     from engine.session import Session
     from tui.app import PfnmapApp
-    from tui.cast_recorder import CastRecorder
+    from tui.cast.recorder import CastRecorder
     from tui.keymap import Settings
     from tui.terminal import Terminal
 
@@ -124,6 +124,6 @@ def _recorder(file: Path | None, terminal: Terminal) -> CastRecorder | None:
     """What records the screen, where that is wanted."""
     if file is None:
         return None
-    from tui.cast_recorder import CastRecorder
+    from tui.cast.recorder import CastRecorder
 
     return CastRecorder(file, (terminal.columns, terminal.rows))

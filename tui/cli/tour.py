@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _texts(keymap: Keymap) -> Iterator[str]:
     """The tour as plain text."""
-    from tui.text_words import plain, wrapped
+    from tui.plain.words import plain, wrapped
     from tui.tour import STEPS, filled, press_words
 
     for number, step in enumerate(STEPS, 1):

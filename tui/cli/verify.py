@@ -18,8 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify every recording, those after a wrong one too; the worst status counts."""
-    from engine.trace import load_trace
-    from engine.verify import verify_trace
+    from engine.traces.trace import load_trace
+    from engine.traces.verify import verify_trace
 
     traces = steps = differing = 0
     wrong = False

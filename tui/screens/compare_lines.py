@@ -12,8 +12,8 @@ from textual.strip import Strip
 from engine.compare import Comparison, VariantRun
 from engine.machine import Machine
 from engine.values import dataclass
-from tui.side_by_side import SideRow, cells_that_fit, side_by_side
-from tui.text_words import size
+from tui.plain.side_by_side import SideRow, cells_that_fit, side_by_side
+from tui.plain.words import size
 from tui.widgets.paint import Paint
 from tui.widgets.panel import Row
 from tui.words import wrapped

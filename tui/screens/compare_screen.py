@@ -180,7 +180,7 @@ class CompareScreen(Dialog[None]):
 def text_of(comparison: Comparison) -> Sequence[str]:
     """The comparison as ``pfnmap compare`` prints it."""
     from themes import load_theme
-    from tui.text_compare import compare_lines
+    from tui.plain.compare import compare_lines
 
     glyphs = [look.glyph for look in load_theme("ascii").states]
     return compare_lines(comparison, glyphs, width=72)

@@ -18,8 +18,8 @@ from tui.screens.add_values import AddValues
 from tui.screens.situation import Situation
 
 if TYPE_CHECKING:
+    from engine.memory.state import State
     from engine.session import Session
-    from engine.state import State
 
 JUDGED = (
     ("mem.online", "online"),

@@ -107,7 +107,7 @@ def _compare(acts: Acts, command: Interactive) -> None:
 
 def _save(acts: Acts, file: Path, options: dict[str, str]) -> None:
     """``save FILE``: the session's commands as a scenario."""
-    from engine.scenario import build_scenario, format_scenario
+    from engine.scenarios.scenario import build_scenario, format_scenario
 
     session = acts.desk.session
     start = acts.desk.start

@@ -10,7 +10,7 @@ from engine.params import Params
 from engine.sysroot.files import TextTree
 from engine.sysroot.read import observe
 from engine.sysroot.view import SysrootView
-from engine.trace import RecordedState, RecordedStep, Trace, load_trace
+from engine.traces.trace import RecordedState, RecordedStep, Trace, load_trace
 from tests.engine.sysroot.trees import MEMORY, NODE, PARAMETERS, zone
 
 TRACES = sorted((Path(__file__).parents[2] / "traces").glob("*.json"))

@@ -12,7 +12,7 @@ from engine.sysroot.explain import Explanation, explain, ranges
 from engine.sysroot.files import DirectoryTree
 from engine.sysroot.read import observe
 from engine.sysroot.view import SysrootView
-from engine.trace import load_trace
+from engine.traces.trace import load_trace
 from tests.engine.sysroot.recorded import TRACES, params_after, recorded_view, recording
 from tests.engine.sysroot.trees import Tree, x86_tree, zone
 

@@ -14,7 +14,8 @@ from engine.sysroot.obstacles import offline_obstacle
 from engine.sysroot.plan import plan
 from engine.sysroot.read import observe
 from engine.sysroot.view import SysrootView
-from engine.trace import load_trace, step_commands
+from engine.traces.replay import step_commands
+from engine.traces.trace import load_trace
 from tests.engine.sysroot.recorded import TRACES, params_after, recorded_view
 from tests.engine.sysroot.trees import x86_tree
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.checks import broken_identities
+from engine.memory.checks import broken_identities
 from engine.sysroot.capture import capture_bytes, parse_capture
 from engine.sysroot.observe import Watcher
 from engine.sysroot.view import SysrootView

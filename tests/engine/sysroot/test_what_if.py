@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.checks import broken_identities
 from engine.kinds import BlockState, MemmapKind, PageState, ZoneType
+from engine.memory.checks import broken_identities
+from engine.memory.state import State
 from engine.model_view import ModelView
-from engine.state import State
 from engine.sysroot.files import DirectoryTree
 from engine.sysroot.read import observe
 from engine.sysroot.view import SysrootView

@@ -1,0 +1,18 @@
+"""What a check says about a state: something the rules in force break."""
+
+from __future__ import annotations
+
+from engine.values import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something the rules in force break: shown in place, never hidden.
+
+    ``code`` is a stable short name, ``text`` the sentence; the pfn range says where.
+    """
+
+    code: str
+    text: str
+    start_pfn: int = 0
+    nr_pages: int = 0

@@ -1,0 +1,1 @@
+"""Sessions that survive: every command on disk before it is shown."""

@@ -1,0 +1,221 @@
+"""Sessions that survive: every step is on disk before its result is shown.
+
+The first line of a journal says what the session began with, each further line is one thing
+that was done, in the words of the command language::
+
+    pfnmap-journal-1 {"pid": 4711, "start": "machine ram=4G", "title": "simulated machine"}
+    run add dimm0 256M
+    run online dimm0[0] movable
+    undo 1
+
+Because the model is deterministic this is everything: replaying the lines gives the same
+machine, timeline, branches and position. See :mod:`engine.journal.lines` for the checksums.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from engine.commands import Command, Note, StartMachine, Title
+from engine.errors import InputError, PfnmapError
+from engine.journal.file import JournalFile
+from engine.journal.store import JournalStore
+from engine.language import format_command, parse_line
+from engine.language.wrong import printable
+from engine.machine import Machine
+from engine.outcome import Outcome
+from engine.session import Session
+from engine.values import dataclass
+
+FORMAT: Final = "pfnmap-journal-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a session began with: a ``machine`` line, or a recording of a kernel."""
+
+    title: str
+    start: StartMachine | None = None
+    trace: Path | None = None
+    """The recording, absolute; its steps are not repeated in the journal."""
+    sha256: str = ""
+    """Of the recording, so that a changed file is noticed."""
+
+    @classmethod
+    def of_trace(cls, path: Path, title: str) -> Origin:
+        """A recording as it is now; InputError when it cannot be read."""
+        return cls(title, trace=path.absolute(), sha256=_sha256(path))
+
+    def session(self) -> Session:
+        """The session as it began. InputError when the recording is gone or has changed."""
+        if self.trace is None:
+            return Session(Machine.boot(self.start), self.title, start_command=self.start)
+        from engine.sources import trace_session
+        from engine.traces.trace import load_trace
+
+        if _sha256(self.trace) != self.sha256:
+            raise InputError(f"{self.trace}: the recording has changed since the session")
+        session = trace_session(load_trace(self.trace))
+        session.title = self.title
+        return session
+
+
+def _sha256(path: Path) -> str:
+    import hashlib  # only a session of a recording pays for OpenSSL
+
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: the recording cannot be read: {error.strerror}") from None
+
+
+class JournaledSession(Session):
+    """A session that writes down every step before anybody sees its result."""
+
+    def __init__(self, session: Session, journal: JournalFile) -> None:
+        """Take over ``session``; the journal must already lead to where it stands."""
+        super().__init__(
+            Machine(session.start),
+            session.title,
+            loaded=session.outcomes,
+            start_command=session.start_command,
+        )
+        self.position = session.position
+        self.phase = session.phase
+        self.branches = list(session.branches)
+        self.listeners = session.listeners
+        self._journal = journal
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the newest steps are not on disk, one sentence; None while all are."""
+        return self._journal.trouble
+
+    @property
+    def path(self) -> Path | None:
+        """The journal's file; None before the first step."""
+        return self._journal.path
+
+    def close(self) -> None:
+        """End the session: the journal's lock is given up. The journal stays."""
+        self._journal.close()
+
+    # -- what is written ---------------------------------------------------------------
+    def record(self, outcome: Outcome) -> Outcome:
+        """As :meth:`Session.record`; the command is on disk first."""
+        self._journal.append(_run_line(outcome.command))
+        return super().record(outcome)
+
+    def undo(self, count: int = 1) -> int:
+        """As :meth:`Session.undo`."""
+        before = self._place
+        steps = super().undo(count)
+        self._moved(before, f"undo {steps}")
+        return steps
+
+    def redo(self, count: int = 1) -> int:
+        """As :meth:`Session.redo`."""
+        before = self._place
+        steps = super().redo(count)
+        self._moved(before, f"redo {steps}")
+        return steps
+
+    def seek(self, position: int) -> None:
+        """As :meth:`Session.seek`."""
+        before = self._place
+        super().seek(position)
+        self._moved(before, f"seek {position}")
+
+    def switch(self, index: int) -> None:
+        """As :meth:`Session.switch`."""
+        super().switch(index)
+        self._journal.append(f"switch {index}")
+
+    def step_phase(self, delta: int) -> None:
+        """As :meth:`Session.step_phase`."""
+        before = self._place
+        super().step_phase(delta)
+        self._moved(before, f"phase {delta}")
+
+    @property
+    def _place(self) -> tuple[int, int | None]:
+        return self.position, self.phase
+
+    def _moved(self, before: tuple[int, int | None], line: str) -> None:
+        if self._place != before:
+            self._journal.append(line)
+
+
+def _run_line(command: Command) -> str:
+    """The record of a command; InputError for one that the language has no words for."""
+    if isinstance(command, Note | Title):
+        command = replace(command, words=printable(command.words))
+    words = format_command(command)
+    try:
+        same = parse_line(words) == command
+    except PfnmapError:
+        same = False
+    if not same:
+        raise InputError(f"{printable(words)[:80]}: a journal cannot hold this command")
+    return f"run {words}"
+
+
+# -- starting ----------------------------------------------------------------------------
+def keep(session: Session, origin: Origin, store: JournalStore) -> JournaledSession:
+    """Keep a session from here on.
+
+    Nothing is written before its first step, so looking at a machine leaves no trace.
+
+    Args:
+        session: A session at rest without branches. Of a recording: as it was opened. Any
+            other may have had steps; they are written down with the first new one.
+        origin: What it began with.
+        store: Where the journal goes.
+    """
+    first = [_header(origin)]
+    if origin.trace is None:
+        first += [_run_line(outcome.command) for outcome in session.outcomes]
+    if session.position != (0 if origin.trace else len(session.outcomes)):
+        first.append(f"seek {session.position}")
+    return JournaledSession(session, _LazyJournal(store, first))
+
+
+class _LazyJournal(JournalFile):
+    """A journal whose first lines are written together with the first step."""
+
+    def __init__(self, store: JournalStore, first: Sequence[str]) -> None:
+        super().__init__(store.create)
+        self._pending += first
+
+
+def _header(origin: Origin) -> str:
+    facts: dict[str, Any] = {"pid": os.getpid(), "title": origin.title}
+    if origin.trace is not None:
+        facts |= {"trace": str(origin.trace), "sha256": origin.sha256}
+    else:
+        facts["start"] = format_command(origin.start or StartMachine())
+    return f"{FORMAT} {json.dumps(facts, sort_keys=True)}"
+
+
+def read_header(line: str) -> Origin:
+    """What the first line of a journal says; InputError for one of another format."""
+    name, _, text = line.partition(" ")
+    if name != FORMAT:
+        raise InputError(f"its format is {printable(name)[:40]!r}, this pfnmap reads {FORMAT}")
+    try:
+        facts = json.loads(text)
+        title = str(facts["title"])
+        if "trace" in facts:
+            return Origin(title, None, Path(facts["trace"]), str(facts["sha256"]))
+        start = parse_line(facts["start"])
+    except (KeyError, TypeError, ValueError, RecursionError, PfnmapError):
+        start = None
+    if not isinstance(start, StartMachine):
+        raise InputError("its first line does not say what the session began with")
+    return Origin(title, start)

@@ -1,0 +1,221 @@
+"""Taking up a session from its journal: replaying, recovering what is readable, listing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Final
+
+from engine.errors import InputError, PfnmapError
+from engine.journal.file import JournalFile, OpenFile
+from engine.journal.journal import JournaledSession, Origin, read_header
+from engine.journal.lines import Damage, Scanned
+from engine.journal.store import JournalStore, StoredJournal
+from engine.language import format_command, parse_line
+from engine.language.wrong import printable
+from engine.session import Session
+from engine.values import dataclass
+
+LATEST: Final = "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A session taken up again."""
+
+    session: Session
+    """A :class:`JournaledSession`, unless its journal cannot be written to."""
+    origin: Origin
+    id: int
+    notice: str | None
+    """What was not as it should be, to be shown; None when all was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What the readable lines of a journal led to."""
+
+    session: Session
+    origin: Origin
+    lines: Scanned
+
+
+def resume(store: JournalStore, which: str = LATEST) -> Resumed:
+    """Take up a session where it was, and go on writing its journal.
+
+    A damaged journal is taken up to the damage and repaired; the notice says what is lost.
+
+    Args:
+        store: Where the journals are.
+        which: A session's number, or ``latest``: of those that no program has open now and
+            that can be read, the one written last.
+
+    Raises:
+        InputError: There is no such session, it is open elsewhere, or nothing of it can be
+            read.
+    """
+    journal = _chosen(store, which)
+    try:
+        opened = store.open(journal)
+    except OSError as error:
+        replayed = replay(store.read(journal), journal)
+        return _not_kept(journal, replayed, error)
+    if opened is None:
+        raise InputError(f"session {journal.id} is open in another pfnmap")
+    try:
+        replayed = replay(store.read(journal), journal)
+    except BaseException:
+        os.close(opened[0])
+        raise
+    return _continued(store, journal, replayed, opened)
+
+
+def read_session(store: JournalStore, which: str = LATEST) -> Replayed:
+    """A session as its journal has it, also while it is open elsewhere; nothing is written."""
+    journal = store.journals()[:1] if which == LATEST else [store.journal(_number(which))]
+    if not journal:
+        raise InputError("there is no session yet")
+    return replay(store.read(journal[0]), journal[0])
+
+
+def _chosen(store: JournalStore, which: str) -> StoredJournal:
+    if which != LATEST:
+        return store.journal(_number(which))
+    for journal in store.journals():
+        # A program that was killed before its first step left a file with nothing in it.
+        if not store.is_live(journal) and store.read(journal).payloads:
+            return journal
+    raise InputError("there is no session to resume")
+
+
+def _number(which: str) -> int:
+    if which.isascii() and which.isdigit() and len(which) < 10:
+        return int(which)
+    raise InputError(f"session {printable(which)[:40]!r}: expected a number or {LATEST!r}")
+
+
+def _continued(
+    store: JournalStore, journal: StoredJournal, replayed: Replayed, opened: OpenFile
+) -> Resumed:
+    """Go on with a journal that is ours, repaired where it is damaged."""
+    lines = replayed.lines
+    notice = None
+    if lines.damage is not None:
+        notice = _damage_words(journal, lines.damage)
+        try:
+            opened = store.repair(journal, opened, lines)
+        except OSError as error:
+            os.close(opened[0])
+            return _not_kept(journal, replayed, error)
+    file = JournalFile(
+        store.create, opened=opened, nr_bytes=lines.nr_bytes, checksum=lines.checksum
+    )
+    session = JournaledSession(replayed.session, file)
+    return Resumed(session, replayed.origin, journal.id, notice)
+
+
+def _not_kept(journal: StoredJournal, replayed: Replayed, error: OSError) -> Resumed:
+    words = f"session {journal.id} goes on but is not being kept: {error.strerror or error}"
+    if replayed.lines.damage is not None:
+        words = f"{_damage_words(journal, replayed.lines.damage)}; {words}"
+    return Resumed(replayed.session, replayed.origin, journal.id, words)
+
+
+def _damage_words(journal: StoredJournal, damage: Damage) -> str:
+    if damage.torn:
+        return f"session {journal.id}: {damage}; the command in flight is lost"
+    return f"session {journal.id}: {damage}; it goes on from the line before"
+
+
+# -- replaying ---------------------------------------------------------------------------
+def replay(lines: Scanned, journal: StoredJournal) -> Replayed:
+    """Do what the lines say, up to the first that cannot be done.
+
+    InputError when the first line is damaged, or the recording it names is gone.
+    """
+    if not lines.payloads:
+        what = "its first line is damaged" if lines.damage else "the file is empty"
+        raise InputError(f"session {journal.id} ({journal.path}) is lost: {what}")
+    try:
+        origin = read_header(lines.payloads[0])
+        session = origin.session()
+    except PfnmapError as error:
+        raise InputError(f"session {journal.id} ({journal.path}): {error}") from None
+    for index, line in enumerate(lines.payloads[1:], 1):
+        try:
+            _do(session, line)
+        except (PfnmapError, ValueError) as error:
+            lines = lines.cut(index, printable(str(error))[:200])
+            break
+    return Replayed(session, origin, lines)
+
+
+def _do(session: Session, line: str) -> None:
+    """Do one line again."""
+    word, _, rest = line.partition(" ")
+    if word == "run":
+        command = parse_line(rest)
+        if command is None:
+            raise InputError("there is no command in it")
+        session.run(command)
+        return
+    moves: dict[str, Callable[[int], object]] = {
+        "undo": session.undo,
+        "redo": session.redo,
+        "seek": session.seek,
+        "switch": session.switch,
+        "phase": session.step_phase,
+    }
+    if word not in moves:
+        raise InputError(f"{printable(word)[:40]!r} is unknown")
+    moves[word](int(rest))
+
+
+# -- listing -----------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """A line of ``pfnmap sessions``."""
+
+    id: int
+    modified: float
+    """Seconds since 1970 of the last step."""
+    live: bool
+    """A program has it open now."""
+    title: str
+    began: str
+    """The ``machine`` line, or the recording's path."""
+    nr_commands: int
+    last_command: str
+    problem: str | None
+    """What is damaged; None when nothing is."""
+
+
+def list_sessions(store: JournalStore) -> list[SessionInfo]:
+    """Every session, the one written last first. Damaged ones say so; nothing is repaired."""
+    return [_info(store, journal) for journal in store.journals()]
+
+
+def _info(store: JournalStore, journal: StoredJournal) -> SessionInfo:
+    title = began = ""
+    runs: list[str] = []
+    try:
+        lines = store.read(journal)
+        problem = None if lines.damage is None else str(lines.damage)
+        runs = [line[4:] for line in lines.payloads[1:] if line.startswith("run ")]
+        if lines.payloads:
+            origin = read_header(lines.payloads[0])
+            title = origin.title
+            start = origin.start
+            began = str(origin.trace) if start is None else format_command(start)
+    except PfnmapError as error:
+        problem = str(error)
+    return SessionInfo(
+        journal.id,
+        journal.modified,
+        store.is_live(journal),
+        printable(title),
+        printable(began),
+        len(runs),
+        printable(runs[-1]) if runs else "",
+        problem,
+    )

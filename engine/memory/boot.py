@@ -1,0 +1,306 @@
+"""The machine at boot: from a ``machine`` line, or from what a real kernel showed.
+
+Sources: ``mm/mm_init.c:calculate_node_totalpages`` and ``zone_spanned_pages_in_node`` of
+6.12 (a zone of a node is the zone's limits cut with the span of the node, not of its RAM);
+``drivers/base/memory.c:early_node_zone_for_memory_block``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.commands import StartMachine
+from engine.errors import InputError
+from engine.geometry import ARCHITECTURES, GIB, MIB, Geometry, probe_block_bytes
+from engine.kinds import KERNEL_ZONES, BlockState, MemmapKind, PageState, ZoneType
+from engine.memory import free_memory
+from engine.memory.runs import Rows, RunMap
+from engine.memory.spans import boot_zone_limits
+from engine.memory.state import BLOCK_DTYPE, HOME_DTYPE, TAKEN_DTYPE, Node, Resource, State, Zone
+from engine.params import Params
+from engine.profile import KernelProfile, get_profile
+from engine.view import ZoneRow
+
+KERNEL_IMAGE_BYTES = (16 * MIB, 64 * MIB)
+"""Where a simulated kernel image lies (start, end), bytes."""
+
+MAX_NODES = 1024
+"""``MAX_NUMNODES`` of the Debian configuration (NODES_SHIFT 10)."""
+
+
+def _geometry(start: StartMachine, ram_end: int) -> Geometry:
+    if start.arch not in ARCHITECTURES:
+        raise InputError(
+            f"arch={start.arch}: there is no such architecture; expected one of "
+            f"{', '.join(ARCHITECTURES)}"
+        )
+    geometry = ARCHITECTURES[start.arch]
+    size = start.block_bytes or probe_block_bytes(geometry, ram_end)
+    return geometry.with_block_bytes(size)
+
+
+def boot_layout(start: StartMachine) -> list[tuple[int, int, int]]:
+    """(first byte, end byte, node) of boot RAM, ascending.
+
+    x86_64: from 0 to 3 GiB and on at 4 GiB; arm64: from 1 GiB on; powerpc: from 0.
+    """
+    holes = {"x86_64": (0, 3 * GIB, 4 * GIB), "ppc64-64k": (0, 1 << 62, 1 << 62)}
+    low, hole, after = holes.get(start.arch, (GIB, 1 << 62, 1 << 62))
+    sizes = dict(start.node_ram_bytes)
+    layout: list[tuple[int, int, int]] = []
+    for node in range(start.nodes):
+        left = start.ram_bytes if node == 0 else sizes.get(node, 0)
+        while left:
+            limit = hole if low < hole else 1 << 62
+            size = min(left, limit - low)
+            layout.append((low, low + size, node))
+            low += size
+            left -= size
+            if low == hole:
+                low = after
+    return layout
+
+
+def _addressable(layout: list[tuple[int, int, int]], limit: int) -> list[tuple[int, int, int]]:
+    """Boot RAM up to the last addressable byte: Linux ignores what the hole pushes behind it.
+
+    InputError where the RAM alone is larger than the address space.
+    """
+    total = sum(end - start for start, end, _ in layout)
+    if total > limit + 1:
+        raise InputError(
+            f"ram of {total >> 40}T is more than the {limit + 1 >> 40}T that can be addressed"
+        )
+    return [(a, min(b, limit + 1), node) for a, b, node in layout if a <= limit]
+
+
+def boot(start: StartMachine) -> State:
+    """The state that a ``machine`` line describes; InputError where it cannot be."""
+    if not 1 <= start.nodes <= MAX_NODES:
+        raise InputError(f"nodes={start.nodes}: expected 1 to {MAX_NODES}")
+    for node, _ in start.node_ram_bytes:
+        if node >= start.nodes:
+            raise InputError(f"ram{node}: there is no node {node}; say nodes={node + 1}")
+    layout = boot_layout(start)
+    if not layout or layout[0][2] != 0:
+        raise InputError("ram=0: node 0 must have memory")
+    geometry = _geometry(start, layout[-1][1])
+    layout = _addressable(layout, geometry.physmem_end)
+    params = Params()
+    for name, value in start.params:
+        params = params.with_word(name, value)
+    shift = geometry.page_shift
+    ram = np.array([(a >> shift, b >> shift, n) for a, b, n in layout], np.int64)
+    if start.arch == "x86_64":
+        ram[0, 0] = 1  # page 0 is reserved and no memory of any zone
+    state = _assemble(geometry, get_profile(start.profile), params, ram, start.nodes)
+    state = replace(
+        state,
+        resources=tuple(
+            Resource(int(a) << shift, (int(b) << shift) - 1, "System RAM") for a, b, _ in ram
+        ),
+    )
+    return _reserve(state)
+
+
+def _assemble(
+    geometry: Geometry,
+    profile: KernelProfile,
+    params: Params,
+    ram: NDArray[np.int64],
+    nr_nodes: int,
+) -> State:
+    """Zones, nodes and blocks of boot memory, everything managed."""
+    limits = boot_zone_limits(geometry.arch, geometry.page_shift)
+    nodes = []
+    for number in range(nr_nodes):
+        mine = ram[ram[:, 2] == number]
+        if not len(mine):
+            nodes.append(Node(online=number == 0, has_cpu=number == 0))
+            continue
+        low, high = int(mine[:, 0].min()), int(mine[:, 1].max())
+        zones = [Zone()] * 5
+        for zone_type, first, last in limits:
+            start, end = max(low, first), min(high, last)
+            present = int(
+                np.clip(np.minimum(mine[:, 1], end) - np.maximum(mine[:, 0], start), 0, None).sum()
+            )
+            if start < end and present:
+                zones[zone_type] = Zone(start, end - start, present, present, present)
+        nodes.append(Node(low, high - low, True, True, tuple(zones)))  # type: ignore[arg-type]
+    rows = early_block_rows(geometry, ram)
+    highest = max(
+        (zone for node in nodes for zone in KERNEL_ZONES if node.zones[zone].present),
+        default=ZoneType.DMA,
+    )
+    state = State(
+        geometry, profile, params, tuple(nodes), RunMap.from_rows(rows), ram, policy_zone=highest
+    )
+    return replace(
+        state,
+        free_pages=tuple((sum(node.zones[z].managed for z in KERNEL_ZONES), 0) for node in nodes),
+    )
+
+
+def early_block_rows(geometry: Geometry, ram: NDArray[np.int64]) -> Rows:
+    """Rows of the boot memory blocks: zone and node where a block has just one of each."""
+    pages = geometry.block_pages
+    limits = boot_zone_limits(geometry.arch, geometry.page_shift)
+    edges = {int(edge) // pages for edge in ram[:, :2].ravel()}
+    edges |= {-(-int(edge) // pages) for edge in ram[:, :2].ravel()}
+    edges |= {low // pages for _, low, _ in limits}
+    edges |= {-(-low // pages) for _, low, _ in limits}
+    cuts = sorted(edges)
+    rows = []
+    for first, end in zip(cuts, [*cuts[1:], cuts[-1] + 1], strict=True):
+        low, high = first * pages, end * pages
+        inside = np.clip(np.minimum(ram[:, 1], high) - np.maximum(ram[:, 0], low), 0, None)
+        if not inside.any():
+            continue
+        zones = {
+            (zone, int(node))
+            for start, stop, node in ram.tolist()
+            for zone, a, b in limits
+            if max(start, a, low) < min(stop, b, high)
+        }
+        zone, node = (
+            next(iter(zones))
+            if len(zones) == 1
+            else (ZoneType.NONE, min(number for _, number in zones))
+        )
+        rows.append((first, end - first, zone, node, int(inside.sum()) // (end - first)))
+    table = np.zeros(len(rows), BLOCK_DTYPE)
+    for row, (first, count, zone, node, present) in zip(table, rows, strict=True):
+        row["start"], row["count"], row["zone"], row["node"] = first, count, zone, node
+        row["present"], row["link_zone"], row["link_node"] = present, max(zone, 0), node
+    table["state"], table["early"] = int(BlockState.ONLINE), 1
+    table["initialised"], table["device"], table["memmap"] = 1, -1, int(MemmapKind.BOOT)
+    return table
+
+
+def _reserve(state: State) -> State:
+    """Take the kernel image and the boot memmap (top of each node's RAM) out of managed."""
+    geometry = state.geometry
+    shift = geometry.page_shift
+    low, high = KERNEL_IMAGE_BYTES[0] >> shift, KERNEL_IMAGE_BYTES[1] >> shift
+    image_base = int(state.early_ram[0, 0]) if state.early_ram[0, 0] > high else 0
+    ranges = [(low + image_base, high + image_base, 0, PageState.RESERVED)]
+    homes = RunMap(HOME_DTYPE)
+    per_frame = geometry.pages_per_struct_page_frame
+    for node in range(len(state.nodes)):
+        mine = state.early_ram[state.early_ram[:, 2] == node]
+        described = -(-int((mine[:, 1] - mine[:, 0]).sum()) // per_frame)
+        cursor = int(mine[-1, 1]) - described if len(mine) else 0
+        if not len(mine) or cursor < mine[-1, 0]:
+            continue  # a machine too small for the model's layout: nothing is reserved
+        ranges.append((cursor, int(mine[-1, 1]), node, PageState.VMEMMAP))
+        for start, end, _ in mine.tolist():
+            homes = homes.insert(start, end - start, bias=cursor * per_frame - start, node=node)
+            cursor += -(-(end - start) // per_frame)
+    taken = RunMap(TAKEN_DTYPE)
+    for first, end, node, kind in ranges:
+        first, end, zone_type = _within(state, first, end, node)
+        if first >= end:
+            continue
+        state = _reserve_range(state, first, end, node, zone_type)
+        taken = taken.insert(
+            first,
+            end - first,
+            kind=int(PageState.RESERVED if kind == PageState.RESERVED else PageState.VMEMMAP),
+            owner=-1,
+        )
+    return replace(state, taken=taken, homes=homes)
+
+
+def _within(state: State, first: int, end: int, node: int) -> tuple[int, int, ZoneType]:
+    """The part of the range that lies in one zone's RAM, from its end."""
+    limits = boot_zone_limits(state.geometry.arch, state.geometry.page_shift)
+    for start, stop, owner in reversed(state.early_ram.tolist()):
+        for zone, low, high in limits:
+            a, b = max(first, start, low), min(end, stop, high)
+            if owner == node and a < b and b == min(end, stop):
+                return a, b, zone
+    return 0, 0, ZoneType.NONE
+
+
+def _reserve_range(state: State, first: int, end: int, node: int, zone_type: ZoneType) -> State:
+    zone = state.zone(node, zone_type)
+    state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed - (end - first)))
+    return free_memory.change(state, node, free_memory.KERNEL, first - end)
+
+
+def from_observation(
+    *,
+    geometry: Geometry,
+    profile: KernelProfile,
+    params: Params,
+    zones: Sequence[ZoneRow],
+    blocks: Rows,
+    ram: NDArray[np.int64],
+    resources: Sequence[Resource],
+    nr_nodes: int,
+    online_nodes: frozenset[int],
+    cpu_nodes: frozenset[int],
+    title: str,
+) -> State:
+    """A state with the zones, blocks and resources that a real kernel showed.
+
+    ``zones``: every zone with its counters; ``blocks``: rows of BLOCK_DTYPE; ``ram``: boot
+    RAM, int64 (n, 3). Where the kernel keeps its unmovable pages is not known, so none are
+    assumed (``State.recorded``).
+    """
+    nodes = [
+        Node(online=number in online_nodes, has_cpu=number in cpu_nodes)
+        for number in range(nr_nodes)
+    ]
+    early = _present_early(zones, blocks, geometry)
+    for row in zones:
+        zone = Zone(
+            row.start_pfn,
+            row.spanned,
+            row.present,
+            row.managed,
+            early.get((row.node, row.zone), 0),
+        )
+        nodes[row.node] = nodes[row.node].with_zone(row.zone, zone)
+    for number, node in enumerate(nodes):
+        spans = [(z.start_pfn, z.end_pfn) for z in node.zones if z.spanned]
+        low, high = min((a for a, _ in spans), default=0), max((b for _, b in spans), default=0)
+        nodes[number] = replace(node, start_pfn=low, spanned=high - low)
+    highest = max(
+        (zone for node in nodes for zone in KERNEL_ZONES if node.zones[zone].present),
+        default=ZoneType.DMA,
+    )
+    return State(
+        geometry,
+        profile,
+        params,
+        tuple(nodes),
+        RunMap.from_rows(blocks),
+        ram,
+        resources=tuple(resources),
+        policy_zone=highest,
+        recorded=True,
+        title=title,
+        free_pages=tuple(
+            (sum(node.zones[z].managed for z in KERNEL_ZONES), node.zones[ZoneType.MOVABLE].managed)
+            for node in nodes
+        ),
+    )
+
+
+def _present_early(
+    zones: Sequence[ZoneRow], blocks: Rows, geometry: Geometry
+) -> dict[tuple[int, ZoneType], int]:
+    """Boot memory present in each zone: all that is present less the hot-added blocks."""
+    out = {(row.node, row.zone): row.present for row in zones}
+    hot = blocks[(blocks["early"] == 0) & (blocks["state"] == BlockState.ONLINE)]
+    for row in hot:
+        key = (int(row["node"]), ZoneType(int(row["zone"])))
+        if key in out:
+            out[key] = max(0, out[key] - int(row["count"]) * geometry.block_pages)
+    return out

@@ -1,0 +1,167 @@
+"""Every identity that the state of a machine keeps, in one place.
+
+Source: the kernel's own bookkeeping (``adjust_present_page_count``, ``update_pgdat_span``);
+what a historical rule is known to break is a finding instead (see :func:`span_findings`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.finding import Finding
+from engine.kinds import BlockState, MemmapKind, PageState, ZoneType
+from engine.memory.spans import span_text, zone_ranges
+from engine.memory.state import State
+
+
+def broken_identities(state: State) -> list[str]:
+    """Sentences about what does not hold; empty when the state is sound."""
+    broken = [f"blocks: {text}" for text in state.blocks.check()]
+    for name in ("taken", "homes", "device_ranges", "lost", "leaked"):
+        broken += [f"{name}: {text}" for text in getattr(state, name).check()]
+    for number, node in enumerate(state.nodes):
+        for zone_type, zone in enumerate(node.zones):
+            name = f"{ZoneType(zone_type).label} of node {number}"
+            if not 0 <= zone.managed <= zone.present:
+                broken.append(
+                    f"{name}: managed {zone.managed} is not within present {zone.present}"
+                )
+            if zone.present > zone.spanned:
+                broken.append(f"{name}: present {zone.present} > spanned {zone.spanned}")
+            if not 0 <= zone.present_early <= zone.present:
+                broken.append(f"{name}: present_early {zone.present_early} > present")
+            if not zone.spanned and zone.start_pfn:
+                broken.append(f"{name}: an empty span starts at {zone.start_pfn:#x}")
+        if node.zones[ZoneType.DEVICE].present:
+            broken.append(f"Device of node {number} has present pages")
+    broken += _block_identities(state)
+    broken += _present_identities(state)
+    if state.profile.shrink == "merged" and not state.profile.zone_shifting:
+        broken += _span_identities(state)
+    if not state.recorded:
+        broken += _free_identities(state)
+    return broken
+
+
+def _block_identities(state: State) -> list[str]:
+    rows = state.blocks.rows
+    pages = state.geometry.block_pages
+    broken = []
+    online = rows["state"] == BlockState.ONLINE
+    if (rows["state"] > BlockState.ONLINE).any():
+        broken.append("a block is in a transient state between commands")
+    if (~online & (rows["zone"] != ZoneType.NONE)).any():
+        broken.append("an offline block has a zone")
+    if (online & (rows["zone"] == ZoneType.NONE) & (rows["early"] == 0)).any():
+        broken.append("an online hot-added block has no zone")
+    if ((rows["present"] > pages) | (rows["vmemmap"] > rows["present"])).any():
+        broken.append("a block has more present or vmemmap pages than pages")
+    hot = rows[rows["early"] == 0]
+    known = np.isin(hot["device"], [*state.devices, -1])
+    if not known.all() or (not state.recorded and (hot["device"] < 0).any()):
+        broken.append("a hot-added block belongs to no device")
+    hosted = rows[(rows["vmemmap"] > 0)]
+    if not np.isin(hosted["memmap"], (MemmapKind.PER_BLOCK, MemmapKind.PER_DEVICE)).all():
+        broken.append("a block with vmemmap pages does not host its memmap")
+    return broken
+
+
+def _present_identities(state: State) -> list[str]:
+    """present(zone) = early present + the sizes of the zone's online hot-added blocks."""
+    pages = state.geometry.block_pages
+    rows = state.blocks.rows
+    hot = rows[(rows["early"] == 0) & (rows["state"] == BlockState.ONLINE)]
+    broken = []
+    for number, node in enumerate(state.nodes):
+        for zone_type, zone in enumerate(node.zones):
+            mine = hot[(hot["node"] == number) & (hot["zone"] == zone_type)]
+            expected = zone.present_early + int(mine["count"].sum()) * pages
+            if zone.present != expected and zone_type != ZoneType.DEVICE:
+                broken.append(
+                    f"{ZoneType(zone_type).label} of node {number}: present {zone.present}, but "
+                    f"early memory and online blocks make {expected}"
+                )
+    return broken
+
+
+def _span_identities(state: State) -> list[str]:
+    """Spans cover every online block of their zone; the node's span covers its zones'."""
+    broken = []
+    for number, node in enumerate(state.nodes):
+        end = node.start_pfn + node.spanned
+        for zone_type, zone in enumerate(node.zones):
+            name = f"{ZoneType(zone_type).label} of node {number}"
+            if zone.spanned and not (node.start_pfn <= zone.start_pfn and zone.end_pfn <= end):
+                broken.append(f"{name} {span_text(zone)} is outside its node's span")
+            ranges = zone_ranges(state, state.blocks.rows, number, ZoneType(zone_type))
+            early = zone_type <= ZoneType.NORMAL and zone.present_early
+            if (
+                len(ranges)
+                and not early
+                and (ranges[0, 0] != zone.start_pfn or ranges[:, 1].max() != zone.end_pfn)
+                and not (ranges[0, 0] >= zone.start_pfn and ranges[:, 1].max() <= zone.end_pfn)
+            ):
+                broken.append(f"{name} {span_text(zone)} does not cover its online blocks")
+    return broken
+
+
+def _free_identities(state: State) -> list[str]:
+    """Free pages are never negative; struct pages taken from RAM are where they are said."""
+    broken = [
+        f"node {number} has {pair} free pages"
+        for number, pair in enumerate(state.free_pages)
+        if min(pair) < 0
+    ]
+    per_frame = state.geometry.pages_per_struct_page_frame
+    for home in state.homes.rows:
+        first = (int(home["start"]) + int(home["bias"])) // per_frame
+        if first < 0:
+            broken.append(f"the struct pages of pfn {int(home['start']):#x} have no home")
+    held = state.taken.rows
+    if (held["kind"] > int(max(PageState))).any():
+        broken.append("a taken page is of no known kind")
+    return broken
+
+
+def span_findings(state: State) -> tuple[Finding, ...]:
+    """What the spans of a historical rule break, as findings.
+
+    A zone larger than its node, a span without memory, zones that overlap where no block
+    was put into both: each is known of some rule and shown in place.
+    """
+    out = []
+    for number, node in enumerate(state.nodes):
+        end = node.start_pfn + node.spanned
+        for zone_type, zone in enumerate(node.zones):
+            name = f"{ZoneType(zone_type).label} of node {number}"
+            if not zone.spanned:
+                continue
+            if zone.start_pfn < node.start_pfn or zone.end_pfn > end:
+                out.append(
+                    Finding(
+                        "zone-outside-node",
+                        f"{name} {span_text(zone)} is larger than its node "
+                        f"[{node.start_pfn:#x},{end:#x})",
+                        zone.start_pfn,
+                        zone.spanned,
+                    )
+                )
+            if not zone.present and zone_type != ZoneType.DEVICE:
+                out.append(
+                    Finding(
+                        "span-without-memory",
+                        f"{name} spans {span_text(zone)} but has no page",
+                        zone.start_pfn,
+                        zone.spanned,
+                    )
+                )
+        if node.spanned and not any(zone.spanned for zone in node.zones):
+            out.append(
+                Finding(
+                    "node-without-zone",
+                    f"node {number} spans [{node.start_pfn:#x},{end:#x}), none of its zones does",
+                    node.start_pfn,
+                    node.spanned,
+                )
+            )
+    return tuple(out)

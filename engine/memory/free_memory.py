@@ -1,0 +1,208 @@
+"""How much memory is free, and where struct pages taken from it are placed.
+
+Counting is exact; placing is a model: the highest free page frames of the node's boot
+memory first, then of its hot-added kernel memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.kinds import KERNEL_ZONES, PageState, ZoneType
+from engine.memory.runs import Rows
+from engine.memory.spans import zone_ranges
+from engine.memory.state import State
+from engine.memory.zonelists import fallback_order
+
+KERNEL, MOVABLE = 0, 1
+
+
+def zone_class(zone_type: ZoneType) -> int:
+    """Index into a ``free_pages`` pair."""
+    return MOVABLE if zone_type == ZoneType.MOVABLE else KERNEL
+
+
+def free_of(state: State, node: int) -> tuple[int, int]:
+    """(kernel, movable) free pages of a node."""
+    return state.free_pages[node] if node < len(state.free_pages) else (0, 0)
+
+
+def change(state: State, node: int, kind: int, nr_pages: int) -> State:
+    """``nr_pages`` more (less) free pages of a class; a shortfall is taken elsewhere.
+
+    Pages that leave with an offlined block held data that moved to other free memory.
+    """
+    pairs = [list(free_of(state, i)) for i in range(len(state.nodes))]
+    pairs[node][kind] += nr_pages
+    shortfall = min(0, pairs[node][kind])
+    pairs[node][kind] -= shortfall
+    for pair in (pairs[node], *pairs):
+        for other in (KERNEL, MOVABLE):
+            taken = min(pair[other], -shortfall)
+            pair[other] -= taken
+            shortfall += taken
+    return replace(state, free_pages=tuple((a, b) for a, b in pairs))
+
+
+def kernel_nodes(state: State, node: int) -> list[int]:
+    """Nodes in the order in which kernel memory is looked for from ``node``."""
+    return fallback_order(state, node, [0] * len(state.nodes))
+
+
+def has_order(state: State, node: int, order: int) -> bool:
+    """Whether the node's buddy list (where one was given) can serve this order."""
+    freelist = state.freelists.get(node)
+    return freelist is None or any(o >= order and count for o, count in freelist)
+
+
+def take_from_freelist(state: State, node: int, order: int, nr_pages: int) -> State:
+    """Take pages off a given buddy list: one block of ``order`` or single pages."""
+    freelist = state.freelists.get(node)
+    if freelist is None:
+        return state
+    counts = dict(freelist)
+    if order:
+        source = min(o for o, count in counts.items() if o >= order and count)
+        counts[source] -= 1
+        for split in range(source - 1, order - 1, -1):
+            counts[split] = counts.get(split, 0) + 1
+    else:
+        left = nr_pages
+        for small in sorted(counts):
+            while left > 0 and counts[small]:
+                counts[small] -= 1
+                spare = (1 << small) - left
+                left -= 1 << small
+                for bit in range(small):
+                    if spare > 0 and spare >> bit & 1:
+                        counts[bit] = counts.get(bit, 0) + 1
+    lists = dict(state.freelists)
+    lists[node] = tuple(sorted((o, c) for o, c in counts.items() if c))
+    return replace(state, freelists=lists)
+
+
+def freelist_pages(state: State, node: int) -> int | None:
+    """Pages on the node's given buddy list, None where none was given."""
+    freelist = state.freelists.get(node)
+    return None if freelist is None else sum(count << order for order, count in freelist)
+
+
+def locate(state: State, node: int, nr_pages: int, align: int) -> NDArray[np.int64]:
+    """Free page frames for kernel memory on a node: int64 (n, 2) of [start, end), aligned.
+
+    Boot memory from the top first, then hot-added kernel zones from the top; may hold fewer
+    than ``nr_pages`` where nothing more is free.
+    """
+    rows = state.blocks.rows
+    zones = [z for z in KERNEL_ZONES if z != ZoneType.DMA or state.geometry.arch != "x86_64"]
+    chosen: list[tuple[int, int]] = []
+    left = nr_pages
+    for part in (rows[rows["early"] != 0], rows[rows["early"] == 0]):
+        for low, high in free_ranges(state, part, node, zones, align):
+            if left <= 0:
+                break
+            size = min(high - low, -(-left // align) * align)
+            chosen.append((high - size, high))
+            left -= size
+    return np.array(chosen, dtype=np.int64).reshape(-1, 2)
+
+
+def free_ranges(
+    state: State, rows: Rows, node: int, zones: Sequence[ZoneType], align: int
+) -> Iterator[tuple[int, int]]:
+    """Aligned free ranges of the zones (highest zone first), each from the top down."""
+    pages = state.geometry.block_pages
+    for zone_type in reversed(zones):
+        for low, high in reversed(zone_ranges(state, rows, node, zone_type).tolist()):
+            for start, end in _usable_downward(state, low, high, pages):
+                for a, b in _untaken_downward(state, start, end):
+                    first, last = -(-a // align) * align, b // align * align
+                    if first < last:
+                        yield first, last
+
+
+def _usable_downward(state: State, low: int, high: int, pages: int) -> Iterator[tuple[int, int]]:
+    """[low, high) without self-hosted vmemmap, highest part first, found as needed."""
+    for rows in state.blocks.chunks_downward(low // pages, -(-high // pages)):
+        for row in rows[::-1]:
+            first, end = int(row["start"]), int(row["start"] + row["count"])
+            vmemmap = int(row["vmemmap"])
+            if not vmemmap:
+                start, stop = max(low, first * pages), min(high, end * pages)
+                yield from _ram_downward(state, start, stop) if row["early"] else [(start, stop)]
+                continue
+            for block in range(end - 1, first - 1, -1):
+                start, stop = max(low, block * pages + vmemmap), min(high, (block + 1) * pages)
+                if start < stop:
+                    yield start, stop
+
+
+def _ram_downward(state: State, low: int, high: int) -> Iterator[tuple[int, int]]:
+    """[low, high) of boot memory without its holes, highest part first."""
+    for start, end, _ in state.early_ram[::-1].tolist():
+        if max(low, start) < min(high, end):
+            yield max(low, start), min(high, end)
+
+
+def _untaken_downward(state: State, low: int, high: int) -> Iterator[tuple[int, int]]:
+    """[low, high) without the pages that something occupies, highest part first."""
+    end = high
+    for row in state.taken.slice(low, high)[::-1]:
+        if int(row["start"] + row["count"]) < end:
+            yield int(row["start"] + row["count"]), end
+        end = int(row["start"])
+    if low < end:
+        yield low, end
+
+
+def give_back_memmap(state: State, low: int, high: int) -> State:
+    """Struct pages that describe [low, high) and came from RAM return to where they came from.
+
+    The memory's own record of where its struct pages live is forgotten. A chunk of a fixed
+    size (powerpc) returns when nothing in its window is left to describe.
+    """
+    homes = state.homes.slice(low, high)
+    state = replace(state, homes=state.homes.delete(low, high))
+    for home in homes:
+        for first, end in _frames_freed(state, home):
+            held = state.taken.slice(first, end)
+            held = held[held["kind"] == PageState.VMEMMAP]
+            taken = state.taken
+            for row in held:
+                taken = taken.delete(int(row["start"]), int(row["start"] + row["count"]))
+            state = replace(state, taken=taken)
+            if freed := int(held["count"].sum()):
+                state = change(state, int(home["node"]), KERNEL, freed)
+    return state
+
+
+def _frames_freed(state: State, home: Any) -> Iterator[tuple[int, int]]:
+    """[first, end) of the page frames that nobody's struct pages are in any more.
+
+    ``home``: a row of ``State.homes`` that was just deleted.
+    """
+    geometry = state.geometry
+    per_frame = geometry.pages_per_struct_page_frame
+    low, high, bias = int(home["start"]), int(home["start"] + home["count"]), int(home["bias"])
+    chunk = geometry.vmemmap_chunk_pages
+    if not chunk:
+        yield (low + bias) // per_frame, -(-(high + bias) // per_frame)
+        return
+    window = chunk * per_frame
+    for number in range(low // window, -(-high // window)):
+        if not len(state.homes.slice(number * window, (number + 1) * window)):
+            first = (number * window + bias) // per_frame
+            yield first, first + chunk
+
+
+def place(state: State, extents: NDArray[np.int64], kind: PageState, owner: int) -> State:
+    """Mark page frames as taken."""
+    taken = state.taken
+    for low, high in extents.tolist():
+        taken = taken.insert(low, high - low, kind=int(kind), owner=owner)
+    return replace(state, taken=taken)

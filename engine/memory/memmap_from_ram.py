@@ -1,0 +1,171 @@
+"""Struct pages of a hot-added DIMM taken from memory that is there already.
+
+Source: ``mm/sparse-vmemmap.c`` (``vmemmap_alloc_block``, base page fallback) and
+``mm/memory_hotplug.c:__add_pages`` of 6.12; what powerpc and arm64 did before their
+fallbacks: ``engine.geometry``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.finding import Finding
+from engine.kinds import PageState
+from engine.memory import free_memory, memmap, resources
+from engine.memory.page_map import page_zone
+from engine.memory.state import Device, State
+from engine.memory.transaction import Transaction
+from engine.outcome import Refusal
+
+
+def take_memmap(tx: Transaction, device: Device) -> Refusal | None:
+    """Take the memmap from free kernel memory, nearest node first, section by section."""
+    state = tx.state
+    geometry = state.geometry
+    unit = geometry.vmemmap_chunk_pages or geometry.memmap_pages(geometry.section_pages)
+    needed = memmap.chunk_pages(state, device.start_pfn, device.end_pfn)
+    first = device.start_pfn // geometry.block_pages
+    described = device.start_pfn
+    injected = tx.injected("sparse_add_section", block=first)
+    if injected is not None:
+        return _leak(tx, device, described, injected)
+    for node in free_memory.kernel_nodes(state, device.node):
+        kernel_free, _ = free_memory.free_of(tx.state, node)
+        listed = free_memory.freelist_pages(tx.state, node)
+        available = kernel_free if listed is None else min(listed, kernel_free)
+        while needed and available >= unit:
+            pages = needed if listed is None else unit
+            pages = min(pages, available // unit * unit)
+            refused = _take(tx, device, node, described, pages)
+            if refused is not None:
+                return _leak(tx, device, described, refused)
+            described += pages * geometry.pages_per_struct_page_frame
+            needed -= pages
+            available -= pages
+        if not needed:
+            break
+    if needed:
+        total = sum(pair[free_memory.KERNEL] for pair in tx.state.free_pages)
+        order = geometry.memmap_order
+        refusal = Refusal(
+            "ENOMEM",
+            "vmemmap_populate",
+            f"out of memory: {needed} pages for struct pages are missing, {total} kernel pages "
+            f"are free (order {order} per section)",
+            described // geometry.block_pages,
+        )
+        return _leak(tx, device, described, refusal)
+    if geometry.vmemmap_chunk_pages and not state.recorded:
+        chunks = _chunks_of(tx.state, device)
+        tx.state = memmap.with_chunk_homes(tx.state, device.start_pfn, device.end_pfn, chunks)
+    return None
+
+
+def _chunks_of(state: State, device: Device) -> list[tuple[int, int]]:
+    """(first page frame, node) of each fixed memmap chunk taken for a device."""
+    rows = state.taken.rows
+    rows = rows[(rows["kind"] == PageState.VMEMMAP) & (rows["owner"] == device.id)]
+    return [
+        (frame, page_zone(state, frame)[0])
+        for row in rows
+        for frame in range(
+            int(row["start"]),
+            int(row["start"] + row["count"]),
+            state.geometry.vmemmap_chunk_pages,
+        )
+    ]
+
+
+def _take(tx: Transaction, device: Device, node: int, described: int, pages: int) -> Refusal | None:
+    """Take ``pages`` on ``node`` for the struct pages from pfn ``described`` on."""
+    geometry = tx.state.geometry
+    order = geometry.memmap_order
+    how, tables = f"order-{order} blocks", 0
+    if free_memory.has_order(tx.state, node, order):
+        tx.state = free_memory.take_from_freelist(tx.state, node, order, pages)
+    elif geometry.base_page_fallback and (
+        (free_memory.freelist_pages(tx.state, node) or 0) > pages
+    ):
+        tables = 1
+        tx.state = free_memory.take_from_freelist(tx.state, node, 0, pages + tables)
+        how = "base pages and a page table page, because no block of that order is free"
+    else:
+        free = free_memory.freelist_pages(tx.state, node) or 0
+        return Refusal(
+            "ENOMEM",
+            "vmemmap_alloc_block",
+            f"vmemmap alloc failure: order:{order}; {free} pages are free, but none in a block "
+            f"of order {order}, and {geometry.arch} does not fall back to base pages",
+            described // geometry.block_pages,
+        )
+    tx.state = free_memory.change(tx.state, node, free_memory.KERNEL, -pages - tables)
+    if not tx.state.recorded:
+        extents = free_memory.locate(
+            tx.state, node, pages, geometry.vmemmap_chunk_pages or geometry.pageblock_pages
+        )
+        tx.state = free_memory.place(tx.state, extents, PageState.VMEMMAP, device.id)
+        if not geometry.vmemmap_chunk_pages:
+            tx.state = _record_homes(tx.state, device, node, described, extents.tolist())
+    remote = "" if node == device.node else f" (remote: the memory is on node {device.node})"
+    tx.event(
+        "vmemmap_populate",
+        f"{pages} pages of node {node} for struct pages, {how}{remote}",
+        block=described // geometry.block_pages,
+    )
+    return None
+
+
+def _record_homes(
+    state: State, device: Device, node: int, described: int, extents: list[list[int]]
+) -> State:
+    homes, per_frame = state.homes, state.geometry.pages_per_struct_page_frame
+    for low, high in extents:
+        count = min((high - low) * per_frame, device.end_pfn - described)
+        if count <= 0:
+            break
+        homes = homes.insert(described, count, bias=low * per_frame - described, node=node)
+        described += count
+    return replace(state, homes=homes)
+
+
+def _leak(tx: Transaction, device: Device, described: int, refusal: Refusal) -> Refusal:
+    """A section that fails leaves the sections before it mapped, without block devices.
+
+    ``__add_pages`` stops, ``add_memory_resource`` releases the region, nobody removes the
+    sections: the same range then fails with EEXIST.
+    """
+    shift = tx.state.geometry.page_shift
+    section = tx.state.geometry.section_pages
+    built = min(described - device.start_pfn, device.nr_pages) // section * section
+    start, size = device.start_pfn << shift, device.nr_pages << shift
+    tx.state, _ = resources.release(tx.state, start, start + size - 1)
+    # The page frames taken so far stay taken: no later device may be mistaken for their owner.
+    tx.state = replace(tx.state, next_id=device.id + 1)
+    if built:
+        tx.state = replace(
+            tx.state,
+            leaked=tx.state.leaked.insert(
+                device.start_pfn, built, kind=int(PageState.BROKEN), owner=-1
+            ),
+        )
+        tx.finding(
+            Finding(
+                "leaked-sections",
+                f"{built // section} sections from pfn {device.start_pfn:#x} stay mapped after the "
+                f"failed add of {device.name}: adding the range again gives EEXIST",
+                device.start_pfn,
+                built,
+            )
+        )
+    if refusal.function == "vmemmap_populate":
+        tx.finding(
+            Finding(
+                "oom",
+                f"out of memory while adding {device.name}: its struct pages need "
+                "memory that is not free yet",
+                device.start_pfn,
+                device.nr_pages,
+            )
+        )
+    tx.event("__add_pages", f"stops with {refusal.errno}; {built} pages of sections stay behind")
+    return refusal

@@ -1,0 +1,335 @@
+"""What each page frame is: counts per range for the map, and single pages.
+
+Nothing is stored per page. The block table gives the base (vmemmap repeats at every block's
+start along a run, so a run of any length is two terms of arithmetic); what occupies single
+page frames (``State.taken``, ZONE_DEVICE ranges, lost pages) replaces parts of it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.kinds import FREE_BY_ZONE, BlockState, PageState, ZoneType
+from engine.memory.runs import Rows, RunMap
+from engine.memory.spans import boot_zone_limits
+from engine.memory.state import State
+
+NR_STATES = len(PageState)
+Counts = NDArray[np.int64]
+
+
+def page_zone(state: State, pfn: int) -> tuple[int, ZoneType]:
+    """(node, zone) of a page of an online block or a ZONE_DEVICE range; zone NONE otherwise."""
+    row = state.blocks.at(pfn // state.geometry.block_pages)
+    if row is None:
+        device = state.device_ranges.at(pfn)
+        return (-1, ZoneType.NONE) if device is None else (int(device["node"]), ZoneType.DEVICE)
+    if row["state"] == BlockState.OFFLINE:
+        return int(row["node"]), ZoneType.NONE
+    if row["zone"] != ZoneType.NONE:
+        return int(row["node"]), ZoneType(int(row["zone"]))
+    limits = boot_zone_limits(state.geometry.arch, state.geometry.page_shift)
+    zone_type = next(zone for zone, low, high in limits if low <= pfn < high)
+    return _early_node(state, pfn, int(row["node"])), zone_type
+
+
+def _early_node(state: State, pfn: int, fallback: int) -> int:
+    for low, high, node in state.early_ram.tolist():
+        if low <= pfn < high:
+            return int(node)
+    return fallback
+
+
+def zones_of(state: State, start_pfn: int, end_pfn: int) -> set[tuple[int, ZoneType]]:
+    """Every (node, zone) that pages of [start, end) of memory blocks are in."""
+    pages = state.geometry.block_pages
+    found = set()
+    for row in state.blocks.slice(start_pfn // pages, -(-end_pfn // pages)):
+        low = max(start_pfn, int(row["start"]) * pages)
+        high = min(end_pfn, int(row["start"] + row["count"]) * pages)
+        cuts = {low}
+        if row["zone"] == ZoneType.NONE:
+            limits = boot_zone_limits(state.geometry.arch, state.geometry.page_shift)
+            edges = [*state.early_ram[:, :2].ravel().tolist(), *(first for _, first, _ in limits)]
+            cuts |= {edge for edge in edges if low < edge < high}
+        found |= {page_zone(state, pfn) for pfn in cuts}
+    return found
+
+
+def first_hole(state: State, start_pfn: int, end_pfn: int) -> int | None:
+    """The first page of [start, end) in a boot block that is no memory; None without one."""
+    pages = state.geometry.block_pages
+    for row in state.blocks.slice(start_pfn // pages, -(-end_pfn // pages)):
+        if not row["early"]:
+            continue
+        pfn = max(start_pfn, int(row["start"]) * pages)
+        end = min(end_pfn, int(row["start"] + row["count"]) * pages)
+        for low, high, _ in state.early_ram.tolist():
+            if low <= pfn < high:
+                pfn = high
+        if pfn < end:
+            return pfn
+    return None
+
+
+def _block_state(state: int, zone: int) -> PageState:
+    """What the usable pages of a block are, before anything occupies them."""
+    if state == BlockState.OFFLINE:
+        return PageState.OFFLINE
+    if state != BlockState.ONLINE:
+        return PageState.ISOLATED
+    return FREE_BY_ZONE.get(ZoneType(zone), PageState.FREE_DMA32)
+
+
+_BLOCK_STATES = np.array(
+    [[_block_state(state, zone) for zone in ZoneType] for state in BlockState], np.int64
+)
+"""PageState by (BlockState, ZoneType + 1)."""
+
+
+@lru_cache(maxsize=8)
+def _boot_limits(arch: str, page_shift: int) -> tuple[tuple[int, int, PageState], ...]:
+    return tuple(
+        (low, high, FREE_BY_ZONE[zone]) for zone, low, high in boot_zone_limits(arch, page_shift)
+    )
+
+
+class PageMap:
+    """Page counts of one state, prepared once and asked many times."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        devices = state.device_ranges.rows
+        kinds = np.full(len(devices), int(PageState.DEVICE), np.int64)
+        self._devices = _prefix(devices["start"], devices["start"] + devices["count"], kinds)
+        hosted = devices[devices["altmap"] > 0]
+        self._altmaps = _prefix(
+            hosted["start"],
+            hosted["start"] + hosted["altmap"],
+            np.full(len(hosted), int(PageState.VMEMMAP), np.int64),
+        )
+        self._overlays: list[tuple[Prefix, NDArray[np.int64]]] = []
+        for ranges in (_overlay(state.taken), _overlay(state.lost, PageState.BROKEN)):
+            pieces = self._of_one_kind(ranges)
+            self._overlays.append((pieces, self._underlying(pieces)))
+
+    def _of_one_kind(self, ranges: Prefix) -> Prefix:
+        """The ranges of an overlay cut where what lies under them changes."""
+        starts, ends, kinds = ranges
+        if not len(starts):
+            return ranges
+        state = self.state
+        pages = state.geometry.block_pages
+        rows = state.blocks.slice(int(starts[0]) // pages, -(-int(ends[-1]) // pages))
+        limits = _boot_limits(state.geometry.arch, state.geometry.page_shift)
+        cuts = [
+            rows["start"] * pages,
+            (rows["start"] + rows["count"]) * pages,
+            state.early_ram[:, :2].ravel(),
+            np.array([low for low, _, _ in limits], np.int64),
+            *self._devices[:2],
+            *self._altmaps[:2],
+        ]
+        for pieces, _ in self._overlays:
+            cuts += pieces[:2]
+        cuts += [_vmemmap_edges(row, starts, ends, pages) for row in rows[rows["vmemmap"] > 0]]
+        edges = _sorted_set(np.concatenate([*cuts, starts, ends]))
+        edges = edges[(edges >= starts[0]) & (edges < ends[-1])]
+        owner = np.searchsorted(starts, edges, side="right") - 1
+        inside = edges < ends[owner]
+        edges, owner = edges[inside], owner[inside]
+        following = np.append(edges[1:], ends[-1])
+        return _prefix(edges, np.minimum(following, ends[owner]), kinds[owner])
+
+    def _underlying(self, ranges: Prefix) -> NDArray[np.int64]:
+        """Which state each range of an overlay replaces (it lies over one state only)."""
+        starts, ends, _ = ranges
+        if not len(starts):
+            return np.zeros(0, np.int64)
+        edges = np.stack((starts, ends), axis=1).ravel()
+        counts = self.counts(edges)[::2]
+        kinds: NDArray[np.int64] = counts.argmax(axis=1).astype(np.int64)
+        return kinds
+
+    def counts(self, edges: NDArray[np.int64]) -> Counts:
+        """Pages of each state between successive edges: int64 (n, NR_STATES)."""
+        total = np.zeros((len(edges) - 1, NR_STATES), np.int64)
+        low, high = int(edges[0]), int(edges[-1])
+        pages = self.state.geometry.block_pages
+        rows = self.state.blocks.slice(max(0, low) // pages, -(-high // pages))
+        if len(rows):
+            self._add_blocks(total, rows, edges)
+        self._add_devices(total, edges)
+        total[:, PageState.HOLE] += np.diff(edges) - total.sum(axis=1)
+        for ranges, below in self._overlays:
+            _replace(total, ranges, below, edges)
+        return total
+
+    def _add_blocks(self, total: Counts, rows: Rows, edges: NDArray[np.int64]) -> None:
+        """Vmemmap and usable pages of the block rows, cell by cell."""
+        pages = self.state.geometry.block_pages
+        starts, ends = rows["start"] * pages, (rows["start"] + rows["count"]) * pages
+        odd = (rows["present"] < pages) | (
+            (rows["zone"] == ZoneType.NONE) & (rows["state"] != BlockState.OFFLINE)
+        )
+        kinds = _BLOCK_STATES[rows["state"], rows["zone"].astype(np.int64) + 1]
+        plain = ~odd
+        whole = np.where(plain, ends - starts, 0)
+        vmemmap = np.where(plain, rows["vmemmap"], 0)
+        for kind in _states_in(kinds[plain]):
+            mine = plain & (kinds == kind)
+            total[:, kind] += _spread(edges, starts, ends, np.where(mine, whole, 0))
+            hosted = np.where(mine, vmemmap, 0)
+            if hosted.any():
+                inside = _periodic(edges, starts, ends, hosted, pages)
+                total[:, kind] -= inside
+                total[:, PageState.VMEMMAP] += inside
+        if odd.any():
+            self._add_odd(total, rows[odd], edges)
+
+    def _add_odd(self, total: Counts, rows: Rows, edges: NDArray[np.int64]) -> None:
+        """Boot blocks with holes, and those whose pages are in several zones."""
+        pages = self.state.geometry.block_pages
+        limits = _boot_limits(self.state.geometry.arch, self.state.geometry.page_shift)
+        pieces: list[tuple[int, int, int]] = []
+        for row in rows:
+            low, high = int(row["start"]) * pages, int(row["start"] + row["count"]) * pages
+            base = _block_state(int(row["state"]), int(row["zone"]))
+            split = row["zone"] == ZoneType.NONE and row["state"] == BlockState.ONLINE
+            for start, end, _ in self.state.early_ram.tolist():
+                start, end = max(start, low), min(end, high)
+                parts = limits if split else ((start, end, base),)
+                pieces += [
+                    (max(start, a), min(end, b), int(kind))
+                    for a, b, kind in parts
+                    if max(start, a) < min(end, b)
+                ]
+        if not pieces:
+            return
+        table = np.array(sorted(pieces), np.int64)
+        _accumulate(total, _prefix(table[:, 0], table[:, 1], table[:, 2]), edges)
+
+    def _add_devices(self, total: Counts, edges: NDArray[np.int64]) -> None:
+        if not len(self._devices[0]):
+            return
+        _accumulate(total, self._devices, edges)
+        if len(self._altmaps[0]):
+            before = total[:, PageState.VMEMMAP].copy()
+            _accumulate(total, self._altmaps, edges)
+            total[:, PageState.DEVICE] -= total[:, PageState.VMEMMAP] - before
+
+    def state_of(self, pfn: int) -> PageState:
+        """What one page frame is."""
+        row = self.counts(np.array([pfn, pfn + 1], np.int64))[0]
+        return PageState(int(row.argmax()))
+
+
+Prefix = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+"""Sorted disjoint ranges: starts, ends, kinds."""
+
+
+def _prefix(starts: NDArray[np.int64], ends: NDArray[np.int64], kinds: NDArray[np.int64]) -> Prefix:
+    return starts.astype(np.int64), ends.astype(np.int64), kinds.astype(np.int64)
+
+
+def _overlay(runs: RunMap, kind: PageState | None = None) -> Prefix:
+    rows = runs.rows
+    kinds = rows["kind"].astype(np.int64) if kind is None else np.full(len(rows), int(kind))
+    return _prefix(rows["start"], rows["start"] + rows["count"], kinds)
+
+
+def _sorted_set(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """``np.unique`` of integers; that function loads numpy.ma, which start-up can do without."""
+    ordered = np.sort(values)
+    fresh = np.ones(len(ordered), np.bool_)
+    fresh[1:] = ordered[1:] != ordered[:-1]
+    return ordered[fresh]
+
+
+def _states_in(kinds: NDArray[np.int64]) -> list[int]:
+    """The page states that occur."""
+    found: list[int] = np.flatnonzero(np.bincount(kinds, minlength=NR_STATES)).tolist()
+    return found
+
+
+def _vmemmap_edges(
+    row: Any, starts: NDArray[np.int64], ends: NDArray[np.int64], pages: int
+) -> NDArray[np.int64]:
+    """Where vmemmap begins and ends in those blocks of a run that the ranges reach into."""
+    low, high = int(row["start"]) * pages, int(row["start"] + row["count"]) * pages
+    mine = (starts < high) & (ends > low)
+    first = np.maximum(starts[mine], low) // pages
+    last = (np.minimum(ends[mine], high) - 1) // pages
+    pairs = zip(first.tolist(), last.tolist(), strict=True)
+    blocks = _sorted_set(np.array([block for a, b in pairs for block in range(a, b + 1)], np.int64))
+    return np.concatenate((blocks * pages, blocks * pages + int(row["vmemmap"])))
+
+
+def _covered(
+    edges: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """How many counted pages of the ranges lie below each edge (``sizes``: end - start or 0)."""
+    before = np.concatenate(([0], np.cumsum(sizes)))
+    index = np.searchsorted(starts, edges, side="right")
+    last = np.maximum(index - 1, 0)
+    into = np.clip(edges - starts[last], 0, sizes[last])
+    result: NDArray[np.int64] = np.where(index > 0, before[last] + into, 0)
+    return result
+
+
+def _spread(
+    edges: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    return np.diff(_covered(edges, starts, ends, sizes))
+
+
+def _periodic(
+    edges: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    per_block: NDArray[np.int64],
+    pages: int,
+) -> NDArray[np.int64]:
+    """Pages of the first ``per_block`` pages of every block of each run, per cell."""
+    totals = (ends - starts) // pages * per_block
+    before = np.concatenate(([0], np.cumsum(totals)))
+    index = np.searchsorted(starts, edges, side="right")
+    last = np.maximum(index - 1, 0)
+    offset = np.clip(edges - starts[last], 0, ends[last] - starts[last])
+    blocks, rest = np.divmod(offset, pages)
+    into = blocks * per_block[last] + np.minimum(rest, per_block[last])
+    below = np.where(index > 0, before[last] + into, 0)
+    return np.diff(below)
+
+
+def _accumulate(total: Counts, ranges: Prefix, edges: NDArray[np.int64]) -> None:
+    starts, ends, kinds = ranges
+    for kind in _states_in(kinds):
+        sizes = np.where(kinds == kind, ends - starts, 0)
+        total[:, kind] += _spread(edges, starts, ends, sizes)
+
+
+def _replace(
+    total: Counts, ranges: Prefix, below: NDArray[np.int64], edges: NDArray[np.int64]
+) -> None:
+    """Put the ranges over what is there; ``below`` is the state that each replaces."""
+    starts, ends, kinds = ranges
+    low = int(np.searchsorted(ends, edges[0], side="right"))
+    high = int(np.searchsorted(starts, edges[-1], side="left"))
+    if low >= high:
+        return
+    starts, ends, kinds, below = (a[low:high] for a in (starts, ends, kinds, below))
+    for column, sign in ((kinds, 1), (below, -1)):
+        for kind in _states_in(column):
+            sizes = np.where(column == kind, ends - starts, 0)
+            total[:, kind] += sign * _spread(edges, starts, ends, sizes)

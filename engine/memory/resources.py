@@ -1,0 +1,52 @@
+"""The part of ``/proc/iomem`` that hotplug reads and changes.
+
+Source: ``kernel/resource.c`` of 6.12 (``__request_region_locked``,
+``release_mem_region_adjustable``), ``mm/memory_hotplug.c:register_memory_resource``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.memory.state import Resource, State
+
+
+def _ordered(resources: list[Resource]) -> tuple[Resource, ...]:
+    return tuple(sorted(resources, key=lambda r: (r.start, -r.end, r.depth)))
+
+
+def conflict(state: State, start: int, end: int) -> Resource | None:
+    """What stops a new System RAM region [start, end] (bytes, inclusive): busy or partial.
+
+    A region that lies whole inside something that is not System RAM becomes its child, unless
+    a driver has claimed that (``device-add``).
+    """
+    for resource in state.resources:
+        if resource.end < start or resource.start > end:
+            continue
+        inside = resource.start <= start and end <= resource.end
+        if resource.system_ram or resource.owner >= 0 or not inside:
+            return resource
+    return None
+
+
+def insert(state: State, resource: Resource) -> State:
+    """The state with one more line."""
+    return replace(state, resources=_ordered([*state.resources, resource]))
+
+
+def release(state: State, start: int, end: int) -> tuple[State, str]:
+    """``release_mem_region_adjustable``: give [start, end] back; the state and what happened.
+
+    The one System RAM resource that contains the range is deleted, trimmed or split; where
+    none contains it (two resources removed in one call) nothing is released.
+    """
+    for resource in state.resources:
+        if resource.system_ram and resource.start <= start and end <= resource.end:
+            rest = [r for r in state.resources if r is not resource]
+            if resource.start < start:
+                rest.append(replace(resource, end=start - 1))
+            if end < resource.end:
+                rest.append(replace(resource, start=end + 1))
+            return replace(state, resources=_ordered(rest)), "System RAM released"
+    return state, "no single resource contains the range: nothing is released"

@@ -1,0 +1,66 @@
+"""One command under way: the state so far and the phases that led to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.finding import Finding
+from engine.memory.state import Fault, State
+from engine.outcome import Event, Refusal
+
+
+class Transaction:
+    """Collects events while an operation replaces ``state`` step by step.
+
+    Operations are written in kernel order: change ``state``, then record the
+    phase with :meth:`event`; ask :meth:`fault` before a phase that can fail.
+    """
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.events: list[Event] = []
+        self.output: list[str] = []
+        self.notes: list[str] = []
+
+    def event(
+        self,
+        function: str,
+        text: str,
+        *,
+        log: tuple[str, ...] | list[str] = (),
+        block: int = -1,
+        nr_blocks: int = 1,
+    ) -> None:
+        """Record that ``function`` ran and left ``self.state``.
+
+        ``block``/``nr_blocks``: the blocks it was about (block -1: none).
+        """
+        if block < 0:
+            nr_blocks = 0
+        self.events.append(Event(function, text, self.state, tuple(log), block, nr_blocks))
+
+    def fault(self, phase: str) -> str | None:
+        """The errno that ``fail next at=phase`` asked for, once; None otherwise."""
+        for fault in self.state.faults:
+            if fault.phase == phase:
+                self.state = replace(
+                    self.state, faults=tuple(f for f in self.state.faults if f is not fault)
+                )
+                return fault.errno
+        return None
+
+    def injected(self, phase: str, *, block: int | None = None) -> Refusal | None:
+        """A refusal where a fault was asked for at this phase."""
+        errno = self.fault(phase)
+        if errno is None:
+            return None
+        return Refusal(errno, phase, f"fault injected: {phase} was told to fail", block)
+
+    def finding(self, finding: Finding) -> None:
+        """Report something that the rules in force break, once."""
+        if finding not in self.state.findings:
+            self.state = replace(self.state, findings=(*self.state.findings, finding))
+
+    def arm(self, fault: Fault) -> None:
+        """Remember a fault for the next operation that reaches its phase."""
+        self.state = replace(self.state, faults=(*self.state.faults, fault))

@@ -1,0 +1,82 @@
+"""Rebuilding the zonelists, and the log lines the kernel prints when it does.
+
+Sources: ``mm/page_alloc.c`` of 6.12 and 6.1 (``build_all_zonelists``, ``build_zonelists``,
+``find_next_best_node``, ``check_highest_zone``), ``mm/memory-tiers.c`` of 6.12.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.kinds import KERNEL_ZONES, ZoneType
+from engine.memory.state import State
+
+LOCAL_DISTANCE = 10
+REMOTE_DISTANCE = 20
+_MAX_NUMNODES = 1024
+_MIGRATE_TYPES_FOR_GROUPING = 5
+
+
+def fallback_order(state: State, local: int, load: list[int]) -> list[int]:
+    """Node order of one node's zonelist; ``load`` is ``node_load`` and is updated."""
+    order: list[int] = []
+    candidates = set(state.nodes_in("has_memory"))
+    if state.profile.local_node_first:
+        candidates.add(local)
+    previous = local
+    while candidates:
+        if local in candidates:
+            best = local
+        else:
+            best = min(sorted(candidates), key=lambda n: _penalty(state, local, n, load))
+        candidates.discard(best)
+        if _distance(local, best) != _distance(local, previous):
+            load[best] += 1
+        order.append(best)
+        previous = best
+    return order
+
+
+def _distance(a: int, b: int) -> int:
+    return LOCAL_DISTANCE if a == b else REMOTE_DISTANCE
+
+
+def _penalty(state: State, local: int, node: int, load: list[int]) -> int:
+    value = _distance(local, node) + (node < local) + state.nodes[node].has_cpu
+    return value * _MAX_NUMNODES + load[node]
+
+
+def rebuild(state: State, *, hotadded: int | None = None) -> tuple[State, list[str]]:
+    """``build_all_zonelists``: the state with its policy zone, and the log lines.
+
+    ``hotadded``: only this node's lists (a node that is being brought up). ``Total pages``
+    sums the managed pages; the kernel subtracts watermarks that are not modelled.
+    """
+    load = [0] * len(state.nodes)
+    numbers = range(len(state.nodes)) if hotadded is None else (hotadded,)
+    log = []
+    for number in numbers:
+        order = "".join(f"{node} " for node in fallback_order(state, number, load))
+        log.append(f"Fallback order for Node {number}: {order}")
+    highest = state.policy_zone
+    for node in state.nodes:
+        for zone_type in KERNEL_ZONES:
+            if node.zones[zone_type].managed and zone_type > highest:
+                highest = zone_type
+    state = replace(state, policy_zone=highest)
+    total = sum(zone.managed for node in state.nodes for zone in node.zones)
+    grouping = total >= state.geometry.pageblock_pages * _MIGRATE_TYPES_FOR_GROUPING
+    log.append(
+        f"Built {len(state.nodes_in('online'))} zonelists, mobility grouping "
+        f"{'on' if grouping else 'off'}.  Total pages: {total}"
+    )
+    log.append(f"Policy zone: {ZoneType(highest).label}")
+    return state, log
+
+
+def demotion_log(before: State, after: State) -> list[str]:
+    """Lines of ``establish_demotion_targets`` when a node gained or lost its memory (6.6+)."""
+    had, has = before.nodes_in("has_memory"), after.nodes_in("has_memory")
+    if had == has or not after.profile.demotion_log:
+        return []
+    return [f"Demotion targets for Node {node}: null" for node in has]

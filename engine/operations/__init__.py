@@ -1,0 +1,1 @@
+"""What can happen to memory: one module for each kernel operation."""

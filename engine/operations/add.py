@@ -1,0 +1,323 @@
+"""Hot-adding a DIMM.
+
+Source: ``drivers/acpi/acpi_memhotplug.c:acpi_memory_enable_device`` and
+``mm/memory_hotplug.c:add_memory_resource`` of 6.12 and 6.1; the layouts of 2019 from post
+"[PATCH v2 0/5] Allocate memmap from hotadded memory".
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.commands import Add
+from engine.geometry import GIB
+from engine.kinds import MemmapKind, OnlineType
+from engine.memory import memmap, memmap_from_ram, resources, zonelists
+from engine.memory.memmap import MemmapChoice
+from engine.memory.state import Device, FailedDimm, Resource, State
+from engine.memory.transaction import Transaction
+from engine.operations import online, zone_shifting
+from engine.outcome import Refusal
+
+
+def default_address(state: State, size_bytes: int) -> int:
+    """Lowest free block-aligned address at or above 4 GiB and the end of boot RAM."""
+    block = state.geometry.block_bytes
+    shift = state.geometry.page_shift
+    boot_end = int(state.early_ram[:, 1].max()) << shift if len(state.early_ram) else 0
+    address = -(-max(4 * GIB, boot_end) // block) * block
+    busy = [(r.start, r.end + 1) for r in state.resources]
+    busy += [(d.start_pfn << shift, d.end_pfn << shift) for d in state.devices.values()]
+    busy += [(d.start, d.start + d.size_bytes) for d in state.failed_dimms]
+    for start, end in sorted(busy):
+        if start < address + size_bytes and end > address:
+            address = -(-end // block) * block
+    return address
+
+
+def add(tx: Transaction, command: Add) -> Refusal | None:
+    """Plug a DIMM: ``acpi_memory_device_add`` → ``__add_memory``; auto-online at the end."""
+    state = tx.state
+    if state.device_named(command.name) is not None:
+        return Refusal("EEXIST", "add", f"there is a device {command.name} already")
+    address = command.address
+    if address is None:
+        address = default_address(state, command.size_bytes)
+    # The bus scan goes through the slots in order, so the new DIMM is in the middle.
+    index = _acpi_index(state)
+    _retry_failed(tx, 0, index)
+    refusal = _add_memory(tx, command, address)
+    if refusal is not None and refusal.function == "check_hotplug_memory_range":
+        tx.event(
+            "acpi_memory_enable_device",
+            "the DIMM is plugged, but its memory was not added",
+            log=_acpi_failure(index),
+        )
+    _retry_failed(tx, index)
+    if refusal is not None and refusal.function == "check_hotplug_memory_range":
+        failed = FailedDimm(command.name, address, command.size_bytes, index)
+        tx.state = replace(tx.state, failed_dimms=(*tx.state.failed_dimms, failed))
+    return refusal
+
+
+def _acpi_index(state: State) -> int:
+    """Instance number of the next ACPI memory device: the lowest one that is free."""
+    used = {d.acpi_index for d in state.devices.values()}
+    used |= {d.acpi_index for d in state.failed_dimms}
+    return next(i for i in range(len(used) + 1) if i not in used)
+
+
+def _acpi_failure(index: int) -> list[str]:
+    return [
+        f"acpi PNP0C80:{index:02x}: add_memory failed",
+        f"acpi PNP0C80:{index:02x}: acpi_memory_enable_device() error",
+    ]
+
+
+def _retry_failed(tx: Transaction, first: int, end: int | None = None) -> None:
+    """The bus scan after a hot-add tries every DIMM again that has no driver yet.
+
+    Only the slots first..end - 1 (all from first on), in order; kernels before 6.12 do not retry.
+    """
+    if not tx.state.profile.acpi_retry:
+        return
+    for dimm in sorted(tx.state.failed_dimms, key=lambda dimm: dimm.acpi_index):
+        if dimm.acpi_index < first or (end is not None and dimm.acpi_index >= end):
+            continue
+        log = _unaligned_log(tx.state, dimm.start, dimm.size_bytes)
+        if log:
+            tx.event(
+                "acpi_memory_device_add",
+                f"{dimm.name} is tried again and fails again",
+                log=[*log, *_acpi_failure(dimm.acpi_index)],
+            )
+
+
+def _unaligned_log(state: State, start: int, size: int) -> list[str]:
+    block = state.geometry.block_bytes
+    if size and start % block == 0 and size % block == 0:
+        return []
+    return [f"Block size [{block:#x}] unaligned hotplug range: start {start:#x}, size {size:#x}"]
+
+
+def check_range(state: State, name: str, start: int, size: int, node: int) -> Refusal | None:
+    """The checks of ``__add_memory`` before anything is built, first failure wins."""
+    limit = state.geometry.physmem_end
+    end = start + size - 1
+    if size <= 0 or end > limit:
+        return Refusal(
+            "E2BIG",
+            "mhp_range_allowed",
+            f"[{start:#x}-{start + size:#x}] exceeds the addressable range [0x0-{limit:#x}]",
+        )
+    busy = resources.conflict(state, start, end)
+    if busy is not None:
+        return Refusal(
+            "EEXIST",
+            "register_memory_resource",
+            f"[{start:#x}-{end:#x}] conflicts with {busy.name} [{busy.start:#x}-{busy.end:#x}]",
+        )
+    if _unaligned_log(state, start, size):
+        return Refusal(
+            "EINVAL",
+            "check_hotplug_memory_range",
+            f"start {start:#x} and size {size:#x} must be multiples of the block size "
+            f"{state.geometry.block_bytes:#x}",
+        )
+    if not 0 <= node < len(state.nodes):
+        return Refusal(
+            "EINVAL", "add_memory_resource", f"node {node} was absent from the node_possible_map"
+        )
+    return None
+
+
+def _refusal_log(state: State, refusal: Refusal, start: int, size: int, node: int) -> list[str]:
+    match refusal.function:
+        case "mhp_range_allowed":
+            limit = state.geometry.physmem_end
+            return [
+                f"Hotplug memory [{start:#x}-{start + size:#x}] exceeds maximum addressable "
+                f"range [0x0-{limit:#x}]"
+            ]
+        case "check_hotplug_memory_range":
+            return _unaligned_log(state, start, size)
+        case "add_memory_resource":
+            return [f"node {node} was absent from the node_possible_map"]
+    return []
+
+
+def _add_memory(tx: Transaction, command: Add, start: int) -> Refusal | None:
+    size, node = command.size_bytes, command.node or 0
+    before = tx.state
+    refusal = check_range(before, command.name, start, size, node)
+    if refusal is not None:
+        log = _refusal_log(before, refusal, start, size, node)
+        tx.event(refusal.function, refusal.rule, log=log)
+        return refusal
+    for phase in ("register_memory_resource", "__try_online_node"):
+        if (refusal := tx.injected(phase)) is not None:
+            return refusal
+    entry = Resource(start, start + size - 1, "System RAM", owner=before.next_id)
+    tx.state = resources.insert(tx.state, entry)
+    tx.event("register_memory_resource", f"System RAM {start:#x}-{start + size - 1:#x} claimed")
+    if not before.nodes[node].online:
+        tx.state, log = zonelists.rebuild(tx.state, hotadded=node)
+        tx.event("__try_online_node", f"node {node} is initialised", log=log)
+    refusal = _build(tx, command, start, size, node)
+    if refusal is not None:
+        return refusal
+    if not before.nodes[node].online:
+        tx.state = tx.state.with_node(node, replace(tx.state.nodes[node], online=True))
+        tx.event("register_one_node", f"node {node} is online")
+    return _auto_online(tx, start, size)
+
+
+def _build(tx: Transaction, command: Add, start: int, size: int, node: int) -> Refusal | None:
+    """``arch_add_memory`` and ``create_memory_block_devices``."""
+    shift = tx.state.geometry.page_shift
+    start_pfn, nr_pages = start >> shift, size >> shift
+    choice = memmap.choose(tx.state, nr_pages, command.memmap)
+    if choice.refused:
+        return _give_up(
+            tx,
+            start,
+            size,
+            Refusal(
+                "EINVAL",
+                "mhp_supports_memmap_on_memory",
+                f"memmap_on_memory was asked for, but it does not hold that {choice.refused}",
+            ),
+        )
+    tx.event("mhp_supports_memmap_on_memory", choice.rule)
+    device = Device(
+        tx.state.next_id,
+        command.name,
+        "dimm",
+        start_pfn,
+        nr_pages,
+        node,
+        choice.kind,
+        group_pages=nr_pages,
+        acpi_index=_acpi_index(tx.state),
+    )
+    if len(tx.state.leaked.slice(start_pfn, start_pfn + nr_pages)):
+        return _give_up(
+            tx,
+            start,
+            size,
+            Refusal(
+                "EEXIST",
+                "section_activate",
+                "sections of the range are still mapped after an earlier failed add",
+            ),
+        )
+    if (refusal := tx.injected("arch_add_memory")) is not None:
+        return _give_up(tx, start, size, refusal)
+    refusal = _populate(tx, device, choice)
+    if refusal is not None:
+        return refusal if choice.kind == MemmapKind.RAM else _give_up(tx, start, size, refusal)
+    return None
+
+
+def _give_up(tx: Transaction, start: int, size: int, refusal: Refusal) -> Refusal:
+    """``release_memory_resource`` after a failure."""
+    tx.state, _ = resources.release(tx.state, start, start + size - 1)
+    tx.event("release_memory_resource", f"failed with {refusal.errno}: the region is released")
+    return refusal
+
+
+def _populate(tx: Transaction, device: Device, choice: MemmapChoice) -> Refusal | None:
+    """Build the memmap and the memory block devices (all offline)."""
+    state = tx.state
+    start_pfn, end_pfn = device.start_pfn, device.end_pfn
+    first = start_pfn // state.geometry.block_pages
+    count = device.nr_pages // state.geometry.block_pages
+    vmemmap = 0
+    if choice.kind == MemmapKind.RAM:
+        refusal = memmap_from_ram.take_memmap(tx, device)
+        if refusal is not None:
+            return refusal
+    else:
+        if (refusal := tx.injected("sparse_add_section", block=first)) is not None:
+            return refusal
+        vmemmap = memmap.chunk_pages(state, start_pfn, end_pfn)
+        choice = _fixed_chunks(state, start_pfn, choice, vmemmap)
+        tx.state = _own_homes(tx.state, device, choice, vmemmap)
+        pages = vmemmap if choice.kind == MemmapKind.PER_DEVICE else choice.block_pages
+        unit = "the range" if choice.kind == MemmapKind.PER_DEVICE else "each block"
+        tx.event(
+            "sparse_add_section",
+            f"struct pages in the first {pages} pages of {unit}",
+            block=first,
+            nr_blocks=count,
+        )
+    rows = memmap.block_rows(state, start_pfn, end_pfn, choice, vmemmap)
+    rows["node"], rows["device"] = device.node, device.id
+    if choice.heads:
+        heads = choice.block_pages if choice.kind == MemmapKind.PER_BLOCK else vmemmap
+        device = replace(device, head_pages=heads)
+        # The struct pages are zeroed first: an older refcount there is forgotten.
+        fresh = {p: n for p, n in tx.state.heads.items() if not start_pfn <= p < end_pfn}
+        tx.state = replace(tx.state, heads=fresh)
+        tx.event(
+            "mark_vmemmap_pages",
+            f"{heads} vmemmap pages to a head page",
+            block=first,
+            nr_blocks=count,
+        )
+    if (refusal := tx.injected("create_memory_block_devices", block=first)) is not None:
+        tx.state = replace(state, faults=tx.state.faults)
+        return _give_up(
+            tx,
+            start_pfn << state.geometry.page_shift,
+            device.nr_pages << state.geometry.page_shift,
+            refusal,
+        )
+    tx.state = replace(
+        tx.state,
+        blocks=tx.state.blocks.replace(first, first + count, rows),
+        devices={**tx.state.devices, device.id: device},
+        next_id=device.id + 1,
+    )
+    if tx.state.profile.zone_shifting:
+        zone_shifting.after_add(tx, device)
+    tx.event(
+        "create_memory_block_devices",
+        f"{count} memory blocks, all offline",
+        block=first,
+        nr_blocks=count,
+    )
+    return None
+
+
+def _fixed_chunks(state: State, start_pfn: int, choice: MemmapChoice, vmemmap: int) -> MemmapChoice:
+    """Powerpc's 16 MiB chunks serve a whole window: only its first block pays for them."""
+    if not state.geometry.vmemmap_chunk_pages or not choice.heads:
+        return choice
+    return replace(choice, kind=MemmapKind.PER_DEVICE, block_pages=0)
+
+
+def _own_homes(state: State, device: Device, choice: MemmapChoice, vmemmap: int) -> State:
+    """Remember a memmap at the start of the range (per block it follows from the block)."""
+    if choice.kind != MemmapKind.PER_DEVICE:
+        return state
+    if unit := state.geometry.vmemmap_chunk_pages:
+        chunks = [(device.start_pfn + at, device.node) for at in range(0, vmemmap, unit)]
+        return memmap.with_chunk_homes(state, device.start_pfn, device.end_pfn, chunks)
+    bias = device.start_pfn * (state.geometry.pages_per_struct_page_frame - 1)
+    homes = state.homes.insert(device.start_pfn, device.nr_pages, bias=bias, node=device.node)
+    return replace(state, homes=homes)
+
+
+def _auto_online(tx: Transaction, start: int, size: int) -> Refusal | None:
+    """``walk_memory_blocks(…, online_memory_block)``: the add succeeds whatever it gives."""
+    kind = tx.state.params.auto_online_blocks
+    if kind == OnlineType.OFFLINE:
+        return None
+    block = tx.state.geometry.block_bytes
+    refusal = online.online_blocks(
+        tx, start // block, (start + size) // block - 1, kind, through="auto"
+    )
+    if refusal is not None:
+        tx.event("online_memory_block", f"auto-onlining stopped: {refusal.rule}")
+    return None

@@ -1,0 +1,124 @@
+"""Allocations that a user places: pins of three kinds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from engine.commands import Pin, Unpin
+from engine.kinds import BlockState, PageState
+from engine.memory import free_memory
+from engine.memory.page_map import first_hole, page_zone, zones_of
+from engine.memory.state import State
+from engine.memory.transaction import Transaction
+from engine.outcome import Refusal
+
+PIN_KINDS: dict[str, PageState] = {
+    "unmovable": PageState.UNMOVABLE,
+    "movable": PageState.MOVABLE,
+    "offline": PageState.PAGE_OFFLINE,
+}
+"""``pin … kind=``: what a placed page counts as."""
+
+
+MAX_PINNED_BLOCKS = 4096
+"""Blocks that one command may pin: each allocation is a value of its own."""
+
+
+def first_free(state: State, block: int, nr_pages: int) -> int | None:
+    """The first pfn of the block from which ``nr_pages`` pages are free."""
+    row = state.blocks.at(block)
+    if row is None:
+        return None
+    pfn, end = state.block_pfn(block) + int(row["vmemmap"]), state.block_pfn(block + 1)
+    for held in state.taken.slice(pfn, end):
+        if int(held["start"]) - pfn >= nr_pages:
+            break
+        pfn = int(held["start"] + held["count"])
+    return pfn if pfn + nr_pages <= end else None
+
+
+def _check(state: State, pfn: int, nr_pages: int) -> Refusal | None:
+    pages = state.geometry.block_pages
+    for block in range(pfn // pages, -(-(pfn + nr_pages) // pages)):
+        row = state.blocks.at(block)
+        if row is None or row["state"] != BlockState.ONLINE:
+            return Refusal(
+                "EINVAL",
+                "pin",
+                f"block {block} is not online: nothing is allocated there",
+                block,
+                pfn,
+            )
+        start = state.block_pfn(block)
+        if row["vmemmap"] and pfn < start + int(row["vmemmap"]) and pfn + nr_pages > start:
+            return Refusal("EBUSY", "pin", f"pfn {start:#x} holds struct pages", block, start)
+    if (hole := first_hole(state, pfn, pfn + nr_pages)) is not None:
+        return Refusal("EINVAL", "pin", f"pfn {hole:#x} is no memory", hole // pages, hole)
+    if len(zones_of(state, pfn, pfn + nr_pages)) > 1:
+        return Refusal("EINVAL", "pin", f"{nr_pages} pages at {pfn:#x} would lie in two zones")
+    taken = state.taken.slice(pfn, pfn + nr_pages)
+    if len(taken):
+        first = int(taken["start"][0])
+        return Refusal("EBUSY", "pin", f"pfn {first:#x} is in use", first // pages, first)
+    return None
+
+
+def place(tx: Transaction, pfn: int, nr_pages: int, kind: str) -> Refusal | None:
+    """Allocate [pfn, pfn + nr_pages); a page of kind offline leaves managed."""
+    refusal = _check(tx.state, pfn, nr_pages)
+    if refusal is not None:
+        return refusal
+    state = tx.state
+    page_state = PIN_KINDS[kind]
+    node, zone_type = page_zone(state, pfn)
+    state = replace(state, taken=state.taken.insert(pfn, nr_pages, kind=int(page_state), owner=-1))
+    state = free_memory.change(state, node, free_memory.zone_class(zone_type), -nr_pages)
+    if kind == "offline":
+        zone = state.zone(node, zone_type)
+        state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed - nr_pages))
+    tx.state = state
+    tx.event(
+        "alloc_pages",
+        f"{nr_pages} {kind} pages at pfn {pfn:#x}",
+        block=pfn // state.geometry.block_pages,
+    )
+    return None
+
+
+def pin(tx: Transaction, command: Pin, pfn: int | None, blocks: list[int]) -> Refusal | None:
+    """Place an allocation at a pfn, or one in each block."""
+    nr_pages = command.nr_pages or 1
+    if pfn is not None:
+        return place(tx, pfn, nr_pages, command.kind)
+    for block in blocks:
+        start = first_free(tx.state, block, nr_pages)
+        if start is None:
+            return Refusal(
+                "ENOMEM", "pin", f"block {block} has no {nr_pages} free pages in a row", block
+            )
+        if (refusal := place(tx, start, nr_pages, command.kind)) is not None:
+            return refusal
+    return None
+
+
+def unpin(tx: Transaction, command: Unpin, low: int, high: int) -> Refusal | None:
+    """Lift the allocations within [low, high) (of one kind, or of all)."""
+    kinds = [PIN_KINDS[command.kind]] if command.kind else list(PIN_KINDS.values())
+    rows = tx.state.taken.slice(low, high)
+    rows = rows[np.isin(rows["kind"], kinds) & (rows["owner"] == -1)]
+    if not len(rows):
+        return Refusal("ENOENT", "unpin", f"nothing is pinned in pfns {low:#x}-{high - 1:#x}")
+    for row in rows:
+        start, count = int(row["start"]), int(row["count"])
+        state = tx.state
+        node, zone_type = page_zone(state, start)
+        state = replace(state, taken=state.taken.delete(start, start + count))
+        state = free_memory.change(state, node, free_memory.zone_class(zone_type), count)
+        if row["kind"] == PageState.PAGE_OFFLINE:
+            zone = state.zone(node, zone_type)
+            state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed + count))
+        tx.state = state
+    tx.event("free_pages", f"{int(rows['count'].sum())} pages are free again")
+    return None

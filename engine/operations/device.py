@@ -1,0 +1,226 @@
+"""ZONE_DEVICE memory: mapping and unmapping it.
+
+Sources: ``mm/memremap.c:memremap_pages`` of 6.12; ``add_device_memory``/``del_device_memory``
+of post "[RFC v2 2/2] mm/memory_hotplug: Shrink spanned pages when offlining memory" (2018).
+Since 5.5 a ZONE_DEVICE span never shrinks (feee6b298916).
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+from engine.commands import DeviceAdd
+from engine.kinds import MemmapKind, PageState, ZoneType
+from engine.memory import free_memory, memmap, resources, spans_history
+from engine.memory.spans import grow, span_text
+from engine.memory.state import Device, Resource, State
+from engine.memory.transaction import Transaction
+from engine.operations.add import default_address
+from engine.operations.remove import try_offline_node
+from engine.outcome import Refusal
+
+
+def check(state: State, command: DeviceAdd, start: int) -> Refusal | None:
+    """The checks of ``pagemap_range``, first failure wins; bytes."""
+    end = start + command.size_bytes - 1
+    shift = state.geometry.page_shift
+    if command.size_bytes <= 0 or end > state.geometry.physmem_end:
+        return Refusal("EINVAL", "mhp_range_allowed", f"[{start:#x}-{end:#x}] is not addressable")
+    first, last = start >> shift, (end + 1) >> shift
+    if len(state.device_ranges.slice(first, last)):
+        return Refusal("ENOMEM", "pagemap_range", "the range overlaps another pagemap")
+    for resource in state.resources:
+        if resource.system_ram and resource.start <= end and start <= resource.end:
+            return Refusal(
+                "ENXIO",
+                "pagemap_range",
+                f"[{start:#x}-{end:#x}] overlaps {resource.name} "
+                f"[{resource.start:#x}-{resource.end:#x}]",
+            )
+    unit = state.geometry.subsection_pages * state.geometry.page_bytes
+    if start % unit or command.size_bytes % unit:
+        return Refusal(
+            "EINVAL",
+            "check_pfn_span",
+            f"start {start:#x} and size {command.size_bytes:#x} must be multiples of "
+            f"{unit >> 20} MiB",
+        )
+    if not 0 <= (command.node or 0) < len(state.nodes):
+        return Refusal("EINVAL", "memremap_pages", f"node {command.node} is not possible")
+    altmap = (command.altmap_bytes or 0) >> shift
+    whole = sum(b - a for a, b in _parts(state, first, last) if _whole(state, a, b))
+    needed = state.geometry.memmap_pages(whole)
+    if command.altmap_bytes is not None and altmap < needed:
+        return Refusal(
+            "ENOMEM",
+            "altmap_alloc_block_buf",
+            f"the altmap of {altmap} pages is smaller than the {needed} pages of struct pages",
+        )
+    if altmap > last - first:
+        return Refusal(
+            "ENXIO",
+            "nd_pfn_init",
+            f"an altmap of {altmap} pages in a range of {last - first} pages",
+        )
+    return None
+
+
+def add(tx: Transaction, command: DeviceAdd) -> Refusal | None:
+    """``memremap_pages``: sections and struct pages, then the zone and node spans grow."""
+    state = tx.state
+    if state.device_named(command.name) is not None:
+        return Refusal("EEXIST", "device-add", f"there is a device {command.name} already")
+    start = command.address
+    if start is None:
+        start = default_address(state, command.size_bytes)
+    refusal = check(state, command, start)
+    if refusal is not None:
+        return refusal
+    shift, node = state.geometry.page_shift, command.node or 0
+    altmap = (command.altmap_bytes or 0) >> shift
+    device = Device(
+        state.next_id,
+        command.name,
+        "pmem",
+        start >> shift,
+        command.size_bytes >> shift,
+        node,
+        MemmapKind.PER_DEVICE if altmap else MemmapKind.RAM,
+        altmap_pages=altmap,
+    )
+    if (refusal := tx.injected("arch_add_memory")) is not None:
+        return refusal
+    refusal = _memmap(tx, device)
+    if refusal is not None:
+        return refusal
+    tx.state = replace(
+        tx.state,
+        devices={**tx.state.devices, device.id: device},
+        next_id=device.id + 1,
+        device_ranges=tx.state.device_ranges.insert(
+            device.start_pfn, device.nr_pages, node=node, device=device.id, altmap=altmap
+        ),
+    )
+    tx.state = resources.insert(
+        tx.state,
+        Resource(
+            start,
+            start + command.size_bytes - 1,
+            f"Persistent Memory ({command.name})",
+            system_ram=False,
+            owner=device.id,
+        ),
+    )
+    posted = state.profile.shrink in ("rfc2", "oct2018")
+    if posted:
+        tx.event("add_device_memory", "the sections are marked online, although no block is")
+    tx.state = grow(tx.state, node, ZoneType.DEVICE, device.start_pfn, device.nr_pages)
+    if not tx.state.nodes[node].online:
+        tx.state = tx.state.with_node(node, replace(tx.state.nodes[node], online=True))
+    zone = tx.state.zone(node, ZoneType.DEVICE)
+    tx.event(
+        "move_pfn_range_to_zone",
+        f"Device of node {node} spans {span_text(zone)}; present and managed stay 0",
+    )
+    return None
+
+
+def _whole(state: State, low: int, high: int) -> bool:
+    """Whether [low, high) is whole sections."""
+    section = state.geometry.section_pages
+    return low % section == 0 and high % section == 0
+
+
+def _parts(state: State, low: int, high: int) -> list[tuple[int, int]]:
+    """[low, high) cut into a part of a section, whole sections, a part of a section."""
+    section = state.geometry.section_pages
+    first, last = -(-low // section) * section, high // section * section
+    cuts = [low, min(first, high), max(last, min(first, high)), high]
+    return [(a, b) for a, b in itertools.pairwise(cuts) if a < b]
+
+
+def _memmap(tx: Transaction, device: Device) -> Refusal | None:
+    """Struct pages: of whole sections from the altmap if there is one, otherwise from RAM.
+
+    A part of a section is described by base pages of RAM whatever the altmap
+    (``vmemmap_populate`` of x86), and by the memmap that is there already in a boot section.
+    """
+    before = tx.state
+    for low, high in _parts(before, device.start_pfn, device.end_pfn):
+        whole = _whole(before, low, high)
+        row = before.blocks.at(low // before.geometry.block_pages)
+        if whole and device.altmap_pages:
+            _from_altmap(tx, device, low, high)
+        elif not whole and row is not None and row["early"]:
+            tx.event("section_activate", f"pfns {low:#x}-{high - 1:#x} use the boot memmap")
+        elif (refusal := _from_ram(tx, device, low, high)) is not None:
+            tx.state = before
+            return refusal
+    return None
+
+
+def _from_altmap(tx: Transaction, device: Device, low: int, high: int) -> None:
+    """The struct pages of [low, high) fill the altmap at the start of the device."""
+    per_frame = tx.state.geometry.pages_per_struct_page_frame
+    bias = device.start_pfn * per_frame - low
+    homes = tx.state.homes.insert(low, high - low, bias=bias, node=device.node)
+    tx.state = replace(tx.state, homes=homes)
+    tx.event(
+        "__populate_section_memmap",
+        f"struct pages in the device's first {device.altmap_pages} pages (altmap)",
+    )
+
+
+def _from_ram(tx: Transaction, device: Device, low: int, high: int) -> Refusal | None:
+    """The struct pages of [low, high) from free kernel memory, nearest node first."""
+    state, per_frame = tx.state, tx.state.geometry.pages_per_struct_page_frame
+    needed = memmap.chunk_pages(state, low, high)
+    for node in free_memory.kernel_nodes(state, device.node):
+        if free_memory.free_of(state, node)[free_memory.KERNEL] < needed:
+            continue
+        state = free_memory.change(state, node, free_memory.KERNEL, -needed)
+        if not state.recorded:
+            extents = free_memory.locate(state, node, needed, 1)
+            state = free_memory.place(state, extents, PageState.VMEMMAP, device.id)
+            described = low
+            for first, end in extents.tolist():
+                count = min((end - first) * per_frame, high - described)
+                homes = state.homes.insert(
+                    described, count, bias=first * per_frame - described, node=node
+                )
+                state = replace(state, homes=homes)
+                described += count
+        tx.state = state
+        tx.event("__populate_section_memmap", f"{needed} pages of node {node} for struct pages")
+        return None
+    return Refusal("ENOMEM", "vmemmap_populate", f"{needed} pages for struct pages are missing")
+
+
+def delete(tx: Transaction, device: Device) -> Refusal | None:
+    """``memunmap_pages``: who shrinks which span depends on the rule in force."""
+    rule = tx.state.profile.shrink
+    start, end = device.start_pfn, device.end_pfn
+    if rule == "merged":
+        tx.event("remove_pfn_range_from_zone", "ZONE_DEVICE is never shrunk: spans stay")
+    else:
+        if rule != "remove-valid":
+            tx.event("del_device_memory", "the sections' online bits are cleared")
+        spans_history.shrink_sections(tx, device.node, ZoneType.DEVICE, start, end)
+    shift = tx.state.geometry.page_shift
+    tx.state = free_memory.give_back_memmap(tx.state, start, end)
+    devices = {k: v for k, v in tx.state.devices.items() if k != device.id}
+    kept = tuple(r for r in tx.state.resources if r.owner != device.id or r.system_ram)
+    tx.state = replace(
+        tx.state,
+        devices=devices,
+        resources=kept,
+        device_ranges=tx.state.device_ranges.delete(start, end),
+    )
+    tx.event("arch_remove_memory", f"[{start << shift:#x}-{(end << shift) - 1:#x}] is unmapped")
+    tx.event(
+        "release_mem_region_adjustable",
+        "not IORESOURCE_SYSRAM: the driver that claimed the region releases it",
+    )
+    try_offline_node(tx, device.node)
+    return None

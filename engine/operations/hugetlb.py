@@ -1,0 +1,410 @@
+"""HugeTLB pages and the optimisation that gives their vmemmap back (HVO).
+
+Sources: ``mm/hugetlb_vmemmap.c`` of 6.12 and 6.1, ``mm/hugetlb.c:dissolve_free_hugetlb_folios``;
+the detection rules from post "[PATCH v2 2/2] mm: memory_hotplug: introduce
+SECTION_CANNOT_OPTIMIZE_VMEMMAP" (2022) and its respins v3 to v5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from engine.commands import Hugetlb
+from engine.finding import Finding
+from engine.kinds import BlockState, MemmapKind, PageState, ZoneType
+from engine.memory import free_memory, memmap
+from engine.memory.page_map import first_hole, page_zone, zones_of
+from engine.memory.runs import Rows
+from engine.memory.state import HugetlbSet, State
+from engine.memory.transaction import Transaction
+from engine.outcome import Refusal
+
+MAX_COUNT = 1 << 16
+"""Huge pages that one command places at most."""
+
+ZONE_ORDER = (ZoneType.DMA32, ZoneType.NORMAL, ZoneType.MOVABLE)
+"""Zones in which huge pages are looked for, the last one first (GFP_HIGHUSER_MOVABLE)."""
+
+
+def backing(state: State, pfn: int) -> int | None:
+    """The page frame that holds the struct page of ``pfn``."""
+    return memmap.home_of(state, pfn)
+
+
+def is_self_hosted(state: State, pfn: int) -> bool:
+    """Whether a page frame holds struct pages of the very range it was added with."""
+    row = state.blocks.at(pfn // state.geometry.block_pages)
+    if row is None or not row["vmemmap"]:
+        return False
+    return bool(pfn - state.block_pfn(pfn // state.geometry.block_pages) < int(row["vmemmap"]))
+
+
+def must_refuse(state: State, pfn: int) -> bool:
+    """The truth: the struct pages of the huge page at ``pfn`` are self-hosted."""
+    home = backing(state, pfn)
+    return home is not None and is_self_hosted(state, home)
+
+
+def _flagged(state: State, pfn: int) -> bool:
+    """PG_owner_priv_1 of a page.
+
+    Set on self-hosted vmemmap of online blocks, and by its ordinary meaning on pages of the
+    swap cache (a movable allocation here).
+    """
+    row = state.blocks.at(pfn // state.geometry.block_pages)
+    if row is None or row["state"] != BlockState.ONLINE:
+        return False
+    taken = state.taken.at(pfn)
+    return is_self_hosted(state, pfn) or (
+        taken is not None and int(taken["kind"]) == PageState.MOVABLE
+    )
+
+
+def refuses(state: State, pfn: int, rule: str) -> tuple[bool, str]:
+    """What a detection rule says of the huge page at ``pfn``: refuse or not, and why."""
+    geometry = state.geometry
+    row = state.blocks.at(pfn // geometry.block_pages)
+    if rule == "section-flag":
+        flagged = (
+            row is not None
+            and not row["early"]
+            and (row["memmap"] in (MemmapKind.PER_BLOCK, MemmapKind.PER_DEVICE))
+        )
+        return (
+            flagged,
+            f"section {pfn // geometry.section_pages} is{'' if flagged else ' not'} "
+            "flagged SECTION_CANNOT_OPTIMIZE_VMEMMAP",
+        )
+    if rule == "flag-on-backing":
+        home = backing(state, pfn)
+        flagged = home is not None and _flagged(state, home) and is_self_hosted(state, home)
+        where = "unknown" if home is None else f"{home:#x}"
+        return flagged, f"the backing page {where} is{'' if flagged else ' not'} self-hosted"
+    unit = geometry.section_pages if rule == "flag-first-of-section" else geometry.block_pages
+    first = pfn // unit * unit
+    if rule == "self-map":
+        home = backing(state, first)
+        same = home == first
+        return same, f"the struct page of block start {first:#x} is in " + (
+            "an unknown page" if home is None else f"pfn {home:#x}"
+        )
+    flagged = _flagged(state, first)
+    return flagged, f"page {first:#x} is{'' if flagged else ' not'} flagged"
+
+
+def _candidates(state: State, node: int | None, pages: int) -> Iterator[int]:
+    """Start pfns of free aligned huge pages: Movable first, from the top down."""
+    rows = state.blocks.rows
+    nodes = range(len(state.nodes)) if node is None else (node,)
+    for zone_type in reversed(ZONE_ORDER):
+        for number in nodes:
+            for low, high in free_memory.free_ranges(state, rows, number, (zone_type,), pages):
+                yield from range(high - pages, low - 1, -pages)
+
+
+def find(state: State, node: int | None, pages: int, count: int) -> list[int]:
+    """Start pfns for up to ``count`` new huge pages, ascending."""
+    starts = []
+    for pfn in _candidates(state, node, pages):
+        starts.append(pfn)
+        if len(starts) == count:
+            break
+    return sorted(starts)
+
+
+def find_round_robin(state: State, pages: int, count: int) -> tuple[list[int], int]:
+    """Pages for ``nr_hugepages``: one node after the other, a full node is skipped.
+
+    Starts at ``State.next_huge_node`` (``h->next_nid_to_alloc``); returns the start pfns and
+    the node that is next.
+    """
+    nodes = list(state.nodes_in("has_memory"))
+    searches = {node: _candidates(state, node, pages) for node in nodes}
+    cursor = state.next_huge_node
+    starts: list[int] = []
+    while searches and len(starts) < count:
+        node = next((n for n in nodes if n >= cursor and n in searches), min(searches))
+        cursor = node + 1
+        pfn = next(searches[node], None)
+        if pfn is None:
+            del searches[node]
+        else:
+            starts.append(pfn)
+    return sorted(starts), cursor
+
+
+def _place_at(state: State, start: int, pages: int, count: int) -> tuple[list[int], Refusal | None]:
+    """Huge pages at a given place, or why that is not possible."""
+    if start % pages:
+        return [], Refusal("EINVAL", "hugetlb", f"pfn {start:#x} is not a multiple of {pages}")
+    end = start + pages * count
+    block = state.geometry.block_pages
+    rows = state.blocks.slice(start // block, -(-end // block))
+    covered = int(rows["count"][rows["state"] == BlockState.ONLINE].sum())
+    if covered != -(-end // block) - start // block:
+        return [], Refusal("ENOMEM", "alloc_contig_range", f"[{start:#x},{end:#x}) is not online")
+    if (hole := first_hole(state, start, end)) is not None:
+        return [], Refusal(
+            "ENOMEM", "alloc_contig_range", f"pfn {hole:#x} is no memory", None, hole
+        )
+    taken = state.taken.slice(start, end)
+    if len(taken):
+        pfn = int(taken["start"][0])
+        return [], Refusal("EBUSY", "alloc_contig_range", f"pfn {pfn:#x} is in use", None, pfn)
+    for number in range(start // block, -(-end // block)):
+        row = state.blocks.at(number)
+        first = state.block_pfn(number)
+        hosted = 0 if row is None else int(row["vmemmap"])
+        if hosted and start < first + hosted and end > first:
+            return [], Refusal(
+                "EBUSY", "alloc_contig_range", f"pfn {first:#x} holds struct pages", number, first
+            )
+    starts = list(range(start, end, pages))
+    for pfn in starts:
+        if len(zones_of(state, pfn, pfn + pages)) > 1:
+            return [], Refusal(
+                "ENOMEM", "alloc_contig_range", f"the page at {pfn:#x} would lie in two zones"
+            )
+    return starts, None
+
+
+def place(tx: Transaction, command: Hugetlb, start_pfn: int | None) -> Refusal | None:
+    """Allocate huge pages and optimise their vmemmap where the rule in force allows it."""
+    state = tx.state
+    pages = command.page_bytes // state.geometry.page_bytes
+    if pages < 2 or pages & (pages - 1) or pages * state.geometry.page_bytes != command.page_bytes:
+        return Refusal(
+            "EINVAL",
+            "hugetlb",
+            f"{command.page_bytes} bytes is no huge page size: it must be a "
+            f"power of two above {state.geometry.page_bytes}",
+        )
+    if command.count > MAX_COUNT:
+        return Refusal(
+            "ENOMEM", "hugetlb", f"the model places at most {MAX_COUNT} huge pages at a time"
+        )
+    if any(held.name == command.name for held in state.hugetlb.values()):
+        return Refusal("EEXIST", "hugetlb", f"there are huge pages {command.name} already")
+    if start_pfn is not None:
+        starts, refusal = _place_at(state, start_pfn, pages, command.count)
+        if refusal is not None:
+            return refusal
+    else:
+        starts = find(state, command.node, pages, command.count)
+    if not starts:
+        return Refusal(
+            "ENOMEM",
+            "alloc_fresh_hugetlb_folio",
+            f"no free aligned range of {pages} pages is left in any zone",
+        )
+    allocate(tx, command.name, starts, pages)
+    if len(starts) < command.count:
+        tx.notes.append(f"{len(starts)} of {command.count} huge pages could be allocated")
+    return None
+
+
+def allocate(tx: Transaction, name: str, starts: list[int], pages: int) -> None:
+    """Take the pages at ``starts`` and decide about their vmemmap."""
+    state = tx.state
+    number = state.next_id
+    rule, wanted = state.profile.hugetlb, state.params.hugetlb_free_vmemmap
+    kept = state.profile.hugetlb_kept_pages
+    vmemmap = state.geometry.memmap_pages(pages)
+    answers = [refuses(state, pfn, rule) for pfn in starts]
+    truths = [must_refuse(state, pfn) for pfn in starts]
+    optimise = [wanted and not refused and vmemmap > kept for refused, _ in answers]
+    freed = vmemmap - kept if vmemmap > kept else 0
+    tx.state = _take(tx.state, starts, pages, number, optimise)
+    tx.event("alloc_fresh_hugetlb_folio", f"{len(starts)} huge pages of {pages} pages")
+    verdict, reason = "correct", answers[0][1]
+    for pfn, truth, done, (_, why) in zip(starts, truths, optimise, answers, strict=True):
+        if done:
+            tx.state = _free_vmemmap(tx, pfn, vmemmap, kept, wrong=truth)
+        if done and truth:
+            verdict, reason = "corrupts", why
+        elif wanted and not done and not truth and freed and verdict == "correct":
+            verdict, reason = "lost-saving", why
+            tx.finding(
+                Finding(
+                    "lost-saving",
+                    f"{rule} refuses to optimise {name} at pfn {pfn:#x} although its struct pages "
+                    f"are ordinary memory: {freed} pages are not saved ({why})",
+                    pfn,
+                    pages,
+                )
+            )
+    held = HugetlbSet(
+        number,
+        name,
+        starts[0],
+        len(starts) * pages,
+        pages,
+        all(optimise),
+        verdict,
+        rule,
+        freed,
+        reason if wanted else "hugetlb_free_vmemmap is off",
+        freed_pages=sum(optimise) * freed,
+    )
+    tx.state = replace(tx.state, hugetlb={**tx.state.hugetlb, number: held}, next_id=number + 1)
+    number_done = sum(optimise)
+    tx.event(
+        "hugetlb_vmemmap_optimize_folios",
+        f"{number_done} of {len(starts)} optimised, {held.freed_pages} vmemmap pages freed: "
+        f"{held.reason}",
+    )
+
+
+def _take(state: State, starts: list[int], pages: int, number: int, optimise: list[bool]) -> State:
+    taken = state.taken
+    for pfn, done in zip(starts, optimise, strict=True):
+        kind = PageState.HUGETLB_OPTIMISED if done else PageState.HUGETLB
+        taken = taken.insert(pfn, pages, kind=int(kind), owner=number)
+        node, zone_type = page_zone(state, pfn)
+        state = free_memory.change(state, node, free_memory.zone_class(zone_type), -pages)
+    return replace(state, taken=taken)
+
+
+def _free_vmemmap(tx: Transaction, pfn: int, vmemmap: int, kept: int, *, wrong: bool) -> State:
+    """Give the tail vmemmap pages of one huge page back; what that does to the counters."""
+    state = tx.state
+    home = backing(state, pfn)
+    if home is None:
+        return _boot_vmemmap_freed(state, pfn, vmemmap, kept)
+    first = home + kept
+    count = vmemmap - kept
+    node, zone_type = page_zone(state, home)
+    if wrong:
+        tx.finding(
+            Finding(
+                "hugetlb-corrupts",
+                f"freeing the struct pages of the huge page at pfn {pfn:#x} hands pfns "
+                f"{first:#x}-{first + count - 1:#x} to the buddy, which are self-hosted vmemmap",
+                first,
+                count,
+            )
+        )
+        lost = state.lost.insert(first, count, kind=int(PageState.BROKEN), owner=-1)
+        return replace(tx.state, lost=lost)
+    row = state.blocks.at(pfn // state.geometry.block_pages)
+    if row is not None and row["memmap"] == MemmapKind.BOOT:
+        state = _boot_vmemmap_freed(state, pfn, vmemmap, kept)
+    else:
+        state = free_memory.change(state, node, free_memory.zone_class(zone_type), count)
+    return replace(state, taken=state.taken.delete(first, first + count))
+
+
+def _boot_vmemmap_freed(state: State, pfn: int, vmemmap: int, kept: int) -> State:
+    """``free_reserved_page``: managed grows by every reserved page that is freed.
+
+    With a new head page (6.3+) all pages of the boot memmap go and one comes from the buddy.
+    A recording does not say where a boot memmap lies: it counts in the zone of ``pfn`` unless
+    that is hot-added memory, whose struct pages came from the buddy.
+    """
+    row = state.blocks.at(pfn // state.geometry.block_pages)
+    node, zone_type = page_zone(state, backing(state, pfn) or pfn)
+    freed = vmemmap - kept
+    if row is not None and row["early"] and state.unreserved.at(pfn) is None:
+        span = vmemmap * state.geometry.pages_per_struct_page_frame
+        state = replace(state, unreserved=state.unreserved.insert(pfn, span, owner=-1))
+        zone = state.zone(node, zone_type)
+        gone = freed + (1 if state.profile.hugetlb_new_head else 0)
+        state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed + gone))
+    return free_memory.change(state, node, free_memory.zone_class(zone_type), freed)
+
+
+def release(tx: Transaction, held: HugetlbSet) -> None:
+    """Free a set: its pages return to the buddy, its vmemmap is built again."""
+    release_pages(tx, held, held.count)
+
+
+def _rows_of(state: State, held: HugetlbSet, low: int = 0, high: int = 1 << 62) -> Rows:
+    """The page frames of a set within [low, high)."""
+    rows = state.taken.slice(low, high)
+    huge = np.isin(rows["kind"], (PageState.HUGETLB, PageState.HUGETLB_OPTIMISED))
+    mine: Rows = rows[(rows["owner"] == held.id) & huge]
+    return mine
+
+
+def release_pages(tx: Transaction, held: HugetlbSet, count: int) -> None:
+    """Free ``count`` huge pages of a set, the lowest first."""
+    left = count
+    for row in _rows_of(tx.state, held):
+        if left <= 0:
+            break
+        pages = min(int(row["count"]), left * held.page_pages)
+        _give_back(tx, held, int(row["start"]), pages)
+        left -= pages // held.page_pages
+    tx.state = _without(tx.state, held, count)
+    tx.event("free_huge_folio", f"{held.name}: {count} huge pages are free memory again")
+
+
+def _without(state: State, held: HugetlbSet, count: int) -> State:
+    """The state in which ``count`` pages of a set no longer belong to it."""
+    sets = dict(state.hugetlb)
+    left = held.nr_pages - count * held.page_pages
+    if not left:
+        del sets[held.id]
+    else:
+        each = held.freed_pages // held.count
+        sets[held.id] = replace(
+            held,
+            nr_pages=left,
+            start_pfn=int(_rows_of(state, held)["start"][0]),
+            freed_pages=each * (left // held.page_pages),
+        )
+    return replace(state, hugetlb=sets)
+
+
+def _give_back(tx: Transaction, held: HugetlbSet, start: int, count: int) -> None:
+    state = tx.state
+    node, zone_type = page_zone(state, start)
+    optimised = state.taken.at(start)
+    taken = state.taken.delete(start, start + count)
+    state = free_memory.change(
+        replace(state, taken=taken), node, free_memory.zone_class(zone_type), count
+    )
+    if optimised is not None and int(optimised["kind"]) == PageState.HUGETLB_OPTIMISED:
+        # ``hugetlb_vmemmap_restore_folio`` takes the pages from the buddy; managed stays.
+        needed = held.freed_per_page * (count // held.page_pages)
+        state = free_memory.change(state, node, free_memory.KERNEL, -needed)
+        state = _restore_marks(state, start, count, held)
+    tx.state = state
+
+
+def _restore_marks(state: State, start: int, count: int, held: HugetlbSet) -> State:
+    taken = state.taken
+    for pfn in range(start, start + count, held.page_pages):
+        home = backing(state, pfn)
+        if home is None or is_self_hosted(state, home):
+            continue
+        vmemmap = state.geometry.memmap_pages(held.page_pages)
+        first = home + vmemmap - held.freed_per_page
+        if state.taken.at(first) is None:
+            taken = taken.insert(first, held.freed_per_page, kind=int(PageState.VMEMMAP), owner=-1)
+    return replace(state, taken=taken)
+
+
+def dissolve(tx: Transaction, start_pfn: int, end_pfn: int, first: int, count: int) -> None:
+    """``dissolve_free_hugetlb_folios``: the free huge pages of a range leave the pool.
+
+    A page that reaches beyond the range goes as a whole.
+    """
+    for held in list(tx.state.hugetlb.values()):
+        dissolved = 0
+        for row in _rows_of(tx.state, held, start_pfn, end_pfn):
+            low = int(row["start"]) // held.page_pages * held.page_pages
+            high = -(-int(row["start"] + row["count"]) // held.page_pages) * held.page_pages
+            _give_back(tx, held, low, high - low)
+            dissolved += (high - low) // held.page_pages
+        if dissolved:
+            tx.state = _without(tx.state, held, dissolved)
+            tx.event(
+                "dissolve_free_hugetlb_folios",
+                f"{dissolved} huge pages of {held.name} are dissolved",
+                block=first,
+                nr_blocks=count,
+            )

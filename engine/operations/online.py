@@ -1,0 +1,230 @@
+"""Onlining memory blocks.
+
+Source: ``drivers/base/memory.c:memory_block_online`` and ``mm/memory_hotplug.c:online_pages``
+of 6.12 and 6.1. Blocks that are alike and get the same zone are onlined as one batch after
+the first of them; the result is that of one block after the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from engine.kinds import BlockState, OnlineType, ZoneType
+from engine.memory import free_memory, zonelists
+from engine.memory.spans import grow, span_text
+from engine.memory.state import State
+from engine.memory.transaction import Transaction
+from engine.operations import zone_shifting
+from engine.operations.zone_policy import ZoneChoice, block_device, zone_for_pfn_range
+from engine.outcome import Refusal
+
+
+def online_blocks(
+    tx: Transaction, first: int, last: int, online_type: OnlineType, *, through: str = "state"
+) -> Refusal | None:
+    """Write ``state`` of the blocks first..last, ascending; stop at the first refusal.
+
+    ``through``: ``state`` (an online block is EINVAL and keeps the type asked for),
+    ``online`` (the boolean file: an online block is fine) or ``auto``.
+    """
+    block = first
+    while block <= last:
+        row = tx.state.blocks.at(block)
+        if row is None:
+            return Refusal("ENOENT", "sysfs", f"there is no memory block {block}", block)
+        if row["state"] == BlockState.ONLINE:
+            if through == "online":
+                block += 1
+                continue
+            if online_type != OnlineType.OFFLINE:
+                tx.state = replace(
+                    tx.state,
+                    blocks=tx.state.blocks.update(block, block + 1, online_type=int(online_type)),
+                )
+            return Refusal(
+                "EINVAL", "device_online", f"memory block {block} is online already", block
+            )
+        kind = online_type
+        if through == "online":
+            kind = OnlineType(int(row["online_type"])) or OnlineType.ONLINE
+        count = min(last, int(row["start"] + row["count"]) - 1) - block + 1
+        refusal = _online_alike(tx, block, count, kind)
+        if refusal is not None:
+            return refusal
+        block += count
+    return None
+
+
+def _online_alike(tx: Transaction, first: int, count: int, kind: OnlineType) -> Refusal | None:
+    """Online blocks whose rows are equal: one by itself, the rest in batches."""
+    block, end, batch = first, first + count, 1
+    while block < end:
+        row = tx.state.blocks.row_at(block)
+        if tx.state.profile.zone_shifting and not row["early"]:
+            refusal = zone_shifting.online_block(tx, block, kind)
+            batch = 1
+        else:
+            choice = _choose(tx.state, block, row, kind)
+            refusal = _online_batch(tx, block, batch, choice, kind)
+        if refusal is not None:
+            return refusal
+        block += batch
+        batch = _batch_size(tx.state, block, end, kind) if block < end else 0
+    return None
+
+
+def _choose(state: State, block: int, row: Any, kind: OnlineType) -> ZoneChoice:
+    return zone_for_pfn_range(
+        state,
+        kind,
+        int(row["node"]),
+        block_device(state, row),
+        state.block_pfn(block),
+        state.geometry.block_pages,
+    )
+
+
+def _batch_size(state: State, block: int, end: int, kind: OnlineType) -> int:
+    """How many blocks from ``block`` on get the same zone whatever happens in between."""
+    row = state.blocks.row_at(block)
+    if kind == OnlineType.ONLINE_MOVABLE:
+        return end - block
+    if state.profile.zone_shifting:
+        return 1
+    automatic = kind == OnlineType.ONLINE and state.params.online_policy == "auto-movable"
+    if automatic and (row["early"] or int(row["device"]) < 0):
+        return 1
+    pages = state.geometry.block_pages
+    stops = [end]
+    for zone in state.nodes[int(row["node"])].zones[: ZoneType.DEVICE]:
+        if zone.spanned:
+            stops += [zone.start_pfn // pages, -(-zone.end_pfn // pages)]
+    return min(stop for stop in stops if stop > block) - block
+
+
+def _online_batch(
+    tx: Transaction, first: int, count: int, choice: ZoneChoice, kind: OnlineType
+) -> Refusal | None:
+    """``memory_block_online`` for ``count`` equal blocks into one zone, phase by phase."""
+    row = tx.state.blocks.row_at(first)
+    node, zone_type = int(row["node"]), choice.zone
+    geometry = tx.state.geometry
+    vmemmap, early = int(row["vmemmap"]), bool(row["early"])
+    start_pfn, span_pages = tx.state.block_pfn(first), count * geometry.block_pages
+    before = tx.state
+    was_populated = before.zone(node, zone_type).present > 0
+    name = f"{zone_type.label} of node {node}"
+
+    def undo(phase: str, refusal: Refusal | None = None) -> Refusal | None:
+        refusal = refusal or tx.injected(phase, block=first)
+        if refusal is not None:
+            faults = tx.state.faults
+            tx.state = replace(before, faults=faults)
+            tx.event(
+                "memory_block_online",
+                "failed: the range leaves the zone again",
+                block=first,
+                nr_blocks=count,
+            )
+            _clear_online_type(tx, first, count)
+        return refusal
+
+    tx.event(
+        choice.function,
+        f"{kind.word} goes to {zone_type.label}: {choice.rule}",
+        block=first,
+        nr_blocks=count,
+    )
+    if vmemmap:
+        if refusal := undo("mhp_init_memmap_on_memory"):
+            return refusal
+        spread = vmemmap if count == 1 else span_pages
+        tx.state = grow(tx.state, node, zone_type, start_pfn, spread)
+        tx.event(
+            "mhp_init_memmap_on_memory",
+            f"the first {vmemmap} pages of each block join {name}; they hold struct pages",
+            block=first,
+            nr_blocks=count,
+        )
+    if refusal := undo("online_pages", _misaligned(tx.state, first, vmemmap)):
+        return refusal
+    tx.state = grow(tx.state, node, zone_type, start_pfn, span_pages)
+    zone = tx.state.zone(node, zone_type)
+    tx.event(
+        "move_pfn_range_to_zone",
+        f"{name} now spans {span_text(zone)}",
+        block=first,
+        nr_blocks=count,
+    )
+    if (refusal := undo("MEM_GOING_ONLINE")) is not None:
+        return refusal
+    usable = count * (int(row["present"]) - vmemmap)
+    zone = replace(zone, managed=zone.managed + usable)
+    tx.state = tx.state.with_zone(node, zone_type, zone)
+    tx.state = free_memory.change(tx.state, node, free_memory.zone_class(zone_type), usable)
+    tx.event(
+        "online_pages_range",
+        f"{usable} pages to the buddy: managed {zone.managed}",
+        block=first,
+        nr_blocks=count,
+    )
+    zone = replace(
+        zone, present=zone.present + usable, present_early=zone.present_early + usable * early
+    )
+    tx.state = _mark_online(tx.state.with_zone(node, zone_type, zone), first, count, row, zone_type)
+    tx.event(
+        "adjust_present_page_count",
+        f"present +{usable}: {zone.present}",
+        block=first,
+        nr_blocks=count,
+    )
+    log: list[str] = []
+    if not was_populated:
+        tx.state, log = zonelists.rebuild(tx.state)
+    log += zonelists.demotion_log(before, tx.state)
+    tx.event(
+        "online_pages", f"{name} is populated, MEM_ONLINE", log=log, block=first, nr_blocks=count
+    )
+    if vmemmap:
+        extra = count * vmemmap
+        zone = replace(zone, present=zone.present + extra)
+        tx.state = tx.state.with_zone(node, zone_type, zone)
+        tx.event(
+            "memory_block_online",
+            f"present +{extra} for the vmemmap: {zone.present}",
+            block=first,
+            nr_blocks=count,
+        )
+    _clear_online_type(tx, first, count)
+    return None
+
+
+def _misaligned(state: State, block: int, vmemmap: int) -> Refusal | None:
+    """``online_pages`` since 5.5 wants to start at a pageblock (a layout of 2019 may not)."""
+    unit = state.geometry.pageblock_pages
+    if vmemmap % unit == 0 or state.profile.shrink != "merged":
+        return None
+    rule = f"the usable part starts {vmemmap} pages into the block, not at a pageblock of {unit}"
+    return Refusal("EINVAL", "online_pages", rule, block)
+
+
+def _mark_online(state: State, first: int, count: int, row: Any, zone_type: ZoneType) -> State:
+    return replace(
+        state,
+        blocks=state.blocks.update(
+            first,
+            first + count,
+            state=int(BlockState.ONLINE),
+            zone=int(zone_type),
+            initialised=1,
+            link_zone=int(zone_type),
+            link_node=int(row["node"]),
+        ),
+    )
+
+
+def _clear_online_type(tx: Transaction, first: int, count: int) -> None:
+    """``memory_subsys_online`` resets ``mem->online_type`` whatever came of it."""
+    blocks = tx.state.blocks.update(first, first + count, online_type=0)
+    tx.state = replace(tx.state, blocks=blocks)

@@ -1,0 +1,68 @@
+"""Which blocks and pages the words of a command mean on a given machine."""
+
+from __future__ import annotations
+
+from engine.commands import PfnRef, Ref
+from engine.errors import InputError
+from engine.memory.state import Device, State
+
+
+def _device(state: State, name: str) -> Device:
+    found = state.device_named(name)
+    if found is None:
+        known = ", ".join(sorted(device.name for device in state.devices.values())[:8]) or "none"
+        raise InputError(f"{name}: there is no device of that name; there are: {known}")
+    return found
+
+
+def _range(state: State, ref: Ref) -> tuple[int, int]:
+    pages, size = state.geometry.block_pages, state.geometry.block_bytes
+    if ref.address is not None:
+        low, high = ref.address
+        if low % size or (high + 1) % size:
+            raise InputError(
+                f"{low:#x}-{high:#x}: an address range covers whole blocks of {size:#x} bytes"
+            )
+        return low // size, high // size
+    if ref.device is None:
+        assert ref.first is not None
+        return ref.first, ref.first if ref.last is None else ref.last
+    device = _device(state, ref.device)
+    first, count = device.start_pfn // pages, device.nr_pages // pages
+    if device.kind != "dimm":
+        raise InputError(f"{device.name}: ZONE_DEVICE memory has no memory blocks")
+    if ref.first is None:
+        return first, first + count - 1
+    last = ref.first if ref.last is None else ref.last
+    if last >= count:
+        raise InputError(f"{device.name}[{last}]: {device.name} has blocks 0 to {count - 1}")
+    return first + ref.first, first + last
+
+
+def block_ranges(state: State, refs: tuple[Ref, ...]) -> list[tuple[int, int]]:
+    """The (first, last) block ids of a REF, ascending and disjoint."""
+    merged: list[tuple[int, int]] = []
+    limit = state.geometry.physmem_end // state.geometry.block_bytes
+    for first, last in sorted(_range(state, ref) for ref in refs):
+        if last > limit:
+            raise InputError(f"{last}: the last block that can be addressed is {limit}")
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], last))
+        else:
+            merged.append((first, last))
+    return merged
+
+
+def pfn_of(state: State, ref: PfnRef) -> int:
+    """The page that ``N`` or ``dimm0+N`` means."""
+    if ref.device is None:
+        limit = state.geometry.physmem_end >> state.geometry.page_shift
+        if ref.offset > limit:
+            raise InputError(f"pfn {ref.offset:#x}: the last one is {limit:#x}")
+        return ref.offset
+    device = _device(state, ref.device)
+    if ref.offset >= device.nr_pages:
+        raise InputError(
+            f"{ref.device}+{ref.offset}: {ref.device} has pages 0 to {device.nr_pages - 1}"
+        )
+    return device.start_pfn + ref.offset

@@ -1,0 +1,232 @@
+"""Removing memory: the eject of a DIMM, and removal of offline blocks.
+
+Source: ``drivers/acpi/scan.c:acpi_scan_try_to_offline``, ``mm/memory_hotplug.c:
+try_remove_memory`` of 6.12 and 6.1; ``__remove_pages`` with spans as in 4.19.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.kinds import BlockState, MemmapKind, OnlineType, PageState, ZoneType
+from engine.memory import free_memory, resources, spans_history
+from engine.memory.runs import Rows
+from engine.memory.state import Device, State
+from engine.memory.transaction import Transaction
+from engine.operations import offline, online, remove_2019, zone_shifting
+from engine.outcome import Refusal
+
+
+def eject(tx: Transaction, device: Device) -> Refusal | None:
+    """An eject request for a DIMM: offline every block in two passes, then remove all.
+
+    Where a block stays online, the others are onlined again: with the type that a refused
+    write left behind, otherwise with the policy's zone.
+    """
+    pages = tx.state.geometry.block_pages
+    first, last = device.start_pfn // pages, device.end_pfn // pages - 1
+    were_online = _online_ranges(tx.state, first, last)
+    failed = _first_pass(tx, were_online)
+    refusal = None
+    for block in failed:
+        # Pass 2 tries again what pass 1 left, and stops at the first that fails again.
+        refusal = offline.offline_blocks(tx, block, block)
+        if refusal is not None:
+            break
+    if refusal is not None:
+        tx.event(
+            "acpi_scan_try_to_offline",
+            f"memory block {refusal.block} stays online",
+            log=[f"memory memory{refusal.block}: Offline failed."],
+            block=refusal.block or -1,
+        )
+        for low, high in were_online:
+            online.online_blocks(tx, low, high, OnlineType.ONLINE, through="online")
+        tx.event("acpi_scan_try_to_offline", "the other blocks are online again; eject fails")
+        return Refusal(
+            "EBUSY",
+            "acpi_scan_hot_remove",
+            f"{device.name} cannot be ejected, because block {refusal.block} cannot be "
+            f"offlined: {refusal.rule}",
+            refusal.block,
+            refusal.pfn,
+        )
+    return remove_range(tx, first, last)
+
+
+def _online_ranges(state: State, first: int, last: int) -> list[tuple[int, int]]:
+    """[first, last] block ranges that are online, ascending."""
+    rows = state.blocks.slice(first, last + 1)
+    rows = rows[rows["state"] == BlockState.ONLINE]
+    return [(int(r["start"]), int(r["start"] + r["count"]) - 1) for r in rows]
+
+
+def _first_pass(tx: Transaction, ranges: list[tuple[int, int]]) -> list[int]:
+    """Offline what can be offlined; the blocks that could not be, ascending."""
+    failed: list[int] = []
+    for low, high in ranges:
+        block = low
+        while block <= high:
+            refusal = offline.offline_blocks(tx, block, high)
+            if refusal is None or refusal.block is None:
+                break
+            failed.append(refusal.block)
+            block = refusal.block + 1
+    return failed
+
+
+def remove_range(tx: Transaction, first: int, last: int) -> Refusal | None:
+    """``try_remove_memory`` for the blocks first..last; absent ones are ignored."""
+    rows = tx.state.blocks.slice(first, last + 1)
+    if not len(rows):
+        return Refusal(
+            "ENOENT", "try_remove_memory", f"there are no memory blocks {first}-{last}", first
+        )
+    refusal = _check_offline(tx, rows) or _check_granularity(tx, rows, first, last)
+    if refusal is not None:
+        return refusal
+    if tx.state.profile.zone_shifting:
+        zone_shifting.before_remove(tx, rows)
+    elif tx.state.profile.shrink == "remove-valid":
+        _shrink_at_removal(tx, rows)
+    if remove_2019.governs(tx.state, rows):
+        refusal = remove_2019.remove_sections(tx, rows)
+        if refusal is not None:
+            return refusal
+    else:
+        tx.state = _free_memmap(tx.state, rows)
+        tx.event(
+            "arch_remove_memory",
+            "sections and their struct pages are gone",
+            block=first,
+            nr_blocks=last - first + 1,
+        )
+    _drop_blocks(tx, first, last)
+    _release(tx, first, last)
+    for node in sorted({int(row["node"]) for row in rows}):
+        try_offline_node(tx, node)
+    return None
+
+
+def _check_offline(tx: Transaction, rows: Rows) -> Refusal | None:
+    online_rows = rows[rows["state"] != BlockState.OFFLINE]
+    if not len(online_rows):
+        return None
+    block = int(online_rows["start"][0])
+    geometry = tx.state.geometry
+    start = block * geometry.block_bytes
+    tx.event(
+        "try_remove_memory",
+        f"memory block {block} is not offline",
+        log=[
+            f"removing memory fails, because memory [{start:#018x}-"
+            f"{start + geometry.block_bytes - 1:#018x}] is onlined"
+        ],
+        block=block,
+    )
+    return Refusal("EBUSY", "try_remove_memory", f"memory block {block} is online", block)
+
+
+def _check_granularity(tx: Transaction, rows: Rows, first: int, last: int) -> Refusal | None:
+    """Whether memory with its own memmap may be removed in this portion."""
+    rule, state = tx.state.profile.removal, tx.state
+    hosting = rows[(rows["memmap"] == MemmapKind.PER_BLOCK) & (rows["vmemmap"] > 0)]
+    if rule == "all-or-none" and len(hosting) and int(hosting["count"].sum()) != last - first + 1:
+        return Refusal(
+            "EINVAL",
+            "memory_blocks_have_altmaps",
+            f"{int(hosting['count'].sum())} of {last - first + 1} blocks hold their own memmap: "
+            "all or none must",
+            first,
+        )
+    if rule == "single-block" and len(hosting) and last > first:
+        start = first * state.geometry.block_bytes
+        size = (last - first + 1) * state.geometry.block_bytes
+        tx.event(
+            "try_remove_memory",
+            "more than one block with its own memmap",
+            log=[f"Refuse to remove {start:#x} - {start + size:#x},wrong granularity"],
+        )
+        return Refusal(
+            "EINVAL",
+            "try_remove_memory",
+            "blocks that hold their own memmap are removed one at a time",
+            first,
+        )
+    if rule == "v3-bug":
+        return remove_2019.check_v3(tx, rows, first, last)
+    return None
+
+
+def _shrink_at_removal(tx: Transaction, rows: Rows) -> None:
+    """``__remove_pages`` up to 5.4: one zone, that of the first page of the range."""
+    row = rows[0]
+    pages = tx.state.geometry.block_pages
+    node, zone = 0, ZoneType.DMA
+    if row["initialised"]:
+        node, zone = int(row["link_node"]), ZoneType(int(row["link_zone"]))
+    else:
+        tx.event(
+            "page_zone",
+            "the first page was never onlined: its struct page is zero and "
+            "reads as node 0, zone DMA",
+        )
+    start = int(rows["start"][0]) * pages
+    end = int(rows["start"][-1] + rows["count"][-1]) * pages
+    spans_history.shrink_sections(tx, node, zone, start, end)
+
+
+def _free_memmap(state: State, rows: Rows) -> State:
+    pages = state.geometry.block_pages
+    for row in rows:
+        low, high = int(row["start"]) * pages, int(row["start"] + row["count"]) * pages
+        state = free_memory.give_back_memmap(state, low, high)
+    return state
+
+
+def _drop_blocks(tx: Transaction, first: int, last: int) -> None:
+    pages = tx.state.geometry.block_pages
+    blocks = tx.state.blocks.delete(first, last + 1)
+    devices = {}
+    for device in tx.state.devices.values():
+        low, high = device.start_pfn // pages, device.end_pfn // pages
+        touched = low <= last and first < high
+        if device.kind != "dimm" or not touched or len(blocks.slice(low, high)):
+            devices[device.id] = device
+    taken = tx.state.taken
+    for row in taken.slice(first * pages, (last + 1) * pages):
+        if row["kind"] in (PageState.UNMOVABLE, PageState.MOVABLE, PageState.PAGE_OFFLINE):
+            taken = taken.delete(int(row["start"]), int(row["start"] + row["count"]))
+    lost = tx.state.lost.delete(first * pages, (last + 1) * pages)
+    tx.state = replace(tx.state, blocks=blocks, devices=devices, taken=taken, lost=lost)
+    tx.event(
+        "remove_memory_block_devices",
+        f"memory blocks {first}-{last} are gone",
+        block=first,
+        nr_blocks=last - first + 1,
+    )
+
+
+def _release(tx: Transaction, first: int, last: int) -> None:
+    size = tx.state.geometry.block_bytes
+    tx.state, text = resources.release(tx.state, first * size, (last + 1) * size - 1)
+    tx.event("release_mem_region_adjustable", text)
+
+
+def try_offline_node(tx: Transaction, number: int) -> None:
+    """``try_offline_node``: a node without span, blocks and CPU goes offline."""
+    node = tx.state.nodes[number]
+    if not node.online:
+        return
+    rows = tx.state.blocks.rows
+    if node.spanned:
+        why = "it still spans memory"
+    elif (rows["node"] == number).any():
+        why = "it still has memory blocks"
+    elif node.has_cpu:
+        why = "it has a CPU"
+    else:
+        tx.state = tx.state.with_node(number, replace(node, online=False))
+        tx.event("try_offline_node", f"node {number} goes offline")
+        return
+    tx.event("try_offline_node", f"node {number} stays online: {why}")

@@ -1,0 +1,376 @@
+"""Hot-remove under the posted series of 2019: refcounted vmemmap, freed backwards.
+
+Source: post "[PATCH v2 0/5] Allocate memmap from hotadded memory" and its patches 3/5 and
+4/5 (June 2019); v3 3/5 (July 2019). What goes wrong when less is removed than was added is
+reported as findings, with the struct pages that are gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from engine.finding import Finding
+from engine.kinds import MemmapKind, PageState
+from engine.memory import free_memory, memmap
+from engine.memory.runs import Rows
+from engine.memory.state import Device, State, Teardown
+from engine.memory.transaction import Transaction
+from engine.outcome import Refusal
+
+MAX_SHOWN = 64
+"""Sections of a larger range whose backward free becomes a phase; the last always does."""
+
+
+def governs(state: State, rows: Rows) -> bool:
+    """Whether the teardown of these blocks goes through v2's refcounts."""
+    if state.profile.removal == "v3-bug":
+        return False
+    if state.profile.removal not in ("v2-refcount", "forward"):
+        return any(_device(state, row).head_pages for row in rows if row["device"] >= 0)
+    return True
+
+
+def _device(state: State, row: object) -> Device:
+    return state.devices[int(row["device"])]  # type: ignore[index]
+
+
+def check_v3(tx: Transaction, rows: Rows, first: int, last: int) -> Refusal | None:
+    """v3 checks that a range with its own memmap is removed as it was added: BUG() if not."""
+    pages = tx.state.geometry.block_pages
+    for row in rows:
+        if row["memmap"] != MemmapKind.PER_DEVICE or row["device"] < 0:
+            continue
+        device = _device(tx.state, row)
+        whole = (device.start_pfn // pages, device.end_pfn // pages - 1)
+        if whole != (first, last):
+            tx.finding(
+                Finding(
+                    "v3-bug",
+                    f"kernel BUG: {device.name} was added as blocks {whole[0]}-{whole[1]} and is "
+                    f"removed as {first}-{last}; v3 stops the machine here",
+                    first * pages,
+                    (last - first + 1) * pages,
+                )
+            )
+            return Refusal(
+                "EINVAL",
+                "__remove_pages",
+                "BUG(): v3 removes a range with its own memmap only as it was added",
+                first,
+            )
+    return None
+
+
+class _Teardown:
+    """Section by section, with v2's global ``freeing`` state."""
+
+    def __init__(self, tx: Transaction, rows: Rows) -> None:
+        self.tx = tx
+        self.section = tx.state.geometry.section_pages
+        self.rows = rows
+        self.devices = dict(tx.state.devices)
+        self.removed: set[int] = set()
+        self.foreign: list[tuple[int, int]] = []
+        """(head pfn, section) of sections counted against the head of another range."""
+        self.lost: list[int] = []
+        """Sections whose struct pages were freed while their memory stays."""
+
+    def head_of(self, pfn: int) -> tuple[int, int, int] | None:
+        """The vmemmap chunk that ``pfn`` lies in, see :func:`engine.memory.memmap.head_of`."""
+        return memmap.head_of(self.tx.state, pfn)
+
+    def refcount(self, pfn: int) -> int:
+        """Refcount of a page that v2 takes for a vmemmap head (a tail has 1)."""
+        known = self.tx.state.heads.get(pfn)
+        if known is not None:
+            return known
+        chunk = self.head_of(pfn)
+        return chunk[2] if chunk is not None and chunk[0] == pfn else 1
+
+    def run(self) -> Refusal | None:
+        """Every section, lowest first; a refusal where the kernel stops half-way."""
+        forward = self.tx.state.profile.removal == "forward"
+        for row in self.rows:
+            start = self.tx.state.block_pfn(int(row["start"]))
+            end = self.tx.state.block_pfn(int(row["start"] + row["count"]))
+            for pfn in range(start, end, self.section):
+                if not forward:
+                    self.remove_section(pfn)
+                elif (refusal := self.free_forward(pfn)) is not None:
+                    return refusal
+        self.report()
+        return None
+
+    def remove_section(self, pfn: int) -> None:
+        """One pass of v2's loop: count down, or free at once."""
+        tx = self.tx
+        teardown = tx.state.teardown
+        marked = self.head_of(pfn) is not None
+        if not marked and not teardown.freeing:
+            self.free_memmap(pfn, pfn)
+            self.removed.add(pfn // self.section)
+            return
+        if not teardown.freeing:
+            teardown = Teardown(True, pfn)
+        count = self.refcount(teardown.head_pfn) - 1
+        tx.state = replace(
+            tx.state, teardown=teardown, heads={**tx.state.heads, teardown.head_pfn: count}
+        )
+        self.removed.add(pfn // self.section)
+        number, head = pfn // self.section, teardown.head_pfn
+        if not self.counts_for(pfn, head):
+            self.foreign.append((head, number))
+        tx.event("__kfree_section_memmap", f"section {number}: head {head:#x} refcount {count}")
+        if count == 0:
+            self.free_backwards(pfn, head)
+
+    def counts_for(self, pfn: int, head: int) -> bool:
+        """Whether a section belongs to the range of this head.
+
+        After the head's own block is gone, the range is that of the block's device.
+        """
+        chunk = self.head_of(head)
+        if chunk is not None:
+            return head <= pfn < head + chunk[2] * self.section
+        return any(
+            device.head_pages and device.start_pfn <= pfn < device.end_pfn
+            for device in self.devices.values()
+            if device.start_pfn <= head < device.end_pfn
+        )
+
+    def free_forward(self, pfn: int) -> Refusal | None:
+        """What v2 does not do: free the memmap of each section as its turn comes.
+
+        Freeing asks the struct page of the frame behind the section's memmap what kind of
+        page it is, and that one may be unmapped already.
+        """
+        tx = self.tx
+        frame = memmap.home_of(tx.state, pfn) if tx.state.blocks.at(self.block(pfn)) else None
+        number, self_hosted = pfn // self.section, self.head_of(pfn) is not None
+        if frame is not None and frame // self.section in self.removed:
+            host = frame // self.section
+            rule = (
+                f"section {number} faults: the struct page of pfn {frame:#x}, which holds its "
+                f"struct pages, was unmapped with section {host}"
+            )
+            low = host * self.section
+            lost = tx.state.lost.insert(low, self.section, kind=int(PageState.BROKEN), owner=-1)
+            tx.state = replace(tx.state, lost=lost)
+            tx.finding(Finding("forward-free", rule, low, self.section))
+            tx.event("__kfree_section_memmap", rule)
+            return Refusal("EFAULT", "__kfree_section_memmap", rule, self.block(pfn), frame)
+        self.removed.add(number)
+        self.free_memmap(pfn, pfn)
+        marks = ", whose first page holds struct pages" if self_hosted else ""
+        tx.event("__kfree_section_memmap", f"section {number}{marks}: its memmap is unmapped")
+        return None
+
+    def block(self, pfn: int) -> int:
+        """The memory block of a page."""
+        return pfn // self.tx.state.geometry.block_pages
+
+    def free_backwards(self, pfn: int, head: int) -> None:
+        """Refcount 0: free the memmap from this section back to the head's."""
+        tx = self.tx
+        last, first = pfn // self.section, head // self.section
+        if last < first:
+            left = len([number for at, number in self.foreign if at == head])
+            tx.finding(
+                Finding(
+                    "leaked-memmap",
+                    f"the backward free from section {last} to the head's section {first} runs "
+                    f"nowhere: the memmap of {_plural(left + 1, 'section')} is leaked, that of "
+                    f"section {first} and of every section counted here",
+                    head,
+                    self.section,
+                )
+            )
+        for section in range(last, first - 1, -1):
+            frame = memmap.home_of(tx.state, section * self.section)
+            self.free_memmap(section * self.section, pfn)
+            if frame is not None and (last - section < MAX_SHOWN or section == first):
+                end = frame + tx.state.geometry.memmap_pages(self.section) - 1
+                text = f"section {section}: its struct pages in pfns {frame:#x}-{end:#x} go"
+                tx.event("vmemmap_free", text)
+        tx.state = replace(tx.state, teardown=Teardown())
+        tx.event("vmemmap_free", f"sections {last} down to {first} are freed")
+
+    def free_memmap(self, pfn: int, cause: int) -> None:
+        """Unmap the struct pages of one section; what is still in use loses them."""
+        tx = self.tx
+        exists = tx.state.blocks.at(self.block(pfn)) is not None
+        tx.state = free_memory.give_back_memmap(tx.state, pfn, pfn + self.section)
+        if pfn // self.section in self.removed or pfn == cause:
+            self.strip_marks(pfn)
+            return
+        if exists:
+            lost = tx.state.lost.insert(pfn, self.section, kind=int(PageState.BROKEN), owner=-1)
+            tx.state = replace(tx.state, lost=lost)
+            self.lost.append(pfn // self.section)
+
+    def report(self) -> None:
+        """Findings about runs of sections, one for each run."""
+        for head in dict.fromkeys(head for head, _ in self.foreign):
+            for first, last in _runs([number for at, number in self.foreign if at == head]):
+                self.tx.finding(
+                    Finding(
+                        "foreign-countdown",
+                        f"the removal of {_sections(first, last)} is counted against the vmemmap "
+                        f"head at pfn {head:#x} of another range",
+                        first * self.section,
+                        (last - first + 1) * self.section,
+                    )
+                )
+        for first, last in _runs(self.lost):
+            low, count = first * self.section, (last - first + 1) * self.section
+            memory = "its memory is" if first == last else "their memory is"
+            self.tx.finding(
+                Finding(
+                    "lost-memmap",
+                    f"the struct pages of {_sections(first, last)} are freed while {memory} still "
+                    f"there: whoever touches a page of pfns {low:#x}-{low + count - 1:#x} faults",
+                    low,
+                    count,
+                )
+            )
+
+    def strip_marks(self, pfn: int) -> None:
+        """Frames that held this section's struct pages lose the vmemmap marks.
+
+        Where those frames stay (the range's first block is not removed), they look like
+        unmovable pages from now on.
+        """
+        tx = self.tx
+        state = tx.state
+        row = state.blocks.at(pfn // state.geometry.block_pages)
+        device = self.devices.get(int(row["device"])) if row is not None else None
+        if row is None or device is None or row["memmap"] != MemmapKind.PER_DEVICE:
+            return
+        unit = state.geometry.memmap_pages(self.section)
+        frames = device.start_pfn + (pfn - device.start_pfn) // self.section * unit
+        host = frames // self.section
+        if host in self.removed or state.blocks.at(frames // state.geometry.block_pages) is None:
+            return
+        if self.will_go(frames):
+            return
+        tx.state = replace(
+            state,
+            taken=state.taken.insert(frames, unit, kind=int(PageState.UNMOVABLE), owner=device.id),
+        )
+        tx.finding(
+            Finding(
+                "stripped-marks",
+                f"pfns {frames:#x}-{frames + unit - 1:#x} are no longer marked as vmemmap, but "
+                f"keep refcount 1: block {frames // state.geometry.block_pages} can no longer be "
+                "offlined",
+                frames,
+                unit,
+            )
+        )
+
+    def will_go(self, pfn: int) -> bool:
+        """Whether this same removal takes the block of ``pfn`` too."""
+        block = pfn // self.tx.state.geometry.block_pages
+        return any(r["start"] <= block < r["start"] + r["count"] for r in self.rows)
+
+
+def _runs(numbers: list[int]) -> list[tuple[int, int]]:
+    """Neighbouring numbers as (first, last), ascending."""
+    runs: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if runs and runs[-1][1] + 1 == number:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs
+
+
+def _plural(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _sections(first: int, last: int) -> str:
+    return f"section {first}" if first == last else f"sections {first}-{last}"
+
+
+def remove_sections(tx: Transaction, rows: Rows) -> Refusal | None:
+    """Tear the sections of these (offline) blocks down as v2 does, and report what breaks."""
+    before = tx.state
+    # How an earlier removal left the countdown is not how this one leaves it.
+    kept = tuple(finding for finding in before.findings if finding.code != "stuck-freeing")
+    tx.state = replace(before, findings=kept)
+    refusal = _Teardown(tx, rows).run()
+    if refusal is not None:
+        return refusal
+    _report_stuck(tx)
+    _report_hosts(tx, before, rows)
+    return None
+
+
+def _report_stuck(tx: Transaction) -> None:
+    teardown = tx.state.teardown
+    if teardown.freeing:
+        left = tx.state.heads.get(teardown.head_pfn, 0)
+        tx.finding(
+            Finding(
+                "stuck-freeing",
+                f"the removal ended while the head at pfn {teardown.head_pfn:#x} has refcount "
+                f"{left}: nothing is freed, and later removals are counted against it",
+                teardown.head_pfn,
+                1,
+            )
+        )
+
+
+def _report_hosts(tx: Transaction, before: State, rows: Rows) -> None:
+    """Removed frames that held struct pages of memory that stays."""
+    pages, per_frame = before.geometry.block_pages, before.geometry.pages_per_struct_page_frame
+    removed = [(int(r["start"]) * pages, int(r["start"] + r["count"]) * pages) for r in rows]
+    homes = before.homes.rows
+    for first, end in removed:
+        low = np.maximum(homes["start"], first * per_frame - homes["bias"])
+        high = np.minimum(homes["start"] + homes["count"], end * per_frame - homes["bias"])
+        for at in np.flatnonzero(low < high):
+            for start, stop in _staying(tx.state, int(low[at]), int(high[at]), removed):
+                _dangles(tx, start, stop, first)
+
+
+def _dangles(tx: Transaction, start: int, end: int, host: int) -> None:
+    """Pages [start, end) stay, but their struct pages lie in removed memory from ``host``."""
+    lost = tx.state.lost.insert(start, end - start, kind=int(PageState.BROKEN), owner=-1)
+    tx.state = replace(tx.state, lost=lost)
+    tx.finding(
+        Finding(
+            "dangling-memmap",
+            f"the struct pages of pfns {start:#x}-{end - 1:#x} lie in memory that is removed "
+            f"(from pfn {host:#x}): whoever touches one of those pages uses memory that is gone",
+            start,
+            end - start,
+        )
+    )
+
+
+def _staying(
+    state: State, low: int, high: int, removed: list[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """Parts of [low, high) whose blocks exist and are not being removed."""
+    pages = state.geometry.block_pages
+    parts = []
+    for row in state.blocks.slice(low // pages, -(-high // pages)):
+        pieces = [
+            (
+                max(low, int(row["start"]) * pages),
+                min(high, int(row["start"] + row["count"]) * pages),
+            )
+        ]
+        for start, end in removed:
+            pieces = [
+                piece
+                for a, b in pieces
+                for piece in ((a, min(b, start)), (max(a, end), b))
+                if piece[0] < piece[1]
+            ]
+        parts += pieces
+    return parts

@@ -1,0 +1,266 @@
+"""The sysfs files that a shell line reads and writes, on a simulated machine.
+
+Source: ``drivers/base/memory.c`` (``state_store``, ``auto_online_blocks_store``,
+``probe_store``, ``valid_zones_show`` …) and ``drivers/base/core.c:online_store`` of 6.12.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from engine.commands import Add, SysfsRead, SysfsWrite
+from engine.errors import InputError
+from engine.kinds import REAL_ZONES, BlockState, OnlineType, ZoneType
+from engine.memory.spans import grow
+from engine.memory.state import State
+from engine.memory.transaction import Transaction
+from engine.operations import add, hugetlb, offline, online
+from engine.operations.zone_policy import valid_zones
+from engine.outcome import Refusal
+from engine.params import ONLINE_WORDS
+from engine.sysfs_words import (
+    HUGEPAGES_DIR,
+    MEMORY_DIR,
+    NODE_DIR,
+    NODE_FILES,
+    PARAMETERS_DIR,
+)
+
+_BLOCK = re.compile(re.escape(MEMORY_DIR) + r"/memory(\d+)/(\w+)\Z")
+_POOL = re.compile(re.escape(HUGEPAGES_DIR) + r"/hugepages-(\d+)kB/nr_hugepages\Z")
+_BIND = re.compile(r"/sys/bus/(?:nd|dax)/drivers/\w+/(bind|unbind)\Z")
+_TRUE = ("1", "y", "Y", "on", "t", "T")
+_FALSE = ("0", "n", "N", "off", "of", "f", "F")
+
+
+def _truth(word: str) -> bool | None:
+    return True if word in _TRUE else False if word in _FALSE else None
+
+
+def write(tx: Transaction, command: SysfsWrite) -> Refusal | None:
+    """``echo WORD > PATH``; a file that the model does not have is ENOENT."""
+    path, word = command.path, command.word
+    if found := _BLOCK.match(path):
+        return _write_block(tx, int(found[1]), found[2], word)
+    if path == f"{MEMORY_DIR}/auto_online_blocks":
+        return _write_param(tx, "auto_online_blocks", word, ONLINE_WORDS)
+    if path == f"{MEMORY_DIR}/probe":
+        return _probe(tx, word)
+    if path == f"{MEMORY_DIR}/vmemmap_hotplug":
+        if not tx.state.profile.vmemmap_knob:
+            return Refusal("ENOENT", "sysfs", f"{tx.state.profile.name} has no vmemmap_hotplug")
+        return _write_param(tx, "vmemmap_hotplug", word, ("enable", "disable"))
+    if path.startswith(PARAMETERS_DIR + "/"):
+        return _write_parameter(tx, path.rpartition("/")[2], word)
+    if found := _POOL.match(path):
+        return _resize_pool(tx, int(found[1]) << 10, word)
+    if path == "/proc/sys/vm/nr_hugepages":
+        return _resize_pool(tx, 2 << 20, word)
+    if path in ("/proc/sys/vm/hugetlb_optimize_vmemmap",):
+        truth = _truth(word)
+        if truth is None:
+            return Refusal("EINVAL", "proc_dobool", f"{word} is no boolean")
+        return _write_param(tx, "hugetlb_free_vmemmap", "on" if truth else "off", ("on", "off"))
+    if found := _BIND.match(path):
+        return _bind(tx, found[1], word)
+    return Refusal("ENOENT", "sysfs", f"{path}: the model has no such file to write")
+
+
+def _write_block(tx: Transaction, block: int, name: str, word: str) -> Refusal | None:
+    if tx.state.blocks.at(block) is None:
+        return Refusal("ENOENT", "sysfs", f"there is no memory block {block}", block)
+    if name == "state":
+        if word not in ONLINE_WORDS:
+            return Refusal("EINVAL", "state_store", f"{word} is no state", block)
+        kind = ONLINE_WORDS[word]
+        if kind == OnlineType.OFFLINE:
+            return offline.offline_blocks(tx, block, block)
+        return online.online_blocks(tx, block, block, kind)
+    if name == "online":
+        truth = _truth(word)
+        if truth is None:
+            return Refusal("EINVAL", "online_store", f"{word} is no boolean", block)
+        if truth:
+            return online.online_blocks(tx, block, block, OnlineType.ONLINE, through="online")
+        return offline.offline_blocks(tx, block, block, through="online")
+    return Refusal("EACCES", "sysfs", f"memory{block}/{name} cannot be written", block)
+
+
+def _write_param(
+    tx: Transaction, name: str, word: str, allowed: tuple[str, ...] | dict[str, OnlineType]
+) -> Refusal | None:
+    if word not in allowed:
+        return Refusal("EINVAL", f"{name}_store", f"{word}: expected {', '.join(allowed)}")
+    tx.state = replace(tx.state, params=tx.state.params.with_word(name, word))
+    tx.event(f"{name}_store", f"{name} is {word}")
+    return None
+
+
+def _write_parameter(tx: Transaction, name: str, word: str) -> Refusal | None:
+    if name == "memmap_on_memory":
+        return Refusal("EACCES", "sysfs", "memmap_on_memory is 0444: the boot line decides")
+    if name not in ("online_policy", "auto_movable_ratio", "auto_movable_numa_aware"):
+        return Refusal("ENOENT", "sysfs", f"memory_hotplug has no parameter {name}")
+    try:
+        params = tx.state.params.with_word(name, word)
+    except InputError:
+        return Refusal("EINVAL", "param_attr_store", f"{word} is no value of {name}")
+    tx.state = replace(tx.state, params=params)
+    tx.event("param_attr_store", f"{name} is {word}")
+    return None
+
+
+def _probe(tx: Transaction, word: str) -> Refusal | None:
+    """``probe_store``: hot-add exactly one block (CONFIG_ARCH_MEMORY_PROBE)."""
+    try:
+        address = int(word, 0)
+    except ValueError:
+        return Refusal("EINVAL", "probe_store", f"{word} is no address")
+    size = tx.state.geometry.block_bytes
+    if address % size:
+        return Refusal("EINVAL", "probe_store", f"{address:#x} is no multiple of {size:#x}")
+    return add.add(tx, Add(f"probe-{address:#x}", size, address))
+
+
+def _resize_pool(tx: Transaction, page_bytes: int, word: str) -> Refusal | None:
+    """``nr_hugepages_store``: grow or shrink the pool of one size."""
+    if not word.isdigit():
+        return Refusal("EINVAL", "nr_hugepages_store", f"{word} is no number")
+    pages = page_bytes // tx.state.geometry.page_bytes
+    held = [h for h in tx.state.hugetlb.values() if h.page_pages == pages]
+    wanted, have = int(word), sum(h.count for h in held)
+    if wanted > have:
+        name = f"nr_hugepages-{page_bytes >> 10}kB-{tx.state.next_id}"
+        missing = min(wanted - have, hugetlb.MAX_COUNT)
+        starts, node = hugetlb.find_round_robin(tx.state, pages, missing)
+        tx.state = replace(tx.state, next_huge_node=node)
+        if starts:
+            hugetlb.allocate(tx, name, starts, pages)
+    for pool in reversed(held):
+        if have <= wanted:
+            break
+        count = min(pool.count, have - wanted)
+        hugetlb.release_pages(tx, pool, count)
+        have -= count
+    tx.event("nr_hugepages_store", f"{word} pages of {page_bytes >> 10} kB were asked for")
+    return None
+
+
+def _bind(tx: Transaction, verb: str, word: str) -> Refusal | None:
+    """Bind or unbind a pmem namespace: its ZONE_DEVICE span grows once and stays."""
+    regions = [r for r in tx.state.resources if not r.system_ram and r.depth == 0]
+    digits = re.search(r"(\d+)", word)
+    index = int(digits[1]) if digits else 0
+    if verb == "bind" and index < len(regions):
+        region, shift = regions[index], tx.state.geometry.page_shift
+        start, end = region.start >> shift, (region.end + 1) >> shift
+        tx.state = grow(tx.state, 0, ZoneType.DEVICE, start, end - start)
+    tx.event(f"{verb}_store", f"{word}: a ZONE_DEVICE span only grows")
+    return None
+
+
+def _read_block(state: State, block: int, name: str) -> str | None:
+    row = state.blocks.at(block)
+    if row is None:
+        return None
+    readers: dict[str, Callable[[], str]] = {
+        "state": lambda: BlockState(int(row["state"])).word,
+        "online": lambda: str(int(row["state"] == BlockState.ONLINE)),
+        "valid_zones": lambda: " ".join(valid_zones(state, block, row)[0]),
+        "removable": lambda: "1",
+        "phys_index": lambda: f"{block:08x}",
+        "phys_device": lambda: "0",
+    }
+    return readers[name]() if name in readers else None
+
+
+def _read_file(state: State, path: str) -> list[str] | None:
+    """The lines of one file, None where there is none."""
+    if found := _BLOCK.match(path):
+        text = _read_block(state, int(found[1]), found[2])
+        return None if text is None else [text]
+    params = dict(state.params.words())
+    if path.startswith(PARAMETERS_DIR + "/"):
+        text = params.get(path.rpartition("/")[2])
+        return None if text is None else [text]
+    if found := _POOL.match(path):
+        pages = (int(found[1]) << 10) // state.geometry.page_bytes
+        return [str(sum(h.count for h in state.hugetlb.values() if h.page_pages == pages))]
+    if path.startswith(NODE_DIR + "/") and path.rpartition("/")[2] in NODE_FILES:
+        return [format_mask(state.nodes_in(path.rpartition("/")[2]))]
+    if path == "/proc/iomem":
+        return [f"{'  ' * r.depth}{r.start:08x}-{r.end:08x} : {r.name}" for r in state.resources]
+    if path == "/proc/zoneinfo":
+        return _zoneinfo(state)
+    fixed = {
+        f"{MEMORY_DIR}/block_size_bytes": f"{state.geometry.block_bytes:x}",
+        f"{MEMORY_DIR}/auto_online_blocks": params["auto_online_blocks"],
+    }
+    if state.profile.vmemmap_knob:
+        fixed[f"{MEMORY_DIR}/vmemmap_hotplug"] = params["vmemmap_hotplug"] + "d"
+    return [fixed[path]] if path in fixed else None
+
+
+def format_mask(nodes: Sequence[int]) -> str:
+    """A node list as sysfs prints it: ``0-1,3``."""
+    parts: list[list[int]] = []
+    for node in nodes:
+        if parts and node == parts[-1][1] + 1:
+            parts[-1][1] = node
+        else:
+            parts.append([node, node])
+    return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in parts)
+
+
+def _zoneinfo(state: State) -> list[str]:
+    """The lines of ``/proc/zoneinfo`` that the model knows."""
+    lines = []
+    for number, node in enumerate(state.nodes):
+        for kind in REAL_ZONES if node.online else ():
+            zone = node.zones[kind]
+            lines.append(f"Node {number}, zone {kind.label:>8}")
+            lines += [
+                f"        {name:<7}  {getattr(zone, name)}"
+                for name in ("spanned", "present", "managed")
+            ]
+            if zone.present:
+                lines.append(f"  start_pfn:           {zone.start_pfn}")
+    return lines
+
+
+def _expand(state: State, path: str) -> list[str]:
+    """The files a glob matches, in block order."""
+    if not re.search(r"[*?\[]", path):
+        return [path]
+    directory, _, name = path.rpartition("/")
+    pattern = directory.rpartition("/")[2]
+    if not directory.startswith(MEMORY_DIR):
+        return [path]
+    matches = [
+        f"{MEMORY_DIR}/memory{block}/{name}"
+        for row in state.blocks.rows
+        for block in range(int(row["start"]), int(row["start"] + row["count"]))
+        if fnmatch.fnmatchcase(f"memory{block}", pattern)
+    ]
+    # A shell sorts the names, so memory10 stands before memory9.
+    return sorted(matches)
+
+
+def read(tx: Transaction, command: SysfsRead) -> Refusal | None:
+    """``cat`` and ``grep .``: each line as the shell shows it.
+
+    Like grep, a line carries its file's name where more than one file is read.
+    """
+    missing: Refusal | None = None
+    paths = [path for pattern in command.paths for path in _expand(tx.state, pattern)]
+    for path in paths:
+        lines = _read_file(tx.state, path)
+        if lines is None:
+            missing = Refusal("ENOENT", "sysfs", f"{path}: there is no such file")
+            continue
+        named = command.named and len(paths) > 1
+        tx.output.extend(f"{path}:{line}" if named else line for line in lines)
+    return missing

@@ -1,0 +1,177 @@
+"""Which zone a block goes to when it is onlined, and the rule that decided it.
+
+Sources: ``mm/memory_hotplug.c`` of 6.12 and 6.1 (the same in both): ``zone_for_pfn_range``,
+``default_kernel_zone_for_pfn``, ``default_zone_for_pfn``, ``auto_movable_zone_for_pfn``,
+``auto_movable_can_online_movable``; ``drivers/base/memory.c:valid_zones_show``.
+Auto-movable came with e83a437faa62 (5.15).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.kinds import BlockState, OnlineType, ZoneType
+from engine.memory.spans import span_text
+from engine.memory.state import Device, State
+from engine.values import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneChoice:
+    """A zone and why: the rule in words, with the numbers that entered it."""
+
+    zone: ZoneType
+    rule: str
+    function: str
+
+
+def default_kernel_zone(state: State, node: int, start_pfn: int, nr_pages: int) -> ZoneChoice:
+    """The first of DMA and DMA32 whose span the range touches, else Normal."""
+    for zone_type in (ZoneType.DMA, ZoneType.DMA32):
+        zone = state.zone(node, zone_type)
+        if zone.intersects(start_pfn, nr_pages):
+            return ZoneChoice(
+                zone_type,
+                f"the range touches the span {span_text(zone)} of {zone_type.label}",
+                "default_kernel_zone_for_pfn",
+            )
+    return ZoneChoice(
+        ZoneType.NORMAL,
+        "kernel memory outside the spans of DMA and DMA32 is Normal",
+        "default_kernel_zone_for_pfn",
+    )
+
+
+def default_zone(state: State, node: int, start_pfn: int, nr_pages: int) -> ZoneChoice:
+    """Policy contig-zones: keep zones contiguous where exactly one zone's span touches."""
+    kernel = default_kernel_zone(state, node, start_pfn, nr_pages)
+    kernel_zone = state.zone(node, kernel.zone)
+    movable_zone = state.zone(node, ZoneType.MOVABLE)
+    in_kernel = kernel_zone.intersects(start_pfn, nr_pages)
+    in_movable = movable_zone.intersects(start_pfn, nr_pages)
+    function = "default_zone_for_pfn"
+    if in_kernel != in_movable:
+        zone_type, zone = (
+            (kernel.zone, kernel_zone) if in_kernel else (ZoneType.MOVABLE, movable_zone)
+        )
+        return ZoneChoice(
+            zone_type,
+            f"contig-zones: only the span {span_text(zone)} of {zone_type.label} touches the range",
+            function,
+        )
+    touching = (
+        f"the spans of {kernel.zone.label} and Movable both touch the range"
+        if in_kernel
+        else f"neither {kernel.zone.label} {span_text(kernel_zone)} nor Movable "
+        f"{span_text(movable_zone)} touches the range"
+    )
+    if state.params.movable_node:
+        return ZoneChoice(
+            ZoneType.MOVABLE, f"contig-zones: {touching}, and movable_node is set", function
+        )
+    return ZoneChoice(kernel.zone, f"contig-zones: {touching}, so kernel memory", function)
+
+
+def group_present(state: State, device: Device) -> tuple[int, int]:
+    """(present_kernel_pages, present_movable_pages) of the static group of a DIMM."""
+    pages = state.geometry.block_pages
+    rows = state.blocks.slice(device.start_pfn // pages, device.end_pfn // pages)
+    online = rows[(rows["state"] == BlockState.ONLINE) & (rows["device"] == device.id)]
+    present = online["count"] * online["present"]
+    movable = int(present[online["zone"] == ZoneType.MOVABLE].sum())
+    return int(present.sum()) - movable, movable
+
+
+def _budget(state: State, node: int | None, wanted: int) -> tuple[bool, str]:
+    """``auto_movable_can_online_movable`` for the machine (None) or one node."""
+    numbers = range(len(state.nodes)) if node is None else (node,)
+    kernel = movable = 0
+    for number in numbers:
+        for zone_type, zone in enumerate(state.nodes[number].zones):
+            if zone_type == ZoneType.MOVABLE:
+                movable += zone.present
+            elif zone_type < ZoneType.MOVABLE and zone.present:
+                kernel += zone.present_early
+    ratio = state.params.auto_movable_ratio
+    limit = ratio * kernel // 100
+    allowed = kernel > 0 and movable + wanted <= limit
+    scope = "machine" if node is None else f"node {node}"
+    sign = "<=" if movable + wanted <= limit else ">"
+    return allowed, (
+        f"{scope}: Movable {movable} + wanted {wanted} {sign} {ratio} % of {kernel} early "
+        f"kernel pages = {limit}"
+    )
+
+
+def auto_movable_zone(
+    state: State, node: int, device: Device | None, start_pfn: int, nr_pages: int
+) -> ZoneChoice:
+    """Policy auto-movable: Movable while the ratio of Movable to early kernel memory allows.
+
+    ``nr_pages`` is the size of the block. Hot-added kernel memory never raises the budget.
+    """
+    function = "auto_movable_zone_for_pfn"
+    kernel = default_kernel_zone(state, node, start_pfn, nr_pages).zone
+    if state.params.auto_movable_ratio == 0:
+        return ZoneChoice(kernel, "auto-movable: auto_movable_ratio is 0", function)
+    wanted = nr_pages
+    if device is not None and device.group_pages:
+        present_kernel, present_movable = group_present(state, device)
+        if present_kernel:
+            return ZoneChoice(
+                kernel,
+                f"auto-movable: {present_kernel} pages of {device.name} are kernel memory already",
+                function,
+            )
+        wanted = device.group_pages - present_movable
+    allowed, words = _budget(state, None, wanted)
+    if allowed and state.params.auto_movable_numa_aware:
+        allowed, node_words = _budget(state, node, wanted)
+        words = f"{words}; {node_words}"
+    zone_type = ZoneType.MOVABLE if allowed else kernel
+    return ZoneChoice(zone_type, f"auto-movable: {words}", function)
+
+
+def zone_for_pfn_range(
+    state: State,
+    online_type: OnlineType,
+    node: int,
+    device: Device | None,
+    start_pfn: int,
+    nr_pages: int,
+) -> ZoneChoice:
+    """The zone for onlining a block; ``nr_pages`` includes its vmemmap."""
+    if online_type == OnlineType.ONLINE_KERNEL:
+        return default_kernel_zone(state, node, start_pfn, nr_pages)
+    if online_type == OnlineType.ONLINE_MOVABLE:
+        return ZoneChoice(ZoneType.MOVABLE, "online_movable was asked for", "zone_for_pfn_range")
+    if state.params.online_policy == "auto-movable" and state.profile.auto_movable:
+        return auto_movable_zone(state, node, device, start_pfn, nr_pages)
+    return default_zone(state, node, start_pfn, nr_pages)
+
+
+def block_device(state: State, row: Any) -> Device | None:
+    """The device a block row belongs to."""
+    return state.devices.get(int(row["device"]))
+
+
+def valid_zones(state: State, block: int, row: Any) -> tuple[tuple[str, ...], str]:
+    """What ``valid_zones`` reads for a block, and the rule that decided it."""
+    from engine.operations import zone_shifting
+
+    if state.profile.zone_shifting and not row["early"]:
+        return zone_shifting.valid_zones(state, block, row)
+    if row["state"] == BlockState.ONLINE:
+        zone_type = ZoneType(int(row["zone"]))
+        if zone_type == ZoneType.NONE:
+            return ("none",), "the block spans several zones or nodes"
+        return (zone_type.label,), "the zone it is online in"
+    node = int(row["node"])
+    start_pfn, nr_pages = state.block_pfn(block), state.geometry.block_pages
+    choice = zone_for_pfn_range(
+        state, OnlineType.ONLINE, node, block_device(state, row), start_pfn, nr_pages
+    )
+    kernel = default_kernel_zone(state, node, start_pfn, nr_pages).zone
+    names = [choice.zone]
+    names += [zone for zone in (kernel, ZoneType.MOVABLE) if zone != choice.zone]
+    return tuple(zone.label for zone in names), choice.rule

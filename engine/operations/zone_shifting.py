@@ -1,0 +1,148 @@
+"""Zones before Linux 4.13: memory joins a zone at hot-add and may shift at zone borders.
+
+Source: ``mm/memory_hotplug.c`` of 4.12 (``zone_can_shift``, ``move_pfn_range_left``,
+``move_pfn_range_right``, ``zone_for_memory``), ``drivers/base/memory.c:show_valid_zones``;
+ended by f1dd2cd13c4b "mm, memory_hotplug: do not associate hotadded memory to zones until
+online" (4.13).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from engine.kinds import BlockState, OnlineType, ZoneType
+from engine.memory import free_memory, spans_history, zonelists
+from engine.memory.runs import Rows
+from engine.memory.spans import grow, span_text
+from engine.memory.state import Device, State
+from engine.memory.transaction import Transaction
+from engine.outcome import Refusal
+
+
+def after_add(tx: Transaction, device: Device) -> None:
+    """``__add_zone``: the range joins Normal, or Movable when that lies below it already."""
+    state = tx.state
+    movable = state.zone(device.node, ZoneType.MOVABLE)
+    joins_movable = movable.spanned and device.start_pfn >= movable.start_pfn
+    zone_type = ZoneType.MOVABLE if joins_movable else ZoneType.NORMAL
+    pages = state.geometry.block_pages
+    state = grow(state, device.node, zone_type, device.start_pfn, device.nr_pages)
+    tx.state = replace(
+        state,
+        blocks=state.blocks.update(
+            device.start_pfn // pages,
+            device.end_pfn // pages,
+            initialised=1,
+            link_zone=int(zone_type),
+            link_node=device.node,
+        ),
+    )
+    zone = tx.state.zone(device.node, zone_type)
+    tx.event("__add_zone", f"{zone_type.label} of node {device.node} spans {span_text(zone)}")
+
+
+def _can_shift(state: State, block: int, row: Any, target: ZoneType) -> bool:
+    """``zone_can_shift``: only an edge of the zone may move, and only to the next zone."""
+    node, current = state.nodes[int(row["node"])], ZoneType(int(row["link_zone"]))
+    zone = node.zones[current]
+    start, end = state.block_pfn(block), state.block_pfn(block + 1)
+    if current < target and end != zone.end_pfn:
+        return False
+    if target < current and start != zone.start_pfn:
+        return False
+    low, high = min(current, target), max(current, target)
+    return not any(node.zones[i].spanned for i in range(low + 1, high))
+
+
+def valid_zones(state: State, block: int, row: Any) -> tuple[tuple[str, ...], str]:
+    """The zone the block is in, then the ones it may shift to."""
+    current = ZoneType(int(row["link_zone"]))
+    shifts = [
+        target.label
+        for target in (ZoneType.NORMAL, ZoneType.MOVABLE)
+        if target != current and _can_shift(state, block, row, target)
+    ]
+    return (
+        current.label,
+        *shifts,
+    ), "it is in a zone since hot-add, and may shift at that zone's edges"
+
+
+def online_block(tx: Transaction, block: int, kind: OnlineType) -> Refusal | None:
+    """``online_pages`` of 4.12: shift if asked to, then give the pages to the buddy."""
+    row = tx.state.blocks.row_at(block)
+    node, current = int(row["node"]), ZoneType(int(row["link_zone"]))
+    target = {
+        OnlineType.ONLINE_KERNEL: ZoneType.NORMAL,
+        OnlineType.ONLINE_MOVABLE: ZoneType.MOVABLE,
+    }.get(kind, current)
+    if not _can_shift(tx.state, block, row, target):
+        return Refusal(
+            "EINVAL",
+            "zone_can_shift",
+            f"block {block} is in {current.label} and not at the edge towards {target.label}",
+            block,
+        )
+    if target != current:
+        _shift(tx, block, node, current, target)
+    before = tx.state
+    zone = before.zone(node, target)
+    was_populated = zone.present > 0
+    pages = before.geometry.block_pages
+    zone = replace(zone, present=zone.present + pages, managed=zone.managed + pages)
+    state = before.with_zone(node, target, zone)
+    state = free_memory.change(state, node, free_memory.zone_class(target), pages)
+    tx.state = replace(
+        state,
+        blocks=state.blocks.update(
+            block,
+            block + 1,
+            state=int(BlockState.ONLINE),
+            zone=int(target),
+            link_zone=int(target),
+            online_type=0,
+        ),
+    )
+    log: list[str] = []
+    if not was_populated:
+        tx.state, log = zonelists.rebuild(tx.state)
+    tx.event("online_pages", f"present and managed +{pages}: {zone.present}", log=log, block=block)
+    return None
+
+
+def _shift(tx: Transaction, block: int, node: int, current: ZoneType, target: ZoneType) -> None:
+    """``move_pfn_range_left``/``right``: the border between two zones moves."""
+    start, pages = tx.state.block_pfn(block), tx.state.geometry.block_pages
+    zone = tx.state.zone(node, current)
+    spanned = zone.spanned - pages
+    low = zone.start_pfn + pages if zone.start_pfn == start else zone.start_pfn
+    tx.state = tx.state.with_zone(
+        node, current, replace(zone, start_pfn=low if spanned else 0, spanned=spanned)
+    )
+    tx.state = grow(tx.state, node, target, start, pages)
+    function = "move_pfn_range_right" if target > current else "move_pfn_range_left"
+    zone = tx.state.zone(node, target)
+    tx.event(
+        function,
+        f"block {block} shifts from {current.label} to {target.label} {span_text(zone)}",
+        block=block,
+    )
+
+
+def after_offline(tx: Transaction, block: int) -> None:
+    """Offlining changes no span before 4.13; the block stays in its zone."""
+    tx.event("offline_pages", "no span changes until the memory is removed", block=block)
+
+
+def before_remove(tx: Transaction, rows: Rows) -> None:
+    """``__remove_zone``: spans shrink section by section, in the zone of the first page."""
+    row, pages = rows[0], tx.state.geometry.block_pages
+    end = int(rows["start"][-1] + rows["count"][-1]) * pages
+    spans_history.shrink_sections(
+        tx,
+        int(row["link_node"]),
+        ZoneType(int(row["link_zone"])),
+        int(row["start"]) * pages,
+        end,
+    )

@@ -1,0 +1,1 @@
+"""Scenario files and the claims in them; the shipped ones are in ``shipped/``."""

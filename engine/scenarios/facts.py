@@ -1,0 +1,209 @@
+"""Facts about a machine that no single screen row holds: devices, huge pages, totals.
+
+Everything is computed from the state's runs; nothing here changes a machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from engine.kinds import MemmapKind, PageState
+from engine.memory import free_memory
+from engine.memory.state import Device, State
+from engine.values import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFacts:
+    """How a device's memory is laid out, whether online or not.
+
+    ``heads`` counts the vmemmap chunks. ``refcount`` (sections that use it) and ``private``
+    (its pages) describe the first chunk; in the posted designs of 2019 they are fields of
+    its head page and the refcount falls while sections are removed, in the merged design
+    the same numbers follow from the block. All three are 0 without vmemmap in the device.
+    """
+
+    usable_bytes: int
+    """Memory that does not hold struct pages of the device itself."""
+    largest_run_bytes: int
+    """The longest usable range without a vmemmap page in it."""
+    vmemmap_pages: int
+    """Pages of the device that hold its own struct pages."""
+    heads: int
+    refcount: int
+    private: int
+    all_vmemmap_blocks: int
+    """Memory blocks with nothing but struct pages in them."""
+
+
+def device_facts(state: State, name: str) -> DeviceFacts | None:
+    """The layout of a DIMM or ZONE_DEVICE range, None when there is no such device."""
+    device = state.device_named(name)
+    if device is None:
+        return None
+    if device.kind == "dimm":
+        return _dimm_facts(state, device)
+    page_bytes = state.geometry.page_bytes
+    usable = (device.nr_pages - device.altmap_pages) * page_bytes
+    sections = -(-device.nr_pages // state.geometry.section_pages)
+    heads, users = (1, sections) if device.altmap_pages else (0, 0)
+    return DeviceFacts(usable, usable, device.altmap_pages, heads, users, device.altmap_pages, 0)
+
+
+def _dimm_facts(state: State, device: Device) -> DeviceFacts:
+    geometry = state.geometry
+    pages = geometry.block_pages
+    rows = state.blocks.slice(device.start_pfn // pages, device.end_pfn // pages)
+    run = longest = 0
+    expected_start = -1
+    for row in rows:
+        start, count, vmemmap = int(row["start"]), int(row["count"]), int(row["vmemmap"])
+        run = run if start == expected_start and not vmemmap else 0
+        run += count * pages if not vmemmap else pages - vmemmap
+        longest = max(longest, run)
+        expected_start = start + count
+    vmemmap_pages = int((rows["count"] * rows["vmemmap"]).sum())
+    hosting = rows[rows["vmemmap"] > 0]
+    heads = int(hosting["count"].sum())
+    if device.memmap == MemmapKind.PER_DEVICE:
+        heads = 1 if len(hosting) else 0
+    refcount, private = _first_chunk(state, device, vmemmap_pages)
+    nr_pages = int(rows["count"].sum()) * pages
+    return DeviceFacts(
+        usable_bytes=(nr_pages - vmemmap_pages) * geometry.page_bytes,
+        largest_run_bytes=longest * geometry.page_bytes,
+        vmemmap_pages=vmemmap_pages,
+        heads=heads,
+        refcount=refcount,
+        private=private,
+        all_vmemmap_blocks=int(rows["count"][rows["vmemmap"] >= pages].sum()),
+    )
+
+
+def _first_chunk(state: State, device: Device, vmemmap_pages: int) -> tuple[int, int]:
+    """(sections that use it, its pages) of the device's first vmemmap chunk."""
+    geometry = state.geometry
+    if device.memmap == MemmapKind.PER_DEVICE:
+        sections = device.nr_pages // geometry.section_pages
+        return state.heads.get(device.start_pfn, sections), device.head_pages or vmemmap_pages
+    if not vmemmap_pages:
+        return state.heads.get(device.start_pfn, 0), 0
+    first = state.blocks.at(device.start_pfn // geometry.block_pages)
+    pages = device.head_pages or (int(first["vmemmap"]) if first is not None else 0)
+    return state.heads.get(device.start_pfn, geometry.sections_per_block), pages
+
+
+@dataclass(frozen=True, slots=True)
+class TotalFacts:
+    """The whole machine: pages and bytes over all nodes and zones."""
+
+    managed: int
+    """Pages the page allocator manages (``MemTotal``)."""
+    present: int
+    usable_bytes: int
+    """Managed memory less the part of it that holds struct pages of hot-added memory."""
+    memmap_bytes: int
+    """Struct pages of hot-added memory, wherever they live."""
+    remote_memmap_bytes: int
+    """The part of them that lives on another node than the memory they describe."""
+
+
+def total_facts(state: State) -> TotalFacts:
+    """Sums over the machine."""
+    page_bytes = state.geometry.page_bytes
+    zones = [zone for node in state.nodes for zone in node.zones]
+    managed = sum(zone.managed for zone in zones)
+    taken = state.taken.rows
+    # Struct pages of boot memory have no owner; they were never managed.
+    hot = taken[(taken["kind"] == PageState.VMEMMAP) & (taken["owner"] >= 0)]
+    in_ram = int(hot["count"].sum())
+    return TotalFacts(
+        managed=managed,
+        present=sum(zone.present for zone in zones),
+        usable_bytes=(managed - in_ram) * page_bytes,
+        memmap_bytes=(in_ram + _self_hosted_pages(state)) * page_bytes,
+        remote_memmap_bytes=_remote_pages(state) * page_bytes,
+    )
+
+
+def free_kernel_bytes(state: State, node: int) -> int:
+    """Free memory of a node that struct pages can be taken from: not Movable."""
+    kernel, _movable = free_memory.free_of(state, node)
+    return kernel * state.geometry.page_bytes
+
+
+def _self_hosted_pages(state: State) -> int:
+    """Pages of hot-added memory that hold its own struct pages."""
+    rows = state.blocks.rows
+    hot = rows[rows["device"] >= 0]
+    altmaps = sum(device.altmap_pages for device in state.devices.values())
+    return int((hot["count"] * hot["vmemmap"]).sum()) + altmaps
+
+
+def _remote_pages(state: State) -> int:
+    """Pages that hold struct pages of memory on another node."""
+    per_frame = state.geometry.pages_per_struct_page_frame
+    total = 0
+    for home in state.homes.rows:
+        start, bias = int(home["start"]), int(home["bias"])
+        for low, high, node in _memory_in(state, start, start + int(home["count"])):
+            if node != int(home["node"]):
+                total += -(-(high + bias) // per_frame) - (low + bias) // per_frame
+    return total
+
+
+def _memory_in(state: State, low: int, high: int) -> Iterator[tuple[int, int, int]]:
+    """(start, end, node) of the memory there is in [low, high): blocks and ZONE_DEVICE."""
+    pages = state.geometry.block_pages
+    for row in state.blocks.slice(low // pages, -(-high // pages)):
+        start, end = int(row["start"]) * pages, int(row["start"] + row["count"]) * pages
+        yield max(low, start), min(high, end), int(row["node"])
+    for row in state.device_ranges.slice(low, high):
+        yield int(row["start"]), int(row["start"] + row["count"]), int(row["node"])
+
+
+@dataclass(frozen=True, slots=True)
+class HugetlbFacts:
+    """A set of huge pages."""
+
+    optimised: bool
+    """Whether the vmemmap of its pages was given back."""
+    freed_pages: int
+    """Page frames given back by the whole set."""
+    verdict: str
+    """``correct``, ``corrupts`` or ``lost-saving``: the rule's answer against the truth."""
+
+
+def hugetlb_facts(state: State, name: str) -> HugetlbFacts | None:
+    """The set of huge pages of that name, None when there is none."""
+    for pages in state.hugetlb.values():
+        if pages.name == name:
+            freed = pages.freed_per_page * pages.count if pages.optimised else 0
+            return HugetlbFacts(pages.optimised, freed, pages.verdict)
+    return None
+
+
+def alike_segments(state: State, first: int, last: int) -> list[tuple[int, int]]:
+    """[first, last] cut into ranges of existing blocks that every fact is the same for.
+
+    A row of the block table holds equal blocks; what is left to differ between them,
+    ``valid_zones``, changes only at the edges of zone spans.
+    """
+    pages = state.geometry.block_pages
+    edges = {
+        edge // pages + up
+        for node in state.nodes
+        for zone in node.zones
+        if zone.spanned
+        for edge in (zone.start_pfn, zone.end_pfn)
+        for up in (0, 1)
+    }
+    cuts = np.array(sorted(edges), dtype=np.int64)
+    out: list[tuple[int, int]] = []
+    for row in state.blocks.slice(first, last + 1):
+        low, high = int(row["start"]), int(row["start"] + row["count"])
+        inner = cuts[(cuts > low) & (cuts < high)].tolist()
+        out += zip([low, *inner], [cut - 1 for cut in (*inner, high)], strict=True)
+    return out

@@ -1,0 +1,1 @@
+"""Recordings of real kernels: reading them, replaying them, comparing every counter."""

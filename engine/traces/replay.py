@@ -1,0 +1,156 @@
+"""Replaying a recording: its boot state as a machine, its steps as commands of the engine."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.commands import Add, Command, Note, Ref, Remove, SysfsWrite
+from engine.errors import InputError
+from engine.geometry import ARCHITECTURES
+from engine.kinds import ZONE_BY_LABEL, BlockState, MemmapKind, PageState, ZoneType
+from engine.machine import predict
+from engine.memory.boot import from_observation
+from engine.memory.runs import Rows
+from engine.memory.state import BLOCK_DTYPE, Resource, State
+from engine.outcome import Event, Outcome
+from engine.profile import profile_of
+from engine.traces.recorded_shell import ShellError, parse_script
+from engine.traces.trace import FIRMWARE, RecordedBlock, RecordedStep, Trace, TraceError, parse_mask
+from engine.view import ZoneRow
+
+
+def machine_state(trace: Trace) -> State:
+    """The machine at boot as the recording shows it."""
+    geometry = ARCHITECTURES[trace.geometry_arch]
+    try:
+        geometry = geometry.with_block_bytes(trace.block_bytes)
+    except InputError as error:
+        raise TraceError(f"{trace.name}: recording: field 'memory_block_size': {error}") from None
+    boot = trace.boot
+    shift, pages = geometry.page_shift, geometry.block_pages
+    ram = ram_ranges(boot.iomem, boot.blocks, shift, pages)
+    possible = parse_mask(boot.masks["possible"]) or (0,)
+    used = [z.node for z in boot.zones] + [b.node or 0 for b in boot.blocks]
+    used += [step.arguments.get("node", 0) for step in trace.steps]
+    nr_nodes = max((*possible, *used)) + 1
+    online = frozenset(parse_mask(boot.masks["online"]) or ())
+    memory = frozenset(parse_mask(boot.masks["has_memory"]) or ())
+    return from_observation(
+        geometry=geometry,
+        profile=profile_of(trace.kernel),
+        params=trace.params,
+        zones=[_with_device_start(zone, boot.iomem, shift) for zone in boot.zones],
+        blocks=observed_rows(boot.blocks, ram, pages),
+        ram=ram,
+        resources=boot.iomem,
+        nr_nodes=nr_nodes,
+        online_nodes=online,
+        cpu_nodes=frozenset({0}) | (online - memory),
+        title=trace.name,
+    )
+
+
+def _with_device_start(zone: ZoneRow, iomem: Sequence[Resource], shift: int) -> ZoneRow:
+    """The kernel prints no start for ZONE_DEVICE: it is that of the lowest pmem region."""
+    regions = [line.start >> shift for line in iomem if not line.system_ram and not line.depth]
+    if zone.zone != ZoneType.DEVICE or not zone.spanned or zone.start_pfn or not regions:
+        return zone
+    return replace(zone, start_pfn=min(regions))
+
+
+def ram_ranges(
+    iomem: Sequence[Resource], blocks: Sequence[RecordedBlock], shift: int, pages: int
+) -> NDArray[np.int64]:
+    """Boot RAM from the System RAM lines: whole pages, int64 (n, 3) of start, end, node."""
+    node_of = {block.id: block.node or 0 for block in blocks}
+    ids = sorted(node_of)
+    out: list[tuple[int, int, int]] = []
+    for line in iomem:
+        start, end = -(-line.start >> shift), (line.end + 1) >> shift
+        if not line.system_ram or start >= end:
+            continue
+        # Where the node may change: at the edges of the recorded blocks inside.
+        known = ids[
+            bisect.bisect_left(ids, start // pages) : bisect.bisect_left(ids, -(-end // pages))
+        ]
+        edges = {
+            start,
+            end,
+            *(e for i in known for e in (i * pages, (i + 1) * pages) if start < e < end),
+        }
+        cuts = sorted(edges)
+        pieces = [(a, b, node_of.get(a // pages, 0)) for a, b in itertools.pairwise(cuts)]
+        for low, high, node in pieces:
+            if out and out[-1][1:] == (low, node) and low != start:
+                out[-1] = (out[-1][0], high, node)
+            else:
+                out.append((low, high, node))
+    return np.array(out, np.int64).reshape(-1, 3)
+
+
+def observed_rows(blocks: Sequence[RecordedBlock], ram: NDArray[np.int64], pages: int) -> Rows:
+    """Block rows of boot memory: state, zone and node as shown, present pages from iomem."""
+    rows = np.zeros(len(blocks), BLOCK_DTYPE)
+    for row, block in zip(rows, blocks, strict=True):
+        low, high = block.id * pages, (block.id + 1) * pages
+        inside = np.clip(np.minimum(ram[:, 1], high) - np.maximum(ram[:, 0], low), 0, None)
+        online = block.state == "online"
+        zone = ZoneType.NONE
+        if online and len(block.valid_zones) == 1:
+            zone = ZONE_BY_LABEL.get(block.valid_zones[0], ZoneType.NONE)
+        row["start"], row["count"], row["node"] = block.id, 1, block.node or 0
+        row["state"] = int(BlockState.ONLINE if online else BlockState.OFFLINE)
+        row["zone"], row["link_zone"], row["link_node"] = zone, max(zone, 0), block.node or 0
+        row["present"] = int(inside.sum())
+    rows["early"], rows["device"], rows["initialised"] = 1, -1, 1
+    rows["memmap"] = int(MemmapKind.BOOT)
+    return rows
+
+
+def step_commands(step: RecordedStep, directory: str = "/") -> list[Command]:
+    """The commands that a recorded step means; ShellError where that is not known."""
+    a = step.arguments
+    if step.result == FIRMWARE:
+        return [Note(f"the firmware refused {step.do} {a.get('id', '')}: the kernel saw nothing")]
+    match step.do:
+        case "hot-add":
+            return [Add(a["id"], a["size"], a["start"], a["node"])]
+        case "hot-remove":
+            return [Remove((Ref(device=a["id"]),))]
+        case "write-state":
+            path = f"/sys/devices/system/memory/memory{a['block']}/state"
+            return [SysfsWrite(a["value"], path)]
+        case "shell":
+            return parse_script(a["command"], directory)
+    raise ShellError(f"a {step.do} step ({a.get('cmd', '')}) is not modelled")
+
+
+def run_step(state: State, step: RecordedStep) -> Outcome:
+    """Replay one step on a state. Pages recorded as unmovable count for this step only."""
+    commands = step_commands(step)
+    pinned = state.taken
+    for pfn in step.unmovable:
+        pinned = pinned.insert(pfn, 1, kind=int(PageState.UNMOVABLE), owner=-2)
+    current = replace(state, taken=pinned)
+    outcomes = []
+    for command in commands:
+        outcomes.append(predict(current, command))
+        current = outcomes[-1].after
+    taken = current.taken
+    for row in taken.rows[taken.rows["owner"] == -2]:
+        taken = taken.delete(int(row["start"]), int(row["start"] + row["count"]))
+    events: tuple[Event, ...] = tuple(event for o in outcomes for event in o.events)
+    last = outcomes[-1] if outcomes else None
+    return Outcome(
+        commands[-1] if commands else Note(step.do),
+        state,
+        replace(current, taken=taken),
+        events,
+        last.refusal if last else None,
+    )

@@ -1,0 +1,57 @@
+"""A scenario becomes beats: what is done, what is said, and for how long."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.errors import InputError
+from engine.scenarios.scenario import parse_scenario
+from tui.cast.script import (
+    EFFECT_MS,
+    LONGEST_NOTE_MS,
+    MOVE_MS,
+    OPENING_MS,
+    reading_ms,
+    script_of,
+)
+
+
+def test_commands_notes_and_pauses_become_beats() -> None:
+    script = script_of(
+        parse_scenario(
+            'title "the story"\n'
+            "machine ram=1G\n"
+            "pause 250ms\n"
+            "add dimm0 256M  # a comment\n"
+            "goto block 32\n"
+            'note "look"\n'
+            "pause 2s\n"
+            "pause 1s\n"
+            "expect ok\n"
+        )
+    )
+    assert script.title == "the story"
+    assert [(b.line, b.note, b.hold_ms, b.pause_ms) for b in script.beats] == [
+        ("", "", OPENING_MS, 250),
+        ("add dimm0 256M", "", EFFECT_MS, 0),
+        ("goto block 32", "", MOVE_MS, 0),
+        ("", "look", reading_ms("look"), 3000),
+    ]
+    assert script.beats[1].outcome is not None
+    assert script.failures == []
+
+
+def test_expectations_that_do_not_hold_are_named_with_their_place() -> None:
+    script = script_of(parse_scenario("add dimm0 256M\nexpect errno=EBUSY\n", "a.hotplug"))
+    (failure,) = script.failures
+    assert failure.startswith("a.hotplug:2: ")
+
+
+def test_a_line_that_cannot_be_done_is_named() -> None:
+    with pytest.raises(InputError, match=r"^b\.hotplug:2: "):
+        script_of(parse_scenario('note "x"\nonline dimm7\n', "b.hotplug"))
+
+
+def test_reading_time_grows_with_the_words_but_not_without_end() -> None:
+    assert reading_ms("") < reading_ms("x" * 40) < reading_ms("x" * 80)
+    assert reading_ms("x" * 10_000) == LONGEST_NOTE_MS

@@ -1,0 +1,1 @@
+"""Screencasts: a session or a scenario as an asciicast."""

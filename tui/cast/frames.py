@@ -1,0 +1,80 @@
+"""Where the pictures of a screencast come from: the program itself, or plain text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from engine.errors import InputError, PfnmapError
+from engine.machine import Machine
+from engine.model_view import ModelView
+from engine.session import Session
+from engine.values import dataclass
+from tui.picture import Picture, text_picture
+
+if TYPE_CHECKING:
+    from themes.model import Theme
+    from tui.cast.script import Script
+
+
+class FrameSource(Protocol):
+    """Draws a script."""
+
+    def pictures(self, script: Script, size: tuple[int, int], theme: Theme) -> list[Picture]:
+        """For each beat the picture once it has happened; ``size`` is (columns, lines)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenFrames:
+    """The program's own screen, run headlessly."""
+
+    keys: tuple[str, ...] = ()
+    """Pressed at the end, before the last picture is taken; as people write them."""
+
+    def pictures(self, script: Script, size: tuple[int, int], theme: Theme) -> list[Picture]:
+        """As the protocol says."""
+        from tui.capture import run_apart
+
+        return run_apart(_screens(script, size, theme, self.keys))
+
+
+async def _screens(
+    script: Script, size: tuple[int, int], theme: Theme, keys: tuple[str, ...]
+) -> list[Picture]:
+    from tui.capture import on_screen
+
+    pictures: list[Picture] = []
+    session = Session(Machine.boot(script.start), script.title, start_command=script.start)
+    async with on_screen(
+        session, theme, size, source_title=script.title, start=script.start
+    ) as screen:
+        for beat in script.beats:
+            if beat.command is not None:
+                try:
+                    await screen.do(beat.command)
+                except PfnmapError as error:
+                    raise InputError(f"{beat.line}: {error}") from None
+            pictures.append(pictures[-1] if beat.note else screen.picture())
+        if keys:
+            await screen.keys(*keys)
+            pictures[-1] = screen.picture()
+    return pictures
+
+
+class TextFrames:
+    """The plain-text frame: ASCII, no colours, no Textual."""
+
+    def pictures(self, script: Script, size: tuple[int, int], theme: Theme) -> list[Picture]:
+        """As the protocol says. What is below the last line of the screen is not seen."""
+        from tui.plain.text import outcome_lines, render_text
+
+        state = Machine.boot(script.start).state
+        before = None
+        done: list[str] = []
+        pictures = []
+        for beat in script.beats:
+            if beat.outcome is not None:
+                before, state = ModelView(state), beat.outcome.after
+                done = [*outcome_lines(beat.outcome, width=size[0]), ""]
+            lines = render_text(ModelView(state), width=size[0], before=before)
+            pictures.append(text_picture([*done, *lines], size, theme))
+        return pictures

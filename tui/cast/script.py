@@ -1,0 +1,114 @@
+"""A scenario as a script for pictures: what is done, what is said, and for how long.
+
+Knows the model but no screen. Time is the scenario's, in whole milliseconds: what a reader
+needs for each step and its notes, and whatever ``pause`` lines add.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from engine.commands import (
+    Command,
+    Expect,
+    Goto,
+    Interactive,
+    Note,
+    Pause,
+    StartMachine,
+    Title,
+    Zoom,
+)
+from engine.errors import InputError, PfnmapError
+from engine.language import format_command
+from engine.machine import Machine
+from engine.scenarios.expect import evaluate
+from engine.session import Session
+from tui.picture import clean
+
+if TYPE_CHECKING:
+    from engine.outcome import Outcome
+    from engine.scenarios.scenario import Scenario
+
+OPENING_MS: Final = 1500
+"""How long the machine at boot is shown."""
+TYPED_MS: Final = 800
+"""How long a command can be read before its effect is seen."""
+EFFECT_MS: Final = 1700
+"""How long an effect is looked at."""
+MOVE_MS: Final = 600
+"""How long a move of the map's window is looked at."""
+NOTE_MS: Final = 1200
+"""What a note takes, besides reading it."""
+CHARACTER_MS: Final = 45
+"""What a character of a note takes to read."""
+LONGEST_NOTE_MS: Final = 6000
+"""What is longer than this has another caption to go on in, or a ``pause`` behind it."""
+
+
+@dataclass(slots=True)
+class Beat:
+    """One thing that happens: a command, a note, or (neither) the opening picture."""
+
+    line: str = ""
+    """The command in the words of the language; a marker of the screencast."""
+    command: Command | None = None
+    note: str = ""
+    hold_ms: int = 0
+    """How long the result is shown; for a note, what reading it takes."""
+    pause_ms: int = 0
+    """What ``pause`` lines add to that."""
+    outcome: Outcome | None = None
+    """What a command for the machine did."""
+
+
+@dataclass(slots=True)
+class Script:
+    """A whole scenario."""
+
+    title: str
+    start: StartMachine
+    beats: list[Beat] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    """Expectations that do not hold."""
+
+
+def script_of(scenario: Scenario) -> Script:
+    """Run a scenario on the model; InputError names the line that cannot be done."""
+    script = Script(clean(scenario.title), scenario.start, [Beat(hold_ms=OPENING_MS)])
+    session = Session(Machine.boot(scenario.start))
+    for number, command in scenario.lines:
+        place = f"{scenario.source}:{number}"
+        match command:
+            case StartMachine() | Title():
+                pass
+            case Pause():
+                script.beats[-1].pause_ms += round(command.seconds * 1000)
+            case Note():
+                words = clean(command.words)
+                script.beats.append(Beat(note=words, hold_ms=reading_ms(words)))
+            case Expect():
+                found = evaluate(command, view=session.view, state=session.state, last=session.last)
+                script.failures += [f"{place}: {difference}" for difference in found]
+            case Interactive():
+                raise InputError(f"{place}: {command.verb} works in a session only")
+            case _:
+                script.beats.append(_done(session, command, place))
+    return script
+
+
+def _done(session: Session, command: Command, place: str) -> Beat:
+    line = clean(format_command(command))
+    if isinstance(command, Goto | Zoom):
+        return Beat(line, command, hold_ms=MOVE_MS)
+    try:
+        outcome = session.run(command)
+    except PfnmapError as error:
+        raise InputError(f"{place}: {error}") from None
+    return Beat(line, command, hold_ms=EFFECT_MS, outcome=outcome)
+
+
+def reading_ms(words: str) -> int:
+    """How long a note is shown."""
+    return min(LONGEST_NOTE_MS, NOTE_MS + CHARACTER_MS * len(words))
