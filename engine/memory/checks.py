@@ -36,6 +36,7 @@ def broken_identities(state: State) -> list[str]:
             broken.append(f"Device of node {number} has present pages")
     broken += _block_identities(state)
     broken += _present_identities(state)
+    broken += _hugetlb_identities(state)
     if state.profile.shrink == "merged" and not state.profile.zone_shifting:
         broken += _span_identities(state)
     if not state.recorded:
@@ -121,6 +122,17 @@ def _free_identities(state: State) -> list[str]:
     if (held["kind"] > int(max(PageState))).any():
         broken.append("a taken page is of no known kind")
     return broken
+
+
+def _hugetlb_identities(state: State) -> list[str]:
+    """Every page of a huge page is taken by it and by nothing else."""
+    rows = state.taken.rows
+    huge = rows[np.isin(rows["kind"], (PageState.HUGETLB, PageState.HUGETLB_OPTIMISED))]
+    return [
+        f"huge pages {held.name} have {have} page frames, not {held.nr_pages}"
+        for held in state.hugetlb.values()
+        if (have := int(huge["count"][huge["owner"] == held.id].sum())) != held.nr_pages
+    ]
 
 
 def span_findings(state: State) -> tuple[Finding, ...]:
