@@ -193,14 +193,17 @@ def _reserve(state: State) -> State:
     per_frame = geometry.pages_per_struct_page_frame
     for node in range(len(state.nodes)):
         mine = state.early_ram[state.early_ram[:, 2] == node]
-        described = -(-int((mine[:, 1] - mine[:, 0]).sum()) // per_frame)
+        # A struct page lies at vmemmap + pfn: memory begins in the middle of a frame of them.
+        frames = [(start // per_frame, -(-end // per_frame)) for start, end, _ in mine.tolist()]
+        described = sum(last - first for first, last in frames)
         cursor = int(mine[-1, 1]) - described if len(mine) else 0
         if not len(mine) or cursor < mine[-1, 0]:
             continue  # a machine too small for the model's layout: nothing is reserved
         ranges.append((cursor, int(mine[-1, 1]), node, PageState.VMEMMAP))
-        for start, end, _ in mine.tolist():
-            homes = homes.insert(start, end - start, bias=cursor * per_frame - start, node=node)
-            cursor += -(-(end - start) // per_frame)
+        for first, last in frames:
+            start, count = first * per_frame, (last - first) * per_frame
+            homes = homes.insert(start, count, bias=cursor * per_frame - start, node=node)
+            cursor += last - first
     taken = RunMap(TAKEN_DTYPE)
     for first, end, node, kind in ranges:
         first, end, zone_type = _within(state, first, end, node)

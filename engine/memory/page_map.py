@@ -60,6 +60,15 @@ def zones_of(state: State, start_pfn: int, end_pfn: int) -> set[tuple[int, ZoneT
     return found
 
 
+def page_0_is_reserved(state: State) -> bool:
+    """Whether the boot RAM of x86 begins at pfn 1: its first page is the firmware's.
+
+    ``arch/x86/kernel/setup.c:trim_bios_range`` takes it out of the RAM of the e820 map.
+    """
+    ram = state.early_ram
+    return state.geometry.arch == "x86_64" and len(ram) > 0 and int(ram[:, 0].min()) == 1
+
+
 def first_hole(state: State, start_pfn: int, end_pfn: int) -> int | None:
     """The first page of [start, end) in a boot block that is no memory; None without one."""
     pages = state.geometry.block_pages
@@ -208,6 +217,8 @@ class PageMap:
                     for a, b, kind in parts
                     if max(start, a) < min(end, b)
                 ]
+            if low == 0 and page_0_is_reserved(self.state):
+                pieces.append((0, 1, int(PageState.RESERVED)))
         if not pieces:
             return
         table = np.array(sorted(pieces), np.int64)

@@ -11,7 +11,7 @@ the same contents have the same rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,16 +33,25 @@ def merge_rows(rows: Rows) -> Rows:
     """Join neighbouring rows that touch and have equal attributes (``rows`` sorted)."""
     if len(rows) < 2:
         return rows
+    starts = rows["start"]
+    joins = starts[1:] == starts[:-1] + rows["count"][:-1]
+    if not joins.any():
+        return rows
     raw = np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), -1)[:, _HEAD_BYTES:]
-    joins = (rows["start"][1:] == rows["start"][:-1] + rows["count"][:-1]) & (
-        raw[1:] == raw[:-1]
-    ).all(axis=1)
+    joins &= (raw[1:] == raw[:-1]).all(axis=1)
     if not joins.any():
         return rows
     firsts = np.flatnonzero(np.concatenate(([True], ~joins)))
     merged = rows[firsts].copy()
     merged["count"] = np.add.reduceat(rows["count"], firsts)
     return merged
+
+
+def _joined(pieces: Sequence[Rows]) -> Rows:
+    """The pieces in one array. As rows of bytes: numpy compares and copies field by field."""
+    layout = pieces[0].dtype
+    raw = np.dtype((np.void, layout.itemsize))
+    return np.concatenate([piece.view(raw) for piece in pieces]).view(layout)
 
 
 class RunMap:
@@ -80,7 +89,7 @@ class RunMap:
     def rows(self) -> Rows:
         """All rows, ascending (cached; O(rows) the first time)."""
         if self._rows is None:
-            self._rows = np.concatenate(self._chunks) if self._chunks else np.zeros(0, self.dtype)
+            self._rows = _joined(self._chunks) if self._chunks else np.zeros(0, self.dtype)
         return self._rows
 
     @property
@@ -120,14 +129,16 @@ class RunMap:
 
     def _chunk_of(self, key: int) -> int:
         """Index of the chunk that holds ``key`` or would."""
-        return max(0, int(np.searchsorted(self._starts(), key, side="right")) - 1)
+        if len(self._chunks) < 2:
+            return 0
+        return max(0, int(self._starts().searchsorted(key, side="right")) - 1)
 
     def at(self, key: int) -> Any | None:
         """The row (a numpy record, do not change it) that holds ``key``, or None."""
         if not self._chunks:
             return None
         chunk = self._chunks[self._chunk_of(key)]
-        i = int(np.searchsorted(chunk["start"], key, side="right")) - 1
+        i = int(chunk["start"].searchsorted(key, side="right")) - 1
         if i < 0:
             return None
         row = chunk[i]
@@ -147,10 +158,10 @@ class RunMap:
         first, last = self._chunk_of(lo), self._chunk_of(hi - 1)
         part = self._chunks[first]
         if last > first:
-            part = np.concatenate(self._chunks[first : last + 1])
+            part = _joined(self._chunks[first : last + 1])
         ends = part["start"] + part["count"]
-        i = int(np.searchsorted(ends, lo, side="right"))
-        j = int(np.searchsorted(part["start"], hi, side="left"))
+        i = int(ends.searchsorted(lo, side="right"))
+        j = int(part["start"].searchsorted(hi, side="left"))
         out: Rows = part[i:j].copy()
         if len(out):
             end = min(int(out["start"][-1] + out["count"][-1]), hi)
@@ -197,7 +208,7 @@ class RunMap:
         counts = self._counts()
         rank = max(0, rank)
         pieces: list[NDArray[np.int64]] = []
-        index = int(np.searchsorted(counts, rank, side="right")) - 1
+        index = int(counts.searchsorted(rank, side="right")) - 1
         skip = rank - int(counts[index]) if index < len(self._chunks) else 0
         while count > 0 and index < len(self._chunks):
             for start, length in zip(
@@ -226,10 +237,10 @@ class RunMap:
         first, last = self._chunk_of(lo - 1), self._chunk_of(hi)
         part = self._chunks[first]
         if last > first:
-            part = np.concatenate(self._chunks[first : last + 1])
+            part = _joined(self._chunks[first : last + 1])
         starts, ends = part["start"], part["start"] + part["count"]
-        i = int(np.searchsorted(ends, lo, side="right"))
-        j = int(np.searchsorted(starts, hi, side="left"))
+        i = int(ends.searchsorted(lo, side="right"))
+        j = int(starts.searchsorted(hi, side="left"))
         pieces: list[Rows] = [part[:i]]
         if i < j and starts[i] < lo:
             left = part[i : i + 1].copy()
@@ -242,7 +253,7 @@ class RunMap:
             right["start"] = hi
             pieces.append(right)
         pieces.append(part[j:])
-        merged = merge_rows(np.concatenate(pieces))
+        merged = merge_rows(_joined(pieces))
         return RunMap(
             self.dtype, (*self._chunks[:first], *_split(merged), *self._chunks[last + 1 :])
         )
