@@ -57,7 +57,7 @@ class Params:
                 changed = _memmap_word(value)
             case "online_policy" if value in ("contig-zones", "auto-movable"):
                 changed = value
-            case "auto_movable_ratio" if value.isascii() and value.isdigit():
+            case "auto_movable_ratio" if value.isascii() and value.isdigit() and len(value) < 20:
                 changed = int(value) if int(value) < 1 << 32 else None
             case "auto_movable_numa_aware" | "movable_node" | "hugetlb_free_vmemmap":
                 changed = _boolean(value)
@@ -68,7 +68,8 @@ class Params:
             case _:
                 changed = None
         if changed is None:
-            raise InputError(f"set {name}={value}: expected {PARAM_VALUES[name]}")
+            shown = value if value.isprintable() and len(value) < 40 else f"{value[:20]!r}…"
+            raise InputError(f"set {name}={shown}: expected {PARAM_VALUES[name]}")
         return replace(self, **{name: changed})  # type: ignore[arg-type]
 
 

@@ -15,6 +15,7 @@ from engine.memory.state import State
 from engine.model_view import ModelView
 from engine.outcome import Outcome
 from engine.values import dataclass
+from engine.view import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class Session:
         self.position = 0
         self.phase: int | None = None
         self.branches: list[Branch] = []
+        self.marks: dict[str, int] = {}
+        """Places with a name: pfns. They are of the session, not of the machine."""
         self.listeners: list[Callable[[Outcome], object]] = []
         """Called with every new outcome once it is in force."""
         self._view: tuple[State, ModelView] | None = None
@@ -70,7 +73,7 @@ class Session:
         return Machine(self.state)
 
     @property
-    def view(self) -> ModelView:
+    def view(self) -> View:
         """The view of the state shown."""
         state = self.state
         if self._view is None or self._view[0] is not state:
@@ -78,11 +81,13 @@ class Session:
         return self._view[1]
 
     @property
-    def before(self) -> ModelView:
+    def before(self) -> View:
         """The view before the last step (the same as ``view`` at the start)."""
-        if self.phase is not None:
-            return ModelView(self._at(self.position))
-        return ModelView(self._at(max(0, self.position - 1)))
+        return self.view_at(self.position if self.phase is not None else max(0, self.position - 1))
+
+    def view_at(self, position: int) -> View:
+        """The view at rest at a position (0 to the number of steps)."""
+        return ModelView(self._at(position))
 
     @property
     def last(self) -> Outcome | None:
@@ -118,6 +123,10 @@ class Session:
         for listener in self.listeners:
             listener(outcome)
         return outcome
+
+    def mark(self, name: str, pfn: int) -> None:
+        """Give a place a name, instead of the one that had it."""
+        self.marks[name] = pfn
 
     def undo(self, count: int = 1) -> int:
         """Go back; returns how many steps that was."""

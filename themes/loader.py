@@ -40,6 +40,8 @@ SHIPPED_DIRECTORY: Final = Path(__file__).resolve().parent
 
 MAX_FILE_BYTES: Final = 1 << 16
 MAX_BASES: Final = 8
+MAX_SHOWN: Final = 60
+"""Characters of a value that a message repeats."""
 _RGB = re.compile(r"#[0-9a-fA-F]{6}\Z")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 _SECTIONS: Mapping[str, Sequence[str]] = {
@@ -92,7 +94,7 @@ def load_theme(name: str, directories: Iterable[Path] | None = None) -> Theme:
     files = theme_files(directories)
     if name not in files:
         known = ", ".join(files)
-        raise InputError(f"theme {name!r}: no such theme; there are {known}")
+        raise InputError(f"theme {shown(name)}: no such theme; there are {known}")
     return read_theme(files[name])
 
 
@@ -108,15 +110,16 @@ def _read(file: Path) -> _Table:
     try:
         with file.open("rb") as stream:
             raw = stream.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{file}: cannot read the theme: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{shown(str(file))}: cannot read the theme: {reason}") from None
     if len(raw) > MAX_FILE_BYTES:
         raise InputError(f"{file}: larger than {MAX_FILE_BYTES >> 10} KiB, not a theme file")
     try:
         return tomllib.loads(raw.decode("utf-8"))
     except UnicodeDecodeError:
         raise InputError(f"{file}: not UTF-8 text; a theme is a TOML file") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{file}: not a TOML file: {error}") from None
 
 
@@ -131,8 +134,8 @@ def _tables(file: Path) -> _Table:
         if base is None:
             return table
         shipped = theme_files((SHIPPED_DIRECTORY,))
-        if base not in shipped:
-            raise reader.wrong("base", f"{base!r} is not a shipped theme", list(shipped))
+        if not isinstance(base, str) or base not in shipped:
+            raise reader.wrong("base", f"{shown(base)} is not a shipped theme", list(shipped))
         top = _read(shipped[base])
         table = _laid_over(top, table)
     raise reader.wrong("base", "the chain of bases never ends", [])
@@ -242,7 +245,7 @@ class _Reader:
         if not isinstance(value, str):
             raise self.wrong(place, "is missing" if value is None else "must be a string")
         if not is_one_column(value):
-            raise self.wrong(place, f"{value!r} is not one printable character of one column")
+            raise self.wrong(place, f"{shown(value)} is not one printable character of one column")
         return value
 
     def _colour(self, place: str, value: object) -> str:
@@ -253,11 +256,11 @@ class _Reader:
         if self.colours == "rgb":
             if isinstance(value, str) and _RGB.match(value):
                 return value.lower()
-            raise self.wrong(place, f"{value!r} is not a colour; write it as #rrggbb")
+            raise self.wrong(place, f"{shown(value)} is not a colour; write it as #rrggbb")
         if isinstance(value, str) and value in (*ANSI_COLOURS, DEFAULT_COLOUR):
             return value
         choices = (*ANSI_COLOURS, DEFAULT_COLOUR)
-        raise self.wrong(place, f"{value!r} is not a colour of 16", choices)
+        raise self.wrong(place, f"{shown(value)} is not a colour of 16", choices)
 
     def _attributes(self, place: str, value: object) -> frozenset[str]:
         if isinstance(value, list) and all(word in ATTRIBUTES for word in value):
@@ -267,7 +270,9 @@ class _Reader:
     def _name(self, table: _Table) -> str:
         value = self._string(table, "name")
         if value != self.file.stem:
-            raise self.wrong("name", f"{value!r} must be the file's own name, {self.file.stem!r}")
+            raise self.wrong(
+                "name", f"{shown(value)} must be the file's own name, {self.file.stem!r}"
+            )
         return value
 
     def _string(self, table: _Table, key: str) -> str:
@@ -286,7 +291,7 @@ class _Reader:
         value = table.get(key)
         if isinstance(value, str) and value in choices:
             return value
-        problem = "is missing" if value is None else f"{value!r} is not known"
+        problem = "is missing" if value is None else f"{shown(value)} is not known"
         raise self.wrong(key, problem, choices)
 
     def _table(self, table: _Table, key: str) -> _Table:
@@ -302,7 +307,18 @@ class _Reader:
 
                 close = difflib.get_close_matches(key, keys, 1)
                 hint = f"did you mean {prefix}{close[0]}?" if close else f"one of {', '.join(keys)}"
-                raise self.wrong(f"{prefix}{key}", f"no such key; {hint}")
+                place = prefix + (key if _is_short(key) else shown(key))
+                raise self.wrong(place, f"no such key; {hint}")
+
+
+def shown(value: object) -> str:
+    """A value from a file for a message: one line, nothing unprintable, not endless."""
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
+
+
+def _is_short(key: str) -> bool:
+    return key.isprintable() and len(key) <= MAX_SHOWN
 
 
 def is_one_column(text: str) -> bool:

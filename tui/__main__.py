@@ -11,7 +11,7 @@ from typing import TextIO
 
 __all__ = ["main"]
 
-COLLECT_AFTER = 50_000
+COLLECT_AFTER = 100_000
 """Containers that may be allocated before the collector looks for cycles.
 
 What is imported at the start is kept to the end: looking at it every 700 containers, as Python

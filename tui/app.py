@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 ALWAYS = ("app.quit",)
 """Actions whose control keys work in every dialog as well."""
-ENDING = ("enter", "escape")
-"""Keys that may close a dialog; what is typed behind them waits until that is decided."""
 TERMINAL_CHECK_SECONDS = 1.0
 """How often it is asked whether the terminal is still there."""
 LEAVING = ("escape", "ctrl+q", "ctrl+c")
@@ -123,15 +122,20 @@ class PfnmapApp(App[int], inherit_bindings=False):
         self.desk = Desk(session, self.keys, read_only=read_only, start=start)
         self.main = MainScreen(self.desk, self.paint, self.use_theme, source_title=source_title)
 
+    def get_default_screen(self) -> MainScreen:
+        """The one screen, in place of an empty one of Textual's under it."""
+        return self.main
+
     def on_mount(self) -> None:
-        """Show the one screen."""
-        self.push_screen(self.main)
+        """Do what was left for when the screen is there."""
         if self.notice:
             self.call_after_refresh(self.main.acts.complain, self.notice)
         if self.opening is not None:
             self.call_after_refresh(self.opening, self)
         if not self.is_headless:
             self._leave_in_order()
+            # What has been made by now is kept to the end; the collector need not look at it.
+            self.call_after_refresh(gc.freeze)
 
     def _leave_in_order(self) -> None:
         """End on a signal as on a key, so that the terminal is left as it was found."""
@@ -198,8 +202,8 @@ class PfnmapApp(App[int], inherit_bindings=False):
             opening = dialog is not None and not dialog.opened
             if (opening or self._holding) and key not in LEAVING:
                 return
-            typing = dialog is not None and dialog.focused is not None
-            self._holding = typing and key in ENDING
+            typing = dialog if dialog is not None and dialog.focused is not None else None
+            self._holding = typing is not None and typing.may_end(key)
             await super().on_event(self._typed.popleft())
 
     def action_how_to_quit(self) -> None:
@@ -220,6 +224,13 @@ class PfnmapApp(App[int], inherit_bindings=False):
         self.paint = Paint(theme)
         self._take_colours(theme)
         self.main.set_paint(self.paint)
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Apply new colours; before there is a screen only note them, to parse styles once."""
+        if self.screen_stack:
+            super().refresh_css(animate)
+        else:
+            self.stylesheet.set_variables(self.get_css_variables())
 
     def _take_colours(self, theme: Theme) -> None:
         """Give Textual's own widgets (inputs, boxes, toasts) the theme's colours."""

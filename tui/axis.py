@@ -6,6 +6,8 @@ does not shrink everything else to nothing. Pure numpy.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,27 @@ LARGEST_HOLE = 1 / 16
 """A hole is never drawn longer than this share of all memory …"""
 ALL_HOLES = 1 / 3
 """… and all of them together not longer than this."""
+
+
+def reaching(extents: Int64s, spans: Iterable[tuple[int, int]]) -> Int64s:
+    """Extents that reach to both ends of every span, also where a span outlived its memory.
+
+    Args:
+        extents: int64 (n, 2) of [start_pfn, end_pfn), ascending and disjoint.
+        spans: [start_pfn, end_pfn) of zones and nodes.
+    """
+    ends = [(start, end) for start, end in spans if start < end]
+    if not ends:
+        return extents
+    lowest, highest = min(start for start, _ in ends), max(end for _, end in ends)
+    if len(extents) == 0:
+        return np.array([[lowest, highest]], dtype=np.int64)
+    parts = [extents]
+    if lowest < int(extents[0, 0]):
+        parts.insert(0, np.array([[lowest, lowest + 1]], dtype=np.int64))
+    if highest > int(extents[-1, 1]):
+        parts.append(np.array([[highest - 1, highest]], dtype=np.int64))
+    return np.concatenate(parts)
 
 
 class Axis:

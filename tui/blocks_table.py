@@ -6,8 +6,8 @@ what is not known is ``?`` (``null`` in JSON) and what is inferred says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from engine.errors import InputError
 from engine.kinds import ZoneType
@@ -15,6 +15,9 @@ from engine.values import dataclass
 from engine.view import BlockRow, View
 from tui.plain.blocks import BATCH, block_ranges
 from tui.plain.words import count, plain, span, wrapped
+
+if TYPE_CHECKING:
+    from engine.sysroot.view import SysrootView
 
 FORMAT: Final = "pfnmap-blocks-1"
 
@@ -50,7 +53,7 @@ _PLACES: Final = frozenset({"RANGE", "SIZE", "BLOCK"})
 """Columns that differ from block to block and never keep two apart."""
 _LEFT: Final = frozenset({"RANGE", "MEMMAP", "DEVICE", "RULE", "WHY"})
 _PER_BLOCK: Final = frozenset({"RULE", "WHY"})
-"""Columns that blocks of one kind may differ in: for these every block is looked at."""
+"""Columns that blocks of one kind may differ in: they are the model's, not the files'."""
 
 Key = tuple[object, ...]
 
@@ -112,13 +115,11 @@ def table_rows(view: View, options: TableOptions) -> Iterator[TableRow]:
     looked_at = _PER_BLOCK & {*keys, *options.columns}
     current: TableRow | None = None
     last_key: Key = ()
-    for first, last, row in _runs(view, every_block=bool(looked_at) or options.every_block):
-        why = _why(view, row) if "WHY" in looked_at else ""
-        fresh = TableRow(first, last, row, why)
+    for fresh in _parts(view, looked_at, every_block=options.every_block):
         key = tuple(_value(name, fresh) for name in keys)
-        joins = current is not None and first == current.last + 1 and key == last_key
+        joins = current is not None and fresh.first == current.last + 1 and key == last_key
         if current is not None and joins and not options.every_block:
-            current = TableRow(current.first, last, current.row, current.why)
+            current = TableRow(current.first, fresh.last, current.row, current.why)
             continue
         if current is not None:
             yield current
@@ -127,24 +128,44 @@ def table_rows(view: View, options: TableOptions) -> Iterator[TableRow]:
         yield current
 
 
-def _runs(view: View, *, every_block: bool) -> Iterator[tuple[int, int, BlockRow]]:
-    """(first, last, row of the first) of blocks that are alike, or of each block."""
-    if every_block:
-        for first_rank in range(0, view.nr_blocks, BATCH):
-            for block_id in view.block_ids(first_rank, BATCH).tolist():
-                row = view.block(block_id)
-                if row is not None:
-                    yield block_id, block_id, row
-        return
-    runs = getattr(view, "block_runs", None)
-    if runs is None:
-        for part in block_ranges(view):
-            yield part.first, part.last, part.row
-        return
-    for first, last in runs():
+def _parts(view: View, looked_at: Set[str], *, every_block: bool) -> Iterator[TableRow]:
+    """Runs of blocks that are alike in every column, those looked at too."""
+
+    def part(first: int, last: int) -> TableRow | None:
         row = view.block(first)
-        if row is not None:
-            yield first, last, row
+        if row is None:
+            return None
+        return TableRow(first, last, row, _why(view, row) if "WHY" in looked_at else "")
+
+    for first, last in _runs(view, cut=bool(looked_at), every_block=every_block):
+        whole, end = part(first, last), part(last, last)
+        # What names its block or its page is another sentence for every block of the run.
+        if whole is None or end is None or _said(whole) == _said(end):
+            yield from () if whole is None else (whole,)
+            continue
+        yield from filter(None, (part(block, block) for block in range(first, last + 1)))
+
+
+def _said(part: TableRow) -> tuple[str, str]:
+    return part.row.zone_rule, part.why
+
+
+def _runs(view: View, *, cut: bool, every_block: bool) -> Iterable[tuple[int, int]]:
+    """(first, last) of blocks that are alike, or of each block.
+
+    ``cut``: alike for the model as well, which knows rules and reasons.
+    """
+    runs = getattr(view, "block_runs", None)
+    if every_block or (cut and runs is None):
+        ids = (view.block_ids(rank, BATCH).tolist() for rank in range(0, view.nr_blocks, BATCH))
+        return ((block, block) for batch in ids for block in batch)
+    if runs is None:
+        return ((part.first, part.last) for part in block_ranges(view))
+    if not cut:
+        return cast("Iterable[tuple[int, int]]", runs())
+    from engine.sysroot.alike import alike
+
+    return alike(cast("SysrootView", view).state, runs())
 
 
 def _why(view: View, row: BlockRow) -> str:

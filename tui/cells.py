@@ -19,6 +19,8 @@ bits   field       meaning
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,6 +31,8 @@ from tui.viewport import Lines, Viewport
 
 Codes = NDArray[np.int32]
 Counts = NDArray[np.int64]
+Cells = slice | NDArray[np.int64]
+"""Which of the intervals between edges are cells; a slice when all of them are."""
 
 OVER_SHIFT = 5
 EIGHTHS_SHIFT = 10
@@ -57,7 +61,11 @@ class Grid:
 
 def grid(view: View, viewport: Viewport, before: View | None = None) -> Grid:
     """The codes of every visible cell; those that differ from ``before`` are marked."""
-    lines = viewport.lines()
+    return grid_of(view, viewport.lines(), viewport, before)
+
+
+def grid_of(view: View, lines: Lines, viewport: Viewport, before: View | None = None) -> Grid:
+    """The same for any lines of the viewport's sheet."""
     columns = viewport.columns
     shown = np.flatnonzero(~lines.is_fold)
     codes = np.full((len(lines), columns), int(PageState.HOLE) | FOLD, dtype=np.int32)
@@ -65,19 +73,66 @@ def grid(view: View, viewport: Viewport, before: View | None = None) -> Grid:
     line_counts[:, PageState.HOLE] = lines.end_pfn - lines.start_pfn
     if len(shown):
         edges, cells = _cell_edges(lines.start_pfn[shown], columns, viewport.pages_per_cell)
-        counts = view.page_counts(edges)[cells]
+        counts = _picked(view.page_counts(edges), cells)
         flat = classify(counts)
         if before is not None:
-            differs = (before.page_counts(edges)[cells] != counts).any(axis=1)
-            flat |= np.where(differs, CHANGED, 0).astype(np.int32)
+            flat |= _differs(counts, before.page_counts(edges), cells) * np.int32(CHANGED)
         codes[shown] = flat.reshape(-1, columns)
-        line_counts[shown] = counts.reshape(-1, columns, NR_PAGE_STATES).sum(axis=1)
+        line_counts[shown] = 0
+        for state in _states_in(counts):
+            line_counts[shown, state] = counts[:, state].reshape(-1, columns).sum(axis=1)
     return Grid(lines, codes, line_counts)
+
+
+def _picked(counts: Counts, cells: Cells) -> Counts:
+    """The counts of the intervals that are cells, all of one state side by side in memory."""
+    if isinstance(cells, slice):
+        return np.ascontiguousarray(counts.T).T
+    picked = np.zeros((NR_PAGE_STATES, len(cells)), dtype=np.int64).T
+    for state in _states_in(counts):
+        picked[:, state] = counts[:, state][cells]
+    return picked
+
+
+def _differs(counts: Counts, before: Counts, cells: Cells) -> NDArray[np.bool_]:
+    """Which cells hold other pages than ``before``, which has all intervals; bool (n,)."""
+    differs = np.zeros(len(counts), dtype=bool)
+    # A cell has the same number of pages in all: what one state lost, another one gained.
+    for state in _states_in(counts):
+        differs |= counts[:, state] != before[:, state][cells]
+    return differs
+
+
+def _states_in(counts: Counts) -> list[int]:
+    """The states that any cell holds pages of."""
+    states: list[int] = np.flatnonzero(counts.any(axis=0)).tolist()
+    return states
+
+
+def part(grid: Grid, first: int, end: int) -> Grid:
+    """Some consecutive lines of a grid."""
+    lines = grid.lines
+    if (first, end) == (0, len(lines)):
+        return grid
+    some = slice(first, end)
+    kept = Lines(lines.start_pfn[some], lines.end_pfn[some], lines.is_fold[some])
+    return Grid(kept, grid.codes[some], grid.counts[some])
+
+
+def joined(grids: Sequence[Grid]) -> Grid:
+    """Grids of lines that follow each other as one."""
+    lines = Lines(
+        np.concatenate([part.lines.start_pfn for part in grids]),
+        np.concatenate([part.lines.end_pfn for part in grids]),
+        np.concatenate([part.lines.is_fold for part in grids]),
+    )
+    codes = np.concatenate([part.codes for part in grids])
+    return Grid(lines, codes, np.concatenate([part.counts for part in grids]))
 
 
 def _cell_edges(
     row_starts: NDArray[np.int64], columns: int, pages_per_cell: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[NDArray[np.int64], Cells]:
     """Ascending edges for whole rows of cells, and which intervals are the cells.
 
     Rows that follow each other share an edge; between others lies one interval that is
@@ -87,6 +142,8 @@ def _cell_edges(
     edges = row_starts[:, None] + steps
     wanted = np.ones(edges.shape, dtype=bool)
     wanted[:-1, -1] = edges[:-1, -1] != edges[1:, 0]
+    if not wanted[:-1, -1].any():
+        return edges[wanted], slice(None)
     first = np.concatenate(([0], np.cumsum(wanted.sum(axis=1))))[:-1]
     cells = (first[:, None] + np.arange(columns)).reshape(-1)
     return edges[wanted], cells
@@ -94,25 +151,38 @@ def _cell_edges(
 
 def classify(counts: Counts) -> Codes:
     """Codes of cells from their page counts, int64 (n, states)."""
-    width = counts.sum(axis=1)
-    ranked = counts.astype(np.int64, copy=True)
-    ranked[:, PageState.HOLE] = 0
-    memmap = ranked[:, PageState.VMEMMAP].copy()
-    ranked[:, PageState.VMEMMAP] = 0
-    under = ranked.argmax(axis=1)
-    for state in SALIENT:
-        under = np.where(counts[:, state] > 0, state, under)
-    rows = np.arange(len(counts))
-    # A cell without memory, or with nothing but memmap.
-    bare = ranked[rows, under] == 0
-    under = np.where(bare & (memmap > 0), PageState.VMEMMAP, under)
-    under = np.where(bare & (memmap == 0), PageState.HOLE, under)
-    part = (memmap > 0) & (under != PageState.VMEMMAP) & ~np.isin(under, SALIENT)
-    eighths = (memmap * 16 + width) // np.maximum(2 * width, 1)
-    eighths = np.where(part, np.clip(eighths, 1, EIGHTHS_MASK), 0)
-    over = np.where(part, PageState.VMEMMAP, under)
-    codes: Codes = (under | over << OVER_SHIFT | eighths << EIGHTHS_SHIFT).astype(np.int32)
+    states = _states_in(counts)
+    under = np.full(len(counts), int(PageState.HOLE), dtype=np.int32)
+    most = np.zeros(len(counts), dtype=np.int64)
+    for state in states:
+        if state not in (PageState.HOLE, PageState.VMEMMAP):
+            pages = counts[:, state]
+            np.copyto(under, state, where=pages > most)
+            most = np.maximum(most, pages)
+    salient = [state for state in SALIENT if state in states]
+    for state in salient:
+        np.copyto(under, state, where=counts[:, state] > 0)
+    codes: Codes = under | under << OVER_SHIFT
+    if PageState.VMEMMAP in states:
+        _lay_memmap_over(codes, counts, most, salient)
     return codes
+
+
+def _lay_memmap_over(
+    codes: Codes, counts: Counts, most: NDArray[np.int64], salient: Sequence[int]
+) -> None:
+    """Show memmap in cells that hold some; ``most``: pages of the state each shows so far."""
+    memmap = counts[:, PageState.VMEMMAP]
+    np.copyto(codes, glyph_code(PageState.VMEMMAP), where=(memmap > 0) & (most == 0))
+    part = (memmap > 0) & (most > 0)
+    for state in salient:
+        part &= counts[:, state] == 0
+    cells = np.flatnonzero(part)
+    width = counts.sum(axis=1)[cells]
+    eighths = (memmap[cells] * 16 + width) // (2 * width)
+    eighths = np.minimum(np.maximum(eighths, 1), EIGHTHS_MASK)
+    over = int(PageState.VMEMMAP) << OVER_SHIFT | eighths << EIGHTHS_SHIFT
+    codes[cells] = codes[cells] & STATE_MASK | over
 
 
 def marked(codes: Codes, lines: Lines, viewport: Viewport) -> Codes:

@@ -7,12 +7,18 @@ from collections.abc import Sequence
 from engine.language import completion
 
 
-def complete(line: str, devices: Sequence[str] = (), block: int | None = None) -> list[str]:
+def complete(
+    line: str,
+    devices: Sequence[str] = (),
+    block: int | None = None,
+    marks: Sequence[str] = (),
+) -> list[str]:
     """Whole lines that ``line`` may become, by completing its last word.
 
-    ``devices`` are names of devices that exist; ``block`` is the id under the cursor.
+    ``devices`` are names of devices that exist; ``block`` is the id under the cursor,
+    ``marks`` are names of places.
     """
     names = [*devices, *([] if block is None else [str(block)])]
-    found = completion.complete(line, names)
+    found = completion.complete(line, names, marks)
     offered = (line[: found.start] + word for word in found.words)
     return [text for text in dict.fromkeys(offered) if text != line]

@@ -15,6 +15,7 @@ from tui.words import pfn_words, size_spelt
 
 TOWER_LIMIT = 6
 DEPENDENTS_SHOWN = 4
+MIX_SHOWN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,10 @@ def _mix(view: View, start: int, end: int) -> str:
     order = [state for state in np.argsort(-counts, kind="stable").tolist() if counts[state]]
     if len(order) == 1:
         return f"all {NAMES[PageState(order[0])]}"
-    return ", ".join(f"{counts[state]} {NAMES[PageState(state)]}" for state in order[:4])
+    words = [f"{counts[state]} {NAMES[PageState(state)]}" for state in order[:MIX_SHOWN]]
+    if (more := len(order) - MIX_SHOWN) > 0:
+        words.append(f"{more} more state{'s' * (more != 1)}")
+    return ", ".join(words)
 
 
 def block_facts(view: View, block: BlockRow) -> list[Fact]:

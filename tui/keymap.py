@@ -6,6 +6,7 @@
     "mem.online" = ["i", "ctrl+n"]
     "mem.pin" = ["p"]
     "app.suspend" = []
+    "compare.close" = ["q", "x"]
 
     [defaults]
     theme = "light"
@@ -25,13 +26,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import InputError
-from engine.language import ACTIONS
+from engine.language import AREAS
+from engine.language.dialog_keys import ALL_ACTIONS, DIALOG_AREAS, TYPING
 from engine.values import dataclass
-from tui.keys import DEAD_KEYS, NAMED_KEYS, Keymap, textual_key
+from themes.loader import shown
+from tui.keys import DEAD_KEYS, MAIN, NAMED_KEYS, Keymap, action_contexts, textual_key
 from tui.terminal import COLOUR_SYSTEMS
 
 FILE_NAME: Final = "config.toml"
 MAX_BYTES: Final = 1 << 20
+MAX_KEY_CHARACTERS: Final = 40
 
 ALIASES: Final[dict[str, str]] = {
     "esc": "escape",
@@ -61,6 +65,9 @@ TAKEN: Final[dict[str, str]] = {
 
 WAYS_OUT: Final = ("app.quit", "app.quit.keep", "app.command", "app.palette")
 """Of these at least one keeps a key, or nobody could leave."""
+
+KEPT: Final = ("dialog.close", "edit.accept")
+"""Each of these keeps a key, or a dialog would be a trap."""
 
 _MOVES: Final = ("left", "right", "up", "down", "home", "end", "pageup", "pagedown")
 MODIFIED: Final = frozenset(
@@ -122,7 +129,7 @@ def _document(data: bytes) -> dict[str, Any]:
         return tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError:
         raise InputError("not UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"not TOML: {str(error) or 'nested too deeply'}") from None
 
 
@@ -130,7 +137,7 @@ def parse_settings(document: Mapping[str, Any], file: Path | None = None) -> Set
     """Settings from a TOML document; InputError with one sentence that names the entry."""
     for name in document:
         if name not in ("keys", "defaults"):
-            raise InputError(f"there is no section {name!r}; expected [keys] or [defaults]")
+            raise InputError(f"there is no section {shown(name)}; expected [keys] or [defaults]")
     defaults = _defaults(_table(document, "defaults"))
     return Settings(keys=_keymap(_table(document, "keys")), file=file, **defaults)
 
@@ -146,7 +153,7 @@ def _table(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _defaults(table: Mapping[str, Any]) -> dict[str, Any]:
     """The checked values of ``[defaults]``."""
     for name, value in table.items():
-        place = f"defaults.{name}"
+        place = f"defaults.{name}" if name in _DEFAULTS else f"defaults.{shown(name)}"
         if name not in _DEFAULTS:
             raise InputError(f"{place}: there is no such setting{_meant(name, _DEFAULTS)}")
         kind = _DEFAULTS[name]
@@ -154,7 +161,8 @@ def _defaults(table: Mapping[str, Any]) -> dict[str, Any]:
             wanted = "true or false" if kind is bool else "text in quotes"
             raise InputError(f"{place}: expected {wanted}")
         if name == "color" and value not in ("auto", *COLOUR_SYSTEMS):
-            raise InputError(f"{place}: {value!r} is none of auto, {', '.join(COLOUR_SYSTEMS)}")
+            systems = ", ".join(COLOUR_SYSTEMS)
+            raise InputError(f"{place}: {shown(value)} is none of auto, {systems}")
     return dict(table)
 
 
@@ -173,6 +181,9 @@ def _keymap(table: Mapping[str, Any]) -> Keymap:
     keymap = Keymap(changes)
     if not any(keymap.keys(name) for name in WAYS_OUT):
         raise InputError(f"keys: leave a key for one of {', '.join(WAYS_OUT)}")
+    for name in KEPT:
+        if not keymap.keys(name):
+            raise InputError(f"keys.{name!r}: leave a key for this, it is the way out of dialogs")
     return keymap
 
 
@@ -187,15 +198,18 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 def _keys_of(name: str, value: Any) -> tuple[str, ...]:
     """The keys of one action, checked one by one."""
-    if name not in ACTIONS:
-        raise InputError(f"keys: there is no action {name!r}{_meant(name, ACTIONS)}")
+    if name not in ALL_ACTIONS:
+        raise InputError(f"keys: there is no action {shown(name)}{_meant(name, ALL_ACTIONS)}")
     place = f"keys.{name!r}"
     keys = [value] if isinstance(value, str) else value
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise InputError(f'{place}: expected a list of keys such as ["n", "ctrl+n"], or []')
     for key in keys:
         try:
+            if len(key) > MAX_KEY_CHARACTERS:
+                raise InputError(f"{shown(key)} is not a key")
             _check(key)
+            _check_place(name, key)
         except InputError as error:
             raise InputError(f"{place}: {error}") from None
     return tuple(keys)
@@ -216,24 +230,43 @@ def _check(key: str) -> None:
         raise InputError(f"{key!r} cannot be given away: {TAKEN[name]}")
 
 
+def _check_place(name: str, key: str) -> None:
+    """Refuse a character where characters are text."""
+    area = name.partition(".")[0]
+    if area in (*TYPING, "dialog") and (len(key) == 1 or key == "space"):
+        raise InputError(f"{key!r} is text while one types; take a key such as 'f2' or 'ctrl+g'")
+
+
 def _refuse_twice(changes: Mapping[str, tuple[str, ...]]) -> None:
-    """Refuse a key with two meanings, and say how to free it."""
-    keys = {name: changes.get(name, action.keys) for name, action in ACTIONS.items()}
-    owners: dict[str, str] = {}
-    for name, bound in keys.items():
-        for key in bound:
-            other = owners.setdefault(textual_key(key), name)
-            if other == name:
-                continue
-            changed, kept = (name, other) if name in changes else (other, name)
-            hint = "" if kept in changes else f"; give {kept!r} other keys too, or []"
-            raise InputError(f"keys.{changed!r}: {key!r} is bound to {kept!r} as well{hint}")
+    """Refuse a key with two meanings in one place, and say how to free it."""
+    keys = {name: changes.get(name, action.keys) for name, action in ALL_ACTIONS.items()}
+    # The ways to quit with a control key work in every dialog as well.
+    quits = {textual_key(key): "app.quit" for key in keys["app.quit"] if key.startswith("ctrl+")}
+    for context, names in action_contexts().items():
+        owners: dict[str, str] = {} if context == MAIN else dict(quits)
+        for name in names:
+            for key in keys[name]:
+                other = owners.setdefault(textual_key(key), name)
+                if other != name:
+                    _refuse(changes, key, name, other)
+
+
+def _refuse(changes: Mapping[str, tuple[str, ...]], key: str, name: str, other: str) -> None:
+    """Say which entry of the file gives a key its second meaning."""
+    changed, kept = (name, other) if name in changes else (other, name)
+    hint = "" if kept in changes else f"; give {kept!r} other keys too, or []"
+    raise InputError(f"keys.{changed!r}: {key!r} is bound to {kept!r} as well{hint}")
 
 
 def keymap_lines(keymap: Keymap) -> list[str]:
     """The keys in force as a ``[keys]`` section, to start one's own from."""
     lines = ["[keys]"]
-    for name, action in ACTIONS.items():
+    areas = {**AREAS, **DIALOG_AREAS}
+    area = ""
+    for name, action in ALL_ACTIONS.items():
+        if action.area != area:
+            area = action.area
+            lines.append(f"# {areas[area]}")
         words = ", ".join(_quoted(key) for key in keymap.keys(name))
         lines.append(f'"{name}" = [{words}]'.ljust(44) + f" # {action.help}")
     return lines

@@ -13,6 +13,10 @@ from collections.abc import Iterable, Mapping
 
 from engine.errors import InputError
 from engine.language import ACTIONS, Action
+from engine.language.dialog_keys import ALL_ACTIONS, CONTEXTS, DIALOG_ACTIONS
+
+MAIN = "main"
+"""The context of the keys that act on the main screen; the others are those of dialogs."""
 
 NAMED_KEYS: dict[str, str] = {
     "space": "space",
@@ -107,24 +111,26 @@ class Keymap:
         """``changes``: action ids to the keys they shall have instead (none: no key).
 
         Raises InputError for an unknown action, an unknown key, or a key with two
-        meanings.
+        meanings in one place.
         """
-        self._keys = {name: action.keys for name, action in ACTIONS.items()}
+        self._keys = {name: action.keys for name, action in ALL_ACTIONS.items()}
         for name, keys in (changes or {}).items():
-            if name not in ACTIONS:
+            if name not in ALL_ACTIONS:
                 raise InputError(f"keymap: there is no action {name!r}; see the help screen")
             self._keys[name] = tuple(keys)
-        self._actions: dict[str, Action] = {}
-        for name, keys in self._keys.items():
-            for key in keys:
-                self._claim(name, key)
+        self._contexts = {
+            context: self._claimed(names) for context, names in action_contexts().items()
+        }
 
-    def _claim(self, name: str, key: str) -> None:
-        translated = textual_key(key)
-        other = self._actions.get(translated)
-        if other is not None:
-            raise InputError(f"keymap: {key!r} would mean both {other.id} and {name}")
-        self._actions[translated] = ACTIONS[name]
+    def _claimed(self, names: Iterable[str]) -> dict[str, Action]:
+        """Textual's key names with their actions, for actions that are alive together."""
+        claimed: dict[str, Action] = {}
+        for name in names:
+            for key in self._keys[name]:
+                other = claimed.setdefault(textual_key(key), ALL_ACTIONS[name])
+                if other.id != name:
+                    raise InputError(f"keymap: {key!r} would mean both {other.id} and {name}")
+        return claimed
 
     def keys(self, action_id: str) -> tuple[str, ...]:
         """The keys of an action as a person types them."""
@@ -135,6 +141,14 @@ class Keymap:
         keys = self._keys[action_id]
         return shown_key(keys[0]) if keys else ""
 
-    def items(self) -> list[tuple[str, Action]]:
-        """(Textual key name, action) of every key in force."""
-        return list(self._actions.items())
+    def items(self, context: str = MAIN) -> list[tuple[str, Action]]:
+        """(Textual key name, action) of every key in force, of the main screen or a dialog."""
+        return list(self._contexts[context].items())
+
+
+def action_contexts() -> dict[str, list[str]]:
+    """Ids of the actions that are alive together: on the main screen, and in each dialog."""
+    contexts = {MAIN: list(ACTIONS)}
+    for context, areas in CONTEXTS.items():
+        contexts[context] = [a.id for a in DIALOG_ACTIONS.values() if a.area in areas]
+    return contexts

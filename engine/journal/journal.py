@@ -8,6 +8,9 @@ that was done, in the words of the command language::
     run online dimm0[0] movable
     undo 1
 
+A session that began as a real machine was has ``machine``, a capture of it, in place of
+``start``; one of a recording has the recording's path in ``trace``.
+
 Because the model is deterministic this is everything: replaying the lines gives the same
 machine, timeline, branches and position. See :mod:`engine.journal.lines` for the checksums.
 """
@@ -16,14 +19,16 @@ from __future__ import annotations
 
 import json
 import os
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.commands import Command, Note, StartMachine, Title
 from engine.errors import InputError, PfnmapError
 from engine.journal.file import JournalFile
+from engine.journal.lines import MAX_LINE_BYTES
 from engine.journal.store import JournalStore
 from engine.language import format_command, parse_line
 from engine.language.wrong import printable
@@ -32,12 +37,16 @@ from engine.outcome import Outcome
 from engine.session import Session
 from engine.values import dataclass
 
+if TYPE_CHECKING:
+    from engine.sysroot.observation import Observation
+
 FORMAT: Final = "pfnmap-journal-1"
+MAX_MACHINE_CHARACTERS: Final = MAX_LINE_BYTES // 2
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a session began with: a ``machine`` line, or a recording of a kernel."""
+    """What a session began with: a ``machine`` line, a recording, or a real machine."""
 
     title: str
     start: StartMachine | None = None
@@ -45,14 +54,39 @@ class Origin:
     """The recording, absolute; its steps are not repeated in the journal."""
     sha256: str = ""
     """Of the recording, so that a changed file is noticed."""
+    machine: str = ""
+    """A real machine as it was when a simulation of it began: its capture, coded."""
+    page_bytes: int | None = None
+    """The machine's page size, where a person said it because its files do not."""
 
     @classmethod
     def of_trace(cls, path: Path, title: str) -> Origin:
         """A recording as it is now; InputError when it cannot be read."""
         return cls(title, trace=path.absolute(), sha256=_sha256(path))
 
+    @classmethod
+    def of_machine(
+        cls, observation: Observation, title: str, page_bytes: int | None = None
+    ) -> Origin:
+        """A real machine as it was read; InputError when it is too large for a journal."""
+        from engine.sysroot.capture import capture_bytes
+
+        machine = b64encode(capture_bytes(observation, compress=True)).decode("ascii")
+        if len(machine) > MAX_MACHINE_CHARACTERS:
+            raise InputError(f"{title}: the machine is too large to be kept in a journal")
+        return cls(title, machine=machine, page_bytes=page_bytes)
+
+    @property
+    def words(self) -> str:
+        """What it began with, for a list."""
+        if self.start is not None:
+            return format_command(self.start)
+        return str(self.trace) if self.trace is not None else "a real machine, simulated"
+
     def session(self) -> Session:
         """The session as it began. InputError when the recording is gone or has changed."""
+        if self.machine:
+            return self._simulation()
         if self.trace is None:
             return Session(Machine.boot(self.start), self.title, start_command=self.start)
         from engine.sources import trace_session
@@ -61,6 +95,22 @@ class Origin:
         if _sha256(self.trace) != self.sha256:
             raise InputError(f"{self.trace}: the recording has changed since the session")
         session = trace_session(load_trace(self.trace))
+        session.title = self.title
+        return session
+
+    def _simulation(self) -> Session:
+        """The simulation of a real machine, as it began."""
+        from engine.sysroot.capture import capture_content, parse_capture
+        from engine.sysroot.observe import Watcher
+        from engine.sysroot.session import RootSession
+        from engine.sysroot.sources import Kept
+
+        try:
+            content = capture_content(b64decode(self.machine, validate=True))
+        except ValueError:
+            raise InputError("what it began with is no capture of a machine") from None
+        observation = parse_capture(content, self.title.removeprefix("what if: "))
+        session = RootSession(Watcher(Kept(observation), page_bytes=self.page_bytes)).branch()
         session.title = self.title
         return session
 
@@ -89,6 +139,7 @@ class JournaledSession(Session):
         self.position = session.position
         self.phase = session.phase
         self.branches = list(session.branches)
+        self.marks = session.marks
         self.listeners = session.listeners
         self._journal = journal
 
@@ -111,6 +162,11 @@ class JournaledSession(Session):
         """As :meth:`Session.record`; the command is on disk first."""
         self._journal.append(_run_line(outcome.command))
         return super().record(outcome)
+
+    def mark(self, name: str, pfn: int) -> None:
+        """As :meth:`Session.mark`."""
+        super().mark(name, pfn)
+        self._journal.append(f"mark {name} {pfn}")
 
     def undo(self, count: int = 1) -> int:
         """As :meth:`Session.undo`."""
@@ -198,6 +254,8 @@ def _header(origin: Origin) -> str:
     facts: dict[str, Any] = {"pid": os.getpid(), "title": origin.title}
     if origin.trace is not None:
         facts |= {"trace": str(origin.trace), "sha256": origin.sha256}
+    elif origin.machine:
+        facts |= {"machine": origin.machine, "page_bytes": origin.page_bytes}
     else:
         facts["start"] = format_command(origin.start or StartMachine())
     return f"{FORMAT} {json.dumps(facts, sort_keys=True)}"
@@ -213,6 +271,10 @@ def read_header(line: str) -> Origin:
         title = str(facts["title"])
         if "trace" in facts:
             return Origin(title, None, Path(facts["trace"]), str(facts["sha256"]))
+        if "machine" in facts:
+            page_bytes = facts["page_bytes"]
+            known = int(page_bytes) if page_bytes is not None else None
+            return Origin(title, machine=str(facts["machine"]), page_bytes=known)
         start = parse_line(facts["start"])
     except (KeyError, TypeError, ValueError, RecursionError, PfnmapError):
         start = None

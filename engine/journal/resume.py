@@ -11,7 +11,7 @@ from engine.journal.file import JournalFile, OpenFile
 from engine.journal.journal import JournaledSession, Origin, read_header
 from engine.journal.lines import Damage, Scanned
 from engine.journal.store import JournalStore, StoredJournal
-from engine.language import format_command, parse_line
+from engine.language import parse_line
 from engine.language.wrong import printable
 from engine.session import Session
 from engine.values import dataclass
@@ -159,6 +159,10 @@ def _do(session: Session, line: str) -> None:
             raise InputError("there is no command in it")
         session.run(command)
         return
+    if word == "mark":
+        name, _, pfn = rest.partition(" ")
+        session.mark(name, int(pfn))
+        return
     moves: dict[str, Callable[[int], object]] = {
         "undo": session.undo,
         "redo": session.redo,
@@ -183,7 +187,7 @@ class SessionInfo:
     """A program has it open now."""
     title: str
     began: str
-    """The ``machine`` line, or the recording's path."""
+    """The ``machine`` line, the recording's path, or that it was a real machine."""
     nr_commands: int
     last_command: str
     problem: str | None
@@ -205,8 +209,7 @@ def _info(store: JournalStore, journal: StoredJournal) -> SessionInfo:
         if lines.payloads:
             origin = read_header(lines.payloads[0])
             title = origin.title
-            start = origin.start
-            began = str(origin.trace) if start is None else format_command(start)
+            began = origin.words
     except PfnmapError as error:
         problem = str(error)
     return SessionInfo(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
 from engine.geometry import ARCHITECTURES
@@ -24,7 +23,8 @@ from engine.values import dataclass
 Keys = Mapping[str, tuple[str, ...]]
 """Values for each key; none where any number, size or name may stand."""
 
-_LAST_WORD = re.compile(r'[^ \t"]*\Z')
+_EDGES = ' \t"'
+"""A word that is being typed begins behind one of these."""
 _REF_VERBS = ("online", "online_kernel", "online_movable", "offline", "remove", "pin", "unpin")
 _PLACE: Keys = {"at": (), "node": ()}
 _PINNED: Keys = {"pfn": (), "pages": (), "kind": PIN_KINDS}
@@ -45,7 +45,7 @@ _WORDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "online": ((), ONLINE_KINDS),
     "shrink": (tuple(ZONE_BY_LABEL),),
     "zoom": (ZOOM_LEVELS,),
-    "goto": (("block", "pfn", "addr"),),
+    "goto": (("block", "pfn", "addr", "mark"),),
     "fail": (("next",),),
     "help": (tuple(VERBS),),
     "expect": ((*(what for what in EXPECTATIONS if what != "errno"),),),
@@ -61,16 +61,16 @@ class Completion:
     words: tuple[str, ...]
 
 
-def complete(line: str, names: Iterable[str] = ()) -> Completion:
+def complete(line: str, names: Iterable[str] = (), marks: Iterable[str] = ()) -> Completion:
     """What may stand at the end of ``line``, the part of it left of the cursor.
 
     Args:
         line: What has been typed so far.
         names: Devices and huge page sets of the machine, offered where they fit.
+        marks: Names of places of the session.
     """
-    last = _LAST_WORD.search(line)
-    assert last is not None  # it matches an empty word as well
-    start, typed = last.start(), last[0]
+    start = max(line.rfind(edge) for edge in _EDGES) + 1
+    typed = line[start:]
     before = line[:start].split()
     if not before:
         return _fitting(start, typed, (*VERBS, *(a for a in ALIASES if len(a) > 1)))
@@ -80,13 +80,15 @@ def complete(line: str, names: Iterable[str] = ()) -> Completion:
     if equals:
         return _fitting(start + len(key) + 1, value, keys.get(key, ()))
     used = {word.partition("=")[0] for word in before if "=" in word}
+    if before == ["goto", "mark"] or before == ["mark"]:
+        return _fitting(start, typed, marks)
     words = [*_words_at(verb, before, names)]
     words += [f"{key}=" for key in keys if key not in used]
     return _fitting(start, typed, words)
 
 
 def _words_at(verb: str, before: list[str], names: Iterable[str]) -> Iterable[str]:
-    place = sum("=" not in word for word in before) - 1
+    place = sum("=" not in word for word in before[1:])
     fixed = _WORDS.get(verb, ())
     if verb == "expect" and place == 1:
         if before[1] == "zone":

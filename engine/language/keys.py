@@ -137,6 +137,15 @@ _TABLE: Final = (
     ("cursor.half.up", "ctrl+u", "half up", "half a page up", "", False),
     ("cursor.page.down", "pagedown", "page down", "a page down", "", False),
     ("cursor.page.up", "pageup", "page up", "a page up", "", False),
+    ("cursor.mark", '"', "mark", "name this place: asks for a letter", "mark {name}", False),
+    (
+        "cursor.to_mark",
+        "'",
+        "to mark",
+        "go to a named place; twice: back to where the last jump began",
+        "",
+        False,
+    ),
     ("cursor.struct_pages", "w", "struct pages", "jump to where the struct pages live", "", False),
     (
         "view.zoom.in",
@@ -157,7 +166,14 @@ _TABLE: Final = (
     ),
     ("view.fold", "z", "fold", "fold or unfold holes", "", False),
     ("view.select", "v", "select", "start or drop a selection", "", False),
-    ("view.deselect", "escape", "drop selection", "drop the selection", "", False),
+    (
+        "view.deselect",
+        "escape",
+        "drop selection",
+        "drop the selection; stop what takes long",
+        "",
+        False,
+    ),
     (
         "view.explain",
         "enter",

@@ -9,7 +9,7 @@ from engine.errors import ParseError
 from engine.language.arguments import Arguments
 from engine.language.lexer import tokenize
 from engine.language.registry import ALIAS_PARSERS, ALIASES, VERBS
-from engine.language.shell import is_shell_line, parse_shell
+from engine.language.shell import is_shell_line, parse_shell, without_prompt
 from engine.language.wrong import closest, shown, wrong
 
 
@@ -54,7 +54,7 @@ def _parse(text: str) -> tuple[Command | None, str]:
                 repeated=tokens.tokens[0].text == "compare",
             ),
         )
-    written = text.strip()
+    written = without_prompt(text.strip())[0] if is_shell_line(text) else text.strip()
     if comment:
         written = written[: -len(comment)].rstrip()
     return replace(command, text=written), comment

@@ -22,33 +22,43 @@ def parse_refs(text: str) -> tuple[Ref, ...]:
     """A REF: one part or several between commas, kept in the order written."""
     if not text:
         raise wrong("the blocks are missing", expected=_REF_WORDS)
-    parts = text.split(",")
-    if len(parts) > MAX_PARTS:
-        raise wrong(f"{len(parts)} parts in one list of blocks", expected=f"at most {MAX_PARTS}")
-    refs, column = [], 1
-    for part in parts:
+    refs: list[Ref] = []
+    column = 1
+    for part in _parts(text):
         try:
-            refs.append(_parse_part(part))
+            refs += _parse_part(part)
         except ParseError as error:
             error.column += column - 1
             raise
         column += len(part) + 1
+    if len(refs) > MAX_PARTS:
+        raise wrong(f"{len(refs)} parts in one list of blocks", expected=f"at most {MAX_PARTS}")
     return tuple(refs)
 
 
-def _parse_part(part: str) -> Ref:
+def _parts(text: str) -> list[str]:
+    """The text split at the commas that stand outside brackets."""
+    if "[" not in text:
+        return text.split(",")
+    parts, start, inside = [], 0, False
+    for at, character in enumerate(text):
+        if character in "[]":
+            inside = character == "["
+        elif character == "," and not inside:
+            parts.append(text[start:at])
+            start = at + 1
+    return [*parts, text[start:]]
+
+
+def _parse_part(part: str) -> list[Ref]:
+    """What stands between two commas; commas between brackets do not count."""
     if not part:
         raise wrong("a part of the list is empty", expected=_REF_WORDS)
     if device := _DEVICE.match(part):
         name = parse_name(device[1])
         if device[2] is None:
-            return Ref(device=name)
-        try:
-            first, last = _parse_range(device[2], "block of the device")
-        except ParseError as error:
-            error.column += len(name) + 1
-            raise
-        return Ref(device=name, first=first, last=last)
+            return [Ref(device=name)]
+        return _parse_inside(name, device[2])
     if not _DIGIT.match(part):
         raise wrong(f"{shown(part)} names no blocks", expected=_REF_WORDS)
     low, dash, high = part.partition("-")
@@ -58,9 +68,24 @@ def _parse_part(part: str) -> Ref:
             expected="both ends decimal (block ids) or both 0x… (physical addresses)",
         )
     if dash and _is_hex(low):
-        return Ref(address=_parse_range(part, "address"))
+        return [Ref(address=_parse_range(part, "address"))]
     first, last = _parse_range(part, "block id")
-    return Ref(first=first, last=last)
+    return [Ref(first=first, last=last)]
+
+
+def _parse_inside(name: str, blocks: str) -> list[Ref]:
+    """``2-3`` or ``0,2-3`` between the brackets behind a device's name."""
+    refs: list[Ref] = []
+    column = len(name) + 2
+    for part in blocks.split(","):
+        try:
+            first, last = _parse_range(part, "block of the device")
+        except ParseError as error:
+            error.column += column - 1
+            raise
+        refs.append(Ref(device=name, first=first, last=last))
+        column += len(part) + 1
+    return refs
 
 
 def _is_hex(text: str) -> bool:

@@ -260,7 +260,14 @@ _VERBS: Final = (
         'title "a DIMM and its struct pages"',
     ),
     Verb("pause", "SECONDS", "wait, in screencasts", _T, talk.parse_pause, "pause 2s"),
-    Verb("goto", "PFN|block N|ADDR", "move the cursor", _T, talk.parse_goto, "goto block 34"),
+    Verb(
+        "goto",
+        "PFN|block N|ADDR|mark NAME",
+        "move the cursor",
+        _T,
+        talk.parse_goto,
+        "goto block 34",
+    ),
     Verb(
         "zoom",
         "|".join(ZOOM_LEVELS),
@@ -280,6 +287,15 @@ _VERBS: Final = (
     Verb("undo", "[N]", "undo", _I, talk.parse_steps, "undo", "time.undo"),
     Verb("redo", "[N]", "redo", _I, talk.parse_steps, "redo 2", "time.redo"),
     Verb("seek", "N", "go to a step", _I, talk.parse_seek, "seek 3", "time.seek"),
+    Verb(
+        "mark",
+        "NAME",
+        "name the place of the cursor",
+        _I,
+        talk.parse_mark,
+        "mark a",
+        "cursor.mark",
+    ),
     Verb(
         "diff",
         "[A B]",

@@ -16,6 +16,8 @@ from engine.params import PARAM_VALUES
 
 ADDRESS_FLOOR = 1 << 32
 PAGE_MASK = 0xFFF
+MARK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}", re.ASCII)
+"""What a mark may be called."""
 _HEX = re.compile(r"0[xX]")
 _SIZED = re.compile(r"[0-9]+[A-Za-z]")
 
@@ -59,7 +61,12 @@ def parse_zoom(arguments: Arguments) -> Command:
 
 
 def parse_goto(arguments: Arguments) -> Command:
-    """``goto PFN|block N|ADDR``; ``goto pfn N`` and ``goto addr N`` leave no doubt."""
+    """``goto PFN|block N|ADDR``; ``goto pfn N`` and ``goto addr N`` leave no doubt.
+
+    ``goto mark NAME`` is for a session only, as the marks are.
+    """
+    if arguments.keyword("mark"):
+        return _interactive(arguments, ("mark", _mark_word(arguments)))
     readers: dict[str, Callable[[str], Goto]] = {
         "block": _goto_block,
         "pfn": _goto_pfn,
@@ -126,6 +133,24 @@ def _file(text: str) -> str:
 def _interactive(arguments: Arguments, words: tuple[str | None, ...]) -> Command:
     arguments.finish()
     return Interactive(arguments.verb, tuple(word for word in words if word is not None))
+
+
+def parse_mark(arguments: Arguments) -> Command:
+    """``mark NAME``."""
+    return _interactive(arguments, (_mark_word(arguments),))
+
+
+def _mark_word(arguments: Arguments) -> str:
+    return arguments.word(_mark_name, "the name of a mark", "a")
+
+
+def _mark_name(text: str) -> str:
+    if not MARK_NAME.fullmatch(text):
+        raise wrong(
+            f"{shown(text)} cannot name a place",
+            expected="a letter, or a word of letters, digits, - and _",
+        )
+    return text
 
 
 def parse_steps(arguments: Arguments) -> Command:

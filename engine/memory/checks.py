@@ -94,11 +94,11 @@ def _span_identities(state: State) -> list[str]:
             name = f"{ZoneType(zone_type).label} of node {number}"
             if zone.spanned and not (node.start_pfn <= zone.start_pfn and zone.end_pfn <= end):
                 broken.append(f"{name} {span_text(zone)} is outside its node's span")
+            if zone_type <= ZoneType.NORMAL and zone.present_early:
+                continue
             ranges = zone_ranges(state, state.blocks.rows, number, ZoneType(zone_type))
-            early = zone_type <= ZoneType.NORMAL and zone.present_early
             if (
                 len(ranges)
-                and not early
                 and (ranges[0, 0] != zone.start_pfn or ranges[:, 1].max() != zone.end_pfn)
                 and not (ranges[0, 0] >= zone.start_pfn and ranges[:, 1].max() <= zone.end_pfn)
             ):

@@ -166,7 +166,8 @@ class PageMap:
 
     def counts(self, edges: NDArray[np.int64]) -> Counts:
         """Pages of each state between successive edges: int64 (n, NR_STATES)."""
-        total = np.zeros((len(edges) - 1, NR_STATES), np.int64)
+        # Transposed, so that all cells of one state lie side by side.
+        total = np.zeros((NR_STATES, len(edges) - 1), np.int64).T
         low, high = int(edges[0]), int(edges[-1])
         pages = self.state.geometry.block_pages
         rows = self.state.blocks.slice(max(0, low) // pages, -(-high // pages))
@@ -174,8 +175,8 @@ class PageMap:
             self._add_blocks(total, rows, edges)
         self._add_devices(total, edges)
         total[:, PageState.HOLE] += np.diff(edges) - total.sum(axis=1)
-        for ranges, below in self._overlays:
-            _replace(total, ranges, below, edges)
+        for ranges, replaced in self._overlays:
+            _replace(total, ranges, replaced, edges)
         return total
 
     def _add_blocks(self, total: Counts, rows: Rows, edges: NDArray[np.int64]) -> None:
@@ -187,14 +188,13 @@ class PageMap:
         )
         kinds = _BLOCK_STATES[rows["state"], rows["zone"].astype(np.int64) + 1]
         plain = ~odd
-        whole = np.where(plain, ends - starts, 0)
-        vmemmap = np.where(plain, rows["vmemmap"], 0)
+        below = _Below(edges, starts, ends)
         for kind in _states_in(kinds[plain]):
             mine = plain & (kinds == kind)
-            total[:, kind] += _spread(edges, starts, ends, np.where(mine, whole, 0))
-            hosted = np.where(mine, vmemmap, 0)
+            total[:, kind] += below.pages(mine)
+            hosted = np.where(mine, rows["vmemmap"], 0)
             if hosted.any():
-                inside = _periodic(edges, starts, ends, hosted, pages)
+                inside = below.first_pages(hosted, pages)
                 total[:, kind] -= inside
                 total[:, PageState.VMEMMAP] += inside
         if odd.any():
@@ -280,67 +280,80 @@ def _vmemmap_edges(
     return np.concatenate((blocks * pages, blocks * pages + int(row["vmemmap"])))
 
 
-def _covered(
-    edges: NDArray[np.int64],
-    starts: NDArray[np.int64],
-    ends: NDArray[np.int64],
-    sizes: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    """How many counted pages of the ranges lie below each edge (``sizes``: end - start or 0)."""
-    before = np.concatenate(([0], np.cumsum(sizes)))
-    index = np.searchsorted(starts, edges, side="right")
-    last = np.maximum(index - 1, 0)
-    into = np.clip(edges - starts[last], 0, sizes[last])
-    result: NDArray[np.int64] = np.where(index > 0, before[last] + into, 0)
-    return result
+class _Below:
+    """How much of sorted disjoint ranges lies below each edge; differences fill the cells."""
+
+    __slots__ = ("_into", "_last", "_sizes")
+
+    def __init__(
+        self, edges: NDArray[np.int64], starts: NDArray[np.int64], ends: NDArray[np.int64]
+    ) -> None:
+        """``edges``: int64 (n + 1,), ascending; ``starts`` and ``ends``: int64 (ranges,)."""
+        # Edges are many and ranges few: look the ranges up among the edges and count.
+        first = np.bincount(np.searchsorted(edges, starts), minlength=len(edges))
+        begun = np.cumsum(first[: len(edges)])
+        self._last = np.maximum(begun - 1, 0)
+        """The last range that begins at or below each edge, 0 where there is none."""
+        self._sizes = ends - starts
+        self._into = np.clip(edges - starts[self._last], 0, self._sizes[self._last])
+        """Pages of that range below each edge."""
+
+    def pages(self, mine: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Pages of some of the ranges in each cell, int64 (n,)."""
+        before = _sums(np.where(mine, self._sizes, 0))
+        pages = before[self._last] + self._into * mine[self._last]
+        result: NDArray[np.int64] = pages[1:] - pages[:-1]
+        return result
+
+    def first_pages(self, per_block: NDArray[np.int64], pages: int) -> NDArray[np.int64]:
+        """The first ``per_block`` of every ``pages`` pages of each range, in each cell."""
+        before = _sums(self._sizes // pages * per_block)
+        blocks = self._into // pages
+        mine = per_block[self._last]
+        inside = blocks * mine + np.minimum(self._into - blocks * pages, mine)
+        below = before[self._last] + inside
+        result: NDArray[np.int64] = below[1:] - below[:-1]
+        return result
 
 
-def _spread(
-    edges: NDArray[np.int64],
-    starts: NDArray[np.int64],
-    ends: NDArray[np.int64],
-    sizes: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    return np.diff(_covered(edges, starts, ends, sizes))
+def _sums(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What lies before each range, int64 (ranges,)."""
+    return np.cumsum(sizes) - sizes
 
 
-def _periodic(
-    edges: NDArray[np.int64],
-    starts: NDArray[np.int64],
-    ends: NDArray[np.int64],
-    per_block: NDArray[np.int64],
-    pages: int,
-) -> NDArray[np.int64]:
-    """Pages of the first ``per_block`` pages of every block of each run, per cell."""
-    totals = (ends - starts) // pages * per_block
-    before = np.concatenate(([0], np.cumsum(totals)))
-    index = np.searchsorted(starts, edges, side="right")
-    last = np.maximum(index - 1, 0)
-    offset = np.clip(edges - starts[last], 0, ends[last] - starts[last])
-    blocks, rest = np.divmod(offset, pages)
-    into = blocks * per_block[last] + np.minimum(rest, per_block[last])
-    below = np.where(index > 0, before[last] + into, 0)
-    return np.diff(below)
+def _touched(
+    total: Counts, edges: NDArray[np.int64], start_pfn: int, end_pfn: int
+) -> tuple[Counts, NDArray[np.int64]]:
+    """Those cells and edges that a pfn range reaches into; one cell where there are none."""
+    first = max(0, int(np.searchsorted(edges, start_pfn, side="right")) - 1)
+    end = min(len(edges) - 1, int(np.searchsorted(edges, end_pfn, side="left")))
+    first = min(first, len(total) - 1)
+    end = max(end, first + 1)
+    return total[first:end], edges[first : end + 1]
 
 
 def _accumulate(total: Counts, ranges: Prefix, edges: NDArray[np.int64]) -> None:
     starts, ends, kinds = ranges
+    total, edges = _touched(total, edges, int(starts[0]), int(ends[-1]))
+    below = _Below(edges, starts, ends)
     for kind in _states_in(kinds):
-        sizes = np.where(kinds == kind, ends - starts, 0)
-        total[:, kind] += _spread(edges, starts, ends, sizes)
+        total[:, kind] += below.pages(kinds == kind)
 
 
 def _replace(
-    total: Counts, ranges: Prefix, below: NDArray[np.int64], edges: NDArray[np.int64]
+    total: Counts, ranges: Prefix, replaced: NDArray[np.int64], edges: NDArray[np.int64]
 ) -> None:
-    """Put the ranges over what is there; ``below`` is the state that each replaces."""
+    """Put the ranges over what is there; ``replaced`` is the state that each lies over."""
     starts, ends, kinds = ranges
     low = int(np.searchsorted(ends, edges[0], side="right"))
     high = int(np.searchsorted(starts, edges[-1], side="left"))
     if low >= high:
         return
-    starts, ends, kinds, below = (a[low:high] for a in (starts, ends, kinds, below))
-    for column, sign in ((kinds, 1), (below, -1)):
-        for kind in _states_in(column):
-            sizes = np.where(column == kind, ends - starts, 0)
-            total[:, kind] += sign * _spread(edges, starts, ends, sizes)
+    total, edges = _touched(total, edges, int(starts[low]), int(ends[high - 1]))
+    below = _Below(edges, starts[low:high], ends[low:high])
+    pairs = kinds[low:high] * NR_STATES + replaced[low:high]
+    for pair in np.flatnonzero(np.bincount(pairs)).tolist():
+        kind, under = divmod(pair, NR_STATES)
+        pages = below.pages(pairs == pair)
+        total[:, kind] += pages
+        total[:, under] -= pages

@@ -49,6 +49,8 @@ def merge_rows(rows: Rows) -> Rows:
 
 def _joined(pieces: Sequence[Rows]) -> Rows:
     """The pieces in one array. As rows of bytes: numpy compares and copies field by field."""
+    if len(pieces) == 1:
+        return pieces[0]
     layout = pieces[0].dtype
     raw = np.dtype((np.void, layout.itemsize))
     return np.concatenate([piece.view(raw) for piece in pieces]).view(layout)

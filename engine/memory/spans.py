@@ -18,6 +18,8 @@ from engine.memory.runs import Rows
 from engine.memory.state import State, Zone
 from engine.values import dataclass
 
+# As plain numbers: numpy looks at a member of an enum at length, once for every comparison.
+_NO_ZONE, _ONLINE = int(ZoneType.NONE), int(BlockState.ONLINE)
 _X86_ZONE_ENDS = ((ZoneType.DMA, 16 << 20), (ZoneType.DMA32, 4 << 30))
 _ARM64_ZONE_ENDS = ((ZoneType.DMA, 4 << 30),)
 _S390_ZONE_ENDS = ((ZoneType.DMA, 2 << 30),)
@@ -49,33 +51,30 @@ def grow(state: State, node: int, zone_type: ZoneType, start_pfn: int, nr_pages:
     return state.with_node(node, home.with_zone(zone_type, zone))
 
 
-def zone_ranges(
-    state: State, rows: Rows, node: int, zone_type: ZoneType | None
-) -> NDArray[np.int64]:
-    """Page ranges of online blocks that belong to the zone (None: any) of the node.
+def zone_ranges(state: State, rows: Rows, node: int, zone_type: ZoneType) -> NDArray[np.int64]:
+    """Page ranges of online blocks that belong to the zone of the node.
 
     ``rows``: block rows. Returns int64 (n, 2) of [start_pfn, end_pfn), ascending. Boot
     blocks count by subsection, as their subsection maps do.
     """
     pages = state.geometry.block_pages
-    mixed = rows["zone"] == ZoneType.NONE  # a boot block may hold memory of several nodes
-    rows = rows[(rows["state"] == BlockState.ONLINE) & ((rows["node"] == node) | mixed)]
-    whole = (rows["zone"] != ZoneType.NONE) & (rows["present"] == pages)
-    simple = rows[whole & (rows["zone"] == zone_type)] if zone_type is not None else rows[whole]
-    ranges = np.stack(
-        (simple["start"] * pages, (simple["start"] + simple["count"]) * pages), axis=1
-    )
-    odd = rows[~whole]
+    zones = rows["zone"]
+    mixed = zones == _NO_ZONE  # a boot block may hold memory of several nodes
+    wanted = (rows["state"] == _ONLINE) & ((rows["node"] == node) | mixed)
+    wanted &= mixed | (zones == int(zone_type))
+    whole = wanted & ~mixed & (rows["present"] == pages)
+    starts, counts = rows["start"][whole], rows["count"][whole]
+    ranges = np.empty((len(starts), 2), np.int64)
+    ranges[:, 0], ranges[:, 1] = starts * pages, (starts + counts) * pages
+    odd = rows[wanted & ~whole]
     if len(odd):
         ranges = np.concatenate((ranges, _odd_ranges(state, odd, node, zone_type)))
         ranges = ranges[np.argsort(ranges[:, 0], kind="stable")]
     return ranges
 
 
-def _odd_ranges(
-    state: State, rows: Rows, node: int, zone_type: ZoneType | None
-) -> NDArray[np.int64]:
-    """Ranges of boot blocks with holes or with several zones, by subsection."""
+def _odd_ranges(state: State, rows: Rows, node: int, zone_type: ZoneType) -> NDArray[np.int64]:
+    """Ranges of boot blocks of the zone, or of several zones, by subsection."""
     step = state.geometry.subsection_pages
     pages = state.geometry.block_pages
     limits = boot_zone_limits(state.geometry.arch, state.geometry.page_shift)
@@ -87,11 +86,11 @@ def _odd_ranges(
                 continue
             start, end = max(lo, start // step * step), min(hi, -(-end // step) * step)
             if row["zone"] != ZoneType.NONE:
-                if zone_type in (None, int(row["zone"])) and start < end:
+                if start < end:
                     out.append((start, end))
                 continue
             for limit_zone, first, last in limits:
-                if zone_type in (None, limit_zone) and max(start, first) < min(end, last):
+                if zone_type == limit_zone and max(start, first) < min(end, last):
                     out.append((max(start, first), min(end, last)))
     return np.array(sorted(out), dtype=np.int64).reshape(-1, 2)
 

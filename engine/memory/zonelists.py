@@ -46,17 +46,20 @@ def _penalty(state: State, local: int, node: int, load: list[int]) -> int:
     return value * _MAX_NUMNODES + load[node]
 
 
-def rebuild(state: State, *, hotadded: int | None = None) -> tuple[State, list[str]]:
+def rebuild(
+    state: State, *, hotadded: int | None = None, masks: State | None = None
+) -> tuple[State, list[str]]:
     """``build_all_zonelists``: the state with its policy zone, and the log lines.
 
-    ``hotadded``: only this node's lists (a node that is being brought up). ``Total pages``
-    sums the managed pages; the kernel subtracts watermarks that are not modelled.
+    ``hotadded``: only this node's lists (a node that is being brought up). ``masks``: the state
+    whose N_MEMORY counts, where that is an earlier one. ``Total pages`` sums the managed pages;
+    the kernel subtracts watermarks that are not modelled.
     """
     load = [0] * len(state.nodes)
     numbers = range(len(state.nodes)) if hotadded is None else (hotadded,)
     log = []
     for number in numbers:
-        order = "".join(f"{node} " for node in fallback_order(state, number, load))
+        order = "".join(f"{node} " for node in fallback_order(masks or state, number, load))
         log.append(f"Fallback order for Node {number}: {order}")
     highest = state.policy_zone
     for node in state.nodes:

@@ -267,6 +267,8 @@ def _populate(tx: Transaction, device: Device, choice: MemmapChoice) -> Refusal 
         )
     if (refusal := tx.injected("create_memory_block_devices", block=first)) is not None:
         tx.state = replace(state, faults=tx.state.faults)
+        if choice.kind != MemmapKind.RAM:
+            return refusal
         return _give_up(
             tx,
             start_pfn << state.geometry.page_shift,

@@ -231,16 +231,17 @@ def release_pages(tx: Transaction, held: HugetlbSet, count: int) -> None:
 def _without(state: State, held: HugetlbSet, count: int) -> State:
     """The state in which ``count`` pages of a set no longer belong to it."""
     sets = dict(state.hugetlb)
+    rows = _rows_of(state, held)
     left = held.nr_pages - count * held.page_pages
     if not left:
         del sets[held.id]
     else:
-        each = held.freed_pages // held.count
+        optimised = int(rows["count"][rows["kind"] == PageState.HUGETLB_OPTIMISED].sum())
         sets[held.id] = replace(
             held,
             nr_pages=left,
-            start_pfn=int(_rows_of(state, held)["start"][0]),
-            freed_pages=each * (left // held.page_pages),
+            start_pfn=int(rows["start"][0]),
+            freed_pages=held.freed_per_page * (optimised // held.page_pages),
         )
     return replace(state, hugetlb=sets)
 

@@ -191,9 +191,7 @@ def _offline_batch(tx: Transaction, first: int, count: int) -> Refusal | None:
     elif tx.state.profile.shrink != "remove-valid":
         spans_history.shrink_sections(tx, node, zone_type, start_pfn, end_pfn)
     poisoned = tx.state.profile.shrink == "merged"
-    blocks = tx.state.blocks.update(
-        first, first + count, state=int(BlockState.OFFLINE), zone=int(ZoneType.NONE)
-    )
+    blocks = tx.state.blocks.update(first, first + count, zone=int(ZoneType.NONE))
     if poisoned:
         blocks = blocks.update(
             first, first + count, initialised=0, link_zone=int(ZoneType.DMA), link_node=0
@@ -255,9 +253,8 @@ def _leave_buddy(tx: Transaction, before: State, first: int, count: int, row: An
     log = []
     if zone.present == 0:
         # 6.1 rebuilds the zonelists while the node is still in N_MEMORY.
-        source = tx.state if tx.state.profile.node_state_first else before
-        rebuilt, log = zonelists.rebuild(source)
-        tx.state = replace(tx.state, policy_zone=rebuilt.policy_zone)
+        masks = tx.state if tx.state.profile.node_state_first else before
+        tx.state, log = zonelists.rebuild(tx.state, masks=masks)
     log += zonelists.demotion_log(before, tx.state)
     tx.event("node_states_clear_node", "MEM_OFFLINE", log=log, block=first, nr_blocks=count)
 

@@ -93,7 +93,7 @@ def _batch_size(state: State, block: int, end: int, kind: OnlineType) -> int:
     if state.profile.zone_shifting:
         return 1
     automatic = kind == OnlineType.ONLINE and state.params.online_policy == "auto-movable"
-    if automatic and (row["early"] or int(row["device"]) < 0):
+    if automatic and row["early"]:
         return 1
     pages = state.geometry.block_pages
     stops = [end]

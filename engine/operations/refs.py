@@ -20,8 +20,10 @@ def _range(state: State, ref: Ref) -> tuple[int, int]:
     if ref.address is not None:
         low, high = ref.address
         if low % size or (high + 1) % size:
+            first, last = low // size * size, -(-high // size) * size - 1
             raise InputError(
-                f"{low:#x}-{high:#x}: an address range covers whole blocks of {size:#x} bytes"
+                f"{low:#x}-{high:#x}: an address range covers whole blocks of {size:#x} bytes, "
+                f"its end included; did you mean {first:#x}-{max(last, first + size - 1):#x}?"
             )
         return low // size, high // size
     if ref.device is None:
@@ -45,7 +47,9 @@ def block_ranges(state: State, refs: tuple[Ref, ...]) -> list[tuple[int, int]]:
     limit = state.geometry.physmem_end // state.geometry.block_bytes
     for first, last in sorted(_range(state, ref) for ref in refs):
         if last > limit:
-            raise InputError(f"{last}: the last block that can be addressed is {limit}")
+            size = state.geometry.block_bytes
+            meant = "" if last % size else f"; did you mean {last:#x}-{last + size - 1:#x}?"
+            raise InputError(f"{last}: the last block that can be addressed is {limit}{meant}")
         if merged and first <= merged[-1][1] + 1:
             merged[-1] = (merged[-1][0], max(merged[-1][1], last))
         else:

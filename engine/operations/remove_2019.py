@@ -109,8 +109,8 @@ class _Teardown:
         teardown = tx.state.teardown
         marked = self.head_of(pfn) is not None
         if not marked and not teardown.freeing:
-            self.free_memmap(pfn, pfn)
             self.removed.add(pfn // self.section)
+            self.free_memmap(pfn)
             return
         if not teardown.freeing:
             teardown = Teardown(True, pfn)
@@ -162,7 +162,7 @@ class _Teardown:
             tx.event("__kfree_section_memmap", rule)
             return Refusal("EFAULT", "__kfree_section_memmap", rule, self.block(pfn), frame)
         self.removed.add(number)
-        self.free_memmap(pfn, pfn)
+        self.free_memmap(pfn)
         marks = ", whose first page holds struct pages" if self_hosted else ""
         tx.event("__kfree_section_memmap", f"section {number}{marks}: its memmap is unmapped")
         return None
@@ -189,7 +189,7 @@ class _Teardown:
             )
         for section in range(last, first - 1, -1):
             frame = memmap.home_of(tx.state, section * self.section)
-            self.free_memmap(section * self.section, pfn)
+            self.free_memmap(section * self.section)
             if frame is not None and (last - section < MAX_SHOWN or section == first):
                 end = frame + tx.state.geometry.memmap_pages(self.section) - 1
                 text = f"section {section}: its struct pages in pfns {frame:#x}-{end:#x} go"
@@ -197,12 +197,12 @@ class _Teardown:
         tx.state = replace(tx.state, teardown=Teardown())
         tx.event("vmemmap_free", f"sections {last} down to {first} are freed")
 
-    def free_memmap(self, pfn: int, cause: int) -> None:
+    def free_memmap(self, pfn: int) -> None:
         """Unmap the struct pages of one section; what is still in use loses them."""
         tx = self.tx
         exists = tx.state.blocks.at(self.block(pfn)) is not None
         tx.state = free_memory.give_back_memmap(tx.state, pfn, pfn + self.section)
-        if pfn // self.section in self.removed or pfn == cause:
+        if pfn // self.section in self.removed:
             self.strip_marks(pfn)
             return
         if exists:
@@ -253,8 +253,6 @@ class _Teardown:
         host = frames // self.section
         if host in self.removed or state.blocks.at(frames // state.geometry.block_pages) is None:
             return
-        if self.will_go(frames):
-            return
         tx.state = replace(
             state,
             taken=state.taken.insert(frames, unit, kind=int(PageState.UNMOVABLE), owner=device.id),
@@ -269,11 +267,6 @@ class _Teardown:
                 unit,
             )
         )
-
-    def will_go(self, pfn: int) -> bool:
-        """Whether this same removal takes the block of ``pfn`` too."""
-        block = pfn // self.tx.state.geometry.block_pages
-        return any(r["start"] <= block < r["start"] + r["count"] for r in self.rows)
 
 
 def _runs(numbers: list[int]) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from engine.commands import Add, SysfsRead, SysfsWrite
 from engine.errors import InputError
-from engine.kinds import REAL_ZONES, BlockState, OnlineType, ZoneType
+from engine.kinds import REAL_ZONES, BlockState, MemmapPolicy, OnlineType, ZoneType
 from engine.memory.spans import grow
 from engine.memory.state import State
 from engine.memory.transaction import Transaction
@@ -29,20 +29,48 @@ from engine.sysfs_words import (
     PARAMETERS_DIR,
 )
 
-_BLOCK = re.compile(re.escape(MEMORY_DIR) + r"/memory(\d+)/(\w+)\Z")
-_POOL = re.compile(re.escape(HUGEPAGES_DIR) + r"/hugepages-(\d+)kB/nr_hugepages\Z")
+_BLOCK = re.compile(re.escape(MEMORY_DIR) + r"/memory(0|[1-9][0-9]{0,9})/(\w+)\Z")
+_NODE_LINK = re.compile(re.escape(NODE_DIR) + r"/node([0-9]{1,4})/(memory([0-9]{1,10})/\w+)\Z")
+_POOL = re.compile(re.escape(HUGEPAGES_DIR) + r"/hugepages-([1-9][0-9]{0,9})kB/nr_hugepages\Z")
+_C_NUMBER = re.compile(
+    r"(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<octal>0[0-7]*)|(?P<decimal>[1-9][0-9]*))\Z"
+)
 _BIND = re.compile(r"/sys/bus/(?:nd|dax)/drivers/\w+/(bind|unbind)\Z")
 _TRUE = ("1", "y", "Y", "on", "t", "T")
 _FALSE = ("0", "n", "N", "off", "of", "f", "F")
+MAX_GLOB_FILES = 1 << 16
+"""A machine of 4 PiB has 33 million blocks: what a glob may match is far more than a screen."""
 
 
 def _truth(word: str) -> bool | None:
     return True if word in _TRUE else False if word in _FALSE else None
 
 
+def _number(word: str) -> int | None:
+    """A number as ``kstrtoull(…, 0, …)`` reads it, None for none; 2^64 for any larger one."""
+    found = _C_NUMBER.match(word)
+    if found is None:
+        return None
+    digits, base = next(
+        (found[name], base)
+        for name, base in (("hex", 16), ("octal", 8), ("decimal", 10))
+        if found[name] is not None
+    )
+    return min(int(digits, base), 1 << 64) if len(digits.lstrip("0")) < 25 else 1 << 64
+
+
+def _followed(state: State, path: str) -> str:
+    """The path of a block for the link to it in its node's folder; any other as it is."""
+    if found := _NODE_LINK.match(path):
+        row = state.blocks.at(int(found[3]))
+        if row is not None and int(row["node"]) == int(found[1]):
+            return f"{MEMORY_DIR}/{found[2]}"
+    return path
+
+
 def write(tx: Transaction, command: SysfsWrite) -> Refusal | None:
     """``echo WORD > PATH``; a file that the model does not have is ENOENT."""
-    path, word = command.path, command.word
+    path, word = _followed(tx.state, command.path), command.word
     if found := _BLOCK.match(path):
         return _write_block(tx, int(found[1]), found[2], word)
     if path == f"{MEMORY_DIR}/auto_online_blocks":
@@ -115,20 +143,24 @@ def _write_parameter(tx: Transaction, name: str, word: str) -> Refusal | None:
 
 def _probe(tx: Transaction, word: str) -> Refusal | None:
     """``probe_store``: hot-add exactly one block (CONFIG_ARCH_MEMORY_PROBE)."""
-    try:
-        address = int(word, 0)
-    except ValueError:
+    address = _number(word)
+    if address is None:
         return Refusal("EINVAL", "probe_store", f"{word} is no address")
+    if address >> 64:
+        return Refusal("ERANGE", "probe_store", f"{word} has more than 64 bits")
     size = tx.state.geometry.block_bytes
     if address % size:
         return Refusal("EINVAL", "probe_store", f"{address:#x} is no multiple of {size:#x}")
-    return add.add(tx, Add(f"probe-{address:#x}", size, address))
+    # MHP_NONE: memory that is probed never hosts its own memmap.
+    return add.add(tx, Add(f"probe-{address:#x}", size, address, memmap=MemmapPolicy.RAM))
 
 
 def _resize_pool(tx: Transaction, page_bytes: int, word: str) -> Refusal | None:
     """``nr_hugepages_store``: grow or shrink the pool of one size."""
-    if not word.isdigit():
+    if not (word.isascii() and word.isdigit()):
         return Refusal("EINVAL", "nr_hugepages_store", f"{word} is no number")
+    if len(word.lstrip("0")) > 19:
+        return Refusal("ERANGE", "nr_hugepages_store", f"{word} has more than 64 bits")
     pages = page_bytes // tx.state.geometry.page_bytes
     held = [h for h in tx.state.hugetlb.values() if h.page_pages == pages]
     wanted, have = int(word), sum(h.count for h in held)
@@ -179,6 +211,7 @@ def _read_block(state: State, block: int, name: str) -> str | None:
 
 def _read_file(state: State, path: str) -> list[str] | None:
     """The lines of one file, None where there is none."""
+    path = _followed(state, path)
     if found := _BLOCK.match(path):
         text = _read_block(state, int(found[1]), found[2])
         return None if text is None else [text]
@@ -189,8 +222,9 @@ def _read_file(state: State, path: str) -> list[str] | None:
     if found := _POOL.match(path):
         pages = (int(found[1]) << 10) // state.geometry.page_bytes
         return [str(sum(h.count for h in state.hugetlb.values() if h.page_pages == pages))]
-    if path.startswith(NODE_DIR + "/") and path.rpartition("/")[2] in NODE_FILES:
-        return [format_mask(state.nodes_in(path.rpartition("/")[2]))]
+    directory, _, name = path.rpartition("/")
+    if directory == NODE_DIR and name in NODE_FILES:
+        return [format_mask(state.nodes_in(name))]
     if path == "/proc/iomem":
         return [f"{'  ' * r.depth}{r.start:08x}-{r.end:08x} : {r.name}" for r in state.resources]
     if path == "/proc/zoneinfo":
@@ -239,14 +273,18 @@ def _expand(state: State, path: str) -> list[str]:
     pattern = directory.rpartition("/")[2]
     if not directory.startswith(MEMORY_DIR):
         return [path]
-    matches = [
-        f"{MEMORY_DIR}/memory{block}/{name}"
-        for row in state.blocks.rows
-        for block in range(int(row["start"]), int(row["start"] + row["count"]))
-        if fnmatch.fnmatchcase(f"memory{block}", pattern)
-    ]
+    matches = re.compile(fnmatch.translate(pattern)).match
+    found: list[str] = []
+    for row in state.blocks.rows:
+        for block in range(int(row["start"]), int(row["start"] + row["count"])):
+            if matches(f"memory{block}"):
+                found.append(f"{MEMORY_DIR}/memory{block}/{name}")
+                if len(found) > MAX_GLOB_FILES:
+                    raise InputError(
+                        f"{path}: more than {MAX_GLOB_FILES} files match; name fewer blocks"
+                    )
     # A shell sorts the names, so memory10 stands before memory9.
-    return sorted(matches)
+    return sorted(found)
 
 
 def read(tx: Transaction, command: SysfsRead) -> Refusal | None:

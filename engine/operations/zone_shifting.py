@@ -43,16 +43,15 @@ def after_add(tx: Transaction, device: Device) -> None:
 
 
 def _can_shift(state: State, block: int, row: Any, target: ZoneType) -> bool:
-    """``zone_can_shift``: only an edge of the zone may move, and only to the next zone."""
-    node, current = state.nodes[int(row["node"])], ZoneType(int(row["link_zone"]))
-    zone = node.zones[current]
-    start, end = state.block_pfn(block), state.block_pfn(block + 1)
-    if current < target and end != zone.end_pfn:
-        return False
-    if target < current and start != zone.start_pfn:
-        return False
-    low, high = min(current, target), max(current, target)
-    return not any(node.zones[i].spanned for i in range(low + 1, high))
+    """``zone_can_shift``: only an edge of the zone may move, and only to the next zone.
+
+    Hot-added memory is in Normal or in Movable, and those two are neighbours.
+    """
+    current = ZoneType(int(row["link_zone"]))
+    zone = state.zone(int(row["node"]), current)
+    if current < target:
+        return state.block_pfn(block + 1) == zone.end_pfn
+    return target == current or state.block_pfn(block) == zone.start_pfn
 
 
 def valid_zones(state: State, block: int, row: Any) -> tuple[tuple[str, ...], str]:

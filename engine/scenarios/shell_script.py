@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from engine import commands as c
-from engine.errors import InputError, PfnmapError
+from engine.errors import PfnmapError
 from engine.kinds import BlockState, OnlineType
 from engine.language import format_command, format_size
-from engine.machine import TALK, Machine
+from engine.machine import TALK
 from engine.operations.refs import block_ranges
+from engine.scenarios.expect import booted
 from engine.sysfs_words import (
     HUGEPAGES_DIR,
     MEMORY_DIR,
@@ -36,9 +37,9 @@ def as_shell(scenario: Scenario) -> list[str]:
     """The lines of a POSIX shell script, comments included.
 
     Raises:
-        InputError: A line cannot be done on the scenario's machine (``FILE:LINE: …``).
+        ParseError: A line cannot be done on the scenario's machine (``FILE:LINE:COL: …``).
     """
-    machine = Machine.boot(scenario.start)
+    machine = booted(scenario)
     lines = [*_boot_lines(scenario.start)]
     for number, command in scenario.lines:
         if isinstance(command, c.StartMachine):
@@ -49,7 +50,7 @@ def as_shell(scenario: Scenario) -> list[str]:
                 machine.apply(command)
             lines += _WRITERS[type(command)](command, before, machine.state)
         except PfnmapError as error:
-            raise InputError(f"{scenario.source}:{number}: {error}") from None
+            raise scenario.complaint(number, error) from None
     return lines
 
 
@@ -110,7 +111,8 @@ def _add(command: c.Add, before: State, after: State) -> list[str]:
     options = f"pc-dimm,id={command.name},memdev=mem-{command.name}"
     options += f",addr={address:#x}" if address is not None else ""
     options += f",node={command.node}" if command.node is not None else ""
-    lines = [
+    lines = [f"# only simulated: memmap={command.memmap.value}"] if command.memmap else []
+    lines += [
         f"# QEMU monitor: object_add memory-backend-ram,id=mem-{command.name},size={size}",
         f"# QEMU monitor: device_add {options}",
     ]

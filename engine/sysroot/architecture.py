@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import numpy as np
+
 from engine.geometry import ARCHITECTURES, MIB, Geometry
 from engine.sysroot.observation import Observation
 
@@ -17,6 +19,11 @@ PAGE_SIZES = (4096, 16384, 65536)
 
 S390X = Geometry("s390x", 4096, 65536, 512, 256, MIB, 65536, max_order=8, physmem_end=(1 << 53) - 1)
 """``arch/s390/include/asm/sparsemem.h``: SECTION_SIZE_BITS 28; HugeTLB and PMD are 1 MiB."""
+
+UNKNOWN_ARCH = "unknown"
+"""The name of a machine that is not x86_64, where it does not show what it is instead."""
+_X86_DMA_END = 16 * MIB
+"""End of zone DMA on x86_64 (``MAX_DMA_PFN``)."""
 
 _NAMES = (
     (re.compile(r"x86_64|amd64|i[3-6]86"), "x86_64"),
@@ -45,8 +52,9 @@ def geometry_of(
     elif why:
         notes.append(f"page size {size} inferred from {why}")
     geometry = _base(machine, size)
-    if machine is None:
-        notes.append(f"the architecture is not known: section sizes of {geometry.arch} are assumed")
+    if machine in (None, UNKNOWN_ARCH):
+        sizes = _base(None, size).arch
+        notes.append(f"the architecture is not known: section sizes of {sizes} are assumed")
     block_bytes = observation.block_bytes
     if block_bytes is None:
         block_bytes = geometry.block_bytes
@@ -65,7 +73,10 @@ def with_block_bytes(geometry: Geometry, block_bytes: int) -> Geometry:
 
 
 def _machine(observation: Observation) -> str | None:
-    """``x86_64``, ``aarch64``, ``ppc64``, ``s390x``, another name as it is, or None."""
+    """``x86_64``, ``aarch64``, ``ppc64``, ``s390x``, another name as it is, or None.
+
+    ``unknown`` is one that only is not x86_64.
+    """
     for text in (observation.arch, observation.kernel):
         for pattern, name in _NAMES:
             if text and pattern.search(text):
@@ -81,7 +92,20 @@ def _machine(observation: Observation) -> str | None:
         return "aarch64"
     if "DMA32" in zones and any(zone.start_pfn == 1 for zone in observation.zones or ()):
         return "x86_64"  # page 0 is kept out of zone DMA there
-    return None
+    return _by_dma(observation)
+
+
+def _by_dma(observation: Observation) -> str | None:
+    """What a block in zone DMA says: one above 16 MiB is not on x86_64.
+
+    Of the others only arm64 has machines whose memory does not begin at address 0.
+    """
+    blocks, nr_bytes = observation.blocks, observation.block_bytes or 0
+    codes = [code for code, words in enumerate(blocks.zone_lists) if "DMA" in (words or ())]
+    in_dma = blocks.ids[np.isin(blocks.zones, codes)]
+    if not len(in_dma) or int(in_dma[-1]) * nr_bytes < _X86_DMA_END:
+        return None
+    return UNKNOWN_ARCH if blocks.ids[0] == 0 else "aarch64"
 
 
 def _page_size(observation: Observation, machine: str | None) -> tuple[int | None, str]:

@@ -20,6 +20,7 @@ import numpy as np
 from engine.errors import InputError
 from engine.sysroot.capture_fields import Fields
 from engine.sysroot.files import TextTree, clean
+from engine.sysroot.lsmem_json import is_lsmem_json, observation_of
 from engine.sysroot.observation import BlockColumns, HugetlbPool, Observation
 from engine.sysroot.parse import IomemLine, ZoneInfo
 from engine.sysroot.read import MASKS, observe
@@ -107,7 +108,7 @@ def save_capture(observation: Observation, path: str | os.PathLike[str]) -> int:
 
 # -- reading ----------------------------------------------------------------------------
 def is_capture(path: str | os.PathLike[str]) -> bool:
-    """Whether a file looks like a capture or a text dump (by its first bytes)."""
+    """Whether a file looks like a capture, a text dump or output of lsmem (its first bytes)."""
     try:
         with open(path, "rb") as file:
             head = file.read(4096)
@@ -115,7 +116,7 @@ def is_capture(path: str | os.PathLike[str]) -> bool:
         return False
     if head.startswith(_GZIP):
         head = _decompress(head, 4096, partial=True)
-    return FORMAT.encode() in head or is_text_dump(head)
+    return FORMAT.encode() in head or is_lsmem_json(head) or is_text_dump(head)
 
 
 def _decompress(data: bytes, limit: int, *, partial: bool = False) -> bytes:
@@ -137,7 +138,7 @@ def _decompress(data: bytes, limit: int, *, partial: bool = False) -> bytes:
 
 
 def load_capture(path: str | os.PathLike[str]) -> Observation:
-    """Read a capture or a text dump; InputError in one sentence where it is neither."""
+    """Read a capture, a text dump or what lsmem -J printed; InputError for anything else."""
     name = clean(os.path.basename(os.fspath(path)), 200)
     try:
         with open(path, "rb") as file:
@@ -147,17 +148,20 @@ def load_capture(path: str | os.PathLike[str]) -> Observation:
             f"{clean(os.fspath(path), 200)}: cannot be read: {error.strerror}"
         ) from None
     try:
-        if len(data) > MAX_BYTES:
-            raise ValueError("more data than a capture may have")
-        if data.startswith(_GZIP):
-            data = _decompress(data, MAX_BYTES)
+        return parse_capture(capture_content(data), name)
     except ValueError as error:
         raise InputError(f"{name}: {error}") from None
-    return parse_capture(data, name)
+
+
+def capture_content(data: bytes) -> bytes:
+    """What a capture's bytes hold, unpacked if they are packed; ValueError for what is none."""
+    if len(data) > MAX_BYTES:
+        raise ValueError("more data than a capture may have")
+    return _decompress(data, MAX_BYTES) if data.startswith(_GZIP) else data
 
 
 def parse_capture(data: bytes, name: str) -> Observation:
-    """An observation from a capture's or a text dump's content."""
+    """An observation from the content of a capture, a text dump or output of lsmem -J."""
     # A capture has notes, and they name files as a dump does.
     if FORMAT.encode() not in data[:4096] and is_text_dump(data[:4096]):
         files, links = parse_text_dump(data)
@@ -169,6 +173,8 @@ def parse_capture(data: bytes, name: str) -> Observation:
             f"{name}: neither a capture (JSON of format {FORMAT}) nor a text dump; is the file "
             "cut off?"
         ) from None
+    if is_lsmem_json(data[:4096]):
+        return observation_of(parsed, name)
     top = Fields(name, "capture", parsed)
     if top.data.get("format") != FORMAT:
         raise InputError(f"{name}: not a capture of format {FORMAT}")

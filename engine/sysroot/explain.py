@@ -9,7 +9,9 @@ that a bug report needs.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +24,8 @@ from engine.machine import predict
 from engine.memory.state import State
 from engine.operations.zone_policy import valid_zones
 from engine.outcome import Outcome
-from engine.sysroot.inference import UNKNOWN, state_mask
+from engine.sysroot.alike import alike, offline_in_model
+from engine.sysroot.inference import UNKNOWN, memmap_policy, state_mask
 from engine.sysroot.observation import BlockColumns
 from engine.sysroot.observe import Change, changes_between
 from engine.sysroot.view import SysrootView
@@ -74,7 +77,7 @@ def _foresee(before: SysrootView, after: SysrootView, start: State) -> _Run:
         run.online(first, last)
     if not run.findings:
         said = "; ".join(outcome.command.text for outcome in run.outcomes)
-        for subject, predicted, seen in differences(run.state, before, after)[:MAX_SHOWN]:
+        for subject, predicted, seen in islice(differences(run.state, before, after), MAX_SHOWN):
             words = f"{subject}: the model foresees {predicted}, the kernel shows {seen}"
             run.disagree(said, words, after.first_pfn)
     return run
@@ -195,9 +198,7 @@ def _rezoned(before: SysrootView, after: SysrootView) -> Ids:
 def _still_offline(state: State, after: SysrootView) -> list[tuple[int, int]]:
     """Blocks that are online on the machine and not in the prediction, by zone."""
     ids = _online_ids(after.observation.blocks)
-    rows = [state.blocks.at(block) for block in ids.tolist()]
-    waiting = [row is not None and row["state"] == BlockState.OFFLINE for row in rows]
-    return _by_zone(after, ids[np.array(waiting, bool)])
+    return _by_zone(after, ids[offline_in_model(state, ids)])
 
 
 def _online_ids(blocks: BlockColumns) -> Ids:
@@ -241,19 +242,21 @@ def _span(first: int, last: int) -> str:
 
 
 # -- comparing ----------------------------------------------------------------------------
-def differences(
-    state: State, before: SysrootView, after: SysrootView
-) -> list[tuple[str, str, str]]:
-    """(subject, predicted, seen) wherever a predicted state differs from what was read."""
-    out = _zone_differences(state, before, after) if after.observation.zones is not None else []
-    return out + _block_differences(state, after) + _mask_differences(state, after)
+Difference = tuple[str, str, str]
+"""Subject, predicted, seen."""
 
 
-def _zone_differences(
-    state: State, before: SysrootView, after: SysrootView
-) -> list[tuple[str, str, str]]:
+def differences(state: State, before: SysrootView, after: SysrootView) -> Iterator[Difference]:
+    """Wherever a predicted state differs from what was read."""
+    if after.observation.zones is not None:
+        yield from _zone_differences(state, before, after)
+    yield from _block_differences(state, after)
+    yield from _mask_differences(state, after)
+
+
+def _zone_differences(state: State, before: SysrootView, after: SysrootView) -> list[Difference]:
     """Zones; ``managed`` only where it is known which blocks hold their struct pages."""
-    out: list[tuple[str, str, str]] = []
+    out: list[Difference] = []
     sure = not _placement_in_doubt(before, after)
     balloons = {(row.node, row.zone): row.managed for row in before.zones}
     for row in after.zones:
@@ -274,7 +277,7 @@ def _zone_differences(
 
 def _placement_in_doubt(before: SysrootView, after: SysrootView) -> bool:
     """Whether a block that changed may or may not hold its own struct pages."""
-    if before.observation.params.get("memmap_on_memory") == "N":
+    if memmap_policy(before.observation, before.profile) == "N":
         return False
     old, new = before.observation.blocks, after.observation.blocks
     kept = np.intersect1d(old.ids, new.ids, assume_unique=True)
@@ -286,28 +289,37 @@ def _placement_in_doubt(before: SysrootView, after: SysrootView) -> bool:
     )
 
 
-def _block_differences(state: State, after: SysrootView) -> list[tuple[str, str, str]]:
-    """State and valid_zones of every block."""
-    out: list[tuple[str, str, str]] = []
-    blocks = after.observation.blocks
-    for index, block in enumerate(blocks.ids.tolist()):
-        row = state.blocks.at(block)
-        seen_state, seen_zones = blocks.state_word(index), blocks.zone_words(index)
-        if row is None:
-            out.append((f"memory{block}", "no such block", seen_state))
+def _block_differences(state: State, after: SysrootView) -> Iterator[Difference]:
+    """State and valid_zones of every block; of blocks that are alike the first is looked at."""
+    for first, last in alike(state, after.block_runs()):
+        if _block_difference(state, after, first) is None:
             continue
-        word = BlockState(int(row["state"])).word
-        if seen_state in ("online", "offline") and word != seen_state:
-            out.append((f"memory{block} state", word, seen_state))
-        elif seen_zones is not None and seen_state == word:
-            names, _ = valid_zones(state, block, row)
-            if names != seen_zones and len(seen_zones) > 0:
-                out.append((f"memory{block} valid_zones", " ".join(names), " ".join(seen_zones)))
-    return out
+        for block in range(first, last + 1):
+            difference = _block_difference(state, after, block)
+            if difference is not None:
+                yield difference
 
 
-def _mask_differences(state: State, after: SysrootView) -> list[tuple[str, str, str]]:
-    out: list[tuple[str, str, str]] = []
+def _block_difference(state: State, after: SysrootView, block: int) -> Difference | None:
+    """Where one block is not as predicted."""
+    blocks = after.observation.blocks
+    index = int(np.searchsorted(blocks.ids, block))
+    row = state.blocks.at(block)
+    seen_state, seen_zones = blocks.state_word(index), blocks.zone_words(index)
+    if row is None:
+        return f"memory{block}", "no such block", seen_state
+    word = BlockState(int(row["state"])).word
+    if seen_state in ("online", "offline") and word != seen_state:
+        return f"memory{block} state", word, seen_state
+    if seen_zones and seen_state == word:
+        names, _ = valid_zones(state, block, row)
+        if names != seen_zones:
+            return f"memory{block} valid_zones", " ".join(names), " ".join(seen_zones)
+    return None
+
+
+def _mask_differences(state: State, after: SysrootView) -> list[Difference]:
+    out: list[Difference] = []
     for mask in ("online", "has_memory", "has_normal_memory"):
         seen = after.observation.masks.get(mask)
         if seen is not None and state.nodes_in(mask) != seen:

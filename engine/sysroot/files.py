@@ -131,6 +131,14 @@ class DirectoryTree:
         """A descriptor of a directory, for reading; the caller closes it. FileProblem."""
         return self._open(path, READ_FLAGS | os.O_DIRECTORY)
 
+    def file(self, path: str) -> int:
+        """A descriptor of a regular file, for reading; the caller closes it. FileProblem."""
+        handle = self._open(path)
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise FileProblem(path, errno.ENXIO)
+        return handle
+
     def read(self, path: str, limit: int) -> bytes:
         """The content of a file."""
         handle = self._open(path)

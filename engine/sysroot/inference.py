@@ -7,15 +7,20 @@ where its struct pages live. Every answer can be "unknown"; a guess is called in
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.geometry import Geometry
 from engine.kinds import ZONE_BY_LABEL, ZoneType
+from engine.sysroot.boot_memory import on_node, told_by_zones
 from engine.sysroot.observation import BlockColumns, Observation
 from engine.sysroot.parse import IomemLine
 from engine.view import ZoneRow
+
+if TYPE_CHECKING:
+    from engine.profile import KernelProfile
 
 Column = NDArray[np.int64]
 Ranges = NDArray[np.int64]
@@ -52,6 +57,8 @@ class Inferred:
 
     zone: Column
     """ZoneType; NONE for offline blocks and where it is not known."""
+    home: Column
+    """The same, but before 4.13 an offline block is in a zone too, from hot-add on."""
     zone_rule: Column
     """Index into ZONE_RULES; NO_RULE for offline blocks."""
     present: Column
@@ -111,7 +118,12 @@ def covered(ranges: Ranges, edges: Column) -> Column:
     return np.asarray(np.where(index > 0, before[last] + into, 0), np.int64)
 
 
-def infer(observation: Observation, geometry: Geometry, zones: tuple[ZoneRow, ...]) -> Inferred:
+def infer(
+    observation: Observation,
+    geometry: Geometry,
+    zones: tuple[ZoneRow, ...],
+    profile: KernelProfile,
+) -> Inferred:
     """Everything inferred about the blocks; ``zones`` are those that were read."""
     blocks = observation.blocks
     zone, rule = _block_zones(blocks, geometry, zones)
@@ -128,8 +140,12 @@ def infer(observation: Observation, geometry: Geometry, zones: tuple[ZoneRow, ..
         )
     )
     hot, line = _hot_added(observation, geometry, zone, lines)
-    vmemmap, memmap = _placement(observation, geometry, zones, zone, hot)
-    return Inferred(zone, rule, present, hot, vmemmap, memmap, line, lines, ram)
+    policy = memmap_policy(observation, profile)
+    own_pages = 0 if policy in (None, "N") else block_memmap_pages(geometry, policy)
+    hot = told_by_zones(hot, zone, line, blocks, geometry, zones, own_pages)
+    vmemmap, memmap = _placement(blocks, geometry, zones, zone, hot, policy)
+    home = _homes(blocks, zone) if profile.zone_shifting else zone
+    return Inferred(zone, home, rule, present, hot, vmemmap, memmap, line, lines, ram)
 
 
 def _block_zones(
@@ -151,6 +167,20 @@ def _block_zones(
             if words is None:
                 _by_span(zone, rule, np.flatnonzero(mine), blocks, geometry, zones)
     return zone, rule
+
+
+def _homes(blocks: BlockColumns, zone: Column) -> Column:
+    """Zone of each block, that of an offline one by the first of its ``valid_zones``."""
+    firsts = [ZONE_BY_LABEL.get(words[0]) if words else None for words in blocks.zone_lists]
+    listed = [int(ZoneType.NONE if kind is None else kind) for kind in firsts]
+    first = np.array(listed or [-1], np.int64)[blocks.zones]
+    return np.asarray(np.where(state_mask(blocks, "offline"), first, zone), np.int64)
+
+
+def memmap_policy(observation: Observation, profile: KernelProfile) -> str | None:
+    """The word of memmap_on_memory: N where the kernel is older than it; None: not known."""
+    older = profile.memmap == "ram"
+    return observation.params.get("memmap_on_memory", "N" if older else None)
 
 
 def _by_span(
@@ -215,16 +245,16 @@ def block_memmap_pages(geometry: Geometry, policy: str) -> int:
 
 
 def _placement(
-    observation: Observation,
+    blocks: BlockColumns,
     geometry: Geometry,
     zones: tuple[ZoneRow, ...],
     zone: Column,
     hot: Column,
+    policy: str | None,
 ) -> tuple[Column, Column]:
     """Vmemmap pages of each block and where its struct pages live."""
     vmemmap = np.full(len(hot), UNKNOWN, np.int64)
     memmap = np.full(len(hot), UNKNOWN_MEMMAP, np.int64)
-    policy = observation.params.get("memmap_on_memory")
     if policy == "N":
         vmemmap[:], memmap[:] = 0, ELSEWHERE
         memmap[hot == 1] = RAM
@@ -233,7 +263,7 @@ def _placement(
         # managed counts what the buddy allocator got, present also the struct pages inside:
         # in a zone of hot-added blocks alone the difference tells which of the two it is.
         for row in zones:
-            mine = (zone == row.zone) & _on_node(observation.blocks, row.node)
+            mine = (zone == row.zone) & on_node(blocks, row.node)
             added_later = row.zone == ZoneType.MOVABLE or (hot[mine] == 1).all()
             missing = row.present - row.managed
             if not mine.any() or not added_later:
@@ -245,8 +275,3 @@ def _placement(
     vmemmap[hot == 0], memmap[hot == 0] = 0, BOOT_INFERRED
     memmap[np.isin(zone, (int(ZoneType.DMA), int(ZoneType.DMA32)))] = BOOT
     return vmemmap, memmap
-
-
-def _on_node(blocks: BlockColumns, node: int) -> NDArray[np.bool_]:
-    codes = [code for code, nodes in enumerate(blocks.node_sets) if nodes == (node,)]
-    return np.isin(blocks.nodes, codes)

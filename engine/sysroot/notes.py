@@ -22,6 +22,14 @@ class Notes:
         """Note a file that cannot be read."""
         self.problems.setdefault(problem.why, []).append(problem.path)
 
+    def has(self, path: str) -> bool:
+        """Whether a file is noted as one that cannot be read."""
+        return any(path in paths for paths in self.problems.values())
+
+    def copy(self) -> Notes:
+        """The same notes, to go on from."""
+        return Notes(dict(self.sentences), {why: list(p) for why, p in self.problems.items()})
+
     def lines(self) -> tuple[str, ...]:
         """Everything noted, ready to show."""
         missing = (f"{why}: {_paths(paths)}" for why, paths in self.problems.items())

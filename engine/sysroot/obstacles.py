@@ -6,6 +6,8 @@ from engine.memory.state import State
 from engine.operations.offline import check_offline
 from engine.view import BlockRow
 
+REMOVABLE_IS_0 = "removable is 0, so the kernel saw a page that cannot move (before 5.8)"
+
 
 def offline_obstacle(state: State, row: BlockRow) -> str:
     """The reason in words with the errno; empty when none is known.
@@ -24,5 +26,5 @@ def offline_obstacle(state: State, row: BlockRow) -> str:
     if refusal is not None:
         return f"{refusal.errno}: {refusal.rule}"
     if row.removable is False:
-        return "EBUSY: removable is 0, so the kernel saw a page that cannot move (before 5.8)"
+        return f"EBUSY: {REMOVABLE_IS_0}"
     return ""

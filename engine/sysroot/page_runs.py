@@ -14,6 +14,9 @@ from engine.sysroot.observation import Observation
 from engine.sysroot.parse import IomemLine, is_kernel_image
 from engine.view import ZoneRow
 
+OPEN_KINDS = (int(PageState.ONLINE), int(PageState.RESERVED))
+"""What the files of the blocks leave open: page flags may know more."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PageRuns:
@@ -84,7 +87,7 @@ def page_runs(
     edges += [ranges.ravel() for ranges in (ram, image, devices)]
     cuts = np.unique(np.concatenate(edges)).astype(np.int64)
     if len(cuts) < 2:
-        return _merged(cuts[:0], cuts[:0], cuts[:0], devices)
+        return merged_runs(cuts[:0], cuts[:0], cuts[:0], devices)
     starts, ends = cuts[:-1], cuts[1:]
     kinds = np.full(len(starts), int(PageState.HOLE), np.int64)
     kinds[_inside(devices, starts, ends)] = int(PageState.DEVICE)
@@ -97,7 +100,7 @@ def page_runs(
         kinds[memory & (starts < firsts[index] + inferred.vmemmap[index])] = int(PageState.VMEMMAP)
     kinds[_inside(image, starts, ends) & (kinds == PageState.ONLINE)] = int(PageState.RESERVED)
     keep = kinds != PageState.HOLE
-    return _merged(starts[keep], ends[keep], kinds[keep], devices)
+    return merged_runs(starts[keep], ends[keep], kinds[keep], devices)
 
 
 def _inside(
@@ -106,7 +109,7 @@ def _inside(
     return np.asarray(covered(ranges, ends) - covered(ranges, starts) > 0)
 
 
-def _merged(
+def merged_runs(
     starts: NDArray[np.int64], ends: NDArray[np.int64], kinds: NDArray[np.int64], devices: Ranges
 ) -> PageRuns:
     """Runs with equal neighbours joined."""

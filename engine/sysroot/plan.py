@@ -17,6 +17,7 @@ from engine.machine import predict
 from engine.memory.state import State
 from engine.outcome import Outcome
 from engine.sysroot.inference import UNKNOWN
+from engine.sysroot.obstacles import REMOVABLE_IS_0
 from engine.sysroot.view import SysrootView
 
 
@@ -41,7 +42,7 @@ def _doubts(view: SysrootView, outcome: Outcome) -> list[str]:
     if not isinstance(outcome.command, Offline | Remove | SysfsWrite):
         return []
     left = offlined(outcome.before, outcome.after)
-    doubts: list[str] = []
+    doubts = _type_doubts(outcome)
     for zone in sorted({zone for _, zone in left}):
         ids = [block for block, of_zone in left if of_zone == zone]
         which = f"memory{ids[0]}" if len(ids) == 1 else f"{len(ids)} blocks"
@@ -56,13 +57,28 @@ def _doubts(view: SysrootView, outcome: Outcome) -> list[str]:
                 "which no file shows"
             )
     blocks = view.observation.blocks
-    known = np.searchsorted(blocks.ids, [block for block, _ in left])
-    inside = known[known < len(blocks)]
+    inside = np.flatnonzero(np.isin(blocks.ids, [block for block, _ in left]))
+    stuck = blocks.ids[inside[blocks.removable[inside] == 0]]
+    if len(stuck):
+        which = f"memory{stuck[0]}" if len(stuck) == 1 else f"{len(stuck)} blocks"
+        doubts.append(f"{which}: EBUSY is likely, {REMOVABLE_IS_0}")
     if (view.inferred.vmemmap[inside] == UNKNOWN).any():
         doubts.append(
             "present and managed: whether the blocks hold their own struct pages is not known"
         )
     return doubts
+
+
+def _type_doubts(outcome: Outcome) -> list[str]:
+    """A write to ``online`` names no type: one that a refused write to ``state`` left counts."""
+    command = outcome.command
+    if not isinstance(command, SysfsWrite) or not command.path.endswith("/online"):
+        return []
+    return [
+        f"memory{block}: another zone if an earlier write to its state was refused, because "
+        "the type then asked for is kept, and no file shows it"
+        for block, _ in offlined(outcome.after, outcome.before)
+    ]
 
 
 def offlined(before: State, after: State) -> list[tuple[int, int]]:

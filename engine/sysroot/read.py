@@ -56,15 +56,14 @@ class Reader:
         self.tree = tree
         self._blocks = BlockReader(tree)
         self._last: Observation | None = None
-        notes = Notes()
-        self._kernel = _one_word(tree, "proc/sys/kernel/osrelease", notes)
+        self._notes = Notes()
+        self._kernel = _one_word(tree, "proc/sys/kernel/osrelease", self._notes)
         self._arch, self._page_bytes = _machine_name(tree), _page_size(tree)
-        self._block_bytes = _block_size(tree, notes)
-        self._notes = notes.lines()
+        self._block_bytes = _block_size(tree, self._notes)
 
     def read(self) -> Observation:
         """The machine now: the same object as the last time when nothing changed."""
-        notes = Notes()
+        notes = self._notes.copy()
         zones, iomem = read_zones(self.tree, notes), read_iomem(self.tree, notes)
         params = read_params(self.tree, notes)
         last = self._last
@@ -84,7 +83,7 @@ class Reader:
             node_ids=node_ids,
             params=params,
             pools=read_pools(self.tree, node_ids, notes),
-            notes=(*self._blocks.notes, *self._notes, *notes.lines()),
+            notes=(*self._blocks.notes, *notes.lines()),
         )
         if last is None or last != now:
             self._last = last = now
@@ -92,8 +91,10 @@ class Reader:
 
 
 def read_masks(tree: Tree, notes: Notes) -> dict[str, tuple[int, ...]]:
-    """The node masks that can be read."""
+    """The node masks that can be read; without their directory, which is noted, none."""
     masks: dict[str, tuple[int, ...]] = {}
+    if notes.has(NODE):
+        return masks
     for name in MASKS:
         path = f"{NODE}/{name}"
         try:

@@ -16,8 +16,8 @@ from engine.outcome import Event, Outcome
 from engine.session import Session
 from engine.sysroot.explain import explain
 from engine.sysroot.observe import Change, Watcher
+from engine.sysroot.page_kinds import PageKinds
 from engine.sysroot.view import SysrootView
-from engine.sysroot.what_if import assumptions
 
 READ_ONLY = "read-only: press b to branch into a simulation"
 MAX_EVENTS = 64
@@ -38,6 +38,9 @@ class RootSession(Session):
         self.watcher = watcher
         self.explaining = explaining
         self._views: list[SysrootView] = [watcher.view]
+        self.pages: PageKinds | None = None
+        """What single pages of the newest reading are; None: not looked at."""
+        self._shown: dict[int, SysrootView] = {}
         self._coming: Outcome | None = None
         super().__init__(Machine(watcher.view.state), watcher.view.title)
 
@@ -75,6 +78,7 @@ class RootSession(Session):
             return False
         live = self.live
         self._views.append(view)
+        self._shown.clear()
         self.outcomes.append(self._coming)
         self._coming = None
         self._forget(len(self.watcher.history))
@@ -91,23 +95,58 @@ class RootSession(Session):
                 self.phase = None
             self.position = max(0, self.position - 1)
 
+    # -- single pages ------------------------------------------------------------------------
+    def look(self, low_pfn: int, high_pfn: int) -> PageKinds | None:
+        """What the pages of a range are now; None where the machine is not there to be asked.
+
+        Shows nothing yet, and may run in another thread as :meth:`observe` may.
+        """
+        from engine.sysroot.page_files import read_pages
+
+        tree = self.watcher.tree
+        return None if tree is None else read_pages(tree, self._views[-1], low_pfn, high_pfn)
+
+    def show_pages(self, pages: PageKinds | None) -> bool:
+        """Show what :meth:`look` gave with the newest reading; True when that is something new."""
+        if pages is None or pages.same_as(self.pages):
+            return False
+        self.pages = pages
+        self._shown.clear()
+        return self.live
+
     # -- what is shown ---------------------------------------------------------------------
     @property
-    def view(self) -> SysrootView:  # type: ignore[override]
-        """The machine at this position."""
-        return self._views[self.position + bool(self.phase)]
+    def view(self) -> SysrootView:
+        """The machine at this position; of the newest reading, what single pages are as well."""
+        return self._with_pages(self.position + bool(self.phase))
 
     @property
-    def before(self) -> SysrootView:  # type: ignore[override]
-        """The machine one reading earlier (the same as ``view`` at the start)."""
-        if self.phase is not None:
-            return self._views[self.position]
-        return self._views[max(0, self.position - 1)]
+    def before(self) -> SysrootView:
+        """The machine one reading earlier (the same as ``view`` at the start).
+
+        Its pages are those of ``view``: that memory is used does not make it a change.
+        """
+        return self._with_pages(
+            self.position if self.phase is not None else max(0, self.position - 1)
+        )
+
+    def view_at(self, position: int) -> SysrootView:
+        """The machine as it was read at a position."""
+        return self._views[position]
+
+    def _with_pages(self, position: int) -> SysrootView:
+        view = self._views[position]
+        if self.pages is None or not self.live:
+            return view
+        known = self._shown.get(id(view))
+        if known is None:
+            known = self._shown[id(view)] = view.with_pages(self.pages)
+        return known
 
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What a prediction or a branch takes for granted."""
-        return assumptions(self.view)
+        return self.view.assumptions
 
     # -- commands --------------------------------------------------------------------------
     def run(self, command: Command) -> NoReturn:

@@ -7,7 +7,7 @@ block has no ``removable``, a node without a link is None. What is inferred is c
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,96 +15,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.finding import Finding
-from engine.geometry import Geometry
-from engine.kinds import ZONE_BY_LABEL, PageState, ZoneType
-from engine.sysroot.architecture import geometry_of
+from engine.kinds import FREE_BY_ZONE, PageState, ZoneType
 from engine.sysroot.inference import (
     MEMMAP_WORDS,
     NO_RULE,
     ON_MEMORY,
     UNKNOWN,
     ZONE_RULES,
-    Inferred,
     covered,
-    infer,
     merge,
 )
 from engine.sysroot.observation import Observation
-from engine.sysroot.page_runs import PageRuns, device_ranges, page_runs
-from engine.sysroot.parse import ZoneInfo
-from engine.view import NR_PAGE_STATES, BlockRow, NodeRow, PageRow, ResourceRow, ZoneRow
+from engine.sysroot.page_runs import OPEN_KINDS, PageRuns, page_runs
+from engine.sysroot.reading import Reading
+from engine.view import NR_PAGE_STATES, BlockRow, PageRow
 
 if TYPE_CHECKING:
     from engine.memory.state import State
-
-PARAM_ORDER = (
-    "memmap_on_memory",
-    "online_policy",
-    "auto_movable_ratio",
-    "auto_movable_numa_aware",
-    "auto_online_blocks",
-    "movable_node",
-    "hugetlb_free_vmemmap",
-)
-ASSUMED_PROFILE = "6.12"
-"""The rules where the kernel's release is not known."""
+    from engine.sysroot.page_kinds import PageKinds
 
 
-class SysrootView:
+class SysrootView(Reading):
     """:class:`engine.view.View` over one observation."""
 
     def __init__(self, observation: Observation, *, page_bytes: int | None = None) -> None:
         """``page_bytes``: the page size, where a person knows it and the tree does not say."""
-        self.observation = observation
-        self.page_bytes = page_bytes
-        self._geometry, self._assumed = geometry_of(observation, page_bytes)
+        super().__init__(observation, page_bytes=page_bytes)
         self.disagreements: tuple[Finding, ...] = ()
         """Where the model foresaw something else (see ``explain``)."""
+        self.pages: PageKinds | None = None
+        """What single pages are, for the pfns that are looked at; None: not read."""
 
-    # -- the machine ---------------------------------------------------------------------
-    @property
-    def title(self) -> str:
-        """The root of the tree or the name of the capture, and the kernel."""
-        kernel = self.observation.kernel
-        return f"{self.observation.title} (Linux {kernel})" if kernel else self.observation.title
-
-    @property
-    def geometry(self) -> Geometry:
-        """Page, section and block sizes."""
-        return self._geometry
-
-    @cached_property
-    def profile_name(self) -> str:
-        """The profile that fits the kernel's release best."""
-        from engine.profile import profile_of
-
-        kernel = self.observation.kernel
-        return profile_of(kernel).name if kernel else ASSUMED_PROFILE
-
-    @cached_property
-    def params(self) -> tuple[tuple[str, str], ...]:
-        """The parameters that could be read; others are left out."""
-        known = self.observation.params
-        return tuple((name, known[name]) for name in PARAM_ORDER if name in known)
-
-    @cached_property
-    def notes(self) -> tuple[str, ...]:
-        """What is missing, odd or assumed, and why; ready to show."""
-        notes = [*self.observation.notes, *self._assumed]
-        if self.observation.kernel is None:
-            notes.append(f"the kernel is not known: the rules of {ASSUMED_PROFILE} are assumed")
-        if self.observation.zones is None and len(self.observation.blocks):
-            notes.append(
-                "zones are inferred from the blocks: spans may be larger, managed is not known"
-            )
-        odd = {zone.name for zone in self._zone_infos if zone.name not in ZONE_BY_LABEL}
-        notes += [f"zone {name} is not one that this program knows" for name in sorted(odd)]
-        return tuple(dict.fromkeys(notes))
-
+    # -- what the model says ----------------------------------------------------------------
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """Disagreements with the model, then the notes."""
-        return (*self.disagreements, *(Finding("not-known", text) for text in self.notes))
+        missing = () if self.pages is None else self.pages.notes
+        said = dict.fromkeys((*self.notes, *(f"page kinds: {text}" for text in missing)))
+        return (*self.disagreements, *(Finding("not-known", text) for text in said))
 
     def with_disagreements(self, disagreements: tuple[Finding, ...]) -> SysrootView:
         """The same machine with findings about what the model foresaw."""
@@ -119,93 +67,68 @@ class SysrootView:
 
         return state_of(self)
 
-    # -- zones and nodes -----------------------------------------------------------------
     @property
-    def _zone_infos(self) -> tuple[ZoneInfo, ...]:
-        return self.observation.zones or ()
+    def assumptions(self) -> tuple[str, ...]:
+        """What ``state`` takes for granted, in sentences."""
+        from engine.sysroot.what_if import assumptions
 
-    @cached_property
-    def _read_zones(self) -> tuple[ZoneRow, ...]:
-        rows = []
-        for zone in self._zone_infos:
-            kind = ZONE_BY_LABEL.get(zone.name)
-            if kind is not None:
-                start = zone.start_pfn if zone.start_pfn is not None else 0
-                row = ZoneRow(zone.node, kind, start, zone.spanned, zone.present, zone.managed)
-                rows.append(self._with_device_start(row))
-        return tuple(rows)
+        return assumptions(self, self.state)
 
-    def _with_device_start(self, row: ZoneRow) -> ZoneRow:
-        """The kernel prints no start of ZONE_DEVICE: the lowest persistent memory, if any."""
-        if row.zone != ZoneType.DEVICE or not row.spanned or row.start_pfn:
-            return row
-        ranges = device_ranges(self.observation.iomem, self.geometry.page_shift)
-        return replace(row, start_pfn=int(ranges[0, 0])) if len(ranges) else row
+    # -- single pages ------------------------------------------------------------------------
+    def with_pages(self, pages: PageKinds | None) -> SysrootView:
+        """The same machine, with what is known of single pages."""
+        from engine.sysroot.page_kinds import overlay
 
-    @cached_property
-    def zones(self) -> tuple[ZoneRow, ...]:
-        """Zones as read; without ``/proc/zoneinfo``, the least that the blocks imply."""
-        if self.observation.zones is not None:
-            return self._read_zones
-        blocks, pages = self.observation.blocks, self.geometry.block_pages
-        rows = []
-        for code, nodes in enumerate(blocks.node_sets):
-            node = nodes[0] if nodes else 0
-            for kind in np.unique(self.inferred.zone).tolist():
-                mine = (self.inferred.zone == kind) & (blocks.nodes == code)
-                if kind < 0 or not mine.any():
-                    continue
-                ids = blocks.ids[mine]
-                present = int(self.inferred.present[mine].sum())
-                start, end = int(ids[0]) * pages, (int(ids[-1]) + 1) * pages
-                rows.append(ZoneRow(node, ZoneType(kind), start, end - start, present, present))
-        return tuple(sorted(rows, key=lambda row: (row.node, row.zone)))
+        if pages is self.pages:
+            return self
+        view = copy(self)
+        view.pages = pages
+        view.__dict__.pop("findings", None)
+        view.__dict__["_runs"] = overlay(self._file_runs, pages) if pages else self._file_runs
+        return view
 
-    @cached_property
-    def nodes(self) -> tuple[NodeRow, ...]:
-        """Every node that is online, has a directory, a zone or a block."""
-        masks = self.observation.masks
-        linked = {n for nodes in self.observation.blocks.node_sets for n in nodes or ()}
-        numbers = {*masks.get("online", ()), *self.observation.node_ids, *linked}
-        numbers |= {row.node for row in self.zones}
-        rows = []
-        for number in sorted(numbers):
-            mine = [row for row in self.zones if row.node == number and row.spanned]
-            low = min((row.start_pfn for row in mine), default=0)
-            high = max((row.end_pfn for row in mine), default=0)
-            present = sum(row.present for row in mine)
-            normal = any(row.present for row in mine if row.zone < ZoneType.MOVABLE)
-            rows.append(
-                NodeRow(
-                    number,
-                    low,
-                    high - low,
-                    present,
-                    number in masks["online"] if "online" in masks else True,
-                    number in masks["has_memory"] if "has_memory" in masks else present > 0,
-                    number in masks["has_normal_memory"]
-                    if "has_normal_memory" in masks
-                    else normal,
-                    number in masks.get("has_cpu", ()),
-                )
+    @property
+    def page_source(self) -> str:
+        """For a heading: how single pages are known (``pages sampled, 1 of 96``)."""
+        return self.pages.words if self.pages else ""
+
+    def online_ranges(self, low_pfn: int, high_pfn: int) -> NDArray[np.int64]:
+        """Where the pfns of [low_pfn, high_pfn) are online memory: int64 (n, 2), ascending."""
+        runs = self._file_runs
+        mine = np.isin(runs.kinds, OPEN_KINDS) & (runs.starts < high_pfn) & (runs.ends > low_pfn)
+        return merge(
+            np.column_stack(
+                (np.maximum(runs.starts[mine], low_pfn), np.minimum(runs.ends[mine], high_pfn))
             )
-        return tuple(rows)
+        )
 
-    @cached_property
-    def resources(self) -> tuple[ResourceRow, ...]:
-        """The lines of ``/proc/iomem`` about memory."""
-        lines = self.observation.iomem or ()
-        return tuple(ResourceRow(line.depth, line.start, line.end, line.name) for line in lines)
+    def free_states(self, pfns: NDArray[np.int64]) -> NDArray[np.int8]:
+        """For each pfn what a free page is there: FREE_* of its zone, ONLINE if not known."""
+        zone, spanned = np.full(len(pfns), int(ZoneType.NONE)), np.zeros(len(pfns), np.int64)
+        for row in self.zones:
+            inside = (pfns >= row.start_pfn) & (pfns < row.end_pfn)
+            zone[inside] = int(row.zone)
+            spanned += inside
+        zone[spanned != 1] = int(ZoneType.NONE)
+        ids = self.observation.blocks.ids
+        if len(ids):
+            block = pfns // self.geometry.block_pages
+            index = np.minimum(np.searchsorted(ids, block), len(ids) - 1)
+            own = np.where(ids[index] == block, self.inferred.zone[index], int(ZoneType.NONE))
+            zone = np.where(own >= 0, own, zone)
+        table = np.full(len(ZoneType), int(PageState.ONLINE), np.int8)
+        for kind, state in FREE_BY_ZONE.items():
+            table[kind] = int(state)
+        return np.asarray(table[zone], np.int8)
 
     # -- pfns ------------------------------------------------------------------------------
     @cached_property
-    def inferred(self) -> Inferred:
-        """What follows from the files (see ``inference``)."""
-        return infer(self.observation, self.geometry, self._read_zones)
+    def _file_runs(self) -> PageRuns:
+        return page_runs(self.observation, self.geometry, self.inferred, self._read_zones)
 
     @cached_property
     def _runs(self) -> PageRuns:
-        return page_runs(self.observation, self.geometry, self.inferred, self._read_zones)
+        return self._file_runs
 
     @cached_property
     def _extents(self) -> NDArray[np.int64]:
@@ -253,6 +176,8 @@ class SysrootView:
                 first = start + (pfn - start) * per_frame
                 nr_pages = min(per_frame, start + geometry.block_pages - first)
                 dependents = ((first, nr_pages),) if nr_pages > 0 else ()
+        if self.pages is not None:
+            note = "; ".join(filter(None, (note, self.pages.page_words(pfn))))
         return PageRow(
             pfn=pfn,
             state=state,

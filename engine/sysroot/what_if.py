@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,103 +15,121 @@ from numpy.typing import NDArray
 from engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from engine.memory.boot import from_observation
 from engine.memory.runs import Rows, merge_rows
+from engine.memory.spans import boot_zone_limits
 from engine.memory.state import BLOCK_DTYPE, Device, Resource, State
 from engine.params import Params
-from engine.profile import PROFILES
-from engine.sysroot.inference import UNKNOWN, block_memmap_pages, state_mask
+from engine.sysroot.inference import UNKNOWN, block_memmap_pages, merge, state_mask
 from engine.sysroot.parse import is_kernel_image
-
-if TYPE_CHECKING:
-    from engine.sysroot.view import SysrootView
+from engine.sysroot.reading import Reading
+from engine.view import ZoneRow
 
 MAX_NODES = 1024
 
 
-def state_of(view: SysrootView, *, added_later: bool = False) -> State:
+def state_of(reading: Reading, *, added_later: bool = False) -> State:
     """A state with the blocks, zones and parameters of a real machine (``recorded``).
 
     ``added_later``: take memory of which it does not show for hot-added, not for boot memory.
     """
-    hot = (view.inferred.hot != 0) if added_later else _guess_hot(view)
-    rows = _rows(view, hot)
-    devices = _devices(view, rows)
-    ram = _boot_ram(view, rows)
-    lines = view.observation.iomem or ()
+    hot = (reading.inferred.hot != 0) if added_later else _guess_hot(reading)
+    rows = _rows(reading, hot)
+    devices = _devices(reading, rows)
+    ram = _boot_ram(reading, rows)
+    lines = reading.observation.iomem or ()
     resources = [
         Resource(line.start, line.end, line.name, line.depth, line.name.startswith("System RAM"))
         for line in lines
         if line.end < 1 << 62
     ]
-    masks = view.observation.masks
+    masks = reading.observation.masks
     possible = [number for number in masks.get("possible", ()) if number < MAX_NODES]
-    known = [node.node for node in view.nodes]
+    known = [node.node for node in reading.nodes]
     state = from_observation(
-        geometry=view.geometry,
-        profile=PROFILES[view.profile_name],
-        params=_params(view),
-        zones=view.zones,
+        geometry=reading.geometry,
+        profile=reading.profile,
+        params=_params(reading),
+        zones=_zones(reading, rows),
         blocks=merge_rows(rows),
         ram=ram,
-        resources=resources or _assumed_resources(view),
+        resources=resources or _assumed_resources(reading),
         nr_nodes=max((*possible, *known), default=0) + 1,
-        online_nodes=frozenset(node.node for node in view.nodes if node.online),
+        online_nodes=frozenset(node.node for node in reading.nodes if node.online),
         cpu_nodes=frozenset(masks.get("has_cpu", (0,))),
-        title=f"what if: {view.title}",
+        title=f"what if: {reading.title}",
     )
-    state = replace(state, devices=devices, next_id=len(view.inferred.lines))
-    return _with_image(state, view)
+    state = replace(state, devices=devices, next_id=len(reading.inferred.lines))
+    return _with_image(state, reading)
 
 
-def assumptions(view: SysrootView) -> tuple[str, ...]:
-    """What :func:`state_of` had to assume, in sentences."""
-    blocks, inferred = view.observation.blocks, view.inferred
+def assumptions(reading: Reading, state: State) -> tuple[str, ...]:
+    """What :func:`state_of` had to assume to make ``state`` of a reading, in sentences."""
+    blocks, inferred = reading.observation.blocks, reading.inferred
     out = ["where unmovable pages are is not known: none are assumed but the kernel image"]
     if (inferred.hot == UNKNOWN).any():
         out.append(
             "memory is taken for hot-added where a block of the same System RAM line is offline "
             "or Movable, and for boot memory elsewhere"
         )
-    if view.state.devices:
+    if state.devices:
         out.append("each System RAM line of hot-added memory is taken for one DIMM")
     if (inferred.vmemmap == UNKNOWN).any():
         out.append("where struct pages are is not known for every block")
-    if view.observation.iomem is None:
+    if reading.observation.iomem is None:
         out.append("blocks are taken to have no holes, because iomem cannot be read")
     if len(blocks) and not state_mask(blocks, "online", "offline").all():
         out.append("a block in any other state than offline is taken for online")
-    if view.observation.pools and any(pool.total for pool in view.observation.pools):
+    if reading.observation.zones is None and _without_zone(reading).any():
+        out.append(
+            "blocks whose zone is not known are taken to be in the zones that lie at their "
+            f"addresses at boot on {reading.geometry.arch}"
+        )
+    if reading.observation.pools and any(pool.total for pool in reading.observation.pools):
         out.append("huge pages exist, but where they are is not known: none are placed")
-    missing = [name for name, _ in Params().words() if name not in view.observation.params]
-    missing = [name for name in missing if name not in ("movable_node", "vmemmap_hotplug")]
-    if missing:
+    if missing := _missing_params(reading):
         out.append(f"usual values are assumed for {', '.join(missing)}")
     return tuple(out)
 
 
-def _params(view: SysrootView) -> Params:
+def _missing_params(reading: Reading) -> list[str]:
+    """Parameters that the kernel has and that could not be read."""
+    profile = reading.profile
+    passed_over = {"movable_node", "vmemmap_hotplug"}
+    if profile.memmap == "ram":
+        passed_over |= {"memmap_on_memory", "hugetlb_free_vmemmap"}
+    if not profile.auto_movable:
+        passed_over |= {"online_policy", "auto_movable_ratio", "auto_movable_numa_aware"}
+    known = reading.observation.params
+    return [name for name, _ in Params().words() if name not in passed_over and name not in known]
+
+
+def _params(reading: Reading) -> Params:
     params = Params()
-    for name, value in view.params:
+    for name, value in reading.params:
         params = params.with_word(name, value)
     return params
 
 
-def _guess_hot(view: SysrootView) -> NDArray[np.bool_]:
+def _guess_hot(reading: Reading) -> NDArray[np.bool_]:
     """Which blocks are taken for hot-added where it does not show.
 
     All blocks of one System RAM line were added together: one that is offline or Movable is
     taken to say so for all of them.
     """
-    inferred = view.inferred
-    sign = state_mask(view.observation.blocks, "offline") | (inferred.zone == ZoneType.MOVABLE)
+    inferred = reading.inferred
+    sign = state_mask(reading.observation.blocks, "offline") | (inferred.zone == ZoneType.MOVABLE)
     telling = sign & (inferred.hot == UNKNOWN)
     together = np.isin(inferred.line, inferred.line[telling & (inferred.line >= 0)])
     guess = telling | together
     return np.asarray(np.where(inferred.hot == UNKNOWN, guess, inferred.hot == 1), bool)
 
 
-def _rows(view: SysrootView, hot: NDArray[np.bool_]) -> Rows:
+def _rows(reading: Reading, hot: NDArray[np.bool_]) -> Rows:
     """The block table: one row a block."""
-    blocks, inferred, pages = view.observation.blocks, view.inferred, view.geometry.block_pages
+    blocks, inferred, pages = (
+        reading.observation.blocks,
+        reading.inferred,
+        reading.geometry.block_pages,
+    )
     offline = state_mask(blocks, "offline")
     nodes = np.array([(node or (0,))[0] for node in blocks.node_sets] or [0], np.int64)
     rows = np.zeros(len(blocks), BLOCK_DTYPE)
@@ -123,10 +140,10 @@ def _rows(view: SysrootView, hot: NDArray[np.bool_]) -> Rows:
     rows["present"] = np.where(hot, pages, inferred.present)
     rows["early"], rows["device"] = ~hot, -1
     rows["device"][hot] = inferred.line[hot]
-    rows["initialised"] = ~offline | ~hot
-    rows["link_zone"] = np.maximum(rows["zone"], 0)
+    rows["initialised"] = (inferred.home >= 0) | ~offline | ~hot
+    rows["link_zone"] = np.maximum(inferred.home, 0)
     rows["link_node"] = np.where(rows["initialised"] == 1, rows["node"], 0)
-    rows["vmemmap"] = _vmemmap(view, hot)
+    rows["vmemmap"] = _vmemmap(reading, hot)
     rows["memmap"] = np.where(
         ~hot,
         int(MemmapKind.BOOT),
@@ -135,41 +152,78 @@ def _rows(view: SysrootView, hot: NDArray[np.bool_]) -> Rows:
     return rows
 
 
-def _vmemmap(view: SysrootView, hot: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _vmemmap(reading: Reading, hot: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Vmemmap pages of each block: as its neighbours of one add, else as the rules say."""
-    known, line = view.inferred.vmemmap, view.inferred.line
-    guess = np.where(hot, _usual_vmemmap(view), 0)
+    known, line = reading.inferred.vmemmap, reading.inferred.line
+    guess = np.where(hot, _usual_vmemmap(reading), 0)
     elsewhere = np.isin(line, line[(known == 0) & hot & (line >= 0)])
     guess[elsewhere] = 0
     return np.asarray(np.where(known == UNKNOWN, guess, known), np.int64)
 
 
-def _usual_vmemmap(view: SysrootView) -> NDArray[np.int64]:
+def _usual_vmemmap(reading: Reading) -> NDArray[np.int64]:
     """Vmemmap pages that a hot-added block has by the parameter and the kernel's rule."""
-    policy = view.observation.params.get("memmap_on_memory", "N")
-    pages = 0 if policy == "N" else block_memmap_pages(view.geometry, policy)
-    rule = PROFILES[view.profile_name].memmap
-    usual = np.full(view.nr_blocks, pages if rule in ("per-block", "single-block") else 0)
+    policy = reading.observation.params.get("memmap_on_memory", "N")
+    pages = 0 if policy == "N" else block_memmap_pages(reading.geometry, policy)
+    rule = reading.profile.memmap
+    usual = np.full(
+        len(reading.observation.blocks), pages if rule in ("per-block", "single-block") else 0
+    )
     if rule == "single-block":  # an add of several blocks never keeps its memmap before 6.8
-        line = view.inferred.line
+        line = reading.inferred.line
         several = np.bincount(line[line >= 0], minlength=1) > 1
         usual[(line >= 0) & several[np.maximum(line, 0)]] = 0
     return usual
 
 
-def _devices(view: SysrootView, rows: Rows) -> dict[int, Device]:
+def _without_zone(reading: Reading) -> NDArray[np.bool_]:
+    """Which blocks are online in a zone that is not known, or in several."""
+    offline = state_mask(reading.observation.blocks, "offline")
+    return np.asarray(~offline & (reading.inferred.zone == ZoneType.NONE))
+
+
+def _zones(reading: Reading, rows: Rows) -> list[ZoneRow]:
+    """The zones; where they are inferred from blocks, also around blocks that tell none."""
+    zones = {(row.node, row.zone): row for row in reading.zones}
+    if reading.observation.zones is not None:
+        return list(zones.values())
+    geometry = reading.geometry
+    limits = boot_zone_limits(geometry.arch, geometry.page_shift)
+    telling_none = rows[_without_zone(reading)]
+    for low, high, node in _node_runs(telling_none, geometry.block_pages):
+        for zone, zone_low, zone_high in limits:
+            start, end = max(low, zone_low), min(high, zone_high)
+            if start < end:
+                old = zones.get((node, zone), ZoneRow(node, zone, start, 0, 0, 0))
+                zones[node, zone] = _with_pages(old, start, end)
+    return [zones[key] for key in sorted(zones)]
+
+
+def _with_pages(row: ZoneRow, start: int, end: int) -> ZoneRow:
+    """A zone with these pages as well, all of them present and managed."""
+    low = min(row.start_pfn, start)
+    return replace(
+        row,
+        start_pfn=low,
+        spanned=max(row.end_pfn, end) - low,
+        present=row.present + end - start,
+        managed=row.managed + end - start,
+    )
+
+
+def _devices(reading: Reading, rows: Rows) -> dict[int, Device]:
     """One DIMM for every System RAM line of hot-added memory."""
     devices: dict[int, Device] = {}
     for number in np.unique(rows["device"][rows["device"] >= 0]).tolist():
         mine = rows[rows["device"] == number]
         first, nr_blocks = int(mine["start"][0]), len(mine)
-        nr_pages = nr_blocks * view.geometry.block_pages
-        name = view.inferred.lines[number].name
+        nr_pages = nr_blocks * reading.geometry.block_pages
+        name = reading.inferred.lines[number].name
         devices[number] = Device(
             id=number,
             name=f"ram{number}",
             kind="dimm",
-            start_pfn=first * view.geometry.block_pages,
+            start_pfn=first * reading.geometry.block_pages,
             nr_pages=nr_pages,
             node=int(mine["node"][0]),
             memmap=MemmapKind(int(mine["memmap"][0])),
@@ -179,13 +233,13 @@ def _devices(view: SysrootView, rows: Rows) -> dict[int, Device]:
     return devices
 
 
-def _boot_ram(view: SysrootView, rows: Rows) -> NDArray[np.int64]:
+def _boot_ram(reading: Reading, rows: Rows) -> NDArray[np.int64]:
     """Boot RAM as (start, end, node): System RAM inside early blocks, cut where nodes change."""
-    pages = view.geometry.block_pages
+    pages = reading.geometry.block_pages
     early = rows[rows["early"] == 1]
     if not len(early):
         return np.zeros((0, 3), np.int64)
-    ram = view.inferred.ram
+    ram = reading.inferred.ram
     out: list[list[int]] = []
     for low, high, node in _node_runs(early, pages):
         pieces = [(low, high)]
@@ -202,6 +256,8 @@ def _boot_ram(view: SysrootView, rows: Rows) -> NDArray[np.int64]:
 
 def _node_runs(early: Rows, pages: int) -> list[tuple[int, int, int]]:
     """Touching blocks of one node as (start_pfn, end_pfn, node)."""
+    if not len(early):
+        return []
     fresh = np.concatenate(([True], (np.diff(early["start"]) != 1) | (np.diff(early["node"]) != 0)))
     firsts = np.flatnonzero(fresh)
     lasts = np.append(firsts[1:], len(early)) - 1
@@ -215,23 +271,24 @@ def _node_runs(early: Rows, pages: int) -> list[tuple[int, int, int]]:
     ]
 
 
-def _assumed_resources(view: SysrootView) -> Sequence[Resource]:
+def _assumed_resources(reading: Reading) -> Sequence[Resource]:
     """One System RAM line for every range of blocks, where iomem cannot be read."""
-    size = view.geometry.page_bytes
+    size = reading.geometry.block_bytes
+    ids = reading.observation.blocks.ids
     return [
-        Resource(int(start) * size, int(end) * size - 1, "System RAM")
-        for start, end in view.extents().tolist()
+        Resource(start * size, end * size - 1, "System RAM")
+        for start, end in merge(np.stack((ids, ids + 1), axis=1)).tolist()
     ]
 
 
-def _with_image(state: State, view: SysrootView) -> State:
+def _with_image(state: State, reading: Reading) -> State:
     """The kernel image reserved, inside online blocks."""
-    taken, shift = state.taken, view.geometry.page_shift
-    for line in view.observation.iomem or ():
+    taken, shift = state.taken, reading.geometry.page_shift
+    for line in reading.observation.iomem or ():
         if not is_kernel_image(line.name):
             continue
         low, high = line.start >> shift, -(-(line.end + 1) >> shift)
-        block = state.blocks.at(low // view.geometry.block_pages)
+        block = state.blocks.at(low // reading.geometry.block_pages)
         if block is not None and block["state"] == BlockState.ONLINE:
             taken = taken.insert(low, high - low, kind=int(PageState.RESERVED), owner=-1)
     return replace(state, taken=taken)

@@ -1,4 +1,4 @@
-"""The fuzzer, short: what it finds nowadays (nothing), and that it would find something."""
+"""The fuzzer of commands, short: what it finds nowadays (nothing), and that it would find some."""
 
 from __future__ import annotations
 
@@ -9,24 +9,31 @@ import pytest
 from engine.kinds import ZoneType
 from engine.language import VERBS, Kind
 from engine.machine import CheckError, Machine
-from tests.fuzz import run as fuzz
+from tests.fuzz import commands as fuzz
 from tests.fuzz.words import LineMaker, random_machine
 
 
 def test_random_commands_break_no_identity() -> None:
-    report = fuzz.run(range(10, 34))
-    assert [str(failure) for failure in report.failures] == []
-    assert report.commands == report.machines * fuzz.LINES_PER_MACHINE
+    record = fuzz.run(range(10, 34))
+    assert [str(failure) for failure in record.failures] == []
+    assert fuzz.commands_in(record) == record.inputs * fuzz.LINES_PER_MACHINE
     acts = {verb.name for verb in VERBS.values() if verb.kind in (Kind.ACTION, Kind.PARAMETER)}
-    assert acts - set(report.verbs) == set()
-    assert {"ok", "EBUSY", "EINVAL", "EEXIST", "ENOMEM", "ENOENT", "input"} <= set(report.answers)
+    assert acts - set(record.counts["verbs"]) == set()
+    answers = {"ok", "EBUSY", "EINVAL", "EEXIST", "ENOMEM", "ENOENT", "input"}
+    assert answers <= set(record.counts["answers"])
+
+
+def test_every_command_of_a_merged_profile_is_followed_by_a_check() -> None:
+    record = fuzz.run(range(40, 43), fuzz.Commands(("6.1", "6.12"), historical=0))
+    assert set(record.counts["profiles"]) <= {"6.1", "6.12"}
+    assert sum(record.counts["checked"].values()) == fuzz.commands_in(record) > 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first_seed", range(2000, 4000, 200))
 def test_many_random_commands_break_no_identity(first_seed: int) -> None:
-    report = fuzz.run(range(first_seed, first_seed + 200))
-    assert [str(failure) for failure in report.failures] == []
+    record = fuzz.run(range(first_seed, first_seed + 200))
+    assert [str(failure) for failure in record.failures] == []
 
 
 def test_a_seed_is_a_sequence() -> None:
@@ -53,8 +60,8 @@ def test_a_broken_rule_is_found_and_told_in_the_fewest_lines(
             raise CheckError(["Movable has memory: how dare it"])
 
     monkeypatch.setattr(Machine, "check", check)
-    report = fuzz.run(range(11, 15))
-    failure = report.failures[0]
+    record = fuzz.run(range(11, 15))
+    failure = record.failures[0]
     assert failure.kind == "violation"
     assert failure.lines[0].startswith("machine ")
     assert len(failure.lines) <= 4
@@ -62,7 +69,33 @@ def test_a_broken_rule_is_found_and_told_in_the_fewest_lines(
     assert "Movable has memory" in str(failure)
 
 
-def test_minimising_keeps_only_what_fails() -> None:
-    lines = ["machine", *(f"line {number}" for number in range(30))]
-    shortest = fuzz.minimise(lines, lambda kept: {"line 7", "line 22"} <= set(kept))
-    assert shortest == ["machine", "line 7", "line 22"]
+def test_a_command_that_changes_an_earlier_state_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = Machine.apply
+
+    def apply(machine: Machine, command: object) -> object:
+        """Writes into a column that earlier states share."""
+        machine.state.blocks._chunks[0]["link_node"][0] |= 1
+        return sound(machine, command)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Machine, "apply", apply)
+    assert {failure.kind for failure in fuzz.run([11]).failures} == {"changed"}
+
+
+def test_a_line_that_never_ends_is_a_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(machine: Machine) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr(Machine, "check", check)
+    monkeypatch.setattr(fuzz, "MAX_SECONDS", 0.05)
+    (failure,) = fuzz.run([11]).failures
+    assert failure.kind == "hang"
+
+
+def test_a_line_that_takes_all_memory_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(machine: Machine) -> None:
+        bytearray(8 << 30)
+
+    monkeypatch.setattr(Machine, "check", check)
+    (failure,) = fuzz.run([11]).failures
+    assert failure.kind == "memory"

@@ -13,11 +13,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.sysroot.text_dump import SHELL_LINE
 from tests.kernel.images import BUSYBOX, Image, MissingPartError, program
 
 INIT_SCRIPT = Path(__file__).with_name("init.sh")
 _FOLDERS = ("bin", "dev", "lib", "lib/modules", "proc", "sys", "tmp")
 _CONSOLE = (5, 1)
+
+CAPTURE_SCRIPT = f"#!/bin/sh\ncd /tmp || exit\n{SHELL_LINE}\ncat dump.txt\n"
+"""The line that a person pastes into a shell, and what it made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ def initramfs(image: Image, modules: Iterable[str]) -> bytes:
     entries.append(Entry("dev/console", stat.S_IFCHR | 0o600, device=_CONSOLE))
     entries.append(script("bin/busybox", program(BUSYBOX).read_bytes()))
     entries.append(script("init", INIT_SCRIPT.read_bytes()))
+    entries.append(script("bin/capture", CAPTURE_SCRIPT.encode()))
     order = []
     for name in modules:
         path = image.module(name)

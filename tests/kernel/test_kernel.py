@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from engine.traces.verify import verify_trace
+from tests.kernel.foresight import BUSY, TYPE, judge
 from tests.kernel.guest import Guest
 from tests.kernel.images import VERSIONS, image, why_not
 from tests.kernel.record import Recorder, describe, save
 from tests.kernel.scenario import play, read_script
+from tests.kernel.series import SERIES, record, recorded_moments
 
 pytestmark = pytest.mark.kernel
 
@@ -59,3 +61,18 @@ def test_model_agrees_with_kernel(version: str, scenario: str, tmp_path: Path) -
     save(recorder.trace, recording)
     assert len(recorder.trace["steps"]) >= len(script.commands)
     assert verify_trace(recording) == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", SERIES)
+def test_plan_foresees_what_the_kernel_does(version: str, name: str) -> None:
+    """The tree captured before each operation, and the plan for it, against the tree after."""
+    if reason := why_not(version):
+        pytest.skip(reason)
+    recorder = record(version, SERIES[name].splitlines())
+    moments = list(recorded_moments(recorder))
+    assert len(moments) == len(recorder.operations)
+    for moment in moments:
+        verdict = judge(moment.before, moment.operation, moment.after)
+        assert verdict.deviations == (), moment.operation.line
+        assert not verdict.excuse or any(part in verdict.excuse for part in (BUSY, TYPE))

@@ -7,12 +7,13 @@ pictures keep the colours.
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 import pytest
 
 from tests.tui.stage import DIMM, Stage, stage
+from tui.capture import picture
+from tui.export import to_svg
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 SIZES = [(60, 16), (80, 24), (120, 40), (200, 60)]
@@ -92,9 +93,7 @@ async def test_a_refusal() -> None:
 async def test_colours(theme: str, size: tuple[int, int]) -> None:
     async with stage(*STORY, size=size, theme=theme) as on:
         await on.keys("G", "H", "H")
-        picture = on.app.export_screenshot(title="pfnmap")
-        picture = re.sub(r"@font-face\s*\{[^}]*\}\s*", "", picture)
-        compare(f"life-{theme}.svg", picture)
+        compare(f"life-{theme}.svg", to_svg(picture(on.app, on.app.paint.theme)))
 
 
 @pytest.mark.parametrize(

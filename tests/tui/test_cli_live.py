@@ -119,3 +119,32 @@ def test_the_screen_follows_a_real_tree(tree: Tree, tmp_path: Path) -> None:
         program.wait_for("what if")
         program.send("q")
         assert program.end() == 0
+
+
+def test_what_was_tried_on_a_simulation_of_it_survives_a_kill(tree: Tree, tmp_path: Path) -> None:
+    with Program("live", "--root", str(tree.root), home=tmp_path) as program:
+        program.wait_for("not there:")
+        program.send("b")
+        program.wait_for("what if")
+        program.send(":online 33 movable\r")
+        program.wait_for("step 1/1")
+        program.process.kill()
+    with Program("--resume", home=tmp_path) as program:
+        program.wait_for("step 1/1")
+        program.wait_for("what if")
+        program.send("u")
+        program.wait_for("step 0/1")
+        program.send("q")
+        assert program.end() == 0
+
+
+def test_without_a_journal_nothing_of_it_is_kept(tree: Tree, tmp_path: Path) -> None:
+    with Program("live", "--no-journal", "--root", str(tree.root), home=tmp_path) as program:
+        program.wait_for("not there:")
+        program.send("b")
+        program.wait_for("what if")
+        program.send(":online 33 movable\r")
+        program.wait_for("step 1/1")
+        program.send("q")
+        assert program.end() == 0
+    assert not list(tmp_path.rglob("*.journal"))

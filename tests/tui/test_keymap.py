@@ -10,6 +10,7 @@ from textual.keys import Keys, _character_to_key
 
 from engine.errors import InputError
 from engine.language import ACTIONS
+from engine.language.dialog_keys import ALL_ACTIONS
 from tui.keymap import (
     ALIASES,
     MODIFIED,
@@ -27,7 +28,7 @@ def settings(text: str) -> Settings:
 
 
 def keys(text: str) -> Keymap:
-    return settings(f"[keys]\n{text}\n").keys
+    return settings(f"{text}\n" if text.startswith("[") else f"[keys]\n{text}\n").keys
 
 
 # -- keys --------------------------------------------------------------------------------
@@ -91,6 +92,52 @@ def test_a_slip_in_the_keys_is_one_sentence_naming_the_entry(text: str, message:
     assert "\n" not in str(caught.value)
 
 
+# -- in dialogs --------------------------------------------------------------------------
+def test_the_keys_of_dialogs_change_in_the_same_file() -> None:
+    made = keys('"compare.close" = ["x"]\n"list.next" = ["ctrl+g"]')
+    assert dict(made.items("compare"))["x"].id == "compare.close"
+    assert "q" not in dict(made.items("compare"))
+    assert dict(made.items("list"))["ctrl+g"].id == "list.next"
+    assert dict(made.items())["x"].id == "mem.remove", "on the main screen x is as it was"
+
+
+def test_a_table_for_a_dialog_reads_as_well() -> None:
+    assert keys('[keys.compare]\nclose = "x"').keys("compare.close") == ("x",)
+
+
+def test_one_key_may_mean_something_else_in_each_place() -> None:
+    made = keys('"compare.counters" = ["o"]')
+    assert dict(made.items("compare"))["o"].id == "compare.counters"
+    assert dict(made.items())["o"].id == "mem.online"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            '"compare.counters" = ["y"]',
+            "keys.'compare.counters': 'y' is bound to 'compare.copy' as well; "
+            "give 'compare.copy' other keys too, or []",
+        ),
+        ('"text.down" = ["escape"]', "'escape' is bound to 'dialog.close' as well"),
+        ('"edit.left" = ["tab"]', "'tab' is bound to 'line.complete' as well"),
+        ('"list.next" = ["ctrl+q"]', "'ctrl+q' is bound to 'app.quit' as well"),
+        ('"app.quit" = ["ctrl+n"]', "keys.'app.quit': 'ctrl+n' is bound to"),
+        ('"line.complete" = ["a"]', "'a' is text while one types"),
+        ('"list.next" = ["space"]', "'space' is text while one types"),
+        ('"dialog.close" = ["q"]', "'q' is text while one types"),
+        ('"dialog.close" = []', "leave a key for this, it is the way out"),
+        ('"edit.accept" = []', "leave a key for this, it is the way out"),
+        ('"compare.closee" = ["x"]', "did you mean 'compare.close'?"),
+    ],
+)
+def test_a_slip_in_the_keys_of_a_dialog_is_one_sentence(text: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        keys(text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_every_key_that_is_accepted_is_one_that_textual_sends() -> None:
     real = {key.value for key in Keys}
     for key in MODIFIED:
@@ -102,7 +149,7 @@ def test_every_key_that_is_accepted_is_one_that_textual_sends() -> None:
 
 def test_the_printed_keys_are_a_settings_file_that_changes_nothing() -> None:
     made = settings("\n".join(keymap_lines(Keymap()))).keys
-    assert all(made.keys(name) == action.keys for name, action in ACTIONS.items())
+    assert all(made.keys(name) == action.keys for name, action in ALL_ACTIONS.items())
     assert len(made.items()) == len({textual_key(k) for a in ACTIONS.values() for k in a.keys})
 
 

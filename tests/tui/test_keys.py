@@ -8,7 +8,8 @@ import pytest
 from textual.keys import Keys, _character_to_key
 
 from engine.errors import InputError
-from engine.language import ACTIONS
+from engine.language import ACTIONS, Action
+from engine.language.dialog_keys import CONTEXTS, DIALOG_ACTIONS, DIALOG_AREAS
 from tui.keys import DEAD_KEYS, Keymap, textual_key
 
 REAL = {key.value for key in Keys}
@@ -52,6 +53,22 @@ def test_characters_have_textuals_names(character: str) -> None:
 def test_keys_that_never_arrive_are_refused(typed: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         textual_key(typed)
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_no_key_means_two_things_in_one_dialog(context: str) -> None:
+    areas = CONTEXTS[context]
+    keys = [textual_key(key) for a in DIALOG_ACTIONS.values() if a.area in areas for key in a.keys]
+    assert len(keys) == len(set(keys)) == len(Keymap().items(context))
+    assert all(is_real(key) for key in keys)
+
+
+@pytest.mark.parametrize("action", DIALOG_ACTIONS.values(), ids=lambda action: action.id)
+def test_every_action_of_a_dialog_is_alive_somewhere(action: Action) -> None:
+    assert action.keys and action.label and action.help and action.area in DIALOG_AREAS
+    contexts = [name for name, areas in CONTEXTS.items() if action.area in areas]
+    assert all(action in dict(Keymap().items(name)).values() for name in contexts)
+    assert contexts
 
 
 def test_a_user_moves_an_action_to_another_key() -> None:

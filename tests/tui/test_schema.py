@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.engine.sysroot.trees import x86_tree
 from tests.tui.schema_tools import SCHEMAS, load, problems, schema_of
 from tests.tui.test_cast_cli import session
+from tui.blocks_table import COLUMNS
 from tui.cli import main
 from tui.data import FORMAT, ViewData
 from tui.state_directory import state_directory
@@ -27,6 +29,11 @@ def story(tmp_path: Path) -> str:
     file = tmp_path / "story.hotplug"
     file.write_text(STORY)
     return str(file)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> str:
+    return str(x86_tree(tmp_path / "root").root)
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
@@ -49,14 +56,18 @@ def test_the_schema_of_a_view_is_its_types() -> None:
         ("pfnmap-run-1", ["run", "{story}", "--json"]),
         ("pfnmap-compare-1", ["compare", "{story}", "--with", "profile=6.1", "--json"]),
         ("pfnmap-sessions-1", ["sessions", "--json"]),
+        ("pfnmap-blocks-1", ["blocks", "--root", "{root}", "--json"]),
+        ("pfnmap-blocks-1", ["blocks", "--root", "{root}", "--json", "--output-all", "-b"]),
+        ("pfnmap-plan-1", ["plan", "--root", "{root}", "--json", "-c", "offline 33"]),
+        ("pfnmap-plan-1", ["plan", "--root", "{root}", "--json", "-c", "offline 0"]),
     ],
 )
 def test_what_is_printed_is_as_the_schema_says(
-    name: str, arguments: list[str], story: str, capsys: pytest.CaptureFixture[str]
+    name: str, arguments: list[str], story: str, root: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     session(state_directory(os.environ), ["add dimm0 256M"])
     schema = load(f"{name}.json")
-    document = printed(capsys, *(word.format(story=story) for word in arguments))
+    document = printed(capsys, *(word.format(story=story, root=root) for word in arguments))
     assert document["format"] == name
     assert problems(document, schema, schema) == []
 
@@ -81,6 +92,13 @@ def test_the_check_finds_what_is_wrong(
     change(document)
     (problem,) = problems(document, schema, schema)
     assert problem.startswith(f"{place}: ")
+
+
+def test_the_schema_of_blocks_has_every_column_in_the_words_of_the_help() -> None:
+    row = load("pfnmap-blocks-1.json")["properties"]["memory"]["items"]["properties"]
+    assert {name: about["description"] for name, about in row.items()} == {
+        name.lower(): words for name, words in COLUMNS.items()
+    }
 
 
 def test_schemas_are_named_by_their_format() -> None:

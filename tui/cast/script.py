@@ -16,14 +16,15 @@ from engine.commands import (
     Interactive,
     Note,
     Pause,
+    PfnRef,
     StartMachine,
     Title,
     Zoom,
 )
 from engine.errors import InputError, PfnmapError
 from engine.language import format_command
-from engine.machine import Machine
-from engine.scenarios.expect import evaluate
+from engine.operations.refs import pfn_of
+from engine.scenarios.expect import booted, evaluate
 from engine.session import Session
 from tui.picture import clean
 
@@ -77,7 +78,7 @@ class Script:
 def script_of(scenario: Scenario) -> Script:
     """Run a scenario on the model; InputError names the line that cannot be done."""
     script = Script(clean(scenario.title), scenario.start, [Beat(hold_ms=OPENING_MS)])
-    session = Session(Machine.boot(scenario.start))
+    session = Session(booted(scenario))
     for number, command in scenario.lines:
         place = f"{scenario.source}:{number}"
         match command:
@@ -94,19 +95,33 @@ def script_of(scenario: Scenario) -> Script:
             case Interactive():
                 raise InputError(f"{place}: {command.verb} works in a session only")
             case _:
-                script.beats.append(_done(session, command, place))
+                try:
+                    script.beats.append(_done(session, command))
+                except PfnmapError as error:
+                    raise scenario.complaint(number, error) from None
     return script
 
 
-def _done(session: Session, command: Command, place: str) -> Beat:
+def _done(session: Session, command: Command) -> Beat:
     line = clean(format_command(command))
     if isinstance(command, Goto | Zoom):
+        if isinstance(command, Goto):
+            _check_place(session, command)
         return Beat(line, command, hold_ms=MOVE_MS)
-    try:
-        outcome = session.run(command)
-    except PfnmapError as error:
-        raise InputError(f"{place}: {error}") from None
-    return Beat(line, command, hold_ms=EFFECT_MS, outcome=outcome)
+    return Beat(line, command, hold_ms=EFFECT_MS, outcome=session.run(command))
+
+
+def _check_place(session: Session, command: Goto) -> None:
+    """InputError for a place that the screen could not go to."""
+    geometry, base = session.view.geometry, 0
+    if command.device is not None:
+        base = pfn_of(session.state, PfnRef(0, command.device))
+    if command.unit == "address":
+        pfn = command.value // geometry.page_bytes
+    else:
+        pfn = base + command.value * (geometry.block_pages if command.unit == "block" else 1)
+    if pfn >= session.view.end_pfn:
+        raise InputError(f"pfn {pfn:#x} is behind the end of memory ({session.view.end_pfn:#x})")
 
 
 def reading_ms(words: str) -> int:

@@ -18,7 +18,7 @@ from typing import Final
 
 from engine.errors import PfnmapError
 from tui import __version__
-from tui.cli.parser import Parser, say
+from tui.cli.parser import Parser, say, say_error
 
 SUBCOMMANDS: Final[dict[str, str]] = {
     "show": "print the machine as plain text or JSON",
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except PfnmapError as error:
-        say(str(error))
+        say_error(error)
         return EXIT_WRONG
     except BrokenPipeError:
         _abandon_output()

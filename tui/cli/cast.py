@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     write_out(None if arguments.output == "-" else Path(arguments.output), cast.text)
     for failure in cast.failures:
-        say(failure)
+        say(failure, placed=True)
     return 1 if cast.failures else 0
 
 

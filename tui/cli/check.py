@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import PfnmapError
-from tui.cli.parser import UsageError, emit, printable, say
+from tui.cli.parser import UsageError, emit, printable, say_error
 from tui.cli.scenario_files import scenario_file
 
 if TYPE_CHECKING:
@@ -31,22 +31,22 @@ def run(arguments: argparse.Namespace) -> int:
     if not names:
         raise UsageError("nothing to check; give a FILE, or --all")
     runs: list[ScenarioRun] = []
-    wrong = False
+    wrong: list[tuple[str, PfnmapError]] = []
     for name in names:
         try:
             runs.append(_checked(scenario_file(name)))
         except PfnmapError as error:
-            say(str(error))
-            wrong = True
+            say_error(error)
+            wrong.append((name, error))
     failures = [failure for done in runs for failure in done.failures]
-    emit(printable(str(failure)) for failure in failures)
+    emit(printable(line) for failure in failures for line in (str(failure), *failure.diff))
     expectations = sum(done.nr_expectations for done in runs)
     emit([f"{len(runs)} scenarios, {expectations} expectations, {len(failures)} failed"])
     if arguments.junit:
         from engine.whole_file import write_whole
         from tui.cli.junit import junit_report
 
-        write_whole(arguments.junit, junit_report(runs).encode("utf-8"))
+        write_whole(arguments.junit, junit_report(runs, wrong).encode("utf-8"))
     return 2 if wrong else 1 if failures else 0
 
 

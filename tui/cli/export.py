@@ -50,6 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help=f"with {SCENARIO}: add what is true at the end as expect lines",
     )
+    parser.add_argument(
+        "--expect-steps",
+        action="store_true",
+        help="as --expect, and behind each command how it ended and what it changed",
+    )
     add_size(parser)
     add_theme(parser)
 
@@ -61,11 +66,12 @@ def run(arguments: argparse.Namespace) -> int:
     if suffix not in (*PICTURES, SCENARIO):
         endings = ", ".join([*PICTURES, SCENARIO])
         raise UsageError(f"-o {printable(out)}: the name must end in one of {endings}")
-    if arguments.expect and suffix != SCENARIO:
+    claiming = arguments.expect or arguments.expect_steps
+    if claiming and suffix != SCENARIO:
         raise UsageError(f"--expect goes with a {SCENARIO} file")
     scenario = _scenario(arguments)
     if suffix == SCENARIO:
-        text = _as_scenario(scenario, expect=arguments.expect)
+        text = _as_scenario(scenario, expect=arguments.expect, each_step=arguments.expect_steps)
     else:
         from tui.render import render
 
@@ -95,26 +101,18 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
     start, session = replayed.origin.start, replayed.session
     if start is None:
         raise InputError(
-            f"session {arguments.session} began with a recording, which no scenario can hold"
+            f"session {arguments.session} began with {replayed.origin.words}, which no "
+            "scenario can hold"
         )
     commands = [outcome.command for outcome in session.outcomes[: session.position]]
     return build_scenario(start, commands, title=session.title)
 
 
-def _as_scenario(scenario: Scenario, *, expect: bool) -> str:
-    """The scenario in normal form, with claims about its end when wanted."""
-    from dataclasses import replace
+def _as_scenario(scenario: Scenario, *, expect: bool, each_step: bool) -> str:
+    """The scenario in normal form, with claims about its end or its steps when wanted."""
+    from engine.scenarios.generated import with_expectations
+    from engine.scenarios.scenario import format_scenario
 
-    from engine.scenarios.scenario import ScenarioLine, expectations_of, format_scenario
-    from engine.sources import scenario_session
-
-    if expect:
-        session = scenario_session(scenario)
-        session.seek(len(session.outcomes))
-        last = scenario.body[-1].number if scenario.body else 0
-        claims = (
-            ScenarioLine(last + n, claim)
-            for n, claim in enumerate(expectations_of(session.view), 1)
-        )
-        scenario = replace(scenario, body=(*scenario.body, *claims))
+    if expect or each_step:
+        scenario = with_expectations(scenario, each_step=each_step)
     return format_scenario(scenario)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tui.cli.parser import emit
+from tui.cli.parser import emit, printable
 from tui.cli.picture_options import write_out
 
 
@@ -35,5 +35,5 @@ def run(arguments: argparse.Namespace) -> int:
         for file, text in changed:
             write_whole(file, text.encode())
         return 0
-    emit(f"{file}: not in normal form" for file, _ in changed)
+    emit(printable(f"{file}: not in normal form") for file, _ in changed)
     return 1 if changed else 0

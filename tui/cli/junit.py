@@ -6,18 +6,31 @@ from collections.abc import Iterable
 from xml.etree import ElementTree
 
 from engine.commands import Expect
+from engine.errors import PfnmapError
 from engine.language import format_command
 from engine.scenarios.expect import ScenarioRun
 from tui.plain.words import plain
 
 
-def junit_report(runs: Iterable[ScenarioRun]) -> str:
-    """The report as XML text. Without times: the same scenarios give the same bytes."""
+def junit_report(runs: Iterable[ScenarioRun], wrong: Iterable[tuple[str, PfnmapError]] = ()) -> str:
+    """The report as XML text. Without times: the same scenarios give the same bytes.
+
+    ``wrong``: name of each scenario that could not be run, and why.
+    """
     suites = ElementTree.Element("testsuites", name="pfnmap")
     for run in runs:
         _suite(suites, run)
+    for name, error in wrong:
+        _not_run(suites, plain(name), plain(str(error)))
     ElementTree.indent(suites)
     return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _not_run(suites: ElementTree.Element, name: str, why: str) -> None:
+    """Add a scenario that is no scenario, so that a build server does not miss it."""
+    suite = ElementTree.SubElement(suites, "testsuite", name=name, tests="1", errors="1")
+    case = ElementTree.SubElement(suite, "testcase", classname=name, name="can be run")
+    ElementTree.SubElement(case, "error", message=why)
 
 
 def _suite(suites: ElementTree.Element, run: ScenarioRun) -> None:
@@ -26,7 +39,8 @@ def _suite(suites: ElementTree.Element, run: ScenarioRun) -> None:
     claims = [(number, line) for number, line in run.scenario.lines if isinstance(line, Expect)]
     failed: dict[int, list[str]] = {}
     for failure in run.failures:
-        failed.setdefault(failure.line, []).append(plain(str(failure)))
+        lines = map(plain, (str(failure), *failure.diff))
+        failed.setdefault(failure.line, []).extend(lines)
     suite = ElementTree.SubElement(
         suites, "testsuite", name=source, tests=str(len(claims)), failures=str(len(failed))
     )

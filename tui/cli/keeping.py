@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,8 @@ from tui.cli.parser import UsageError
 if TYPE_CHECKING:
     from engine.journal.journal import Origin
     from engine.journal.store import JournalStore
+    from engine.session import Session
+    from engine.sysroot.session import RootSession
 
 
 def add_keeping(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +28,11 @@ def add_keeping(parser: argparse.ArgumentParser) -> None:
         const="latest",
         help="go on with a session of 'pfnmap sessions' (the latest if no ID)",
     )
+    add_no_journal(parser)
+
+
+def add_no_journal(parser: argparse.ArgumentParser) -> None:
+    """``--no-journal``."""
     parser.add_argument(
         "--no-journal", action="store_true", help="do not keep this session on disk"
     )
@@ -57,6 +66,23 @@ def kept(machine: Opened, source: str | None, store: JournalStore) -> None:
     origin = _origin(machine, source)
     if origin is not None:
         machine.session = keep(machine.session, origin, store)
+
+
+def simulations_kept(
+    real: RootSession, arguments: argparse.Namespace
+) -> Callable[[Session], Session]:
+    """What keeps each simulation that begins as a real machine is shown."""
+
+    def kept_simulation(simulation: Session) -> Session:
+        from engine.journal.journal import Origin, keep
+        from engine.sysroot.sources import page_size
+        from tui.state_directory import session_store
+
+        size = None if arguments.page_size is None else page_size(arguments.page_size)
+        origin = Origin.of_machine(real.view.observation, simulation.title, size)
+        return keep(simulation, origin, session_store(os.environ))
+
+    return kept_simulation
 
 
 def _origin(machine: Opened, source: str | None) -> Origin | None:

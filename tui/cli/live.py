@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import math
 
+from tui.cli.keeping import add_no_journal, simulations_kept
 from tui.cli.parser import UsageError, add_terminal_options, emit, say
 from tui.cli.roots import add_root, opened_root
 from tui.cli.starting import add_record, prepared, show
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let the keys that online and offline write to the machine, each after a question",
     )
+    add_no_journal(parser)
     add_record(parser)
     add_terminal_options(parser)
 
@@ -75,6 +77,7 @@ def run_root(
             session,
             seconds=interval if watcher.tree is not None else None,
             allow_writes=allow_writes,
+            keep=None if arguments.no_journal else simulations_kept(session, arguments),
         ),
     )
 

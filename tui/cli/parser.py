@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from typing import NoReturn
 
-from engine.errors import InputError
+from engine.errors import InputError, ParseError, PfnmapError
 
 
 class UsageError(InputError):
@@ -53,10 +53,19 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}; see {self.prog} --help")
 
 
-def say(message: str) -> None:
-    """Write a message to standard error, each line with the program's name."""
+def say(message: str, *, placed: bool = False) -> None:
+    """Write a message to standard error, each line with the program's name.
+
+    ``placed``: it begins with FILE:LINE, which editors and build servers look for at the start.
+    """
     for line in message.split("\n"):
-        print(f"pfnmap: {printable(line)}", file=sys.stderr)
+        print(("" if placed else "pfnmap: ") + printable(line), file=sys.stderr)
+
+
+def say_error(error: PfnmapError) -> None:
+    """Write what is wrong to standard error; an error in a file begins with its place."""
+    in_file = isinstance(error, ParseError) and error.line > 0 and error.source not in ("", "-c")
+    say(str(error), placed=in_file)
 
 
 def printable(text: str) -> str:

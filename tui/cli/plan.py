@@ -24,7 +24,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Print an outcome for each command; exit status 1 when the kernel would refuse one."""
     from engine.errors import InputError
     from engine.sysroot.plan import plan
-    from engine.sysroot.what_if import assumptions
     from tui.cli.opening import parsed
     from tui.plain.text import outcome_lines
     from tui.plain.words import wrapped
@@ -35,14 +34,14 @@ def run(arguments: argparse.Namespace) -> int:
     view = opened_root(arguments).view
     outcomes = plan(view, commands)
     if arguments.json:
-        emit([_json(view.title, outcomes, assumptions(view))])
+        emit([_json(view.title, outcomes, view.assumptions)])
     else:
         for outcome in outcomes:
             emit(outcome_lines(outcome))
             if outcome.ok:
                 emit(["  the kernel would do it, as far as can be known"])
         emit(["", "assumed:"])
-        for text in assumptions(view):
+        for text in view.assumptions:
             emit(wrapped(text, 72, first="  "))
     return 0 if all(outcome.ok for outcome in outcomes) else 1
 

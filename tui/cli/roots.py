@@ -33,12 +33,13 @@ def add_kept(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         nargs="?",
         default=None,
-        help="a capture (pfnmap capture -o FILE) or a text dump, instead of a tree",
+        help="a capture (pfnmap capture -o FILE), a text dump or what lsmem -J printed, instead "
+        "of a tree",
     )
 
 
 def is_root(arguments: argparse.Namespace) -> bool:
-    """Whether a real machine is named: ``--root``, a directory, a capture or a text dump."""
+    """Whether a real machine is named: ``--root``, a directory, or a file made of one."""
     if arguments.root is not None:
         return True
     if arguments.source is None:

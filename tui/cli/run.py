@@ -65,16 +65,25 @@ def run(arguments: argparse.Namespace) -> int:
         _print_picture(scenario, arguments)
     elif arguments.json:
         emit([_json(steps)])
-    elif arguments.text or arguments.diff:
-        emit(_frames(steps, arguments))
     else:
-        emit(_transcript(steps, arguments.width))
-    if arguments.svg or arguments.html:
-        for failure in failures:
-            say(failure)
-    else:
-        emit(printable(failure) for failure in failures)
+        if arguments.text or arguments.diff:
+            emit(_frames(steps, arguments))
+        else:
+            emit(_transcript(steps, arguments.width))
+        emit(_fitted(failures, arguments.width))
+        return 1 if failures else 0
+    # What is on standard output is a document, and stays one.
+    for failure in failures:
+        say(failure, placed=True)
     return 1 if failures else 0
+
+
+def _fitted(failures: list[str], width: int) -> Iterator[str]:
+    """What does not hold, as fit for a mail as what stands above it."""
+    from tui.plain.words import wrapped
+
+    for failure in failures:
+        yield from wrapped(failure, width)
 
 
 def _print_picture(scenario: Scenario, arguments: argparse.Namespace) -> None:
@@ -121,10 +130,9 @@ def _refuse_second_machine(commands: list[Command]) -> None:
 def _run(scenario: Scenario) -> tuple[list[_Step], list[str]]:
     """Every step with the machine after it, and the expectations that did not hold."""
     from engine.commands import Expect, Goto, Interactive, Note, Pause, StartMachine, Title, Zoom
-    from engine.machine import Machine
-    from engine.scenarios.expect import evaluate
+    from engine.scenarios.expect import booted, evaluate
 
-    machine = Machine.boot(scenario.start)
+    machine = booted(scenario)
     steps = [_Step(machine.view())]
     failures: list[str] = []
     said: list[str] = []
@@ -145,7 +153,7 @@ def _run(scenario: Scenario) -> tuple[list[_Step], list[str]]:
                 try:
                     outcome = machine.apply(command)
                 except PfnmapError as error:
-                    raise InputError(f"{place}: {error}") from None
+                    raise scenario.complaint(number, error) from None
                 steps.append(_Step(machine.view(), outcome, tuple(said)))
                 said = []
     if said:

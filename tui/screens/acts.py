@@ -15,6 +15,9 @@ from tui.screens import motions
 from tui.screens.add_values import AddValues
 from tui.screens.clock import Clock
 from tui.screens.desk import REPEATABLE
+from tui.screens.marks import Marks
+from tui.screens.work import Work
+from tui.words import fitted
 
 if TYPE_CHECKING:
     from tui.screens.dialog import Dialog
@@ -31,7 +34,9 @@ class Acts:
     def __init__(self, screen: MainScreen) -> None:
         self.screen = screen
         self.desk = screen.desk
+        self.work = Work(self)
         self.clock = Clock(self)
+        self.marks = Marks(self)
         self.live: Live | None = None
         """The real machine, where one was opened."""
         self.tour: Tour | None = None
@@ -48,6 +53,8 @@ class Acts:
             "time.repeat": self.repeat,
             "time.phase.forward": lambda: self.clock.step_phase(1),
             "time.phase.back": lambda: self.clock.step_phase(-1),
+            "cursor.mark": lambda: self.marks.ask_set(),
+            "cursor.to_mark": lambda: self.marks.ask_go(),
             "cursor.struct_pages": self.to_struct_page,
             "view.explain": self.explain,
             "view.diff": self.show_diff,
@@ -136,6 +143,10 @@ class Acts:
     def run(self, command: Command) -> None:
         """Do a command: the session's, the screen's, or the machine's."""
         match command:
+            case Interactive(verb="mark", arguments=(name,)):
+                self.marks.set(name)
+            case Interactive(verb="goto", arguments=(_, name)):
+                self.marks.go(name)
             case Interactive():
                 from tui.screens.session_verbs import do_verb
 
@@ -152,8 +163,24 @@ class Acts:
     def _to_machine(self, command: Command) -> None:
         if self.desk.read_only:
             raise InputError("this machine is shown read-only")
-        self.clock.pause()
-        outcome = self.desk.session.run(command)
+        session = self.desk.session
+        here = session.position, session.phase, len(session.outcomes)
+
+        def take(outcome: Outcome) -> None:
+            if self.desk.session is not session or here != (
+                session.position,
+                session.phase,
+                len(session.outcomes),
+            ):
+                raise InputError(f"{outcome.command.text}: dropped, the session has gone on")
+            session.record(outcome)
+            self._show_outcome(outcome)
+
+        self.work.do(fitted(command.text, 40), lambda: session.predict(command), take)
+
+    def _show_outcome(self, outcome: Outcome) -> None:
+        """Show what a command did, and where."""
+        command = outcome.command
         self.screen.show_session()
         if outcome.refusal is not None:
             self._show_refusal(outcome)
@@ -209,7 +236,7 @@ class Acts:
             pfn = base + command.value * unit
         if not 0 <= pfn < view.end_pfn:
             raise InputError(f"pfn {pfn:#x} is behind the end of memory ({view.end_pfn:#x})")
-        self.screen.map.look(self.screen.viewport.at(pfn))
+        self.marks.jump(pfn)
 
     # -- adding -------------------------------------------------------------------------------
     def _fresh_values(self) -> AddValues:
@@ -242,7 +269,7 @@ class Acts:
             raise InputError(f"where the struct page of pfn {pfn:#x} lives is not known")
         if home == pfn:
             raise InputError(f"pfn {pfn:#x} holds its own struct page")
-        self.screen.map.look(self.screen.viewport.at(home))
+        self.marks.jump(home)
         self.tell(f"the struct page of pfn {pfn:#x} is in pfn {home:#x}")
 
     def ask_search(self) -> None:
@@ -264,7 +291,7 @@ class Acts:
             raise InputError("nothing has been searched for yet")
         pfn = self.screen.viewport.cursor_pfn
         found = finder.find(self.desk.view, self.desk.search, pfn, forward=forward)
-        self.screen.map.look(self.screen.viewport.at(found))
+        self.marks.jump(found)
 
     # -- dialogs ---------------------------------------------------------------------------------
     def open(self, dialog: Dialog[Result], then: Callable[[Result | None], None]) -> None:
@@ -303,7 +330,7 @@ class Acts:
         ids = self.screen.here.block_ids[:1]
 
         def offer(text: str) -> list[str]:
-            return complete(text, desk.devices, ids[0] if ids else None)
+            return complete(text, desk.devices, ids[0] if ids else None, sorted(desk.session.marks))
 
         def go(text: str | None) -> None:
             if text:

@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 
@@ -19,6 +18,7 @@ from engine.language import parse_line
 from engine.outcome import Refusal
 from tui.screens.add_values import AddValues
 from tui.screens.dialog import Dialog
+from tui.screens.typed import Typed
 from tui.widgets.paint import Paint
 from tui.words import safe
 
@@ -40,12 +40,13 @@ CHOICES = ("", *(policy.value for policy in MemmapPolicy))
 class AddForm(Dialog[AddValues]):
     """Asks for name, size, address, node and memmap; gives back None when closed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "app.focus_next", "next", show=False),
-        Binding("up", "app.focus_previous", "previous", show=False),
-        Binding("ctrl+n", "choice(1)", "next choice", show=False),
-        Binding("ctrl+p", "choice(-1)", "previous choice", show=False),
-    ]
+    CONTEXT = "form"
+    DOES: ClassVar[dict[str, str]] = {
+        "form.next": "app.focus_next",
+        "form.previous": "app.focus_previous",
+        "form.choice.next": "choice(1)",
+        "form.choice.previous": "choice(-1)",
+    }
     DEFAULT_CSS = """
     AddForm .box { width: 66; }
     AddForm Horizontal { height: 1; }
@@ -59,7 +60,7 @@ class AddForm(Dialog[AddValues]):
         self._values = values
         self._predict = predict
         self._inputs = {
-            key: Input(getattr(values, key), id=key, select_on_focus=True) for key in HELP
+            key: Typed(getattr(values, key), id=key, select_on_focus=True) for key in HELP
         }
         self._help = Static("", classes="dim gapped")
         self._line = Static("")
@@ -76,7 +77,14 @@ class AddForm(Dialog[AddValues]):
             yield self._help
             yield self._line
             yield self._verdict
-            yield Static("enter adds, esc closes, up and down move", classes="dim gapped")
+            yield Static(self._keys_words(), classes="dim gapped")
+
+    def _keys_words(self) -> Text:
+        """The keys in force."""
+        accept, close = self.key("edit.accept"), self.key("dialog.close")
+        words = f"{accept} adds, {close} closes"
+        up, down = self.key("form.previous"), self.key("form.next")
+        return Text(f"{words}, {up} and {down} move" if up and down else words)
 
     def on_mount(self) -> None:
         """Start at the size: the name is right already."""
@@ -94,7 +102,7 @@ class AddForm(Dialog[AddValues]):
         focused = self.focused
         words = HELP.get(focused.id or "", "") if focused is not None else ""
         if focused is not None and focused.id == "memmap":
-            words += " (ctrl+n: next)"
+            words += f" ({self.key('form.choice.next') or 'no key'}: next)"
         self._update(self._help, words)
 
     def action_choice(self, step: int) -> None:

@@ -42,6 +42,7 @@ def choose_branch(acts: Acts) -> None:
 
     Raises InputError where there is nothing to choose from.
     """
+    acts.work.claim()
     live = acts.live
     if live is not None and live.shown:
         live.branch()
@@ -62,6 +63,7 @@ def choose_branch(acts: Acts) -> None:
 
 def switch(acts: Acts, index: int) -> None:
     """Take up a branch; what was there becomes one."""
+    acts.work.claim()
     acts.clock.pause()
     acts.desk.session.switch(index)
     acts.screen.show_session()

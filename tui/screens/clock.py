@@ -47,6 +47,7 @@ class Clock:
     # -- steps ------------------------------------------------------------------------
     def undo(self, steps: int) -> None:
         """Steps back; out of slow motion, to before the step that was under way."""
+        self._acts.work.claim()
         self.pause()
         if self._session.phase is not None:
             self._session.seek(self._session.position)
@@ -56,6 +57,7 @@ class Clock:
 
     def redo(self, steps: int) -> None:
         """Steps forward."""
+        self._acts.work.claim()
         self.pause()
         self._forward(steps)
 
@@ -69,6 +71,7 @@ class Clock:
         last = len(self._session.outcomes)
         if not 0 <= position <= last:
             raise InputError(f"there is no step {position}; steps are 0 (at boot) to {last}")
+        self._acts.work.claim()
         self.pause()
         self._session.seek(position)
         self._show()
@@ -87,6 +90,7 @@ class Clock:
             raise InputError("slow motion goes through a step that comes next: undo one first")
         if delta < 0 and session.phase is None and session.position == 0:
             raise InputError("there is no step to go back into")
+        self._acts.work.claim()
         self.pause()
         session.step_phase(delta)
         self._show()
@@ -99,6 +103,7 @@ class Clock:
         elif self._session.position >= len(self._session.outcomes):
             raise InputError("nothing to play: this is the last step")
         else:
+            self._acts.work.claim()
             self._tick()
 
     def change_speed(self, steps: int) -> None:

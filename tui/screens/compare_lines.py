@@ -1,4 +1,4 @@
-"""The body of the compare screen: maps side by side, counters, findings, steps, as lines."""
+"""The body of the compare screen: maps, zones, counters, findings, steps, as lines."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from engine.machine import Machine
 from engine.values import dataclass
 from tui.plain.side_by_side import SideRow, cells_that_fit, side_by_side
 from tui.plain.words import size
+from tui.screens.compare_zones import zone_lines
 from tui.widgets.paint import Paint
 from tui.widgets.panel import Row
 from tui.words import wrapped
 
-LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LABEL: Final = 11
 """Columns for block ids or pfns, with the mark behind them."""
 NAME: Final = 28
@@ -36,6 +36,14 @@ class Options:
     every_counter: bool = False
     zoom: int = 0
     """How often the cells were halved (negative: doubled), from a block to a row."""
+    counters_key: str = ""
+    """The key that shows every counter."""
+
+
+def letter(index: int) -> str:
+    """What a variant is called: A to Z, then AA and so on."""
+    tens, ones = divmod(index, 26)
+    return (letter(tens - 1) if tens else "") + chr(ord("A") + ones)
 
 
 def at_step(comparison: Comparison, step: int) -> Comparison:
@@ -71,7 +79,8 @@ def body_lines(
     """All lines below the headings of the variants."""
     shown = shown_runs(width, len(comparison.runs), options.first)
     yield from _map(comparison, paint, width, shown, options.zoom)
-    yield from _counters(comparison, paint, width, shown, options.every_counter)
+    yield from _zones(comparison, paint, width, shown)
+    yield from _counters(comparison, paint, width, shown, options)
     yield from _findings(comparison, paint, width)
     yield from _steps(comparison, paint, width)
 
@@ -101,7 +110,7 @@ def _map(
     yield _head(paint, width, "pfn map", f"{scale}, {paint.changed_mark} differs")
     heads = Row(width, paint).gap(LABEL)
     for index in shown:
-        heads.add(LETTERS[index], paint.role("accent"), columns + 2)
+        heads.add(letter(index), paint.role("accent"), columns + 2)
     yield heads.strip()
     by_block = (cell * columns) % geometry.block_pages == 0
     unit = geometry.block_pages if by_block else 1
@@ -142,20 +151,33 @@ def _range(start_pfn: int, end_pfn: int, unit: int) -> str:
     return f"{noun} {first}" if first == last else f"{noun} {first}-{last}"
 
 
+# -- zones -------------------------------------------------------------------------------
+def _zones(
+    comparison: Comparison, paint: Paint, width: int, shown: Sequence[int]
+) -> Iterator[Strip]:
+    lines = list(zone_lines([comparison.views[index] for index in shown], paint, width, LABEL))
+    if lines:
+        yield Row(width, paint).strip()
+        yield _head(paint, width, "zones and nodes", f"one scale, {paint.changed_mark} differs")
+        yield from lines
+
+
 # -- counters ----------------------------------------------------------------------------
 def _counters(
-    comparison: Comparison, paint: Paint, width: int, shown: Sequence[int], every: bool
+    comparison: Comparison, paint: Paint, width: int, shown: Sequence[int], options: Options
 ) -> Iterator[Strip]:
-    rows = comparison.counters
+    rows, every = comparison.counters, options.every_counter
     unlike = [row for row in rows if row.differs]
     same = len(rows) - len(unlike)
-    words = f"{len(unlike)} differ, {same} are the same" + ("" if every else " (a shows them)")
+    words = f"{len(unlike)} differ, {same} are the same"
+    if options.counters_key and not every:
+        words += f" ({options.counters_key} shows them)"
     yield Row(width, paint).strip()
     yield _head(paint, width, "counters", words)
     if every or unlike:
         heads = Row(width, paint).gap(NAME)
         for index in shown:
-            heads.add(f"{LETTERS[index]:>{VALUE}}", paint.role("accent"))
+            heads.add(f"{letter(index):>{VALUE}}", paint.role("accent"))
         yield heads.strip()
     for counter in rows if every else unlike:
         row = Row(width, paint).add(counter.name, width=NAME)
@@ -178,17 +200,18 @@ def _findings(comparison: Comparison, paint: Paint, width: int) -> Iterator[Stri
     yield _head(paint, width, "findings", "" if total else "none")
     if not total:
         return
-    for letter, findings in zip(LETTERS, comparison.findings, strict=False):
+    for number, findings in enumerate(comparison.findings):
+        name = letter(number)
         if not findings:
-            yield _lettered(paint, width, letter, "none", "dim")
+            yield _lettered(paint, width, name, "none", "dim")
         for finding in findings:
             where = f" (pfn {finding.start_pfn:#x})" if finding.nr_pages else ""
             for index, line in enumerate(wrapped(f"{finding.text}{where}", width - 3)):
-                yield _lettered(paint, width, "" if index else letter, line, "finding")
+                yield _lettered(paint, width, "" if index else name, line, "finding")
 
 
-def _lettered(paint: Paint, width: int, letter: str, words: str, role: str) -> Strip:
-    row = Row(width, paint).gap().add(letter, paint.role("accent"), 1).gap()
+def _lettered(paint: Paint, width: int, name: str, words: str, role: str) -> Strip:
+    row = Row(width, paint).gap().add(name, paint.role("accent"), max(1, len(name))).gap()
     return row.add(words, paint.role(role)).strip()
 
 
@@ -203,8 +226,8 @@ def _steps(comparison: Comparison, paint: Paint, width: int) -> Iterator[Strip]:
         row.add("" if same else paint.changed_mark, paint.role("changed"), 2)
         row.add(f"{each[0].line}: {results[0]}" if same else each[0].line)
         yield row.strip()
-        for letter, result in zip(LETTERS, () if same else results, strict=False):
+        for variant, result in enumerate(() if same else results):
             for index, line in enumerate(wrapped(result, width - 10)):
                 row = Row(width, paint).gap(7)
-                row.add("" if index else letter, paint.role("accent"), 2)
+                row.add("" if index else letter(variant), paint.role("accent"), 2)
                 yield row.add(line, paint.role("changed")).strip()

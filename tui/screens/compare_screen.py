@@ -7,16 +7,27 @@ from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
 from engine.compare import Comparison, Pairs, VariantRun
-from tui.screens.compare_lines import LETTERS, Options, at_step, body_lines, shown_runs
+from tui.keys import Keymap
+from tui.screens.compare_lines import Options, at_step, body_lines, letter, shown_runs
 from tui.screens.dialog import Dialog
+from tui.screens.pages import Text, area_lines
+from tui.screens.reader import Reader
 from tui.widgets.paint import Paint
 from tui.widgets.panel import Panel, Row
 
-KEYS = "[ ] step  + - zoom  h l variants  a all counters  y copy  esc close"
+FOOTER = (
+    (("compare.back", "compare.forward"), "step"),
+    (("compare.zoom.in", "compare.zoom.out"), "zoom"),
+    (("compare.variants.previous", "compare.variants.next"), "variants"),
+    (("compare.counters",), "all counters"),
+    (("compare.copy",), "copy"),
+    (("compare.help",), "help"),
+    (("dialog.close",), "close"),
+)
+"""Keys at the foot, and what they do."""
 MOST_ZOOM = 20
 
 
@@ -44,6 +55,14 @@ class ComparePanel(Panel):
         self.options = Options()
         self._shown_step = -1
         self._at = comparison
+        self._body: list[Strip] = []
+        self._body_of: tuple[object, ...] = ()
+        self._keys = Keymap()
+
+    def use_keys(self, keymap: Keymap) -> None:
+        """Name the keys in force."""
+        self._keys = keymap
+        self.options = replace(self.options, counters_key=keymap.first("compare.counters"))
 
     @property
     def comparison(self) -> Comparison:
@@ -52,6 +71,14 @@ class ComparePanel(Panel):
             self._shown_step, self._at = self.step, at_step(self.whole, self.step)
         return self._at
 
+    def _lines(self, width: int) -> list[Strip]:
+        """The body, made anew only when something else is to be seen: scrolling is cheap."""
+        wanted = (self.step, self.options, width, self.paint)
+        if self._body_of != wanted:
+            self._body = list(body_lines(self.comparison, self.paint, width, self.options))
+            self._body_of = wanted
+        return self._body
+
     def draw(self, width: int, height: int) -> list[Strip]:
         """Title, a line for each variant shown, the body, the keys."""
         paint = self.paint
@@ -59,16 +86,30 @@ class ComparePanel(Panel):
         right = f" step {self.step}/{self.last_step} "
         title.add(f" {self.whole.title}"[: max(0, title.room - len(right))], paint.role("bar"))
         heads = [title.right(right, paint.role("bar")).strip(), *self._headings(width)]
-        body = list(body_lines(self.comparison, paint, width, self.options))
+        body = self._lines(width)
         room = max(0, height - len(heads) - 1)
         shown = self.window(body, room)
         blank = Row(width, paint).strip()
-        keys = Row(width, paint, "bar").gap().add(KEYS, paint.role("bar_dim"))
+        place = ""
         if len(body) > room:
             last = self.first_line + len(shown)
             place = f" {self.first_line + 1}{paint.dash}{last} of {len(body)} "
-            keys.right(place, paint.role("bar_dim"))
+        keys = Row(width, paint, "bar").gap()
+        keys.add(self._footer(width - 2 - len(place)), paint.role("bar_dim"))
+        keys.right(place, paint.role("bar_dim"))
         return [*heads, *shown, *[blank] * (room - len(shown)), keys.strip()]
+
+    def _footer(self, width: int) -> str:
+        """The keys in force, as many as there is room for; how to close comes last always."""
+        *hints, last, close = [
+            f"{' '.join(keys)} {label}"
+            for names, label in FOOTER
+            if (keys := [key for name in names if (key := self._keys.first(name))])
+            or label in ("help", "close")
+        ]
+        while hints and len("  ".join([*hints, last, close])) > width:
+            hints.pop()
+        return "  ".join([*hints, last, close])
 
     def _headings(self, width: int) -> list[Strip]:
         """A line for each variant: its name, expectations, findings."""
@@ -76,7 +117,7 @@ class ComparePanel(Panel):
         shown = shown_runs(width, len(runs), self.options.first)
         lines = []
         for index in shown:
-            row = Row(width, paint).gap().add(LETTERS[index], paint.role("accent"), 1).gap()
+            row = Row(width, paint).gap().add(letter(index), paint.role("accent")).gap()
             row.add(runs[index].name)
             row.add(_expectations(runs[index]), paint.role("dim"))
             count = len(self.comparison.findings[index])
@@ -85,7 +126,9 @@ class ComparePanel(Panel):
             lines.append(row.strip())
         hidden = len(runs) - len(shown)
         if hidden:
-            words = f"   and {hidden} more: h and l move to them"
+            names = ("compare.variants.previous", "compare.variants.next")
+            keys = " and ".join(key for name in names if (key := self._keys.first(name)))
+            words = f"   and {hidden} more" + (f": {keys} move to them" if keys else "")
             lines.append(Row(width, paint).add(words, paint.role("dim")).strip())
         return lines
 
@@ -111,23 +154,25 @@ def _expectations(run: VariantRun) -> str:
 class CompareScreen(Dialog[None]):
     """All variants of one scenario."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "close", "close", show=False),
-        Binding("j,down", "scroll(1)", "down", show=False),
-        Binding("k,up", "scroll(-1)", "up", show=False),
-        Binding("space,pagedown,ctrl+d", "page(1)", "page down", show=False),
-        Binding("pageup,ctrl+u", "page(-1)", "page up", show=False),
-        Binding("g,home", "scroll(-100000)", "first", show=False),
-        Binding("G,end", "scroll(100000)", "last", show=False),
-        Binding("left_square_bracket,u", "step(-1)", "step back", show=False),
-        Binding("right_square_bracket,ctrl+r", "step(1)", "step", show=False),
-        Binding("plus,equals_sign", "zoom(1)", "zoom in", show=False),
-        Binding("minus", "zoom(-1)", "zoom out", show=False),
-        Binding("h,left", "variants(-1)", "variants before", show=False),
-        Binding("l,right", "variants(1)", "variants after", show=False),
-        Binding("a", "counters", "all counters", show=False),
-        Binding("y", "copy", "copy as text", show=False),
-    ]
+    CONTEXT = "compare"
+    DOES: ClassVar[dict[str, str]] = {
+        "compare.help": "help",
+        "compare.close": "close",
+        "compare.back": "step(-1)",
+        "compare.forward": "step(1)",
+        "compare.zoom.in": "zoom(1)",
+        "compare.zoom.out": "zoom(-1)",
+        "compare.variants.previous": "variants(-1)",
+        "compare.variants.next": "variants(1)",
+        "compare.counters": "counters",
+        "compare.copy": "copy",
+        "compare.down": "scroll(1)",
+        "compare.up": "scroll(-1)",
+        "compare.page.down": "page(1)",
+        "compare.page.up": "page(-1)",
+        "compare.first": "top(0)",
+        "compare.last": "top(1)",
+    }
     DEFAULT_CSS = """
     CompareScreen { background: $background; }
     CompareScreen ComparePanel { width: 100%; height: 100%; }
@@ -139,6 +184,7 @@ class CompareScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """The one panel."""
+        self.panel.use_keys(self.keymap)
         yield self.panel
 
     def on_mount(self) -> None:
@@ -148,6 +194,10 @@ class CompareScreen(Dialog[None]):
     def action_scroll(self, lines: int) -> None:
         """Scroll by lines."""
         self.panel.scroll_lines(lines)
+
+    def action_top(self, end: int) -> None:
+        """To the first line, or the last."""
+        self.panel.scroll_lines((2 * end - 1) * self.panel.nr_lines)
 
     def action_page(self, pages: int) -> None:
         """Scroll by pages."""
@@ -166,6 +216,11 @@ class CompareScreen(Dialog[None]):
         """Other variants beside the first."""
         last = max(1, len(self.panel.whole.runs) - 1)
         self.panel.choose(first=min(max(self.panel.options.first + steps, 1), last))
+
+    def action_help(self) -> None:
+        """The keys of this screen."""
+        lines: Text = area_lines(self.keymap, ("compare", "dialog"))
+        self.app.push_screen(Reader(self.paint, "help", lambda _: lines))
 
     def action_counters(self) -> None:
         """All counters, or only those that differ."""

@@ -1,4 +1,4 @@
-"""A question that is answered with ``y``; every other way out means no."""
+"""A question that one key answers with yes; every other way out means no."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Static
 
+from tui.keys import shown_key
 from tui.screens.dialog import Dialog
 from tui.widgets.paint import Paint
 from tui.words import safe
@@ -20,16 +20,19 @@ SHOWN = 8
 
 
 class Confirm(Dialog[bool]):
-    """Gives True only for ``y``. ``questions`` say what is done, ``warnings`` what speaks against.
+    """Gives True only for the key of ``question.yes``.
+
+    ``questions`` say what is done, ``warnings`` what speaks against.
 
     Nothing has the focus but the box itself, so that keys typed ahead, Enter above all, do
     not answer.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)", "yes", show=False),
-        Binding("n,q,enter", "answer(False)", "no", show=False),
-    ]
+    CONTEXT = "question"
+    DOES: ClassVar[dict[str, str]] = {
+        "question.yes": "answer(True)",
+        "question.no": "answer(False)",
+    }
     DEFAULT_CSS = """
     Confirm .box { width: 76; }
     Confirm Static { height: auto; }
@@ -52,11 +55,18 @@ class Confirm(Dialog[bool]):
                 yield Static(self._text(words))
             for words in self._warnings:
                 yield Static(self._text(words), classes="wrong")
-            yield Static(self._text("y does it; n, enter and esc do not"), classes="dim")
+            yield Static(self._text(self._keys_words()), classes="dim")
 
     def on_mount(self) -> None:
         """Take the keys."""
         self.query_one("#question").focus()
+
+    def _keys_words(self) -> str:
+        """Which key does it, and which do not."""
+        refusing = [*self.keymap.keys("question.no"), *self.keymap.keys("dialog.close")]
+        names = [shown_key(key) for key in refusing]
+        yes = self.key("question.yes") or "no key"
+        return f"{yes} does it; {listed(names)} do{'es' * (len(names) == 1)} not"
 
     def _text(self, words: str) -> Text:
         return Text(safe(words, ascii_only=self.paint.ascii_only))
@@ -64,6 +74,12 @@ class Confirm(Dialog[bool]):
     def action_answer(self, yes: bool) -> None:
         """Close with the answer."""
         self.finish(yes)
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as ``n, q and esc``."""
+    *some, last = words
+    return f"{', '.join(some)} and {last}" if some else last
 
 
 def _few(lines: Sequence[str]) -> list[str]:

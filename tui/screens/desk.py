@@ -66,6 +66,9 @@ class Desk:
     def take(self, session: Session, *, read_only: bool) -> None:
         """Work on another session: a simulation of a real machine, or that machine again."""
         self.branched = self.read_only and not read_only
+        session.listeners = self.session.listeners  # whoever hears commands goes on hearing them
+        for name, pfn in self.session.marks.items():
+            session.marks.setdefault(name, pfn)
         self.session, self.read_only = session, read_only
         self.start = session.start_command
 

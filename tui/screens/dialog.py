@@ -1,12 +1,14 @@
-"""What all dialogs share: a framed box over the map, closed with escape."""
+"""What all dialogs share: a framed box over the map, and keys of the keymap, one to close."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import ModalScreen
+
+from tui.keys import Keymap
+from tui.screens.typed import Typed
 
 if TYPE_CHECKING:
     from tui.widgets.paint import Paint
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
-class Dialog(ModalScreen[Result]):
+class Dialog(ModalScreen[Result], inherit_bindings=False):
     """A dialog in the colours of the theme."""
 
     class Ready(Message, namespace="dialog"):
@@ -22,7 +24,10 @@ class Dialog(ModalScreen[Result]):
 
     AUTO_FOCUS = ""
     """Each dialog gives the focus itself, once: keys typed ahead go where it is."""
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "close", show=False)]
+    CONTEXT: ClassVar[str] = "text"
+    """Which keys are alive in it: one of :data:`engine.language.dialog_keys.CONTEXTS`."""
+    DOES: ClassVar[dict[str, str]] = {}
+    """What to do for each action of that context, but for those of a typed line."""
     DEFAULT_CSS = """
     Dialog { align: center middle; background: $background 40%; }
     Dialog.plain { background: transparent; }
@@ -51,6 +56,7 @@ class Dialog(ModalScreen[Result]):
         super().__init__(classes=classes[paint.theme.colours])
         self.paint = paint
         self._finished = False
+        self._ending: set[str] = set()
         self.opened = False
         """True once keys can go where they belong: something has the focus, or nothing can."""
         self.answered = False
@@ -60,6 +66,32 @@ class Dialog(ModalScreen[Result]):
     def box_classes(self) -> str:
         """Classes of the framed box."""
         return "box ascii" if self.paint.theme.borders == "ascii" else "box"
+
+    @property
+    def keymap(self) -> Keymap:
+        """The keys in force."""
+        keys = getattr(self.app, "keys", None)
+        return keys if isinstance(keys, Keymap) else Keymap()
+
+    def key(self, action_id: str) -> str:
+        """The key to show for an action."""
+        return self.keymap.first(action_id)
+
+    def on_mount(self) -> None:
+        """Bind the keys in force. Dialogs that have their own are called first, then this."""
+        does = {"dialog.close": "close", **self.DOES}
+        for key, action in self.keymap.items(self.CONTEXT):
+            if action.id in does:
+                self._bindings.bind(key, does[action.id], show=False)
+            what = does.get(action.id, "").partition("(")[0]
+            if action.id == "edit.accept" or what in ("close", "answer"):
+                self._ending.add(key)
+        for line in self.query(Typed):
+            line.bind_keys(self.keymap, self.CONTEXT)
+
+    def may_end(self, key: str) -> bool:
+        """Whether a key may close this: what is typed behind it waits until that is decided."""
+        return key in self._ending
 
     def finish(self, result: Result | None) -> None:
         """Close with a result, once: keys typed ahead may ask for it again."""

@@ -18,6 +18,7 @@ from tui.state_directory import state_directory
 if TYPE_CHECKING:
     from textual.timer import Timer
 
+    from engine.session import Session
     from tui.screens.main import MainScreen
 
 WORDS: Final[dict[str, str]] = {
@@ -27,6 +28,9 @@ WORDS: Final[dict[str, str]] = {
     "mem.offline": "offline",
 }
 """What each action writes into the ``state`` file of a block."""
+
+LOOK_SECONDS: Final = 0.25
+"""How soon the pages that come into sight are asked for."""
 
 MOST_WRITES: Final = 64
 """Blocks that one answer may cover; more can be named and counted by no person."""
@@ -43,6 +47,7 @@ class Live:
         seconds: float | None = None,
         allow_writes: bool = False,
         audit: Audit | None = None,
+        keep: Callable[[Session], Session] | None = None,
     ) -> None:
         """Say how a machine is followed and operated; :meth:`begin` also starts to follow it.
 
@@ -52,15 +57,19 @@ class Live:
             seconds: between two readings; None reads once only, as a capture.
             allow_writes: whether keys may write to the machine after a question.
             audit: where writes are recorded; the user's own file if None.
+            keep: keeps a simulation that is begun; None where none is kept.
         """
         self.screen = screen
         self.session = session
         self.allow_writes = allow_writes
         self._seconds = seconds
+        self._keep = keep
         self._audit = audit or Audit(state_directory(os.environ) / FILE_NAME)
         self._timer: Timer | None = None
         self._busy = False
         self._trouble = ""
+        self._looked_at: tuple[int, int] | None = None
+        self._missing: set[str] = set()
 
     @classmethod
     def begin(
@@ -70,9 +79,10 @@ class Live:
         *,
         seconds: float | None = None,
         allow_writes: bool = False,
+        keep: Callable[[Session], Session] | None = None,
     ) -> Live:
         """Attach to the screen, say what is not known, and start to follow."""
-        live = cls(screen, session, seconds=seconds, allow_writes=allow_writes)
+        live = cls(screen, session, seconds=seconds, allow_writes=allow_writes, keep=keep)
         screen.acts.live = live
         screen.desk.writable = frozenset(WORDS) if allow_writes else frozenset()
         for note in session.view.observation.notes:
@@ -91,10 +101,16 @@ class Live:
         """Start the readings."""
         if self._seconds is not None and self._timer is None:
             self._timer = self.screen.set_interval(self._seconds, self._tick)
+            self.screen.set_interval(LOOK_SECONDS, self._glance)
 
     def _tick(self) -> None:
         if not self._busy:
             self.screen.run_worker(self.read(), group="live", exit_on_error=False)
+
+    def _glance(self) -> None:
+        """Ask what the pages are that have come into sight."""
+        if not self._busy and self.shown and self._in_sight() != self._looked_at:
+            self.screen.run_worker(self.look(), group="live", exit_on_error=False)
 
     async def read(self) -> bool:
         """Read the machine once, apart from the screen; True when something changed."""
@@ -112,7 +128,32 @@ class Live:
         changed = self.session.take(view)
         if changed and self.shown:
             self.screen.show_session()
+        await self.look()
         return changed
+
+    async def look(self) -> bool:
+        """Read what the pages in sight are, apart from the screen; True when they differ."""
+        if self._busy or not self.shown:
+            return False
+        self._busy = True
+        low, high = self._looked_at = self._in_sight()
+        try:
+            pages = await asyncio.to_thread(self.session.look, low, high)
+        finally:
+            self._busy = False
+        for note in () if pages is None else pages.notes:
+            if note not in self._missing:
+                self.screen.acts.tell(f"page kinds: {note}")
+                self._missing.add(note)
+        differs = self.session.show_pages(pages)
+        if differs and self.shown:
+            self.screen.show_session()
+        return differs
+
+    def _in_sight(self) -> tuple[int, int]:
+        """The pfns that the map shows, [low, high)."""
+        lines = self.screen.viewport.lines()
+        return int(lines.start_pfn[0]), int(lines.end_pfn[-1])
 
     def _say_trouble(self, words: str) -> None:
         """Say once that the machine cannot be read any more."""
@@ -124,11 +165,19 @@ class Live:
     def branch(self) -> None:
         """From real to what-if: a simulated machine that starts as this one is now shown."""
         branch = self.session.branch()
+        trouble = ""
+        if self._keep is not None:
+            try:
+                branch = self._keep(branch)
+            except InputError as error:
+                trouble = str(error)
         assumed = self.session.assumptions
         self.screen.show_other(branch, "what if", read_only=False)
         self.screen.acts.tell("simulated from here on; assumed:")
         for words in assumed:
             self.screen.acts.tell(f"  {words}")
+        if trouble:
+            self.screen.acts.complain(trouble)
 
     def back(self) -> None:
         """From what-if to the real machine."""

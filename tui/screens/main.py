@@ -16,7 +16,7 @@ from tui.facts import summary
 from tui.screens import layout, motions
 from tui.screens.acts import Acts
 from tui.screens.desk import Desk
-from tui.screens.layout import Arrangement
+from tui.screens.layout import Arrangement, Place
 from tui.screens.situation import Situation
 from tui.viewport import Viewport
 from tui.widgets.block_table import BlockTable
@@ -73,6 +73,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.wanted: frozenset[str] = frozenset(layout.PANELS) - {layout.BLOCKS}
         self.maximised: str | None = None
         self.arrangement = Arrangement()
+        self._places: dict[str, Place] = {}
         self.acts = Acts(self)
         self._edges = motions.edges(desk.view)
         self._following = False
@@ -89,7 +90,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.timeline = Timeline(paint, id="timeline")
         self.status = StatusLine(paint, id="status")
         self.footer = KeyLine(paint, id="footer")
-        self.by_name = {panel.id: panel for panel in self.panels}
+        self.by_name = {panel.id or "": panel for panel in self.panels}
         self.events.hint = self._hint()
 
     def _hint(self) -> str:
@@ -133,15 +134,20 @@ class MainScreen(Screen[None], inherit_bindings=False):
         )
 
     def on_mount(self) -> None:
-        """Place the panels and show the machine."""
+        """Place the panels and show the machine, so that the first frame is whole."""
         self.place(self.app.size.width, self.app.size.height)
         self.map.focus()
         self.show_session()
+        self._follow_cursor()
 
     def on_resize(self, event: events.Resize) -> None:
         """Place the panels for the new size."""
         self.place(event.size.width, event.size.height)
         self.call_after_refresh(self.show_cursor)
+
+    def on_unmount(self) -> None:
+        """Nobody waits for work any more."""
+        self.acts.work.stop()
 
     # -- where things are ------------------------------------------------------------------
     def place(self, width: int, height: int) -> None:
@@ -157,13 +163,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
             map_width=self.map.side_by_side_width(width),
         )
         places = layout.places(made, width, height)
-        for panel in self.by_name.values():
-            place = places.get(panel.id or "")
-            panel.display = place is not None
-            if place is not None:
-                panel.absolute_offset = None
-                panel.styles.offset = Offset(place.x, place.y)
-                panel.styles.width, panel.styles.height = place.width, place.height
+        if places != self._places:
+            self._put(places)
         size = f"{width}x{height}"
         needs = f"{layout.SMALLEST[0]}x{layout.SMALLEST[1]}"
         self.notice.show([("warning", f"{size} is small; all panels from {needs}")])
@@ -171,6 +172,19 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.query("ToastRack").set_styles(f"margin-bottom: {min(foot, height // 2)};")
         if self.focused is None or not self.focused.display:
             self._focus_first()
+
+    def _put(self, places: dict[str, Place]) -> None:
+        """Put every panel where it goes; Textual lays all of them out again for any change."""
+        self._places = places
+        for name, panel in self.by_name.items():
+            place = places.get(name)
+            panel.display = place is not None
+            if place is not None:
+                panel.absolute_offset = None
+                panel.styles.offset = Offset(place.x, place.y)
+                panel.styles.width, panel.styles.height = place.width, place.height
+        if layout.MAP in places:
+            self.map.fit(places[layout.MAP].width, places[layout.MAP].height)
 
     def _place_tour(self, width: int, height: int) -> int:
         """Put the tour's instruction at the bottom; the height that is left for the rest."""
@@ -248,7 +262,20 @@ class MainScreen(Screen[None], inherit_bindings=False):
         if self.blocks.display:
             start, end = selection or (0, 0)
             self.blocks.show(view, cell[0] // pages, (start // pages, -(-end // pages)))
-        parts = summary(view, vp.cursor_pfn, cell, self.paint.dash)
+        if self.zones.display:
+            self.zones.look(self.here.node)
+        self.show_status()
+        self.show_keys()
+        if self.acts.tour is not None:
+            self.acts.tour.look()
+
+    def show_status(self) -> None:
+        """The line about the cursor, with what goes on, the selection and the findings first."""
+        view, vp = self.desk.view, self.viewport
+        selection = vp.selection
+        parts = summary(view, vp.cursor_pfn, vp.cursor_cell, self.paint.dash)
+        if names := self.acts.marks.here():
+            parts.insert(1, ("accent", f"mark {' '.join(names)}"))
         if selection is not None:
             count = len(self.here.block_ids)
             words = f"selected {count} block{'s' * (count != 1)}"
@@ -257,10 +284,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
             count = len(view.findings)
             key = self.desk.keymap.first("view.explain")
             parts.insert(0, ("finding", f"{count} finding{'s' * (count != 1)}: press {key}"))
+        if self.acts.work.busy:
+            parts.insert(0, ("warning", self.acts.work.words))
         self.status.show(parts)
-        self.show_keys()
-        if self.acts.tour is not None:
-            self.acts.tour.look()
 
     def show_keys(self) -> None:
         """The footer: the actions that do something now, with the keys in force."""
@@ -316,6 +342,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Do an action of the registry. What goes wrong is said, never raised."""
         try:
             if self._scrolls(action_id):
+                return
+            if action_id == "view.deselect" and self.acts.work.stop():
                 return
             motion = motions.MOTIONS.get(action_id)
             if motion is not None:

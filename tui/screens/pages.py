@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.kinds import PageState
-from engine.language import ACTIONS, AREAS, VERBS
+from engine.language import AREAS, VERBS
+from engine.language.dialog_keys import ALL_ACTIONS, DIALOG_AREAS
 from engine.view import View
 from tui import cells
 from tui.facts import block_facts, page_facts
 from tui.glossary import NAMES, STATES
-from tui.keys import shown_key
+from tui.keys import Keymap, shown_key
 from tui.screens.desk import Desk
 from tui.widgets.paint import Paint
 
@@ -20,14 +23,7 @@ BLANK = ("", "", "text")
 
 def help_lines(desk: Desk, paint: Paint) -> Text:
     """Keys by area with what they do now, then the glyphs, then the verbs."""
-    lines: Text = []
-    for area, heading in AREAS.items():
-        lines += [(heading, "", "more")]
-        for action in ACTIONS.values():
-            if action.area == area:
-                keys = " ".join(shown_key(key) for key in desk.keymap.keys(action.id))
-                lines.append((f"  {keys or ': or palette'}", action.help, "more"))
-        lines.append(BLANK)
+    lines = area_lines(desk.keymap, [*AREAS, *DIALOG_AREAS])
     lines.append(("The map", "", "more"))
     for state in PageState:
         glyph, _ = paint.cell(cells.glyph_code(state))
@@ -35,6 +31,21 @@ def help_lines(desk: Desk, paint: Paint) -> Text:
     lines += [BLANK, ("Commands", "what the : line, scenario files and -c take", "more")]
     for verb in VERBS.values():
         lines.append((f"  {verb.name}", f"{verb.help}: {verb.usage}", "more"))
+    return lines
+
+
+def area_lines(keymap: Keymap, areas: Sequence[str]) -> Text:
+    """The keys in force of some areas, each under its heading."""
+    headings = {**AREAS, **DIALOG_AREAS}
+    lines: Text = []
+    for area in areas:
+        lines += [(headings[area], "", "more")]
+        for action in ALL_ACTIONS.values():
+            if action.area == area:
+                keys = " ".join(shown_key(key) for key in keymap.keys(action.id))
+                nothing = ": or palette" if area in AREAS else "no key"
+                lines.append((f"  {keys or nothing}", action.help, "more"))
+        lines.append(BLANK)
     return lines
 
 

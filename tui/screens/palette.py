@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.strip import Strip
 from textual.widgets import Input, Static
@@ -20,6 +19,7 @@ from tui.screens.dialog import Dialog
 from tui.screens.entry import Entry
 from tui.screens.faults import fault_entries
 from tui.screens.situation import Situation
+from tui.screens.typed import Typed
 from tui.widgets.paint import Paint
 from tui.widgets.panel import Panel, Row
 
@@ -73,7 +73,8 @@ class Choices(Panel, can_focus=False):
         """One line for each entry around the chosen one."""
         found, chosen = self._show()
         paint = self.paint
-        self.first_line = min(max(self.first_line, chosen - height + 1), chosen)
+        room = max(1, height - 1)
+        self.first_line = min(max(self.first_line, chosen - room + 1), chosen)
         lines = []
         for index, entry in enumerate(found):
             here = index == chosen
@@ -84,18 +85,24 @@ class Choices(Panel, can_focus=False):
             lines.append(row.add(entry.help, paint.role("dim")).strip())
         if not lines:
             lines = [Row(width, paint).add("  nothing applies", paint.role("dim")).strip()]
-        return self.window(lines, height)
+        shown = self.window(lines, room)
+        shown += [Row(width, paint).strip()] * (room - len(shown))
+        last = self.first_line + room
+        place = f"{self.first_line + 1}{paint.dash}{last} of {len(lines)}"
+        foot = Row(width, paint).right(place if len(lines) > room else "", paint.role("dim"))
+        return [*shown, foot.strip()]
 
 
 class Palette(Dialog[str]):
     """Gives back the id of what was chosen, None when closed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,ctrl+n", "step(1)", "next", show=False, priority=True),
-        Binding("up,ctrl+p", "step(-1)", "previous", show=False, priority=True),
-        Binding("pagedown", "step(10)", "further", show=False, priority=True),
-        Binding("pageup", "step(-10)", "back", show=False, priority=True),
-    ]
+    CONTEXT = "list"
+    DOES: ClassVar[dict[str, str]] = {
+        "list.next": "step(1)",
+        "list.previous": "step(-1)",
+        "list.page.down": "step(10)",
+        "list.page.up": "step(-10)",
+    }
     DEFAULT_CSS = """
     Palette .box { width: 84; height: 80%; max-height: 24; }
     Palette Horizontal { height: 1; }
@@ -124,12 +131,12 @@ class Palette(Dialog[str]):
         with Vertical(classes=self.box_classes):
             with Horizontal():
                 yield Static(Text(">"), id="sign")
-                yield Input(id="line", placeholder=self._prompt)
+                yield Typed(id="line", placeholder=self._prompt)
             yield self.choices
 
     def on_mount(self) -> None:
         """Start to type."""
-        self.query_one(Input).focus()
+        self.query_one(Typed).focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Show what matches."""

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 
 from engine.errors import PfnmapError
 from tui.screens.dialog import Dialog
+from tui.screens.typed import Typed
 from tui.widgets.paint import Paint
 from tui.words import fitted, safe
 
@@ -29,12 +29,12 @@ class Prompt(Dialog[str]):
     message, so that nothing typed is lost.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "complete", "complete", show=False, priority=True),
-        Binding("up", "older", "older", show=False, priority=True),
-        Binding("down", "newer", "newer", show=False, priority=True),
-        Binding("ctrl+u", "clear", "clear", show=False, priority=True),
-    ]
+    CONTEXT = "line"
+    DOES: ClassVar[dict[str, str]] = {
+        "line.complete": "complete",
+        "line.older": "older",
+        "line.newer": "newer",
+    }
     DEFAULT_CSS = """
     Prompt { align: left bottom; background: transparent; }
     Prompt #prompt { height: auto; background: $panel; padding: 0 1; }
@@ -62,7 +62,7 @@ class Prompt(Dialog[str]):
         self._place = len(self._history)
         self._draft = value
         self._help = help_words
-        self.line = Input(value, id="line", select_on_focus=False)
+        self.line = Typed(value, id="line", select_on_focus=False)
         """The line being typed."""
         self._hint_line = Static(Text(help_words), id="hint", classes="dim")
         self._wrong_line = Static("", id="wrong", classes="wrong")
@@ -140,10 +140,6 @@ class Prompt(Dialog[str]):
     def action_newer(self) -> None:
         """The line after in the history."""
         self._show(self._place + 1)
-
-    def action_clear(self) -> None:
-        """Empty the line."""
-        self.line.value = ""
 
     def _show(self, place: int) -> None:
         if not 0 <= place <= len(self._history):

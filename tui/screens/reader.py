@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.strip import Strip
 
@@ -28,6 +27,8 @@ class Pages(Panel):
         super().__init__(paint)
         self._title = title
         self._lines = lines
+        self.hint = ""
+        """Which key closes."""
 
     @property
     def TITLE(self) -> str:  # type: ignore[override]
@@ -44,7 +45,7 @@ class Pages(Panel):
         if len(body) > len(shown):
             last = self.first_line + len(shown)
             right = f"{self.first_line + 1}{self.paint.dash}{last} of {len(body)}"
-        return [self.heading(width, right, "esc closes"), *shown]
+        return [self.heading(width, right, self.hint), *shown]
 
     def _entry(self, width: int, head: str, words: str, role: str) -> list[Strip]:
         paint = self.paint
@@ -63,15 +64,16 @@ class Pages(Panel):
 class Reader(Dialog[None]):
     """A box with text; any of the closing keys closes it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q,enter,question_mark", "close", "close", show=False),
-        Binding("j,down", "scroll(1)", "down", show=False),
-        Binding("k,up", "scroll(-1)", "up", show=False),
-        Binding("space,pagedown,ctrl+d", "page(1)", "page down", show=False),
-        Binding("pageup,ctrl+u", "page(-1)", "page up", show=False),
-        Binding("g,home", "scroll(-100000)", "first", show=False),
-        Binding("G,end", "scroll(100000)", "last", show=False),
-    ]
+    CONTEXT = "text"
+    DOES: ClassVar[dict[str, str]] = {
+        "text.close": "close",
+        "text.down": "scroll(1)",
+        "text.up": "scroll(-1)",
+        "text.page.down": "page(1)",
+        "text.page.up": "page(-1)",
+        "text.first": "top(0)",
+        "text.last": "top(1)",
+    }
     DEFAULT_CSS = """
     Reader .box { width: 90%; height: 90%; max-width: 100; padding: 0; }
     """
@@ -87,11 +89,16 @@ class Reader(Dialog[None]):
 
     def on_mount(self) -> None:
         """Keys go to the text."""
+        self.pages.hint = f"{self.key('dialog.close')} closes"
         self.pages.focus()
 
     def action_scroll(self, lines: int) -> None:
         """Scroll by lines."""
         self.pages.scroll_lines(lines)
+
+    def action_top(self, end: int) -> None:
+        """To the first line, or the last."""
+        self.pages.scroll_lines((2 * end - 1) * self.pages.nr_lines)
 
     def action_page(self, pages: int) -> None:
         """Scroll by pages."""

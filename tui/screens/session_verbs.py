@@ -12,6 +12,7 @@ from engine.language import help_lines
 from engine.language.tables import profile_names
 
 if TYPE_CHECKING:
+    from engine.compare import Comparison
     from tui.screens.acts import Acts
 
 
@@ -56,20 +57,18 @@ def _help(acts: Acts, arguments: tuple[str, ...]) -> None:
 
 def _diff(acts: Acts, arguments: tuple[str, ...]) -> None:
     """``diff``: the last step; ``diff A B``: between two steps."""
-    from engine.model_view import ModelView
     from tui.screens.pages import diff_lines
     from tui.screens.reader import Reader
 
     if not arguments:
         acts.show_diff()
         return
-    outcomes = acts.desk.session.outcomes
-    views = []
-    for step in map(int, arguments):
-        if not 0 <= step <= len(outcomes):
-            raise InputError(f"there is no step {step}; steps are 0 to {len(outcomes)}")
-        views.append(ModelView(outcomes[step - 1].after if step else acts.desk.session.start))
-    lines = diff_lines(views[0], views[1])
+    session = acts.desk.session
+    steps = [int(step) for step in arguments]
+    for step in steps:
+        if not 0 <= step <= len(session.outcomes):
+            raise InputError(f"there is no step {step}; steps are 0 to {len(session.outcomes)}")
+    lines = diff_lines(*map(session.view_at, steps))
     title = f"from step {arguments[0]} to step {arguments[1]}"
     acts.screen.app.push_screen(Reader(acts.screen.paint, title, lambda _: lines))
 
@@ -100,9 +99,13 @@ def _compare(acts: Acts, command: Interactive) -> None:
     if start is None:
         raise InputError("compare: this machine was not described by a machine line")
     commands = [outcome.command for outcome in session.outcomes[: session.position]]
-    comparison = compare_commands(start, commands, variants_of(command.options), session.title)
-    acts.screen.app.push_screen(CompareScreen(acts.screen.paint, comparison))
-    acts.saw("session.compare")
+    variants, title = variants_of(command.options), session.title
+
+    def show(comparison: Comparison) -> None:
+        acts.screen.app.push_screen(CompareScreen(acts.screen.paint, comparison))
+        acts.saw("session.compare")
+
+    acts.work.do("compare", lambda: compare_commands(start, commands, variants, title), show)
 
 
 def _save(acts: Acts, file: Path, options: dict[str, str]) -> None:
@@ -115,9 +118,16 @@ def _save(acts: Acts, file: Path, options: dict[str, str]) -> None:
         raise InputError("save: this machine was not described by a machine line")
     commands = [outcome.command for outcome in session.outcomes[: session.position]]
     expect = acts.desk.view if options.get("expect") == "yes" else None
-    scenario = build_scenario(start, commands, title=session.title, expect=expect)
-    _put(file, format_scenario(scenario))
-    acts.tell(f"saved {len(commands)} commands to {file}")
+    title = session.title
+
+    def written() -> str:
+        return format_scenario(build_scenario(start, commands, title=title, expect=expect))
+
+    def put(text: str) -> None:
+        _put(file, text)
+        acts.tell(f"saved {len(commands)} commands to {file}")
+
+    acts.work.do(f"save {file.name}", written, put)
 
 
 def _put(file: Path, text: str) -> None:

@@ -87,6 +87,7 @@ class Tour:
     def restage(self) -> None:
         """Set the machine up for the present step."""
         screen = self.screen
+        screen.acts.work.claim()
         screen.acts.clock.pause()
         self.progress.restage(screen.desk.session)
         screen.show_session()

@@ -14,6 +14,8 @@ from tui.words import wrapped
 
 KEPT_OUTCOMES = 400
 """Commands whose lines are kept; the ones before are one step of ``[`` away each."""
+KEPT_PIECES = 1000
+"""Lines of one command that are drawn: reading ``/sys`` may give as many as there are blocks."""
 INDENT = 4
 
 
@@ -109,8 +111,12 @@ class EventLog(Panel):
         if len(self._drawn) > 4 * KEPT_OUTCOMES:
             self._drawn.clear()
         strips = []
-        for piece in outcome_pieces(self._outcomes, index):
+        pieces = outcome_pieces(self._outcomes, index)
+        for piece in pieces[:KEPT_PIECES]:
             strips += self._piece(width, piece)
+        if (more := len(pieces) - KEPT_PIECES) > 0:
+            words = f"and {more} more lines: pfnmap run prints them all"
+            strips += self._piece(width, Piece("dim", words))
         self._drawn[key] = (outcome, strips)
         return strips
 

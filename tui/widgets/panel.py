@@ -161,6 +161,7 @@ class Panel(Widget, can_focus=True):
         """Draw again and send only the lines that differ from the last drawing."""
         width, height = self.size
         if width <= 0 or height <= 0 or not self.is_attached:
+            self._shown = []
             return
         fresh = self._filled(self.draw(width, height), width, height)
         self.send(fresh)
@@ -177,6 +178,11 @@ class Panel(Widget, can_focus=True):
         elif changed:
             self.refresh(*[Region(0, y, self.size.width, 1) for y in changed])
 
+    def _fits(self, width: int, height: int) -> bool:
+        """Whether what was drawn is as large as the panel."""
+        shown = self._shown
+        return len(shown) == height and (not shown or shown[0].cell_length == width)
+
     def _filled(self, lines: list[Strip], width: int, height: int) -> list[Strip]:
         blank = Strip([Segment(" " * width, self.paint.role("text"))], width)
         return [*lines[:height], *[blank] * (height - len(lines))]
@@ -187,9 +193,9 @@ class Panel(Widget, can_focus=True):
         self.repaint()
 
     def on_resize(self) -> None:
-        """A new size needs a new drawing."""
-        self._shown = []
-        self.repaint()
+        """A new size needs a new drawing, unless that was asked for before this message came."""
+        if not self._fits(*self.size):
+            self.repaint()
 
     def on_focus(self) -> None:
         """The heading shows the focus."""
@@ -202,7 +208,7 @@ class Panel(Widget, can_focus=True):
     def render_lines(self, crop: Region) -> list[Strip]:
         """The drawn lines, without Textual's style machinery (see the module's text)."""
         width, height = self.size
-        if len(self._shown) != height or (self._shown and self._shown[0].cell_length != width):
+        if not self._fits(width, height):
             self._shown = self._filled(self.draw(width, height), width, height)
         lines = self._shown[crop.y : crop.bottom]
         if crop.x == 0 and crop.width == width:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from operator import is_
 
 import numpy as np
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.message import Message
 from textual.strip import Strip
@@ -16,10 +15,10 @@ from engine.values import dataclass
 from engine.view import View
 from tui import cells
 from tui.cells import Codes, Grid
-from tui.viewport import Viewport
+from tui.viewport import RowMap, Viewport
 from tui.widgets.paint import Paint
 from tui.widgets.panel import Panel, Row
-from tui.words import pfn_words, size_spelt
+from tui.words import fitted, pfn_words, size_spelt
 
 LABEL_WIDTH = 8
 SHORT_LABEL = 5
@@ -81,12 +80,16 @@ class PfnMap(Panel):
         self._before: View | None = None
         self._margins = margins(view, 80)
         self._grid: Grid | None = None
-        self._grid_for: tuple[View, View | None, Viewport] | None = None
+        self._sheet: tuple[View, View | None, RowMap] | None = None
+        """What the grid was made of; compared by identity."""
+        self._first_line = 0
+        """The line of the sheet that the grid begins with."""
         self._labels: dict[tuple[int, int], str] = {}
-        self._old: list[Strip] = []
-        self._old_marked: Codes | None = None
-        self._old_keys: list[tuple[object, ...]] = []
+        self._drawn: dict[tuple[object, ...], Strip] = {}
+        """The lines of the last drawing, by everything they depend on."""
+        self._drawn_for = (0, self._margins)
         self._segments: dict[tuple[int, int], Segment] = {}
+        self._tails: dict[tuple[str, int], list[Segment]] = {}
         extents = view.extents()
         self.viewport = Viewport(extents, view.geometry.block_pages)
         # A zone begins with a page that exists; memory as the firmware lists it may not.
@@ -103,7 +106,6 @@ class PfnMap(Panel):
         """Show a machine; cells that differ from ``before`` are marked."""
         self._view, self._before = view, before
         self._labels.clear()
-        self._old_marked = None
         self.look(self.viewport.on(view.extents()), force=True)
 
     def look(self, viewport: Viewport, *, force: bool = False) -> None:
@@ -118,7 +120,8 @@ class PfnMap(Panel):
         """Draw with other colours and glyphs from now on."""
         super().use_paint(paint)
         self._segments.clear()
-        self._old_marked = None
+        self._tails.clear()
+        self._drawn.clear()
 
     def side_by_side_width(self, screen_width: int) -> int:
         """The width that the map needs beside a side column: one block a row if it can.
@@ -132,89 +135,105 @@ class PfnMap(Panel):
                 return needs
         return full.left + 64 + LABEL_WIDTH + 1
 
-    # -- drawing -----------------------------------------------------------------------------
-    def draw(self, width: int, height: int) -> list[Strip]:
-        """The heading and a line for each row of the window."""
+    def fit(self, width: int, height: int) -> None:
+        """Take as many cells and lines as there is room for in a panel of this size."""
         by_block = self.viewport.pages_per_row >= self._view.geometry.block_pages
         self._margins = margins(self._view, width, by_block=by_block)
         columns = self._margins.columns(width)
         self.viewport = self.viewport.resized(columns, max(1, height - 1))
+
+    # -- drawing -----------------------------------------------------------------------------
+    def draw(self, width: int, height: int) -> list[Strip]:
+        """The heading and a line for each row of the window."""
+        self.fit(width, height)
         grid = self._codes()
         marked = cells.marked(grid.codes, grid.lines, self.viewport)
         return [self._title(width), *self._body(width, grid, marked)]
 
     def _codes(self) -> Grid:
-        """The grid without cursor and selection, computed only when the window moved."""
-        plain = replace(self.viewport, cursor_pfn=0, anchor_pfn=None, goal_column=0)
-        wanted = (self._view, self._before, plain)
-        if self._grid is None or self._grid_for is None or not _same(self._grid_for, wanted):
-            self._grid = cells.grid(self._view, self.viewport, self._before)
-            self._grid_for = wanted
-        return self._grid
+        """The grid without cursor and selection; lines that stay in the window are kept."""
+        vp, sheet = self.viewport, (self._view, self._before, self.viewport.rows)
+        first, end = vp.top_line, min(vp.top_line + vp.nr_rows, vp.rows.nr_lines)
+        old, at = self._grid, self._first_line
+        keep = (first, first)
+        if old is not None and self._sheet is not None and all(map(is_, self._sheet, sheet)):
+            keep = max(first, at), min(end, at + len(old.lines))
+            if keep == (first, end):
+                return cells.part(old, first - at, end - at)
+        if old is None or keep[0] >= keep[1]:
+            grid = self._new_codes(first, end)
+        else:
+            parts = [cells.part(old, keep[0] - at, keep[1] - at)]
+            if first < keep[0]:
+                parts.insert(0, self._new_codes(first, keep[0]))
+            if keep[1] < end:
+                parts.append(self._new_codes(keep[1], end))
+            grid = cells.joined(parts)
+        self._grid, self._sheet, self._first_line = grid, sheet, first
+        return grid
+
+    def _new_codes(self, first_line: int, end_line: int) -> Grid:
+        lines = self.viewport.rows.lines(first_line, end_line - first_line)
+        return cells.grid_of(self._view, lines, self.viewport, self._before)
 
     def _body(self, width: int, grid: Grid, marked: Codes) -> list[Strip]:
-        """Lines; those whose codes and margins did not change are taken from the last time."""
-        keys = [self._line_key(width, grid, row) for row in range(len(grid.lines))]
-        old = self._old_marked
-        comparable = old is not None and old.shape == marked.shape
-        same = (old == marked).all(axis=1) if comparable and old is not None else None
-        keep = [
-            same is not None and bool(same[row]) and keys[row] == self._old_keys[row]
-            for row in range(len(keys))
+        """Lines; those that look as they did, wherever they were, are taken from last time."""
+        if self._drawn_for != (width, self._margins):
+            self._drawn_for = width, self._margins
+            self._drawn.clear()
+        here = self.viewport.cursor_row
+        starts, ends = grid.lines.start_pfn.tolist(), grid.lines.end_pfn.tolist()
+        labels = [self._label(grid, row, starts[row], ends[row]) for row in range(len(starts))]
+        keys: list[tuple[object, ...]] = [
+            (row == here, starts[row], ends[row], labels[row], marked[row].tobytes())
+            for row in range(len(starts))
         ]
-        fresh = np.flatnonzero(~np.array(keep, dtype=bool))
-        strips = list(self._old) if any(keep) else [Strip.blank(width)] * len(keys)
-        if len(fresh):
+        fresh = [row for row, key in enumerate(keys) if key not in self._drawn]
+        drawn = {key: strip for key in keys if (strip := self._drawn.get(key)) is not None}
+        if fresh:
             runs = cells.run_lengths(marked[fresh])
-            for index, row in enumerate(fresh.tolist()):
+            bits = np.bitwise_or.reduce(marked[fresh], axis=1).tolist()
+            for index, row in enumerate(fresh):
                 first, last = runs.first[index], runs.first[index + 1]
                 pieces = list(zip(runs.codes[first:last], runs.lengths[first:last], strict=True))
-                strips[row] = self._line(width, grid, row, pieces)
-        self._old, self._old_marked, self._old_keys = strips, marked, keys
-        return strips
+                line = self._left(starts[row], bits[index], here=row == here)
+                if bits[index] & cells.FOLD:
+                    line.append(self._fold(starts[row], ends[row], bits[index]))
+                else:
+                    line += [self._segment(code, length) for code, length in pieces]
+                drawn[keys[row]] = self._ended(width, line, labels[row])
+        self._drawn = drawn
+        return [drawn[key] for key in keys]
 
-    def _line_key(self, width: int, grid: Grid, row: int) -> tuple[object, ...]:
-        return (
-            width,
-            int(grid.lines.start_pfn[row]),
-            int(grid.lines.end_pfn[row]),
-            row == self.viewport.cursor_row,
-            self._label(grid, row),
-        )
-
-    def _line(self, width: int, grid: Grid, row: int, pieces: list[tuple[int, int]]) -> Strip:
-        start = int(grid.lines.start_pfn[row])
-        here = row == self.viewport.cursor_row
-        line = Row(width, self.paint)
-        self._left(line, start, here=here)
-        line.add(self._gutter(pieces), self.paint.role("changed"))
-        if bool(grid.lines.is_fold[row]):
-            self._fold(line, start, int(grid.lines.end_pfn[row]), pieces[0][0])
-        else:
-            for code, length in pieces:
-                line.raw(self._segment(code, length), length)
-        label = self._label(grid, row)
-        return line.gap().add(label, self._label_style(label)).strip()
-
-    def _left(self, line: Row, start: int, *, here: bool) -> None:
-        number = self.paint.role("here" if here else "dim")
-        block = self.paint.role("here" if here else "text")
-        line.gap()
-        if self._margins.pfn:
-            line.add(pfn_words(start), number, self._margins.pfn).gap()
-        if self._margins.block:
+    def _left(self, start: int, bits: int, *, here: bool) -> list[Segment]:
+        """Where the line begins, and a mark when it holds selected or changed cells."""
+        paint, margins = self.paint, self._margins
+        pfn, block = ("here", "here") if here else ("dim", "text")
+        words = f" {pfn_words(start):<{margins.pfn}} " if margins.pfn else " "
+        line = [Segment(words, paint.role(pfn))]
+        if margins.block:
             block_id = start // self._view.geometry.block_pages
-            line.add(str(block_id).rjust(self._margins.block), block).gap()
+            line.append(Segment(f"{block_id:>{margins.block}} ", paint.role(block)))
+        mark = paint.changed_mark if bits & cells.CHANGED else " "
+        mark = paint.selected_mark if bits & cells.SELECTED else mark
+        line.append(Segment(mark, paint.role("changed")))
+        return line
 
-    def _gutter(self, pieces: list[tuple[int, int]]) -> str:
-        """A mark beside the cells: a line that holds selected or changed cells."""
-        if any(code & cells.SELECTED for code, _ in pieces):
-            return self.paint.selected_mark
-        if any(code & cells.CHANGED for code, _ in pieces):
-            return self.paint.changed_mark
-        return " "
+    def _ended(self, width: int, line: list[Segment], label: str) -> Strip:
+        """The line with its label; cut where the panel is narrower than that."""
+        room = width - self._margins.left - self.viewport.columns
+        if room < 0:
+            return Strip(line, width - room).crop(0, width)
+        tail = self._tails.get((label, room))
+        if tail is None:
+            if len(self._tails) > 256:  # names of a real machine may be anything
+                self._tails.clear()
+            row = Row(room, self.paint).gap().add(label, self.paint.zone_text(label))
+            tail = self._tails[label, room] = list(row.strip())
+        return Strip(line + tail, width)
 
-    def _fold(self, line: Row, start: int, end: int, code: int) -> None:
+    def _fold(self, start: int, end: int, code: int) -> Segment:
+        """What stands for the cells of a hole."""
         paint, columns = self.paint, self.viewport.columns
         size = size_spelt((end - start) * self._view.geometry.page_bytes)
         words = f" hole, {size} "
@@ -225,7 +244,8 @@ class PfnMap(Panel):
             style = paint.role("selection")
         side = max(2, (columns - len(words)) // 2)
         text = paint.fold * side + words
-        line.add(text + paint.fold * max(0, columns - len(text)), style, columns)
+        text += paint.fold * max(0, columns - len(text))
+        return Segment(fitted(text, columns, ascii_only=paint.ascii_only), style)
 
     def _segment(self, code: int, length: int) -> Segment:
         key = (code, length)
@@ -237,20 +257,18 @@ class PfnMap(Panel):
             segment = self._segments[key] = Segment(glyph * length, style)
         return segment
 
-    def _label(self, grid: Grid, row: int) -> str:
-        key = int(grid.lines.start_pfn[row]), int(grid.lines.end_pfn[row])
-        label = self._labels.get(key)
+    def _label(self, grid: Grid, row: int, start: int, end: int) -> str:
+        """The zone of a line's memory where it is online, else the state of its block."""
+        label = self._labels.get((start, end))
         if label is None:
             if len(self._labels) > 4096:
                 self._labels.clear()
-            label = self._labels[key] = self._new_label(grid, row)
+            label = self._labels[start, end] = self._new_label(grid, row, start, end)
         return label
 
-    def _new_label(self, grid: Grid, row: int) -> str:
-        """The zone of a line's memory where it is online, else the state of its block."""
+    def _new_label(self, grid: Grid, row: int, start: int, end: int) -> str:
         if bool(grid.lines.is_fold[row]):
             return ""
-        start, end = int(grid.lines.start_pfn[row]), int(grid.lines.end_pfn[row])
         pages = self._view.geometry.block_pages
         if start // pages == (end - 1) // pages:
             block = self._view.block(start // pages)
@@ -271,14 +289,13 @@ class PfnMap(Panel):
             return words[0]
         return "mixed" if words else ""
 
-    def _label_style(self, label: str) -> Style:
-        return self.paint.zone_text(label)
-
     def _title(self, width: int) -> Strip:
         vp, geometry = self.viewport, self._view.geometry
         size = size_spelt(vp.pages_per_cell * geometry.page_bytes)
         unit = "pfn" if vp.pages_per_cell == 1 else "pfns"
         extra = f"1 cell = {vp.pages_per_cell} {unit} = {size}"
+        if known := getattr(self._view, "page_source", ""):
+            extra += f", {known}"
         total = vp.rows.nr_lines
         right = ""
         if total > vp.nr_rows:
@@ -311,20 +328,3 @@ class PfnMap(Panel):
     def on_mouse_scroll_up(self) -> None:
         """Scroll by lines."""
         self.look(self.viewport.down(-WHEEL_LINES))
-
-
-def _same(
-    left: tuple[View, View | None, Viewport], right: tuple[View, View | None, Viewport]
-) -> bool:
-    """Whether two grids would be equal; views are compared by identity."""
-    return left[0] is right[0] and left[1] is right[1] and _window(left[2]) == _window(right[2])
-
-
-def _window(viewport: Viewport) -> tuple[object, ...]:
-    return (
-        id(viewport.rows),
-        viewport.columns,
-        viewport.nr_rows,
-        viewport.pages_per_cell,
-        viewport.top_line,
-    )

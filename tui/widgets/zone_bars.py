@@ -8,7 +8,7 @@ from textual.strip import Strip
 
 from engine.kinds import FREE_BY_ZONE, PageState, ZoneType
 from engine.view import NodeRow, View, ZoneRow
-from tui.axis import Axis
+from tui.axis import Axis, reaching
 from tui.widgets.paint import GAINED, HOLE, LOST, OUT, PRESENT, Paint
 from tui.widgets.panel import Panel, Row
 from tui.words import pfn_words, signed
@@ -25,6 +25,12 @@ NUMBER_WIDTH = 9
 MIN_BAR = 12
 DELTAS_WIDTH = 56
 FIELDS = ("start_pfn", "spanned", "present", "managed")
+
+
+def spans(view: View) -> list[tuple[int, int]]:
+    """[start_pfn, end_pfn) of every zone and every node."""
+    zones = [(row.start_pfn, row.end_pfn) for row in view.zones]
+    return zones + [(row.start_pfn, row.start_pfn + row.spanned) for row in view.nodes]
 
 
 def bar_codes(view: View, before: View | None, row: ZoneRow, axis: Axis) -> list[int]:
@@ -106,10 +112,20 @@ class ZoneBars(Panel):
         super().__init__(paint, id=id)
         self._view: View | None = None
         self._before: View | None = None
+        self._at_node = 0
+        self._to_node = False
+        """Whether the cursor's node is wanted in sight more than what the last step changed."""
+
+    def look(self, node: int) -> None:
+        """Bring a node into sight where not all are: the one that the cursor is in."""
+        if node != self._at_node:
+            self._at_node, self._to_node = node, True
+            if self.nr_lines >= self.size.height:
+                self.repaint()
 
     def show(self, view: View, before: View | None) -> None:
         """Show a machine; differences from ``before`` are drawn in."""
-        self._view, self._before = view, before
+        self._view, self._before, self._to_node = view, before, False
         self.repaint()
 
     @staticmethod
@@ -123,12 +139,14 @@ class ZoneBars(Panel):
         if view is None:
             return []
         fields, bar = _columns(width)
-        axis = Axis(view.extents(), bar)
+        axis = Axis(reaching(view.extents(), spans(view)), bar)
         body: list[Strip] = []
         rows = shown_zones(view, self._before)
-        changed = -1
+        changed, here = -1, range(0)
         for node in view.nodes:
             mine = [row for row in rows if row.node == node.node]
+            if node.node == self._at_node:
+                here = range(len(body), len(body) + len(mine) + 1)
             for index, row in enumerate(mine):
                 head = f"node {node.node}" if index == 0 else ""
                 if changed < 0 and _same_zone(self._before, row) not in (None, row):
@@ -138,8 +156,10 @@ class ZoneBars(Panel):
         room = max(0, height - 1)
         if len(body) > room >= 1 and len(view.nodes) == 1:
             body = body[:-1]  # the node's own span repeats what its zones say
-        if changed >= 0 and not self.has_focus:
-            self.first_line = min(max(self.first_line, changed - room + 1), changed)
+        if changed >= 0 and not self._to_node:
+            here = range(changed, changed + 1)
+        if here and not self.has_focus:
+            self.first_line = min(max(self.first_line, here.stop - room), here.start)
         shown = self.window(body, room)
         hidden = f"{len(shown)} of {len(body)} lines" if len(body) > len(shown) else ""
         return [self._title(width, bar, fields, hidden), *shown]

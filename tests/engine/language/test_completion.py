@@ -41,6 +41,8 @@ NAMES = ("dimm0", "dimm1", "pmem0")
         ("zoom s", 5, ("subsection", "section")),
         ("help onl", 5, ("online",)),
         ("frobnicate ", 11, ()),
+        ("= ", 2, ()),
+        ("online=1 ", 9, ()),
         ('note "o', 6, ()),
     ],
 )
@@ -51,6 +53,11 @@ def test_what_is_offered(line: str, start: int, words: tuple[str, ...]) -> None:
 
 def test_an_empty_line_offers_every_verb() -> None:
     assert set(VERBS) <= set(complete("").words)
+
+
+def test_a_word_of_any_length_is_looked_for_once() -> None:
+    """Backtracking over it would take minutes."""
+    assert complete("note " + "a" * 1_000_000 + " b").start == 1_000_006
 
 
 @pytest.mark.parametrize("verb", [v for v in VERBS if v not in ("echo", "grep", "cat")])

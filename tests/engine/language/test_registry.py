@@ -27,7 +27,7 @@ DOCUMENTED = {
     "hugetlb-free free freelist fail echo grep cat",
     Kind.TALK: "note title pause goto zoom",
     Kind.EXPECT: "expect",
-    Kind.INTERACTIVE: "undo redo seek diff save write compare profiles help quit",
+    Kind.INTERACTIVE: "undo redo seek mark diff save write compare profiles help quit",
 }
 
 

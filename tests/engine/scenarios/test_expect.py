@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.errors import InputError
+from engine.errors import ParseError
 from engine.model_view import ModelView
 from engine.scenarios.expect import run_scenario
 from engine.scenarios.scenario import parse_scenario
@@ -172,12 +172,12 @@ def test_a_refused_command_does_not_stop_the_run() -> None:
 
 
 def test_a_line_that_means_nothing_on_the_machine_is_an_error_with_its_place() -> None:
-    with pytest.raises(InputError, match=r"^t:2: dimm9: there is no device of that name"):
+    with pytest.raises(ParseError, match=r"^t:2:8: dimm9: there is no device of that name"):
         run_scenario(parse_scenario("machine ram=1G\nonline dimm9\n", "t"))
 
 
 def test_a_machine_that_cannot_be_is_an_error_with_its_place() -> None:
-    with pytest.raises(InputError, match=r"^t:2: ram=0: "):
+    with pytest.raises(ParseError, match=r"^t:2:9: ram=0: "):
         run_scenario(parse_scenario("# c\nmachine ram=0K\n", "t"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.errors import InputError
+from engine.errors import ParseError
 from engine.scenarios.scenario import parse_scenario
 from engine.scenarios.shell_script import as_shell
 
@@ -94,5 +94,5 @@ def test_what_only_the_screen_does_is_left_out() -> None:
 
 
 def test_a_line_that_means_nothing_here_is_an_error_with_its_place() -> None:
-    with pytest.raises(InputError, match=r"^t:2: dimm9"):
+    with pytest.raises(ParseError, match=r"^t:2:8: dimm9"):
         script("online dimm9")

@@ -28,7 +28,9 @@ def hot(view: SysrootView, block: int) -> int:
 
 
 def test_a_system_ram_line_that_touches_another_was_hot_added(tmp_path: Path) -> None:
-    view = view_of(x86_tree(tmp_path / "root"))
+    tree = x86_tree(tmp_path / "root")
+    (tree.root / "proc/zoneinfo").unlink()
+    view = view_of(tree)
     assert hot(view, 1) == 0
     assert hot(view, 32) == -1
     assert hot(view, 34) == 1
@@ -45,6 +47,7 @@ def test_a_line_with_a_drivers_name_was_hot_added(tmp_path: Path, name: str) -> 
 def test_memory_in_the_zones_of_devices_was_there_at_boot(tmp_path: Path) -> None:
     tree = x86_tree(tmp_path / "root")
     (tree.root / "proc/iomem").unlink()
+    (tree.root / "proc/zoneinfo").unlink()
     view = view_of(tree)
     assert hot(view, 3) == 0
     assert hot(view, 34) == -1
@@ -69,7 +72,9 @@ def test_a_sum_that_fits_neither_is_not_known(tmp_path: Path) -> None:
 
 
 def test_the_parameter_off_settles_it_for_every_block(tmp_path: Path) -> None:
-    view = view_of(x86_tree(tmp_path / "root", memmap_on_memory="N"))
+    tree = x86_tree(tmp_path / "root", memmap_on_memory="N")
+    (tree.root / "proc/zoneinfo").unlink()
+    view = view_of(tree)
     assert memmap(view, 32) == ("not in the block (inferred)", 0)
     assert memmap(view, 34) == ("ram (inferred)", 0)
 

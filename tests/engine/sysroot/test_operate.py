@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from engine.errors import InputError
@@ -18,6 +19,7 @@ from engine.sysroot.capture import save_capture
 from engine.sysroot.files import READ_FLAGS
 from engine.sysroot.observe import Watcher
 from engine.sysroot.operate import WriteAllowed, foresee, write_state
+from engine.sysroot.page_flags import bit
 from engine.sysroot.plan import plan
 from engine.sysroot.sources import open_root, open_watcher
 from tests.engine.sysroot.trees import MEMORY, Tree, x86_tree
@@ -147,6 +149,25 @@ def test_a_refusal_that_is_foreseen_is_a_warning(tree: Tree) -> None:
     assert foresee(view, 33, "online").warning.startswith("the kernel would refuse: EINVAL")
 
 
+def test_pages_that_cannot_move_are_a_warning(tree: Tree) -> None:
+    pages = 32768
+    flags = np.zeros(pages, "<u8")
+    flags[512:], flags[700:703] = bit("LRU"), bit("SLAB")
+    path = tree.write("proc/kpageflags", b"")
+    with path.open("r+b") as file:
+        file.seek(2 * pages * 8)
+        file.write(flags.tobytes())
+    session = open_root(tree.root)
+    block = 2
+    assert foresee(session.view, block, "offline").warning == ""
+    session.show_pages(session.look(2 * pages, 3 * pages))
+    assert foresee(session.view, block, "offline").warning == (
+        f"expect EBUSY: of {pages} pages read 3 cannot move, the first at pfn {2 * pages + 700:#x} "
+        "(KPF_SLAB)"
+    )
+    assert foresee(session.view, 3, "offline").warning == ""
+
+
 # -- nothing else writes ---------------------------------------------------------------------
 def everything(tree: Tree) -> None:
     """Every way in which the program uses a tree without consent to write."""
@@ -157,6 +178,7 @@ def everything(tree: Tree) -> None:
     plan(session.view, [command])
     session.predict(command)
     session.branch().run(command)
+    session.show_pages(session.look(0, 1 << 20))
     foresee(session.view, 33, "offline")
     assert list(session.view.block_runs())
     assert session.assumptions

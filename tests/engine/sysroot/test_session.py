@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engine.commands import Note, Offline, Ref
 from engine.errors import InputError
+from engine.kinds import PageState
 from engine.language import parse_line
 from engine.outcome import Outcome
 from engine.session import Session
 from engine.sysroot.capture import save_capture
 from engine.sysroot.observe import Watcher
+from engine.sysroot.page_flags import bit
 from engine.sysroot.session import READ_ONLY, ReadOnlyError, RootSession
 from engine.sysroot.sources import open_root, open_watcher, page_size
+from engine.view import View
 from tests.engine.sysroot.trees import Tree, x86_tree, zone
 
 
@@ -123,6 +127,67 @@ def test_the_oldest_readings_are_forgotten(tree: Tree) -> None:
     session.seek(0)
     assert session.view.observation.pools[0].total == 11
     assert session.start is session.view.state
+
+
+# -- single pages ----------------------------------------------------------------------------
+FIRST, LAST = 0x100000 + 512, 0x100000 + 1024
+"""Pages of the first Movable block, behind its struct pages."""
+
+
+def flags(tree: Tree, value: int) -> None:
+    """``/proc/kpageflags`` with one value for all of these pages, sparse before them."""
+    path = tree.write("proc/kpageflags", b"")
+    with path.open("r+b") as file:
+        file.seek(FIRST * 8)
+        file.write(np.full(LAST - FIRST, value, "<u8").tobytes())
+
+
+def kinds(view: View) -> dict[PageState, int]:
+    row = view.page_counts(np.array([FIRST, LAST]))[0].tolist()
+    return {PageState(state): count for state, count in enumerate(row) if count}
+
+
+def test_pages_that_were_looked_at_are_shown_with_the_newest_reading(tree: Tree) -> None:
+    flags(tree, int(bit("BUDDY")))
+    session = open_root(tree.root)
+    pages = session.look(FIRST, LAST)
+    assert kinds(session.view) == {PageState.ONLINE: 512}
+    assert session.show_pages(pages)
+    assert kinds(session.view) == {PageState.FREE_MOVABLE: 512}
+    assert session.view.page_source == "pages read"
+    assert not session.show_pages(session.look(FIRST, LAST))
+    flags(tree, int(bit("LRU")))
+    assert session.show_pages(session.look(FIRST, LAST))
+    assert kinds(session.view) == {PageState.MOVABLE: 512}
+    assert session.position == 0
+
+
+def test_that_pages_are_used_marks_no_change(tree: Tree) -> None:
+    flags(tree, int(bit("BUDDY")))
+    session = open_root(tree.root)
+    block_33_goes_offline(tree)
+    assert session.poll()
+    session.show_pages(session.look(FIRST, LAST))
+    assert kinds(session.before) == kinds(session.view) == {PageState.FREE_MOVABLE: 512}
+    session.undo()
+    assert kinds(session.view) == {PageState.ONLINE: 512}
+    assert session.view.page_source == ""
+
+
+def test_pages_of_a_capture_cannot_be_looked_at(tree: Tree, tmp_path: Path) -> None:
+    flags(tree, int(bit("BUDDY")))
+    file = tmp_path / "machine.json"
+    save_capture(open_root(tree.root).view.observation, file)
+    session = open_root(file)
+    assert session.look(FIRST, LAST) is None
+    assert not session.show_pages(None)
+
+
+def test_any_two_readings_can_be_looked_at(tree: Tree) -> None:
+    session = open_root(tree.root)
+    block_33_goes_offline(tree)
+    assert session.poll()
+    assert [session.view_at(step).block_counts()["offline"] for step in (0, 1)] == [2, 3]
 
 
 def test_nothing_can_be_done_to_it(tree: Tree) -> None:

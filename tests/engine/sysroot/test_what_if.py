@@ -13,7 +13,7 @@ from engine.model_view import ModelView
 from engine.sysroot.files import DirectoryTree
 from engine.sysroot.read import observe
 from engine.sysroot.view import SysrootView
-from engine.sysroot.what_if import assumptions, state_of
+from engine.sysroot.what_if import state_of
 from tests.engine.sysroot.recorded import TRACES, recorded_view, recording
 from tests.engine.sysroot.trees import Tree, x86_tree
 
@@ -101,16 +101,16 @@ def test_a_block_under_way_is_taken_for_online(tree: Tree) -> None:
     tree.block(33, "going-offline", "Movable")
     view = view_of(tree)
     assert row(view.state, 33, "state") == BlockState.ONLINE
-    assert any("any other state than offline" in text for text in assumptions(view))
+    assert any("any other state than offline" in text for text in view.assumptions)
 
 
 def test_every_assumption_is_said(tmp_path: Path, tree: Tree) -> None:
-    said = " / ".join(assumptions(view_of(tree)))
+    said = " / ".join(view_of(tree).assumptions)
     assert "none are assumed but the kernel image" in said
     assert "huge pages exist, but where they are is not known" in said
     bare = Tree(tmp_path / "bare")
     bare.block(0)
-    said = " / ".join(assumptions(view_of(bare)))
+    said = " / ".join(view_of(bare).assumptions)
     assert "iomem cannot be read" in said
     assert "usual values are assumed for memmap_on_memory, online_policy" in said
 

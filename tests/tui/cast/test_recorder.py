@@ -16,12 +16,16 @@ from hypothesis import strategies as st
 
 from engine.errors import InputError
 from engine.language import parse_line
+from engine.sysroot.observe import Watcher
+from engine.sysroot.session import RootSession
+from tests.engine.sysroot.trees import Tree
 from tests.tui.stage import session_of
 from themes import load_theme
 from tui.app import PfnmapApp
 from tui.capture import CaptureDriver, press, record, screen_text, settle, type_text
 from tui.cast.filter import MAX_HELD, DrawingFilter
 from tui.cast.recorder import CastRecorder
+from tui.screens.live import Live
 
 
 class Clock:
@@ -177,6 +181,29 @@ def test_only_the_owner_decides_who_reads_it(tmp_path: Path) -> None:
     finally:
         os.umask(old)
     assert stat.S_IMODE((tmp_path / "a.cast").stat().st_mode) == 0o600
+
+
+# -- a real machine ----------------------------------------------------------------------------
+async def test_commands_are_markers_also_when_the_screen_turned_to_a_simulation(
+    tmp_path: Path,
+) -> None:
+    tree = Tree(tmp_path / "root")
+    tree.blocks(0, 7, zones="DMA32")
+    tree.block(32, "offline", "Normal Movable")
+    session = RootSession(Watcher(tree.root))
+    app = PfnmapApp(session, load_theme("dark"), read_only=True)
+    app.driver_class = CaptureDriver
+    recorder = CastRecorder(tmp_path / "a.cast", (100, 30), clock=Clock())
+    record(app, recorder)
+    async with app.run_test(headless=False, size=(100, 30)) as pilot:
+        await settle(pilot)
+        Live.begin(app.main, session)
+        await press(pilot, "b", "colon")
+        await type_text(pilot, "online 32 movable")
+        await press(pilot, "enter")
+    recorder.close()
+    _, *events = lines(tmp_path / "a.cast")
+    assert [data for _, code, data in events if code == "m"] == ["online 32 movable"]
 
 
 # -- a whole session ---------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.errors import InputError
+from engine.errors import ParseError
 from engine.scenarios.scenario import parse_scenario
 from tui.cast.script import (
     EFFECT_MS,
@@ -48,8 +48,14 @@ def test_expectations_that_do_not_hold_are_named_with_their_place() -> None:
 
 
 def test_a_line_that_cannot_be_done_is_named() -> None:
-    with pytest.raises(InputError, match=r"^b\.hotplug:2: "):
+    with pytest.raises(ParseError, match=r"^b\.hotplug:2:8: dimm7: "):
         script_of(parse_scenario('note "x"\nonline dimm7\n', "b.hotplug"))
+
+
+@pytest.mark.parametrize("place", ["0x10000000", "block 4096", "64G", "dimm7+1"])
+def test_a_place_that_is_not_there_is_named_before_anything_is_drawn(place: str) -> None:
+    with pytest.raises(ParseError, match=r"^b\.hotplug:2:"):
+        script_of(parse_scenario(f"machine ram=1G\ngoto {place}\n", "b.hotplug"))
 
 
 def test_reading_time_grows_with_the_words_but_not_without_end() -> None:

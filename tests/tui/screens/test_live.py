@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engine.sysroot.observe import Watcher
+from engine.sysroot.page_flags import bit
 from engine.sysroot.session import RootSession
 from tests.engine.sysroot.trees import MEMORY, Tree
 from tests.tui.stage import Stage
@@ -85,6 +87,73 @@ async def test_a_tree_that_goes_away_is_said_once(tree: Tree) -> None:
         count = len(on.app._notifications)
         assert not await live.read()
         assert len(on.app._notifications) == count
+
+
+# -- single pages ------------------------------------------------------------------------
+def page_flags(tree: Tree, *values: tuple[int, int]) -> None:
+    """``/proc/kpageflags``: (pages, flags) from the first block on."""
+    whole = np.concatenate([np.full(count, flags, "<u8") for count, flags in values])
+    tree.write("proc/kpageflags", whole.tobytes())
+
+
+async def test_pages_in_sight_are_what_their_flags_say(tree: Tree) -> None:
+    page_flags(tree, (32768, int(bit("BUDDY"))), (32768, int(bit("LRU"))))
+    async with live_stage(tree, size=(160, 50)) as (on, live):
+        assert await live.look()
+        await settle(on.pilot)
+        assert "pages sampled, 1 of 5" in on.text
+        assert on.session.position == 0
+        await on.keys("+", "+", "+")
+        assert await live.look()
+        await settle(on.pilot)
+        assert "pages read" in on.text
+        assert not await live.look()
+
+
+async def test_what_cannot_be_known_of_pages_is_said_once(tree: Tree) -> None:
+    async with live_stage(tree) as (on, live):
+        await live.look()
+        await live.read()
+        await settle(on.pilot)
+        words = " ".join(on.text.split())
+        assert words.count("page kinds: not there: proc/{kpageflags,kpagecount}") == 1
+        assert any("kpageflags" in finding.text for finding in on.session.view.findings)
+
+
+async def test_reading_again_looks_again(tree: Tree) -> None:
+    async with live_stage(tree, size=(160, 50)) as (on, live):
+        await live.read()
+        page_flags(tree, (10 * 32768, int(bit("BUDDY"))))
+        await live.read()
+        await settle(on.pilot)
+        assert "pages sampled" in on.text
+
+
+async def test_a_simulation_knows_nothing_of_pages(tree: Tree) -> None:
+    page_flags(tree, (10 * 32768, int(bit("BUDDY"))))
+    async with live_stage(tree, size=(160, 50)) as (on, live):
+        await live.look()
+        await on.keys("b")
+        assert not await live.look()
+        await settle(on.pilot)
+        assert "pages sampled" not in on.text
+
+
+# -- walking back ------------------------------------------------------------------------
+async def test_the_difference_of_two_readings_is_that_of_the_machine(tree: Tree) -> None:
+    tree.kernel("6.12.9", "x86_64")
+    async with live_stage(tree, size=(160, 50)) as (on, live):
+        tree.block(32, "going-offline", "Movable")
+        assert await live.read()
+        await settle(on.pilot)
+        await on.command("diff 0 1")
+        words = " ".join(on.text.split())
+        assert "from step 0 to step 1" in words
+        # A model knows no block on its way.
+        assert "+blocks going-offline 1" in words
+        await on.keys("escape")
+        await on.command("diff 0 7")
+        assert "there is no step 7; steps are 0 to 1" in " ".join(on.text.split())
 
 
 # -- branching ---------------------------------------------------------------------------

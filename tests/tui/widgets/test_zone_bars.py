@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from engine.model_view import ModelView
 from engine.session import Session
 from tests.tui.stage import DIMM, session_of, stage
 from tui.axis import Axis
@@ -40,7 +39,7 @@ def test_a_zone_that_became_empty_is_still_shown_once() -> None:
 
 def test_boot_zones_are_whole() -> None:
     session = session_of()
-    view: ModelView = session.view
+    view = session.view
     axis = Axis(view.extents(), 60)
     for row in shown_zones(view, None):
         assert HOLE not in bar_codes(view, None, row, axis)

@@ -1,0 +1,153 @@
+"""Claims written down from a machine: what holds at the end, or after each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from engine.commands import Expect, Ref, StartMachine
+from engine.errors import PfnmapError
+from engine.kinds import ZoneType
+from engine.machine import TALK
+from engine.model_view import ModelView
+from engine.scenarios.expect import booted
+from engine.scenarios.facts import alike_segments
+from engine.scenarios.scenario import Scenario, ScenarioLine
+
+if TYPE_CHECKING:
+    from engine.commands import ExpectValue
+    from engine.outcome import Outcome
+    from engine.view import BlockRow, ZoneRow
+
+Pairs = tuple[tuple[str, "ExpectValue"], ...]
+Run = tuple[int, int, Pairs]
+"""First and last block id, and what holds of every block between."""
+
+GONE: Pairs = (("exists", False),)
+
+
+def with_expectations(scenario: Scenario, *, each_step: bool = False) -> Scenario:
+    """A scenario with claims that hold at its end, with ``each_step`` behind each command too.
+
+    Raises:
+        ParseError: A line cannot be done on the scenario's machine (``FILE:LINE:COL: …``).
+    """
+    machine = booted(scenario)
+    body: list[ScenarioLine] = []
+    for line in scenario.body:
+        body.append(line)
+        if line.command is None or isinstance(line.command, (StartMachine, *TALK)):
+            continue
+        before = machine.view()
+        try:
+            outcome = machine.apply(line.command)
+        except PfnmapError as error:
+            raise scenario.complaint(line.number, error) from None
+        if each_step:
+            claims = expectations_after(before, outcome, machine.view())
+            body += (ScenarioLine(0, claim) for claim in claims)
+    body += (ScenarioLine(0, claim) for claim in expectations_of(machine.view()))
+    numbered = (replace(line, number=number) for number, line in enumerate(body, 1))
+    return replace(scenario, body=tuple(numbered))
+
+
+def expectations_of(view: ModelView) -> Iterator[Expect]:
+    """Claims that hold in a view: populated zones, runs of equal blocks, the total."""
+    yield from (_zone_claim(zone) for zone in view.zones if zone.present or zone.spanned)
+    yield from _block_claims(_runs(view))
+    yield Expect(
+        "total",
+        pairs=(
+            ("managed", sum(zone.managed for zone in view.zones)),
+            ("present", sum(zone.present for zone in view.zones)),
+        ),
+    )
+
+
+def expectations_after(before: ModelView, outcome: Outcome, after: ModelView) -> Iterator[Expect]:
+    """Claims about one step: how it ended, then the zones and blocks that it changed."""
+    yield Expect("errno", outcome.errno) if outcome.errno else Expect("ok")
+    old = {(zone.node, zone.zone): _zone_claim(zone) for zone in before.zones}
+    new = {(zone.node, zone.zone): _zone_claim(zone) for zone in after.zones}
+    yield from (claim for key, claim in new.items() if old.get(key, _empty(claim)) != claim)
+    yield from _block_claims(_changed(_runs(before), _runs(after)))
+
+
+# -- zones -------------------------------------------------------------------------------
+def _zone_claim(zone: ZoneRow) -> Expect:
+    pairs = (
+        ("start", zone.start_pfn),
+        ("spanned", zone.spanned),
+        ("present", zone.present),
+        ("managed", zone.managed),
+    )
+    return Expect("zone", zone.zone, zone.node, pairs)
+
+
+def _empty(claim: Expect) -> Expect:
+    """The claim about the same zone without memory: what holds before its node is online."""
+    return Expect("zone", claim.subject, claim.node, tuple((key, 0) for key, _ in claim.pairs))
+
+
+# -- blocks ------------------------------------------------------------------------------
+def _block_claims(runs: Iterable[Run]) -> Iterator[Expect]:
+    for first, last, pairs in runs:
+        yield Expect("block", (Ref(first, last),), pairs=pairs)
+
+
+def _runs(view: ModelView) -> list[Run]:
+    """The blocks of a machine, neighbours with equal facts in one run."""
+    runs: list[Run] = []
+    for first, last in alike_segments(view.state, 0, view.state.blocks.end_key):
+        row = view.block(first)
+        if row is not None:
+            _append(runs, (first, last, _block_pairs(row)))
+    return runs
+
+
+def _append(runs: list[Run], run: Run) -> None:
+    """Add a run, joined with the one before where nothing tells them apart."""
+    if runs and runs[-1][1] + 1 == run[0] and runs[-1][2] == run[2]:
+        run = (runs.pop()[0], run[1], run[2])
+    runs.append(run)
+
+
+def _changed(before: Sequence[Run], after: Sequence[Run]) -> list[Run]:
+    """What holds now of the blocks of which something else held before."""
+    edges = sorted({edge for first, last, _ in (*before, *after) for edge in (first, last + 1)})
+    old, new = _Walk(before), _Walk(after)
+    changed: list[Run] = []
+    for first, end in pairwise(edges):
+        was, now = old.at(first), new.at(first)
+        if was != now:
+            _append(changed, (first, end - 1, GONE if now is None else now))
+    return changed
+
+
+class _Walk:
+    """The facts of blocks, asked for in ascending order."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self._runs = iter(runs)
+        self._run: Run | None = next(self._runs, None)
+
+    def at(self, block: int) -> Pairs | None:
+        """What holds of a block; None where there is none."""
+        while self._run is not None and self._run[1] < block:
+            self._run = next(self._runs, None)
+        return self._run[2] if self._run is not None and self._run[0] <= block else None
+
+
+def _block_pairs(row: BlockRow) -> Pairs:
+    pairs: list[tuple[str, ExpectValue]] = [("state", row.state)]
+    if row.zone != ZoneType.NONE:
+        pairs.append(("zone", row.zone.label))
+    if row.node is not None:
+        pairs.append(("node", row.node))
+    if row.valid_zones:
+        pairs.append(("valid_zones", " ".join(row.valid_zones)))
+    if row.vmemmap_pages is not None:
+        pairs.append(("vmemmap", row.vmemmap_pages))
+    return tuple(pairs)

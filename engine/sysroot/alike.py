@@ -1,0 +1,55 @@
+"""Runs of memory blocks that the model says the same about.
+
+What the model answers for a block depends on its row, on which zones' spans touch it and on
+what is placed in it. Between the places where any of these changes all blocks are alike, so a
+question about thirty thousand of them is a handful of questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.kinds import BlockState
+from engine.memory.state import State
+
+Ids = NDArray[np.int64]
+
+
+def alike(state: State, runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Runs of block ids (first, last) cut wherever the model may answer otherwise."""
+    cuts = _cuts(state)
+    for first, last in runs:
+        low, high = np.searchsorted(cuts, (first + 1, last + 1)).tolist()
+        edges = [first, *cuts[low:high].tolist(), last + 1]
+        yield from ((a, b - 1) for a, b in pairwise(edges))
+
+
+def _cuts(state: State) -> Ids:
+    """Block ids, ascending, at which something begins or has ended."""
+    pages, rows = state.geometry.block_pages, state.blocks.rows
+    spans = [
+        (zone.start_pfn, zone.end_pfn)
+        for node in state.nodes
+        for zone in node.zones
+        if zone.spanned
+    ]
+    edges = np.array(spans, np.int64).ravel()
+    # The block at an edge, the one before and the one behind: a rule may ask for any of them.
+    near = [edges // pages + step for step in (-1, 0, 1, 2)]
+    taken = state.taken.rows
+    held = [taken["start"] // pages, -(-(taken["start"] + taken["count"]) // pages)]
+    return np.unique(np.concatenate([rows["start"], rows["start"] + rows["count"], *near, *held]))
+
+
+def offline_in_model(state: State, ids: Ids) -> NDArray[np.bool_]:
+    """Which of these blocks are offline in the model; those it does not have are not."""
+    rows = state.blocks.rows
+    if not len(rows):
+        return np.zeros(len(ids), bool)
+    index = np.searchsorted(rows["start"], ids, side="right") - 1
+    inside = (index >= 0) & (ids < rows["start"][index] + rows["count"][index])
+    return np.asarray(inside & (rows["state"][index] == BlockState.OFFLINE))

@@ -1,0 +1,138 @@
+"""What ``lsmem -J`` printed, read as what is known of a machine; ``pfnmap blocks -J`` as well.
+
+It says little: the ranges of blocks and their states, nodes and ``valid_zones`` where these
+columns were asked for. The block size follows from the columns RANGE and BLOCK.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from engine.errors import InputError
+from engine.sysroot.capture_fields import MAX_NODE, Fields
+from engine.sysroot.files import clean
+from engine.sysroot.observation import (
+    MAX_ZONE_WORDS,
+    UNKNOWN_STATE,
+    BlockColumns,
+    Observation,
+)
+
+MAX_BLOCKS = 1 << 24
+
+_HEAD = re.compile(rb'\A\s*\{\s*("format": "pfnmap-blocks-1",\s*)?"memory"\s*:')
+_RANGE = re.compile(r"0x([0-9a-fA-F]{1,16})-0x([0-9a-fA-F]{1,16})\Z")
+_BLOCKS = re.compile(r"(\d{1,13})(?:-(\d{1,13}))?\Z")
+_STATES = {"on->off": "going-offline", "?": UNKNOWN_STATE, "": UNKNOWN_STATE}
+"""The words of lsmem that are not those of sysfs."""
+_TRUTH = {True: 1, False: 0, "yes": 1, "no": 0, "1": 1, "0": 0}
+"""Of removable: JSON in our time, words or digits before."""
+
+
+def is_lsmem_json(head: bytes) -> bool:
+    """Whether the first bytes of a file look like it."""
+    return _HEAD.match(head) is not None
+
+
+def observation_of(data: object, name: str) -> Observation:
+    """An observation from parsed JSON; InputError that names the field."""
+    top = Fields(name, "output of lsmem -J", data)
+    rows = [_Row(top, index, item) for index, item in enumerate(top.items("memory"))]
+    if not rows:
+        raise InputError(f"{name}: lsmem listed no memory")
+    sizes = {row.block_bytes for row in rows}
+    if len(sizes) > 1:
+        raise top.wrong("memory", "has ranges that make different memory block sizes")
+    return Observation(
+        title=name,
+        kernel=None,
+        arch=None,
+        page_bytes=None,
+        block_bytes=sizes.pop(),
+        blocks=_columns(top, rows),
+        zones=None,
+        iomem=None,
+        masks={},
+        node_ids=tuple(sorted({row.node for row in rows if row.node is not None})),
+        params={},
+        notes=_notes(rows),
+    )
+
+
+class _Row:
+    """One range of blocks."""
+
+    def __init__(self, top: Fields, index: int, item: Any) -> None:
+        self.place = f"memory[{index}]"
+        if not isinstance(item, dict):
+            raise top.wrong(self.place, "must be an object")
+        span = _RANGE.match(str(item.get("range")))
+        ids = _BLOCKS.match(str(item.get("block")))
+        if span is None or ids is None:
+            raise top.wrong(
+                self.place, "lacks a range or a block; print both: lsmem -J --output-all"
+            )
+        self.first, last = int(ids[1]), int(ids[2] or ids[1])
+        self.count = last - self.first + 1
+        low, high = int(span[1], 16), int(span[2], 16) + 1
+        if not 0 < self.count <= MAX_BLOCKS or high <= low or (high - low) % self.count:
+            raise top.wrong(self.place, "has a range that is not whole blocks")
+        self.block_bytes = (high - low) // self.count
+        if self.block_bytes & (self.block_bytes - 1) or low != self.first * self.block_bytes:
+            raise top.wrong(self.place, "has a range that is not that of its blocks")
+        state = clean(str(item.get("state") or ""), 32)
+        self.state = _STATES.get(state, state)
+        self.removable = _TRUTH.get(item.get("removable"), -1)  # type: ignore[arg-type]
+        self.zones = _zone_words(item.get("zones"))
+        self.node = _node(top, self.place, item.get("node"))
+
+
+def _zone_words(value: object) -> tuple[str, ...] | None:
+    """``DMA/Normal`` as a list; lsmem writes ``None`` where sysfs says ``none``."""
+    if not isinstance(value, str) or not value:
+        return None
+    words = tuple(clean(word, 16) for word in value.split("/")[:MAX_ZONE_WORDS])
+    return ("none",) if words == ("None",) else words
+
+
+def _node(top: Fields, place: str, value: object) -> int | None:
+    """A node, as a number or in digits."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 8:
+        value = int(value)
+    return None if value is None else top.count(place, value, MAX_NODE)
+
+
+def _columns(top: Fields, rows: list[_Row]) -> BlockColumns:
+    """A row for every block."""
+    end = 0
+    for row in rows:
+        if row.first < end:
+            raise top.wrong(row.place, "overlaps the one before")
+        end = row.first + row.count
+    counts = np.array([row.count for row in rows], np.int64)
+    if int(counts.sum()) > MAX_BLOCKS:
+        raise top.wrong("memory", "has more blocks than can be read")
+    which = np.repeat(np.arange(len(rows)), counts)
+    offsets = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return BlockColumns.of(
+        np.array([row.first for row in rows], np.int64)[which] + offsets,
+        ([row.state for row in rows], which),
+        ([row.zones for row in rows], which),
+        ([None if row.node is None else (row.node,) for row in rows], which),
+        np.array([row.removable for row in rows], np.int8)[which],
+        np.full(len(which), -1, np.int64),
+    )
+
+
+def _notes(rows: list[_Row]) -> tuple[str, ...]:
+    """What such a file lacks."""
+    missing = ["zones (/proc/zoneinfo), iomem, parameters and huge pages"]
+    missing += ["nodes (column NODE)"] if all(row.node is None for row in rows) else []
+    missing += ["valid_zones (column ZONES)"] if all(row.zones is None for row in rows) else []
+    return (
+        f"made from what lsmem printed, which lacks {', '.join(missing)}; blocks of one line are "
+        "taken to be alike",
+    )

@@ -1,0 +1,161 @@
+"""Ranges of blocks through the boolean file, what ``valid_zones`` reads, and refs of a machine."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.commands import PfnRef, Ref
+from engine.errors import InputError
+from engine.kinds import BlockState, OnlineType
+from engine.machine import Machine
+from engine.memory.transaction import Transaction
+from engine.operations import offline, online
+from engine.operations.refs import block_ranges, pfn_of
+from engine.operations.zone_policy import valid_zones
+from tests.engine.tools import booted
+
+
+def online_of(tx: Transaction, first: int, last: int) -> list[int]:
+    """The blocks of first..last that are online."""
+    rows = (tx.state.blocks.row_at(block) for block in range(first, last + 1))
+    return [first + at for at, row in enumerate(rows) if row["state"] == BlockState.ONLINE]
+
+
+def test_the_boolean_file_passes_by_blocks_that_are_online() -> None:
+    machine = booted("machine ram=1G", "add a 768M", "online 33-34 movable", "online 36 movable")
+    tx = Transaction(machine.state)
+    assert online.online_blocks(tx, 32, 37, OnlineType.ONLINE, through="online") is None
+    assert online_of(tx, 32, 37) == [32, 33, 34, 35, 36, 37]
+
+
+def test_the_boolean_file_passes_by_blocks_that_are_offline() -> None:
+    machine = booted("machine ram=1G", "add a 768M", "online 32 movable", "online 35 movable")
+    tx = Transaction(machine.state)
+    assert offline.offline_blocks(tx, 32, 37, through="online") is None
+    assert online_of(tx, 32, 37) == []
+
+
+def test_a_range_of_blocks_ends_with_its_last() -> None:
+    machine = booted("machine ram=1G", "add a 512M")
+    tx = Transaction(machine.state)
+    assert online.online_blocks(tx, 33, 34, OnlineType.ONLINE_MOVABLE) is None
+    assert online_of(tx, 32, 35) == [33, 34]
+    assert offline.offline_blocks(tx, 33, 33) is None
+    assert online_of(tx, 32, 35) == [34]
+
+
+@pytest.mark.parametrize(
+    ("lines", "block", "zones", "rule"),
+    [
+        ((), 0, ("none",), "the block spans several zones or nodes"),
+        ((), 1, ("DMA32",), "the zone it is online in"),
+        (("add a 256M", "online 32 movable"), 32, ("Movable",), "the zone it is online in"),
+        (
+            ("add a 256M", "online 32 movable"),
+            33,
+            ("Normal", "Movable"),
+            "contig-zones: neither Normal empty nor Movable [0x100000,0x108000) touches the "
+            "range, so kernel memory",
+        ),
+        (
+            ("add a 384M", "online 32 movable", "online 34 movable"),
+            33,
+            ("Movable", "Normal"),
+            "contig-zones: only the span [0x100000,0x118000) of Movable touches the range",
+        ),
+    ],
+)
+def test_valid_zones_names_the_zone_of_the_policy_first(
+    lines: tuple[str, ...], block: int, zones: tuple[str, ...], rule: str
+) -> None:
+    state = booted("machine ram=1G", *lines).state
+    assert valid_zones(state, block, state.blocks.row_at(block)) == (zones, rule)
+
+
+def test_valid_zones_of_4_12_names_the_zone_it_is_in_first() -> None:
+    state = booted("machine ram=1G profile=4.12", "add a 256M").state
+    rule = "it is in a zone since hot-add, and may shift at that zone's edges"
+    found = [valid_zones(state, block, state.blocks.row_at(block)) for block in (32, 33)]
+    assert found == [(("Normal",), rule), (("Normal", "Movable"), rule)]
+
+
+@pytest.fixture(scope="module")
+def machine() -> Machine:
+    """Two DIMMs, blocks 32-35 and 36-39, and a device behind them."""
+    return booted("machine ram=1G", "add a 512M", "add b 512M", "device-add p 256M")
+
+
+def ranges(machine: Machine, *refs: Ref) -> list[tuple[int, int]]:
+    return block_ranges(machine.state, refs)
+
+
+def test_refs_of_blocks(machine: Machine) -> None:
+    assert ranges(machine, Ref(first=33)) == [(33, 33)]
+    assert ranges(machine, Ref(first=33, last=35)) == [(33, 35)]
+    assert ranges(machine, Ref(device="b")) == [(36, 39)]
+    assert ranges(machine, Ref(device="b", first=0)) == [(36, 36)]
+    assert ranges(machine, Ref(device="b", first=1, last=3)) == [(37, 39)]
+    assert ranges(machine, Ref(address=(0x108000000, 0x117FFFFFF))) == [(33, 34)]
+
+
+def test_refs_are_sorted_and_joined_where_they_touch(machine: Machine) -> None:
+    several = (Ref(first=38), Ref(first=32, last=34), Ref(first=35), Ref(first=33))
+    assert ranges(machine, *several) == [(32, 35), (38, 38)]
+    assert ranges(machine, Ref(first=32, last=36), Ref(first=33, last=34)) == [(32, 36)]
+
+
+@pytest.mark.parametrize(
+    ("ref", "sentence"),
+    [
+        (Ref(device="c"), "c: there is no device of that name; there are: a, b, p"),
+        (Ref(device="p"), "p: ZONE_DEVICE memory has no memory blocks"),
+        (Ref(device="a", first=4), "a[4]: a has blocks 0 to 3"),
+        (Ref(device="a", first=2, last=4), "a[4]: a has blocks 0 to 3"),
+        (
+            Ref(address=(0x108000001, 0x10FFFFFFF)),
+            "0x108000001-0x10fffffff: an address range covers whole blocks of 0x8000000 "
+            "bytes, its end included; did you mean 0x108000000-0x10fffffff?",
+        ),
+        (
+            Ref(address=(0x108000000, 0x10FFFFFFE)),
+            "0x108000000-0x10ffffffe: an address range covers whole blocks of 0x8000000 "
+            "bytes, its end included; did you mean 0x108000000-0x10fffffff?",
+        ),
+        (
+            Ref(first=0, last=33554432),
+            "33554432: the last block that can be addressed is 33554431",
+        ),
+    ],
+)
+def test_a_ref_that_means_nothing_is_said(machine: Machine, ref: Ref, sentence: str) -> None:
+    with pytest.raises(InputError) as error:
+        ranges(machine, ref)
+    assert str(error.value) == sentence
+
+
+def test_a_machine_without_devices_says_so() -> None:
+    with pytest.raises(InputError, match="there are: none"):
+        ranges(booted(), Ref(device="c"))
+
+
+def test_at_most_8_devices_are_named() -> None:
+    machine = booted("machine ram=1G", *(f"add d{i} 128M" for i in range(9)))
+    with pytest.raises(InputError, match=r"there are: d0, d1, d2, d3, d4, d5, d6, d7$"):
+        ranges(machine, Ref(device="c"))
+
+
+def test_the_last_block_that_can_be_addressed(machine: Machine) -> None:
+    assert ranges(machine, Ref(first=33554431)) == [(33554431, 33554431)]
+
+
+def test_a_pfn_by_itself_or_within_a_device(machine: Machine) -> None:
+    assert pfn_of(machine.state, PfnRef(0x100005)) == 0x100005
+    assert pfn_of(machine.state, PfnRef(5, "b")) == 0x120005
+    assert pfn_of(machine.state, PfnRef(131071, "b")) == 0x13FFFF
+    assert pfn_of(machine.state, PfnRef(0xFFFFFFFFFF)) == 0xFFFFFFFFFF
+    with pytest.raises(InputError, match=r"^b\+131072: b has pages 0 to 131071$"):
+        pfn_of(machine.state, PfnRef(131072, "b"))
+    with pytest.raises(InputError, match=r"^pfn 0x10000000000: the last one is 0xffffffffff$"):
+        pfn_of(machine.state, PfnRef(0x10000000000))
+    with pytest.raises(InputError, match="c: there is no device"):
+        pfn_of(machine.state, PfnRef(0, "c"))

@@ -1,0 +1,138 @@
+"""A guest's files before and after everything that is done to it, and how such series are kept.
+
+A series is a folder: ``00.json``, ``01.json`` … are captures as ``pfnmap FILE`` opens them, and
+``operations.json`` says what was done between them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from engine.sysroot.capture import capture_bytes, load_capture, parse_capture
+from engine.sysroot.observation import Observation
+from engine.sysroot.view import SysrootView
+from tests.kernel.foresight import Operation
+from tests.kernel.guest import Guest
+from tests.kernel.record import Action, Recorder
+from tests.kernel.trace import REFUSED_BY_FIRMWARE, Step
+
+OPERATIONS = "operations.json"
+DUMP = "dump.txt"
+MIB = 1 << 20
+_MEMORY = "/sys/devices/system/memory"
+
+
+class NoCaptureError(Exception):
+    """The guest's shell could not make a capture; says what it printed."""
+
+
+def take(guest: Guest) -> bytes:
+    """What the line of the README makes of the guest: a text dump."""
+    reply = guest.shell("capture")
+    if reply.status:
+        raise NoCaptureError(f"capture: exit status {reply.status}: {reply.output[-300:]}")
+    return reply.output.encode("ascii", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One operation and the machine around it."""
+
+    before: SysrootView
+    operation: Operation
+    after: SysrootView
+
+
+@dataclass
+class CapturingRecorder(Recorder):
+    """A recorder that also captures the guest at its start and after every step."""
+
+    dumps: list[bytes] = field(default_factory=list)
+    operations: list[Operation | None] = field(default_factory=list)
+    """What led to each dump but the first; None for what the kernel never saw."""
+
+    @classmethod
+    def of(cls, guest: Guest) -> CapturingRecorder:
+        """Begin with a guest that has just booted."""
+        recorder = cls(guest, Recorder.start(guest).trace)
+        recorder.dumps.append(take(guest))
+        return recorder
+
+    def do(self, action: Action) -> Step:
+        """Do one thing, record it and capture the guest."""
+        step = super().do(action)
+        self.dumps.append(take(self.guest))
+        self.operations.append(operation_of(step))
+        return step
+
+    def moment(self, number: int) -> Moment | None:
+        """An operation with the captures around it; None for what the kernel never saw."""
+        operation = self.operations[number]
+        if operation is None:
+            return None
+        before, after = (
+            SysrootView(parse_capture(dump, "dump.txt")) for dump in self.dumps[number : number + 2]
+        )
+        return Moment(before, operation, after)
+
+
+def operation_of(step: Step) -> Operation | None:
+    """A step as a line of the command language; None where the firmware refused it."""
+    if step["result"] == REFUSED_BY_FIRMWARE:
+        return None
+    match step["do"]:
+        case "hot-add":
+            start, size = step["start"], step["size"]
+            line = f"add {step['id']} {size // MIB}M at={start:#x} node={step['node']}"
+        case "hot-remove":
+            start, size = step["start"] or 0, step["size"]
+            line = f"remove {start:#x}-{start + size - 1:#x}"
+        case "write-state":
+            line = f"echo {step['value']} > {_MEMORY}/memory{step['block']}/state"
+        case _:
+            line = step["command"]
+    pfns = step.get("environment", {"unmovable": []})["unmovable"]
+    return Operation(line, step["result"], tuple(pfns))
+
+
+def keep(folder: Path, dumps: Sequence[bytes], operations: Sequence[Operation | None]) -> None:
+    """Write a series as captures. What the kernel never saw is left out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    done = [operation for operation in operations if operation is not None]
+    kept = [dumps[0]]
+    kept += [dump for dump, o in zip(dumps[1:], operations, strict=True) if o is not None]
+    for number, dump in enumerate(kept):
+        observation = parse_capture(dump, f"{number:02}.txt")
+        (folder / f"{number:02}.json").write_bytes(capture_bytes(observation))
+    lines = [json.dumps(asdict(operation)) for operation in done]
+    text = "[\n" + ",\n".join(lines) + "\n]\n"
+    (folder / OPERATIONS).write_text(text, encoding="ascii")
+
+
+def keep_dump(folder: Path, dump: bytes) -> None:
+    """Write a text dump with the lines that matter alone: without any of them, less is known."""
+    lines = dump.splitlines(keepends=True)
+    whole = parse_capture(dump, DUMP)
+    for number in reversed(range(len(lines))):
+        fewer = b"".join(lines[:number] + lines[number + 1 :])
+        if parse_capture(fewer, DUMP) == whole:
+            del lines[number]
+    (folder / DUMP).write_bytes(b"".join(lines))
+
+
+def kept_observations(folder: Path) -> list[Observation]:
+    """The captures of a series, in order."""
+    return [load_capture(path) for path in sorted(folder.glob("[0-9]*.json"))]
+
+
+def moments(folder: Path) -> Iterator[Moment]:
+    """The operations of a series, each with the machine before and after."""
+    views = [SysrootView(observation) for observation in kept_observations(folder)]
+    rows = json.loads((folder / OPERATIONS).read_text(encoding="ascii"))
+    assert len(views) == len(rows) + 1, folder
+    for number, row in enumerate(rows):
+        operation = Operation(row["line"], row["result"], tuple(row["unmovable"]))
+        yield Moment(views[number], operation, views[number + 1])

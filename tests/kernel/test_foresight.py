@@ -1,0 +1,233 @@
+"""The judge of plans, and how captures are taken and kept; without booting anything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from engine.commands import Offline, Ref, Remove
+from engine.sysroot.capture import parse_capture
+from engine.sysroot.observation import Observation
+from engine.sysroot.view import SysrootView
+from tests.kernel.archive import CAPTURE_SCRIPT
+from tests.kernel.captures import (
+    DUMP,
+    Moment,
+    NoCaptureError,
+    keep,
+    keep_dump,
+    moments,
+    operation_of,
+    take,
+)
+from tests.kernel.foresight import BUSY, TYPE, Operation, asked, judge
+from tests.kernel.guest import Guest, Reply
+from tests.kernel.series import KEPT_FOLDER
+from tests.kernel.trace import State, Step
+
+EDGES = list(moments(KEPT_FOLDER / "6.12-edges"))
+AUTO_ONLINE = list(moments(KEPT_FOLDER / "6.1-auto-online"))
+NOTHING: State = {"zones": [], "blocks": [], "iomem": [], "nodes": {}}
+
+
+def moment(words: str, result: str | None = None) -> Moment:
+    """The first operation of the two series with these words in it and this result."""
+    both = (*EDGES, *AUTO_ONLINE)
+    return next(m for m in both if words in m.operation.line and m.operation.result == result)
+
+
+def verdict_of(found: Moment, **changed: Any) -> list[str]:
+    """The deviations once something else is said of the machine afterwards."""
+    after = SysrootView(replace(found.after.observation, **changed))
+    return [str(one) for one in judge(found.before, found.operation, after).deviations]
+
+
+def test_what_came_as_planned_deviates_in_nothing() -> None:
+    found = moment("online_movable")
+    assert judge(found.before, found.operation, found.after).deviations == ()
+
+
+def test_every_kind_of_difference_is_found() -> None:
+    found = moment("online_movable")
+    seen: Observation = found.after.observation
+    assert seen.zones is not None
+    assert seen.iomem is not None
+    zones = tuple(
+        replace(zone, present=zone.present - 1) if zone.name == "Movable" else zone
+        for zone in seen.zones
+    )
+    assert verdict_of(found, zones=zones) == [
+        "node 0 zone Movable present: kernel 32767, plan 32768"
+    ]
+    line = seen.iomem[-1]
+    assert verdict_of(found, iomem=seen.iomem[:-1]) == [
+        f"iomem {line.start:x}-{line.end:x} : System RAM: kernel absent, plan there"
+    ]
+    assert verdict_of(found, masks={**seen.masks, "has_memory": (0, 1)}) == [
+        "nodes has_memory: kernel (0, 1), plan (0,)"
+    ]
+    assert verdict_of(found, params={**seen.params, "online_policy": "auto-movable"}) == [
+        "online_policy: kernel auto-movable, plan contig-zones"
+    ]
+    assert "block 33 state: kernel offline, plan online" in verdict_of(
+        found, blocks=found.before.observation.blocks
+    )
+
+
+def test_blocks_on_one_side_alone_are_found() -> None:
+    added, removed = moment("add dimm0"), moment("remove")
+    assert verdict_of(added, blocks=added.before.observation.blocks)[0].startswith(
+        "blocks from 32 on: kernel absent, plan there"
+    )
+    assert "block 42: kernel there, plan absent" in verdict_of(
+        removed, blocks=removed.before.observation.blocks
+    )
+
+
+def test_another_result_is_told_with_the_reason_of_the_plan() -> None:
+    found = moment("perhaps", "EINVAL")
+    operation = replace(found.operation, result=None)
+    (one,) = judge(found.before, operation, found.after).deviations
+    assert str(one) == "result: kernel success, plan EINVAL (perhaps is no state)"
+
+
+def test_a_command_that_makes_no_sense_is_a_difference() -> None:
+    found = moment("online_movable")
+    operation = Operation("offline dimm7", None)
+    (one,) = judge(found.before, operation, found.after).deviations
+    assert one.field == "command"
+    assert "no device of that name" in one.plan
+
+
+# -- what a plan is excused for ---------------------------------------------------------------
+def busy(pfns: tuple[int, ...]) -> Moment:
+    """A boot block that cannot be offlined, with the pages that the log named."""
+    found = moment("online_movable")
+    line = "echo offline > /sys/devices/system/memory/memory6/state"
+    return Moment(found.before, Operation(line, "EBUSY", pfns), found.before)
+
+
+def test_pages_that_no_file_shows_excuse_a_plan_that_names_them() -> None:
+    found = busy((6 * 32768 + 17,))
+    verdict = judge(found.before, found.operation, found.after)
+    assert verdict.deviations == ()
+    assert BUSY in verdict.excuse
+
+
+def test_a_busy_block_without_such_pages_is_no_excuse() -> None:
+    found = busy(())
+    assert judge(found.before, found.operation, found.after).deviations != ()
+
+
+def test_the_excuse_covers_the_answer_and_nothing_more() -> None:
+    found = busy((6 * 32768 + 17,))
+    verdict = judge(found.before, found.operation, EDGES[-1].after)
+    assert verdict.deviations != ()
+
+
+def test_the_type_of_a_refused_write_excuses_a_write_to_online() -> None:
+    found = moment("echo 1 >")
+    verdict = judge(found.before, found.operation, found.after)
+    assert verdict.deviations == ()
+    assert TYPE in verdict.excuse
+
+
+# -- what is asked ----------------------------------------------------------------------------
+def test_the_eject_of_a_dimm_is_asked_of_the_device_that_is_taken_to_be_there() -> None:
+    found = moment("remove")
+    (command,) = asked(found.before, found.operation)
+    assert isinstance(command, Remove)
+    (ref,) = command.blocks
+    device = found.before.state.device_named(str(ref.device))
+    assert device is not None
+    assert device.start_pfn << 12 == 0x150000000
+
+
+def test_where_no_device_is_taken_to_be_it_is_offline_and_remove() -> None:
+    view = moment("echo 1 >").after
+    part = Operation("remove 0x110000000-0x127ffffff", None)
+    offline, remove = asked(view, part)
+    assert isinstance(offline, Offline)
+    assert isinstance(remove, Remove)
+    assert offline.blocks == (Ref(34, 34), Ref(35, 35))
+    assert remove.blocks == (Ref(34, 36),)
+
+
+def test_nothing_is_asked_about_a_dimm_that_the_tree_does_not_show() -> None:
+    view = EDGES[0].before
+    assert asked(view, Operation("remove 0x100000000-0x107ffffff", None)) == []
+    unaligned = Operation("remove 0x100200000-0x1081fffff", None)
+    assert asked(EDGES[0].after, unaligned) == []
+    assert judge(view, unaligned, view).deviations == ()
+
+
+# -- taking and keeping -----------------------------------------------------------------------
+def test_every_step_of_a_recording_is_a_line_of_the_language() -> None:
+    def line(step: dict[str, object]) -> str | None:
+        operation = operation_of(cast(Step, {"result": None, "log": [], "after": NOTHING} | step))
+        return None if operation is None else operation.line
+
+    dimm = {"id": "d", "node": 1, "start": 1 << 32, "size": 128 << 20}
+    assert line({"do": "hot-add"} | dimm) == "add d 128M at=0x100000000 node=1"
+    assert line({"do": "hot-remove"} | dimm) == "remove 0x100000000-0x107ffffff"
+    assert line({"do": "write-state", "block": 7, "value": "offline"}) == (
+        "echo offline > /sys/devices/system/memory/memory7/state"
+    )
+    assert line({"do": "shell", "command": "echo 1 > /x"}) == "echo 1 > /x"
+    assert line({"do": "hot-add", "result": "REFUSED_BY_FIRMWARE"} | dimm) is None
+
+
+def test_the_guest_captures_itself_with_the_line_of_the_readme() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    pasted = "\n".join(line.removeprefix("    ") for line in readme.splitlines())
+    script = CAPTURE_SCRIPT.splitlines()
+    assert "\n".join(script[2:-1]) in pasted
+
+
+class Answering:
+    """A guest whose shell always says the same."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+
+    def shell(self, command: str) -> Reply:
+        return self.reply
+
+
+def test_a_shell_that_cannot_capture_is_told_from_one_that_can() -> None:
+    dump = "/sys/devices/system/memory/memory0/state:online\n"
+    assert take(cast(Guest, Answering(Reply(0, dump)))) == dump.encode()
+    with pytest.raises(NoCaptureError, match="exit status 127: sh: capture: not found"):
+        take(cast(Guest, Answering(Reply(127, "sh: capture: not found"))))
+
+
+DUMPED = (
+    b"pagesize:\n"
+    b"/sys/devices/system/memory/block_size_bytes:8000000\n"
+    b"/sys/devices/system/memory/memory0/state:%s\n"
+    b"/sys/devices/system/memory/soft_offline_page:nobody reads this\n"
+    b"/proc/iomem:00001000-07ffffff : System RAM\n"
+    b"/proc/iomem:000a0000-000bffff : Video RAM area\n"
+    b"/proc/sys/kernel/arch:x86_64\n"
+)
+
+
+def test_a_series_is_kept_without_what_the_kernel_never_saw(tmp_path: Path) -> None:
+    on, off = DUMPED % b"online", DUMPED % b"offline"
+    done = Operation("offline 0", "EBUSY", (17,))
+    keep(tmp_path, [on, on, off], [None, done])
+    (kept,) = moments(tmp_path)
+    assert kept.operation == done
+    assert kept.before.block_counts() == {"online": 1}
+    assert kept.after.block_counts() == {"offline": 1}
+
+
+def test_a_kept_dump_has_no_line_that_nobody_reads(tmp_path: Path) -> None:
+    dump = DUMPED % b"online"
+    keep_dump(tmp_path, dump)
+    kept = (tmp_path / DUMP).read_bytes()
+    assert parse_capture(kept, "x") == parse_capture(dump, "x")
+    assert kept.splitlines() == [dump.splitlines()[number] for number in (1, 2, 4, 6)]

@@ -1,0 +1,124 @@
+"""``python -m tests.mutation [MODULE…]``: how many wrong programs the tests tell apart.
+
+mutmut makes each function wrong in every small way it knows (another operator, number, word or
+argument) and runs the tests that reach it; a mutant that no test fails on has survived. The
+modules and tests are those of ``[tool.mutmut]`` in ``pyproject.toml``; what survives is judged
+in ``survivors.txt``. Nothing here writes into the checkout: mutmut works on a copy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+COPIED = ("engine", "themes", "tui", "tests", "pyproject.toml", "README.md")
+KILLED = ("killed", "timeout", "segfault", "suspicious")
+"""What counts as noticed: a failing test, or a program that hangs or dies."""
+
+DIGITS = "3816429750"
+"""A sample is the mutants whose number in their function ends in one of the first of these."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run mutmut on a copy and print the table; 0 where every module has its score."""
+    options = _options(arguments)
+    if shutil.which("mutmut") is None:
+        print("mutmut is missing: pip install -e '.[test,mutation]'", file=sys.stderr)
+        return 2
+    work = Path(options.dir or tempfile.mkdtemp(prefix="pfnmap-mutation-"))
+    _copy(work)
+    modules = _chosen(options.modules)
+    digits = DIGITS[: max(1, round(options.sample / 10))]
+    patterns = [f"{module}.*__mutmut_*[{digits}]" for module in modules]
+    subprocess.run(
+        ["mutmut", "run", "--max-children", str(options.processes), *patterns],
+        cwd=work,
+        check=True,
+        stdout=None if options.verbose else subprocess.DEVNULL,
+    )
+    told = subprocess.run(
+        ["mutmut", "results", "--all", "true"], cwd=work, check=True, capture_output=True, text=True
+    )
+    statuses = _statuses(told.stdout, modules)
+    print(table(statuses))
+    survivors = [name for of in statuses.values() for name, s in of.items() if s not in KILLED]
+    print(f"\nin {work}: mutmut show NAME" if survivors else "")
+    for name in survivors:
+        print(f"    {name}")
+    return 0 if all(score(of.values()) >= options.least for of in statuses.values()) else 1
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
+    parser.add_argument("modules", nargs="*", help="such as engine/memory/spans.py; default: all")
+    parser.add_argument("--sample", type=int, default=100, help="percent of the mutants, in tens")
+    parser.add_argument("--least", type=float, default=85.0, help="percent that must be killed")
+    parser.add_argument("--dir", help="where to work; one that exists is continued")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--verbose", action="store_true", help="show what mutmut says")
+    return parser.parse_args(arguments)
+
+
+def _copy(work: Path) -> None:
+    """The sources as they are now; results of an earlier run in ``work`` stay."""
+    ignored = shutil.ignore_patterns("__pycache__", ".*")
+    for name in COPIED:
+        source, target = ROOT / name, work / name
+        if source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+            continue
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source, target, ignore=ignored)
+
+
+def _chosen(words: list[str]) -> list[str]:
+    """Dotted names of the modules that the words mean; all that are configured without words."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mutmut"]
+    paths = sorted(p for glob in settings["only_mutate"] for p in ROOT.glob(glob))
+    names = {p.relative_to(ROOT).as_posix() for p in paths if p.name != "__init__.py"}
+    if unknown := [word for word in words if word not in names]:
+        raise SystemExit(f"{unknown[0]}: mutated are {', '.join(sorted(names))}")
+    return [name.removesuffix(".py").replace("/", ".") for name in words or sorted(names)]
+
+
+def _statuses(told: str, modules: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Status by mutant by module, from the lines of ``mutmut results``; unchecked ones not."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for line in told.splitlines():
+        name, _, status = line.strip().rpartition(": ")
+        module = name.rpartition(".")[0]
+        if module in modules and status != "not checked":
+            found[module][name] = status
+    return dict(found)
+
+
+def score(statuses: Iterable[str]) -> float:
+    """Percent of the mutants that were noticed."""
+    counts = Counter(status in KILLED for status in statuses)
+    return 100 * counts[True] / max(1, counts.total())
+
+
+def table(statuses: dict[str, dict[str, str]]) -> str:
+    """One line a module, and one for all."""
+    lines = [f"{'module':<36} {'mutants':>8} {'killed':>8} {'survived':>8} {'score':>7}"]
+    rows = [(name, list(of.values())) for name, of in sorted(statuses.items())]
+    for name, found in [*rows, ("all", [s for _, of in rows for s in of])]:
+        killed = sum(status in KILLED for status in found)
+        lines.append(
+            f"{name:<36} {len(found):>8} {killed:>8} {len(found) - killed:>8} {score(found):>6.1f}%"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

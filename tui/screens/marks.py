@@ -1,0 +1,165 @@
+"""Named places: setting them, going to them, and the box that asks for a letter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.events import Key
+from textual.widgets import Static
+
+from engine.errors import InputError
+from tui.screens.dialog import Dialog
+from tui.words import fitted, pfn_words, safe
+
+if TYPE_CHECKING:
+    from engine.view import View
+    from tui.screens.acts import Acts
+    from tui.widgets.paint import Paint
+
+BACK: Final = "'"
+"""Stands for the place where the last jump began."""
+SHOWN: Final = 12
+"""Marks that the box spells out; the rest is counted."""
+
+
+class MarkBox(Dialog[str]):
+    """Asks for the letter of a mark; lists the marks there are."""
+
+    CONTEXT: ClassVar[str] = "mark"
+    DEFAULT_CSS = """
+    MarkBox { align: left bottom; }
+    MarkBox .box { width: 72; }
+    MarkBox Static { height: auto; }
+    """
+
+    def __init__(self, paint: Paint, title: str, lines: Sequence[str], *, back: bool) -> None:
+        """``back``: whether the sign for the last jump is an answer."""
+        super().__init__(paint)
+        self._title = title
+        self._lines = lines
+        self._back = back
+
+    def compose(self) -> ComposeResult:
+        """The question, and a line for each mark."""
+        with Vertical(classes=self.box_classes, id="marks") as box:
+            box.can_focus = True
+            yield Static(self._text(self._title), classes="title")
+            for line in self._lines:
+                yield Static(self._text(line))
+            yield Static(self._text(f"{self.key('dialog.close')} closes"), classes="dim")
+
+    def on_mount(self) -> None:
+        """Take the keys."""
+        self.query_one("#marks").focus()
+
+    def _text(self, words: str) -> Text:
+        clean = safe(words, ascii_only=self.paint.ascii_only)
+        return Text(fitted(clean, 68, ascii_only=self.paint.ascii_only))
+
+    def may_end(self, key: str) -> bool:
+        """Every key may be the answer."""
+        return True
+
+    def on_key(self, event: Key) -> None:
+        """A letter answers; anything else is waited over."""
+        letter = event.character or ""
+        if (letter.isascii() and letter.isalpha()) or (self._back and letter == BACK):
+            event.stop()
+            self.finish(letter)
+        else:
+            self.ready()
+
+
+def mark_lines(view: View, marks: dict[str, int], most: int = SHOWN) -> list[str]:
+    """A line for each mark: its name, page and block."""
+    lines = []
+    for name, pfn in sorted(marks.items())[:most]:
+        words = f"{name}  pfn {pfn_words(pfn)}"
+        block = view.block(pfn // view.geometry.block_pages)
+        if block is not None:
+            zone = f" {block.zone.label}" if block.zone >= 0 else ""
+            words += f", block {block.id} {block.state}{zone}"
+        elif pfn >= view.end_pfn:
+            words += ", behind the end of memory"
+        lines.append(words)
+    more = len(marks) - len(lines)
+    return [*lines, f"and {more} more: type :goto mark"] if more > 0 else lines
+
+
+class Marks:
+    """The marks of the session on the main screen."""
+
+    def __init__(self, acts: Acts) -> None:
+        self._acts = acts
+        self._back: int | None = None
+
+    @property
+    def _all(self) -> dict[str, int]:
+        return self._acts.desk.session.marks
+
+    def here(self) -> list[str]:
+        """Names of the marks in the cell under the cursor."""
+        if not self._all:
+            return []
+        start, end = self._acts.screen.viewport.cursor_cell
+        return sorted(name for name, pfn in self._all.items() if start <= pfn < end)
+
+    # -- going ---------------------------------------------------------------------------
+    def jump(self, pfn: int) -> None:
+        """Put the cursor somewhere else, remembering where it was."""
+        screen = self._acts.screen
+        self._back = screen.viewport.cursor_pfn
+        screen.map.look(screen.viewport.at(pfn))
+
+    def go(self, name: str) -> None:
+        """To a mark. InputError where there is none of that name, or no such page any more."""
+        pfn = self._back if name == BACK else self._all.get(name)
+        if pfn is None:
+            raise InputError(self._no_mark(name))
+        if pfn >= self._acts.desk.view.end_pfn:
+            raise InputError(f"mark {name}: pfn {pfn:#x} is behind the end of memory now")
+        self.jump(pfn)
+
+    def _no_mark(self, name: str) -> str:
+        if name == BACK:
+            return "there was no jump to go back from yet"
+        known = f"marks are {' '.join(sorted(self._all))}" if self._all else self._none_yet()
+        return f"there is no mark {name!r}; {known}"
+
+    def _none_yet(self) -> str:
+        key = self._acts.desk.keymap.first("cursor.mark")
+        return f"{key} and a letter sets one" if key else ":mark NAME sets one"
+
+    def set(self, name: str) -> None:
+        """Name the page under the cursor."""
+        pfn = self._acts.screen.viewport.cursor_pfn
+        self._acts.desk.session.mark(name, pfn)
+        self._acts.tell(f"mark {name} is pfn {pfn_words(pfn)}")
+        self._acts.screen.show_status()
+
+    # -- asking --------------------------------------------------------------------------
+    def ask_set(self) -> None:
+        """Ask for the letter to set."""
+        self._open("name this place: press a letter", self.set, back=False)
+
+    def ask_go(self) -> None:
+        """Ask for the letter to go to."""
+        if not self._all and self._back is None:
+            raise InputError(f"there is no mark yet: {self._none_yet()}")
+        back = self._back is not None
+        words = f", or {BACK} for where the last jump began" if back else ""
+        self._open(f"go to a mark: press its letter{words}", self.go, back=back)
+
+    def _open(self, title: str, then: Callable[[str], object], *, back: bool) -> None:
+        acts = self._acts
+        box = MarkBox(acts.screen.paint, title, mark_lines(acts.desk.view, self._all), back=back)
+
+        def answer(name: str | None) -> None:
+            if name:
+                then(name)
+
+        acts.open(box, answer)
