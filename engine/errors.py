@@ -37,3 +37,14 @@ class ParseError(PfnmapError):
 
 class InputError(PfnmapError):
     """A file, directory or value from outside that cannot be used."""
+
+
+MAX_QUOTED_CHARACTERS = 60
+
+
+def quoted(value: object) -> str:
+    """A value from outside, for a message: in one line, nothing unprintable, and not endless."""
+    text = repr(value)
+    if len(text) <= MAX_QUOTED_CHARACTERS:
+        return text
+    return f"{text[: MAX_QUOTED_CHARACTERS - 1]}…"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.errors import InputError
+from engine.errors import MAX_QUOTED_CHARACTERS, InputError, quoted
 from engine.kinds import OnlineType
 from engine.values import dataclass
 
@@ -68,7 +68,8 @@ class Params:
             case _:
                 changed = None
         if changed is None:
-            shown = value if value.isprintable() and len(value) < 40 else f"{value[:20]!r}…"
+            plain = value.isprintable() and len(value) < MAX_QUOTED_CHARACTERS
+            shown = value if plain else quoted(value)
             raise InputError(f"set {name}={shown}: expected {PARAM_VALUES[name]}")
         return replace(self, **{name: changed})  # type: ignore[arg-type]
 

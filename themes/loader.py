@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from engine.errors import InputError
+from engine.errors import MAX_QUOTED_CHARACTERS, InputError, quoted
 from engine.kinds import FREE_BY_ZONE, PageState, ZoneType
 from themes.model import (
     ANSI_COLOURS,
@@ -40,8 +40,6 @@ SHIPPED_DIRECTORY: Final = Path(__file__).resolve().parent
 
 MAX_FILE_BYTES: Final = 1 << 16
 MAX_BASES: Final = 8
-MAX_SHOWN: Final = 60
-"""Characters of a value that a message repeats."""
 _RGB = re.compile(r"#[0-9a-fA-F]{6}\Z")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 _SECTIONS: Mapping[str, Sequence[str]] = {
@@ -94,7 +92,7 @@ def load_theme(name: str, directories: Iterable[Path] | None = None) -> Theme:
     files = theme_files(directories)
     if name not in files:
         known = ", ".join(files)
-        raise InputError(f"theme {shown(name)}: no such theme; there are {known}")
+        raise InputError(f"theme {quoted(name)}: no such theme; there are {known}")
     return read_theme(files[name])
 
 
@@ -112,7 +110,8 @@ def _read(file: Path) -> _Table:
             raw = stream.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{shown(str(file))}: cannot read the theme: {reason}") from None
+        place = file if str(file).isprintable() else quoted(str(file))
+        raise InputError(f"{place}: cannot read the theme: {reason}") from None
     if len(raw) > MAX_FILE_BYTES:
         raise InputError(f"{file}: larger than {MAX_FILE_BYTES >> 10} KiB, not a theme file")
     try:
@@ -135,7 +134,7 @@ def _tables(file: Path) -> _Table:
             return table
         shipped = theme_files((SHIPPED_DIRECTORY,))
         if not isinstance(base, str) or base not in shipped:
-            raise reader.wrong("base", f"{shown(base)} is not a shipped theme", list(shipped))
+            raise reader.wrong("base", f"{quoted(base)} is not a shipped theme", list(shipped))
         top = _read(shipped[base])
         table = _laid_over(top, table)
     raise reader.wrong("base", "the chain of bases never ends", [])
@@ -245,7 +244,7 @@ class _Reader:
         if not isinstance(value, str):
             raise self.wrong(place, "is missing" if value is None else "must be a string")
         if not is_one_column(value):
-            raise self.wrong(place, f"{shown(value)} is not one printable character of one column")
+            raise self.wrong(place, f"{quoted(value)} is not one printable character of one column")
         return value
 
     def _colour(self, place: str, value: object) -> str:
@@ -256,11 +255,11 @@ class _Reader:
         if self.colours == "rgb":
             if isinstance(value, str) and _RGB.match(value):
                 return value.lower()
-            raise self.wrong(place, f"{shown(value)} is not a colour; write it as #rrggbb")
+            raise self.wrong(place, f"{quoted(value)} is not a colour; write it as #rrggbb")
         if isinstance(value, str) and value in (*ANSI_COLOURS, DEFAULT_COLOUR):
             return value
         choices = (*ANSI_COLOURS, DEFAULT_COLOUR)
-        raise self.wrong(place, f"{shown(value)} is not a colour of 16", choices)
+        raise self.wrong(place, f"{quoted(value)} is not a colour of 16", choices)
 
     def _attributes(self, place: str, value: object) -> frozenset[str]:
         if isinstance(value, list) and all(word in ATTRIBUTES for word in value):
@@ -271,7 +270,7 @@ class _Reader:
         value = self._string(table, "name")
         if value != self.file.stem:
             raise self.wrong(
-                "name", f"{shown(value)} must be the file's own name, {self.file.stem!r}"
+                "name", f"{quoted(value)} must be the file's own name, {self.file.stem!r}"
             )
         return value
 
@@ -291,7 +290,7 @@ class _Reader:
         value = table.get(key)
         if isinstance(value, str) and value in choices:
             return value
-        problem = "is missing" if value is None else f"{shown(value)} is not known"
+        problem = "is missing" if value is None else f"{quoted(value)} is not known"
         raise self.wrong(key, problem, choices)
 
     def _table(self, table: _Table, key: str) -> _Table:
@@ -307,18 +306,12 @@ class _Reader:
 
                 close = difflib.get_close_matches(key, keys, 1)
                 hint = f"did you mean {prefix}{close[0]}?" if close else f"one of {', '.join(keys)}"
-                place = prefix + (key if _is_short(key) else shown(key))
+                place = prefix + (key if _is_short(key) else quoted(key))
                 raise self.wrong(place, f"no such key; {hint}")
 
 
-def shown(value: object) -> str:
-    """A value from a file for a message: one line, nothing unprintable, not endless."""
-    text = repr(value)
-    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
-
-
 def _is_short(key: str) -> bool:
-    return key.isprintable() and len(key) <= MAX_SHOWN
+    return key.isprintable() and len(key) <= MAX_QUOTED_CHARACTERS
 
 
 def is_one_column(text: str) -> bool:

@@ -22,7 +22,7 @@ from tui.keys import Keymap
 from tui.screens.desk import Desk
 from tui.screens.dialog import Dialog
 from tui.screens.main import MainScreen
-from tui.signals import ENDING_SIGNALS, noted_endings
+from tui.signals import ENDING_SIGNALS, noted_endings, stoppable
 from tui.widgets.paint import Paint
 
 if TYPE_CHECKING:
@@ -313,6 +313,7 @@ def run_app(
     app.notice = notice
     app.opening = opening
     app.ended_by = noted_endings()
+    app.driver_class = stoppable(app.driver_class)
     if recorder is not None:
         from tui.capture import record
 

@@ -17,6 +17,7 @@ from tui.plain.blocks import BATCH, block_ranges
 from tui.plain.words import count, plain, span, wrapped
 
 if TYPE_CHECKING:
+    from engine.sysroot.observation import HugetlbPool
     from engine.sysroot.view import SysrootView
 
 FORMAT: Final = "pfnmap-blocks-1"
@@ -287,9 +288,19 @@ def summary_lines(view: View, *, in_bytes: bool = False) -> list[str]:
     for node, up, total in node_counts(view):
         name = "node not known" if node is None else f"node {node}"
         lines.append(f"{name}: {up} of {count(total, 'block')} online")
+    for pool in _pools(view):
+        if pool.node is None and pool.total:
+            size = show(pool.page_bytes)
+            lines.append(f"huge pages of {size}: {pool.total}, of which {pool.free} free")
     for note in getattr(view, "notes", ()):
         lines += wrapped(note, 100, first="note: ", indent="      ")
     return lines
+
+
+def _pools(view: View) -> Sequence[HugetlbPool]:
+    """The pools of huge pages of a real machine."""
+    observation = getattr(view, "observation", None)
+    return () if observation is None else cast("Sequence[HugetlbPool]", observation.pools)
 
 
 def node_counts(view: View) -> list[tuple[int | None, int, int]]:
@@ -321,6 +332,15 @@ def table_data(view: View, options: TableOptions | None = None) -> dict[str, Any
         "nodes": [
             {"node": node, "online_blocks": up, "blocks": total}
             for node, up, total in node_counts(view)
+        ],
+        "huge_pages": [
+            {
+                "node": pool.node,
+                "page_bytes": pool.page_bytes,
+                "total": pool.total,
+                "free": pool.free,
+            }
+            for pool in _pools(view)
         ],
         "notes": list(getattr(view, "notes", ())),
     }

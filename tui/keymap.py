@@ -25,11 +25,10 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
-from engine.errors import InputError
+from engine.errors import InputError, quoted
 from engine.language import AREAS
 from engine.language.dialog_keys import ALL_ACTIONS, DIALOG_AREAS, TYPING
 from engine.values import dataclass
-from themes.loader import shown
 from tui.keys import DEAD_KEYS, MAIN, NAMED_KEYS, Keymap, action_contexts, textual_key
 from tui.terminal import COLOUR_SYSTEMS
 
@@ -137,7 +136,7 @@ def parse_settings(document: Mapping[str, Any], file: Path | None = None) -> Set
     """Settings from a TOML document; InputError with one sentence that names the entry."""
     for name in document:
         if name not in ("keys", "defaults"):
-            raise InputError(f"there is no section {shown(name)}; expected [keys] or [defaults]")
+            raise InputError(f"there is no section {quoted(name)}; expected [keys] or [defaults]")
     defaults = _defaults(_table(document, "defaults"))
     return Settings(keys=_keymap(_table(document, "keys")), file=file, **defaults)
 
@@ -153,7 +152,7 @@ def _table(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _defaults(table: Mapping[str, Any]) -> dict[str, Any]:
     """The checked values of ``[defaults]``."""
     for name, value in table.items():
-        place = f"defaults.{name}" if name in _DEFAULTS else f"defaults.{shown(name)}"
+        place = f"defaults.{name}" if name in _DEFAULTS else f"defaults.{quoted(name)}"
         if name not in _DEFAULTS:
             raise InputError(f"{place}: there is no such setting{_meant(name, _DEFAULTS)}")
         kind = _DEFAULTS[name]
@@ -162,7 +161,7 @@ def _defaults(table: Mapping[str, Any]) -> dict[str, Any]:
             raise InputError(f"{place}: expected {wanted}")
         if name == "color" and value not in ("auto", *COLOUR_SYSTEMS):
             systems = ", ".join(COLOUR_SYSTEMS)
-            raise InputError(f"{place}: {shown(value)} is none of auto, {systems}")
+            raise InputError(f"{place}: {quoted(value)} is none of auto, {systems}")
     return dict(table)
 
 
@@ -199,7 +198,7 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 def _keys_of(name: str, value: Any) -> tuple[str, ...]:
     """The keys of one action, checked one by one."""
     if name not in ALL_ACTIONS:
-        raise InputError(f"keys: there is no action {shown(name)}{_meant(name, ALL_ACTIONS)}")
+        raise InputError(f"keys: there is no action {quoted(name)}{_meant(name, ALL_ACTIONS)}")
     place = f"keys.{name!r}"
     keys = [value] if isinstance(value, str) else value
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
@@ -207,7 +206,7 @@ def _keys_of(name: str, value: Any) -> tuple[str, ...]:
     for key in keys:
         try:
             if len(key) > MAX_KEY_CHARACTERS:
-                raise InputError(f"{shown(key)} is not a key")
+                raise InputError(f"{quoted(key)} is not a key")
             _check(key)
             _check_place(name, key)
         except InputError as error:

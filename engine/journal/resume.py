@@ -12,6 +12,7 @@ from engine.journal.journal import JournaledSession, Origin, read_header
 from engine.journal.lines import Damage, Scanned
 from engine.journal.store import JournalStore, StoredJournal
 from engine.language import parse_line
+from engine.language.talk import MARK_NAME
 from engine.language.wrong import printable
 from engine.session import Session
 from engine.values import dataclass
@@ -161,6 +162,8 @@ def _do(session: Session, line: str) -> None:
         return
     if word == "mark":
         name, _, pfn = rest.partition(" ")
+        if not MARK_NAME.fullmatch(name) or not pfn.isdecimal():
+            raise InputError("it names no place")
         session.mark(name, int(pfn))
         return
     moves: dict[str, Callable[[int], object]] = {

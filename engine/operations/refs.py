@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from engine.commands import PfnRef, Ref
 from engine.errors import InputError
+from engine.language.wrong import closest
 from engine.memory.state import Device, State
 
 
 def _device(state: State, name: str) -> Device:
     found = state.device_named(name)
     if found is None:
-        known = ", ".join(sorted(device.name for device in state.devices.values())[:8]) or "none"
-        raise InputError(f"{name}: there is no device of that name; there are: {known}")
+        names = sorted(device.name for device in state.devices.values())
+        known, near = ", ".join(names[:8]) or "none", closest(name, names)
+        meant = f"; did you mean {near}?" if near else ""
+        raise InputError(f"{name}: there is no device of that name; there are: {known}{meant}")
     return found
 
 

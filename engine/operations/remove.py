@@ -190,8 +190,7 @@ def _drop_blocks(tx: Transaction, first: int, last: int) -> None:
     devices = {}
     for device in tx.state.devices.values():
         low, high = device.start_pfn // pages, device.end_pfn // pages
-        touched = low <= last and first < high
-        if device.kind != "dimm" or not touched or len(blocks.slice(low, high)):
+        if device.kind != "dimm" or len(blocks.slice(low, high)):
             devices[device.id] = device
     taken = tx.state.taken
     for row in taken.slice(first * pages, (last + 1) * pages):

@@ -195,7 +195,8 @@ class _Teardown:
                 text = f"section {section}: its struct pages in pfns {frame:#x}-{end:#x} go"
                 tx.event("vmemmap_free", text)
         tx.state = replace(tx.state, teardown=Teardown())
-        tx.event("vmemmap_free", f"sections {last} down to {first} are freed")
+        freed = f"sections {last} down to {first} are freed" if first <= last else "none is freed"
+        tx.event("vmemmap_free", freed)
 
     def free_memmap(self, pfn: int) -> None:
         """Unmap the struct pages of one section; what is still in use loses them."""

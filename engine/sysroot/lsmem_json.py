@@ -22,13 +22,14 @@ from engine.sysroot.observation import (
 )
 
 MAX_BLOCKS = 1 << 24
+MIN_BLOCK_BYTES, MAX_BLOCK_BYTES = 1 << 20, 1 << 46
 
 _HEAD = re.compile(rb'\A\s*\{\s*("format": "pfnmap-blocks-1",\s*)?"memory"\s*:')
 _RANGE = re.compile(r"0x([0-9a-fA-F]{1,16})-0x([0-9a-fA-F]{1,16})\Z")
 _BLOCKS = re.compile(r"(\d{1,13})(?:-(\d{1,13}))?\Z")
 _STATES = {"on->off": "going-offline", "?": UNKNOWN_STATE, "": UNKNOWN_STATE}
 """The words of lsmem that are not those of sysfs."""
-_TRUTH = {True: 1, False: 0, "yes": 1, "no": 0, "1": 1, "0": 0}
+_TRUTH: dict[bool | str, int] = {True: 1, False: 0, "yes": 1, "no": 0, "1": 1, "0": 0}
 """Of removable: JSON in our time, words or digits before."""
 
 
@@ -81,11 +82,14 @@ class _Row:
         if not 0 < self.count <= MAX_BLOCKS or high <= low or (high - low) % self.count:
             raise top.wrong(self.place, "has a range that is not whole blocks")
         self.block_bytes = (high - low) // self.count
-        if self.block_bytes & (self.block_bytes - 1) or low != self.first * self.block_bytes:
+        size = self.block_bytes
+        sound = MIN_BLOCK_BYTES <= size <= MAX_BLOCK_BYTES and not size & (size - 1)
+        if not sound or low != self.first * size:
             raise top.wrong(self.place, "has a range that is not that of its blocks")
         state = clean(str(item.get("state") or ""), 32)
         self.state = _STATES.get(state, state)
-        self.removable = _TRUTH.get(item.get("removable"), -1)  # type: ignore[arg-type]
+        removable = item.get("removable")
+        self.removable = _TRUTH.get(removable, -1) if isinstance(removable, bool | str) else -1
         self.zones = _zone_words(item.get("zones"))
         self.node = _node(top, self.place, item.get("node"))
 

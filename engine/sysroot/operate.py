@@ -90,23 +90,7 @@ def foresee(view: SysrootView, block: int, word: str) -> Foreseen:
     place = f"memory{block} [{start:#x}-{start + view.geometry.block_bytes - 1:#x}]"
     refusal = prediction.refusal
     warning = f"the kernel would refuse: {refusal.errno}, {refusal.rule}" if refusal else ""
-    if word == "offline" and not refusal:
-        warning = _held_pages(view, block)
     return Foreseen(block, word, zone, prediction, f"write {word} to {place}? It {what}.", warning)
-
-
-def _held_pages(view: SysrootView, block: int) -> str:
-    """What the page flags that were read say against offlining a block."""
-    if view.pages is None:
-        return ""
-    pages = view.geometry.block_pages
-    held, read, first = view.pages.stuck(block * pages, (block + 1) * pages)
-    if not held:
-        return ""
-    return (
-        f"expect EBUSY: of {read} pages read {held} cannot move, the first at pfn {first:#x} "
-        f"({view.pages.page_words(first)})"
-    )
 
 
 def _path(view: SysrootView, block: int, word: str) -> str:

@@ -33,14 +33,17 @@ LONGEST_PAGES = 1 << 14
 
 Pieces = NDArray[np.int64]
 """int64 (n, 3): first pfn, pages to read from there on, and pages that these stand for."""
-_BIG_ENDIAN = ("s390x", "ppc64")
 
 
-def read_pages(tree: DirectoryTree, view: SysrootView, low_pfn: int, high_pfn: int) -> PageKinds:
-    """What the online pages of [low_pfn, high_pfn) are; where that is not known, why."""
+def read_pages(tree: DirectoryTree, view: SysrootView, *spans: tuple[int, int]) -> PageKinds:
+    """What the online pages of [low_pfn, high_pfn) are; where that is not known, why.
+
+    ``spans``: one or several such ranges, ascending and disjoint.
+    """
     notes = Notes()
-    order = ">" if view.observation.arch in _BIG_ENDIAN else "<"
-    pieces, every = _pieces(view.online_ranges(low_pfn, high_pfn))
+    big_endian = view.geometry.arch == "s390x" or view.observation.arch == "ppc64"
+    order = ">" if big_endian else "<"
+    pieces, every = _pieces(np.concatenate([view.online_ranges(*span) for span in spans]))
     with _Entries(tree, KPAGEFLAGS, order, notes) as file:
         flags, lengths = file.read(pieces)
     pieces, lengths = pieces[lengths > 0], lengths[lengths > 0]

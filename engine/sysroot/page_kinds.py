@@ -19,6 +19,7 @@ from engine.sysroot.page_runs import OPEN_KINDS, PageRuns, merged_runs
 Pfns = NDArray[np.int64]
 
 CANNOT_MOVE = (int(PageState.UNMOVABLE), int(PageState.RESERVED))
+"""Page states that make offlining a block fail with EBUSY."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,12 +67,10 @@ class PageKinds:
         times = int(self.counts[index])
         return f"{words}, mapped {times} time{'s' * (times != 1)}"
 
-    def stuck(self, start_pfn: int, end_pfn: int) -> tuple[int, int, int]:
-        """(pages that cannot move, pages read, first that cannot or -1) of a range of pfns."""
+    def nr_read(self, start_pfn: int, end_pfn: int) -> int:
+        """How many pages of a range of pfns were read."""
         low, high = np.searchsorted(self.pfns, (start_pfn, end_pfn)).tolist()
-        bad = np.flatnonzero(np.isin(self.states[low:high], CANNOT_MOVE))
-        first = int(self.pfns[low + bad[0]]) if len(bad) else -1
-        return len(bad), high - low, first
+        return int(high - low)
 
 
 def nothing_read(notes: tuple[str, ...]) -> PageKinds:

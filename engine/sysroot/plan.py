@@ -16,8 +16,10 @@ from engine.kinds import BlockState, ZoneType
 from engine.machine import predict
 from engine.memory.state import State
 from engine.outcome import Outcome
+from engine.sysroot.files import DirectoryTree
 from engine.sysroot.inference import UNKNOWN
 from engine.sysroot.obstacles import REMOVABLE_IS_0
+from engine.sysroot.page_files import read_pages
 from engine.sysroot.view import SysrootView
 
 
@@ -42,7 +44,7 @@ def _doubts(view: SysrootView, outcome: Outcome) -> list[str]:
     if not isinstance(outcome.command, Offline | Remove | SysfsWrite):
         return []
     left = offlined(outcome.before, outcome.after)
-    doubts = _type_doubts(outcome)
+    doubts: list[str] = []
     for zone in sorted({zone for _, zone in left}):
         ids = [block for block, of_zone in left if of_zone == zone]
         which = f"memory{ids[0]}" if len(ids) == 1 else f"{len(ids)} blocks"
@@ -54,7 +56,7 @@ def _doubts(view: SysrootView, outcome: Outcome) -> list[str]:
         else:
             doubts.append(
                 f"{which} in {ZoneType(zone).label}: EBUSY if the kernel keeps a page there, "
-                "which no file shows"
+                f"{_held(view, ids)}"
             )
     blocks = view.observation.blocks
     inside = np.flatnonzero(np.isin(blocks.ids, [block for block, _ in left]))
@@ -66,12 +68,43 @@ def _doubts(view: SysrootView, outcome: Outcome) -> list[str]:
         doubts.append(
             "present and managed: whether the blocks hold their own struct pages is not known"
         )
-    return doubts
+    return [*doubts, *_type_doubts(outcome)]
+
+
+def _held(view: SysrootView, ids: list[int]) -> str:
+    """What is known of the pages that the kernel keeps in blocks that could go offline."""
+    pages = view.geometry.block_pages
+    read = sum(view.pages.nr_read(i * pages, (i + 1) * pages) for i in ids) if view.pages else 0
+    if not read:
+        return "which no file shows but /proc/kpageflags, to root"
+    return f"but of {read} pages read none is known to be one"
+
+
+def looked_at(tree: DirectoryTree, view: SysrootView, outcomes: Iterable[Outcome]) -> SysrootView:
+    """The view with the pages that would leave with their blocks, where they can be read.
+
+    A plan with it refuses what the pages that cannot move refuse.
+    """
+    left = {block for outcome in outcomes for block, _ in offlined(outcome.before, outcome.after)}
+    if not left:
+        return view
+    pages = view.geometry.block_pages
+    spans = [(block * pages, (block + 1) * pages) for block in sorted(left)]
+    return view.with_pages(read_pages(tree, view, *spans))
 
 
 def _type_doubts(outcome: Outcome) -> list[str]:
-    """A write to ``online`` names no type: one that a refused write to ``state`` left counts."""
+    """Where no type is named, one that a refused write to ``state`` left counts.
+
+    That is a write to ``online``, and what a failed eject does with the blocks it took offline.
+    """
     command = outcome.command
+    if isinstance(command, Remove) and offlined(outcome.before, outcome.after):
+        return [
+            "should the eject fail, the other blocks come online again in the zone of the policy, "
+            "or in another if an earlier write to their state was refused, because the type then "
+            "asked for is kept, and no file shows it"
+        ]
     if not isinstance(command, SysfsWrite) or not command.path.endswith("/online"):
         return []
     return [

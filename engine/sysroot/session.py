@@ -104,7 +104,7 @@ class RootSession(Session):
         from engine.sysroot.page_files import read_pages
 
         tree = self.watcher.tree
-        return None if tree is None else read_pages(tree, self._views[-1], low_pfn, high_pfn)
+        return None if tree is None else read_pages(tree, self._views[-1], (low_pfn, high_pfn))
 
     def show_pages(self, pages: PageKinds | None) -> bool:
         """Show what :meth:`look` gave with the newest reading; True when that is something new."""
@@ -133,6 +133,12 @@ class RootSession(Session):
     def view_at(self, position: int) -> SysrootView:
         """The machine as it was read at a position."""
         return self._views[position]
+
+    def _at(self, position: int) -> State:
+        """The state at a position; of the newest reading with the pages that cannot move."""
+        if self.pages is None or not self.live or position != self.position:
+            return super()._at(position)
+        return self.view.state
 
     def _with_pages(self, position: int) -> SysrootView:
         view = self._views[position]

@@ -61,18 +61,26 @@ class SysrootView(Reading):
         return view
 
     @cached_property
-    def state(self) -> State:
-        """The machine as a simulated one (see ``what_if``)."""
+    def _file_state(self) -> State:
         from engine.sysroot.what_if import state_of
 
         return state_of(self)
+
+    @cached_property
+    def state(self) -> State:
+        """The machine as a simulated one (see ``what_if``), with the pages that cannot move."""
+        if self.pages is None:
+            return self._file_state
+        from engine.sysroot.held import with_held
+
+        return with_held(self._file_state, self.pages)
 
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What ``state`` takes for granted, in sentences."""
         from engine.sysroot.what_if import assumptions
 
-        return assumptions(self, self.state)
+        return assumptions(self, self.state, self.page_source)
 
     # -- single pages ------------------------------------------------------------------------
     def with_pages(self, pages: PageKinds | None) -> SysrootView:
@@ -83,7 +91,8 @@ class SysrootView(Reading):
             return self
         view = copy(self)
         view.pages = pages
-        view.__dict__.pop("findings", None)
+        for name in ("findings", "state"):
+            view.__dict__.pop(name, None)
         view.__dict__["_runs"] = overlay(self._file_runs, pages) if pages else self._file_runs
         return view
 

@@ -61,10 +61,17 @@ def state_of(reading: Reading, *, added_later: bool = False) -> State:
     return _with_image(state, reading)
 
 
-def assumptions(reading: Reading, state: State) -> tuple[str, ...]:
-    """What :func:`state_of` had to assume to make ``state`` of a reading, in sentences."""
+def assumptions(reading: Reading, state: State, pages: str = "") -> tuple[str, ...]:
+    """What had to be assumed to make ``state`` of a reading, in sentences.
+
+    ``pages``: how single pages are known, empty where they are not.
+    """
     blocks, inferred = reading.observation.blocks, reading.inferred
     out = ["where unmovable pages are is not known: none are assumed but the kernel image"]
+    if pages:
+        out = [
+            f"no pages are unmovable but the kernel image and those of /proc/kpageflags ({pages})"
+        ]
     if (inferred.hot == UNKNOWN).any():
         out.append(
             "memory is taken for hot-added where a block of the same System RAM line is offline "

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterator
 
 from engine.commands import Command, SysfsWrite
-from engine.errors import InputError
+from engine.errors import InputError, quoted
 
 READERS = frozenset(
     {
@@ -86,7 +86,7 @@ def _simple_commands(script: str) -> Iterator[list[str]]:
             else:
                 words.append(word)
     except ValueError:
-        raise ShellError(f"{script!r}: the quotes do not match") from None
+        raise ShellError(f"{quoted(script)}: the quotes do not match") from None
     if words:
         yield words
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.errors import InputError
+from engine.errors import InputError, quoted
 from engine.geometry import ARCHITECTURES
 from engine.kinds import ZONE_BY_LABEL
 from engine.memory.state import Resource
@@ -145,7 +145,7 @@ def parse_trace(data: object, name: str) -> Trace:
         raise TraceError(f"{name}: not a recording of format {FORMAT}")
     arch = top.get("arch", str)
     if arch not in ARCHITECTURES:
-        raise top.fail("arch", f"is {arch!r}, expected one of {', '.join(ARCHITECTURES)}")
+        raise top.fail("arch", f"is {quoted(arch)}, expected one of {', '.join(ARCHITECTURES)}")
     block_bytes = top.count("memory_block_size", MAX_BLOCK_BYTES + 1)
     steps = [
         _step(_Reader(name, f"step {number}", step))
@@ -192,7 +192,9 @@ def _state(reader: _Reader) -> RecordedState:
         zone = _Reader(reader.name, f"{reader.place}, zone {index}", item)
         label = zone.get("zone", str)
         if label not in ZONE_BY_LABEL:
-            raise zone.fail("zone", f"is {label!r}, expected one of {', '.join(ZONE_BY_LABEL)}")
+            raise zone.fail(
+                "zone", f"is {quoted(label)}, expected one of {', '.join(ZONE_BY_LABEL)}"
+            )
         zones.append(
             ZoneRow(
                 zone.count("node", MAX_NODES),
@@ -214,7 +216,7 @@ def _state(reader: _Reader) -> RecordedState:
             raise block.fail("node", f"is {node}, expected 0 to {MAX_NODES - 1}")
         state = block.get("state", str)
         if state not in _STATES:
-            raise block.fail("state", f"is {state!r}, expected one of {', '.join(_STATES)}")
+            raise block.fail("state", f"is {quoted(state)}, expected one of {', '.join(_STATES)}")
         blocks.append(
             RecordedBlock(
                 block.count("id", MAX_BLOCKS),
@@ -251,7 +253,7 @@ def _state(reader: _Reader) -> RecordedState:
     masks = {key: nodes.get(key, str, optional=True) or "" for key in _MASKS}
     for key, mask in masks.items():
         if parse_mask(mask) is None:
-            raise nodes.fail(key, f"is no node list: {mask!r}")
+            raise nodes.fail(key, f"is no node list: {quoted(mask)}")
     return RecordedState(
         tuple(zones), tuple(sorted(blocks, key=lambda b: b.id)), tuple(iomem), masks
     )
@@ -271,7 +273,7 @@ _ARGUMENTS: dict[str, tuple[tuple[str, type], ...]] = {
 def _step(reader: _Reader) -> RecordedStep:
     do = reader.get("do", str)
     if do not in _ARGUMENTS:
-        raise reader.fail("do", f"is {do!r}, expected one of {', '.join(_ARGUMENTS)}")
+        raise reader.fail("do", f"is {quoted(do)}, expected one of {', '.join(_ARGUMENTS)}")
     refused = reader.data.get("result") == FIRMWARE
     arguments = {}
     for field, kind in _ARGUMENTS[do]:

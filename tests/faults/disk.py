@@ -12,7 +12,9 @@ import pytest
 
 STEPS = ("open", "write", "sync", "rename")
 """Where it fails."""
+MAKING_A_DIRECTORY = "mkdir"
 ERRORS = (errno.EIO, errno.ENOSPC, errno.EACCES)
+READ_ONLY = errno.EROFS
 
 
 class FailingDisk:
@@ -33,6 +35,7 @@ class FailingDisk:
             patch.setattr(os, name, self._on_descriptor(name, getattr(os, name)))
         for name in ("replace", "rename"):
             patch.setattr(os, name, self._on_rename(getattr(os, name)))
+        patch.setattr(os, "mkdir", self._on_mkdir(os.mkdir))
 
     def mend(self) -> None:
         """Fail no more."""
@@ -67,6 +70,13 @@ class FailingDisk:
         def call(source: Any, target: Any, *rest: Any, **named: Any) -> Any:
             self._fail("rename", target)
             return original(source, target, *rest, **named)
+
+        return call
+
+    def _on_mkdir(self, original: Any) -> Any:
+        def call(path: Any, *rest: Any, **named: Any) -> Any:
+            self._fail(MAKING_A_DIRECTORY, path)
+            return original(path, *rest, **named)
 
         return call
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.processes import ROOT
+from tests.engine.sysroot.trees import x86_tree
 from tests.tui.pty_program import Program
 
 PLAIN = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
@@ -67,6 +68,32 @@ def test_streams_that_are_closed_or_full(line: str, status: int, said: bytes) ->
     assert (done.returncode, done.stderr) == (status, said)
 
 
+PRINTERS = [
+    ["show"], ["show", "--json"], ["run", "shrink-e1-merged"], ["check", "shrink-e1-merged"],
+    ["compare", "shrink-e1-merged", "--with", "profile=6.1"], ["fmt", "STORY"], ["scenarios"], ["themes"],
+    ["config"], ["export", "STORY", "-o", ".txt"], ["cast", "STORY", "-o", "-"],
+    ["blocks", "--root", "TREE"], ["plan", "--root", "TREE", "-c", "offline 1"], ["--help"],
+    ["--version"],
+]  # fmt: skip
+"""A command line of everything that prints."""
+
+
+@pytest.mark.parametrize("arguments", PRINTERS, ids=" ".join)
+def test_nobody_reads_what_is_printed(arguments: list[str], tmp_path: Path) -> None:
+    story = tmp_path / "story.hotplug"
+    story.write_text(STORY, encoding="utf-8")
+    x86_tree(tmp_path / "tree")
+    places = {"STORY": str(story), "TREE": str(tmp_path / "tree")}
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "tui", *(places.get(word, word) for word in arguments)],
+        cwd=ROOT, env=PLAIN, stdin=subprocess.DEVNULL, stdout=writing, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 def test_without_standard_input_the_frame_is_printed() -> None:
     assert shell("pfnmap <&-").stdout.startswith(b"pfnmap: simulated")
 
@@ -99,6 +126,51 @@ def test_a_name_that_the_locale_cannot_spell(env: dict[str, str]) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith(b"pfnmap: n")
     assert done.stderr.count(b"\n") == 1
+
+
+LOCALES: dict[str, dict[str, str]] = {
+    "unset": {},
+    "LANG=C": {"LANG": "C"},
+    "POSIX": {"LC_ALL": "POSIX"},
+    "invalid": {"LC_ALL": "xx_YY.NOPE", "LANG": "\udcff"},
+    "C without UTF-8 mode": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+}
+
+
+@pytest.mark.parametrize("locale", LOCALES.values(), ids=LOCALES)
+def test_without_a_locale_everything_prints(locale: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "story.hotplug"
+    file.write_text(STORY, encoding="utf-8")
+    for arguments in (["show", str(file)], ["run", str(file)], ["fmt", str(file)]):
+        done = subprocess.run(
+            [sys.executable, "-m", "tui", *arguments],
+            cwd=ROOT, env={"PATH": os.environ["PATH"], **locale}, stdin=subprocess.DEVNULL,
+            capture_output=True,
+        )  # fmt: skip
+        assert_calm(done)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert done.stdout
+
+
+class PlainProgram(Program):
+    """On a terminal, with nothing in its environment but what is given."""
+
+    @staticmethod
+    def _environment(env: dict[str, str], home: Path | None) -> dict[str, str]:
+        base = Program._environment(env, home)
+        return {key: value for key, value in base.items() if key != "LC_ALL" or key in env}
+
+
+@pytest.mark.parametrize("locale", LOCALES.values(), ids=LOCALES)
+def test_without_a_locale_the_screen_works(locale: dict[str, str], tmp_path: Path) -> None:
+    with PlainProgram("-c", "add dimm0 256M", home=tmp_path, env=locale) as program:
+        program.wait_for("step 1/1")
+        program.send("Gm")
+        program.wait_for("step 2/2")
+        program.send("q")
+        assert program.end() == 0
+        assert program.after == program.before
+        assert b"Traceback" not in program.raw
 
 
 # -- homes and places ------------------------------------------------------------------------------

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.commands import StartMachine
+from engine.commands import Command, StartMachine
 from engine.errors import InputError
-from engine.journal.journal import Origin, keep
+from engine.journal.journal import JournaledSession, Origin, keep
 from engine.journal.resume import resume
 from engine.journal.store import JournalStore
 from engine.language import parse_line
@@ -23,7 +23,8 @@ from engine.machine import Machine
 from engine.session import Session
 from engine.whole_file import write_whole
 from tests.engine.sysroot.trees import Tree
-from tests.faults.disk import ERRORS, STEPS, FailingDisk
+from tests.faults.disk import ERRORS, MAKING_A_DIRECTORY, READ_ONLY, STEPS, FailingDisk
+from tests.tui.stage import stage
 from tui.audit import Audit
 from tui.cast.recorder import CastRecorder
 from tui.cli import main
@@ -45,6 +46,8 @@ COMMANDS: dict[str, Callable[[Path, Path], list[str]]] = {
     "export-scenario": lambda file, place: [
         "export", str(scenario(place)), "-o", f"{file}.hotplug",
     ],
+    "export-html": lambda file, place: ["export", str(scenario(place)), "-o", f"{file}.html"],
+    "export-ansi": lambda file, place: ["export", str(scenario(place)), "-o", f"{file}.ansi"],
     "junit": lambda file, place: ["check", str(scenario(place)), "--junit", f"{file}"],
     "capture": lambda file, place: ["capture", "--root", str(tree(place)), "-o", f"{file}"],
     "capture-compressed": lambda file, place: [
@@ -58,6 +61,12 @@ def scenario(place: Path) -> Path:
     file = place / "story.hotplug"
     file.write_text(SCENARIO)
     return file
+
+
+def parsed(line: str) -> Command:
+    command = parse_line(line)
+    assert command is not None
+    return command
 
 
 @pytest.fixture
@@ -113,6 +122,27 @@ def test_a_scenario_that_cannot_be_formatted_in_place_stays_as_it_was(
     assert os.listdir(disk) == [file.name]
 
 
+@pytest.mark.parametrize("code", ERRORS, ids=errno.errorcode.get)
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("words", ["save {}.hotplug", "write {}.txt", "write {}.svg"])
+async def test_what_the_screen_could_not_write_is_said_and_the_work_goes_on(
+    words: str, step: str, code: int, disk: Path
+) -> None:
+    file = Path(words.format(disk / "out").split()[1])
+    file.write_text(OLD)
+    async with stage("add dimm0 256M") as on:
+        with pytest.MonkeyPatch.context() as patch:
+            failing = FailingDisk(patch, disk, step, code)
+            await on.command(words.format(disk / "out"))
+        assert failing.failures
+        flat = "".join(on.text.split())
+        assert f"cannotbewritten:{''.join(os.strerror(code).split())}" in flat
+        assert file.read_text() == OLD
+        assert os.listdir(disk) == [file.name]
+        await on.command("online dimm0")
+        assert on.app.desk.session.position == 2
+
+
 # -- whole files ---------------------------------------------------------------------------------
 def test_a_whole_file_keeps_permissions_and_follows_links(tmp_path: Path) -> None:
     file, link = tmp_path / "file", tmp_path / "link"
@@ -160,16 +190,12 @@ def test_a_session_outlives_its_journal_and_catches_up(
         failing = FailingDisk(patch, disk, step, code)
         session = keep(Session(Machine.boot(start)), Origin("test", start), store)
         for line in ("add dimm0 256M", "online dimm0"):
-            command = parse_line(line)
-            assert command is not None
-            assert session.run(command).ok
+            assert session.run(parsed(line)).ok
         assert failing.failures
         assert session.trouble is not None
         assert os.strerror(code) in session.trouble
         failing.mend()
-        command = parse_line("offline dimm0")
-        assert command is not None
-        session.run(command)
+        session.run(parsed("offline dimm0"))
     assert session.trouble is None
     session.close()
     read_back = resume(store, "latest").session
@@ -180,6 +206,68 @@ def test_a_session_outlives_its_journal_and_catches_up(
     ]
     assert read_back.position == 3
     read_back.close()
+
+
+@pytest.mark.parametrize("code", [*ERRORS, READ_ONLY], ids=errno.errorcode.get)
+@pytest.mark.parametrize("step", [MAKING_A_DIRECTORY, "open"])
+def test_a_state_directory_that_is_read_only_stops_no_session(
+    step: str, code: int, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = disk / "state" if step == MAKING_A_DIRECTORY else disk
+    store, start = JournalStore(place), StartMachine(text="machine")
+    session = keep(Session(Machine.boot(start)), Origin("test", start), store)
+    with monkeypatch.context() as patch:
+        failing = FailingDisk(patch, disk, step, code)
+        for line in ("add dimm0 256M", "online dimm0"):
+            assert session.run(parsed(line)).ok
+        assert failing.failures
+    assert session.position == 2
+    assert session.trouble is not None
+    assert session.trouble.startswith("the session goes on but is not being kept: ")
+    assert os.strerror(code) in session.trouble
+    assert str(place) in session.trouble
+    assert not [name for name in os.listdir(disk) if name.endswith(".journal")]
+
+
+@pytest.mark.parametrize("code", ERRORS, ids=errno.errorcode.get)
+@pytest.mark.parametrize("step", STEPS)
+def test_a_damaged_journal_that_cannot_be_repaired_is_read_and_left_as_it_was(
+    step: str, code: int, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, start = JournalStore(disk), StartMachine(text="machine")
+    session = keep(Session(Machine.boot(start)), Origin("test", start), store)
+    for line in ("add dimm0 256M", "online dimm0"):
+        session.run(parsed(line))
+    session.close()
+    assert session.path is not None
+    damaged = session.path.read_bytes()[:-3]
+    session.path.write_bytes(damaged)
+    with monkeypatch.context() as patch:
+        failing = FailingDisk(patch, disk, step, code)
+        taken = resume(store, "1")
+        assert failing.failures
+        assert taken.session.position == 1
+        assert taken.notice is not None
+        assert "goes on but is not being kept" in taken.notice
+        assert os.strerror(code) in taken.notice
+        assert taken.session.run(parsed("online dimm0")).ok
+    assert session.path.read_bytes() == damaged
+    assert os.listdir(disk) == [session.path.name]
+    again = resume(store, "1")
+    assert again.session.position == 1
+    assert isinstance(again.session, JournaledSession)
+    again.session.close()
+
+
+@pytest.mark.parametrize("code", ERRORS, ids=errno.errorcode.get)
+def test_a_recording_that_cannot_begin_is_said_before_the_screen_is_taken(
+    code: int, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        FailingDisk(patch, disk, "open", code)
+        with pytest.raises(InputError, match=f"cannot be recorded to: {os.strerror(code)}"):
+            CastRecorder(disk / "a.cast", (80, 24), clock=lambda: 0.0)
+    assert os.listdir(disk) == []
 
 
 @pytest.mark.parametrize("code", ERRORS, ids=errno.errorcode.get)
@@ -202,12 +290,12 @@ def test_a_recording_ends_at_a_whole_line(
     assert "before" in lines[1]
 
 
-@pytest.mark.parametrize("code", ERRORS, ids=errno.errorcode.get)
-@pytest.mark.parametrize("step", ["open", "write", "sync"])
+@pytest.mark.parametrize("code", [*ERRORS, READ_ONLY], ids=errno.errorcode.get)
+@pytest.mark.parametrize("step", [MAKING_A_DIRECTORY, "open", "write", "sync"])
 def test_what_cannot_be_recorded_must_not_be_done_to_a_real_machine(
     step: str, code: int, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         FailingDisk(patch, disk, step, code)
-        with pytest.raises(InputError, match=os.strerror(code)):
-            Audit(disk / "writes.log", clock=lambda: 0.0).append("offline memory3")
+        with pytest.raises(InputError, match=f"writes cannot be recorded: {os.strerror(code)}"):
+            Audit(disk / "state" / "writes.log", clock=lambda: 0.0).append("offline memory3")

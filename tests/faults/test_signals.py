@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import termios
 import time
 from pathlib import Path
 
@@ -27,6 +28,19 @@ def read_for(program: Program, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         program.read(0.002)
+
+
+def is_stopped(program: Program) -> bool:
+    """Whether it has stopped; asked once for each stop."""
+    return os.waitid(os.P_PID, program.process.pid, os.WSTOPPED | os.WNOHANG) is not None
+
+
+def wait_until_stopped(program: Program) -> None:
+    deadline = time.monotonic() + 30
+    while not is_stopped(program):
+        program.read(0.01)
+        assert time.monotonic() < deadline, "does not stop"
+    program.read(0.05)
 
 
 def assert_left_in_order(program: Program, number: signal.Signals) -> None:
@@ -103,25 +117,101 @@ def test_stopped_and_continued(tmp_path: Path) -> None:
     with Program("-c", "add dimm0 256M", home=tmp_path) as program:
         program.wait_for("step 1/1")
         program.send("\x1a")
-        deadline = time.monotonic() + 30
-        while (
-            os.waitid(os.P_PID, program.process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is None
-        ):
-            program.read(0.01)
-            assert time.monotonic() < deadline, "does not stop"
-        program.read(0.05)
+        wait_until_stopped(program)
         assert_terminal_as_found(program)
-        taken = program.raw.count(TAKEN)
-        program.process.send_signal(signal.SIGCONT)
-        program.wait_for(lambda _: program.raw.count(TAKEN) > taken)
         program.screen.reset()
-        program.send("\x0c")
+        program.process.send_signal(signal.SIGCONT)
         program.wait_for("step 1/1")
         program.send("Gm")
         program.wait_for("step 2/2")
         program.send("q")
         assert program.end() == 0
         assert_terminal_as_found(program)
+
+
+@pytest.mark.parametrize("name", ["SIGTSTP", "SIGSTOP"])
+@pytest.mark.parametrize("part", [0.0, 0.4, 0.8, 2.0])
+def test_stopped_and_continued_while_it_starts(name: str, part: float, tmp_path: Path) -> None:
+    with Program(home=tmp_path) as program:
+        read_for(program, part * START_UP_SECONDS)
+        program.process.send_signal(signal.Signals[name])
+        # The kernel drops SIGTSTP before the screen is taken: no shell could let this go on.
+        read_for(program, 0.3)
+        program.process.send_signal(signal.SIGCONT)
+        for _ in range(8):
+            read_for(program, 0.1)
+            if is_stopped(program):
+                program.process.send_signal(signal.SIGCONT)
+        program.wait_for("press a to hot-add a DIMM")
+        program.send("q")
+        assert program.end() == 0
+        assert_terminal_as_found(program)
+        assert b"Traceback" not in program.raw
+
+
+def test_stopped_by_somebody_else_it_takes_the_terminal_again(tmp_path: Path) -> None:
+    """A shell sets the terminal to its own liking meanwhile, and writes on the screen."""
+    with Program("-c", "add dimm0 256M", home=tmp_path) as program:
+        program.wait_for("step 1/1")
+        ours = program.after
+        program.process.send_signal(signal.SIGSTOP)
+        wait_until_stopped(program)
+        termios.tcsetattr(program._slave, termios.TCSANOW, program.before)
+        program.screen.reset()
+        program.process.send_signal(signal.SIGCONT)
+        program.wait_for("step 1/1")
+        program.wait_for(lambda _: program.after == ours)
+        program.send("Gm")
+        program.wait_for("step 2/2")
+        program.send("q")
+        assert program.end() == 0
+        assert_terminal_as_found(program)
+
+
+def test_stopped_in_a_dialog_what_was_typed_is_still_there(tmp_path: Path) -> None:
+    with Program(home=tmp_path) as program:
+        program.wait_for("press a")
+        program.send(":add dimm0 25")
+        program.wait_for(":add dimm0 25")
+        program.process.send_signal(signal.SIGTSTP)
+        wait_until_stopped(program)
+        assert_terminal_as_found(program)
+        program.process.send_signal(signal.SIGCONT)
+        program.wait_for(":add dimm0 25")
+        program.send("6M\r")
+        program.wait_for("step 1/1")
+        program.send("q")
+        assert program.end() == 0
+        assert_terminal_as_found(program)
+
+
+def test_signals_of_every_kind_while_a_person_works(tmp_path: Path) -> None:
+    """Stopped, continued and resized between any two keys; each key does what it should."""
+    state = tmp_path / "state"
+    env = {"PFNMAP_STATE_DIR": str(state)}
+    with Program(home=tmp_path, env=env) as program:
+        program.wait_for("press a")
+        for number in range(6):
+            program.send(f":add dimm{number} 128M\r")
+            match number % 3:
+                case 0:
+                    program.process.send_signal(signal.SIGSTOP)
+                    wait_until_stopped(program)
+                    program.process.send_signal(signal.SIGCONT)
+                case 1:
+                    program.process.send_signal(signal.SIGTSTP)
+                    wait_until_stopped(program)
+                    program.process.send_signal(signal.SIGCONT)
+                case _:
+                    for columns in (1, 200, 33, 120):
+                        program.resize(columns, 40)
+            program.wait_for(f"step {number + 1}/{number + 1}")
+        program.send("q")
+        assert program.end() == 0
+        assert_terminal_as_found(program)
+        assert b"Traceback" not in program.raw
+    session = read_session(JournalStore(state / "sessions")).session
+    assert len(session.outcomes) == 6
 
 
 def test_sizes_that_change_while_it_starts(tmp_path: Path) -> None:
@@ -152,13 +242,17 @@ def test_work_goes_on_in_a_terminal_of_one_cell(tmp_path: Path) -> None:
         assert_terminal_as_found(program)
 
 
-def test_a_terminal_that_goes_away_ends_the_program(tmp_path: Path) -> None:
-    program = Program(home=tmp_path)
+def test_a_terminal_that_goes_away_ends_the_program_and_loses_nothing(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    program = Program(home=tmp_path, env={"PFNMAP_STATE_DIR": str(state)})
     try:
         program.wait_for("press a")
+        program.send(":add dimm0 256M\r")
+        program.wait_for("step 1/1")
         os.close(program._slave)
         os.close(program._master)
         assert program.process.wait(30) in (-signal.SIGHUP, 128 + signal.SIGHUP)
     finally:
         program.process.kill()
         program.process.wait()
+    assert len(read_session(JournalStore(state / "sessions")).session.outcomes) == 1

@@ -209,7 +209,7 @@ def _sequence(
 
 def commands_in(record: Record) -> int:
     """How many commands were run."""
-    return sum(record.counts.get("answers", {}).values())
+    return sum(record.counts.get("verbs", {}).values())
 
 
 def run(seeds: range | list[int], target: Commands | None = None) -> Record:

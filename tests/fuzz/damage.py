@@ -10,7 +10,7 @@ import copy
 import json
 import math
 from collections.abc import Sequence
-from datetime import date, datetime, time, timezone
+from datetime import UTC, date, datetime, time
 from random import Random
 from typing import Any
 
@@ -101,9 +101,7 @@ def any_value(rng: Random, depth: int = 3) -> Any:
     if kind == 2:
         return rng.choice((0.0, -0.5, 1e300, math.inf, math.nan))
     if kind == 3:
-        return rng.choice(
-            (date(2024, 2, 29), time(23, 59), datetime(2024, 1, 1, tzinfo=timezone.utc))
-        )
+        return rng.choice((date(2024, 2, 29), time(23, 59), datetime(2024, 1, 1, tzinfo=UTC)))
     if kind < 7:
         return nasty_text(rng)
     size = rng.randrange(4)

@@ -7,8 +7,9 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+from engine.journal.journal import JournaledSession
 from engine.journal.lines import scan, seal
-from engine.journal.resume import list_sessions, read_session, resume
+from engine.journal.resume import Resumed, list_sessions, read_session, resume
 from engine.journal.store import JournalStore
 from engine.language import parse_line
 from tests.engine.journal.tools import kept, random_step
@@ -89,13 +90,13 @@ class Journals(Inputs[bytes]):
             taken = resume(store, "1")
             if taken.session.position != read.position:
                 raise Broken("reading a session and taking it up give different places")
-            note = parse_line("note still here")
+            note = parse_line('note "still here"')
             assert note is not None
             taken.session.run(note)
             place, steps = taken.session.position, len(taken.session.outcomes)
-            taken.session.close()
+            _closed(taken)
             again = resume(store, "1")
-            again.session.close()
+            _closed(again)
             if again.notice is not None:
                 raise Broken(f"a repaired journal is damaged: {again.notice}")
             if (again.session.position, len(again.session.outcomes)) != (place, steps):
@@ -113,3 +114,8 @@ class Journals(Inputs[bytes]):
     def shown(self, item: bytes) -> list[str]:
         """Its lines, as Python writes bytes."""
         return [repr(line) for line in item.splitlines(keepends=True)]
+
+
+def _closed(resumed: Resumed) -> None:
+    assert isinstance(resumed.session, JournaledSession)
+    resumed.session.close()

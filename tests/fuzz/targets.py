@@ -11,7 +11,8 @@ from tests.fuzz.trees import Captures, Trees
 from tests.fuzz.workers import Target
 
 _TARGETS: tuple[Target, ...] = (
-    Commands(), Lines(), Scenarios(), Traces(), Journals(), Themes(), Keymaps(), Trees(), Captures(),
+    Commands(), Lines(), Scenarios(), Traces(), Journals(), Themes(), Keymaps(), Trees(),
+    Captures(),
 )  # fmt: skip
 NAMES = tuple(target.what for target in _TARGETS)
 

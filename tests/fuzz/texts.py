@@ -77,7 +77,7 @@ class Lines(Inputs[str]):
             return "blank"
         words = format_command(command)
         again, _ = parse_with_comment(words)
-        if again != command or again is None or format_command(again) != words:
+        if again is None or again != command or format_command(again) != words:
             raise Broken(f"{words!r} does not mean what the line means")
         return busy_machine().predict(command).errno or "works"
 

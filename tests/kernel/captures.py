@@ -125,7 +125,8 @@ def keep_dump(folder: Path, dump: bytes) -> None:
 
 def kept_observations(folder: Path) -> list[Observation]:
     """The captures of a series, in order."""
-    return [load_capture(path) for path in sorted(folder.glob("[0-9]*.json"))]
+    paths = sorted(folder.glob("[0-9]*.json"), key=lambda path: int(path.stem))
+    return [load_capture(path) for path in paths]
 
 
 def moments(folder: Path) -> Iterator[Moment]:

@@ -3,13 +3,15 @@
 A guest is captured, with the shell line of the README, before and after every operation of a
 random walk. For each, ``plan`` is asked what the operation would do to the machine captured
 before, and the capture after says whether that was right. Each boot is one seed; one that
-differed is kept in the folder of ``-o`` as a series of captures, which tests can replay
-without a kernel. Exit status 1 when anything differed.
+differed is kept in the folder of ``-o``: the captures, which can be judged again without a
+kernel, and the recording (``trace.json``) with the kernel's log. Exit status 1 when anything
+differed.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
 from collections import Counter
@@ -24,6 +26,7 @@ from tests.kernel.generate import Walk, machine_line
 from tests.kernel.guest import Guest
 from tests.kernel.images import VERSIONS, MissingPartError, image
 from tests.kernel.qmp import GuestGoneError, GuestHungError
+from tests.kernel.record import save
 from tests.kernel.scenario import play, read_script
 
 
@@ -40,7 +43,7 @@ class Tally:
         self.operations += 1
         self.deviations += bool(verdict.deviations)
         if verdict.excuse:
-            self.excuses[verdict.excuse] += 1
+            self.excuses[re.sub(r"\d+", "N", verdict.excuse)] += 1
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -92,6 +95,7 @@ def walk(version: str, seed: int, nr_operations: int, folder: Path, tally: Tally
     )
     if wrong:
         keep(folder, recorder.dumps, recorder.operations)
+        save(recorder.trace, folder / "trace.json")
 
 
 def show(recorder: CapturingRecorder, number: int, where: str, tally: Tally) -> bool:

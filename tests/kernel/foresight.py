@@ -74,7 +74,7 @@ def judge(before: SysrootView, operation: Operation, after: SysrootView) -> Verd
     if not found:
         return Verdict()
     said = [note for outcome in outcomes for note in outcome.notes] + [*before.assumptions]
-    for excuse, start, told in _truths(before, operation, commands, said):
+    for excuse, start, told in _truths(before, operation, commands, said, after):
         other = _run(start, told)
         if not any(_differences(other, operation, after, managed=PLACEMENT not in excuse)):
             return Verdict(excuse=excuse)
@@ -91,7 +91,11 @@ BUSY, TYPE, ORIGIN, PLACEMENT = (
 
 
 def _truths(
-    before: SysrootView, operation: Operation, commands: list[Command], said: Sequence[str]
+    before: SysrootView,
+    operation: Operation,
+    commands: list[Command],
+    said: Sequence[str],
+    after: SysrootView,
 ) -> Iterator[tuple[str, State, list[Command]]]:
     """What the files did not show, one possibility after the other.
 
@@ -105,17 +109,44 @@ def _truths(
     starts = [("", before.state)]
     if text := sentence(ORIGIN):
         starts.append((text, state_of(before, added_later=True)))
+    earlier: list[tuple[str, list[Command]]] = [("", [])]
     told = [("", commands)]
     if operation.result == "EBUSY" and operation.unmovable and (text := sentence(BUSY)):
-        told.append((text, [*map(_pin, operation.unmovable), *commands]))
-    if text := sentence(TYPE):
+        pins = [*map(_pin, operation.unmovable)]
+        earlier.append((text, pins))
+        if kept := sentence(TYPE):
+            earlier.append((f"{text}; {kept}", [*_refused_writes(before, after), *pins]))
+    elif operation.line.endswith("/online") and (text := sentence(TYPE)):
         told += [(text, [_with_type(operation, word)]) for word in ONLINE_WORDS]
     for doubt in ("", sentence(PLACEMENT)):
         for reading, start in starts:
-            for what, lines in told:
-                excuse = "; ".join(text for text in (doubt, reading, what) if text)
-                if excuse:
-                    yield excuse, start, lines
+            for past, done in earlier:
+                for what, lines in told:
+                    excuse = "; ".join(text for text in (doubt, reading, past, what) if text)
+                    if excuse:
+                        yield excuse, _after(start, done), lines
+
+
+def _after(state: State, commands: Sequence[Command]) -> State:
+    """The machine after commands, some of which may have been refused."""
+    for command in commands:
+        state = predict(state, command).after
+    return state
+
+
+def _refused_writes(before: SysrootView, after: SysrootView) -> list[Command]:
+    """Writes to online blocks that would explain the zones in which they are afterwards."""
+    rows = [after.block(block) for block in before.observation.blocks.ids.tolist()]
+    kinds = {
+        row.id: "online_movable" if row.zone == ZoneType.MOVABLE else "online_kernel"
+        for row in rows
+        if row is not None and row.state == "online"
+    }
+    return [
+        SysfsWrite(word, f"/sys/devices/system/memory/memory{block}/state")
+        for block, word in kinds.items()
+        if (row := before.block(block)) is not None and row.state == "online"
+    ]
 
 
 def _run(state: State, commands: Sequence[Command]) -> list[Outcome]:

@@ -10,11 +10,15 @@ import pytest
 
 from engine.commands import Offline, Ref, Remove
 from engine.sysroot.capture import parse_capture
+from engine.sysroot.files import DirectoryTree
 from engine.sysroot.observation import Observation
+from engine.sysroot.read import observe
 from engine.sysroot.view import SysrootView
+from tests.engine.sysroot.trees import Tree, zone
 from tests.kernel.archive import CAPTURE_SCRIPT
 from tests.kernel.captures import (
     DUMP,
+    CapturingRecorder,
     Moment,
     NoCaptureError,
     keep,
@@ -23,9 +27,11 @@ from tests.kernel.captures import (
     operation_of,
     take,
 )
-from tests.kernel.foresight import BUSY, TYPE, Operation, asked, judge
+from tests.kernel.foresee import Tally, show
+from tests.kernel.foresight import BUSY, ORIGIN, TYPE, Operation, Verdict, asked, judge
 from tests.kernel.guest import Guest, Reply
-from tests.kernel.series import KEPT_FOLDER
+from tests.kernel.record import WriteState
+from tests.kernel.series import KEPT_FOLDER, recorded_moments
 from tests.kernel.trace import State, Step
 
 EDGES = list(moments(KEPT_FOLDER / "6.12-edges"))
@@ -135,6 +141,44 @@ def test_the_type_of_a_refused_write_excuses_a_write_to_online() -> None:
     assert TYPE in verdict.excuse
 
 
+def test_memory_of_unknown_origin_excuses_where_the_other_reading_comes_true(
+    tmp_path: Path,
+) -> None:
+    """2 GiB at 8 GiB in Normal, behind boot memory: hot-added or not, auto-movable counts it."""
+    tree = Tree(tmp_path / "root")
+    tree.kernel("6.12.9", "x86_64")
+    tree.blocks(1, 7, zones="DMA32")
+    tree.blocks(32, 39)
+    tree.blocks(64, 79)
+    tree.blocks(80, 83, "offline", "Normal Movable")
+    tree.params(online_policy="auto-movable", auto_movable_ratio="20", memmap_on_memory="N")
+    tree.masks(online="0", has_memory="0", has_normal_memory="0", has_cpu="0")
+    tree.iomem(
+        "00100000-3fffffff : System RAM",
+        "100000000-13fffffff : System RAM",
+        "200000000-27fffffff : System RAM",
+        "280000000-29fffffff : System RAM",
+    )
+    tree.zoneinfo(
+        zone(0, "DMA32", 4096, (1 << 20) - 4096, 258048, 250000),
+        zone(0, "Normal", 1 << 20, 48 * 32768, 24 * 32768, 780000),
+        zone(0, "Movable", 0, 0, 0, 0),
+    )
+    before = SysrootView(observe(DirectoryTree(tree.root)))
+    assert before.inferred.hot.tolist().count(-1) == 16
+    done = Operation("echo offline > /sys/devices/system/memory/memory79/state", None)
+    tree.block(79, "offline", "Normal Movable")
+    tree.zoneinfo(
+        zone(0, "DMA32", 4096, (1 << 20) - 4096, 258048, 250000),
+        zone(0, "Normal", 1 << 20, 47 * 32768, 23 * 32768, 780000 - 32768),
+        zone(0, "Movable", 0, 0, 0, 0),
+    )
+    after = SysrootView(observe(DirectoryTree(tree.root)))
+    verdict = judge(before, done, after)
+    assert verdict.deviations == ()
+    assert ORIGIN in verdict.excuse
+
+
 # -- what is asked ----------------------------------------------------------------------------
 def test_the_eject_of_a_dimm_is_asked_of_the_device_that_is_taken_to_be_there() -> None:
     found = moment("remove")
@@ -202,6 +246,54 @@ def test_a_shell_that_cannot_capture_is_told_from_one_that_can() -> None:
     assert take(cast(Guest, Answering(Reply(0, dump)))) == dump.encode()
     with pytest.raises(NoCaptureError, match="exit status 127: sh: capture: not found"):
         take(cast(Guest, Answering(Reply(127, "sh: capture: not found"))))
+
+
+class Obeying:
+    """A guest with one memory block, whose state is what was written last."""
+
+    state = "online"
+
+    def shell(self, command: str) -> Reply:
+        match command.split():
+            case ["facts"]:
+                params = "param online_policy contig-zones\nparam auto_movable_ratio 301\n"
+                params += "param auto_movable_numa_aware Y\nparam auto_online_blocks offline\n"
+                return Reply(0, f"cmdline x\nrelease 6.12.0\nblock_size 8000000\n{params}")
+            case ["report"]:
+                return Reply(0, f"block 0 {self.state} 0 1 DMA32\n")
+            case ["capture"]:
+                return Reply(0, (DUMPED % self.state.encode()).decode())
+            case ["echo", word, ">", _]:
+                self.state = word
+        return Reply(0, "")
+
+
+def test_a_recorder_captures_before_the_first_operation_and_after_each() -> None:
+    recorder = CapturingRecorder.of(cast(Guest, Obeying()))
+    recorder.do(WriteState(0, "offline"))
+    recorder.do(WriteState(0, "online"))
+    first, second = recorded_moments(recorder)
+    assert first.operation.line == "echo offline > /sys/devices/system/memory/memory0/state"
+    states = [view.block_counts() for view in (first.before, first.after, second.after)]
+    assert states == [{"online": 1}, {"offline": 1}, {"online": 1}]
+    assert second.before.observation == first.after.observation
+
+
+def test_plans_that_were_wrong_are_counted_by_what_they_had_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    recorder = CapturingRecorder.of(cast(Guest, Obeying()))
+    recorder.do(WriteState(0, "online"))
+    tally = Tally()
+    assert show(recorder, 0, "6.12 seed 1", tally)
+    assert capsys.readouterr().out == (
+        "6.12 seed 1, operation 1: echo online > /sys/devices/system/memory/memory0/state\n"
+        "  result: kernel success, plan EINVAL (memory block 0 is online already)\n"
+    )
+    tally.count(Verdict(excuse="memory32: EBUSY"))
+    tally.count(Verdict(excuse="memory33: EBUSY"))
+    assert (tally.operations, tally.deviations) == (3, 1)
+    assert tally.excuses == {"memoryN: EBUSY": 2}
 
 
 DUMPED = (

@@ -31,30 +31,27 @@ DIGITS = "3816429750"
 def main(arguments: list[str] | None = None) -> int:
     """Run mutmut on a copy and print the table; 0 where every module has its score."""
     options = _options(arguments)
-    if shutil.which("mutmut") is None:
+    mutmut = str(Path(sys.executable).with_name("mutmut"))
+    if not os.path.exists(mutmut):
         print("mutmut is missing: pip install -e '.[test,mutation]'", file=sys.stderr)
         return 2
     work = Path(options.dir or tempfile.mkdtemp(prefix="pfnmap-mutation-"))
     _copy(work)
     modules = _chosen(options.modules)
-    digits = DIGITS[: max(1, round(options.sample / 10))]
-    patterns = [f"{module}.*__mutmut_*[{digits}]" for module in modules]
     subprocess.run(
-        ["mutmut", "run", "--max-children", str(options.processes), *patterns],
+        [mutmut, "run", "--max-children", str(options.processes), *patterns(modules, options)],
         cwd=work,
         check=True,
         stdout=None if options.verbose else subprocess.DEVNULL,
     )
-    told = subprocess.run(
-        ["mutmut", "results", "--all", "true"], cwd=work, check=True, capture_output=True, text=True
-    )
-    statuses = _statuses(told.stdout, modules)
-    print(table(statuses))
-    survivors = [name for of in statuses.values() for name, s in of.items() if s not in KILLED]
-    print(f"\nin {work}: mutmut show NAME" if survivors else "")
-    for name in survivors:
-        print(f"    {name}")
-    return 0 if all(score(of.values()) >= options.least for of in statuses.values()) else 1
+    results = [mutmut, "results", "--all", "true"]
+    told = subprocess.run(results, cwd=work, check=True, capture_output=True, text=True).stdout
+    found = statuses(told, modules)
+    print(table(found))
+    survivors = [name for of in found.values() for name, s in of.items() if s not in KILLED]
+    if survivors:
+        print(f"\nin {work}: mutmut show NAME", *survivors, sep="\n    ")
+    return 0 if all(score(of.values()) >= options.least for of in found.values()) else 1
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -91,7 +88,13 @@ def _chosen(words: list[str]) -> list[str]:
     return [name.removesuffix(".py").replace("/", ".") for name in words or sorted(names)]
 
 
-def _statuses(told: str, modules: Iterable[str]) -> dict[str, dict[str, str]]:
+def patterns(modules: Iterable[str], options: argparse.Namespace) -> list[str]:
+    """What mutmut is to run: the mutants of these modules, or the sample of them."""
+    digits = DIGITS[: max(1, round(options.sample / 10))]
+    return [f"{module}.*__mutmut_*[{digits}]" for module in modules]
+
+
+def statuses(told: str, modules: Iterable[str]) -> dict[str, dict[str, str]]:
     """Status by mutant by module, from the lines of ``mutmut results``; unchecked ones not."""
     found: dict[str, dict[str, str]] = defaultdict(dict)
     for line in told.splitlines():
@@ -102,21 +105,21 @@ def _statuses(told: str, modules: Iterable[str]) -> dict[str, dict[str, str]]:
     return dict(found)
 
 
-def score(statuses: Iterable[str]) -> float:
-    """Percent of the mutants that were noticed."""
-    counts = Counter(status in KILLED for status in statuses)
+def score(found: Iterable[str]) -> float:
+    """Percent of the mutants that were noticed, by their statuses."""
+    counts = Counter(status in KILLED for status in found)
     return 100 * counts[True] / max(1, counts.total())
 
 
-def table(statuses: dict[str, dict[str, str]]) -> str:
+def table(found: dict[str, dict[str, str]]) -> str:
     """One line a module, and one for all."""
     lines = [f"{'module':<36} {'mutants':>8} {'killed':>8} {'survived':>8} {'score':>7}"]
-    rows = [(name, list(of.values())) for name, of in sorted(statuses.items())]
-    for name, found in [*rows, ("all", [s for _, of in rows for s in of])]:
-        killed = sum(status in KILLED for status in found)
-        lines.append(
-            f"{name:<36} {len(found):>8} {killed:>8} {len(found) - killed:>8} {score(found):>6.1f}%"
-        )
+    rows = {name: list(of.values()) for name, of in sorted(found.items())}
+    rows["all"] = [status for of in rows.values() for status in of]
+    for name, row in rows.items():
+        killed = sum(status in KILLED for status in row)
+        numbers = f"{len(row):>8} {killed:>8} {len(row) - killed:>8} {score(row):>6.1f}%"
+        lines.append(f"{name:<36} {numbers}")
     return "\n".join(lines)
 
 

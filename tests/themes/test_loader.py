@@ -112,10 +112,25 @@ def test_a_wrong_key_is_named_with_its_file(
         ('name = "mine"\nbase = "dark"\ntitle = "\\u001b[31m"\n', "title: must be a printable"),
         ("#" * (MAX_FILE_BYTES + 1), "larger than 64 KiB"),
         ("a = " + "[" * 20000, "not a TOML file"),
+        ("a = " + "9" * 5000, "not a TOML file"),
+        ('base = ["dark"]', "base: ['dark'] is not a shipped theme"),
+        ("base = { dark = 1 }", "base: {'dark': 1} is not a shipped theme"),
+        ('"\\u001b[2J" = 1', r"'\x1b[2J': no such key"),
     ],
 )
 def test_a_wrong_file_is_one_sentence(tmp_path: Path, text: str, problem: str) -> None:
     assert problem in refused(mine(tmp_path, text))
+
+
+@pytest.mark.parametrize("text", ['{} = 1', 'base = "{}"', 'colours = "{}"', 'ui.{} = "red"'])
+def test_what_is_too_long_to_read_is_not_repeated(tmp_path: Path, text: str) -> None:
+    message = refused(mine(tmp_path, text.format("x" * 30000)))
+    assert len(message.removeprefix(str(tmp_path))) < 500
+
+
+def test_a_name_that_no_file_can_have_is_one_sentence() -> None:
+    with pytest.raises(InputError, match=r"^'a\\x00\.toml': cannot read the theme: embedded null"):
+        load_theme("a\0.toml")
 
 
 def test_a_missing_or_binary_file_is_one_sentence(tmp_path: Path) -> None:

@@ -93,6 +93,27 @@ def test_counts_of_a_line_are_those_of_its_pages() -> None:
     assert made.counts[8, S.HOLE] == 24 * BLOCK
 
 
+@pytest.mark.parametrize("cut", [0, 1, 5, 12])
+def test_a_grid_in_parts_is_the_grid(cut: int) -> None:
+    view, before = dimm_view(), dimm_view()
+    before.runs = before.runs[:-1]
+    port = view_of(view, rows=12)
+    whole = cells.grid(view, port, before)
+    nr_lines = len(whole.lines)
+    parts = [
+        cells.grid_of(view, port.rows.lines(first, end - first), port, before)
+        for first, end in ((0, min(cut, nr_lines)), (cut, nr_lines))
+        if first < end
+    ]
+    again = cells.joined(parts)
+    kept = cells.part(whole, 0, nr_lines)
+    for made in (again, kept):
+        assert made.codes.tolist() == whole.codes.tolist()
+        assert made.counts.tolist() == whole.counts.tolist()
+        assert made.lines.start_pfn.tolist() == whole.lines.start_pfn.tolist()
+        assert made.lines.is_fold.tolist() == whole.lines.is_fold.tolist()
+
+
 def test_half_a_cell_of_memmap_at_half_the_columns() -> None:
     view = dimm_view()
     made = cells.grid(view, view_of(view, columns=32))

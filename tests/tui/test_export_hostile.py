@@ -21,6 +21,7 @@ from themes import load_theme
 from tui.capture import on_screen
 from tui.cast.cast import make_cast
 from tui.cast.frames import FrameSource, ScreenFrames, TextFrames
+from tui.cli import main
 from tui.export import to_html, to_svg
 from tui.picture import Picture, Piece, ansi_line, clean, on_page, piece
 from tui.plain.text import render_text
@@ -157,3 +158,106 @@ def test_the_language_itself_refuses_them() -> None:
             parse_scenario(f'note "{HOSTILE[name]}"\n')
         assert_only_text(str(caught.value))
         assert len(str(caught.value)) < 1000
+
+
+EVERY_OUTPUT: tuple[tuple[str, ...], ...] = (
+    ("run", "{}"),
+    ("run", "{}", "--text", "--steps", "all"),
+    ("run", "{}", "--diff", "--steps", "all"),
+    ("run", "{}", "--json"),
+    ("run", "{}", "--as-shell"),
+    ("run", "{}", "--svg"),
+    ("run", "{}", "--html"),
+    ("check", "{}", "--junit", "made.xml"),
+    ("fmt", "--check", "{}"),
+    ("show", "{}", "--step", "last"),
+    ("show", "{}", "--step", "last", "--json"),
+    ("{}",),
+    ("compare", "{}", "--with", "profile=4.19"),
+    ("compare", "{}", "--with", "profile=4.19", "--json"),
+    ("cast", "{}", "-o", "made.cast"),
+    ("cast", "{}", "-o", "plain.cast", "--plain", "--cast-version", "3"),
+    ("export", "{}", "-o", "made.svg"),
+    ("export", "{}", "-o", "made.html"),
+    ("export", "{}", "-o", "made.txt"),
+)
+NAME = "ev\x1b[2Jil\x9b1m\u202e[red]<b>&.hotplug"
+WORDS = (
+    "[bold red]x[/] [/sys] $primary [link=http://h]y[/link]",
+    "</pre></text></svg><script>alert(1)</script>&amp;<!-- ]]> <![CDATA[",
+    "a\u200bb\u00adc\U000e0041d\ue000e\U0001f468\u200d\U0001f469",
+    "漢" * 500 + "e" + "\u0301" * 500,
+    "x" * 60_000,
+    "'; `id` $(id) %s {0} \\\\ \\\"",
+)
+"""What the language lets pass: a line with controls or changes of direction is refused."""
+
+
+@pytest.mark.parametrize("arguments", EVERY_OUTPUT, ids=" ".join)
+def test_every_output_of_a_hostile_file_is_text(
+    arguments: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    notes = "".join(f'note "{words}"\n' for words in WORDS)
+    Path(NAME).write_text(
+        f'machine ram=1G\ntitle "{WORDS[2]}{WORDS[0]}"\n{notes}add dimm0 256M  # {WORDS[2]}\n'
+        f'online dimm0\nexpect log "{WORDS[2]}"\nexpect finding "{WORDS[1]}"\nonline dimm0\n'
+    )
+    main([word.format(NAME) for word in arguments])
+    captured = capsys.readouterr()
+    assert_only_text(captured.out)
+    assert_only_text(captured.err)
+    for made in Path().iterdir():
+        if made.name != NAME:
+            assert_only_text(made.read_text(encoding="utf-8"))
+    pages = [captured.out] if arguments[-1] in ("--svg", "--html") else []
+    pages += [made.read_text() for made in (Path("made.svg"), Path("made.html")) if made.exists()]
+    assert not [page for page in pages if "<script" in page]
+
+
+@pytest.mark.parametrize(
+    "words", ['note "x\x1b[2J"', "add \x9b 1G", "online \u202e", "x\x1b]0;y\x07"]
+)
+def test_what_is_said_of_a_hostile_line_is_text(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "-c", words]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert_only_text(captured.err)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "no\x1b[2J"],
+        ["\x9b2J"],
+        ["\x1b", "\x1b"],
+        ["run", "--\x1b[2J"],
+        ["run", "--size", "\x1b[2J", "-c", "add d 1G"],
+        ["run", "--steps", "\x1b[2J", "--text", "-c", "add d 1G"],
+        ["run", "--theme", "\u202e", "--svg", "-c", "add d 1G"],
+        ["export", "tour", "-o", "\x1b[2J.png"],
+        ["cast", "tour", "-o", "/no\x1b[2J/x.cast"],
+        ["compare", "tour", "--with", "\x1b[2J=1"],
+        ["compare", "tour", "--with", "profile=\x9b"],
+        ["--resume", "\x1b[2J"],
+        ["export", "--session", "\x1b[2J", "-o", "x.hotplug"],
+        ["check", "no\x1b[2J.hotplug"],
+        ["fmt", "no\x1b[2J"],
+        ["verify", "\x1b[2J"],
+        ["live", "--root", "\x1b[2J"],
+    ],
+    ids=repr,
+)
+def test_hostile_arguments_are_said_as_text(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) in (1, 2)
+    captured = capsys.readouterr()
+    assert_only_text(captured.out + captured.err)
+    assert captured.err.strip()

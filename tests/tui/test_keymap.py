@@ -63,6 +63,7 @@ def test_two_actions_may_swap_their_keys() -> None:
         ('"mem.online" = ["ctrl+pgup"]', "'ctrl+pgup' is spelt 'ctrl+pageup' here"),
         ('"mem.online" = ["Enter"]', "'Enter' is spelt 'enter' here"),
         ('"mem.online" = [" "]', "' ' is spelt 'space' here"),
+        (f'"mem.online" = ["{"9" * 50}"]', f"keys.'mem.online': '{'9' * 50}' is not a key"),
         ('"mem.online" = ["hyper+x"]', "only ctrl+ and shift+ may stand in front"),
         ('"mem.online" = ["frob"]', "'frob' is not a key"),
         ('"mem.online" = ["ctrl+enter"]', "not a key that terminals send"),
@@ -90,6 +91,27 @@ def test_a_slip_in_the_keys_is_one_sentence_naming_the_entry(text: str, message:
         keys(text)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{} = 1", "[keys]\n{} = 'a'", "[keys]\n'mem.online' = '{}'", "[defaults]\n{} = 1",
+     "[defaults]\ncolor = '{}'"],
+)  # fmt: skip
+def test_what_is_too_long_to_read_is_not_repeated(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(text.format("x" * 30000))
+    with pytest.raises(InputError) as caught:
+        load_settings(file)
+    assert len(str(caught.value).removeprefix(str(tmp_path))) < 500
+
+
+@pytest.mark.parametrize("text", ["keys = " + "9" * 5000, "keys = " + "[" * 20000])
+def test_toml_that_python_cannot_read_is_said(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(text)
+    with pytest.raises(InputError, match=r"config\.toml: not TOML: "):
+        load_settings(file)
 
 
 # -- in dialogs --------------------------------------------------------------------------
@@ -162,7 +184,7 @@ def test_defaults_are_read() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[defaults]\nthem = 'x'", "defaults.them: there is no such setting; did you mean 'theme'"),
+        ("[defaults]\nthem = 'x'", "there is no such setting; did you mean 'theme'"),
         ("[defaults]\nmouse = 'no'", "defaults.mouse: expected true or false"),
         ("[defaults]\ntheme = 3", "defaults.theme: expected text in quotes"),
         ("[defaults]\ncolor = 'pink'", "defaults.color: 'pink' is none of auto, truecolor"),

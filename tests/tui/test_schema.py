@@ -16,6 +16,8 @@ from tests.tui.test_cast_cli import session
 from tui.blocks_table import COLUMNS
 from tui.cli import main
 from tui.data import FORMAT, ViewData
+from tui.data_diff import FORMAT as DIFF_FORMAT
+from tui.data_diff import DiffData
 from tui.state_directory import state_directory
 
 STORY = (
@@ -48,12 +50,18 @@ def test_the_schema_of_a_view_is_its_types() -> None:
     assert load(f"{FORMAT}.json") == expected
 
 
+def test_the_schema_of_a_diff_is_its_types() -> None:
+    assert load(f"{DIFF_FORMAT}.json") == schema_of(DiffData, DIFF_FORMAT)
+
+
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
         ("pfnmap-view-1", ["show", "{story}", "--json", "--step", "last"]),
         ("pfnmap-view-1", ["show", "--json"]),
         ("pfnmap-run-1", ["run", "{story}", "--json"]),
+        ("pfnmap-diff-1", ["run", "{story}", "--json", "--diff", "--steps", "all"]),
+        ("pfnmap-diff-1", ["run", "{story}", "--json", "--diff", "--steps", "0"]),
         ("pfnmap-compare-1", ["compare", "{story}", "--with", "profile=6.1", "--json"]),
         ("pfnmap-sessions-1", ["sessions", "--json"]),
         ("pfnmap-blocks-1", ["blocks", "--root", "{root}", "--json"]),

@@ -7,12 +7,21 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 
 from tui.cli.keeping import add_keeping, check_keeping, kept, taken_up
 from tui.cli.opening import Opened, opened, parsed, run_all
-from tui.cli.parser import add_commands, add_source, add_terminal_options, emit, say
+from tui.cli.parser import (
+    add_commands,
+    add_source,
+    add_terminal_options,
+    emit,
+    printable,
+    say,
+)
 from tui.cli.roots import add_root, is_root
 from tui.cli.starting import add_record, prepared, show
+from tui.waiting import waiting
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
     check_keeping(arguments)
     # Wrong settings and a wrong source are said before the screen is taken.
     start = prepared(arguments)
-    machine, notice = _machine(arguments, keeping=start.on_screen)
+    with waiting(_what(arguments), sys.stderr if start.on_screen else None):
+        machine, notice = _machine(arguments, keeping=start.on_screen)
     for message in [*machine.failures, *([notice] if notice else [])]:
         say(message)
     if not start.on_screen:
@@ -50,6 +60,13 @@ def run(arguments: argparse.Namespace) -> int:
         notice=notice,
         record=arguments.record,
     )
+
+
+def _what(arguments: argparse.Namespace) -> str:
+    """What is done before there is a screen, in a few words."""
+    if arguments.resume is not None:
+        return "going on with the session"
+    return f"opening {printable(arguments.source)[:60]}" if arguments.source else "starting"
 
 
 def _machine(arguments: argparse.Namespace, *, keeping: bool) -> tuple[Opened, str]:

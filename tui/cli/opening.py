@@ -108,11 +108,22 @@ def _seek(machine: Opened, step: str) -> None:
     _look(machine)
 
 
+def last_action(session: Session) -> Outcome | None:
+    """The last step up to here that was for the machine: notes and claims change nothing."""
+    from engine.machine import TALK
+
+    done = reversed(session.outcomes[: session.position])
+    return next((o for o in done if not isinstance(o.command, TALK)), None)
+
+
 def _look(machine: Opened) -> None:
     """Take the views at the session's position."""
+    from engine.model_view import ModelView
+
     session = machine.session
     machine.view = session.view
-    machine.before = session.before if session.position else None
+    done = last_action(session)
+    machine.before = None if done is None else ModelView(done.before)
 
 
 def _run(machine: Opened, command: Command) -> None:
@@ -143,7 +154,7 @@ def _expect(machine: Opened, command: Command) -> None:
 
     assert isinstance(command, Expect)
     session = machine.session
-    last = session.last
+    last = last_action(session)
     found = evaluate(command, view=session.view, state=session.state, last=last)
     machine.failures += [f"{command.text}: {difference}" for difference in found]
 

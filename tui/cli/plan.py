@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print an outcome for each command; exit status 1 when the kernel would refuse one."""
     from engine.errors import InputError
-    from engine.sysroot.plan import plan
+    from engine.sysroot.plan import looked_at, plan
     from tui.cli.opening import parsed
     from tui.plain.text import outcome_lines
     from tui.plain.words import wrapped
@@ -31,8 +31,12 @@ def run(arguments: argparse.Namespace) -> int:
     commands = parsed(arguments.commands)
     if not commands:
         raise InputError("plan: give at least one command, e.g. -c 'offline 32-39'")
-    view = opened_root(arguments).view
+    watcher = opened_root(arguments)
+    view = watcher.view
     outcomes = plan(view, commands)
+    if watcher.tree is not None:
+        view = looked_at(watcher.tree, view, outcomes)
+        outcomes = plan(view, commands)
     if arguments.json:
         emit([_json(view.title, outcomes, view.assumptions)])
     else:

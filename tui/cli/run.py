@@ -42,10 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--steps",
         metavar="LIST",
         default="last",
-        help="the frames of --text: 'all', 'last' (default), or numbers such as 0,3,7 (0: boot)",
+        help="of --text and --diff: 'all', 'last' (default), or numbers such as 0,3,7 (0: boot)",
     )
     parser.add_argument(
-        "--diff", action="store_true", help="with --text: the difference each step makes"
+        "--diff", action="store_true", help="the difference each step makes, as text or --json"
     )
     parser.add_argument("--width", metavar="N", type=text_width, default=72, help="columns")
     add_size(parser)
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.svg or arguments.html:
         _print_picture(scenario, arguments)
     elif arguments.json:
-        emit([_json(steps)])
+        emit([_json_diff(steps, arguments.steps) if arguments.diff else _json(steps)])
     else:
         if arguments.text or arguments.diff:
             emit(_frames(steps, arguments))
@@ -130,6 +130,7 @@ def _refuse_second_machine(commands: list[Command]) -> None:
 def _run(scenario: Scenario) -> tuple[list[_Step], list[str]]:
     """Every step with the machine after it, and the expectations that did not hold."""
     from engine.commands import Expect, Goto, Interactive, Note, Pause, StartMachine, Title, Zoom
+    from engine.language.tables import profile_names
     from engine.scenarios.expect import booted, evaluate
 
     machine = booted(scenario)
@@ -147,6 +148,8 @@ def _run(scenario: Scenario) -> tuple[list[_Step], list[str]]:
                 last = steps[-1].outcome
                 found = evaluate(command, view=machine.view(), state=machine.state, last=last)
                 failures += [f"{place}: {difference}" for difference in found]
+            case Interactive(verb="profiles"):
+                said.append("profiles: " + " ".join(profile_names()))
             case Interactive():
                 raise InputError(f"{place}: {command.verb} works on the screen only")
             case _:
@@ -240,3 +243,19 @@ def _json(steps: list[_Step]) -> str:
             "end": view_data(steps[-1].view, steps[-1].outcome),
         }
     )
+
+
+def _json_diff(steps: list[_Step], chosen: str) -> str:
+    """What the chosen steps changed."""
+    from engine.language import format_command
+    from tui.data import as_json
+    from tui.data_diff import FORMAT, step_diff
+
+    diffs = []
+    for number in _chosen(chosen, len(steps) - 1):
+        outcome = steps[number].outcome
+        if outcome is not None:
+            line = outcome.command.text or format_command(outcome.command)
+            before, after = steps[number - 1].view, steps[number].view
+            diffs.append(step_diff(number, line, outcome.errno, before, after))
+    return as_json({"format": FORMAT, "steps": diffs})

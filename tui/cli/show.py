@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from tui.cli.opening import Opened, opened, zoom_pages
+from tui.cli.opening import Opened, last_action, opened, zoom_pages
 from tui.cli.parser import UsageError, add_commands, add_source, emit, say, text_width
 from tui.cli.roots import add_root, is_root, opened_root
 
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         from tui.data import as_json, view_data
 
-        emit([as_json(view_data(machine.view, machine.session.last))])
+        emit([as_json(view_data(machine.view, last_action(machine.session)))])
     else:
         emit(_frame(machine, arguments))
     for failure in machine.failures:
@@ -78,7 +78,8 @@ def _frame(machine: Opened, arguments: argparse.Namespace) -> list[str]:
     from tui.plain.text import render_text
 
     session = machine.session
-    outcomes = machine.outcomes or ([session.last] if session.last else [])
+    last = last_action(session)
+    outcomes = machine.outcomes or ([last] if last else [])
     return render_text(
         machine.view,
         width=arguments.width,

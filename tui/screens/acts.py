@@ -69,6 +69,7 @@ class Acts:
             "session.write": lambda: self.ask_command("write "),
             "app.command": self.ask_command,
             "app.help": self.show_help,
+            "app.glossary": self.show_glossary,
             "app.palette": self.show_palette,
             "app.tour": lambda: self._touring().leave(),
             "app.tour.again": lambda: self._touring().restage(),
@@ -355,6 +356,15 @@ class Acts:
 
         lines = help_lines(self.desk, self.screen.paint)
         self.screen.app.push_screen(Reader(self.screen.paint, "help", lambda _: lines))
+
+    def show_glossary(self) -> None:
+        """What the words and states on the screen mean."""
+        from tui.screens.pages import glossary_lines
+        from tui.screens.reader import Reader
+
+        paint = self.screen.paint
+        lines = glossary_lines(self.desk.view, self.screen.viewport.cursor_pfn, paint)
+        self.screen.app.push_screen(Reader(paint, "words", lambda _: lines))
 
     def explain(self) -> None:
         """Everything about the page under the cursor, with words explained."""

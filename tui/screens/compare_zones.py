@@ -76,7 +76,7 @@ def _line(
     machines: int,
 ) -> Strip:
     """The name, a mark where the machines differ, and a bar for each machine."""
-    row = Row(width, paint).gap().add(name, paint.role("dim"), label - 3).gap()
+    row = Row(width, paint).add(name, paint.role("dim"), label - 1)
     row.add(paint.changed_mark if unlike else " ", paint.role("changed"), 1)
     for index in range(machines):
         row.gap(columns - draw(row, index, axis) + 2)

@@ -15,7 +15,7 @@ from engine.view import BlockRow, View
 from tui.facts import Verdict
 from tui.keys import Keymap
 from tui.screens.add_values import AddValues
-from tui.screens.situation import Situation
+from tui.screens.situation import MOST_BLOCKS, Situation
 
 if TYPE_CHECKING:
     from engine.memory.state import State
@@ -125,6 +125,12 @@ class Desk:
         """
         template = ACTIONS[action_id].command
         ref = here.removal_ref if action_id == "mem.remove" else here.ref
+        if "{ref}" in template and here.nr_blocks > MOST_BLOCKS and ref == here.ref:
+            verb = template.partition(" ")[0]
+            raise InputError(
+                f"{here.nr_blocks} blocks are here; a key acts on {MOST_BLOCKS} at most: "
+                f"type :{verb} and which ones"
+            )
         if "{ref}" in template and not ref:
             raise InputError(f"{ACTIONS[action_id].label}: there is no memory block here")
         if "{zone}" in template and here.zone == ZoneType.NONE:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 from textual.message import Message
 from textual.screen import ModalScreen
 
+from engine.language.dialog_keys import CONTEXTS
 from tui.keys import Keymap
-from tui.screens.typed import Typed
 
 if TYPE_CHECKING:
     from tui.widgets.paint import Paint
@@ -86,8 +86,11 @@ class Dialog(ModalScreen[Result], inherit_bindings=False):
             what = does.get(action.id, "").partition("(")[0]
             if action.id == "edit.accept" or what in ("close", "answer"):
                 self._ending.add(key)
-        for line in self.query(Typed):
-            line.bind_keys(self.keymap, self.CONTEXT)
+        if "edit" in CONTEXTS[self.CONTEXT]:
+            from tui.screens.typed import Typed
+
+            for line in self.query(Typed):
+                line.bind_keys(self.keymap, self.CONTEXT)
 
     def may_end(self, key: str) -> bool:
         """Whether a key may close this: what is typed behind it waits until that is decided."""

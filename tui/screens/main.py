@@ -142,8 +142,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def on_resize(self, event: events.Resize) -> None:
         """Place the panels for the new size."""
+        before = self._places
         self.place(event.size.width, event.size.height)
-        self.call_after_refresh(self.show_cursor)
+        if self._places is not before:
+            self.call_after_refresh(self.show_cursor)
 
     def on_unmount(self) -> None:
         """Nobody waits for work any more."""
@@ -277,7 +279,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         if names := self.acts.marks.here():
             parts.insert(1, ("accent", f"mark {' '.join(names)}"))
         if selection is not None:
-            count = len(self.here.block_ids)
+            count = self.here.nr_blocks
             words = f"selected {count} block{'s' * (count != 1)}"
             parts.insert(0, ("accent", words))
         if view.findings:

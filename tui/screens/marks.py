@@ -1,77 +1,23 @@
-"""Named places: setting them, going to them, and the box that asks for a letter."""
+"""Named places of a session: setting them, going to them, listing them. No Textual."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar, Final
-
-from rich.text import Text
-from textual.app import ComposeResult
-from textual.containers import Vertical
-from textual.events import Key
-from textual.widgets import Static
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 from engine.errors import InputError
-from tui.screens.dialog import Dialog
-from tui.words import fitted, pfn_words, safe
+from tui.keys import textual_key
+from tui.words import pfn_words
 
 if TYPE_CHECKING:
     from engine.view import View
     from tui.screens.acts import Acts
-    from tui.widgets.paint import Paint
 
 BACK: Final = "'"
 """Stands for the place where the last jump began."""
+BACK_KEY: Final = textual_key(BACK)
 SHOWN: Final = 12
 """Marks that the box spells out; the rest is counted."""
-
-
-class MarkBox(Dialog[str]):
-    """Asks for the letter of a mark; lists the marks there are."""
-
-    CONTEXT: ClassVar[str] = "mark"
-    DEFAULT_CSS = """
-    MarkBox { align: left bottom; }
-    MarkBox .box { width: 72; }
-    MarkBox Static { height: auto; }
-    """
-
-    def __init__(self, paint: Paint, title: str, lines: Sequence[str], *, back: bool) -> None:
-        """``back``: whether the sign for the last jump is an answer."""
-        super().__init__(paint)
-        self._title = title
-        self._lines = lines
-        self._back = back
-
-    def compose(self) -> ComposeResult:
-        """The question, and a line for each mark."""
-        with Vertical(classes=self.box_classes, id="marks") as box:
-            box.can_focus = True
-            yield Static(self._text(self._title), classes="title")
-            for line in self._lines:
-                yield Static(self._text(line))
-            yield Static(self._text(f"{self.key('dialog.close')} closes"), classes="dim")
-
-    def on_mount(self) -> None:
-        """Take the keys."""
-        self.query_one("#marks").focus()
-
-    def _text(self, words: str) -> Text:
-        clean = safe(words, ascii_only=self.paint.ascii_only)
-        return Text(fitted(clean, 68, ascii_only=self.paint.ascii_only))
-
-    def may_end(self, key: str) -> bool:
-        """Every key may be the answer."""
-        return True
-
-    def on_key(self, event: Key) -> None:
-        """A letter answers; anything else is waited over."""
-        letter = event.character or ""
-        if (letter.isascii() and letter.isalpha()) or (self._back and letter == BACK):
-            event.stop()
-            self.finish(letter)
-        else:
-            self.ready()
 
 
 def mark_lines(view: View, marks: dict[str, int], most: int = SHOWN) -> list[str]:
@@ -155,6 +101,8 @@ class Marks:
         self._open(f"go to a mark: press its letter{words}", self.go, back=back)
 
     def _open(self, title: str, then: Callable[[str], object], *, back: bool) -> None:
+        from tui.screens.mark_box import MarkBox
+
         acts = self._acts
         box = MarkBox(acts.screen.paint, title, mark_lines(acts.desk.view, self._all), back=back)
 

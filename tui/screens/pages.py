@@ -13,6 +13,7 @@ from tui.facts import block_facts, page_facts
 from tui.glossary import NAMES, STATES
 from tui.keys import Keymap, shown_key
 from tui.screens.desk import Desk
+from tui.terms import TERMS, meaning
 from tui.widgets.paint import Paint
 
 Text = list[tuple[str, str, str]]
@@ -66,12 +67,28 @@ def explanation(desk: Desk, pfn: int, cell: tuple[int, int], paint: Paint) -> Te
                 words = f"{refusal.errno} ({refusal.shell_text}), {refusal.function}: "
                 words += refusal.rule
             lines.append((f"{verdict.key} {verdict.label}"[:17], words, "more"))
+    heads = dict.fromkeys(head for head, _, _ in lines)
     for finding in view.findings:
         where = ""
         if finding.nr_pages:
             last = finding.start_pfn + finding.nr_pages - 1
             where = f" (pfn {finding.start_pfn:#x}-{last:#x})"
         lines += [BLANK, ("finding", finding.text + where, "more")]
+    explained = [(word, means, "more") for word in heads if (means := meaning(word))]
+    return [*lines, BLANK, ("The words", "", "more"), *explained]
+
+
+def glossary_lines(view: View, pfn: int, paint: Paint) -> Text:
+    """The state under the cursor, every state of a page, then the words by subject."""
+    here = view.page(pfn).state
+    lines: Text = [("States of pages", "", "more")]
+    for state in sorted(PageState, key=lambda state: state != here):
+        glyph, _ = paint.cell(cells.glyph_code(state))
+        mark = paint.pointer if state == here else " "
+        lines.append((f"{mark} {glyph * 2} {NAMES[state]}"[:17], STATES[state], "more"))
+    for heading, words in TERMS.items():
+        lines += [BLANK, (heading, "", "more")]
+        lines += [(f"  {word}"[:17], means, "more") for word, means in words.items()]
     return lines
 
 

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.message import Message
 from textual.strip import Strip
 from textual.widgets import Input, Static
 
@@ -17,7 +19,7 @@ from themes import theme_files
 from tui.screens.desk import Desk
 from tui.screens.dialog import Dialog
 from tui.screens.entry import Entry
-from tui.screens.faults import fault_entries
+from tui.screens.faults import RUN, fault_entries
 from tui.screens.situation import Situation
 from tui.screens.typed import Typed
 from tui.widgets.paint import Paint
@@ -28,7 +30,7 @@ KEY_WIDTH = 8
 
 
 def entries(desk: Desk, here: Situation, theme: str) -> list[Entry]:
-    """What applies now, in the order of the registry; then the other themes, then faults."""
+    """What applies now, in the order of the registry; then other themes, marks and faults."""
     found = [
         Entry(
             action.id,
@@ -43,6 +45,10 @@ def entries(desk: Desk, here: Situation, theme: str) -> list[Entry]:
         Entry(f"theme:{name}", f"Theme: {name}", "other colours and glyphs")
         for name in theme_files()
         if name != theme
+    ]
+    found += [
+        Entry(f"{RUN}goto mark {name}", f"Mark: {name}", f"go to pfn {pfn:#x}")
+        for name, pfn in sorted(desk.session.marks.items())
     ]
     return found if desk.read_only else [*found, *fault_entries()]
 
@@ -65,9 +71,27 @@ def matching(found: Sequence[Entry], typed: str) -> list[Entry]:
 class Choices(Panel, can_focus=False):
     """The list under the line; the chosen entry is set off."""
 
+    class Picked(Message):
+        """An entry was clicked, or the wheel turned to it; ``taken``: and chosen for good."""
+
+        def __init__(self, index: int, *, taken: bool) -> None:
+            self.index = index
+            self.taken = taken
+            super().__init__()
+
     def __init__(self, paint: Paint, show: Callable[[], tuple[list[Entry], int]]) -> None:
         super().__init__(paint)
         self._show = show
+
+    def on_click(self, event: events.Click) -> None:
+        """Take the entry that was clicked."""
+        index = self.first_line + event.y
+        if event.y < self.size.height - 1 and index < len(self._show()[0]):
+            self.post_message(self.Picked(index, taken=True))
+
+    def wheel(self, lines: int) -> None:
+        """Choose another entry."""
+        self.post_message(self.Picked(self._show()[1] + lines, taken=False))
 
     def draw(self, width: int, height: int) -> list[Strip]:
         """One line for each entry around the chosen one."""
@@ -142,6 +166,12 @@ class Palette(Dialog[str]):
         """Show what matches."""
         self._typed, self._chosen = event.value, 0
         self.choices.repaint()
+
+    def on_choices_picked(self, message: Choices.Picked) -> None:
+        """The mouse chose an entry."""
+        self.action_step(message.index - self._chosen)
+        if message.taken:
+            self.on_input_submitted()
 
     def action_step(self, lines: int) -> None:
         """Choose another entry."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,10 +131,6 @@ def _save(acts: Acts, file: Path, options: dict[str, str]) -> None:
 
 def _put(file: Path, text: str) -> None:
     """Write a whole file or nothing."""
-    fresh = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(file)
-    except OSError as error:
-        fresh.unlink(missing_ok=True)
-        raise InputError(f"{file} cannot be written: {error.strerror or error}") from None
+    from engine.whole_file import write_whole
+
+    write_whole(file, text.encode("utf-8"))

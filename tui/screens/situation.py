@@ -22,12 +22,20 @@ class Situation:
     selected: bool = False
 
     @property
-    def block_ids(self) -> list[int]:
-        """Ids of the memory blocks that a key acts on, ascending."""
+    def _first_rank(self) -> int:
+        return self.view.rank_of(self.start // self.view.geometry.block_pages)
+
+    @property
+    def nr_blocks(self) -> int:
+        """How many memory blocks there are here, also when a key would not act on so many."""
         pages = self.view.geometry.block_pages
-        first = self.view.rank_of(self.start // pages)
-        count = self.view.rank_of((self.end - 1) // pages + 1) - first
-        ids: list[int] = self.view.block_ids(first, min(count, MOST_BLOCKS)).tolist()
+        return self.view.rank_of((self.end - 1) // pages + 1) - self._first_rank
+
+    @property
+    def block_ids(self) -> list[int]:
+        """Ids of the memory blocks here, ascending; the first :data:`MOST_BLOCKS` of them."""
+        count = min(self.nr_blocks, MOST_BLOCKS)
+        ids: list[int] = self.view.block_ids(self._first_rank, count).tolist()
         return ids
 
     @property

@@ -13,8 +13,6 @@ from tui.widgets.paint import Paint
 from tui.widgets.panel import Panel, Row
 from tui.words import pfn_words
 
-WHEEL_LINES = 3
-
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -157,14 +155,6 @@ class BlockTable(Panel):
         row = event.y - 2
         if 0 <= row < len(self._rows):
             self.post_message(self.Chosen(self._rows[row]))
-
-    def on_mouse_scroll_down(self) -> None:
-        """Scroll by lines."""
-        self.scroll_lines(WHEEL_LINES)
-
-    def on_mouse_scroll_up(self) -> None:
-        """Scroll by lines."""
-        self.scroll_lines(-WHEEL_LINES)
 
 
 def _known(value: int | None) -> str:

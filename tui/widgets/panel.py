@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tui.widgets.paint import Paint
 
 PLAIN = Style()
+WHEEL_LINES = 3
+"""Lines that one turn of the mouse wheel scrolls."""
 
 
 class Row:
@@ -47,10 +49,12 @@ class Row:
         if room <= 0:
             return self
         cells = cell_width(clean)
-        if cells > room:
+        cut = cells > room
+        if cut:
             clean = fitted(clean, room, ascii_only=self.ascii_only)
             cells = cell_width(clean)
-        pad = room - cells if width is not None else 0
+        # Behind the sign that something is missing there is no room for another one.
+        pad = room - cells if cut or width is not None else 0
         self._segments.append(Segment(clean + " " * pad, style or self._base))
         self._used += cells + pad
         return self
@@ -191,6 +195,18 @@ class Panel(Widget, can_focus=True):
         """Move the body by lines, as far as there are any."""
         self.first_line += lines
         self.repaint()
+
+    def wheel(self, lines: int) -> None:
+        """What a turn of the mouse wheel does: scroll, also without the focus."""
+        self.scroll_lines(lines)
+
+    def on_mouse_scroll_down(self) -> None:
+        """Scroll by lines."""
+        self.wheel(WHEEL_LINES)
+
+    def on_mouse_scroll_up(self) -> None:
+        """Scroll by lines."""
+        self.wheel(-WHEEL_LINES)
 
     def on_resize(self) -> None:
         """A new size needs a new drawing, unless that was asked for before this message came."""

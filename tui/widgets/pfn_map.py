@@ -22,7 +22,6 @@ from tui.words import fitted, pfn_words, size_spelt
 
 LABEL_WIDTH = 8
 SHORT_LABEL = 5
-WHEEL_LINES = 3
 SIDE_COLUMN = 34
 """What a side column should have before the map takes more than one cell for 2 MiB."""
 ZONE_OF_FREE = {int(state): zone.label for zone, state in FREE_BY_ZONE.items()}
@@ -321,10 +320,6 @@ class PfnMap(Panel):
         """The mouse is over no cell any more."""
         self.post_message(self.Hovered(None))
 
-    def on_mouse_scroll_down(self) -> None:
-        """Scroll by lines."""
-        self.look(self.viewport.down(WHEEL_LINES))
-
-    def on_mouse_scroll_up(self) -> None:
-        """Scroll by lines."""
-        self.look(self.viewport.down(-WHEEL_LINES))
+    def wheel(self, lines: int) -> None:
+        """Move the cursor by lines, and the window with it."""
+        self.look(self.viewport.down(lines))

@@ -115,18 +115,26 @@ class ZoneBars(Panel):
         self._at_node = 0
         self._to_node = False
         """Whether the cursor's node is wanted in sight more than what the last step changed."""
+        self._scrolled = False
+        """Whether somebody scrolled since something was last brought into sight."""
 
     def look(self, node: int) -> None:
         """Bring a node into sight where not all are: the one that the cursor is in."""
         if node != self._at_node:
-            self._at_node, self._to_node = node, True
+            self._at_node, self._to_node, self._scrolled = node, True, False
             if self.nr_lines >= self.size.height:
                 self.repaint()
 
     def show(self, view: View, before: View | None) -> None:
         """Show a machine; differences from ``before`` are drawn in."""
         self._view, self._before, self._to_node = view, before, False
+        self._scrolled = False
         self.repaint()
+
+    def scroll_lines(self, lines: int) -> None:
+        """Scroll; what was brought into sight need not stay there."""
+        self._scrolled = True
+        super().scroll_lines(lines)
 
     @staticmethod
     def wanted_height(view: View, before: View | None) -> int:
@@ -158,7 +166,7 @@ class ZoneBars(Panel):
             body = body[:-1]  # the node's own span repeats what its zones say
         if changed >= 0 and not self._to_node:
             here = range(changed, changed + 1)
-        if here and not self.has_focus:
+        if here and not (self.has_focus or self._scrolled):
             self.first_line = min(max(self.first_line, here.stop - room), here.start)
         shown = self.window(body, room)
         hidden = f"{len(shown)} of {len(body)} lines" if len(body) > len(shown) else ""

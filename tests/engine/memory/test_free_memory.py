@@ -239,7 +239,9 @@ def test_frames_that_became_something_else_do_not_return() -> None:
 def test_powerpc_returns_a_chunk_when_its_window_is_empty() -> None:
     """One page of 16 MiB holds the struct pages of 16 GiB."""
     line = "machine ram=1G arch=ppc64-64k"
-    state = machine("add a 1G at=16G", "add b 1G at=17G", "add c 1G at=32G", line=line)
+    state = machine(
+        "add a 1G at=16G", "add b 1G at=17G", "add c 1G at=32G", "add d 1G at=48G", line=line
+    )
     start, end, next_end = 0x40000, 0x44000, 0x48000
     free = state.free_pages[0][KERNEL]
     one = free_memory.give_back_memmap(state, start, end)

@@ -122,6 +122,21 @@ def test_refs_are_sorted_and_joined_where_they_touch(machine: Machine) -> None:
             "bytes, its end included; did you mean 0x108000000-0x10fffffff?",
         ),
         (
+            Ref(address=(0x108000001, 0x11FFFFFFE)),
+            "0x108000001-0x11ffffffe: an address range covers whole blocks of 0x8000000 "
+            "bytes, its end included; did you mean 0x108000000-0x11fffffff?",
+        ),
+        (
+            Ref(address=(0x108000000, 0x108000000)),
+            "0x108000000-0x108000000: an address range covers whole blocks of 0x8000000 "
+            "bytes, its end included; did you mean 0x108000000-0x10fffffff?",
+        ),
+        (
+            Ref(first=0x108000000),
+            "4429185024: the last block that can be addressed is 33554431; did you mean "
+            "0x108000000-0x10fffffff?",
+        ),
+        (
             Ref(first=0, last=33554432),
             "33554432: the last block that can be addressed is 33554431",
         ),

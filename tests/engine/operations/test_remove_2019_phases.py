@@ -93,3 +93,10 @@ def test_the_countdown_that_ends_later_is_no_longer_reported_as_stuck() -> None:
     machine.run("remove 39")
     assert not [f.code for f in machine.view().findings if f.code == "stuck-freeing"]
     assert not machine.state.teardown.freeing
+
+
+def test_of_many_sections_the_last_64_and_the_first_are_shown() -> None:
+    _, outcome = removed("machine ram=2G profile=memmap-v2", "add dimm0 10G at=0x100000000")
+    assert freed(outcome) == [*map(str, range(111, 111 - 64, -1)), "32"]
+    _, outcome = removed("machine ram=2G profile=memmap-v2", "add dimm0 8G at=0x100000000")
+    assert freed(outcome) == [*map(str, range(95, 31, -1))]

@@ -76,7 +76,15 @@ def cases(path: Path) -> list[Case]:
     """The cases of a transcript, in order."""
     parts = path.read_text("utf-8").split("\n== ")
     assert parts[0].startswith("# "), f"{path.name} begins with what it is about"
-    return [Case(part.partition("\n")[0], tuple(part.splitlines()[1:])) for part in parts[1:]]
+    stories = [part.strip("\n").splitlines() for part in parts[1:]]
+    return [Case(title, tuple(lines)) for title, *lines in stories]
+
+
+def retold(path: Path) -> str:
+    """The whole file with what the engine says now."""
+    about = path.read_text("utf-8").partition("\n== ")[0].rstrip("\n")
+    stories = (f"== {case.title}\n{case.told()}" for case in cases(path))
+    return "\n\n".join([about, *stories]) + "\n"
 
 
 def _boot(line: str) -> Machine:

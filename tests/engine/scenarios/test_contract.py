@@ -249,6 +249,8 @@ REFUSED = {
     "or lost-saving",
     # what only the machine knows
     "machine ram=1G\n  online d": "2:10: d: there is no device of that name",
+    "add dimm0 256M\nonline dimm1": "2:8: dimm1: there is no device of that name; there are: "
+    "dimm0; did you mean dimm0?",
     "machine ram=1G\nadd d 256M\nonline d[2]": "3:8: d[2]: d has blocks 0 to 1",
     "machine ram=1G\nonline 0x100000000-0x108000000": "2:8: 0x100000000-0x108000000: an address "
     "range covers whole blocks of 0x8000000 bytes, its end included; did you mean "

@@ -81,6 +81,15 @@ def test_normal_that_is_managed_whole_holds_no_boot_memory(tree: Tree) -> None:
     assert hot(tree) == [1, 1, 1, 1]
 
 
+@pytest.mark.parametrize(("policy", "expected"), [("Y", 1), ("N", -1)])
+def test_normal_that_lacks_the_struct_pages_of_its_blocks_alone_was_hot_added(
+    tree: Tree, policy: str, expected: int
+) -> None:
+    tree.params(memmap_on_memory=policy)
+    tree.zoneinfo(normal(4 * 32768 - 4 * 512))
+    assert hot(tree) == [expected] * 4
+
+
 def test_movable_that_is_managed_whole_may_be_boot_memory_that_came_back(tree: Tree) -> None:
     tree.blocks(32, 35, zones="Movable")
     tree.zoneinfo(zone(0, "Movable", 4 * GIB_PFN, 4 * 32768, 4 * 32768))

@@ -162,8 +162,8 @@ def test_pages_that_cannot_move_are_a_warning(tree: Tree) -> None:
     assert foresee(session.view, block, "offline").warning == ""
     session.show_pages(session.look(2 * pages, 3 * pages))
     assert foresee(session.view, block, "offline").warning == (
-        f"expect EBUSY: of {pages} pages read 3 cannot move, the first at pfn {2 * pages + 700:#x} "
-        "(KPF_SLAB)"
+        "the kernel would refuse: EBUSY, failure to isolate range: unmovable page at pfn "
+        f"{2 * pages + 700:#x} (an unmovable allocation)"
     )
     assert foresee(session.view, 3, "offline").warning == ""
 

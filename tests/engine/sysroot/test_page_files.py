@@ -18,7 +18,7 @@ from engine.sysroot.page_kinds import PageKinds
 from engine.sysroot.view import SysrootView
 from tests.engine.sysroot.trees import Tree, x86_tree
 
-BUDDY, LRU, SLAB = (int(bit(name)) for name in ("BUDDY", "LRU", "SLAB"))
+BUDDY, LRU = int(bit("BUDDY")), int(bit("LRU"))
 PAGES = 32768
 MOVABLE = 32 * PAGES
 """First pfn of the Movable blocks of the tree; two blocks, the first 512 pages are vmemmap."""
@@ -54,7 +54,7 @@ def view_of(tree: Tree) -> SysrootView:
 
 def look(tree: Tree, low: int, high: int) -> tuple[PageKinds, SysrootView]:
     view = view_of(tree)
-    kinds = read_pages(DirectoryTree(tree.root), view, low, high)
+    kinds = read_pages(DirectoryTree(tree.root), view, (low, high))
     return kinds, view.with_pages(kinds)
 
 
@@ -118,12 +118,15 @@ def test_how_often_a_page_is_mapped_is_told(tree: Tree) -> None:
     assert view.page(first + 1).note.endswith("mapped 1 time")
 
 
-def test_what_cannot_move_is_counted(tree: Tree) -> None:
-    first = 2 * PAGES
-    entries(tree, {first: BUDDY, first + 7: SLAB, first + 9: SLAB, first + 20: BUDDY})
-    kinds, _ = look(tree, first, first + 21)
-    assert kinds.stuck(first, first + PAGES) == (2, 21, first + 7)
-    assert kinds.stuck(first + 10, first + PAGES) == (0, 11, -1)
+def test_several_ranges_are_read_as_one(tree: Tree) -> None:
+    flags_for(tree, 0, 36 * PAGES, BUDDY)
+    view = view_of(tree)
+    spans = ((2 * PAGES, 2 * PAGES + 64), (MOVABLE + 600, MOVABLE + 700))
+    kinds = read_pages(DirectoryTree(tree.root), view, *spans)
+    assert kinds.every == 1
+    assert kinds.pfns.tolist() == [pfn for span in spans for pfn in range(*span)]
+    assert [kinds.nr_read(*span) for span in spans] == [64, 100]
+    assert kinds.nr_read(0, 2 * PAGES + 10) == 10
 
 
 # -- large ranges ---------------------------------------------------------------------------

@@ -14,12 +14,13 @@ def states(
 ) -> list[int]:
     """States of neighbouring pages with these flags, in words."""
     flags = np.array([int(bit(*page.split())) for page in pages], np.uint64)
-    return page_states(
+    found = page_states(
         np.arange(100, 100 + len(pages)),
         flags,
         None if counts is None else np.array(counts, np.uint64),
         np.full(len(pages), int(free), np.int8),
-    ).tolist()
+    )
+    return [int(state) for state in found]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engine.errors import InputError
@@ -11,7 +12,8 @@ from engine.language import parse_line
 from engine.outcome import Outcome
 from engine.sysroot.files import DirectoryTree
 from engine.sysroot.obstacles import offline_obstacle
-from engine.sysroot.plan import plan
+from engine.sysroot.page_flags import bit
+from engine.sysroot.plan import looked_at, plan
 from engine.sysroot.read import observe
 from engine.sysroot.view import SysrootView
 from engine.traces.replay import step_commands
@@ -48,13 +50,55 @@ def test_offlining_kernel_memory_says_that_it_may_still_be_busy(view: SysrootVie
     (outcome,) = planned(view, "offline 2-3")
     assert outcome.ok
     assert outcome.notes == (
-        "2 blocks in DMA32: EBUSY if the kernel keeps a page there, which no file shows",
+        "2 blocks in DMA32: EBUSY if the kernel keeps a page there, which no file shows but "
+        "/proc/kpageflags, to root",
     )
+
+
+def test_as_root_a_plan_looks_at_the_pages_that_would_have_to_move(tmp_path: Path) -> None:
+    tree = x86_tree(tmp_path / "root")
+    pages = np.full(4 * 32768, bit("LRU"), "<u8")
+    pages[3 * 32768 + 5 : 3 * 32768 + 9] = bit("SLAB")
+    tree.write("proc/kpageflags", pages.tobytes())
+    files = DirectoryTree(tree.root)
+    view = SysrootView(observe(files))
+    lines = ("online 34", "offline 1-2", "offline 3")
+    blind = planned(view, *lines)
+    assert [outcome.errno for outcome in blind] == [None, None, None]
+    seen = planned(looked_at(files, view, blind), *lines)
+    assert [outcome.errno for outcome in seen] == [None, None, "EBUSY"]
+    assert seen[1].notes == (
+        "2 blocks in DMA32: EBUSY if the kernel keeps a page there, but of 65536 pages read none "
+        "is known to be one",
+    )
+    assert seen[2].refusal is not None
+    assert seen[2].refusal.pfn == 3 * 32768 + 5
+    assert looked_at(files, view, planned(view, "online 34")) is view
 
 
 def test_offlining_movable_memory_is_nearly_sure(view: SysrootView) -> None:
     (outcome,) = planned(view, "offline 33")
     assert any("memory33 in Movable: EBUSY only for pages" in note for note in outcome.notes)
+
+
+def test_a_write_to_online_may_bring_back_a_type_that_no_file_shows(view: SysrootView) -> None:
+    (outcome,) = planned(view, "echo 1 > /sys/devices/system/memory/memory34/online")
+    assert any(
+        note.startswith("memory34: another zone if an earlier write to its state was refused")
+        for note in outcome.notes
+    )
+    (named,) = planned(view, "echo online > /sys/devices/system/memory/memory34/state")
+    assert named.notes == ()
+    (nothing,) = planned(view, "echo 1 > /sys/devices/system/memory/memory33/online")
+    assert nothing.notes == ()
+
+
+def test_an_eject_says_where_blocks_may_go_if_it_fails(view: SysrootView) -> None:
+    (device,) = (d.name for d in view.state.devices.values() if d.start_pfn == 0x100000)
+    (outcome,) = planned(view, f"remove {device}")
+    assert outcome.notes[-1].startswith("should the eject fail, the other blocks come online again")
+    (offline,) = planned(view, "remove 34-35")
+    assert offline.notes == ()
 
 
 def test_what_stays_where_it_is_has_no_doubts(view: SysrootView) -> None:

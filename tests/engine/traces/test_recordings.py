@@ -385,6 +385,21 @@ def test_a_file_that_is_no_recording_is_refused_by_name(text: bytes, tmp_path: P
         load_trace(path)
 
 
+@pytest.mark.parametrize(
+    "place", ["arch", "params.auto_online_blocks", "params.online_policy", "boot.nodes.online"]
+)
+def test_what_is_too_long_to_read_is_not_repeated(place: str) -> None:
+    data = recording("gap-shrink")
+    *above, last = place.split(".")
+    holder = data
+    for name in above:
+        holder = holder[name]
+    holder[last] = "x" * 5000
+    with pytest.raises(TraceError) as caught:
+        parse_trace(data, "long.json")
+    assert len(str(caught.value)) < 300
+
+
 def test_a_recording_that_is_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "traces" / "pmem-altmap.json").read_bytes().rstrip()
     path = tmp_path / "cut.json"

@@ -136,7 +136,7 @@ async def test_a_simulation_knows_nothing_of_pages(tree: Tree) -> None:
         await on.keys("b")
         assert not await live.look()
         await settle(on.pilot)
-        assert "pages sampled" not in on.text
+        assert "MiB, pages sampled" not in on.text
 
 
 # -- walking back ------------------------------------------------------------------------

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from engine.kinds import ZoneType
-from tests.tui.stage import DIMM, session_of
-from tui.screens.situation import Situation, ranges
+from tests.tui.stage import DIMM, session_of, stage
+from tui.screens.situation import MOST_BLOCKS, Situation, ranges
 
 BLOCK = 32768
 
@@ -45,3 +45,16 @@ def test_a_hole_has_no_blocks_and_no_zone() -> None:
 def test_a_block_of_several_zones_gives_the_zone_of_the_page() -> None:
     assert at(4096, 4608).zone == ZoneType.DMA32
     assert at(512, 1024).zone == ZoneType.DMA
+
+
+# -- more than a key should act on -------------------------------------------------------
+async def test_a_key_never_acts_on_a_part_of_what_is_selected() -> None:
+    async with stage(machine="machine ram=16T block=128M") as on:
+        await on.keys("g", "v", "G")
+        blocks = on.session.view.nr_blocks
+        assert blocks > MOST_BLOCKS
+        assert f"selected {blocks} blocks" in on.text
+        await on.keys("f")
+        assert f"{blocks} blocks are here" in " ".join(on.text.split())
+        assert on.session.position == 0
+        assert len(on.main.here.block_ids) == MOST_BLOCKS

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from textual.geometry import Region
 from textual.strip import Strip
 
 from tests.tui.fake_view import dimm_view
 from tests.tui.stage import DIMM, Stage, stage
+from tui import cells
 from tui.widgets.pfn_map import PfnMap, margins
 
 
@@ -90,6 +93,65 @@ async def test_unchanged_lines_are_the_same_objects() -> None:
         after = on.main.map.render_lines(Region(0, 0, 80, 12))
         same = [a is b for a, b in zip(before, after, strict=True)]
         assert same.count(False) <= 2
+
+
+async def test_lines_that_scroll_are_the_same_objects_and_only_new_ones_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with stage(*DIMM) as on:
+        await on.keys("+", "+", "+")
+        view, height = on.main.map, on.main.map.size.height - 1
+        counted: list[int] = []
+        grid_of = cells.grid_of
+
+        def watched(*arguments: Any) -> cells.Grid:
+            counted.append(len(arguments[1]))
+            return grid_of(*arguments)
+
+        monkeypatch.setattr(cells, "grid_of", watched)
+        await on.keys("G")
+        counted.clear()
+        top = on.main.viewport.top_line
+        before = view.render_lines(Region(0, 1, 80, height))
+        await on.keys("ctrl+u", "ctrl+u")
+        moved = top - on.main.viewport.top_line
+        assert 0 < moved < height
+        assert counted == [moved]
+        after = view.render_lines(Region(0, 1, 80, height))
+        same = [a is b for a, b in zip(before, after[moved:], strict=False)]
+        assert same.count(False) <= 2  # where the cursor was, and where it is
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (62, 17)])
+async def test_what_was_kept_is_what_would_be_drawn_anew(size: tuple[int, int]) -> None:
+    walk = "j ctrl+d G k ctrl+u g + ctrl+d ctrl+d ctrl+u v pagedown H z G pageup z - Z ctrl+d L f u"
+    async with stage(*DIMM, size=size) as on:
+        for key in walk.split():
+            await on.keys(key)
+            shown = on.main.map
+            area = Region(0, 0, *shown.size)
+            kept = shown.render_lines(area)
+            fresh = PfnMap(on.main.paint, shown.view)
+            fresh.viewport = shown.viewport
+            fresh._before = shown._before
+            drawn = fresh.draw(*shown.size)[1:]
+            assert [line.text for line in kept[1 : len(drawn) + 1]] == [line.text for line in drawn]
+            assert kept[1 : len(drawn) + 1] == drawn, key
+
+
+async def test_a_folded_hole_begins_like_the_lines_around_it() -> None:
+    async with stage(*DIMM, theme="ascii", size=(80, 24)) as on:
+        await on.keys("G", "H", "H", "+", "+", "+", "k")
+        [fold] = [line for line in lines(on) if " hole " in line]
+        assert fold.startswith(" 0x40000   .")
+
+
+async def test_a_panel_narrower_than_its_cells_is_cut() -> None:
+    async with stage(*DIMM, size=(9, 6)) as on:
+        shown = on.main.map
+        drawn = shown.render_lines(Region(0, 0, *shown.size))
+        assert {line.cell_length for line in drawn} == {9}
+        assert [line.text for line in drawn][1:3] == [" 0x0     ", " 0x8000  "]
 
 
 async def test_a_click_moves_the_cursor_and_hovering_tells() -> None:

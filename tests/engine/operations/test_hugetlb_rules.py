@@ -1,0 +1,96 @@
+"""What the detection rules of 2022 say where it is not known in which page a struct page is.
+
+A recording does not show where the memmap of boot memory lies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engine.kinds import ZoneType
+from engine.machine import Machine
+from engine.memory.runs import RunMap
+from engine.memory.state import HOME_DTYPE, State
+from engine.operations.hugetlb_vmemmap import backing, is_self_hosted, must_refuse, refuses
+from tests.engine.tools import booted
+
+
+def unknown() -> State:
+    """A machine with a DIMM whose struct pages are somewhere."""
+    state = booted("machine ram=1G", "add a 256M", "online a movable").state
+    return replace(state, homes=RunMap(HOME_DTYPE))
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        ("section-flag", "section 33 is not flagged SECTION_CANNOT_OPTIMIZE_VMEMMAP"),
+        ("flag-on-backing", "the backing page unknown is not self-hosted"),
+        ("self-map", "the struct page of block start 0x108000 is in an unknown page"),
+        ("flag-first-of-section", "page 0x108000 is not flagged"),
+        ("flag-first-of-block", "page 0x108000 is not flagged"),
+    ],
+)
+def test_what_is_not_known_is_not_refused(rule: str, reason: str) -> None:
+    assert backing(unknown(), 0x108200) is None
+    assert not must_refuse(unknown(), 0x108200)
+    assert refuses(unknown(), 0x108200, rule) == (False, reason)
+
+
+def test_the_first_page_of_a_section_and_of_a_block_differ_in_larger_blocks() -> None:
+    line = "machine ram=1G memmap_on_memory=Y block=256M"
+    state = booted(line, "add a 256M", "online a movable").state
+    assert refuses(state, 0x108200, "flag-first-of-section") == (
+        False,
+        "page 0x108000 is not flagged",
+    )
+    assert refuses(state, 0x108200, "flag-first-of-block") == (True, "page 0x100000 is flagged")
+    assert must_refuse(state, 0x108200)
+
+
+def test_memory_that_is_not_there_or_offline_has_no_flag() -> None:
+    line = "machine ram=1G memmap_on_memory=Y"
+    state = booted(line, "add a 128M").state
+    assert not refuses(state, 0x100200, "flag-first-of-block")[0]
+    assert not refuses(state, 0x200000, "flag-first-of-block")[0]
+    assert not refuses(state, 0x200000, "section-flag")[0]
+    # Self-hosted it is all the same.
+    assert must_refuse(state, 0x100200)
+    assert not must_refuse(state, 0x200000)
+
+
+def test_every_page_of_the_vmemmap_part_is_self_hosted_and_no_other() -> None:
+    state = booted("machine ram=1G memmap_on_memory=Y", "add a 256M").state
+    pages = (0xFFFFF, 0x100000, 0x1001FF, 0x100200, 0x107FFF, 0x108000, 0x1081FF, 0x108200)
+    assert [is_self_hosted(state, pfn) for pfn in pages] == [
+        False,
+        True,
+        True,
+        False,
+        False,
+        True,
+        True,
+        False,
+    ]
+
+
+def test_where_a_boot_memmap_lies_is_not_known_its_pages_count_in_the_zone_of_the_page() -> None:
+    """``free_reserved_page`` raises managed, with a new head page (6.3+) by one more."""
+    state = booted("machine ram=1G hugetlb_free_vmemmap=on").state
+    machine = Machine(replace(state, homes=RunMap(HOME_DTYPE)))
+    before = machine.state.zone(0, ZoneType.DMA32).managed
+    assert machine.run("hugetlb h 2M at=0x20000000").ok
+    assert machine.state.zone(0, ZoneType.DMA32).managed == before + 8
+    assert machine.state.free_pages[0][0] == state.free_pages[0][0] - 512 + 7
+    assert machine.state.taken.at(0x1FFFF) is None
+
+
+def test_where_a_memmap_from_ram_lies_is_not_known_only_free_memory_grows() -> None:
+    line = "machine ram=1G hugetlb_free_vmemmap=on"
+    state = booted(line, "add a 128M", "online a kernel").state
+    machine = Machine(replace(state, homes=RunMap(HOME_DTYPE)))
+    assert machine.run("hugetlb h 2M at=4G").ok
+    assert machine.state.nodes[0].zones == state.nodes[0].zones
+    assert machine.state.free_pages[0][0] == state.free_pages[0][0] - 512 + 7

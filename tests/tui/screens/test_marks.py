@@ -1,0 +1,182 @@
+"""Named places: set, listed, gone to, kept with the session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.commands import Interactive
+from engine.errors import ParseError
+from engine.journal.journal import Origin, keep
+from engine.journal.resume import replay, resume
+from engine.journal.store import JournalStore
+from engine.language import format_command, parse_line
+from tests.tui.stage import DIMM, MACHINE, session_of, stage
+from tui.completion import complete
+from tui.screens.mark_box import MarkBox
+from tui.screens.marks import SHOWN, mark_lines
+from tui.testing import settle
+
+BLOCK = 32768
+
+
+async def test_a_letter_names_a_place_and_leads_back_to_it() -> None:
+    async with stage(*DIMM) as on:
+        await on.keys("G", '"', "a", "g")
+        assert on.cursor < BLOCK
+        await on.keys("'")
+        assert isinstance(on.app.screen, MarkBox)
+        assert "a  pfn 0x10f" in on.text and "block 33 offline" in on.text
+        await on.keys("a")
+        assert on.on_main
+        assert on.cursor // BLOCK == 33
+
+
+async def test_the_mark_under_the_cursor_is_named_in_the_status_line() -> None:
+    async with stage(*DIMM) as on:
+        await on.keys("L", '"', "k")
+        assert "· mark k ·" in on.lines[-2]
+        await on.keys("L")
+        assert "mark k" not in on.lines[-2]
+
+
+async def test_the_sign_twice_goes_back_to_where_the_last_jump_began() -> None:
+    async with stage(*DIMM) as on:
+        await on.keys("L", "L")
+        await on.command("goto block 32")
+        assert on.cursor == 32 * BLOCK
+        await on.keys("'", "'")
+        assert on.cursor == 2 * BLOCK
+        await on.keys("'", "'")
+        assert on.cursor == 32 * BLOCK
+
+
+async def test_the_way_to_the_struct_pages_has_a_way_back() -> None:
+    async with stage(*DIMM) as on:
+        await on.keys("G", "w")
+        home = on.cursor
+        await on.keys("'", "'")
+        assert on.cursor != home and on.cursor // BLOCK == 33
+
+
+async def test_without_a_mark_the_key_says_how_to_set_one() -> None:
+    async with stage() as on:
+        await on.keys("'")
+        assert on.on_main
+        assert 'there is no mark yet: " and a letter sets one' in on.text
+
+
+async def test_what_is_no_letter_is_waited_over_and_escape_closes() -> None:
+    async with stage() as on:
+        await on.keys('"', "5", "left", "enter")
+        assert isinstance(on.app.screen, MarkBox)
+        await on.keys("escape")
+        assert on.on_main and not on.session.marks
+
+
+async def test_keys_typed_right_behind_the_letter_reach_the_map() -> None:
+    from textual.events import Key
+
+    async with stage() as on:
+        for name, letter in (("quotation_mark", '"'), ("a", "a"), ("L", "L"), ("L", "L")):
+            on.app.post_message(Key(name, letter))
+        await settle(on.pilot)
+        assert list(on.session.marks) == ["a"]
+        assert on.cursor == 2 * BLOCK
+
+
+async def test_marks_by_command_may_have_whole_words() -> None:
+    async with stage(*DIMM) as on:
+        await on.keys("G")
+        await on.command("mark the-end")
+        await on.keys("g")
+        await on.command("goto mark the-end")
+        assert on.cursor // BLOCK == 33
+        await on.command("goto mark nowhere")
+        assert "there is no mark 'nowhere'; marks are the-end" in " ".join(on.text.split())
+
+
+async def test_a_mark_behind_the_end_of_memory_is_not_gone_to() -> None:
+    async with stage(*DIMM) as on:
+        await on.keys("G", '"', "a", "u", "u", "g", "'")
+        assert "behind the end of memory" in on.text
+        await on.keys("a")
+        assert "is behind the end of memory now" in " ".join(on.text.split())
+        assert on.cursor < BLOCK
+
+
+async def test_the_palette_goes_to_marks() -> None:
+    async with stage(*DIMM) as on:
+        await on.keys("G")
+        await on.command("mark the-end")
+        await on.keys("g", "ctrl+p")
+        await on.type("mark: the", "enter")
+        assert on.cursor // BLOCK == 33
+
+
+async def test_a_crowd_of_marks_is_counted() -> None:
+    session = session_of(*DIMM)
+    marks = {f"m{number:02}": number * BLOCK for number in range(SHOWN + 3)}
+    lines = mark_lines(session.view, marks)
+    assert lines[0].startswith("m00  pfn 0x0, block 0 online")
+    assert lines[-1] == "and 3 more: type :goto mark"
+    assert len(lines) == SHOWN + 1
+
+
+# -- the language ------------------------------------------------------------------------
+@pytest.mark.parametrize("line", ["mark a", "goto mark a", "mark the-end_2"])
+def test_the_lines_are_for_a_session(line: str) -> None:
+    command = parse_line(line)
+    assert isinstance(command, Interactive)
+    assert format_command(command) == line
+
+
+@pytest.mark.parametrize(
+    "line", ["mark 1", "mark", "mark a b", "goto mark", "goto mark 'x'", "mark é"]
+)
+def test_a_wrong_name_is_refused(line: str) -> None:
+    with pytest.raises(ParseError):
+        parse_line(line)
+
+
+def test_goto_offers_the_marks() -> None:
+    assert "goto mark" in complete("goto ma")
+    assert complete("goto mark ", marks=["a", "end"]) == ["goto mark a", "goto mark end"]
+    assert complete("goto mark e", marks=["a", "end"]) == ["goto mark end"]
+    assert complete("mark e", marks=["a", "end"]) == ["mark end"]
+
+
+# -- kept --------------------------------------------------------------------------------
+def test_marks_are_kept_with_the_session(tmp_path: Path) -> None:
+    start = parse_line(MACHINE)
+    store = JournalStore(tmp_path)
+    session = keep(session_of(*DIMM), Origin("kept", start), store)  # type: ignore[arg-type]
+    session.mark("a", 5)
+    session.mark("b", 33 * BLOCK)
+    session.mark("a", 7)
+    session.close()
+    again = resume(store).session
+    assert again.marks == {"a": 7, "b": 33 * BLOCK}
+    assert again.position == 2
+
+
+@pytest.mark.parametrize("line", ["mark a", "mark a -1", "mark a x", "mark é 1", "mark 7"])
+def test_a_mark_that_no_session_wrote_ends_the_replay(line: str, tmp_path: Path) -> None:
+    start = parse_line(MACHINE)
+    store = JournalStore(tmp_path)
+    session = keep(session_of(*DIMM), Origin("kept", start), store)  # type: ignore[arg-type]
+    session._journal.append(line)
+    session.close()
+    journal = store.journals()[0]
+    replayed = replay(store.read(journal), journal)
+    assert replayed.lines.damage is not None
+    assert not replayed.session.marks
+
+
+async def test_marks_go_along_into_another_session() -> None:
+    async with stage(*DIMM) as on:
+        await on.keys("L", '"', "a")
+        on.main.show_other(session_of(*DIMM), "other", read_only=False)
+        await settle(on.pilot)
+        assert on.session.marks == {"a": BLOCK}

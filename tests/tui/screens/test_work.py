@@ -1,0 +1,178 @@
+"""Work that takes long: said, stopped, and no way around it. Nothing here waits for a clock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import InputError
+from engine.session import Session
+from tests.tui.stage import DIMM, Stage, stage
+from tui.screens.compare_screen import CompareScreen
+from tui.screens.work import Job, Stopped
+from tui.testing import settle
+
+PATIENCE_SECONDS = 60.0
+"""How long to wait for a thread before it counts as stuck."""
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Commands do not end before this is set; it is set at the end in any case."""
+    opened = threading.Event()
+    predict = Session.predict
+
+    def slow(session: Session, command: object) -> object:
+        if threading.current_thread() is not threading.main_thread():
+            while not opened.is_set():
+                opened.wait(0.005)
+        return predict(session, command)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Session, "predict", slow)
+    yield opened
+    opened.set()
+
+
+@asynccontextmanager
+async def impatient(*lines: str) -> AsyncIterator[Stage]:
+    """A screen on which all work counts as long."""
+    async with stage(*lines) as on:
+        on.main.acts.work.patience = 0.0
+        yield on
+
+
+async def ended(on: Stage, job: Job[object]) -> None:
+    """Until a piece of work has ended and its result was taken up."""
+    assert job.ended.wait(PATIENCE_SECONDS)
+    on.main.acts.work._look()
+    await settle(on.pilot)
+
+
+def job_of(on: Stage) -> Job[object]:
+    job = on.main.acts.work._job
+    assert job is not None
+    return job
+
+
+async def test_long_work_is_said_while_the_cursor_still_moves(gate: threading.Event) -> None:
+    async with impatient("add dimm0 256M") as on:
+        await on.keys("G", "m")
+        assert "online 33 movable: 0 s, esc stops it" in on.text
+        assert on.session.position == 1
+        await on.keys("H", "H")
+        assert on.cursor == 32 * 32768
+        assert "esc stops it" in on.text
+        job = job_of(on)
+        gate.set()
+        await ended(on, job)
+        assert "stops it" not in on.text
+        assert on.session.position == 2
+        assert on.last.command.text == "online 33 movable"
+
+
+async def test_escape_stops_it_and_nothing_is_changed(gate: threading.Event) -> None:
+    async with impatient("add dimm0 256M") as on:
+        await on.keys("G", "v", "m")
+        job = job_of(on)
+        await on.keys("escape")
+        assert not on.main.acts.work.busy
+        assert "online 33 movable: stopped after 0 s, nothing was changed" in on.text
+        assert on.main.viewport.selection is not None, "the first escape only stops the work"
+        assert job.ended.wait(PATIENCE_SECONDS), "the thread does not go on in secret"
+        with pytest.raises(Stopped):
+            job.result()
+        assert on.session.position == 1
+        await on.keys("escape")
+        assert on.main.viewport.selection is None
+
+
+@pytest.mark.parametrize("key", ["u", "[", ",", "o", "x", "t", "b"])
+async def test_meanwhile_nothing_else_changes_the_machine(key: str, gate: threading.Event) -> None:
+    async with impatient(*DIMM) as on:
+        await on.command("offline dimm0[0]")
+        before = on.session.position, on.session.phase, len(on.session.outcomes)
+        await on.keys("G", key)
+        assert "offline dimm0[0] is not done yet; esc stops it" in " ".join(on.text.split())
+        assert (on.session.position, on.session.phase, len(on.session.outcomes)) == before
+        job = job_of(on)
+        gate.set()
+        await ended(on, job)
+        assert on.last.command.text == "offline dimm0[0]"
+
+
+async def test_a_session_that_has_gone_on_takes_no_late_result(gate: threading.Event) -> None:
+    async with impatient(*DIMM) as on:
+        await on.command("offline dimm0[0]")
+        on.session.undo(1)
+        job = job_of(on)
+        gate.set()
+        await ended(on, job)
+        assert "dropped, the session has gone on" in " ".join(on.text.split())
+        assert on.session.position == 1
+
+
+async def test_what_goes_wrong_in_long_work_is_said() -> None:
+    async with impatient() as on:
+        try:
+            on.main.acts.work.do("reading", _wrong, lambda _: None)
+        except InputError as error:  # the thread may have been quick
+            assert str(error) == "it is not to be read"
+            return
+        await ended(on, job_of(on))
+        assert "it is not to be read" in on.text
+
+
+def _wrong() -> int:
+    raise InputError("it is not to be read")
+
+
+async def test_short_work_is_done_at_once_and_raises_what_it_raises() -> None:
+    async with stage() as on:
+        work = on.main.acts.work
+        work.patience = PATIENCE_SECONDS
+        results: list[int] = []
+        work.do("counting", lambda: 7, results.append)
+        assert results == [7] and not work.busy
+        with pytest.raises(InputError, match="it is not to be read"):
+            work.do("reading", _wrong, results.append)
+        assert not work.busy
+
+
+async def test_compare_and_save_are_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "x.hotplug"
+    async with stage(*DIMM) as on:
+        asked: list[str] = []
+        work = on.main.acts.work
+        do: Any = work.do
+
+        def noted(what: str, work: Callable[[], Any], then: Callable[[Any], Any]) -> None:
+            asked.append(what)
+            do(what, work, then)
+
+        monkeypatch.setattr(work, "do", noted)
+        await on.command(f"save {file} expect=yes")
+        assert "expect zone Movable" in file.read_text()
+        await on.command("compare profile=6.1")
+        assert isinstance(on.app.screen, CompareScreen)
+        assert asked == ["save x.hotplug", "compare"]
+
+
+def test_a_stopped_thread_ends_in_the_middle_of_its_work() -> None:
+    count = 0
+
+    def endless() -> None:
+        nonlocal count
+        while True:
+            count += 1
+
+    job = Job("counting", endless)
+    job.stop()
+    assert job.ended.wait(PATIENCE_SECONDS)
+    with pytest.raises(Stopped):
+        job.result()
+    job.stop()  # a second time changes nothing
