@@ -15,7 +15,7 @@ COLLECT_AFTER = 100_000
 """Containers that may be allocated before the collector looks for cycles.
 
 What is imported at the start is kept to the end: looking at it every 700 containers, as Python
-does by itself, is a tenth of the time to the first frame.
+does by itself, is a tenth of the time to the first frame. Some 60,000 are there by then.
 """
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from engine.commands import PfnRef, Ref
 from engine.errors import InputError
-from engine.language.wrong import closest
 from engine.memory.state import Device, State
 
 
 def _device(state: State, name: str) -> Device:
     found = state.device_named(name)
     if found is None:
+        # Needed for this sentence only, and it brings the whole language along.
+        from engine.language.wrong import closest
+
         names = sorted(device.name for device in state.devices.values())
         known, near = ", ".join(names[:8]) or "none", closest(name, names)
         meant = f"; did you mean {near}?" if near else ""

@@ -70,8 +70,8 @@ def test_streams_that_are_closed_or_full(line: str, status: int, said: bytes) ->
 
 PRINTERS = [
     ["show"], ["show", "--json"], ["run", "shrink-e1-merged"], ["check", "shrink-e1-merged"],
-    ["compare", "shrink-e1-merged", "--with", "profile=6.1"], ["fmt", "STORY"], ["scenarios"], ["themes"],
-    ["config"], ["export", "STORY", "-o", ".txt"], ["cast", "STORY", "-o", "-"],
+    ["compare", "shrink-e1-merged", "--with", "profile=6.1"], ["fmt", "STORY"], ["scenarios"],
+    ["themes"], ["config"], ["export", "STORY", "-o", ".txt"], ["cast", "STORY", "-o", "-"],
     ["blocks", "--root", "TREE"], ["plan", "--root", "TREE", "-c", "offline 1"], ["--help"],
     ["--version"],
 ]  # fmt: skip

@@ -1,4 +1,6 @@
-"""Random sequences of commands on random machines, with every identity checked after each.
+"""Fuzzers: random commands with every identity checked, and damaged input of every kind.
 
-``python -m tests.fuzz --minutes N`` runs long; ``tests/fuzz/test_commands.py`` runs short.
+``python -m tests.fuzz --what WHAT --minutes N --jobs N`` runs long and prints a record at its
+end; the tests here run everything for a moment. ``python -m tests.fuzz.guided`` lets coverage
+find the way, where atheris is installed.
 """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,7 +15,15 @@ from typing import Self
 from tests.kernel.archive import initramfs
 from tests.kernel.hardware import Hardware
 from tests.kernel.images import Image
-from tests.kernel.qmp import GuestGoneError, GuestHungError, Message, Qmp, RefusedError
+from tests.kernel.qmp import (
+    REPLY_SECONDS,
+    GuestGoneError,
+    GuestHungError,
+    Message,
+    Qmp,
+    RefusedError,
+    connect,
+)
 
 BOOT_SECONDS = 180.0
 """Emulation on a loaded machine is slow; a guest that hangs at boot is rare."""
@@ -60,8 +67,7 @@ class Guest:
             )
         try:
             self._await_sockets(folder)
-            self._serial = socket.socket(socket.AF_UNIX)
-            self._serial.connect(str(folder / "serial"))
+            self._serial = connect(str(folder / "serial"), REPLY_SECONDS)
             self.qmp = Qmp(str(folder / "qmp"))
             self._read_until(re.compile(rb"=ready=\r?\n"), BOOT_SECONDS)
         except BaseException as problem:

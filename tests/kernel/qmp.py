@@ -31,12 +31,30 @@ class RefusedError(Exception):
     """QEMU refused a request; the guest's kernel never saw it."""
 
 
+def connect(path: str, seconds: float) -> socket.socket:
+    """Connect to a socket of QEMU's; OSError when it does not answer in time.
+
+    The file of a socket is there a moment before QEMU listens, a long moment on a busy machine.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        line = socket.socket(socket.AF_UNIX)
+        try:
+            line.connect(path)
+        except (ConnectionRefusedError, FileNotFoundError):
+            line.close()
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return line
+
+
 class Qmp:
     """One connection to a QEMU monitor."""
 
     def __init__(self, path: str) -> None:
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(path)
+        self._socket = connect(path, REPLY_SECONDS)
         self._unread = b""
         self._events: list[Message] = []
         self._message(REPLY_SECONDS)  # the greeting

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
+import threading
 from pathlib import Path
 from random import Random
 from typing import Any, cast
@@ -16,6 +18,7 @@ from tests.kernel.guest import Guest, Reply
 from tests.kernel.hardware import GIB, MIB, Hardware
 from tests.kernel.images import BUSYBOX, Image, MissingPartError, image, why_not
 from tests.kernel.install import main as install
+from tests.kernel.qmp import connect
 from tests.kernel.record import Dimm, Plug, Recorder, Shell, Unplug, WriteState
 from tests.kernel.scenario import UnplayableError, actions, read_script
 from tests.kernel.trace import error_name, read_report
@@ -267,3 +270,16 @@ def test_a_dimm_that_the_kernel_left_alone_is_told_from_one_that_it_took() -> No
     guest.lines = f"log Block size [0x8000000] unaligned hotplug range: start {odd:#x}, size 0x1\n"
     assert on.do(Plug("odd", 128 * MIB, odd))["result"] == "EINVAL"
     assert on.do(Plug("good", 128 * MIB, 4 * GIB))["result"] is None
+
+
+def test_a_socket_of_qemu_that_does_not_listen_yet_is_waited_for(tmp_path: Path) -> None:
+    path = str(tmp_path / "qmp")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    soon = threading.Timer(0.1, listener.listen)
+    soon.start()
+    connect(path, 30.0).close()
+    soon.join()
+    listener.close()
+    with pytest.raises(ConnectionRefusedError):
+        connect(path, 0.0)

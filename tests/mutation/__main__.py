@@ -36,22 +36,28 @@ def main(arguments: list[str] | None = None) -> int:
         print("mutmut is missing: pip install -e '.[test,mutation]'", file=sys.stderr)
         return 2
     work = Path(options.dir or tempfile.mkdtemp(prefix="pfnmap-mutation-"))
-    _copy(work)
     modules = _chosen(options.modules)
-    subprocess.run(
-        [mutmut, "run", "--max-children", str(options.processes), *patterns(modules, options)],
-        cwd=work,
-        check=True,
-        stdout=None if options.verbose else subprocess.DEVNULL,
-    )
-    results = [mutmut, "results", "--all", "true"]
-    told = subprocess.run(results, cwd=work, check=True, capture_output=True, text=True).stdout
-    found = statuses(told, modules)
+    names = patterns(modules, options)
+    if options.again:
+        earlier = statuses(_results(mutmut, work), modules)
+        names = [name for of in earlier.values() for name, s in of.items() if s != "killed"]
+    _copy(work)
+    if names:
+        command = [mutmut, "run", "--max-children", str(options.processes), *names]
+        output = None if options.verbose else subprocess.DEVNULL
+        subprocess.run(command, cwd=work, check=True, stdout=output)
+    found = statuses(_results(mutmut, work), modules)
     print(table(found))
     survivors = [name for of in found.values() for name, s in of.items() if s not in KILLED]
     if survivors:
         print(f"\nin {work}: mutmut show NAME", *survivors, sep="\n    ")
     return 0 if all(score(of.values()) >= options.least for of in found.values()) else 1
+
+
+def _results(mutmut: str, work: Path) -> str:
+    """What mutmut has found in ``work`` so far."""
+    command = [mutmut, "results", "--all", "true"]
+    return subprocess.run(command, cwd=work, check=True, capture_output=True, text=True).stdout
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -60,6 +66,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--sample", type=int, default=100, help="percent of the mutants, in tens")
     parser.add_argument("--least", type=float, default=85.0, help="percent that must be killed")
     parser.add_argument("--dir", help="where to work; one that exists is continued")
+    parser.add_argument("--again", action="store_true", help="only those not killed in --dir")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--verbose", action="store_true", help="show what mutmut says")
     return parser.parse_args(arguments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from engine.commands import Add, Command, Goto, Interactive, StartMachine, Zoom
 from engine.errors import InputError
@@ -56,8 +56,8 @@ class Acts:
             "cursor.mark": lambda: self.marks.ask_set(),
             "cursor.to_mark": lambda: self.marks.ask_go(),
             "cursor.struct_pages": self.to_struct_page,
-            "view.explain": self.explain,
-            "view.diff": self.show_diff,
+            "view.explain": lambda: self.read("explain"),
+            "view.diff": lambda: self.read("show_diff"),
             "view.yank": lambda: self.yank(whole=False),
             "view.yank.frame": lambda: self.yank(whole=True),
             "find.open": self.ask_search,
@@ -68,8 +68,8 @@ class Acts:
             "session.save": lambda: self.ask_command("save "),
             "session.write": lambda: self.ask_command("write "),
             "app.command": self.ask_command,
-            "app.help": self.show_help,
-            "app.glossary": self.show_glossary,
+            "app.help": lambda: self.read("show_help"),
+            "app.glossary": lambda: self.read("show_glossary"),
             "app.palette": self.show_palette,
             "app.tour": lambda: self._touring().leave(),
             "app.tour.again": lambda: self._touring().restage(),
@@ -349,44 +349,11 @@ class Acts:
         )
         self.open(prompt, go)
 
-    def show_help(self) -> None:
-        """Every key and every verb."""
-        from tui.screens.pages import help_lines
-        from tui.screens.reader import Reader
+    def read(self, what: Literal["show_help", "show_glossary", "explain", "show_diff"]) -> None:
+        """Show something to read: a function of :mod:`tui.screens.readings`."""
+        from tui.screens import readings
 
-        lines = help_lines(self.desk, self.screen.paint)
-        self.screen.app.push_screen(Reader(self.screen.paint, "help", lambda _: lines))
-
-    def show_glossary(self) -> None:
-        """What the words and states on the screen mean."""
-        from tui.screens.pages import glossary_lines
-        from tui.screens.reader import Reader
-
-        paint = self.screen.paint
-        lines = glossary_lines(self.desk.view, self.screen.viewport.cursor_pfn, paint)
-        self.screen.app.push_screen(Reader(paint, "words", lambda _: lines))
-
-    def explain(self) -> None:
-        """Everything about the page under the cursor, with words explained."""
-        from tui.screens.pages import explanation
-        from tui.screens.reader import Reader
-
-        vp = self.screen.viewport
-        lines = explanation(self.desk, vp.cursor_pfn, vp.cursor_cell, self.screen.paint)
-        title = f"pfn {vp.cursor_pfn:#x}"
-        self.screen.app.push_screen(Reader(self.screen.paint, title, lambda _: lines))
-
-    def show_diff(self) -> None:
-        """What the last step changed."""
-        from tui.screens.pages import diff_lines
-        from tui.screens.reader import Reader
-
-        before = self.desk.before
-        if before is None:
-            raise InputError("nothing has happened yet")
-        lines = diff_lines(before, self.desk.view)
-        title = "what the last step changed"
-        self.screen.app.push_screen(Reader(self.screen.paint, title, lambda _: lines))
+        getattr(readings, what)(self)
 
     def show_palette(self) -> None:
         """Every action that applies now, and the themes."""

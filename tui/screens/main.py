@@ -10,42 +10,27 @@ from textual.geometry import Offset
 from textual.screen import Screen
 
 from engine.errors import PfnmapError
-from engine.language import ACTIONS
 from engine.session import Session
 from tui.facts import summary
 from tui.screens import layout, motions
 from tui.screens.acts import Acts
 from tui.screens.desk import Desk
+from tui.screens.footer import hints
 from tui.screens.layout import Arrangement, Place
 from tui.screens.situation import Situation
 from tui.viewport import Viewport
 from tui.widgets.block_table import BlockTable
 from tui.widgets.event_log import EventLog
 from tui.widgets.inspector import Inspector
-from tui.widgets.lines import KeyHint, KeyLine, Legend, Line, StatusLine, Timeline, TitleLine
+from tui.widgets.lines import KeyLine, Legend, Line, StatusLine, Timeline, TitleLine
 from tui.widgets.paint import Paint
 from tui.widgets.panel import Panel
 from tui.widgets.pfn_map import PfnMap
 from tui.widgets.zone_bars import ZoneBars
 
 FOCUS_ORDER = (layout.MAP, layout.ZONES, layout.BLOCKS, layout.INSPECTOR, layout.EVENTS)
-TAIL = ("app.command", "app.help")
-EXTRA = (
-    "session.branch",
-    "mem.online_kernel",
-    "mem.online_movable",
-    "mem.toggle_memmap",
-    "time.repeat",
-    "time.redo",
-    "time.phase.forward",
-    "view.zoom.in",
-    "view.zoom.out",
-    "view.select",
-    "find.open",
-    "cursor.struct_pages",
-    "view.explain",
-)
-"""What a wide footer offers beside the actions that the registry marks."""
+AT_FIRST = frozenset(layout.PANELS) - {layout.BLOCKS}
+"""Panels that are wanted before anybody said otherwise."""
 
 
 class MainScreen(Screen[None], inherit_bindings=False):
@@ -70,7 +55,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.desk = desk
         self.paint = paint
         self.source_title = source_title
-        self.wanted: frozenset[str] = frozenset(layout.PANELS) - {layout.BLOCKS}
+        self.wanted = AT_FIRST
         self.maximised: str | None = None
         self.arrangement = Arrangement()
         self._places: dict[str, Place] = {}
@@ -210,6 +195,13 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.place(self.app.size.width, self.app.size.height)
         self.call_after_refresh(self.show_session)
 
+    def tidy(self) -> None:
+        """Panels, focus and selection as they were at first."""
+        self.wanted, self.maximised = AT_FIRST, None
+        self.place(self.app.size.width, self.app.size.height)
+        self.map.focus()
+        self.map.look(self.viewport.selecting(False))
+
     # -- what is shown ---------------------------------------------------------------------
     @property
     def viewport(self) -> Viewport:
@@ -292,19 +284,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def show_keys(self) -> None:
         """The footer: the actions that do something now, with the keys in force."""
-        here, desk = self.here, self.desk
-        hints = []
-        marked = [action.id for action in ACTIONS.values() if action.footer]
-        for name in [*marked, *EXTRA]:
-            offered = name not in TAIL and desk.keymap.keys(name)
-            if offered and not desk.why_not(name, here):
-                hints.append(KeyHint(desk.keymap.first(name), ACTIONS[name].label))
-        tail = [
-            KeyHint(desk.keymap.first(name), ACTIONS[name].label)
-            for name in TAIL
-            if desk.keymap.keys(name)
-        ]
-        self.footer.show(hints, tail)
+        self.footer.show(*hints(self.desk, self.here))
 
     def set_paint(self, paint: Paint) -> None:
         """Use another theme."""

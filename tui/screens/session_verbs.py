@@ -45,7 +45,7 @@ def do_verb(acts: Acts, command: Interactive) -> None:
 
 def _help(acts: Acts, arguments: tuple[str, ...]) -> None:
     if not arguments:
-        acts.show_help()
+        acts.read("show_help")
         return
     lines = help_lines(arguments[0])
     if not lines:
@@ -60,7 +60,7 @@ def _diff(acts: Acts, arguments: tuple[str, ...]) -> None:
     from tui.screens.reader import Reader
 
     if not arguments:
-        acts.show_diff()
+        acts.read("show_diff")
         return
     session = acts.desk.session
     steps = [int(step) for step in arguments]

@@ -90,6 +90,7 @@ class Tour:
         screen.acts.work.claim()
         screen.acts.clock.pause()
         self.progress.restage(screen.desk.session)
+        screen.tidy()
         screen.show_session()
         pages = screen.desk.view.geometry.block_pages
         screen.map.look(screen.viewport.at(self.progress.step.block * pages))

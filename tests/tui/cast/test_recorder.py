@@ -27,6 +27,9 @@ from tui.cast.filter import MAX_HELD, DrawingFilter
 from tui.cast.recorder import CastRecorder
 from tui.screens.live import Live
 
+PATIENCE_SECONDS = 30.0
+"""What a slow machine may take for a command before it counts as long work."""
+
 
 class Clock:
     """A clock that the test moves."""
@@ -196,6 +199,7 @@ async def test_commands_are_markers_also_when_the_screen_turned_to_a_simulation(
     recorder = CastRecorder(tmp_path / "a.cast", (100, 30), clock=Clock())
     record(app, recorder)
     async with app.run_test(headless=False, size=(100, 30)) as pilot:
+        app.main.acts.work.patience = PATIENCE_SECONDS
         await settle(pilot)
         Live.begin(app.main, session)
         await press(pilot, "b", "colon")
@@ -214,6 +218,7 @@ async def test_a_recorded_session_shows_what_the_program_showed(tmp_path: Path) 
     recorder = CastRecorder(path, (100, 30), clock=Clock())
     record(app, recorder)
     async with app.run_test(headless=False, size=(100, 30)) as pilot:
+        app.main.acts.work.patience = PATIENCE_SECONDS
         await settle(pilot)
         await press(pilot, "colon")
         await type_text(pilot, "add dimm0 256M")

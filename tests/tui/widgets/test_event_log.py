@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.errors import InputError
 from tests.tui.stage import DIMM, session_of, stage
+from tui.widgets.event_log import KEPT_PIECES
 
 
 async def test_the_newest_is_in_sight_until_somebody_scrolls() -> None:
@@ -36,3 +37,13 @@ async def test_ten_thousand_commands_stay_light() -> None:
         on.main.events.show(session.outcomes, 1000, None)
         assert "600 earlier commands" in on.main.events._body(100)[0].text
         assert on.main.events.nr_lines < 2500
+
+
+async def test_an_answer_of_thousands_of_lines_is_cut_and_counted() -> None:
+    grep = "grep . /sys/devices/system/memory/memory*/state"
+    async with stage(grep, machine="machine ram=256G block=128M") as on:
+        blocks = on.session.view.nr_blocks
+        assert len(on.last.output) == blocks
+        log = on.main.events
+        assert log.nr_lines < KEPT_PIECES + 10 < blocks
+        assert f"and {blocks + 1 - KEPT_PIECES} more lines" in log._body(100)[-1].text

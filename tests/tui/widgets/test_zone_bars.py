@@ -6,7 +6,7 @@ from engine.session import Session
 from tests.tui.stage import DIMM, session_of, stage
 from tui.axis import Axis
 from tui.widgets.paint import GAINED, HOLE, LOST, OUT, PRESENT
-from tui.widgets.zone_bars import bar_codes, shown_zones
+from tui.widgets.zone_bars import LABEL_WIDTH, bar_codes, shown_zones
 
 
 def bars(session: Session, width: int = 60) -> dict[str, list[int]]:
@@ -78,3 +78,33 @@ async def test_sixteen_nodes_scroll_and_say_so() -> None:
         assert "node 15" not in on.text
         await on.keys("2", "G")
         assert "node 15" in on.text
+
+
+async def test_a_zone_that_is_larger_than_its_node_is_drawn_beyond_it() -> None:
+    """The span outlived its last memory: the scale has to reach to its end all the same."""
+    lines = (
+        "add dimm0 384M at=0x140000000 node=1",
+        "online 40-42 kernel",
+        "offline 42",
+        "online 42 movable",
+        "offline 42",
+        "remove 42",
+    )
+    machine = "machine ram=2G nodes=2 profile=4.19"
+    async with stage(*lines, machine=machine, size=(120, 40)) as on:
+        zones = on.main.zones.draw(120, 8)
+        normal = next(line.text for line in zones if "Normal" in line.text)
+        node = zones[-1].text
+        bar = slice(LABEL_WIDTH, 78)
+        assert len(normal[bar].rstrip()) > len(node[bar].rstrip())
+
+
+async def test_scrolling_with_the_wheel_is_not_undone_by_the_next_drawing() -> None:
+    nodes = " ".join(f"ram{n}=1G" for n in range(1, 16))
+    async with stage(machine=f"machine ram=5G nodes=16 {nodes}") as on:
+        zones = on.main.zones
+        zones.scroll_lines(7)
+        zones.repaint()
+        assert zones.first_line == 7
+        await on.keys("G")
+        assert "node 15" in on.text, "another node is brought into sight again"
