@@ -315,7 +315,7 @@ def run_app(
     app.ended_by = noted_endings()
     app.driver_class = stoppable(app.driver_class)
     if recorder is not None:
-        from tui.capture import record
+        from tui.cast.recorder import record
 
         record(app, recorder)
     try:

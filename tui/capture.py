@@ -1,17 +1,13 @@
-"""The program on a headless screen: run it, drive it, take pictures. No terminal, no clock.
+"""A screen of Textual's without a terminal or a clock: wait for it, press keys, take pictures.
 
 The only module that touches what Textual keeps private; all of that is in the functions
-under "private".
+under "private". It knows no program: ``tui.headless`` runs ours.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.color import Color, ColorType
 from rich.style import Style
@@ -19,7 +15,6 @@ from textual.drivers.headless_driver import HeadlessDriver
 from textual.events import Key
 from textual.strip import Strip
 
-from engine.values import dataclass
 from themes.model import ANSI_COLOURS, DEFAULT_COLOUR
 from tui.picture import Ink, Picture, Piece, on_page, piece
 
@@ -28,20 +23,12 @@ if TYPE_CHECKING:
     from textual.message_pump import MessagePump
     from textual.pilot import Pilot
 
-    from engine.commands import Command, StartMachine
-    from engine.session import Session
     from themes.model import Theme
-    from tui.app import PfnmapApp
-    from tui.cast.recorder import CastRecorder
-
-Result = TypeVar("Result")
 
 SETTLE_ROUNDS: Final = 6
 """Rounds of draining the message queues after which nothing moves any more."""
 MOST_TURNS: Final = 100_000
 """Turns of the event loop after which a screen that still has messages never comes to rest."""
-_CHANGES_COLOURS: Final = ("NO_COLOR",)
-"""Variables that Textual obeys and that would make the same picture differ."""
 
 
 class CaptureDriver(HeadlessDriver):
@@ -103,19 +90,6 @@ def screen_strips(app: App[Any]) -> list[Strip]:
     return list(app.screen._compositor.render_strips())
 
 
-def record(app: PfnmapApp, recorder: CastRecorder) -> None:
-    """Record what an app that is about to run sends to its terminal, and its commands."""
-    base = app.driver_class
-
-    def write(driver: Any, data: str) -> None:
-        recorder.resized(*driver._app.size)
-        recorder.output(data)
-        base.write(driver, data)
-
-    app.driver_class = type(f"Recording{base.__name__}", (base,), {"write": write})
-    app.desk.session.listeners.append(recorder.heard)
-
-
 # -- driving ---------------------------------------------------------------------------------
 async def press(pilot: Pilot[Any], *keys: str) -> None:
     """Press keys by Textual's names, settling after each."""
@@ -133,81 +107,6 @@ async def type_text(pilot: Pilot[Any], text: str) -> None:
         name = "space" if character == " " else textual_key(character)
         pilot.app.post_message(Key(name, character))
     await settle(pilot)
-
-
-@dataclass(frozen=True, slots=True)
-class Screen:
-    """The program, running headlessly."""
-
-    app: PfnmapApp
-    pilot: Pilot[int]
-
-    async def do(self, command: Command) -> None:
-        """Do a command as the ``:`` line does it; PfnmapError where that cannot be done."""
-        self.app.main.acts.run(command)
-        await settle(self.pilot)
-
-    async def keys(self, *keys: str) -> None:
-        """Press keys by the names people write, such as ``z``, ``ctrl+d`` or ``?``."""
-        from tui.keys import textual_key
-
-        await press(self.pilot, *map(textual_key, keys))
-
-    def picture(self) -> Picture:
-        """The screen now."""
-        return picture(self.app, self.app.paint.theme)
-
-
-@asynccontextmanager
-async def on_screen(
-    session: Session,
-    theme: Theme,
-    size: tuple[int, int],
-    *,
-    source_title: str = "",
-    start: StartMachine | None = None,
-) -> AsyncIterator[Screen]:
-    """Run the program with a session; ``size`` is (columns, lines)."""
-    from tui.app import PfnmapApp
-
-    with _own_colours():
-        app = PfnmapApp(session, theme, source_title=source_title, start=start)
-    async with app.run_test(size=size) as pilot:
-        await settle(pilot)
-        yield Screen(app, pilot)
-
-
-@contextmanager
-def _own_colours() -> Iterator[None]:
-    """Without the variables that change colours; the environment is put back."""
-    saved = {name: os.environ.pop(name) for name in _CHANGES_COLOURS if name in os.environ}
-    try:
-        yield
-    finally:
-        os.environ.update(saved)
-
-
-def run_apart(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run to the end, also for a caller that is itself inside an event loop."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    results: list[Result] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            results.append(asyncio.run(work))
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return results[0]
 
 
 # -- pictures --------------------------------------------------------------------------------

@@ -16,7 +16,11 @@ PACKAGES = ("engine", "themes", "tui")
 
 
 class Choices(random.Random):
-    """A source of chance that is the bytes of an input; zeros when they have run out."""
+    """A source of chance that is the bytes of an input.
+
+    When they have run out it goes on like any other, always in the same way: there are loops that
+    wait for another number.
+    """
 
     def __init__(self, data: bytes) -> None:
         super().__init__(0)
@@ -26,7 +30,9 @@ class Choices(random.Random):
     def getrandbits(self, k: int) -> int:
         """The next ``k`` bits."""
         nr_bytes = (k + 7) // 8
-        piece = self._data[self._at : self._at + nr_bytes].ljust(nr_bytes, b"\0")
+        piece = self._data[self._at : self._at + nr_bytes]
+        if len(piece) < nr_bytes:
+            return super().getrandbits(k)
         self._at += nr_bytes
         return int.from_bytes(piece, "big") >> (8 * nr_bytes - k)
 

@@ -35,8 +35,14 @@ def test_other_bytes_are_other_inputs_and_no_bytes_are_one_too() -> None:
 def test_numbers_come_from_the_bytes() -> None:
     choices = Choices(b"\x80\xff\x00")
     assert [choices.getrandbits(8), choices.getrandbits(4), choices.getrandbits(3)] == [128, 15, 0]
-    assert choices.getrandbits(64) == 0
     assert 0 <= Choices(b"\xff" * 8).random() < 1
+
+
+def test_where_the_bytes_end_it_goes_on_always_in_the_same_way() -> None:
+    """Drawing without putting back waits for a number that it has not had."""
+    samples = [Choices(b"").sample(range(100), 30) for _ in range(2)]
+    assert samples[0] == samples[1]
+    assert len(set(samples[0])) == 30
 
 
 def test_an_input_that_breaks_ends_the_run(

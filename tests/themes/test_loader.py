@@ -122,7 +122,7 @@ def test_a_wrong_file_is_one_sentence(tmp_path: Path, text: str, problem: str) -
     assert problem in refused(mine(tmp_path, text))
 
 
-@pytest.mark.parametrize("text", ['{} = 1', 'base = "{}"', 'colours = "{}"', 'ui.{} = "red"'])
+@pytest.mark.parametrize("text", ["{} = 1", 'base = "{}"', 'colours = "{}"', 'ui.{} = "red"'])
 def test_what_is_too_long_to_read_is_not_repeated(tmp_path: Path, text: str) -> None:
     message = refused(mine(tmp_path, text.format("x" * 30000)))
     assert len(message.removeprefix(str(tmp_path))) < 500

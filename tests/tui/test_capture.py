@@ -12,7 +12,8 @@ from textual.strip import Strip
 
 from tests.tui.stage import session_of
 from themes import load_theme
-from tui.capture import ink_of, on_screen, run_apart, strip_pieces
+from tui.capture import ink_of, strip_pieces
+from tui.headless import on_screen, run_apart
 from tui.picture import Ink
 from tui.render import render
 

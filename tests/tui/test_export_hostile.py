@@ -18,11 +18,11 @@ from engine.outcome import Outcome
 from engine.scenarios.scenario import Scenario, ScenarioLine, parse_scenario
 from tests.tui.stage import session_of
 from themes import load_theme
-from tui.capture import on_screen
 from tui.cast.cast import make_cast
 from tui.cast.frames import FrameSource, ScreenFrames, TextFrames
 from tui.cli import main
 from tui.export import to_html, to_svg
+from tui.headless import on_screen
 from tui.picture import Picture, Piece, ansi_line, clean, on_page, piece
 from tui.plain.text import render_text
 from tui.render import draw

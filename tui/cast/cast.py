@@ -6,25 +6,24 @@ captions in the last two lines of the screen.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 from engine.errors import InputError
 from engine.values import dataclass
 from themes import load_theme
+from tui.cast.asciicast import VERSIONS, Event, cast_header, cast_lines
 from tui.cast.frames import FrameSource, ScreenFrames
 from tui.cast.script import TYPED_MS, Beat, Script, reading_ms, script_of
-from tui.picture import ANSI_RGB, Ink, Line, Picture, ansi_line, clean, fitted_line, piece
+from tui.picture import Ink, Line, Picture, ansi_line, clean, fitted_line, piece
 
 if TYPE_CHECKING:
     from engine.scenarios.scenario import Scenario
     from themes.model import Theme
 
-VERSIONS: Final = (2, 3)
 SMALLEST: Final = (40, 12)
 LARGEST: Final = (400, 200)
 CAPTION_LINES: Final = 2
@@ -38,16 +37,6 @@ class Shot:
     at_ms: int
     picture: Picture
     marker: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A line of the file after the first."""
-
-    at_ms: int
-    code: str
-    """``o`` output, ``m`` marker, ``r`` resize."""
-    data: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,31 +191,3 @@ def events_of(shots: Iterable[Shot]) -> Iterator[Event]:
             yield Event(now, "o", output)
         shown = lines
     yield Event(now, "o", f"\x1b[{len(shown)};1H\x1b[?25h")
-
-
-def cast_header(
-    size: tuple[int, int], version: int, title: str, page: Picture, idle_seconds: float
-) -> dict[str, Any]:
-    """The first line: size, title, colours. No date: it would differ each time."""
-    theme = {"fg": page.foreground, "bg": page.background, "palette": ":".join(ANSI_RGB.values())}
-    common: dict[str, Any] = {"idle_time_limit": idle_seconds, "title": clean(title)}
-    if version == 2:
-        return {"version": 2, "width": size[0], "height": size[1], **common, "theme": theme}
-    term = {"cols": size[0], "rows": size[1], "type": "xterm-256color", "theme": theme}
-    return {"version": 3, "term": term, **common}
-
-
-def cast_lines(header: dict[str, Any], events: Iterable[Event], version: int) -> Iterator[str]:
-    """The lines of the file, without line ends."""
-    yield json.dumps(header, ensure_ascii=False)
-    before = 0
-    for event in events:
-        # Version 3 counts from the event before. Whole milliseconds leave nothing to round.
-        yield event_line(event, event.at_ms - before if version == 3 else event.at_ms)
-        before = event.at_ms
-
-
-def event_line(event: Event, time_ms: int) -> str:
-    """One event as a line of the file."""
-    seconds = f"{time_ms // 1000}.{time_ms % 1000:03}"
-    return f"[{seconds}, {json.dumps(event.code)}, {json.dumps(event.data, ensure_ascii=False)}]"

@@ -32,7 +32,7 @@ class ScreenFrames:
 
     def pictures(self, script: Script, size: tuple[int, int], theme: Theme) -> list[Picture]:
         """As the protocol says."""
-        from tui.capture import run_apart
+        from tui.headless import run_apart
 
         return run_apart(_screens(script, size, theme, self.keys))
 
@@ -40,7 +40,7 @@ class ScreenFrames:
 async def _screens(
     script: Script, size: tuple[int, int], theme: Theme, keys: tuple[str, ...]
 ) -> list[Picture]:
-    from tui.capture import on_screen
+    from tui.headless import on_screen
 
     pictures: list[Picture] = []
     session = Session(Machine.boot(script.start), script.title, start_command=script.start)

@@ -12,16 +12,17 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import InputError
 from engine.language.wrong import printable
-from tui.cast.cast import VERSIONS, Event, cast_header, event_line
+from tui.cast.asciicast import VERSIONS, Event, cast_header, event_line
 from tui.cast.filter import DrawingFilter
 from tui.picture import Picture, clean
 
 if TYPE_CHECKING:
     from engine.outcome import Outcome
+    from tui.app import PfnmapApp
 
 IDLE_SECONDS: Final = 2.0
 """What players shorten longer silence to."""
@@ -127,3 +128,16 @@ class CastRecorder:
     def _fail(self, error: Exception) -> None:
         reason = getattr(error, "strerror", None) or str(error)
         self.trouble = f"the recording to {self._name} stopped: {reason}"
+
+
+def record(app: PfnmapApp, recorder: CastRecorder) -> None:
+    """Record what an app that is about to run sends to its terminal, and its commands."""
+    base = app.driver_class
+
+    def write(driver: Any, data: str) -> None:
+        recorder.resized(*app.size)
+        recorder.output(data)
+        base.write(driver, data)
+
+    app.driver_class = type(f"Recording{base.__name__}", (base,), {"write": write})
+    app.desk.session.listeners.append(recorder.heard)

@@ -22,9 +22,9 @@ from tests.engine.sysroot.trees import Tree
 from tests.tui.stage import session_of
 from themes import load_theme
 from tui.app import PfnmapApp
-from tui.capture import CaptureDriver, press, record, screen_text, settle, type_text
+from tui.capture import CaptureDriver, press, screen_text, settle, type_text
 from tui.cast.filter import MAX_HELD, DrawingFilter
-from tui.cast.recorder import CastRecorder
+from tui.cast.recorder import CastRecorder, record
 from tui.screens.live import Live
 
 PATIENCE_SECONDS = 30.0
