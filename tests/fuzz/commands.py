@@ -23,7 +23,7 @@ from tests.fuzz.shorter import shortest
 from tests.fuzz.words import HISTORICAL_PROFILES, MERGED_PROFILES, LineMaker, random_machine
 
 LINES_PER_MACHINE = 120
-MAX_SECONDS = 120.0
+MAX_SECONDS = 30.0
 """Of processor time for the lines of one machine."""
 WATCHED = 10
 """Every so many lines a state is remembered, to see that later ones leave it as it was."""

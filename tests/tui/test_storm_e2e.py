@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from engine.journal.resume import Replayed, read_session
 from engine.journal.store import JournalStore
 from engine.scenarios.expect import evaluate
 from engine.scenarios.scenario import load_scenario
-from tests.tui.pty_program import Program
+from tests.tui.pty_program import PATIENCE_SECONDS, Program
 from tests.tui.test_terminal_e2e import KEYS, leave
 
 TYPED = [key for key in KEYS if key != "q"]
@@ -42,15 +44,29 @@ def gesture(dice: random.Random, columns: int, rows: int) -> str:
             return "".join(mouse(HOVER, x + step, y) for step in range(dice.randint(1, 5)))
 
 
+def pour(program: Program, text: str) -> None:
+    """Send without waiting for the program to read: it may be waiting for us to do so."""
+    master, data = program._master, text.encode()
+    os.set_blocking(master, False)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while data:
+        try:
+            data = data[os.write(master, data) :]
+        except BlockingIOError:
+            program.read(0.05)
+            assert time.monotonic() < deadline, f"reads nothing any more:\n{program.text}"
+    os.set_blocking(master, True)
+
+
 def storm(program: Program, count: int, seed: int) -> None:
     """Random keys, gestures and sizes."""
     dice = random.Random(seed)
     columns, rows = 120, 40
     for step in range(count):
         if dice.random() < 0.4:
-            program.send(gesture(dice, columns, rows))
+            pour(program, gesture(dice, columns, rows))
         else:
-            program.send(dice.choice([*TYPED, '"', "'", "a"]))
+            pour(program, dice.choice([*TYPED, '"', "'", "a"]))
         if step % 5 == 0:
             program.read(0)
         if step % 25 == 24:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+from textual import events
 from textual.message import Message
 from textual.screen import ModalScreen
 
 from engine.language.dialog_keys import CONTEXTS
 from tui.keys import Keymap
+from tui.screens.sizes import is_overtaken
 
 if TYPE_CHECKING:
     from tui.widgets.paint import Paint
@@ -116,9 +118,9 @@ class Dialog(ModalScreen[Result], inherit_bindings=False):
         """In a terminal too small for a line to type into, nothing ever gets the focus."""
         self.call_after_refresh(self.call_after_refresh, self._open)
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """What a small terminal hid had to give the focus up; give it back."""
-        if self.opened and self.focused is None:
+        if not is_overtaken(self, event) and self.opened and self.focused is None:
             self.call_after_refresh(self.focus_next)
 
     def _open(self) -> None:

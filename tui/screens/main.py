@@ -18,6 +18,7 @@ from tui.screens.desk import Desk
 from tui.screens.footer import hints
 from tui.screens.layout import Arrangement, Place
 from tui.screens.situation import Situation
+from tui.screens.sizes import is_overtaken
 from tui.viewport import Viewport
 from tui.widgets.block_table import BlockTable
 from tui.widgets.event_log import EventLog
@@ -127,6 +128,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def on_resize(self, event: events.Resize) -> None:
         """Place the panels for the new size."""
+        if is_overtaken(self, event):
+            return
         before = self._places
         self.place(event.size.width, event.size.height)
         if self._places is not before:

@@ -194,6 +194,17 @@ def test_holes_of_boot_memory_are_passed_by() -> None:
     }
 
 
+def test_a_hole_within_a_block_is_passed_by() -> None:
+    state = machine()
+    pieces = [(1, 0x30000, 0), (0x30080, 0x38080, 0), (0x38100, 0x40000, 0)]
+    state = replace(state, early_ram=np.array(pieces, np.int64))
+    assert located(state, 0, 1 << 30)[:3] == [
+        [0x38100, 0x3F000],
+        [0x30080, 0x38080],
+        [0x8000, 0x30000],
+    ]
+
+
 def test_more_than_there_is_gives_what_there_is() -> None:
     state = machine()
     held = sum(high - low for low, high in located(state, 0, 1 << 30))

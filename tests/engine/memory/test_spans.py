@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from engine.kinds import ZoneType
@@ -136,6 +137,14 @@ def test_a_boot_block_of_two_nodes_is_divided_by_the_memory() -> None:
 def test_a_boot_block_with_a_hole_counts_where_memory_is() -> None:
     state = booted("machine ram=1088M").state
     assert ranges(state, ZoneType.DMA32)[-1] == [0x40000, 0x44000]
+
+
+def test_a_boot_block_counts_each_piece_of_its_memory_by_whole_subsections() -> None:
+    state = booted("machine ram=1088M").state
+    pieces = [(1, 0x40000, 0), (0x40000, 0x42000, 0), (0x42801, 0x43FFF, 0), (0x48000, 0x50000, 0)]
+    state = replace(state, early_ram=np.array(pieces, np.int64))
+    last = [pair for pair in ranges(state, ZoneType.DMA32) if pair[0] >= 0x40000]
+    assert last == [[0x40000, 0x42000], [0x42800, 0x44000]]
 
 
 def search(state: State, zone: ZoneType, low: int, high: int) -> tuple[int | None, int | None]:

@@ -61,7 +61,9 @@ def test_the_load_decides_between_equals_and_the_nearest_remote_one_gets_more() 
     # One more for being behind the own number weighs more than any load.
     assert fallback_order(state, 1, load) == [1, 2, 0]
     assert load == [0, 1, 1]
-    assert fallback_order(state, 0, [0, 5, 4]) == [0, 2, 1]
+    load = [0, 5, 4]
+    assert fallback_order(state, 0, load) == [0, 2, 1]
+    assert load == [0, 5, 5]
 
 
 def test_a_node_without_memory_is_in_no_list_of_6_12() -> None:

@@ -29,7 +29,8 @@ def test_the_boolean_file_passes_by_blocks_that_are_online() -> None:
 
 
 def test_the_boolean_file_passes_by_blocks_that_are_offline() -> None:
-    machine = booted("machine ram=1G", "add a 768M", "online 32 movable", "online 35 movable")
+    lines = ("online 32 movable", "online 34 movable", "online 37 movable")
+    machine = booted("machine ram=1G", "add a 768M", *lines)
     tx = Transaction(machine.state)
     assert offline.offline_blocks(tx, 32, 37, through="online") is None
     assert online_of(tx, 32, 37) == []
@@ -101,6 +102,7 @@ def test_refs_of_blocks(machine: Machine) -> None:
 def test_refs_are_sorted_and_joined_where_they_touch(machine: Machine) -> None:
     several = (Ref(first=38), Ref(first=32, last=34), Ref(first=35), Ref(first=33))
     assert ranges(machine, *several) == [(32, 35), (38, 38)]
+    assert ranges(machine, Ref(first=34), Ref(first=32)) == [(32, 32), (34, 34)]
     assert ranges(machine, Ref(first=32, last=36), Ref(first=33, last=34)) == [(32, 36)]
 
 

@@ -7,6 +7,7 @@ import pytest
 from engine import Machine
 from engine.language import parse_line
 from engine.outcome import Outcome
+from tests.fuzz.limits import bounded
 
 
 def removed(line: str, add: str, *, rule: str = "") -> tuple[Machine, Outcome]:
@@ -100,3 +101,21 @@ def test_of_many_sections_the_last_64_and_the_first_are_shown() -> None:
     assert freed(outcome) == [*map(str, range(111, 111 - 64, -1)), "32"]
     _, outcome = removed("machine ram=2G profile=memmap-v2", "add dimm0 8G at=0x100000000")
     assert freed(outcome) == [*map(str, range(95, 31, -1))]
+
+
+def test_freeing_backwards_over_millions_of_absent_sections_takes_no_time() -> None:
+    """The countdown of one DIMM is ended by the removal of another, 2 PiB above it."""
+    machine = Machine.boot(parse_line("machine ram=2G profile=memmap-v2"))  # type: ignore[arg-type]
+    for line in ("add near 384M", "add far 256M at=0x8000000000000", "remove 32-33"):
+        assert machine.run(line).ok
+    with bounded(5.0):
+        outcome = machine.run("remove far")
+    assert freed(outcome) == [
+        "16777216",
+        "32",
+    ]  # the first 64 sections below the last, and the first
+    assert outcome.events[-4].text == "sections 16777216 down to 32 are freed"
+    assert {finding.code for finding in machine.view().findings} >= {
+        "foreign-countdown",
+        "lost-memmap",
+    }
