@@ -116,18 +116,22 @@ def free_ranges(
     state: State, rows: Rows, node: int, zones: Sequence[ZoneType], align: int
 ) -> Iterator[tuple[int, int]]:
     """Aligned free ranges of the zones (highest zone first), each from the top down."""
-    pages = state.geometry.block_pages
     for zone_type in reversed(zones):
         for low, high in reversed(zone_ranges(state, rows, node, zone_type).tolist()):
-            for start, end in _usable_downward(state, low, high, pages):
+            for start, end in _usable_downward(state, low, high, align):
                 for a, b in _untaken_downward(state, start, end):
                     first, last = -(-a // align) * align, b // align * align
                     if first < last:
                         yield first, last
 
 
-def _usable_downward(state: State, low: int, high: int, pages: int) -> Iterator[tuple[int, int]]:
-    """[low, high) without self-hosted vmemmap, highest part first, found as needed."""
+def _usable_downward(state: State, low: int, high: int, least: int) -> Iterator[tuple[int, int]]:
+    """[low, high) without self-hosted vmemmap, highest part first, found as needed.
+
+    Blocks that host their own struct pages and have fewer than ``least`` other pages are left
+    out a run at a time: a petabyte of them is nothing to walk through for a larger range.
+    """
+    pages = state.geometry.block_pages
     for rows in state.blocks.chunks_downward(low // pages, -(-high // pages)):
         for row in rows[::-1]:
             first, end = int(row["start"]), int(row["start"] + row["count"])
@@ -135,6 +139,8 @@ def _usable_downward(state: State, low: int, high: int, pages: int) -> Iterator[
             if not vmemmap:
                 start, stop = max(low, first * pages), min(high, end * pages)
                 yield from _ram_downward(state, start, stop) if row["early"] else [(start, stop)]
+                continue
+            if pages - vmemmap < least:
                 continue
             for block in range(end - 1, first - 1, -1):
                 start, stop = max(low, block * pages + vmemmap), min(high, (block + 1) * pages)

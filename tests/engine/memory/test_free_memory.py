@@ -12,6 +12,7 @@ from engine.memory import free_memory
 from engine.memory.free_memory import KERNEL, MOVABLE
 from engine.memory.state import State
 from tests.engine.tools import booted
+from tests.fuzz.limits import bounded
 
 
 def machine(*lines: str, line: str = "machine ram=1G") -> State:
@@ -261,3 +262,14 @@ def test_powerpc_returns_a_chunk_when_its_window_is_empty() -> None:
     assert both.free_pages[0][KERNEL] == free + 256
     other = free_memory.give_back_memmap(both, 0x80000, 0x84000)
     assert other.free_pages[0][KERNEL] == free + 512
+
+
+def test_a_range_larger_than_a_block_is_not_looked_for_block_by_block() -> None:
+    """A petabyte of blocks that host their own struct pages: found out at once, or never."""
+    state = machine(
+        "add dimm0 1P", "online dimm0 movable", line="machine ram=1G memmap_on_memory=Y"
+    )
+    rows = state.blocks.rows
+    found = free_memory.free_ranges(state, rows, 0, (ZoneType.MOVABLE,), 262144)
+    with bounded(5.0):
+        assert next(found, None) is None
