@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +12,7 @@ from engine.finding import Finding
 from engine.geometry import Geometry
 from engine.kinds import REAL_ZONES, BlockState, MemmapKind, PageState, ZoneType
 from engine.memory import memmap
+from engine.memory.alike import alike_blocks
 from engine.memory.checks import span_findings
 from engine.memory.page_map import PageMap, page_zone
 from engine.memory.state import State
@@ -129,6 +131,10 @@ class ModelView:
     def block_ids(self, first_rank: int, count: int) -> NDArray[np.int64]:
         """Ids of the blocks with these ranks."""
         return self.state.blocks.keys_from(first_rank, count)
+
+    def block_runs(self) -> Iterator[tuple[int, int]]:
+        """All blocks in runs that differ in their place only."""
+        return alike_blocks(self.state, 0, self.state.blocks.end_key)
 
     def rank_of(self, block_id: int) -> int:
         """How many blocks have a lower id."""

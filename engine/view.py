@@ -6,7 +6,7 @@ Two implementations: the simulated machine (``engine.model_view``) and a real on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -155,6 +155,12 @@ class View(Protocol):
 
     def block_ids(self, first_rank: int, count: int) -> NDArray[np.int64]:
         """Ids of the blocks with these ranks (0 = lowest id); shorter at the end."""
+
+    def block_runs(self) -> Iterable[tuple[int, int]]:
+        """All blocks, ascending, as (first, last) of runs that differ in their place only.
+
+        Neighbouring runs may be alike as well; the words of ``zone_rule`` may differ in one.
+        """
 
     def rank_of(self, block_id: int) -> int:
         """How many blocks have a lower id."""

@@ -13,7 +13,7 @@ from engine.errors import InputError
 from engine.kinds import ZoneType
 from engine.values import dataclass
 from engine.view import BlockRow, View
-from tui.plain.blocks import BATCH, block_ranges
+from tui.plain.blocks import block_ranges
 from tui.plain.words import count, plain, span, wrapped
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from engine.sysroot.view import SysrootView
 
 FORMAT: Final = "pfnmap-blocks-1"
+BATCH: Final = 4096
+"""Blocks whose ids are asked for at a time."""
 
 COLUMNS: Final[dict[str, str]] = {
     "RANGE": "physical addresses, inclusive",
@@ -156,17 +158,14 @@ def _runs(view: View, *, cut: bool, every_block: bool) -> Iterable[tuple[int, in
 
     ``cut``: alike for the model as well, which knows rules and reasons.
     """
-    runs = getattr(view, "block_runs", None)
-    if every_block or (cut and runs is None):
+    if every_block:
         ids = (view.block_ids(rank, BATCH).tolist() for rank in range(0, view.nr_blocks, BATCH))
         return ((block, block) for batch in ids for block in batch)
-    if runs is None:
-        return ((part.first, part.last) for part in block_ranges(view))
     if not cut:
-        return cast("Iterable[tuple[int, int]]", runs())
-    from engine.sysroot.alike import alike
+        return view.block_runs()
+    from engine.memory.alike import alike
 
-    return alike(cast("SysrootView", view).state, runs())
+    return alike(cast("SysrootView", view).state, view.block_runs())
 
 
 def _why(view: View, row: BlockRow) -> str:

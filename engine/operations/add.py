@@ -100,7 +100,7 @@ def _unaligned_log(state: State, start: int, size: int) -> list[str]:
     return [f"Block size [{block:#x}] unaligned hotplug range: start {start:#x}, size {size:#x}"]
 
 
-def check_range(state: State, name: str, start: int, size: int, node: int) -> Refusal | None:
+def check_range(state: State, start: int, size: int, node: int) -> Refusal | None:
     """The checks of ``__add_memory`` before anything is built, first failure wins."""
     limit = state.geometry.physmem_end
     end = start + size - 1
@@ -149,7 +149,7 @@ def _refusal_log(state: State, refusal: Refusal, start: int, size: int, node: in
 def _add_memory(tx: Transaction, command: Add, start: int) -> Refusal | None:
     size, node = command.size_bytes, command.node or 0
     before = tx.state
-    refusal = check_range(before, command.name, start, size, node)
+    refusal = check_range(before, start, size, node)
     if refusal is not None:
         log = _refusal_log(before, refusal, start, size, node)
         tx.event(refusal.function, refusal.rule, log=log)

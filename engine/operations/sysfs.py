@@ -159,7 +159,7 @@ def _resize_pool(tx: Transaction, page_bytes: int, word: str) -> Refusal | None:
     """``nr_hugepages_store``: grow or shrink the pool of one size."""
     if not (word.isascii() and word.isdigit()):
         return Refusal("EINVAL", "nr_hugepages_store", f"{word} is no number")
-    if len(word.lstrip("0")) > 19:
+    if len(word.lstrip("0")) > 20 or int(word) >> 64:
         return Refusal("ERANGE", "nr_hugepages_store", f"{word} has more than 64 bits")
     pages = page_bytes // tx.state.geometry.page_bytes
     held = [h for h in tx.state.hugetlb.values() if h.page_pages == pages]

@@ -15,6 +15,7 @@ from engine.errors import InputError
 from engine.kinds import ZoneType
 from engine.language.expectations import EXPECTATIONS
 from engine.language.refs import format_pfn, format_ref
+from engine.memory.alike import alike_blocks
 from engine.operations.refs import block_ranges, pfn_of
 from engine.scenarios import facts
 from engine.values import dataclass
@@ -222,7 +223,7 @@ def _block(case: _Case) -> list[str]:
 def _block_parts(case: _Case, first: int, last: int) -> Iterator[tuple[int, int, list[str]]]:
     """(first, last, differences) for stretches of blocks that are alike, missing ones too."""
     at = first
-    for low, high in facts.alike_segments(case.state, first, last):
+    for low, high in alike_blocks(case.state, first, last):
         if at < low:
             yield at, low - 1, _missing(case)
         row = case.view.block(low)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from engine.kinds import MemmapKind, PageState
 from engine.memory import free_memory
 from engine.memory.state import Device, State
@@ -183,27 +181,3 @@ def hugetlb_facts(state: State, name: str) -> HugetlbFacts | None:
             freed = pages.freed_per_page * pages.count if pages.optimised else 0
             return HugetlbFacts(pages.optimised, freed, pages.verdict)
     return None
-
-
-def alike_segments(state: State, first: int, last: int) -> list[tuple[int, int]]:
-    """[first, last] cut into ranges of existing blocks that every fact is the same for.
-
-    A row of the block table holds equal blocks; what is left to differ between them,
-    ``valid_zones``, changes only at the edges of zone spans.
-    """
-    pages = state.geometry.block_pages
-    edges = {
-        edge // pages + up
-        for node in state.nodes
-        for zone in node.zones
-        if zone.spanned
-        for edge in (zone.start_pfn, zone.end_pfn)
-        for up in (0, 1)
-    }
-    cuts = np.array(sorted(edges), dtype=np.int64)
-    out: list[tuple[int, int]] = []
-    for row in state.blocks.slice(first, last + 1):
-        low, high = int(row["start"]), int(row["start"] + row["count"])
-        inner = cuts[(cuts > low) & (cuts < high)].tolist()
-        out += zip([low, *inner], [cut - 1 for cut in (*inner, high)], strict=True)
-    return out

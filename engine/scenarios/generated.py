@@ -13,7 +13,6 @@ from engine.kinds import ZoneType
 from engine.machine import TALK
 from engine.model_view import ModelView
 from engine.scenarios.expect import booted
-from engine.scenarios.facts import alike_segments
 from engine.scenarios.scenario import Scenario, ScenarioLine
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ def _block_claims(runs: Iterable[Run]) -> Iterator[Expect]:
 def _runs(view: ModelView) -> list[Run]:
     """The blocks of a machine, neighbours with equal facts in one run."""
     runs: list[Run] = []
-    for first, last in alike_segments(view.state, 0, view.state.blocks.end_key):
+    for first, last in view.block_runs():
         row = view.block(first)
         if row is not None:
             _append(runs, (first, last, _block_pairs(row)))

@@ -21,10 +21,10 @@ from engine.errors import InputError
 from engine.finding import Finding
 from engine.kinds import BlockState, OnlineType, ZoneType
 from engine.machine import predict
+from engine.memory.alike import alike, offline_in_model
 from engine.memory.state import State
 from engine.operations.zone_policy import valid_zones
 from engine.outcome import Outcome
-from engine.sysroot.alike import alike, offline_in_model
 from engine.sysroot.inference import UNKNOWN, memmap_policy, state_mask
 from engine.sysroot.observation import BlockColumns
 from engine.sysroot.observe import Change, changes_between

@@ -57,6 +57,9 @@ class FakeView:
         ids = [block.id for block in self.blocks[first_rank : first_rank + count]]
         return np.array(ids, dtype=np.int64)
 
+    def block_runs(self) -> list[tuple[int, int]]:
+        return [(block.id, block.id) for block in self.blocks]
+
     def rank_of(self, block_id: int) -> int:
         return sum(block.id < block_id for block in self.blocks)
 

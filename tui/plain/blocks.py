@@ -13,7 +13,6 @@ from tui.plain.words import count, plain, span
 
 MAX_LISTED: Final = 16384
 """Blocks that are looked at one by one; the rest is counted."""
-BATCH: Final = 4096
 HEADING: Final = f"{'blocks':<15} {'state':<13} {'node':>4} {'zone':<7} {'vmemmap':>7} valid_zones"
 
 
@@ -30,24 +29,21 @@ class BlockRange:
 def block_ranges(view: View, limit: int | None = None) -> Iterator[BlockRange]:
     """All blocks (or the first ``limit``) merged in ranges, ascending."""
     current: BlockRange | None = None
-    for row in _rows(view, view.nr_blocks if limit is None else limit):
-        if current and row.id == current.last + 1 and _same(row, current.row):
-            current = replace(current, last=row.id)
+    left = view.nr_blocks if limit is None else limit
+    for first, end in view.block_runs():
+        last = min(end, first + left - 1)
+        row = view.block(first) if first <= last else None
+        if row is None:
+            continue
+        left -= last - first + 1
+        if current and first == current.last + 1 and _same(row, current.row):
+            current = replace(current, last=last)
             continue
         if current:
             yield current
-        current = BlockRange(row.id, row.id, row)
+        current = BlockRange(first, last, row)
     if current:
         yield current
-
-
-def _rows(view: View, limit: int) -> Iterator[BlockRow]:
-    for first_rank in range(0, min(limit, view.nr_blocks), BATCH):
-        wanted = min(BATCH, limit - first_rank)
-        for block_id in view.block_ids(first_rank, wanted).tolist():
-            row = view.block(block_id)
-            if row is not None:
-                yield row
 
 
 def _same(one: BlockRow, other: BlockRow) -> bool:

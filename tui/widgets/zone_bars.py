@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 from rich.segment import Segment
 from textual.strip import Strip
@@ -115,6 +117,7 @@ class ZoneBars(Panel):
         self._at_node = 0
         self._to_node = False
         """Whether the cursor's node is wanted in sight more than what the last step changed."""
+        self._widths = _field_widths(())
         self._scrolled = False
         """Whether somebody scrolled since something was last brought into sight."""
 
@@ -146,10 +149,11 @@ class ZoneBars(Panel):
         view = self._view
         if view is None:
             return []
-        fields, bar = _columns(width)
+        rows = shown_zones(view, self._before)
+        self._widths = _field_widths((*rows, *view.nodes))
+        fields, bar = _columns(width, self._widths)
         axis = Axis(reaching(view.extents(), spans(view)), bar)
         body: list[Strip] = []
-        rows = shown_zones(view, self._before)
         changed, here = -1, range(0)
         for node in view.nodes:
             mine = [row for row in rows if row.node == node.node]
@@ -182,7 +186,7 @@ class ZoneBars(Panel):
         for segment in title:
             row.raw(segment, segment.cell_length)
         for index, name in enumerate(fields):
-            room = _field_width(name) - len(name) - 2
+            room = self._widths[name] - len(name) - 2
             joint = " " if index else paint.line
             row.add(joint + paint.line * room + " ", rule).add(name, dim)
         row.add(" ", rule)
@@ -221,7 +225,7 @@ class ZoneBars(Panel):
             words = _number_words(name, value)
             style = paint.role("changed" if value != was else "text")
             mark = paint.changed_mark if value != was else " "
-            line.add(f"{mark}{words}".rjust(_field_width(name)), style)
+            line.add(f"{mark}{words}".rjust(self._widths[name]), style)
             if value != was and name != "start_pfn":
                 deltas.append(f"{name} {signed(value - was)}")
         words = "  " + " ".join(deltas)
@@ -247,14 +251,14 @@ class ZoneBars(Panel):
         line.gap(bar - end + 1)
         for name in fields:
             value = getattr(node, name, None)
-            line.add(_number_words(name, value).rjust(_field_width(name)), paint.role("dim"))
+            line.add(_number_words(name, value).rjust(self._widths[name]), paint.role("dim"))
         return line.strip()
 
 
-def _columns(width: int) -> tuple[tuple[str, ...], int]:
+def _columns(width: int, widths: Mapping[str, int]) -> tuple[tuple[str, ...], int]:
     """Which counters fit and how wide the bars may be."""
     for fields in (FIELDS, FIELDS[1:], FIELDS[1:3], ()):
-        numbers = sum(_field_width(name) for name in fields)
+        numbers = sum(widths[name] for name in fields)
         bar = width - LABEL_WIDTH - numbers - 2
         if bar >= MIN_BAR:
             room_for_deltas = DELTAS_WIDTH if bar >= 2 * DELTAS_WIDTH else 0
@@ -262,8 +266,15 @@ def _columns(width: int) -> tuple[tuple[str, ...], int]:
     return (), max(1, width - LABEL_WIDTH - 2)
 
 
-def _field_width(name: str) -> int:
-    return NUMBER_WIDTH + 3 if name == "start_pfn" else NUMBER_WIDTH + 1
+def _field_widths(rows: Iterable[ZoneRow | NodeRow]) -> dict[str, int]:
+    """How wide each counter is: a blank, a mark, and the longest number; seldom more than usual."""
+    rows = tuple(rows)
+    widths = {}
+    for name in FIELDS:
+        usual = NUMBER_WIDTH + (3 if name == "start_pfn" else 1)
+        wanted = [2 + len(_number_words(name, getattr(row, name, None))) for row in rows]
+        widths[name] = max(usual, *wanted) if wanted else usual
+    return widths
 
 
 def _number_words(name: str, value: int | None) -> str:

@@ -78,7 +78,7 @@ FAILS = [
     ("expect block 33 valid_zones=none", ["block 33 valid_zones: expected none, is Movable"]),
     (
         "expect block dimm9 state=online",
-        ["block dimm9: there is no device of that name; there are: dimm0"],
+        ["block dimm9: there is no device of that name; there are: dimm0; did you mean dimm0?"],
     ),
     ("expect device dimm9 heads=1", ["device dimm9: there is no such device"]),
     (
@@ -99,7 +99,7 @@ FAILS = [
         "expect pfn 0x108000 memmap_at=dimm9+0",
         [
             "pfn 0x108000 memmap_at: expected dimm9+0, but dimm9: there is no device of that name; "
-            "there are: dimm0"
+            "there are: dimm0; did you mean dimm0?"
         ],
     ),
     ("expect hugetlb pool freed=7", ["hugetlb pool: there are no such huge pages"]),

@@ -108,3 +108,10 @@ async def test_scrolling_with_the_wheel_is_not_undone_by_the_next_drawing() -> N
         assert zones.first_line == 7
         await on.keys("G")
         assert "node 15" in on.text, "another node is brought into sight again"
+
+
+async def test_counters_of_petabytes_are_whole_numbers_apart() -> None:
+    async with stage(machine="machine ram=2P block=2G nodes=2 ram1=1P", size=(80, 24)) as on:
+        shown = on.text
+    assert " 549755027456  549755027456  541165092864" in shown
+    assert "…" not in shown.split("pfn map")[0]

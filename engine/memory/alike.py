@@ -28,6 +28,14 @@ def alike(state: State, runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, 
         yield from ((a, b - 1) for a, b in pairwise(edges))
 
 
+def alike_blocks(state: State, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """The existing blocks of [first, last] in runs that the model says the same about."""
+    rows = state.blocks.slice(first, last + 1)
+    firsts, counts = rows["start"].tolist(), rows["count"].tolist()
+    runs = ((low, low + count - 1) for low, count in zip(firsts, counts, strict=True))
+    return alike(state, runs)
+
+
 def _cuts(state: State) -> Ids:
     """Block ids, ascending, at which something begins or has ended."""
     pages, rows = state.geometry.block_pages, state.blocks.rows

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from engine.kinds import BlockState
+from engine.memory.alike import alike, offline_in_model
 from engine.operations import zone_policy
 from engine.operations.zone_policy import valid_zones
 from engine.sysroot import explain as explaining
-from engine.sysroot.alike import alike, offline_in_model
 from engine.sysroot.explain import explain
 from engine.sysroot.files import DirectoryTree
 from engine.sysroot.observe import Watcher
