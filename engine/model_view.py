@@ -12,7 +12,6 @@ from engine.finding import Finding
 from engine.geometry import Geometry
 from engine.kinds import REAL_ZONES, BlockState, MemmapKind, PageState, ZoneType
 from engine.memory import memmap
-from engine.memory.alike import alike_blocks
 from engine.memory.checks import span_findings
 from engine.memory.page_map import PageMap, page_zone
 from engine.memory.state import State
@@ -134,6 +133,8 @@ class ModelView:
 
     def block_runs(self) -> Iterator[tuple[int, int]]:
         """All blocks in runs that differ in their place only."""
+        from engine.memory.alike import alike_blocks  # the screen asks for single blocks
+
         return alike_blocks(self.state, 0, self.state.blocks.end_key)
 
     def rank_of(self, block_id: int) -> int:

@@ -6,7 +6,6 @@ from unittest.mock import Mock
 
 import pytest
 from textual.events import Resize
-from textual.geometry import Size
 
 from engine.language import parse_line
 from engine.machine import Machine
@@ -57,8 +56,8 @@ async def test_a_size_that_is_the_same_lays_nothing_out_and_asks_nobody(
         on.main.on_resize(Resize(on.app.size, on.app.size))
         await settle(on.pilot)
         assert done == []
-        on.main.on_resize(Resize(Size(100, 30), Size(100, 30)))
-        assert done == ["_put"]
+        await on.pilot.resize_terminal(100, 30)
+        assert done[0] == "_put"
 
 
 async def test_a_panel_that_was_drawn_for_its_size_is_not_drawn_again(
