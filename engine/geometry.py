@@ -45,6 +45,9 @@ class Geometry:
     base_page_fallback: bool = True
     """Whether the memmap may be populated with base pages when the large order fails."""
 
+    hugetlb_bytes: tuple[int, ...] = (2 * MIB, GIB)
+    """Sizes of huge pages (``hugepages-*kB``); the first one is ``Hugepagesize``, the default."""
+
     @property
     def page_shift(self) -> int:
         """``PAGE_SHIFT``."""
@@ -107,6 +110,7 @@ ARCHITECTURES: dict[str, Geometry] = {
         32768,
         base_page_fallback=False,
         physmem_end=(1 << 48) - 1,
+        hugetlb_bytes=(2 * MIB, MIB >> 4, 32 * MIB, GIB),
     ),
     "arm64-16k": Geometry(
         "arm64-16k",
@@ -118,6 +122,7 @@ ARCHITECTURES: dict[str, Geometry] = {
         8192,
         max_order=11,
         physmem_end=(1 << 48) - 1,
+        hugetlb_bytes=(32 * MIB, 2 * MIB, GIB),
     ),
     "arm64-64k": Geometry(
         "arm64-64k",
@@ -129,6 +134,7 @@ ARCHITECTURES: dict[str, Geometry] = {
         8192,
         max_order=13,
         physmem_end=(1 << 48) - 1,
+        hugetlb_bytes=(512 * MIB, 2 * MIB, 16 * GIB),
     ),
     "ppc64-64k": Geometry(
         "ppc64-64k",
@@ -142,6 +148,7 @@ ARCHITECTURES: dict[str, Geometry] = {
         physmem_end=(1 << 51) - 1,
         vmemmap_chunk_pages=256,
         base_page_fallback=False,
+        hugetlb_bytes=(16 * MIB, 16 * GIB),
     ),
 }
 """arm64-4k refuses base pages as kernels before the fallback of 2020 did; ppc64 (hash) maps

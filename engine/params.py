@@ -74,6 +74,14 @@ class Params:
         return replace(self, **{name: changed})  # type: ignore[arg-type]
 
 
+def kstrtobool(word: str) -> bool | None:
+    """What a sysfs file makes of a word: its first character decides (``lib/kstrtox.c``)."""
+    start = word[:2].lower()
+    if start[:1] in ("y", "t", "1") or start == "on":
+        return True
+    return False if start[:1] in ("n", "f", "0") or start == "of" else None
+
+
 def _boolean(value: str) -> bool | None:
     return True if value in _TRUE else False if value in _FALSE else None
 

@@ -170,8 +170,15 @@ def give_back_memmap(state: State, low: int, high: int) -> State:
     """Struct pages that describe [low, high) and came from RAM return to where they came from.
 
     The memory's own record of where its struct pages live is forgotten. A chunk of a fixed
-    size (powerpc) returns when nothing in its window is left to describe.
+    size (powerpc) returns when nothing in its window is left to describe. Struct pages of boot
+    memory are reserved, so managed grows by them (``free_reserved_page``), but for those that
+    HugeTLB has taken from the buddy since.
     """
+    row = state.blocks.at(low // state.geometry.block_pages)
+    early = row is not None and bool(row["early"])
+    bought = int(state.unreserved.slice(low, high)["count"].sum())
+    bought //= state.geometry.pages_per_struct_page_frame
+    state = replace(state, unreserved=state.unreserved.delete(low, high))
     homes = state.homes.slice(low, high)
     state = replace(state, homes=state.homes.delete(low, high))
     for home in homes:
@@ -184,6 +191,18 @@ def give_back_memmap(state: State, low: int, high: int) -> State:
             state = replace(state, taken=taken)
             if freed := int(held["count"].sum()):
                 state = change(state, int(home["node"]), KERNEL, freed)
+                reserved = max(0, freed - bought) if early else 0
+                state, bought = _unreserve(state, int(held["start"][0]), reserved), 0
+    return state
+
+
+def _unreserve(state: State, pfn: int, nr_pages: int) -> State:
+    """The zone of a page frame manages this many pages more."""
+    for number, node in enumerate(state.nodes):
+        for zone_type, zone in enumerate(node.zones):
+            if nr_pages and zone.start_pfn <= pfn < zone.end_pfn and zone.present_early:
+                zone = replace(zone, managed=zone.managed + nr_pages)
+                return state.with_zone(number, ZoneType(zone_type), zone)
     return state
 
 

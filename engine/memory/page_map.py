@@ -8,6 +8,7 @@ page frames (``State.taken``, ZONE_DEVICE ranges, lost pages) replaces parts of 
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -44,20 +45,33 @@ def _early_node(state: State, pfn: int, fallback: int) -> int:
     return fallback
 
 
-def zones_of(state: State, start_pfn: int, end_pfn: int) -> set[tuple[int, ZoneType]]:
-    """Every (node, zone) that pages of [start, end) of memory blocks are in."""
+ZonePiece = tuple[int, int, int, ZoneType]
+"""start_pfn, end_pfn, node, zone."""
+
+
+def zone_pieces(state: State, start_pfn: int, end_pfn: int) -> list[ZonePiece]:
+    """The pages of memory blocks in [start, end), cut where their node or zone changes."""
     pages = state.geometry.block_pages
-    found = set()
+    pieces: list[ZonePiece] = []
     for row in state.blocks.slice(start_pfn // pages, -(-end_pfn // pages)):
         low = max(start_pfn, int(row["start"]) * pages)
         high = min(end_pfn, int(row["start"] + row["count"]) * pages)
-        cuts = {low}
+        cuts = {low, high}
         if row["zone"] == ZoneType.NONE:
             limits = boot_zone_limits(state.geometry.arch, state.geometry.page_shift)
             edges = [*state.early_ram[:, :2].ravel().tolist(), *(first for _, first, _ in limits)]
             cuts |= {edge for edge in edges if low < edge < high}
-        found |= {page_zone(state, pfn) for pfn in cuts}
-    return found
+        for first, end in pairwise(sorted(cuts)):
+            where = page_zone(state, first)
+            if pieces and pieces[-1][1:] == (first, *where):
+                first = pieces.pop()[0]
+            pieces.append((first, end, *where))
+    return pieces
+
+
+def zones_of(state: State, start_pfn: int, end_pfn: int) -> set[tuple[int, ZoneType]]:
+    """Every (node, zone) that pages of [start, end) of memory blocks are in."""
+    return {(node, zone) for _, _, node, zone in zone_pieces(state, start_pfn, end_pfn)}
 
 
 def page_0_is_reserved(state: State) -> bool:

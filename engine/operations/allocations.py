@@ -9,7 +9,7 @@ import numpy as np
 from engine.commands import Pin, Unpin
 from engine.kinds import BlockState, PageState
 from engine.memory import free_memory
-from engine.memory.page_map import first_hole, page_zone, zones_of
+from engine.memory.page_map import first_hole, page_zone, zone_pieces, zones_of
 from engine.memory.state import State
 from engine.memory.transaction import Transaction
 from engine.outcome import Refusal
@@ -112,13 +112,14 @@ def unpin(tx: Transaction, command: Unpin, low: int, high: int) -> Refusal | Non
         return Refusal("ENOENT", "unpin", f"nothing is pinned in pfns {low:#x}-{high - 1:#x}")
     for row in rows:
         start, count = int(row["start"]), int(row["count"])
-        state = tx.state
-        node, zone_type = page_zone(state, start)
-        state = replace(state, taken=state.taken.delete(start, start + count))
-        state = free_memory.change(state, node, free_memory.zone_class(zone_type), count)
-        if row["kind"] == PageState.PAGE_OFFLINE:
-            zone = state.zone(node, zone_type)
-            state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed + count))
+        state = replace(tx.state, taken=tx.state.taken.delete(start, start + count))
+        # Neighbours are one row of the table, also where a zone ends between them.
+        for first, end, node, zone_type in zone_pieces(state, start, start + count):
+            back = end - first
+            state = free_memory.change(state, node, free_memory.zone_class(zone_type), back)
+            if row["kind"] == PageState.PAGE_OFFLINE:
+                zone = state.zone(node, zone_type)
+                state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed + back))
         tx.state = state
     tx.event("free_pages", f"{int(rows['count'].sum())} pages are free again")
     return None

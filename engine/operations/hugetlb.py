@@ -15,7 +15,7 @@ from engine.commands import Hugetlb
 from engine.finding import Finding
 from engine.kinds import BlockState, PageState, ZoneType
 from engine.memory import free_memory
-from engine.memory.page_map import first_hole, page_zone, zones_of
+from engine.memory.page_map import first_hole, page_zone, zone_pieces, zones_of
 from engine.memory.runs import Rows
 from engine.memory.state import HugetlbSet, State
 from engine.memory.transaction import Transaction
@@ -247,15 +247,14 @@ def _without(state: State, held: HugetlbSet, count: int) -> State:
 
 
 def _give_back(tx: Transaction, held: HugetlbSet, start: int, count: int) -> None:
+    """Free the huge pages in [start, start + count), each in the zone that it lies in."""
     state = tx.state
-    node, zone_type = page_zone(state, start)
     optimised = state.taken.at(start)
-    taken = state.taken.delete(start, start + count)
-    state = free_memory.change(
-        replace(state, taken=taken), node, free_memory.zone_class(zone_type), count
-    )
-    if optimised is not None and int(optimised["kind"]) == PageState.HUGETLB_OPTIMISED:
-        state = restore_vmemmap(state, start, count, held)
+    state = replace(state, taken=state.taken.delete(start, start + count))
+    for first, end, node, zone_type in zone_pieces(state, start, start + count):
+        state = free_memory.change(state, node, free_memory.zone_class(zone_type), end - first)
+        if optimised is not None and int(optimised["kind"]) == PageState.HUGETLB_OPTIMISED:
+            state = restore_vmemmap(state, first, end - first, held)
     tx.state = state
 
 

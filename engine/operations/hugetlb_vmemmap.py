@@ -124,9 +124,11 @@ def _boot_vmemmap_freed(state: State, pfn: int, vmemmap: int, kept: int) -> Stat
     row = state.blocks.at(pfn // state.geometry.block_pages)
     node, zone_type = page_zone(state, backing(state, pfn) or pfn)
     freed = vmemmap - kept
-    if row is not None and row["early"] and state.unreserved.at(pfn) is None:
-        span = vmemmap * state.geometry.pages_per_struct_page_frame
-        state = replace(state, unreserved=state.unreserved.insert(pfn, span, owner=-1))
+    per_frame = state.geometry.pages_per_struct_page_frame
+    end = pfn + vmemmap * per_frame
+    if row is not None and row["early"] and state.unreserved.at(end - 1) is None:
+        first = pfn if state.profile.hugetlb_new_head else pfn + kept * per_frame
+        state = replace(state, unreserved=state.unreserved.insert(first, end - first, owner=-1))
         zone = state.zone(node, zone_type)
         gone = freed + (1 if state.profile.hugetlb_new_head else 0)
         state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed + gone))

@@ -20,7 +20,7 @@ from engine.memory.transaction import Transaction
 from engine.operations import add, hugetlb, offline, online
 from engine.operations.zone_policy import valid_zones
 from engine.outcome import Refusal
-from engine.params import ONLINE_WORDS
+from engine.params import ONLINE_WORDS, kstrtobool
 from engine.sysfs_words import (
     HUGEPAGES_DIR,
     MEMORY_DIR,
@@ -33,17 +33,11 @@ _BLOCK = re.compile(re.escape(MEMORY_DIR) + r"/memory(0|[1-9][0-9]{0,9})/(\w+)\Z
 _NODE_LINK = re.compile(re.escape(NODE_DIR) + r"/node([0-9]{1,4})/(memory([0-9]{1,10})/\w+)\Z")
 _POOL = re.compile(re.escape(HUGEPAGES_DIR) + r"/hugepages-([1-9][0-9]{0,9})kB/nr_hugepages\Z")
 _C_NUMBER = re.compile(
-    r"(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<octal>0[0-7]*)|(?P<decimal>[1-9][0-9]*))\Z"
+    r"\+?(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<octal>0[0-7]*)|(?P<decimal>[1-9][0-9]*))\Z"
 )
 _BIND = re.compile(r"/sys/bus/(?:nd|dax)/drivers/\w+/(bind|unbind)\Z")
-_TRUE = ("1", "y", "Y", "on", "t", "T")
-_FALSE = ("0", "n", "N", "off", "of", "f", "F")
 MAX_GLOB_FILES = 1 << 16
 """A machine of 4 PiB has 33 million blocks: what a glob may match is far more than a screen."""
-
-
-def _truth(word: str) -> bool | None:
-    return True if word in _TRUE else False if word in _FALSE else None
 
 
 def _number(word: str) -> int | None:
@@ -86,12 +80,11 @@ def write(tx: Transaction, command: SysfsWrite) -> Refusal | None:
     if found := _POOL.match(path):
         return _resize_pool(tx, int(found[1]) << 10, word)
     if path == "/proc/sys/vm/nr_hugepages":
-        return _resize_pool(tx, 2 << 20, word)
-    if path in ("/proc/sys/vm/hugetlb_optimize_vmemmap",):
-        truth = _truth(word)
-        if truth is None:
-            return Refusal("EINVAL", "proc_dobool", f"{word} is no boolean")
-        return _write_param(tx, "hugetlb_free_vmemmap", "on" if truth else "off", ("on", "off"))
+        return _resize_pool(tx, tx.state.geometry.hugetlb_bytes[0], word)
+    if path == "/proc/sys/vm/hugetlb_optimize_vmemmap":
+        if not re.fullmatch(r"[0-9]{1,19}", word):
+            return Refusal("EINVAL", "proc_dobool", f"{word} is no number")
+        return _write_param(tx, "hugetlb_free_vmemmap", "on" if int(word) else "off", ("on", "off"))
     if found := _BIND.match(path):
         return _bind(tx, found[1], word)
     return Refusal("ENOENT", "sysfs", f"{path}: the model has no such file to write")
@@ -108,7 +101,7 @@ def _write_block(tx: Transaction, block: int, name: str, word: str) -> Refusal |
             return offline.offline_blocks(tx, block, block)
         return online.online_blocks(tx, block, block, kind)
     if name == "online":
-        truth = _truth(word)
+        truth = kstrtobool(word)
         if truth is None:
             return Refusal("EINVAL", "online_store", f"{word} is no boolean", block)
         if truth:
@@ -157,9 +150,15 @@ def _probe(tx: Transaction, word: str) -> Refusal | None:
 
 def _resize_pool(tx: Transaction, page_bytes: int, word: str) -> Refusal | None:
     """``nr_hugepages_store``: grow or shrink the pool of one size."""
-    if not (word.isascii() and word.isdigit()):
+    if page_bytes not in tx.state.geometry.hugetlb_bytes:
+        return Refusal(
+            "ENOENT",
+            "sysfs",
+            f"{tx.state.geometry.arch} has no huge pages of {page_bytes >> 10} kB",
+        )
+    if not re.fullmatch(r"\+?[0-9]+", word):
         return Refusal("EINVAL", "nr_hugepages_store", f"{word} is no number")
-    if len(word.lstrip("0")) > 20 or int(word) >> 64:
+    if len(word.lstrip("+0")) > 20 or int(word) >> 64:
         return Refusal("ERANGE", "nr_hugepages_store", f"{word} has more than 64 bits")
     pages = page_bytes // tx.state.geometry.page_bytes
     held = [h for h in tx.state.hugetlb.values() if h.page_pages == pages]
@@ -220,6 +219,8 @@ def _read_file(state: State, path: str) -> list[str] | None:
         text = params.get(path.rpartition("/")[2])
         return None if text is None else [text]
     if found := _POOL.match(path):
+        if int(found[1]) << 10 not in state.geometry.hugetlb_bytes:
+            return None
         pages = (int(found[1]) << 10) // state.geometry.page_bytes
         return [str(sum(h.count for h in state.hugetlb.values() if h.page_pages == pages))]
     directory, _, name = path.rpartition("/")

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from engine.commands import SysfsWrite
 from engine.errors import InputError
 from engine.kinds import ZoneType
 from engine.outcome import Outcome
 from engine.params import ONLINE_WORDS
+from engine.sysroot.explain import ranges
 from engine.sysroot.files import DirectoryTree, FileProblem
 from engine.sysroot.observe import Watcher
 from engine.sysroot.plan import plan
@@ -40,10 +44,14 @@ class Foreseen:
     zone: ZoneType
     """The zone the block is in, or would go to."""
     prediction: Outcome
-    question: str
-    """Names block, zone and consequence."""
     warning: str
     """Why the kernel would refuse, as far as the model knows; empty when it would not."""
+    block_bytes: int
+
+    @property
+    def question(self) -> str:
+        """Names block, zone and consequence."""
+        return questions([self])[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +82,75 @@ class Written:
         return f"the model foresaw {foreseen}{f' ({doubts})' if doubts else ''}"
 
 
-def foresee(view: SysrootView, block: int, word: str) -> Foreseen:
-    """What writing ``word`` to a block's state would do; InputError for what is no write."""
-    path = _path(view, block, word)
-    prediction = plan(view, [SysfsWrite(word, path, text=f"echo {word} > {path}")])[0]
+def foresee(view: SysrootView, blocks: Sequence[int], word: str) -> list[Foreseen]:
+    """What writing ``word`` to the state of each block would do, after the writes before it.
+
+    One after another, because where a block goes may depend on those that went before: the
+    auto-movable policy counts them. InputError for what is no write.
+    """
+    paths = [_path(view, block, word) for block in blocks]
+    outcomes = plan(view, [_write_command(path, word) for path in paths])
+    return [
+        _foreseen(view, block, word, outcome)
+        for block, outcome in zip(blocks, outcomes, strict=True)
+    ]
+
+
+def _foreseen(view: SysrootView, block: int, word: str, prediction: Outcome) -> Foreseen:
     now = view.block(block)
     row = prediction.after.blocks.at(block)
     going = ZoneType(int(row["zone"])) if row is not None else ZoneType.NONE
     zone = now.zone if now is not None and now.zone != ZoneType.NONE else going
-    if word == "offline":
-        what = f"takes its memory out of zone {zone.label}; everything on it must move away"
-    else:
-        what = f"puts its memory into zone {zone.label}"
-    start = block * view.geometry.block_bytes
-    place = f"memory{block} [{start:#x}-{start + view.geometry.block_bytes - 1:#x}]"
     refusal = prediction.refusal
     warning = f"the kernel would refuse: {refusal.errno}, {refusal.rule}" if refusal else ""
-    return Foreseen(block, word, zone, prediction, f"write {word} to {place}? It {what}.", warning)
+    return Foreseen(block, word, zone, prediction, warning, view.geometry.block_bytes)
+
+
+def questions(foreseen: Sequence[Foreseen]) -> list[str]:
+    """One question for all blocks of each zone; together they name every block."""
+    alike: dict[tuple[str, ZoneType], list[Foreseen]] = {}
+    for each in foreseen:
+        alike.setdefault((each.word, each.zone), []).append(each)
+    return [_question(word, zone, those) for (word, zone), those in alike.items()]
+
+
+def _question(word: str, zone: ZoneType, foreseen: list[Foreseen]) -> str:
+    its, on_it = ("its", "it") if len(foreseen) == 1 else ("their", "them")
+    if word == "offline":
+        what = f"takes {its} memory out of zone {zone.label}; everything on {on_it} must move away"
+    else:
+        what = f"puts {its} memory into zone {zone.label}"
+    return f"write {word} to {_place(foreseen)}? It {what}."
+
+
+def warnings(foreseen: Sequence[Foreseen]) -> list[str]:
+    """What speaks against the writes; one line for all blocks of which the same is to be said."""
+    alike: dict[str, list[Foreseen]] = {}
+    for each in foreseen:
+        if each.warning:
+            alike.setdefault(each.warning, []).append(each)
+    return [f"{_names(those)}: {words}" for words, those in alike.items()]
+
+
+def _place(foreseen: list[Foreseen]) -> str:
+    """The blocks by name and number; where they lie when that is one range."""
+    count = f"{len(foreseen)} blocks, " if len(foreseen) > 1 else ""
+    ids = sorted(each.block for each in foreseen)
+    size = foreseen[0].block_bytes
+    one_range = ids[-1] - ids[0] + 1 == len(ids)
+    where = f" [{ids[0] * size:#x}-{(ids[-1] + 1) * size - 1:#x}]" if one_range else ""
+    return f"{count}{_names(foreseen)}{where}"
+
+
+def _names(foreseen: list[Foreseen]) -> str:
+    """Blocks as ``memory32-34,40``."""
+    ids = np.array(sorted(each.block for each in foreseen), np.int64)
+    pieces = [f"{low}-{high}" if high > low else f"{low}" for low, high in ranges(ids)]
+    return f"memory{','.join(pieces)}"
+
+
+def _write_command(path: str, word: str) -> SysfsWrite:
+    return SysfsWrite(word, path, text=f"echo {word} > {path}")
 
 
 def _path(view: SysrootView, block: int, word: str) -> str:
@@ -101,8 +161,17 @@ def _path(view: SysrootView, block: int, word: str) -> str:
     return f"/{MEMORY}/memory{block}/state"
 
 
-def write_state(watcher: Watcher, block: int, word: str, allowed: WriteAllowed | None) -> Written:
+def write_state(
+    watcher: Watcher,
+    block: int,
+    word: str,
+    allowed: WriteAllowed | None,
+    view: SysrootView | None = None,
+) -> Written:
     """Write one word to one block's ``state`` file of the watched tree.
+
+    The kernel's answer is set beside what the model foresees of ``view``, the machine as it is
+    before the write; None for the watcher's last reading.
 
     Raises InputError, before anything is opened, without consent for exactly this block and
     word, for a capture, and for a block or word that is not one. The kernel's refusal is a
@@ -114,9 +183,9 @@ def write_state(watcher: Watcher, block: int, word: str, allowed: WriteAllowed |
         raise InputError(f"memory{block}: writing {word} was not confirmed")
     if not isinstance(watcher.tree, DirectoryTree):
         raise InputError("a capture cannot be operated; open the machine itself")
-    view = watcher.view
+    view = view or watcher.view
     path = _path(view, block, word)
-    prediction = plan(view, [SysfsWrite(word, path, text=f"echo {word} > {path}")])[0]
+    prediction = plan(view, [_write_command(path, word)])[0]
     answer = _write(watcher.tree, block, word)
     foreseen = prediction.errno or "success"
     audit = (

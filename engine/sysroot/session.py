@@ -130,6 +130,11 @@ class RootSession(Session):
             self.position if self.phase is not None else max(0, self.position - 1)
         )
 
+    @property
+    def newest(self) -> SysrootView:
+        """The machine as it was last read, with what is known of single pages; shown or not."""
+        return self._views[-1].with_pages(self.pages)
+
     def view_at(self, position: int) -> SysrootView:
         """The machine as it was read at a position."""
         return self._views[position]

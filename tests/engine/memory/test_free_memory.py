@@ -273,3 +273,12 @@ def test_a_range_larger_than_a_block_is_not_looked_for_block_by_block() -> None:
     found = free_memory.free_ranges(state, rows, 0, (ZoneType.MOVABLE,), 262144)
     with bounded(5.0):
         assert next(found, None) is None
+
+
+def test_struct_pages_of_removed_boot_memory_are_managed_from_then_on() -> None:
+    """They were reserved: ``free_reserved_page`` counts each of them."""
+    state = machine("offline 16", line="machine ram=4G")
+    after = machine("offline 16", "remove 16", line="machine ram=4G")
+    managed = [sum(zone.managed for zone in each.nodes[0].zones) for each in (state, after)]
+    assert managed[1] - managed[0] == 512
+    assert after.free_pages[0][KERNEL] - state.free_pages[0][KERNEL] == 512

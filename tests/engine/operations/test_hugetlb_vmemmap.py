@@ -39,3 +39,40 @@ def test_optimising_again_frees_the_marks_but_not_what_lies_between_them() -> No
     assert len(machine.state.hugetlb) == 2
     first = machine.state.hugetlb[max(machine.state.hugetlb)].start_pfn
     assert kinds(machine, first, HUGE) == {int(PageState.HUGETLB_OPTIMISED)}
+
+
+def free_pages(machine: Machine) -> tuple[tuple[int, int], ...]:
+    return machine.state.free_pages
+
+
+def test_a_pool_across_two_zones_returns_to_both() -> None:
+    machine = booted(
+        "machine ram=1G",
+        "add d0 256M",
+        "online d0[0] kernel",
+        "online d0[1] movable",
+    )
+    before = free_pages(machine)
+    assert machine.run("hugetlb hp 2M count=128").ok
+    rows = machine.state.taken.rows
+    assert machine.run("hugetlb-free hp").ok
+    assert free_pages(machine) == before
+    low = machine.state.block_pfn(33)
+    assert machine.run(f"hugetlb hp 2M count=64 pfn={low - 32 * 512:#x}").ok
+    huge = machine.state.taken.rows
+    assert len(huge) == len(rows), "one run of pages, in two zones"
+    assert machine.run("hugetlb-free hp").ok
+    assert free_pages(machine) == before
+
+
+def test_page_sizes_are_those_of_the_architecture() -> None:
+    machine = booted("machine ram=1G")
+    directory = "/sys/kernel/mm/hugepages"
+    for size in ("3kB", "4kB", "64kB", "32768kB"):
+        outcome = machine.run(f"echo 1 > {directory}/hugepages-{size}/nr_hugepages")
+        assert outcome.errno == "ENOENT"
+    assert machine.run(f"echo 1 > {directory}/hugepages-2048kB/nr_hugepages").ok
+    arm = booted("machine arch=arm64-64k ram=4G")
+    assert arm.run("echo 1 > /proc/sys/vm/nr_hugepages").ok
+    held = next(iter(arm.state.hugetlb.values()))
+    assert held.page_pages * 65536 == 512 << 20

@@ -132,21 +132,21 @@ def test_a_link_in_place_of_the_file_is_not_followed(tree: Tree, tmp_path: Path)
 # -- before the write ------------------------------------------------------------------------
 def test_the_question_names_block_zone_and_consequence(tree: Tree) -> None:
     view = Watcher(tree.root).view
-    asked = foresee(view, 34, "online_movable")
+    asked = foresee(view, [34], "online_movable")[0]
     assert asked.zone == ZoneType.MOVABLE
     assert asked.question == (
         "write online_movable to memory34 [0x110000000-0x117ffffff]? "
         "It puts its memory into zone Movable."
     )
     assert asked.warning == ""
-    leaving = foresee(view, 33, "offline")
+    leaving = foresee(view, [33], "offline")[0]
     assert "takes its memory out of zone Movable" in leaving.question
 
 
 def test_a_refusal_that_is_foreseen_is_a_warning(tree: Tree) -> None:
     view = Watcher(tree.root).view
-    assert foresee(view, 0, "offline").warning.startswith("the kernel would refuse: EINVAL")
-    assert foresee(view, 33, "online").warning.startswith("the kernel would refuse: EINVAL")
+    assert foresee(view, [0], "offline")[0].warning.startswith("the kernel would refuse: EINVAL")
+    assert foresee(view, [33], "online")[0].warning.startswith("the kernel would refuse: EINVAL")
 
 
 def test_pages_that_cannot_move_are_a_warning(tree: Tree) -> None:
@@ -159,13 +159,13 @@ def test_pages_that_cannot_move_are_a_warning(tree: Tree) -> None:
         file.write(flags.tobytes())
     session = open_root(tree.root)
     block = 2
-    assert foresee(session.view, block, "offline").warning == ""
+    assert foresee(session.view, [block], "offline")[0].warning == ""
     session.show_pages(session.look(2 * pages, 3 * pages))
-    assert foresee(session.view, block, "offline").warning == (
+    assert foresee(session.view, [block], "offline")[0].warning == (
         "the kernel would refuse: EBUSY, failure to isolate range: unmovable page at pfn "
         f"{2 * pages + 700:#x} (an unmovable allocation)"
     )
-    assert foresee(session.view, 3, "offline").warning == ""
+    assert foresee(session.view, [3], "offline")[0].warning == ""
 
 
 # -- nothing else writes ---------------------------------------------------------------------
@@ -179,7 +179,7 @@ def everything(tree: Tree) -> None:
     session.predict(command)
     session.branch().run(command)
     session.show_pages(session.look(0, 1 << 20))
-    foresee(session.view, 33, "offline")
+    foresee(session.view, [33], "offline")[0]
     assert list(session.view.block_runs())
     assert session.assumptions
     with pytest.raises(InputError):
