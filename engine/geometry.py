@@ -12,11 +12,9 @@ from dataclasses import replace
 from engine.errors import InputError
 from engine.values import dataclass
 
-KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30
 TIB = 1 << 40
-PIB = 1 << 50
 
 MIN_BLOCKS_BYTES_HYPERVISOR = (2 * GIB, GIB, 512 * MIB, 256 * MIB)
 

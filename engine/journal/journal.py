@@ -9,7 +9,8 @@ that was done, in the words of the command language::
     undo 1
 
 A session that began as a real machine was has ``machine``, a capture of it, in place of
-``start``; one of a recording has the recording's path in ``trace``.
+``start``, and ``held``, the pages that were seen not to move, where there were any; one of a
+recording has the recording's path in ``trace``.
 
 Because the model is deterministic this is everything: replaying the lines gives the same
 machine, timeline, branches and position. See :mod:`engine.journal.lines` for the checksums.
@@ -38,7 +39,7 @@ from engine.session import Session
 from engine.values import dataclass
 
 if TYPE_CHECKING:
-    from engine.sysroot.observation import Observation
+    from engine.sysroot.view import SysrootView
 
 FORMAT: Final = "pfnmap-journal-1"
 MAX_MACHINE_CHARACTERS: Final = MAX_LINE_BYTES // 2
@@ -56,6 +57,8 @@ class Origin:
     """Of the recording, so that a changed file is noticed."""
     machine: str = ""
     """A real machine as it was when a simulation of it began: its capture, coded."""
+    held: str = ""
+    """The pages of it that were known not to move, coded; empty where none was."""
     page_bytes: int | None = None
     """The machine's page size, where a person said it because its files do not."""
 
@@ -65,16 +68,16 @@ class Origin:
         return cls(title, trace=path.absolute(), sha256=_sha256(path))
 
     @classmethod
-    def of_machine(
-        cls, observation: Observation, title: str, page_bytes: int | None = None
-    ) -> Origin:
-        """A real machine as it was read; InputError when it is too large for a journal."""
+    def of_machine(cls, view: SysrootView, title: str, page_bytes: int | None = None) -> Origin:
+        """A real machine as it is shown; InputError when it is too large for a journal."""
         from engine.sysroot.capture import capture_bytes
+        from engine.sysroot.held import coded_runs, held_runs
 
-        machine = b64encode(capture_bytes(observation, compress=True)).decode("ascii")
-        if len(machine) > MAX_MACHINE_CHARACTERS:
+        machine = b64encode(capture_bytes(view.observation, compress=True)).decode("ascii")
+        held = "" if view.pages is None else coded_runs(held_runs(view.pages))
+        if len(machine) + len(held) > MAX_MACHINE_CHARACTERS:
             raise InputError(f"{title}: the machine is too large to be kept in a journal")
-        return cls(title, machine=machine, page_bytes=page_bytes)
+        return cls(title, machine=machine, held=held, page_bytes=page_bytes)
 
     @property
     def words(self) -> str:
@@ -101,8 +104,8 @@ class Origin:
     def _simulation(self) -> Session:
         """The simulation of a real machine, as it began."""
         from engine.sysroot.capture import capture_content, parse_capture
+        from engine.sysroot.held import decoded_runs, with_held_runs
         from engine.sysroot.observe import Watcher
-        from engine.sysroot.session import RootSession
         from engine.sysroot.sources import Kept
 
         try:
@@ -110,9 +113,9 @@ class Origin:
         except ValueError:
             raise InputError("what it began with is no capture of a machine") from None
         observation = parse_capture(content, self.title.removeprefix("what if: "))
-        session = RootSession(Watcher(Kept(observation), page_bytes=self.page_bytes)).branch()
-        session.title = self.title
-        return session
+        view = Watcher(Kept(observation), page_bytes=self.page_bytes).view
+        state = with_held_runs(view.state, decoded_runs(self.held))
+        return Session(Machine(state), self.title)
 
 
 def _sha256(path: Path) -> str:
@@ -256,6 +259,8 @@ def _header(origin: Origin) -> str:
         facts |= {"trace": str(origin.trace), "sha256": origin.sha256}
     elif origin.machine:
         facts |= {"machine": origin.machine, "page_bytes": origin.page_bytes}
+        if origin.held:
+            facts["held"] = origin.held
     else:
         facts["start"] = format_command(origin.start or StartMachine())
     return f"{FORMAT} {json.dumps(facts, sort_keys=True)}"
@@ -274,7 +279,8 @@ def read_header(line: str) -> Origin:
         if "machine" in facts:
             page_bytes = facts["page_bytes"]
             known = int(page_bytes) if page_bytes is not None else None
-            return Origin(title, machine=str(facts["machine"]), page_bytes=known)
+            machine, held = str(facts["machine"]), str(facts.get("held", ""))
+            return Origin(title, machine=machine, held=held, page_bytes=known)
         start = parse_line(facts["start"])
     except (KeyError, TypeError, ValueError, RecursionError, PfnmapError):
         start = None

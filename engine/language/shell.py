@@ -20,7 +20,6 @@ from engine.language.wrong import shown, wrong
 from engine.sysfs_words import MAX_BRACE_WORDS, complete_path, expand_braces
 from engine.values import dataclass
 
-SHELL_VERBS = ("echo", "grep", "cat")
 _PROMPT = re.compile(
     r"[ \t]*(?:\$|[~/][\w./~-]*[ \t]*[#$]|\[?[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+[^#$\"]*[#$])[ \t]+"
     r"(?=(?:sudo[ \t]+)?(?:echo|grep|cat)[ \t])"

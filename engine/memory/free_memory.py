@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.kinds import KERNEL_ZONES, PageState, ZoneType
+from engine.memory.page_map import zone_pieces
 from engine.memory.runs import Rows
 from engine.memory.spans import zone_ranges
 from engine.memory.state import State
@@ -192,17 +193,20 @@ def give_back_memmap(state: State, low: int, high: int) -> State:
             if freed := int(held["count"].sum()):
                 state = change(state, int(home["node"]), KERNEL, freed)
                 reserved = max(0, freed - bought) if early else 0
-                state, bought = _unreserve(state, int(held["start"][0]), reserved), 0
+                state, bought = _unreserve(state, held, reserved), 0
     return state
 
 
-def _unreserve(state: State, pfn: int, nr_pages: int) -> State:
-    """The zone of a page frame manages this many pages more."""
-    for number, node in enumerate(state.nodes):
-        for zone_type, zone in enumerate(node.zones):
-            if nr_pages and zone.start_pfn <= pfn < zone.end_pfn and zone.present_early:
-                zone = replace(zone, managed=zone.managed + nr_pages)
-                return state.with_zone(number, ZoneType(zone_type), zone)
+def _unreserve(state: State, held: Rows, nr_pages: int) -> State:
+    """``nr_pages`` of these reserved page frames are managed from now on, the first ones first."""
+    for row in held:
+        start = int(row["start"])
+        for low, high, node, zone_type in zone_pieces(state, start, start + int(row["count"])):
+            more = min(nr_pages, high - low)
+            if more and zone_type != ZoneType.NONE:
+                zone = state.zone(node, zone_type)
+                state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed + more))
+            nr_pages -= more
     return state
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from engine.commands import (
     Command,
-    Expect,
     Interactive,
     Note,
     Pause,
@@ -91,11 +90,6 @@ class Scenario:
         """The words of the first ``title`` line, otherwise the file's name."""
         titles = (c.words for _number, c in self.lines if isinstance(c, Title))
         return next(titles, Path(self.source).stem)
-
-    @property
-    def has_expectations(self) -> bool:
-        """Whether anything in it is checked."""
-        return any(isinstance(c, Expect) for _number, c in self.lines)
 
 
 class ScenarioError(ParseError):

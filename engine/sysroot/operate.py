@@ -21,7 +21,7 @@ from engine.outcome import Outcome
 from engine.params import ONLINE_WORDS
 from engine.sysroot.explain import ranges
 from engine.sysroot.files import DirectoryTree, FileProblem
-from engine.sysroot.observe import Watcher
+from engine.sysroot.observe import Watcher, block_changes
 from engine.sysroot.plan import plan
 from engine.sysroot.read_blocks import MEMORY
 from engine.sysroot.view import SysrootView
@@ -149,6 +149,20 @@ def _names(foreseen: list[Foreseen]) -> str:
     return f"memory{','.join(pieces)}"
 
 
+def went_as_foreseen(each: Foreseen, before: SysrootView, after: SysrootView) -> bool:
+    """Whether one write left the machine as the model said, and nobody changed a block besides.
+
+    If so, what was foreseen of the writes behind it is true still, and truer than what one
+    would foresee anew: no file tells boot memory from memory that came later.
+    """
+    now, row = after.block(each.block), each.prediction.after.blocks.at(each.block)
+    if now is None or row is None:
+        return False
+    changes = block_changes(before.observation.blocks, after.observation.blocks)
+    changed = {change.block for change in changes if change.field == "state"}
+    return (now.state, now.zone) == (row["state"], row["zone"]) and changed <= {each.block}
+
+
 def _write_command(path: str, word: str) -> SysfsWrite:
     return SysfsWrite(word, path, text=f"echo {word} > {path}")
 
@@ -166,12 +180,12 @@ def write_state(
     block: int,
     word: str,
     allowed: WriteAllowed | None,
-    view: SysrootView | None = None,
+    prediction: Outcome | None = None,
 ) -> Written:
     """Write one word to one block's ``state`` file of the watched tree.
 
-    The kernel's answer is set beside what the model foresees of ``view``, the machine as it is
-    before the write; None for the watcher's last reading.
+    The kernel's answer is set beside ``prediction``, what the model foresees of this write; None
+    for what it foresees from the watcher's last reading.
 
     Raises InputError, before anything is opened, without consent for exactly this block and
     word, for a capture, and for a block or word that is not one. The kernel's refusal is a
@@ -183,9 +197,9 @@ def write_state(
         raise InputError(f"memory{block}: writing {word} was not confirmed")
     if not isinstance(watcher.tree, DirectoryTree):
         raise InputError("a capture cannot be operated; open the machine itself")
-    view = view or watcher.view
+    view = watcher.view
     path = _path(view, block, word)
-    prediction = plan(view, [_write_command(path, word)])[0]
+    prediction = prediction or plan(view, [_write_command(path, word)])[0]
     answer = _write(watcher.tree, block, word)
     foreseen = prediction.errno or "success"
     audit = (

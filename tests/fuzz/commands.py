@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.commands import StartMachine
 from engine.errors import InputError
-from engine.kinds import BlockState
+from engine.kinds import KERNEL_ZONES, BlockState, ZoneType
 from engine.language import parse_line
 from engine.machine import CheckError, Machine
 from engine.memory.runs import RunMap
@@ -65,6 +65,24 @@ def broken(machine: Machine, *, checked: bool, counted: bool = True) -> str:
     return ""
 
 
+def too_free(state: State) -> str:
+    """Of which node more pages are free than it manages, empty for none.
+
+    A person may say so; no operation may come to it by itself.
+    """
+    for number, (kernel, movable) in enumerate(state.free_pages):
+        zones = state.nodes[number].zones
+        limits = sum(zones[zone].managed for zone in KERNEL_ZONES), zones[ZoneType.MOVABLE].managed
+        if kernel > limits[0] or movable > limits[1]:
+            return f"node {number}: {(kernel, movable)} pages are free, {limits} are managed"
+    return ""
+
+
+def says_free(line: str) -> bool:
+    """Whether a line says how much memory is free, whatever the model has counted."""
+    return line.startswith(("free ", "freelist "))
+
+
 def look_around(machine: Machine, maker: LineMaker) -> None:
     """Ask for what a screen shows of a random place; only an exception would be wrong."""
     state = machine.state
@@ -86,8 +104,11 @@ def contents(state: State) -> tuple[bytes, ...]:
     )
 
 
-def apply(machine: Machine, line: str, *, checked: bool) -> tuple[str, str]:
-    """Run one line: (answer, what broke); answer is ``ok``, an errno or ``input``."""
+def apply(machine: Machine, line: str, *, checked: bool, balanced: bool = False) -> tuple[str, str]:
+    """Run one line: (answer, what broke); answer is ``ok``, an errno or ``input``.
+
+    ``balanced``: nobody has said by ``free`` or ``freelist`` how much is free.
+    """
     before = machine.state
     try:
         command = parse_line(line)
@@ -102,7 +123,10 @@ def apply(machine: Machine, line: str, *, checked: bool) -> tuple[str, str]:
         if event.state is None:
             return "ok", f"phase {event.function} has no state"
     changed = machine.state is not before
-    return outcome.errno or "ok", broken(machine, checked=checked, counted=changed)
+    what = broken(machine, checked=checked, counted=changed)
+    if balanced and changed and not what:
+        what = too_free(machine.state)
+    return outcome.errno or "ok", what
 
 
 def failure_of(lines: list[str], *, checked: bool) -> tuple[str, str, int] | None:
@@ -112,7 +136,8 @@ def failure_of(lines: list[str], *, checked: bool) -> tuple[str, str, int] | Non
         with bounded(MAX_SECONDS):
             machine = boot(lines[0])
             for number, line in enumerate(lines[1:], 2):
-                _, what = apply(machine, line, checked=checked)
+                balanced = checked and not any(map(says_free, lines[:number]))
+                _, what = apply(machine, line, checked=checked, balanced=balanced)
                 if what:
                     return "violation", what, number
     except InputError:
@@ -189,11 +214,13 @@ def _sequence(
     machine = boot(lines[0])
     profile = machine.state.profile.name
     watched: list[tuple[State, tuple[bytes, ...]]] = []
+    balanced = checked
     for number in range(LINES_PER_MACHINE):
         lines.append(maker.line(machine.state))
         if number % WATCHED == 0:
             watched.append((machine.state, contents(machine.state)))
-        answer, message = apply(machine, lines[-1], checked=checked)
+        balanced = balanced and not says_free(lines[-1])
+        answer, message = apply(machine, lines[-1], checked=checked, balanced=balanced)
         record.count("profiles", profile)
         record.count("answers", answer)
         record.count("verbs", lines[-1].split()[0])

@@ -38,6 +38,8 @@ PARAMETERS = {
 }
 ERRNOS = ("ENOMEM", "EBUSY", "EINTR", "EINVAL", "EPERM")
 MEMORY = "/sys/devices/system/memory"
+POOLS = (0, 3, 4, 12, 64, 2048, 16384, 32768, 524288, 1 << 33)
+"""Sizes of huge pages in kB, most of them of no architecture."""
 HUGEPAGES = "/sys/kernel/mm/hugepages"
 
 
@@ -259,6 +261,7 @@ class LineMaker:
                 f"echo {self.rng.randrange(64) * size:#x} > {MEMORY}/probe",
                 f"echo {self.rng.choice((0, 1, 40, 300, 'x'))} > /proc/sys/vm/nr_hugepages",
                 f"echo {self.rng.choice((0, 1, 2))} > {HUGEPAGES}/hugepages-1048576kB/nr_hugepages",
+                f"echo 1 > {HUGEPAGES}/hugepages-{self.rng.choice(POOLS)}kB/nr_hugepages",
                 f"echo {self.rng.choice('01')} > /proc/sys/vm/hugetlb_optimize_vmemmap",
                 "echo auto-movable > /sys/module/memory_hotplug/parameters/online_policy",
                 "echo Y > /sys/module/memory_hotplug/parameters/memmap_on_memory",

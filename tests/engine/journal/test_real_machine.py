@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engine.errors import InputError
@@ -11,10 +12,16 @@ from engine.journal import journal as journal_module
 from engine.journal.journal import JournaledSession, Origin, keep
 from engine.journal.resume import list_sessions, resume
 from engine.journal.store import JournalStore
+from engine.kinds import PageState
+from engine.sysroot.held import coded_runs
 from engine.sysroot.observe import Watcher
+from engine.sysroot.page_kinds import PageKinds
 from engine.sysroot.session import RootSession
 from tests.engine.journal.tools import everything, line
 from tests.engine.sysroot.trees import Tree
+
+PINNED = 32 * 32768 + 5
+"""A pfn of block 32, which is online in Movable."""
 
 
 @pytest.fixture
@@ -26,6 +33,13 @@ def real(tmp_path: Path) -> RootSession:
     return RootSession(Watcher(made.root))
 
 
+def pages_of(kind: PageState, *pfns: int) -> PageKinds:
+    """These pages, as one reading of ``/proc/kpageflags`` would have them."""
+    where = np.array(pfns, np.int64)
+    kinds = np.full(len(pfns), int(kind), np.int8)
+    return PageKinds(where, where, where + 1, kinds, np.zeros(len(pfns), np.uint64), None)
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> JournalStore:
     return JournalStore(tmp_path / "state" / "sessions")
@@ -33,7 +47,7 @@ def store(tmp_path: Path) -> JournalStore:
 
 def simulated(real: RootSession, store: JournalStore) -> JournaledSession:
     simulation = real.branch()
-    return keep(simulation, Origin.of_machine(real.view.observation, simulation.title), store)
+    return keep(simulation, Origin.of_machine(real.view, simulation.title), store)
 
 
 def test_it_goes_on_with_every_branch_when_the_machine_is_gone(
@@ -53,6 +67,53 @@ def test_it_goes_on_with_every_branch_when_the_machine_is_gone(
     assert resumed.session.title.startswith("what if: ")
     assert len(resumed.session.branches) == 1
     assert resumed.notice is None
+
+
+def test_pages_that_were_held_when_it_began_are_held_when_it_goes_on(
+    real: RootSession, store: JournalStore
+) -> None:
+    assert real.show_pages(pages_of(PageState.UNMOVABLE, PINNED, PINNED + 1, PINNED + 9))
+    session = simulated(real, store)
+    assert session.run(line("offline 32")).errno == "EBUSY"
+    session.run(line("unpin 32"))
+    assert session.run(line("offline 32")).errno is None
+    before = everything(session)
+    session.close()
+    resumed = resume(store)
+    assert everything(resumed.session) == before
+    assert [outcome.errno for outcome in resumed.session.outcomes] == ["EBUSY", None, None]
+    assert resumed.notice is None
+
+
+def test_a_journal_from_before_pages_were_kept_goes_on(
+    real: RootSession, store: JournalStore
+) -> None:
+    session = simulated(real, store)
+    session.run(line("offline 32"))
+    assert session.path is not None
+    assert b'"held"' not in session.path.read_bytes()
+    session.close()
+    assert resume(store).session.outcomes[0].errno is None
+
+
+def test_pages_count_for_the_length_of_the_line(
+    real: RootSession, store: JournalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    length = len(Origin.of_machine(real.view, "x").machine)
+    monkeypatch.setattr(journal_module, "MAX_MACHINE_CHARACTERS", length)
+    simulated(real, store)
+    real.show_pages(pages_of(PageState.UNMOVABLE, PINNED))
+    with pytest.raises(InputError, match="too large to be kept in a journal"):
+        simulated(real, store)
+
+
+def test_pages_that_cannot_be_read_are_said(real: RootSession) -> None:
+    machine = Origin.of_machine(real.view, "x").machine
+    runs = np.array([[PINNED, int(PageState.UNMOVABLE), 2]], np.int64)
+    session = Origin("x", machine=machine, held=coded_runs(runs)).session()
+    assert session.state.taken.at(PINNED + 1) is not None
+    with pytest.raises(InputError, match="the pages that were held when it began cannot be read"):
+        Origin("x", machine=machine, held="AAAA").session()
 
 
 def test_the_list_says_what_it_is(real: RootSession, store: JournalStore) -> None:

@@ -70,7 +70,6 @@ def test_a_file_becomes_numbered_commands() -> None:
     assert scenario.commands[0] == Add("dimm0", 256 << 20)
     assert scenario.commands[1] == Online((Ref(1, 1, "dimm0"),), OnlineType.ONLINE_MOVABLE)
     assert scenario.commands[3] == Offline((Ref(0, 0, "dimm0"),))
-    assert scenario.has_expectations
     assert scenario.title == "talk"
 
 
@@ -78,7 +77,6 @@ def test_without_a_machine_line_the_default_machine_is_meant() -> None:
     scenario = parse_scenario('note "x"\n')
     assert scenario.start == StartMachine()
     assert scenario.commands == (Note("x"),)
-    assert not scenario.has_expectations
 
 
 def test_title_and_notes_may_stand_before_the_machine() -> None:

@@ -18,11 +18,18 @@ from engine.language import parse_line
 from engine.sysroot.capture import save_capture
 from engine.sysroot.files import READ_FLAGS
 from engine.sysroot.observe import Watcher
-from engine.sysroot.operate import WriteAllowed, foresee, write_state
+from engine.sysroot.operate import (
+    WriteAllowed,
+    foresee,
+    questions,
+    warnings,
+    went_as_foreseen,
+    write_state,
+)
 from engine.sysroot.page_flags import bit
 from engine.sysroot.plan import plan
 from engine.sysroot.sources import open_root, open_watcher
-from tests.engine.sysroot.trees import MEMORY, Tree, x86_tree
+from tests.engine.sysroot.trees import MEMORY, Tree, ratio_tree, x86_tree
 
 
 @pytest.fixture
@@ -168,6 +175,63 @@ def test_pages_that_cannot_move_are_a_warning(tree: Tree) -> None:
     assert foresee(session.view, [3], "offline")[0].warning == ""
 
 
+def test_each_of_several_writes_is_foreseen_after_those_before_it(tmp_path: Path) -> None:
+    view = Watcher(ratio_tree(tmp_path / "root").root).view
+    blocks = range(32, 72)
+    together = foresee(view, blocks, "online")
+    assert {foresee(view, [block], "online")[0].zone for block in blocks} == {ZoneType.MOVABLE}
+    assert [each.zone for each in together] == [ZoneType.MOVABLE] * 16 + [ZoneType.NORMAL] * 24
+    assert questions(together) == [
+        "write online to 16 blocks, memory32-47 [0x100000000-0x17fffffff]? "
+        "It puts their memory into zone Movable.",
+        "write online to 24 blocks, memory48-71 [0x180000000-0x23fffffff]? "
+        "It puts their memory into zone Normal.",
+    ]
+
+
+def test_questions_and_warnings_name_every_block_once(tree: Tree) -> None:
+    view = Watcher(tree.root).view
+    foreseen = foresee(view, [2, 3, 5, 33], "offline")
+    assert questions(foreseen) == [
+        "write offline to 3 blocks, memory2-3,5? It takes their memory out of zone DMA32; "
+        "everything on them must move away.",
+        "write offline to memory33 [0x108000000-0x10fffffff]? It takes its memory out of zone "
+        "Movable; everything on it must move away.",
+    ]
+    assert warnings(foreseen) == []
+    tree.block(5, zones="none")
+    refused = warnings(foresee(Watcher(tree.root).view, [0, 5, 6], "offline"))
+    assert len(refused) == 1
+    assert refused[0].startswith("memory0,5: the kernel would refuse: EINVAL")
+
+
+def test_a_write_is_judged_by_what_was_foreseen_of_it(tmp_path: Path) -> None:
+    tree = ratio_tree(tmp_path / "root")
+    watcher = Watcher(tree.root)
+    last = foresee(watcher.view, range(32, 49), "online")[-1]
+    allowed = WriteAllowed(48, "online")
+    assert write_state(watcher, 48, "online", allowed, last.prediction).prediction is (
+        last.prediction
+    )
+    row = write_state(watcher, 48, "online", allowed).prediction.after.blocks.at(48)
+    assert row is not None and row["zone"] == ZoneType.MOVABLE, "alone it would go elsewhere"
+
+
+def test_what_was_foreseen_holds_while_the_machine_does_as_foreseen(tmp_path: Path) -> None:
+    tree = ratio_tree(tmp_path / "root")
+    before = Watcher(tree.root).view
+    first = foresee(before, [32], "online")[0]
+    assert not went_as_foreseen(first, before, before)
+    tree.block(32, "online", "Normal")
+    assert not went_as_foreseen(first, before, Watcher(tree.root).view)
+    tree.block(32, "online", "Movable")
+    assert went_as_foreseen(first, before, Watcher(tree.root).view)
+    tree.block(40, "online", "Movable")
+    assert not went_as_foreseen(first, before, Watcher(tree.root).view), "somebody else's"
+    tree.remove_block(32)
+    assert not went_as_foreseen(first, before, Watcher(tree.root).view)
+
+
 # -- nothing else writes ---------------------------------------------------------------------
 def everything(tree: Tree) -> None:
     """Every way in which the program uses a tree without consent to write."""
@@ -179,7 +243,7 @@ def everything(tree: Tree) -> None:
     session.predict(command)
     session.branch().run(command)
     session.show_pages(session.look(0, 1 << 20))
-    foresee(session.view, [33], "offline")[0]
+    foresee(session.view, [33], "offline")
     assert list(session.view.block_runs())
     assert session.assumptions
     with pytest.raises(InputError):

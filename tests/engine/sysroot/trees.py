@@ -138,6 +138,27 @@ def zone(
     )
 
 
+def ratio_tree(root: Path) -> Tree:
+    """x86_64, Linux 6.12: 1 GiB at boot, 40 blocks offline at 4 GiB, auto-movable at 200%.
+
+    One after another, 16 of them fit into Movable: twice the 8 blocks of boot memory.
+    """
+    tree = Tree(root)
+    tree.kernel("6.12.9-amd64", "x86_64")
+    tree.block(0, zones="none")
+    tree.blocks(1, 7, zones="DMA32")
+    tree.blocks(32, 71, "offline", "Normal Movable")
+    tree.node(0, *range(8), *range(32, 72))
+    tree.masks(online="0", possible="0-1", has_memory="0", has_normal_memory="0", has_cpu="0")
+    tree.params(
+        memmap_on_memory="N",
+        online_policy="auto-movable",
+        auto_movable_ratio="200",
+        auto_movable_numa_aware="Y",
+    )
+    return tree
+
+
 def x86_tree(root: Path, *, memmap_on_memory: str = "Y") -> Tree:
     """x86_64, Linux 6.12: 1 GiB at boot, a DIMM of 256 MiB Movable and one offline at 4 GiB.
 
