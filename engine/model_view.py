@@ -48,6 +48,11 @@ class ModelView:
         return self.state.profile.name
 
     @property
+    def kernel_release(self) -> str:
+        """None: the machine is simulated."""
+        return ""
+
+    @property
     def params(self) -> tuple[tuple[str, str], ...]:
         """Parameters as the words ``set`` takes."""
         return self.state.params.words()

@@ -242,6 +242,11 @@ def get_profile(name: str) -> KernelProfile:
         ) from None
 
 
+def is_release_of(kernel: str, name: str) -> bool:
+    """Whether a kernel release such as ``6.12.9-arch1`` is one of the profile ``6.12``."""
+    return re.match(rf"{re.escape(name)}(?![0-9])", kernel) is not None
+
+
 def profile_of(kernel: str) -> KernelProfile:
     """The profile for a kernel release: the newest one that is not newer."""
     match = re.match(r"([0-9]{1,4})\.([0-9]{1,4})", kernel)

@@ -92,5 +92,6 @@ def open_source(spec: str | None) -> Session:
     if path.is_file() and is_trace(path):
         return trace_session(load_trace(path))
     raise InputError(
-        f"{spec}: neither a recording (JSON of format {FORMAT}) nor a scenario (*{SUFFIX})"
+        f"{spec}: neither a recording (JSON of format {FORMAT}), nor a scenario (*{SUFFIX}), nor "
+        "a capture of a machine (`pfnmap capture -o FILE`)"
     )

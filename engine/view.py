@@ -119,6 +119,10 @@ class View(Protocol):
         """The kernel whose rules hold, e.g. ``6.12``."""
 
     @property
+    def kernel_release(self) -> str:
+        """The release of a real machine's own kernel, e.g. ``6.18.44``; empty: none is known."""
+
+    @property
     def params(self) -> Sequence[tuple[str, str]]:
         """Parameters in force, as (name, value) words."""
 

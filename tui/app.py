@@ -18,7 +18,7 @@ from textual.theme import Theme as TextualTheme
 from engine.language import ACTIONS
 from themes import choose_theme
 from themes.model import Theme
-from tui.keys import Keymap
+from tui.keys import Keymap, textual_key
 from tui.screens.desk import Desk
 from tui.screens.dialog import Dialog
 from tui.screens.main import MainScreen
@@ -34,10 +34,6 @@ ALWAYS = ("app.quit",)
 """Actions whose control keys work in every dialog as well."""
 TERMINAL_CHECK_SECONDS = 1.0
 """How often it is asked whether the terminal is still there."""
-LEAVING = ("escape", "ctrl+q", "ctrl+c")
-"""Keys that never wait; what was typed before them and still waits is dropped."""
-
-
 _OWN = "ansi_default"
 COLOURLESS = TextualTheme(
     name="pfnmap-colourless",
@@ -109,6 +105,7 @@ class PfnmapApp(App[int], inherit_bindings=False):
         self.ended_by: list[int] = []
         """Signals that came before the program could answer; see :mod:`tui.signals`."""
         self._colour_system = colour_system
+        self._leaving = leaving_keys(self.keys)
         self._typed: deque[Key] = deque()
         self._holding = False
         # Textual would answer NO_COLOR with greys; the theme was chosen with it in mind.
@@ -181,7 +178,7 @@ class PfnmapApp(App[int], inherit_bindings=False):
     async def on_event(self, event: Event) -> None:
         """Hold keys back while a dialog opens or closes, so that none is lost or misread."""
         if isinstance(event, Key) and not event.is_forwarded:
-            if event.key in LEAVING:
+            if event.key in self._leaving:
                 self._typed.clear()
                 self._holding = False
             self._typed.append(event)
@@ -200,7 +197,7 @@ class PfnmapApp(App[int], inherit_bindings=False):
             dialog = self.screen if isinstance(self.screen, Dialog) else None
             key = self._typed[0].key
             opening = dialog is not None and not dialog.opened
-            if (opening or self._holding) and key not in LEAVING:
+            if (opening or self._holding) and key not in self._leaving:
                 return
             typing = dialog if dialog is not None and dialog.focused is not None else None
             self._holding = typing is not None and typing.may_end(key)
@@ -264,6 +261,17 @@ class PfnmapApp(App[int], inherit_bindings=False):
         self.theme = name
 
 
+def leaving_keys(keymap: Keymap) -> frozenset[str]:
+    """Textual's names of the keys that never wait: they close a dialog or end the program.
+
+    What was typed before one and still waits is dropped. A key that is a character is none of
+    them, because in a dialog that is still to open it may be text.
+    """
+    closing = [key for key in keymap.keys("dialog.close") if len(key) > 1 and key != "space"]
+    ending = [key for name in ALWAYS for key in keymap.keys(name) if key.startswith("ctrl+")]
+    return frozenset(["ctrl+c", *map(textual_key, [*closing, *ending])])
+
+
 def run_app(
     session: Session,
     *,
@@ -278,8 +286,11 @@ def run_app(
     notice: str = "",
     recorder: CastRecorder | None = None,
     opening: Callable[[PfnmapApp], object] | None = None,
-) -> int:
-    """Show a session until the person quits; returns the exit status.
+) -> tuple[int, Session]:
+    """Show a session until the person quits.
+
+    Returns the exit status and the session that was shown last: that of a real machine may
+    have been left for a simulation of it.
 
     Args:
         session: The machine and its timeline.
@@ -325,7 +336,7 @@ def run_app(
             recorder.close()
     if app.last_frame:
         print(app.last_frame)
-    return status if status is not None else (app.return_code or 0)
+    return (status if status is not None else app.return_code or 0), app.desk.session
 
 
 def _encoding() -> str | None:

@@ -13,6 +13,8 @@ from engine.kinds import ZONE_BY_LABEL, PageState
 from engine.view import View
 
 BINS = 4096
+KNOWN_OF_BLOCKS = frozenset({"offline", "online", "device"})
+"""States that whole blocks and regions tell; the others are those of single pages."""
 
 STATE_WORDS: dict[str, tuple[PageState, ...]] = {
     "offline": (PageState.OFFLINE,),
@@ -55,9 +57,9 @@ def find(view: View, words: str, from_pfn: int, *, forward: bool = True) -> int:
     if not first:
         raise InputError(f"nothing to search for; try {', '.join(FORMS)}")
     if first in ("block", "blk", "memory"):
-        return _block_start(view, _number(rest))
+        return _block_start(view, _number(rest, FORMS[0]))
     if first == "pfn":
-        return _existing(view, _number(rest))
+        return _existing(view, _number(rest, FORMS[2]))
     if first == "zone":
         return _zone_start(view, rest, from_pfn, forward=forward)
     if first in ("state", "kind"):
@@ -69,11 +71,14 @@ def find(view: View, words: str, from_pfn: int, *, forward: bool = True) -> int:
     if first.startswith("memory") and first[6:].isdigit():
         return _block_start(view, int(first[6:]))
     if first[0].isdigit() and not rest:
-        return _existing(view, _number(first) // view.geometry.page_bytes)
+        return _existing(view, _number(first, FORMS[1]) // view.geometry.page_bytes)
     raise InputError(f"cannot search for {words.strip()!r}; try {', '.join(FORMS)}")
 
 
-def _number(word: str) -> int:
+def _number(word: str, form: str) -> int:
+    """The number in a search; ``form``: a search that has one, for the message."""
+    if not word:
+        raise InputError(f"the number is missing; try {form}")
     try:
         return int(word, 0)
     except ValueError:
@@ -120,8 +125,20 @@ def _state_pfn(view: View, word: str, from_pfn: int, *, forward: bool) -> int:
         found = _last_page(view, states, 0, view.end_pfn) if found is None else found
         found = None if found is None else _run_start(view, states, found)
     if found is None:
-        raise InputError(f"no page is {word.lower()}")
+        raise InputError(_none_is(view, word.lower()))
     return found
+
+
+def _none_is(view: View, word: str) -> str:
+    """That no page is in a state, or on a real machine that none is known to be.
+
+    There only the pages on the screen are read, if any may be.
+    """
+    known = getattr(view, "page_source", None)
+    if known is None or word in KNOWN_OF_BLOCKS:
+        return f"no page is {word}"
+    how = f"the screen: {known}" if known else "the screen, and none of them was read"
+    return f"no page is known to be {word}; pages are read for what is on {how}"
 
 
 def _bins(

@@ -20,23 +20,22 @@ and in a test::
 The file is ``snapshots/TEST_MODULE/TEST_NAME.txt`` beside the test. When the screen differs
 the test fails with a diff; ``pytest --pfnmap-update`` writes the files anew, to be reviewed
 like code.
-Needs pytest; the rest of pfnmap does not.
+The fixture and :class:`Snapshot` need pytest; everything else works without it.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-
-import pytest
 
 from tui.picture import clean
 from tui.render import CELL_DTYPE, Cells, TextFormat, render
 
 if TYPE_CHECKING:
+    import pytest
     from textual.app import App
     from textual.pilot import Pilot
 
@@ -100,6 +99,8 @@ class Snapshot:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(made.encode("utf-8"))
             return
+        import pytest
+
         if kept is None:
             pytest.fail(f"{file} does not exist yet; pytest {_UPDATE} writes it", pytrace=False)
         pytest.fail(_difference(file, kept, made), pytrace=False)
@@ -125,7 +126,18 @@ def _difference(file: Path, kept: str, made: str) -> str:
     return "\n".join([head, *lines])
 
 
-@pytest.fixture
+def _fixture(
+    function: Callable[[pytest.FixtureRequest], Snapshot],
+) -> Callable[[pytest.FixtureRequest], Snapshot]:
+    """A fixture, where pytest is installed: who only renders does not need it."""
+    try:
+        import pytest
+    except ModuleNotFoundError:
+        return function
+    return pytest.fixture(function)
+
+
+@_fixture
 def pfnmap_snapshot(request: pytest.FixtureRequest) -> Snapshot:
     """Call it with a scenario: the rendered screen must be the one that is kept."""
     directory = request.path.parent / "snapshots" / request.path.stem

@@ -107,15 +107,6 @@ def wrapped(text: str, width: int) -> list[str]:
     return lines or [""]
 
 
-def size_words(size_bytes: int) -> str:
-    """A size in the largest binary unit that divides it, e.g. ``128M``; exact always."""
-    unit = 0
-    while size_bytes and size_bytes % 1024 == 0 and unit < len(UNITS) - 1:
-        size_bytes //= 1024
-        unit += 1
-    return f"{size_bytes}{UNITS[unit]}"
-
-
 def size_spelt(size_bytes: int) -> str:
     """A size for reading: ``2 MiB``, and ``3.5 GiB`` where it is not whole."""
     if size_bytes < 1024:

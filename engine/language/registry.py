@@ -259,7 +259,7 @@ _VERBS: Final = (
         talk.parse_title,
         'title "a DIMM and its struct pages"',
     ),
-    Verb("pause", "SECONDS", "wait, in screencasts", _T, talk.parse_pause, "pause 2s"),
+    Verb("pause", "TIME", "wait, in screencasts", _T, talk.parse_pause, "pause 2s"),
     Verb(
         "goto",
         "PFN|block N|ADDR|mark NAME",

@@ -202,7 +202,13 @@ def parse_compare(arguments: Arguments) -> Command:
         except ParseError as error:
             column = pair.column if error.column == 0 else pair.value_column
             raise ParseError(error.message, column=column) from None
-    if not pairs and arguments.next_word is None:
+    if word := arguments.next_word:
+        raise wrong(
+            f"{shown(word.text)} is not KEY=VALUE",
+            expected="KEY=VALUE, such as profile=4.19 or memmap=device",
+            column=word.column,
+        )
+    if not pairs:
         raise wrong(
             "compare needs what differs",
             expected="compare profile=4.19 or memmap=device or another rule or parameter",

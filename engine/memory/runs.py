@@ -105,11 +105,6 @@ class RunMap:
         return int(self._counts()[-1])
 
     @property
-    def first_key(self) -> int:
-        """Lowest key, -1 when empty."""
-        return int(self._chunks[0]["start"][0]) if self._chunks else -1
-
-    @property
     def end_key(self) -> int:
         """One past the highest key, 0 when empty."""
         if not self._chunks:

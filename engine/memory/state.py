@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.finding import Finding
 from engine.geometry import Geometry
-from engine.kinds import MemmapKind, OnlineType, ZoneType
+from engine.kinds import MemmapKind, ZoneType
 from engine.memory.runs import RunMap, run_dtype
 from engine.params import Params
 from engine.profile import KernelProfile
@@ -271,16 +271,3 @@ class State:
         if mask == "possible":
             return tuple(range(len(self.nodes)))
         return tuple(i for i, node in enumerate(self.nodes) if getattr(node, mask))
-
-
-def fresh_block(online_type: OnlineType = OnlineType.OFFLINE) -> dict[str, int]:
-    """Attributes of a block just created by ``create_memory_block_devices``."""
-    return {
-        "state": 0,
-        "zone": int(ZoneType.NONE),
-        "online_type": int(online_type),
-        "link_zone": int(ZoneType.DMA),
-        "link_node": 0,
-        "initialised": 0,
-        "early": 0,
-    }

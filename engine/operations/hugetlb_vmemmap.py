@@ -132,7 +132,9 @@ def _boot_vmemmap_freed(state: State, pfn: int, vmemmap: int, kept: int) -> Stat
         zone = state.zone(node, zone_type)
         gone = freed + (1 if state.profile.hugetlb_new_head else 0)
         state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed + gone))
-    return free_memory.change(state, node, free_memory.zone_class(zone_type), freed)
+    known = row is not None and (row["early"] or backing(state, pfn) is not None)
+    kind = free_memory.zone_class(zone_type) if known else free_memory.KERNEL
+    return free_memory.change(state, node, kind, freed)
 
 
 def restore_vmemmap(state: State, start: int, count: int, held: HugetlbSet) -> State:

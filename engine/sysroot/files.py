@@ -96,7 +96,12 @@ class DirectoryTree:
         self.name = clean(self.root, 200)
         self.is_this_machine = os.path.realpath(self.root) == "/"
         if not os.path.isdir(self.root):
-            raise InputError(f"{self.name}: there is no such directory; name the root of a tree")
+            what = (
+                "this is neither a directory nor a file"
+                if os.path.exists(self.root)
+                else "there is no such directory or file"
+            )
+            raise InputError(f"{self.name}: {what}; name the root of a tree, or a capture")
 
     def _resolve(self, path: str) -> str:
         """The path on disk, links followed inside the root only."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from engine.commands import SysfsWrite
 from engine.errors import InputError
-from engine.kinds import ZoneType
+from engine.kinds import BlockState, ZoneType
 from engine.outcome import Outcome
 from engine.params import ONLINE_WORDS
 from engine.sysroot.explain import ranges
@@ -123,15 +123,6 @@ def _question(word: str, zone: ZoneType, foreseen: list[Foreseen]) -> str:
     return f"write {word} to {_place(foreseen)}? It {what}."
 
 
-def warnings(foreseen: Sequence[Foreseen]) -> list[str]:
-    """What speaks against the writes; one line for all blocks of which the same is to be said."""
-    alike: dict[str, list[Foreseen]] = {}
-    for each in foreseen:
-        if each.warning:
-            alike.setdefault(each.warning, []).append(each)
-    return [f"{_names(those)}: {words}" for words, those in alike.items()]
-
-
 def _place(foreseen: list[Foreseen]) -> str:
     """The blocks by name and number; where they lie when that is one range."""
     count = f"{len(foreseen)} blocks, " if len(foreseen) > 1 else ""
@@ -160,7 +151,8 @@ def went_as_foreseen(each: Foreseen, before: SysrootView, after: SysrootView) ->
         return False
     changes = block_changes(before.observation.blocks, after.observation.blocks)
     changed = {change.block for change in changes if change.field == "state"}
-    return (now.state, now.zone) == (row["state"], row["zone"]) and changed <= {each.block}
+    foreseen = BlockState(int(row["state"])).word, row["zone"]
+    return (now.state, now.zone) == foreseen and changed <= {each.block}
 
 
 def _write_command(path: str, word: str) -> SysfsWrite:

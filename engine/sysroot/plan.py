@@ -11,9 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.commands import Command, Offline, Remove, SysfsWrite
+from engine.commands import Command, Expect, Interactive, Offline, Remove, StartMachine, SysfsWrite
+from engine.errors import InputError
 from engine.kinds import BlockState, ZoneType
-from engine.machine import predict
+from engine.machine import TALK, predict
 from engine.memory.state import State
 from engine.outcome import Outcome
 from engine.sysroot.files import DirectoryTree
@@ -27,16 +28,45 @@ def plan(view: SysrootView, commands: Iterable[Command]) -> list[Outcome]:
     """The outcome of each command after those before it; InputError for one that makes no sense.
 
     A refusal does not stop the plan: the next command finds the machine as the refused one
-    left it, as in a shell without ``set -e``.
+    left it, as in a shell without ``set -e``. The notes of an ``expect`` line say what it
+    claims and is not so (see :func:`is_false`); other lines for the reader do nothing.
     """
     outcomes: list[Outcome] = []
     state = view.state
+    last: Outcome | None = None
     for command in commands:
+        _check_plannable(command)
         outcome = predict(state, command)
-        notes = (*outcome.notes, *_doubts(view, outcome))
+        notes = (*outcome.notes, *_doubts(view, outcome), *_differences(outcome, last))
         outcomes.append(replace(outcome, notes=notes))
         state = outcome.after
+        if not isinstance(command, TALK):
+            last = outcomes[-1]
     return outcomes
+
+
+def is_false(outcome: Outcome) -> bool:
+    """Whether this is a claim of a plan that does not hold."""
+    return isinstance(outcome.command, Expect) and bool(outcome.notes)
+
+
+def _check_plannable(command: Command) -> None:
+    """InputError for what only a session or a simulated machine can do."""
+    if isinstance(command, StartMachine):
+        raise InputError("plan: machine: the machine is the real one; leave this line out")
+    if isinstance(command, Interactive):
+        raise InputError(f"plan: {command.verb}: works on the screen only; leave this line out")
+
+
+def _differences(outcome: Outcome, last: Outcome | None) -> list[str]:
+    """What a claim says that is not so; ``last``: of the last command for the machine."""
+    if not isinstance(outcome.command, Expect):
+        return []
+    from engine.model_view import ModelView
+    from engine.scenarios.claims import evaluate
+
+    state = outcome.before
+    return evaluate(outcome.command, view=ModelView(state), state=state, last=last)
 
 
 def _doubts(view: SysrootView, outcome: Outcome) -> list[str]:

@@ -67,6 +67,11 @@ class Reading:
         return self._rules[0]
 
     @property
+    def kernel_release(self) -> str:
+        """What the kernel calls itself, empty where no file says it."""
+        return self.observation.kernel or ""
+
+    @property
     def profile(self) -> KernelProfile:
         """The rules of ``profile_name``."""
         from engine.profile import PROFILES

@@ -18,6 +18,7 @@ from engine.memory.runs import Rows, merge_rows
 from engine.memory.spans import boot_zone_limits
 from engine.memory.state import BLOCK_DTYPE, Device, Resource, State
 from engine.params import Params
+from engine.profile import is_release_of
 from engine.sysroot.inference import UNKNOWN, block_memmap_pages, merge, state_mask
 from engine.sysroot.parse import is_kernel_image
 from engine.sysroot.reading import Reading
@@ -72,6 +73,9 @@ def assumptions(reading: Reading, state: State, pages: str = "") -> tuple[str, .
         out = [
             f"no pages are unmovable but the kernel image and those of /proc/kpageflags ({pages})"
         ]
+    release, rules = reading.kernel_release, reading.profile_name
+    if release and not is_release_of(release, rules):
+        out.insert(0, f"Linux {release} is taken to follow the rules of {rules}")
     if (inferred.hot == UNKNOWN).any():
         out.append(
             "memory is taken for hot-added where a block of the same System RAM line is offline "

@@ -30,6 +30,7 @@ class FakeView:
     params: Sequence[tuple[str, str]] = (("memmap_on_memory", "Y"),)
     title: str = "made by hand"
     profile_name: str = "6.12"
+    kernel_release: str = ""
     geometry: Geometry = field(default_factory=lambda: ARCHITECTURES["x86_64"])
 
     @property

@@ -250,12 +250,12 @@ def test_run_as_shell_lines(demo: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 def test_check_passes_and_fails(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("check", demo) == 0
-    assert capsys.readouterr().out == "1 scenarios, 2 expectations, 0 failed\n"
+    assert capsys.readouterr().out == "1 scenario, 2 expectations, 0 failed\n"
     demo.write_text(DEMO.replace("zone=Movable", "zone=Normal"))
     assert run("check", demo) == 1
     out = capsys.readouterr().out
     assert out.startswith(f"{demo}:6: block 33 zone: expected Normal, is Movable\n")
-    assert out.endswith("1 scenarios, 2 expectations, 1 failed\n")
+    assert out.endswith("1 scenario, 2 expectations, 1 failed\n")
 
 
 def test_check_reports_the_others_when_one_is_wrong(
@@ -265,7 +265,7 @@ def test_check_reports_the_others_when_one_is_wrong(
     wrong.write_text("onlin 3\n")
     assert run("check", wrong, demo) == 2
     captured = capsys.readouterr()
-    assert captured.out == "1 scenarios, 2 expectations, 0 failed\n"
+    assert captured.out == "1 scenario, 2 expectations, 0 failed\n"
     assert f"{wrong}:1:1: " in captured.err
 
 
@@ -359,3 +359,44 @@ def test_without_a_terminal_the_frame_is_printed() -> None:
     done = program("-c", "add dimm0 256M", stdin=subprocess.DEVNULL)
     assert (done.returncode, done.stderr) == (0, "")
     assert "dimm0 is blocks 40-41" in done.stdout
+
+
+@pytest.mark.parametrize("verb", ["cast", "export"])
+@pytest.mark.parametrize("way", ["name", "link"])
+def test_a_scenario_is_not_overwritten_by_what_is_made_of_it(
+    verb: str, way: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    story = "machine ram=1G\nadd dimm0 128M\n# kept\n"
+    file, link = tmp_path / "a.hotplug", tmp_path / "b.hotplug"
+    file.write_text(story)
+    link.hardlink_to(file)
+    output = file if way == "name" else link
+    assert main([verb, str(file), "-o", str(output)]) == 2
+    assert capsys.readouterr().err == (
+        f"pfnmap: -o {output}: that is the scenario itself; name another file\n"
+    )
+    assert file.read_text() == story
+
+
+def test_a_variant_without_a_value_is_told_its_form(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "hugetlb-boot-hole", "--with", "foo"]) == 2
+    assert '"foo" is not KEY=VALUE' in capsys.readouterr().err
+
+
+def test_a_misspelt_subcommand_is_guessed(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["shw"], ["shw", "capture.txt"]):
+        assert main(words) == 2
+        assert capsys.readouterr().err == (
+            "pfnmap: shw: no subcommand or file; did you mean show?\n"
+        )
+
+
+def test_a_file_named_like_a_subcommand_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("shw").write_bytes(b"\0\1")
+    assert main(["shw"]) == 2
+    said = capsys.readouterr().err
+    assert "neither a recording" in said
+    assert "nor a capture of a machine" in said

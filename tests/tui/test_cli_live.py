@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 from tests.engine.sysroot.trees import Tree
 from tests.tui.pty_program import Program
 from tui.cli import main
+
+LEAVING_THE_SCREEN = b"\x1b[?1049l"
+"""What a terminal is sent to show again what it showed before the program."""
 
 
 @pytest.fixture
@@ -138,6 +142,20 @@ def test_what_was_tried_on_a_simulation_of_it_survives_a_kill(tree: Tree, tmp_pa
         assert program.end() == 0
 
 
+def test_a_simulation_that_could_not_be_kept_is_said_at_the_end(tree: Tree, tmp_path: Path) -> None:
+    (tmp_path / "state").touch()  # where the journals' directory would be
+    with Program("live", "--root", str(tree.root), home=tmp_path) as program:
+        program.wait_for("not there:")
+        program.send("b")
+        program.wait_for("what if")
+        program.send(":online 33 movable\r")
+        program.wait_for("step 1/1")
+        program.send("q")
+        assert program.end() == 0
+    _, _, left = bytes(program.raw).rpartition(LEAVING_THE_SCREEN)
+    assert b"the session goes on but is not being kept: " in left
+
+
 def test_without_a_journal_nothing_of_it_is_kept(tree: Tree, tmp_path: Path) -> None:
     with Program("live", "--no-journal", "--root", str(tree.root), home=tmp_path) as program:
         program.wait_for("not there:")
@@ -148,3 +166,90 @@ def test_without_a_journal_nothing_of_it_is_kept(tree: Tree, tmp_path: Path) -> 
         program.send("q")
         assert program.end() == 0
     assert not list(tmp_path.rglob("*.journal"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("machine ram=1G", "undo", "redo", "seek 1", "save a.hotplug", "write a.txt", "quit"),
+        *("help", "diff", "compare profile=4.19", "mark a", "profiles"),
+    ],
+)
+def test_a_plan_is_of_what_a_real_kernel_can_do(
+    line: str, tree: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("plan", "--root", tree.root, "-c", line) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"pfnmap: plan: {line.split()[0]}: ")
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("line", ['note "n"', 'title "t"', "pause 1s", "goto block 1", "zoom fit"])
+def test_a_plan_says_nothing_of_the_kernel_for_words_to_the_reader(
+    line: str, tree: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("plan", "--root", tree.root, "-c", line) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"$ {line}\n\nassumed:\n")
+
+
+def test_a_plan_does_not_take_a_premise_for_an_act_of_the_kernel(
+    tree: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("plan", "--root", tree.root, "-c", "pin 32 kind=movable") == 0
+    printed = capsys.readouterr().out
+    assert "  assumed for the commands that follow\n" in printed
+    assert "kernel would" not in printed
+
+
+def test_a_plan_checks_claims(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
+    online = ("plan", "--root", tree.root, "-c", "online 33 movable")
+    assert run(*online, "-c", 'note "n"', "-c", "expect ok") == 0
+    assert "$ expect ok\n  holds\n" in capsys.readouterr().out
+    assert run(*online, "-c", "expect block 33 state=offline") == 1
+    printed = capsys.readouterr().out
+    assert "expected offline, is online\n  does not hold\n" in printed
+    assert run(*online, "-c", "expect block 33 state=offline", "--json") == 1
+    claim = json.loads(capsys.readouterr().out)["outcomes"][-1]
+    assert "expected offline, is online" in claim["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("release", "heading", "assumed"),
+    [
+        ("6.18.44", "Linux 6.18.44, by the rules of 6.12, on x86_64", True),
+        ("6.12.9-arch1", "Linux 6.12 on x86_64", False),
+    ],
+)
+def test_a_newer_kernel_is_not_called_the_one_whose_rules_are_taken(
+    release: str, heading: str, assumed: bool, tree: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree.kernel(release, "x86_64")
+    assert run("show", tree.root) == 0
+    assert heading in capsys.readouterr().out.splitlines()
+    assert run("plan", "--root", tree.root, "-c", "offline 32") == 0
+    said = f"Linux {release} is taken to follow the rules of 6.12"
+    assert (said in capsys.readouterr().out) is assumed
+
+
+@pytest.mark.parametrize("command", ["blocks", "plan"])
+def test_what_is_no_machine_is_said_to_be_none(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ("-c", "offline 1") if command == "plan" else ()
+    absent, pipe = tmp_path / "absent", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert run(command, absent, *more) == 2
+    assert "absent: there is no such directory or file; name" in capsys.readouterr().err
+    assert run(command, pipe, *more) == 2
+    assert "pipe: this is neither a directory nor a file; name" in capsys.readouterr().err
+
+
+def test_a_capture_of_one_block_is_counted_as_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = Tree(tmp_path / "small")
+    small.blocks(0, 0, zones="DMA32")
+    assert run("capture", "--root", small.root, "-o", tmp_path / "small.json") == 0
+    assert ": 1 memory block in " in capsys.readouterr().err

@@ -71,7 +71,7 @@ def test_what_does_not_hold_is_a_diff_with_file_and_line(
         "-expect errno=EBUSY",
         "+expect ok",
     ]
-    assert lines[-1] == "1 scenarios, 3 expectations, 3 failed"
+    assert lines[-1] == "1 scenario, 3 expectations, 3 failed"
 
 
 def test_the_diff_mends_the_claims(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,3 +65,29 @@ def test_one_page_in_four_pebibytes_is_found_in_a_few_counts() -> None:
                      ((1 << 39) + 1, 1 << 39, PageState.ONLINE)])  # fmt: skip
     assert find(view, "broken", 0) == 1 << 39
     assert find(view, "broken", 5, forward=False) == 1 << 39
+
+
+@pytest.mark.parametrize(("words", "form"), [("block", "block 34"), ("pfn", "pfn 0x140000")])
+def test_a_search_without_its_number_is_told_the_form(words: str, form: str) -> None:
+    with pytest.raises(InputError, match=f"^the number is missing; try {form}$"):
+        find(dimm_view(), words, 0)
+
+
+class RealView(FakeView):
+    """A real machine's: single pages are known for a part of it."""
+
+    page_source = "pages sampled, 1 of 96"
+
+
+def test_of_a_real_machine_only_what_is_read_is_known() -> None:
+    view = RealView([(0, 4 * BLOCK, PageState.ONLINE)])
+    for words in ("unmovable", "state movable", "kind hugetlb"):
+        state = words.split()[-1]
+        message = f"no page is known to be {state}; pages are read for what is on the screen: pages"
+        with pytest.raises(InputError, match=message):
+            find(view, words, 0)
+    view.page_source = ""
+    with pytest.raises(InputError, match=r"on the screen, and none of them was read$"):
+        find(view, "unmovable", 0)
+    with pytest.raises(InputError, match=r"^no page is offline$"):
+        find(view, "offline", 0)

@@ -160,3 +160,14 @@ def test_names_of_parametrised_tests_are_names_of_files(tmp_path: Path) -> None:
     Snapshot(tmp_path, "test_a[x/../../y z]", update=True).compare("x\n", ".txt", "one/two")
     (file,) = (path for path in tmp_path.iterdir() if path.is_file())
     assert file.name == "test_a-x-..-..-y-z--one-two.txt"
+
+
+def test_rendering_needs_no_pytest() -> None:
+    program = (
+        "import sys; sys.modules['pytest'] = None\n"
+        "from tui.testing import *\n"
+        "print(render('add dimm0 256M\\n', size=(80, 24)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert "dimm0" in done.stdout

@@ -18,7 +18,7 @@ from typing import Final
 
 from engine.errors import PfnmapError
 from tui import __version__
-from tui.cli.parser import Parser, say, say_error
+from tui.cli.parser import Parser, UsageError, printable, say, say_error
 
 SUBCOMMANDS: Final[dict[str, str]] = {
     "show": "print the machine as plain text or JSON",
@@ -81,12 +81,27 @@ def _dispatch(arguments: list[str]) -> int:
     if first in ("-V", "--version"):
         return _version()
     name, rest = (first, arguments[1:]) if first in SUBCOMMANDS else (OPEN, arguments)
+    if name == OPEN and (meant := _meant(first)):
+        raise UsageError(f"{printable(first)}: no subcommand or file; did you mean {meant}?")
     module = import_module(f"tui.cli.{name}")
     prog = "pfnmap" if name == OPEN else f"pfnmap {name}"
     parser = Parser(prog=prog, description=module.__doc__)
     module.add_arguments(parser)
     status = module.run(parser.parse_args(rest))
     return int(status)
+
+
+def _meant(word: str) -> str:
+    """The subcommand that a word was meant to be, empty for what may be something to open."""
+    if not word.replace("-", "").isalpha() or word.startswith("-") or os.path.lexists(word):
+        return ""
+    from difflib import get_close_matches
+
+    if not (close := get_close_matches(word, SUBCOMMANDS, 1, 0.75)):
+        return ""
+    from engine.sources import shipped_scenarios
+
+    return "" if word in shipped_scenarios() else close[0]
 
 
 def _version() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tui.cli.parser import say
+from tui.cli.parser import counted, say
 from tui.cli.roots import add_root, opened_root
 
 
@@ -26,7 +26,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     observation = opened_root(arguments).view.observation
     nr_bytes = save_capture(observation, arguments.output)
-    say(f"{arguments.output}: {len(observation.blocks)} memory blocks in {nr_bytes} bytes")
+    blocks = counted(len(observation.blocks), "memory block")
+    say(f"{arguments.output}: {blocks} in {nr_bytes} bytes")
     for note in observation.notes:
         say(note)
     return 0

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from tui.cli.parser import say
-from tui.cli.picture_options import add_size, add_theme, write_out
+from tui.cli.picture_options import add_size, add_theme, keep_input, write_out
 from tui.cli.scenario_files import scenario_file
 
 
@@ -42,8 +42,10 @@ def run(arguments: argparse.Namespace) -> int:
     from tui.cast.cast import make_cast
     from tui.cast.frames import ScreenFrames, TextFrames
 
+    file = scenario_file(arguments.file)
+    keep_input(file, arguments.output)
     cast = make_cast(
-        load_scenario(scenario_file(arguments.file)),
+        load_scenario(file),
         size=arguments.size,
         theme=arguments.theme,
         version=arguments.cast_version,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import PfnmapError
-from tui.cli.parser import UsageError, emit, printable, say_error
+from tui.cli.parser import UsageError, counted, emit, printable, say_error
 from tui.cli.scenario_files import scenario_file
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     failures = [failure for done in runs for failure in done.failures]
     emit(printable(line) for failure in failures for line in (str(failure), *failure.diff))
     expectations = sum(done.nr_expectations for done in runs)
-    emit([f"{len(runs)} scenarios, {expectations} expectations, {len(failures)} failed"])
+    done = (counted(len(runs), "scenario"), counted(expectations, "expectation"))
+    emit([f"{', '.join(done)}, {len(failures)} failed"])
     if arguments.junit:
         from engine.whole_file import write_whole
         from tui.cli.junit import junit_report

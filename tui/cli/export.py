@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.errors import InputError
 from tui.cli.parser import UsageError, printable
-from tui.cli.picture_options import add_size, add_theme, write_out
+from tui.cli.picture_options import add_size, add_theme, keep_input, write_out
 from tui.cli.scenario_files import scenario_file
 
 if TYPE_CHECKING:
@@ -93,7 +93,9 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
     if (arguments.file is None) == (arguments.session is None):
         raise UsageError("name one thing to export: a scenario FILE, or --session ID")
     if arguments.file is not None:
-        return load_scenario(scenario_file(arguments.file))
+        file = scenario_file(arguments.file)
+        keep_input(file, arguments.output)
+        return load_scenario(file)
     from engine.journal.resume import read_session
     from tui.state_directory import session_store
 

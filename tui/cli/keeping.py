@@ -79,7 +79,7 @@ def simulations_kept(
         from tui.state_directory import session_store
 
         size = None if arguments.page_size is None else page_size(arguments.page_size)
-        origin = Origin.of_machine(real.view.observation, simulation.title, size)
+        origin = Origin.of_machine(real.view, simulation.title, size)
         return keep(simulation, origin, session_store(os.environ))
 
     return kept_simulation

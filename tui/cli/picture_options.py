@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -34,6 +35,19 @@ def _size(text: str) -> tuple[int, int]:
 
 def _is_count(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 5
+
+
+def keep_input(source: Path, output: str) -> None:
+    """InputError where the output is the very file that is read, by whatever name."""
+    from engine.errors import InputError
+    from tui.cli.parser import printable
+
+    try:
+        same = os.path.samefile(source, output)
+    except (OSError, ValueError):  # one of them is not there, or cannot be
+        return
+    if same:
+        raise InputError(f"-o {printable(output)}: that is the scenario itself; name another file")
 
 
 def write_out(file: Path | None, text: str) -> None:

@@ -21,9 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print an outcome for each command; exit status 1 when the kernel would refuse one."""
+    """Print an outcome for each command; exit status 1 for a refusal or a false claim."""
     from engine.errors import InputError
-    from engine.sysroot.plan import looked_at, plan
+    from engine.sysroot.plan import is_false, looked_at, plan
     from tui.cli.opening import parsed
     from tui.plain.text import outcome_lines
     from tui.plain.words import wrapped
@@ -42,12 +42,35 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         for outcome in outcomes:
             emit(outcome_lines(outcome))
-            if outcome.ok:
-                emit(["  the kernel would do it, as far as can be known"])
+            emit(_verdict(outcome))
         emit(["", "assumed:"])
         for text in view.assumptions:
             emit(wrapped(text, 72, first="  "))
-    return 0 if all(outcome.ok for outcome in outcomes) else 1
+    return 0 if all(outcome.ok and not is_false(outcome) for outcome in outcomes) else 1
+
+
+def _verdict(outcome: Outcome) -> list[str]:
+    """What the kernel, or the claim, comes to; nothing for lines that are for the reader."""
+    from engine import commands
+    from engine.machine import TALK
+    from engine.sysroot.plan import is_false
+
+    premises = (
+        commands.SetRule,
+        commands.Pin,
+        commands.Unpin,
+        commands.Free,
+        commands.Freelist,
+        commands.FailNext,
+    )
+    match outcome.command:
+        case commands.Expect():
+            return ["  does not hold" if is_false(outcome) else "  holds"]
+        case command if not outcome.ok or isinstance(command, TALK):
+            return []
+        case command if isinstance(command, premises):
+            return ["  assumed for the commands that follow"]
+    return ["  the kernel would do it, as far as can be known"]
 
 
 def _json(title: str, outcomes: list[Outcome], assumed: tuple[str, ...]) -> str:

@@ -100,7 +100,7 @@ def show(
     from tui.app import run_app
 
     recorder = _recorder(record, start.terminal)
-    status = run_app(
+    status, shown_last = run_app(
         session,
         theme=start.theme,
         color=start.terminal.colour_system,
@@ -114,7 +114,7 @@ def show(
         recorder=recorder,
         opening=opening,
     )
-    for trouble in (session.trouble, recorder and recorder.trouble):
+    for trouble in (shown_last.trouble, recorder and recorder.trouble):
         if trouble:
             say(trouble)
     return status

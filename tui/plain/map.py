@@ -204,7 +204,12 @@ def _lines(rows: Sequence[MapRow], window: Viewport, names: str) -> Iterator[str
         last = at + _repeats(rows, at)
         if last > at + 1:
             words = _range(window, rows[at + 1].start_pfn, rows[last].end_pfn)
-            yield f"{lead}{'':{width}}{mark}({words}: the same)"
+            same = "the same"
+            if names:  # beside other machines that would be read as the same on all
+                by_block = _by_block(window)
+                above = _range(window, row.start_pfn, row.end_pfn) if by_block else "the line above"
+                same = f"as {above}"
+            yield f"{lead}{'':{width}}{mark}({words}: {same})"
             at = last
         at += 1
 

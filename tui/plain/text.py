@@ -125,9 +125,19 @@ def _heading(view: View, step: str, width: int) -> list[str]:
     )
     lines = wrapped(view.title, width, first="pfnmap: ")
     lines += [step] if step else []
-    lines.append(f"Linux {plain(view.profile_name)} on {g.arch}")
+    lines += wrapped(f"Linux {_kernel(view)} on {g.arch}", width)
     lines.append(sizes)
     return lines + _all_wrapped(_shown_params(view), width, "")
+
+
+def _kernel(view: View) -> str:
+    """The kernel whose rules hold, behind the machine's own where that is another."""
+    from engine.profile import is_release_of
+
+    release, rules = view.kernel_release, view.profile_name
+    if not release or is_release_of(release, rules):
+        return rules
+    return f"{release}, by the rules of {rules},"
 
 
 def _shown_params(view: View) -> list[str]:

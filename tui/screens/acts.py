@@ -16,6 +16,7 @@ from tui.screens.add_values import AddValues
 from tui.screens.clock import Clock
 from tui.screens.desk import REPEATABLE
 from tui.screens.marks import Marks
+from tui.screens.toasts import Toasts
 from tui.screens.work import Work
 from tui.words import fitted
 
@@ -37,6 +38,7 @@ class Acts:
         self.work = Work(self)
         self.clock = Clock(self)
         self.marks = Marks(self)
+        self.toasts = Toasts(screen)
         self.live: Live | None = None
         """The real machine, where one was opened."""
         self.tour: Tour | None = None
@@ -83,7 +85,7 @@ class Acts:
     def complain(self, words: str) -> None:
         """Say why something was not done: a toast, and a line in the log."""
         self.screen.events.say(words, "warning")
-        self.screen.notify(words, severity="warning", markup=False, timeout=5)
+        self.toasts.show(words, "warning")
 
     def tell(self, words: str) -> None:
         """Say something in the log."""
@@ -92,6 +94,7 @@ class Acts:
     # -- actions -----------------------------------------------------------------------------
     def do(self, action_id: str) -> None:
         """Do an action; what cannot be done is said."""
+        self.toasts.clear()
         if action_id.startswith(REPEATABLE):
             self._memory(action_id)
         else:
@@ -143,6 +146,7 @@ class Acts:
 
     def run(self, command: Command) -> None:
         """Do a command: the session's, the screen's, or the machine's."""
+        self.toasts.clear()
         match command:
             case Interactive(verb="mark", arguments=(name,)):
                 self.marks.set(name)
@@ -211,9 +215,7 @@ class Acts:
         refusal = outcome.refusal
         assert refusal is not None
         words = f"{refusal.errno} from {refusal.function}: {refusal.rule}"
-        self.screen.notify(
-            words, title=outcome.command.text, severity="error", markup=False, timeout=6
-        )
+        self.toasts.show(words, "error", outcome.command.text)
 
     def _to_device(self, name: str) -> None:
         """Put the cursor on a device that has just been added."""
@@ -306,6 +308,7 @@ class Acts:
                 self.complain(str(error))
             dialog.ready()
 
+        self.toasts.clear()
         dialog.answered = True
         self.screen.app.push_screen(dialog, guarded)
 

@@ -37,6 +37,17 @@ class Clock:
     def _session(self) -> Session:
         return self._acts.desk.session
 
+    @property
+    def _zero(self) -> str:
+        """Step 0 in words: a real machine is read long after it booted."""
+        return "0 (the first reading)" if self._acts.desk.real else "0 (at boot)"
+
+    @property
+    def _undone_words(self) -> str:
+        if self._acts.desk.real:
+            return "this is the first reading"
+        return "the machine is as it was at boot"
+
     def _show(self) -> None:
         """Show where the session is now, and what its last step was about."""
         self._acts.screen.show_session()
@@ -52,7 +63,7 @@ class Clock:
         if self._session.phase is not None:
             self._session.seek(self._session.position)
         elif not self._session.undo(steps):
-            raise InputError("nothing to undo: the machine is as it was at boot")
+            raise InputError(f"nothing to undo: {self._undone_words}")
         self._show()
 
     def redo(self, steps: int) -> None:
@@ -70,7 +81,7 @@ class Clock:
         """Go to a step."""
         last = len(self._session.outcomes)
         if not 0 <= position <= last:
-            raise InputError(f"there is no step {position}; steps are 0 (at boot) to {last}")
+            raise InputError(f"there is no step {position}; steps are {self._zero} to {last}")
         self._acts.work.claim()
         self.pause()
         self._session.seek(position)
@@ -78,7 +89,7 @@ class Clock:
 
     def ask_step(self) -> None:
         """Ask for a step to go to."""
-        words = f"a step from 0 (at boot) to {len(self._session.outcomes)}"
+        words = f"a step from {self._zero} to {len(self._session.outcomes)}"
         self._acts.prompt(
             "step ", lambda text: self._acts.run_line(f"seek {text}"), help_words=words
         )

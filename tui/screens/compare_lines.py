@@ -137,8 +137,12 @@ def _map_row(paint: Paint, width: int, side: SideRow, columns: int, unit: int) -
 
 
 def _repeated(paint: Paint, width: int, side: SideRow, row_pages: int, unit: int) -> Strip:
+    """Rows like the one above them; "the same" would be read as A like B."""
     words = _range(side.start_pfn + row_pages, side.end_pfn, unit)
-    return Row(width, paint).gap(LABEL).add(f"{words}: the same", paint.role("dim")).strip()
+    above = "the row above"
+    if unit > 1:
+        above = _range(side.start_pfn, side.start_pfn + row_pages, unit)
+    return Row(width, paint).gap(LABEL).add(f"{words}: as {above}", paint.role("dim")).strip()
 
 
 def _label(pfn: int, unit: int) -> str:

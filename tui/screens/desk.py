@@ -10,7 +10,7 @@ from engine.errors import InputError, PfnmapError
 from engine.kinds import ZoneType
 from engine.language import ACTIONS, parse_line
 from engine.model_view import ModelView
-from engine.outcome import Outcome, Refusal
+from engine.outcome import Refusal
 from engine.view import BlockRow, View
 from tui.facts import Verdict
 from tui.keys import Keymap
@@ -68,7 +68,8 @@ class Desk:
         self.branched = self.read_only and not read_only
         session.listeners = self.session.listeners  # whoever hears commands goes on hearing them
         for name, pfn in self.session.marks.items():
-            session.marks.setdefault(name, pfn)
+            if name not in session.marks:
+                session.mark(name, pfn)
         self.session, self.read_only = session, read_only
         self.start = session.start_command
 
@@ -216,13 +217,6 @@ class Desk:
         if count:
             words += f", {count} branch{'es' * (count != 1)}"
         return words
-
-    def outcome_under_way(self) -> Outcome | None:
-        """The outcome that slow motion shows, None at rest."""
-        session = self.session
-        if session.phase is None or session.position >= len(session.outcomes):
-            return None
-        return session.outcomes[session.position]
 
 
 def _needs_blocks(state: str | None) -> Callable[[Desk, Situation], str]:

@@ -7,6 +7,8 @@ from tui.screens.desk import Desk
 from tui.screens.situation import Situation
 from tui.widgets.lines import KeyHint
 
+SLOW_MOTION = ("time.phase.forward", "time.phase.back")
+"""What comes first while a phase of an operation is shown."""
 TAIL = ("app.command", "app.help")
 EXTRA = (
     "session.branch",
@@ -29,9 +31,10 @@ EXTRA = (
 def hints(desk: Desk, here: Situation) -> tuple[list[KeyHint], list[KeyHint]]:
     """The actions that are of use at a place, and those that are always offered."""
     marked = [action.id for action in ACTIONS.values() if action.footer]
+    first = SLOW_MOTION if desk.session.phase is not None else ()
     useful = [
         _hint(desk, name)
-        for name in [*marked, *EXTRA]
+        for name in dict.fromkeys([*first, *marked, *EXTRA])
         if name not in TAIL and desk.keymap.keys(name) and not desk.why_not(name, here)
     ]
     return useful, [_hint(desk, name) for name in TAIL if desk.keymap.keys(name)]

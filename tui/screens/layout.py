@@ -46,13 +46,6 @@ class Arrangement:
     bottom_blocks: int = 0
     """Height of the block table when it stands under the map for want of a side column."""
 
-    def height_of(self, panel: str) -> int:
-        """The height that a panel has in this arrangement."""
-        if panel == BLOCKS:
-            return self.blocks or self.bottom_blocks
-        height: int = getattr(self, panel)
-        return height
-
 
 def arrange(
     width: int,

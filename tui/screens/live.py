@@ -9,16 +9,26 @@ from typing import TYPE_CHECKING, Final
 
 from engine.errors import InputError, PfnmapError
 from engine.language import ACTIONS
-from engine.sysroot.operate import Foreseen, WriteAllowed, Written, foresee, write_state
+from engine.sysroot.operate import (
+    Foreseen,
+    WriteAllowed,
+    Written,
+    foresee,
+    questions,
+    went_as_foreseen,
+    write_state,
+)
 from engine.sysroot.session import RootSession
 from tui.audit import FILE_NAME, Audit
 from tui.screens.confirm import Confirm
 from tui.state_directory import state_directory
+from tui.words import safe
 
 if TYPE_CHECKING:
     from textual.timer import Timer
 
     from engine.session import Session
+    from engine.sysroot.view import SysrootView
     from tui.screens.main import MainScreen
 
 WORDS: Final[dict[str, str]] = {
@@ -66,8 +76,9 @@ class Live:
         self._keep = keep
         self._audit = audit or Audit(state_directory(os.environ) / FILE_NAME)
         self._timer: Timer | None = None
-        self._busy = False
-        self._trouble = ""
+        self._turn = asyncio.Lock()
+        """Who reads the machine has it: readings are taken up one after another."""
+        self._trouble: dict[str, str] = {}
         self._looked_at: tuple[int, int] | None = None
         self._missing: set[str] = set()
 
@@ -103,6 +114,10 @@ class Live:
             self._timer = self.screen.set_interval(self._seconds, self._tick)
             self.screen.set_interval(LOOK_SECONDS, self._glance)
 
+    @property
+    def _busy(self) -> bool:
+        return self._turn.locked()
+
     def _tick(self) -> None:
         if not self._busy:
             self.screen.run_worker(self.read(), group="live", exit_on_error=False)
@@ -116,31 +131,44 @@ class Live:
         """Read the machine once, apart from the screen; True when something changed."""
         if self._busy:
             return False
-        self._busy = True
-        try:
-            view = await asyncio.to_thread(self.session.observe)
-        except InputError as error:
-            self._say_trouble(str(error))
-            return False
-        finally:
-            self._busy = False
-        self._trouble = ""
-        changed = self.session.take(view)
-        if changed and self.shown:
-            self.screen.show_session()
-        await self.look()
+        changed = await self._read_again()
+        if changed is not None:
+            await self.look()
+        return bool(changed)
+
+    async def _read_again(self) -> bool | None:
+        """Read when it is our turn; whether something changed, None where nothing can be read.
+
+        No error gets out: it would end a worker in which nobody sees it.
+        """
+        async with self._turn:
+            try:
+                view = await asyncio.to_thread(self.session.observe)
+                changed = self.session.take(view)
+                if changed and self.shown:
+                    self.screen.show_session()
+            except Exception as error:
+                self._say_trouble("reading the machine", error)
+                return None
+        self._trouble.pop("reading the machine", None)
         return changed
 
     async def look(self) -> bool:
         """Read what the pages in sight are, apart from the screen; True when they differ."""
         if self._busy or not self.shown:
             return False
-        self._busy = True
+        async with self._turn:
+            try:
+                differs = await self._look()
+            except Exception as error:
+                self._say_trouble("reading its pages", error)
+                return False
+        self._trouble.pop("reading its pages", None)
+        return differs
+
+    async def _look(self) -> bool:
         low, high = self._looked_at = self._in_sight()
-        try:
-            pages = await asyncio.to_thread(self.session.look, low, high)
-        finally:
-            self._busy = False
+        pages = await asyncio.to_thread(self.session.look, low, high)
         for note in () if pages is None else pages.notes:
             if note not in self._missing:
                 self.screen.acts.tell(f"page kinds: {note}")
@@ -155,11 +183,12 @@ class Live:
         lines = self.screen.viewport.lines()
         return int(lines.start_pfn[0]), int(lines.end_pfn[-1])
 
-    def _say_trouble(self, words: str) -> None:
-        """Say once that the machine cannot be read any more."""
-        if words != self._trouble:
+    def _say_trouble(self, what: str, error: Exception) -> None:
+        """Say once what goes wrong, until it has gone well again."""
+        words = _words(what, error)
+        if words != self._trouble.get(what):
             self.screen.acts.complain(words)
-        self._trouble = words
+        self._trouble[what] = words
 
     # -- branching -------------------------------------------------------------------------
     def branch(self) -> None:
@@ -200,14 +229,13 @@ class Live:
             raise InputError(f"{ACTIONS[action_id].label}: there is no memory block here")
         if len(blocks) > MOST_WRITES:
             raise InputError(f"{len(blocks)} blocks are selected; at most {MOST_WRITES} at once")
-        foreseen = [foresee(self.session.view, block, word) for block in blocks]
-        self._ask(foreseen, lambda: self._write_all(foreseen))
+        self._ask(foresee(self.session.view, blocks, word))
 
-    def _ask(self, foreseen: list[Foreseen], then: Callable[[], None]) -> None:
+    def _ask(self, foreseen: list[Foreseen]) -> None:
         title = "this writes to the real machine"
         warnings = [f"memory{each.block}: {each.warning}" for each in foreseen if each.warning]
-        dialog = Confirm(self.screen.paint, title, [f.question for f in foreseen], warnings)
-        self.screen.acts.open(dialog, lambda yes: then() if yes else None)
+        dialog = Confirm(self.screen.paint, title, questions(foreseen), warnings)
+        self.screen.acts.open(dialog, lambda yes: self._write_all(foreseen) if yes else None)
 
     def _write_all(self, foreseen: list[Foreseen]) -> None:
         self.screen.run_worker(self.write(foreseen), group="writes", exit_on_error=False)
@@ -215,23 +243,62 @@ class Live:
     async def write(self, foreseen: list[Foreseen]) -> list[Written]:
         """Write what was confirmed, block by block; the first refusal ends it."""
         answers: list[Written] = []
-        for each in foreseen:
-            try:
-                self._audit.append(f"confirmed write {each.word} > memory{each.block}/state")
-                allowed = WriteAllowed(each.block, each.word)
-                answer = await asyncio.to_thread(
-                    write_state, self.session.watcher, each.block, each.word, allowed
-                )
-                answers.append(answer)
-                self._audit.append(answer.audit)
-            except PfnmapError as error:
-                self.screen.acts.complain(str(error))
+        waiting = list(foreseen)
+        while waiting:
+            each, before = waiting[0], self.session.newest
+            answer = await self._write(each)
+            if answer is None:
                 break
+            del waiting[0]
+            answers.append(answer)
             self._say_answer(answer)
-            if answer.errno is not None:
+            recorded = self._record(answer.audit)
+            read = await self._read_again() is not None
+            if answer.errno is not None or not (recorded and read):
                 break
-        await self.read()
+            waiting = self._foreseen_still(each, before, waiting)
+        left = len(waiting)
+        if left:
+            self.screen.acts.tell(f"{left} block{'s' * (left != 1)} not written")
+        await self.look()
         return answers
+
+    def _foreseen_still(
+        self, done: Foreseen, before: SysrootView, waiting: list[Foreseen]
+    ) -> list[Foreseen]:
+        """What is foreseen of the writes behind one, on the machine as that one left it."""
+        now = self.session.newest
+        blocks = [each.block for each in waiting if now.block(each.block) is not None]
+        if len(blocks) < len(waiting) or went_as_foreseen(done, before, now):
+            return waiting
+        return foresee(now, blocks, done.word)
+
+    async def _write(self, each: Foreseen) -> Written | None:
+        """One write, recorded before it is done; None, and why is said, where it is not done."""
+        if not self._record(f"confirmed write {each.word} > memory{each.block}/state"):
+            return None
+        allowed = WriteAllowed(each.block, each.word)
+        try:
+            return await asyncio.to_thread(
+                write_state,
+                self.session.watcher,
+                each.block,
+                each.word,
+                allowed,
+                each.prediction,
+            )
+        except Exception as error:
+            self.screen.acts.complain(_words(f"writing memory{each.block}", error))
+            return None
+
+    def _record(self, line: str) -> bool:
+        """Add a line to the audit; False, and why is said, where that cannot be done."""
+        try:
+            self._audit.append(line)
+        except Exception as error:
+            self.screen.acts.complain(_words("recording the write", error))
+            return False
+        return True
 
     def _say_answer(self, answer: Written) -> None:
         """The kernel's answer with the model's explanation beside it."""
@@ -241,3 +308,10 @@ class Live:
             self.screen.acts.tell(words)
         else:
             self.screen.acts.complain(words)
+
+
+def _words(what: str, error: Exception) -> str:
+    """One sentence for an error; one that nobody foresaw is named, not hidden."""
+    if isinstance(error, PfnmapError):
+        return str(error)
+    return safe(f"{what} failed: {type(error).__name__}: {error}")

@@ -17,19 +17,19 @@ from tui.screens.acts import Acts
 from tui.screens.desk import Desk
 from tui.screens.footer import hints
 from tui.screens.layout import Arrangement, Place
+from tui.screens.panel_keys import focus_first, panel_act, scrolls
 from tui.screens.situation import Situation
 from tui.screens.sizes import is_overtaken
 from tui.viewport import Viewport
 from tui.widgets.block_table import BlockTable
 from tui.widgets.event_log import EventLog
 from tui.widgets.inspector import Inspector
-from tui.widgets.lines import KeyLine, Legend, Line, StatusLine, Timeline, TitleLine
+from tui.widgets.lines import KeyLine, Legend, StatusLine, Timeline, TitleLine
 from tui.widgets.paint import Paint
 from tui.widgets.panel import Panel
 from tui.widgets.pfn_map import PfnMap
 from tui.widgets.zone_bars import ZoneBars
 
-FOCUS_ORDER = (layout.MAP, layout.ZONES, layout.BLOCKS, layout.INSPECTOR, layout.EVENTS)
 AT_FIRST = frozenset(layout.PANELS) - {layout.BLOCKS}
 """Panels that are wanted before anybody said otherwise."""
 
@@ -161,7 +161,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         foot = made.events + made.timeline + made.status + made.footer
         self.query("ToastRack").set_styles(f"margin-bottom: {min(foot, height // 2)};")
         if self.focused is None or not self.focused.display:
-            self._focus_first()
+            focus_first(self)
 
     def _put(self, places: dict[str, Place]) -> None:
         """Put every panel where it goes; Textual lays all of them out again for any change."""
@@ -185,13 +185,6 @@ class MainScreen(Screen[None], inherit_bindings=False):
         tour.panel.styles.offset = Offset(0, top)
         tour.panel.styles.width = width
         return top
-
-    def _focus_first(self) -> None:
-        for name in FOCUS_ORDER:
-            panel = self.by_name[name]
-            if panel.display:
-                panel.focus()
-                return
 
     def replace(self) -> None:
         """Place everything anew after a panel was shown or hidden."""
@@ -326,7 +319,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def act(self, action_id: str) -> None:
         """Do an action of the registry. What goes wrong is said, never raised."""
         try:
-            if self._scrolls(action_id):
+            if scrolls(self, action_id):
                 return
             if action_id == "view.deselect" and self.acts.work.stop():
                 return
@@ -334,75 +327,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
             if motion is not None:
                 self.map.look(motion(self.viewport, self._edges))
                 return
-            if not self._panel_act(action_id):
+            if not panel_act(self, action_id):
                 self.acts.do(action_id)
         except PfnmapError as error:
             self.acts.complain(str(error))
         self.acts.saw(action_id)
-
-    def _scrolls(self, action_id: str) -> bool:
-        """Vertical motions scroll the focused panel when that is not the map."""
-        panel = self.focused
-        if not isinstance(panel, Panel) or panel is self.map or isinstance(panel, Line):
-            return False
-        scroll = motions.SCROLLS.get(action_id)
-        if scroll is None:
-            return False
-        if panel is self.blocks:
-            self._step_blocks(scroll(max(1, panel.size.height - 2), self.desk.view.nr_blocks))
-        else:
-            panel.scroll_lines(scroll(max(1, panel.size.height - 1), panel.nr_lines))
-        return True
-
-    def _step_blocks(self, count: int) -> None:
-        """Move the cursor by blocks that exist."""
-        view = self.desk.view
-        pages = view.geometry.block_pages
-        rank = view.rank_of(self.viewport.cursor_cell[0] // pages) + count
-        ids = view.block_ids(min(max(rank, 0), max(0, view.nr_blocks - 1)), 1)
-        if len(ids):
-            self.map.look(self.viewport.at(int(ids[0]) * pages))
-
-    def _panel_act(self, action_id: str) -> bool:
-        """Actions about panels and the focus."""
-        prefix = "view.panel."
-        if action_id.startswith(prefix):
-            self._toggle(action_id.removeprefix(prefix))
-        elif action_id == "view.focus.next":
-            self._focus_step(1)
-        elif action_id == "view.focus.previous":
-            self._focus_step(-1)
-        elif action_id == "view.maximise":
-            focused = self.focused.id if self.focused is not None else None
-            self.maximised = None if self.maximised else focused
-            self.replace()
-        else:
-            return False
-        return True
-
-    def _toggle(self, name: str) -> None:
-        """Focus a panel that is visible; hide it when it has the focus; else show it."""
-        panel = self.by_name[name]
-        focusable = panel.can_focus
-        if panel.display and focusable and not panel.has_focus:
-            panel.focus()
-            return
-        if panel.display and name in self.wanted:
-            self.wanted -= {name}
-        else:
-            self.wanted |= {name}
-        self.maximised = None
-        self.replace()
-        if not panel.display:
-            self._focus_first()
-        if name in self.wanted and not panel.display:
-            self.acts.complain(f"there is no room for {name} in this terminal")
-        elif panel.display and focusable:
-            panel.focus()
-
-    def _focus_step(self, step: int) -> None:
-        shown = [p for name in FOCUS_ORDER if (p := self.by_name[name]).display]
-        if not shown:
-            return
-        place = shown.index(self.focused) if self.focused in shown else -1
-        shown[(place + step) % len(shown)].focus()

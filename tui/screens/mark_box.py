@@ -58,7 +58,9 @@ class MarkBox(Dialog[str]):
         return True
 
     def on_key(self, event: Key) -> None:
-        """A letter answers; anything else is waited over."""
+        """A letter answers; anything else is waited over, but what closes this."""
+        if event.key in self._ending:
+            return
         letter = BACK if event.key == BACK_KEY else event.character or ""
         if (letter.isascii() and letter.isalpha()) or (self._back and letter == BACK):
             event.stop()

@@ -12,6 +12,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from engine.errors import InputError, PfnmapError
+from engine.language import ACTIONS
+from tui.words import safe
 
 if TYPE_CHECKING:
     from textual.timer import Timer
@@ -100,7 +102,9 @@ class Work:
 
     @property
     def _key_words(self) -> str:
-        return self._acts.desk.keymap.first("view.deselect") or ":quit"
+        """The key that stops work, or how to find that action where it has no key."""
+        key = self._acts.desk.keymap.first("view.deselect")
+        return key or f"{ACTIONS['view.deselect'].label!r} in the palette"
 
     def claim(self) -> None:
         """Raise InputError where long work goes on that the caller would cut the ground from."""
@@ -144,9 +148,14 @@ class Work:
         return True
 
     def _look(self) -> None:
-        """Take up the result when it is there; else show that time passes."""
-        if self._job is None or not self._job.ended.is_set():
-            self._acts.screen.show_status()
+        """Take up the result when it is there; else show that time passes.
+
+        While a dialog has the keys the result waits, too: it may open a dialog itself, which
+        would get what is typed for the other.
+        """
+        job, screen = self._job, self._acts.screen
+        if job is None or not job.ended.is_set() or screen.app.screen is not screen:
+            screen.show_status()
             return
         take = self._take
         self._forget()
@@ -154,6 +163,9 @@ class Work:
             take()
         except PfnmapError as error:
             self._acts.complain(str(error))
+        except Exception as error:
+            # Nobody waits for this call: raised, it would end the program and the session.
+            self._acts.complain(safe(f"{job.what} failed: {type(error).__name__}: {error}"))
 
     def _forget(self) -> None:
         self._job = None

@@ -15,7 +15,10 @@ from tui import cells
 from tui.glossary import NAMES
 from tui.widgets.paint import Paint
 from tui.widgets.panel import Panel, Row
-from tui.words import cell_width
+from tui.words import cell_width, fitted
+
+SHORT_TITLE = 12
+"""Columns that are left of a long title before other facts give way."""
 
 
 class Line(Panel, can_focus=False):
@@ -35,7 +38,10 @@ class TitleLine(Line):
         self._right = ""
 
     def show(self, facts: Sequence[str], right: str) -> None:
-        """Facts in order of importance; as many as fit are shown."""
+        """What is shown, where it runs, its rules, then what is left out first.
+
+        The first fact is shortened before the two behind it go.
+        """
         self._facts, self._right = tuple(facts), right
         self.repaint()
 
@@ -46,14 +52,27 @@ class TitleLine(Line):
         right = f" {self._right} " if cell_width(self._right) + 12 <= width else ""
         room = row.room - cell_width(right)
         joint = f" {paint.dot} "
-        words = ""
-        for fact in self._facts:
-            longer = f"{words}{joint}{fact}" if words else f" {fact}"
-            if cell_width(longer) > room:
-                break
-            words = longer
-        row.add(words, paint.role("bar"))
+        words = self._first_facts(room - 1, joint)
+        if all(fact in words for fact in self._facts[:3]):
+            for fact in self._facts[3:]:
+                longer = f"{words}{joint}{fact}"
+                if cell_width(longer) >= room:
+                    break
+                words = longer
+        row.add(f" {words}", paint.role("bar"))
         return [row.right(right, paint.role("bar")).strip()]
+
+    def _first_facts(self, room: int, joint: str) -> str:
+        """The first three facts, or the first and the third, or the first."""
+        if not self._facts:
+            return ""
+        title, ascii_only = self._facts[0], self.paint.ascii_only
+        least = min(cell_width(title), SHORT_TITLE)
+        for others in (self._facts[1:3], self._facts[2:3]):
+            tail = "".join(f"{joint}{fact}" for fact in others)
+            if (left := room - cell_width(tail)) >= least:
+                return fitted(title, left, ascii_only=ascii_only) + tail
+        return fitted(title, max(room, 0), ascii_only=ascii_only)
 
 
 class Legend(Line):
@@ -135,8 +154,13 @@ class Timeline(Line):
             outcome = self._outcomes[self._position]
             return f"phase {self._phase}/{len(outcome.events)} of {outcome.command.text}"
         if self._position == 0:
-            return "at boot"
+            return self._beginning()
         return self._outcomes[self._position - 1].command.text
+
+    def _beginning(self) -> str:
+        """What step 0 is: a real machine is read long after it booted."""
+        desk = getattr(self.screen, "desk", None)
+        return "first reading" if desk is not None and desk.real else "at boot"
 
 
 class StatusLine(Line):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import is_
 
 import numpy as np
@@ -10,7 +11,7 @@ from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
-from engine.kinds import FREE_BY_ZONE, PageState
+from engine.kinds import FREE_BY_ZONE, PageState, ZoneType
 from engine.values import dataclass
 from engine.view import View
 from tui import cells
@@ -89,6 +90,8 @@ class PfnMap(Panel):
         self._drawn_for = (0, self._margins)
         self._segments: dict[tuple[int, int], Segment] = {}
         self._tails: dict[tuple[str, int], list[Segment]] = {}
+        self.when_moved: Callable[[], None] | None = None
+        """Called once, when the window or the cursor moves next."""
         extents = view.extents()
         self.viewport = Viewport(extents, view.geometry.block_pages)
         # A zone begins with a page that exists; memory as the firmware lists it may not.
@@ -111,9 +114,12 @@ class PfnMap(Panel):
         """Move the window or the cursor."""
         if viewport == self.viewport and not force:
             return
+        then, self.when_moved = (None, self.when_moved) if force else (self.when_moved, None)
         self.viewport = viewport
         self.repaint()
         self.post_message(self.Moved())
+        if then is not None:
+            then()
 
     def use_paint(self, paint: Paint) -> None:
         """Draw with other colours and glyphs from now on."""
@@ -272,11 +278,18 @@ class PfnMap(Panel):
         if start // pages == (end - 1) // pages:
             block = self._view.block(start // pages)
             if block is None:
-                return "hole"
+                return self._words_without_block(grid, row, start)
             if block.state != "online":
                 return block.state
             return block.zone.label if block.zone >= 0 else self._words_of(grid, row)
         return self._words_of(grid, row)
+
+    def _words_without_block(self, grid: Grid, row: int, start: int) -> str:
+        """ZONE_DEVICE has pages and no memory block; a line of its memmap belongs to it."""
+        is_device = grid.counts[row][PageState.DEVICE] or (
+            self._view.page(start).zone == ZoneType.DEVICE
+        )
+        return ZoneType.DEVICE.label if is_device else "hole"
 
     def _words_of(self, grid: Grid, row: int) -> str:
         """What a line of many blocks (or of one block in several zones) holds."""

@@ -76,3 +76,16 @@ def test_page_sizes_are_those_of_the_architecture() -> None:
     assert arm.run("echo 1 > /proc/sys/vm/nr_hugepages").ok
     held = next(iter(arm.state.hugetlb.values()))
     assert held.page_pages * 65536 == 512 << 20
+
+
+def test_struct_pages_of_unknown_place_are_kernel_memory() -> None:
+    """The little machine's memory has no room for the memmap of what is added to it."""
+    machine = booted(
+        "machine ram=128M hugetlb_free_vmemmap=on",
+        "echo 300 > /proc/sys/vm/nr_hugepages",
+        "add d0 256M",
+        "online d0 movable",
+    )
+    kernel, movable = free_pages(machine)[0]
+    assert machine.run("hugetlb hp 16M").ok
+    assert free_pages(machine)[0] == (kernel + 63, movable - 4096)

@@ -215,3 +215,16 @@ def test_a_step_of_a_comparison_is_that_step_of_every_run() -> None:
     assert not any(row.differs for row in at.counters)
     assert at_step(whole, 0).runs[0].machine.state is whole.runs[0].start
     assert at_step(whole, len(whole.runs[0].steps)).counters == whole.counters
+
+
+async def test_rows_that_repeat_name_the_row_they_are_like() -> None:
+    async with shown(comparison_of("device-vs-memblock-256m"), (120, 60)) as (on, _):
+        assert "the same as" not in on.text
+        rows = [line.strip() for line in on.text.splitlines() if ": as block" in line]
+        assert rows
+        assert all(": the same" not in line for line in on.text.splitlines())
+        for row in rows:
+            folded, above = row.split(": as ")
+            first = int(folded.split()[1].split("-")[0])
+            last_above = int(above.split()[1].split("-")[-1])
+            assert last_above == first - 1

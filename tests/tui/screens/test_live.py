@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.kinds import ZoneType
+from engine.sysroot import operate
 from engine.sysroot.observe import Watcher
 from engine.sysroot.page_flags import bit
 from engine.sysroot.session import RootSession
-from tests.engine.sysroot.trees import MEMORY, Tree
+from tests.engine.sysroot.trees import MEMORY, Tree, ratio_tree
 from tests.tui.stage import Stage
 from themes import load_theme
 from tui.app import PfnmapApp
@@ -87,6 +89,33 @@ async def test_a_tree_that_goes_away_is_said_once(tree: Tree) -> None:
         count = len(on.app._notifications)
         assert not await live.read()
         assert len(on.app._notifications) == count
+
+
+@pytest.mark.parametrize("name", ["observe", "look"])
+async def test_a_reading_that_fails_for_no_known_reason_is_said_once_and_tried_again(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    tries = 0
+    async with live_stage(tree) as (on, live):
+
+        def broken(*_: object) -> None:
+            nonlocal tries
+            tries += 1
+            raise ValueError("odd\x1b[2J")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(live.session, name, broken)
+            for _ in range(3):
+                assert not await live.read()
+            await settle(on.pilot)
+        assert tries == 3
+        said = [each.message for each in on.app._notifications if "failed" in each.message]
+        assert len(said) == 1
+        assert said[0].endswith("failed: ValueError: odd?[2J")
+        tree.block(34, "offline", "Movable")
+        assert await live.read()
+        await settle(on.pilot)
+        assert "memory34" in on.text
 
 
 # -- single pages ------------------------------------------------------------------------
@@ -260,6 +289,70 @@ async def test_only_the_selected_blocks_are_written_and_a_refusal_ends_it(tree: 
         assert "memory34" in on.text
     assert (state(tree, 33), state(tree, 35)) == ("online", "offline")
     assert state(tree, 32) == "online"
+
+
+async def test_one_question_for_several_blocks_says_where_each_would_go(tmp_path: Path) -> None:
+    async with live_stage(ratio_tree(tmp_path / "root"), allow_writes=True) as (on, _):
+        await on.command("goto block 32")
+        await on.keys("v", "G", "o")
+        assert isinstance(on.app.screen, Confirm)
+        words = " ".join(on.app.screen._questions)
+        assert "16 blocks, memory32-47 [0x100000000-0x17fffffff]? It puts their memory" in words
+        assert "24 blocks, memory48-71 [0x180000000-0x23fffffff]? It puts their memory" in words
+        assert words.count("into zone Movable") == words.count("into zone Normal") == 1
+
+
+async def test_the_machine_is_read_again_between_two_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each write is foreseen on the machine as the one before it left it, or the audit lies."""
+    tree = ratio_tree(tmp_path / "root")
+    tree.blocks(32, 45, zones="Movable")
+    zones: list[str] = []
+
+    def kernel(_tree: object, block: int, _word: str) -> None:
+        zones.append("Movable" if len(zones) < 2 else "Normal")
+        tree.block(block, "online", zones[-1])
+
+    monkeypatch.setattr(operate, "_write", kernel)
+    async with live_stage(tree, allow_writes=True) as (on, live):
+        foreseen = operate.foresee(live.session.view, range(46, 50), "online")
+        answers = await live.write(foreseen)
+        went = [answer.prediction.after.blocks.at(answer.block) for answer in answers]
+        assert [ZoneType(int(row["zone"])).label for row in went if row is not None] == zones
+        assert zones == ["Movable", "Movable", "Normal", "Normal"]
+        assert live.session.position == 4, "one reading after each write"
+        await settle(on.pilot)
+
+
+async def test_what_follows_a_surprise_is_foreseen_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = ratio_tree(tmp_path / "root")
+
+    def kernel(_tree: object, block: int, _word: str) -> None:
+        tree.blocks(32, 47, "online", "Movable")  # somebody else was quicker
+        tree.block(block, "online", "Movable")
+
+    monkeypatch.setattr(operate, "_write", kernel)
+    async with live_stage(tree, allow_writes=True) as (on, live):
+        foreseen = operate.foresee(live.session.view, [48, 49], "online")
+        assert foreseen[1].zone == ZoneType.MOVABLE
+        answers = await live.write(foreseen)
+        row = answers[1].prediction.after.blocks.at(49)
+        assert row is not None and row["zone"] == ZoneType.NORMAL
+        await settle(on.pilot)
+
+
+async def test_blocks_behind_a_refusal_are_counted_as_not_written(tree: Tree) -> None:
+    tree.block(34, "offline", "Movable")
+    tree.remove_block(33)
+    async with live_stage(tree, allow_writes=True) as (on, live):
+        foreseen = operate.foresee(live.session.view, [34, 32], "online")
+        tree.remove_block(34)
+        assert [answer.errno for answer in await live.write(foreseen)] == ["ENOENT"]
+        await settle(on.pilot)
+        assert "1 block not written" in on.text
 
 
 async def test_what_cannot_be_recorded_is_not_written(tree: Tree) -> None:

@@ -12,8 +12,13 @@ from engine.journal.journal import Origin, keep
 from engine.journal.resume import replay, resume
 from engine.journal.store import JournalStore
 from engine.language import format_command, parse_line
+from engine.sysroot.observe import Watcher
+from engine.sysroot.session import RootSession
+from tests.engine.sysroot.trees import x86_tree
 from tests.tui.stage import DIMM, MACHINE, session_of, stage
 from tui.completion import complete
+from tui.keys import Keymap
+from tui.screens.desk import Desk
 from tui.screens.mark_box import MarkBox
 from tui.screens.marks import SHOWN, mark_lines
 from tui.testing import settle
@@ -83,6 +88,18 @@ async def test_keys_typed_right_behind_the_letter_reach_the_map() -> None:
             on.app.post_message(Key(name, letter))
         await settle(on.pilot)
         assert list(on.session.marks) == ["a"]
+        assert on.cursor == 2 * BLOCK
+
+
+async def test_keys_typed_right_behind_the_closing_key_reach_the_map() -> None:
+    from textual.events import Key
+
+    async with stage() as on:
+        await on.keys('"')
+        for name, letter in (("escape", "\x1b"), ("L", "L"), ("L", "L")):
+            on.app.post_message(Key(name, letter))
+        await settle(on.pilot)
+        assert on.on_main and not on.session.marks
         assert on.cursor == 2 * BLOCK
 
 
@@ -172,6 +189,21 @@ def test_a_mark_that_no_session_wrote_ends_the_replay(line: str, tmp_path: Path)
     replayed = replay(store.read(journal), journal)
     assert replayed.lines.damage is not None
     assert not replayed.session.marks
+
+
+def test_marks_of_a_real_machine_are_kept_with_its_simulation(tmp_path: Path) -> None:
+    real = RootSession(Watcher(x86_tree(tmp_path / "root").root))
+    desk = Desk(real, Keymap(), read_only=True)
+    desk.session.mark("a", 5)
+    desk.session.mark("b", BLOCK)
+    simulation = real.branch()
+    store = JournalStore(tmp_path / "sessions")
+    session = keep(simulation, Origin.of_machine(real.view, simulation.title), store)
+    session.mark("b", 7)
+    desk.take(session, read_only=False)
+    assert session.marks == {"a": 5, "b": 7}, "a mark that it has already stays"
+    session.close()
+    assert resume(store).session.marks == {"a": 5, "b": 7}
 
 
 async def test_marks_go_along_into_another_session() -> None:

@@ -10,6 +10,7 @@ from textual.events import Key
 
 from engine.language.dialog_keys import CONTEXTS, DIALOG_ACTIONS
 from tests.tui.stage import DIMM, Stage, stage
+from tui.app import leaving_keys
 from tui.keys import Keymap
 from tui.screens.add_form import AddForm
 from tui.screens.compare_screen import CompareScreen
@@ -150,6 +151,35 @@ async def test_keys_typed_ahead_wait_for_the_answer_whatever_the_keys_are() -> N
 
 def _key(name: str) -> Key:
     return Key(name, name if len(name) == 1 else None)
+
+
+def test_the_keys_that_never_wait_are_those_that_close_or_end() -> None:
+    assert leaving_keys(Keymap()) == {"escape", "ctrl+q", "ctrl+c"}
+    assert leaving_keys(Keymap(OWN)) == {"f9", "ctrl+q", "ctrl+c"}
+    typed = Keymap(
+        {
+            "dialog.close": ["space", "X", "ctrl+g"],
+            "text.page.down": [],
+            "compare.page.down": [],
+            "app.quit": ["f12", "ctrl+x"],
+        }
+    )
+    assert leaving_keys(typed) == {"ctrl+g", "ctrl+x", "ctrl+c"}
+
+
+async def test_the_own_closing_key_does_not_wait_for_a_dialog_that_never_opens() -> None:
+    async with own() as on:
+        on.app._holding = True
+        await on.keys("L")
+        assert list(map(_name, on.app._typed)) == ["L"]
+        await on.keys("f9")
+        assert not on.app._typed
+        await on.keys("L")
+        assert on.cursor == 32768
+
+
+def _name(key: Key) -> str:
+    return key.key
 
 
 async def test_help_lists_every_key_in_force() -> None:

@@ -171,3 +171,21 @@ async def test_the_wheel_scrolls() -> None:
         assert on.main.viewport.cursor_line == 3
         on.main.map.on_mouse_scroll_up()
         assert on.main.viewport.cursor_line == 0
+
+
+async def test_device_memory_without_blocks_is_called_device() -> None:
+    lines_of_device = ("device-add pmem0 1G altmap=32M",)
+    async with stage(*lines_of_device, machine="machine ram=2G", theme="ascii") as on:
+        await on.keys("G")
+        device = on.session.state.device_named("pmem0")
+        assert device is not None
+        first = f" {device.start_pfn:#x} "
+        assert device.start_pfn == 0x100000
+        drawn = [line for line in lines(on) if line.startswith(" 0x1")]
+        assert len(drawn) == 8
+        assert all(line.endswith(" Device") for line in drawn)
+        for _ in range(4):  # a line of nothing but the device's own memmap
+            await on.keys("+")
+        await on.command(f"goto pfn {device.start_pfn:#x}")
+        [line] = [line for line in lines(on) if line.startswith(first)]
+        assert line.endswith(" Device")

@@ -1,0 +1,68 @@
+"""The one-line parts of the screen: what stays where there is little room."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.tui.stage import DIMM, stage
+
+LONG = "a recording of a machine whose name goes on and on, as file names do"
+FACTS = ("x86_64", "linux-6.12", "memmap_on_memory=Y")
+
+
+@pytest.mark.parametrize("theme", ["dark", "ascii"])
+async def test_a_long_title_is_cut_before_the_profile_goes(theme: str) -> None:
+    async with stage(size=(80, 24), theme=theme) as on:
+        on.main.title_line.show((LONG, *FACTS), "step 0/21")
+        await on.pilot.pause()
+        line = on.lines[0]
+        sign, dot = ("~", ".") if theme == "ascii" else ("…", "·")
+        assert line.startswith(" pfnmap  a recording of a machine")
+        assert f"{sign} {dot} x86_64 {dot} linux-6.12 " in line
+        assert "memmap" not in line
+        assert line.endswith(" step 0/21")
+
+
+async def test_the_architecture_goes_before_the_profile() -> None:
+    async with stage(size=(62, 24)) as on:
+        on.main.title_line.show((LONG, "powerpc64le", "linux-6.12-memmap"), "step 0/21")
+        await on.pilot.pause()
+        assert "… · linux-6.12-memmap " in on.lines[0]
+        assert "powerpc64le" not in on.lines[0]
+        on.main.title_line.show((LONG, "powerpc64le", "a profile " * 4), "step 0/21")
+        await on.pilot.pause()
+        assert on.lines[0].startswith(" pfnmap  a recording of a machine")
+        assert on.lines[0].endswith("…  step 0/21")
+
+
+async def test_a_short_title_leaves_room_for_parameters() -> None:
+    async with stage(size=(120, 24)) as on:
+        on.main.title_line.show(("simulated", *FACTS), "step 0/21")
+        await on.pilot.pause()
+        assert "  simulated · x86_64 · linux-6.12 · memmap_on_memory=Y " in on.lines[0]
+
+
+@pytest.mark.parametrize("width", range(1, 90, 4))
+async def test_any_width_holds_the_title(width: int) -> None:
+    async with stage(size=(width, 6)) as on:
+        on.main.title_line.show((LONG, *FACTS), "step 0/21")
+        await on.pilot.pause()
+        assert len(on.lines[0]) <= width
+
+
+async def test_a_simulation_begins_at_boot() -> None:
+    async with stage(*DIMM, size=(80, 24)) as on:
+        on.session.seek(0)
+        on.main.show_session()
+        await on.pilot.pause()
+        assert any(line.endswith("at boot") for line in on.lines)
+
+
+async def test_slow_motion_comes_first_in_the_footer_while_a_phase_is_shown() -> None:
+    async with stage(*DIMM, size=(80, 24)) as on:
+        assert not on.lines[-1].startswith(" ;")
+        await on.keys(",")
+        assert on.session.phase is not None
+        first, second = on.lines[-1].split("  ")[:2]
+        assert first.split()[0] == ";"
+        assert second.split()[0] == ","
