@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.kinds import BlockState
+from engine.memory.page_map import sorted_set
 from engine.memory.state import State
 
 Ids = NDArray[np.int64]
@@ -50,7 +51,7 @@ def _cuts(state: State) -> Ids:
     near = [edges // pages + step for step in (-1, 0, 1, 2)]
     taken = state.taken.rows
     held = [taken["start"] // pages, -(-(taken["start"] + taken["count"]) // pages)]
-    return np.unique(np.concatenate([rows["start"], rows["start"] + rows["count"], *near, *held]))
+    return sorted_set(np.concatenate([rows["start"], rows["start"] + rows["count"], *near, *held]))
 
 
 def offline_in_model(state: State, ids: Ids) -> NDArray[np.bool_]:

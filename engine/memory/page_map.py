@@ -160,7 +160,7 @@ class PageMap:
         for pieces, _ in self._overlays:
             cuts += pieces[:2]
         cuts += [_vmemmap_edges(row, starts, ends, pages) for row in rows[rows["vmemmap"] > 0]]
-        edges = _sorted_set(np.concatenate([*cuts, starts, ends]))
+        edges = sorted_set(np.concatenate([*cuts, starts, ends]))
         edges = edges[(edges >= starts[0]) & (edges < ends[-1])]
         owner = np.searchsorted(starts, edges, side="right") - 1
         inside = edges < ends[owner]
@@ -267,7 +267,7 @@ def _overlay(runs: RunMap, kind: PageState | None = None) -> Prefix:
     return _prefix(rows["start"], rows["start"] + rows["count"], kinds)
 
 
-def _sorted_set(values: NDArray[np.int64]) -> NDArray[np.int64]:
+def sorted_set(values: NDArray[np.int64]) -> NDArray[np.int64]:
     """``np.unique`` of integers; that function loads numpy.ma, which start-up can do without."""
     ordered = np.sort(values)
     fresh = np.ones(len(ordered), np.bool_)
@@ -290,7 +290,7 @@ def _vmemmap_edges(
     first = np.maximum(starts[mine], low) // pages
     last = (np.minimum(ends[mine], high) - 1) // pages
     pairs = zip(first.tolist(), last.tolist(), strict=True)
-    blocks = _sorted_set(np.array([block for a, b in pairs for block in range(a, b + 1)], np.int64))
+    blocks = sorted_set(np.array([block for a, b in pairs for block in range(a, b + 1)], np.int64))
     return np.concatenate((blocks * pages, blocks * pages + int(row["vmemmap"])))
 
 
