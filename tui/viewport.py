@@ -13,6 +13,7 @@ from dataclasses import field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.memory.runs import sorted_set
 from engine.values import dataclass
 
 Int64s = NDArray[np.int64]
@@ -351,8 +352,4 @@ class Viewport:
 def edges_of(extents: Int64s, spans: list[tuple[int, int]]) -> Int64s:
     """Every pfn where memory or a span [start, end) begins or ends, ascending, once."""
     ends = np.array(spans, dtype=np.int64).reshape(-1)
-    # np.unique would do, but it loads numpy.ma, which the first frame need not wait for.
-    edges = np.sort(np.concatenate((extents.reshape(-1), ends)))
-    fresh = np.ones(len(edges), np.bool_)
-    fresh[1:] = edges[1:] != edges[:-1]
-    return edges[fresh]
+    return sorted_set(np.concatenate((extents.reshape(-1), ends)))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.kinds import BlockState
-from engine.memory.page_map import sorted_set
+from engine.memory.runs import sorted_set
 from engine.memory.state import State
 
 Ids = NDArray[np.int64]

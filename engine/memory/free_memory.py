@@ -186,10 +186,7 @@ def give_back_memmap(state: State, low: int, high: int) -> State:
         for first, end in _frames_freed(state, home):
             held = state.taken.slice(first, end)
             held = held[held["kind"] == PageState.VMEMMAP]
-            taken = state.taken
-            for row in held:
-                taken = taken.delete(int(row["start"]), int(row["start"] + row["count"]))
-            state = replace(state, taken=taken)
+            state = replace(state, taken=state.taken.delete_rows(held))
             if freed := int(held["count"].sum()):
                 state = change(state, int(home["node"]), KERNEL, freed)
                 reserved = max(0, freed - bought) if early else 0

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.kinds import FREE_BY_ZONE, BlockState, PageState, ZoneType
-from engine.memory.runs import Rows, RunMap
+from engine.memory.runs import Rows, RunMap, sorted_set
 from engine.memory.spans import boot_zone_limits
 from engine.memory.state import State
 
@@ -265,14 +265,6 @@ def _overlay(runs: RunMap, kind: PageState | None = None) -> Prefix:
     rows = runs.rows
     kinds = rows["kind"].astype(np.int64) if kind is None else np.full(len(rows), int(kind))
     return _prefix(rows["start"], rows["start"] + rows["count"], kinds)
-
-
-def sorted_set(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """``np.unique`` of integers; that function loads numpy.ma, which start-up can do without."""
-    ordered = np.sort(values)
-    fresh = np.ones(len(ordered), np.bool_)
-    fresh[1:] = ordered[1:] != ordered[:-1]
-    return ordered[fresh]
 
 
 def _states_in(kinds: NDArray[np.int64]) -> list[int]:

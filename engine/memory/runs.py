@@ -29,6 +29,14 @@ def run_dtype(*attributes: tuple[str, str]) -> np.dtype[Any]:
     return np.dtype([("start", "<i8"), ("count", "<i8"), *attributes])
 
 
+def sorted_set(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """``np.unique`` of integers; that function loads numpy.ma, which start-up can do without."""
+    ordered = np.sort(values)
+    fresh = np.ones(len(ordered), np.bool_)
+    fresh[1:] = ordered[1:] != ordered[:-1]
+    return ordered[fresh]
+
+
 def merge_rows(rows: Rows) -> Rows:
     """Join neighbouring rows that touch and have equal attributes (``rows`` sorted)."""
     if len(rows) < 2:
@@ -271,6 +279,13 @@ class RunMap:
         return self.replace(lo, hi, np.zeros(0, self.dtype))
 
     # -- comparing -------------------------------------------------------------------
+    def delete_rows(self, rows: Rows) -> RunMap:
+        """The map without the keys of these rows, as :meth:`slice` gave them."""
+        out = self
+        for row in rows:
+            out = out.delete(int(row["start"]), int(row["start"] + row["count"]))
+        return out
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RunMap):
             return NotImplemented

@@ -176,6 +176,4 @@ def _marked(taken: RunMap, first: int, count: int) -> RunMap:
 def _unmarked(taken: RunMap, first: int, count: int) -> RunMap:
     """Without the vmemmap pages in [first, first + count); what else lies there stays."""
     rows = taken.slice(first, first + count)
-    for row in rows[rows["kind"] == _VMEMMAP]:
-        taken = taken.delete(int(row["start"]), int(row["start"] + row["count"]))
-    return taken
+    return taken.delete_rows(rows[rows["kind"] == _VMEMMAP])

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.kinds import BlockState, MemmapKind, OnlineType, PageState, ZoneType
+import numpy as np
+
+from engine.kinds import BlockState, MemmapKind, OnlineType, ZoneType
 from engine.memory import free_memory, resources, spans_history
 from engine.memory.runs import Rows
 from engine.memory.state import Device, State
 from engine.memory.transaction import Transaction
 from engine.operations import offline, online, remove_2019, zone_shifting
+from engine.operations.allocations import PIN_KINDS
 from engine.outcome import Refusal
 
 
@@ -192,10 +195,9 @@ def _drop_blocks(tx: Transaction, first: int, last: int) -> None:
         low, high = device.start_pfn // pages, device.end_pfn // pages
         if device.kind != "dimm" or len(blocks.slice(low, high)):
             devices[device.id] = device
-    taken = tx.state.taken
-    for row in taken.slice(first * pages, (last + 1) * pages):
-        if row["kind"] in (PageState.UNMOVABLE, PageState.MOVABLE, PageState.PAGE_OFFLINE):
-            taken = taken.delete(int(row["start"]), int(row["start"] + row["count"]))
+    pins = tx.state.taken.slice(first * pages, (last + 1) * pages)
+    pins = pins[np.isin(pins["kind"], list(PIN_KINDS.values()))]
+    taken = tx.state.taken.delete_rows(pins)
     lost = tx.state.lost.delete(first * pages, (last + 1) * pages)
     tx.state = replace(tx.state, blocks=blocks, devices=devices, taken=taken, lost=lost)
     tx.event(

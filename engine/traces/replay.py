@@ -143,8 +143,7 @@ def run_step(state: State, step: RecordedStep) -> Outcome:
         outcomes.append(predict(current, command))
         current = outcomes[-1].after
     taken = current.taken
-    for row in taken.rows[taken.rows["owner"] == -2]:
-        taken = taken.delete(int(row["start"]), int(row["start"] + row["count"]))
+    taken = taken.delete_rows(taken.rows[taken.rows["owner"] == -2])
     events: tuple[Event, ...] = tuple(event for o in outcomes for event in o.events)
     last = outcomes[-1] if outcomes else None
     return Outcome(

@@ -113,3 +113,19 @@ def run(inputs: Inputs[T], seeds: range) -> Record:
     for seed in seeds:
         inputs.run(seed, record)
     return record
+
+
+class FileOfLines(Inputs[bytes]):
+    """A file that is made of lines, and made shorter by leaving some out."""
+
+    def pieces(self, item: bytes) -> list[bytes]:
+        """Its lines."""
+        return item.splitlines(keepends=True)
+
+    def whole(self, pieces: list[bytes]) -> bytes:
+        """The file."""
+        return b"".join(pieces)
+
+    def shown(self, item: bytes) -> list[str]:
+        """Its lines, as Python writes bytes."""
+        return [repr(line) for line in item.splitlines(keepends=True)]

@@ -14,7 +14,7 @@ from engine.journal.store import JournalStore
 from engine.language import parse_line
 from tests.engine.journal.tools import kept, random_step
 from tests.fuzz.damage import damaged_bytes, damaged_text
-from tests.fuzz.inputs import Inputs
+from tests.fuzz.inputs import FileOfLines
 from tests.fuzz.texts import Broken, valid_lines, valid_words
 
 NR_JOURNALS = 12
@@ -51,7 +51,7 @@ def journals() -> tuple[bytes, ...]:
     return tuple(out)
 
 
-class Journals(Inputs[bytes]):
+class Journals(FileOfLines):
     """A journal file."""
 
     what = "journals"
@@ -102,18 +102,6 @@ class Journals(Inputs[bytes]):
             if (again.session.position, len(again.session.outcomes)) != (place, steps):
                 raise Broken("a session that was taken up and left is not as it was left")
             return "repaired" if taken.notice else "works"
-
-    def pieces(self, item: bytes) -> list[bytes]:
-        """Its lines."""
-        return item.splitlines(keepends=True)
-
-    def whole(self, pieces: list[bytes]) -> bytes:
-        """The file."""
-        return b"".join(pieces)
-
-    def shown(self, item: bytes) -> list[str]:
-        """Its lines, as Python writes bytes."""
-        return [repr(line) for line in item.splitlines(keepends=True)]
 
 
 def _closed(resumed: Resumed) -> None:

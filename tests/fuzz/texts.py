@@ -12,7 +12,7 @@ from engine.scenarios.expect import run_scenario
 from engine.scenarios.scenario import decode_scenario, format_scenario, parse_scenario
 from engine.sources import shipped_scenarios
 from tests.fuzz.damage import damaged_bytes, damaged_text, nasty_text
-from tests.fuzz.inputs import Inputs
+from tests.fuzz.inputs import FileOfLines, Inputs
 from tests.fuzz.words import LineMaker
 
 
@@ -90,7 +90,7 @@ class Lines(Inputs[str]):
         return "".join(pieces)
 
 
-class Scenarios(Inputs[bytes]):
+class Scenarios(FileOfLines):
     """A scenario file."""
 
     what = "scenarios"
@@ -127,15 +127,3 @@ class Scenarios(Inputs[bytes]):
                 raise Broken(f"a failure is no printable line: {str(failure)!r}")
         done.machine.check()
         return "works" if done.ok else "failures"
-
-    def pieces(self, item: bytes) -> list[bytes]:
-        """Its lines."""
-        return item.splitlines(keepends=True)
-
-    def whole(self, pieces: list[bytes]) -> bytes:
-        """The file."""
-        return b"".join(pieces)
-
-    def shown(self, item: bytes) -> list[str]:
-        """Its lines, as Python writes bytes."""
-        return [repr(line) for line in item.splitlines(keepends=True)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.sysroot.trees import Tree
+from tests.engine.sysroot.trees import Tree, dimm_tree
 from tests.tui.pty_program import Program
 from tui.cli import main
 
@@ -18,12 +18,7 @@ LEAVING_THE_SCREEN = b"\x1b[?1049l"
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
-    """4G, blocks 0-31 online, then a DIMM of two blocks of which one is offline."""
-    made = Tree(tmp_path / "root")
-    made.blocks(0, 7, zones="DMA32")
-    made.block(32, "online", "Movable")
-    made.block(33, "offline", "Normal Movable")
-    return made
+    return dimm_tree(tmp_path / "root")
 
 
 def run(*arguments: object) -> int:

@@ -138,6 +138,15 @@ def zone(
     )
 
 
+def dimm_tree(root: Path) -> Tree:
+    """1 GiB at boot, then a DIMM of two blocks of which one is offline."""
+    tree = Tree(root)
+    tree.blocks(0, 7, zones="DMA32")
+    tree.block(32, "online", "Movable")
+    tree.block(33, "offline", "Normal Movable")
+    return tree
+
+
 def ratio_tree(root: Path) -> Tree:
     """x86_64, Linux 6.12: 1 GiB at boot, 40 blocks offline at 4 GiB, auto-movable at 200%.
 

@@ -14,7 +14,7 @@ from engine.sysroot import operate
 from engine.sysroot.observe import Watcher
 from engine.sysroot.page_flags import bit
 from engine.sysroot.session import RootSession
-from tests.engine.sysroot.trees import MEMORY, Tree, ratio_tree
+from tests.engine.sysroot.trees import MEMORY, Tree, dimm_tree, ratio_tree
 from tests.tui.stage import Stage
 from themes import load_theme
 from tui.app import PfnmapApp
@@ -26,11 +26,7 @@ from tui.testing import settle
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
-    made = Tree(tmp_path / "root")
-    made.blocks(0, 7, zones="DMA32")
-    made.block(32, "online", "Movable")
-    made.block(33, "offline", "Normal Movable")
-    return made
+    return dimm_tree(tmp_path / "root")
 
 
 @asynccontextmanager
