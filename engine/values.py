@@ -2,8 +2,9 @@
 
 ``dataclasses.dataclass(frozen=True, slots=True)`` compiles six functions for every class. The
 program has more than a hundred such classes, and that was half of what its own modules cost
-before the first line or frame is shown. Here only ``__init__`` is compiled, in one piece; the
-other methods are the same few functions for all classes and get a class's fields at run time.
+before the first line or frame is shown. Here only ``__init__`` is compiled, in one piece and when
+the first instance is made; the other methods are the same few functions for all classes and get
+a class's fields at run time.
 
 What comes out is a dataclass: ``fields``, ``replace``, ``asdict``, ``match`` and pickling work,
 changing one raises FrozenInstanceError. Type checkers are shown the original. Classes of other
@@ -40,7 +41,7 @@ def _value(cls: type, eq: bool) -> Any:
     hash_is_given = vars(cls).get("__hash__") is not None
     made: Any = dataclasses.dataclass(cls, init=False, repr=False, eq=False, slots=True)
     fields = dataclasses.fields(made)
-    made.__init__ = _init(made, fields)
+    made.__init__ = _init_at_first_use(made, fields)
     made.__setattr__, made.__delattr__ = _refuse_set, _refuse_delete
     made.__getstate__, made.__setstate__ = _get_state, _set_state
     made._shown = tuple(f.name for f in fields if f.repr)
@@ -64,6 +65,18 @@ def _getter(names: list[str]) -> Any:
         return staticmethod(lambda _: ())
     only = attrgetter(names[0])
     return staticmethod(lambda instance: (only(instance),))
+
+
+def _init_at_first_use(cls: Any, fields: tuple[dataclasses.Field[Any], ...]) -> Any:
+    """An ``__init__`` that puts the compiled one in its place: many classes have no instance."""
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        cls.__init__ = _init(cls, fields)
+        cls.__init__(self, *args, **kwargs)
+
+    __init__.__qualname__ = f"{cls.__qualname__}.__init__"
+    __init__.__module__ = cls.__module__
+    return __init__
 
 
 def _init(cls: type, fields: tuple[dataclasses.Field[Any], ...]) -> Any:

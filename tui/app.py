@@ -275,9 +275,8 @@ def leaving_keys(keymap: Keymap) -> frozenset[str]:
 def run_app(
     session: Session,
     *,
-    theme: str | None,
-    color: str,
-    ascii: bool,
+    theme: Theme,
+    colour_system: str,
     mouse: bool,
     source_title: str,
     read_only: bool = False,
@@ -294,9 +293,8 @@ def run_app(
 
     Args:
         session: The machine and its timeline.
-        theme: A theme's name or file; None chooses by the terminal.
-        color: ``auto``, ``truecolor``, ``256``, ``16`` or ``none``.
-        ascii: True draws with ASCII only.
+        theme: What to draw with.
+        colour_system: What the terminal can show: ``truecolor``, ``256``, ``16`` or ``none``.
         mouse: False leaves the mouse to the terminal.
         source_title: Where the machine comes from, for the title line.
         read_only: True for a machine that must not be changed.
@@ -306,19 +304,13 @@ def run_app(
         recorder: Records what is drawn and done; closed at the end.
         opening: Called once when the screen is there.
     """
-    from tui.terminal import colour_system
-
-    system = colour_system(os.environ, is_tty=True, requested=color)
-    chosen = choose_theme(
-        theme, os.environ, _encoding(), system, ascii_glyphs=True if ascii else None
-    )
     app = PfnmapApp(
         session,
-        chosen,
+        theme,
         source_title=source_title,
         read_only=read_only,
         keymap=keymap,
-        colour_system=system,
+        colour_system=colour_system,
         start=start,
     )
     app.notice = notice

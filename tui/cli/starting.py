@@ -16,6 +16,7 @@ from tui.cli.parser import say
 if TYPE_CHECKING:
     from engine.commands import StartMachine
     from engine.session import Session
+    from themes.model import Theme
     from tui.app import PfnmapApp
     from tui.cast.recorder import CastRecorder
     from tui.keymap import Settings
@@ -28,8 +29,7 @@ class Start:
 
     terminal: Terminal
     settings: Settings
-    theme: str | None
-    ascii: bool
+    theme: Theme
     mouse: bool
 
     @property
@@ -57,20 +57,17 @@ def prepared(arguments: argparse.Namespace) -> Start:
     settings = load_settings()
     # Textual draws on standard error, so that is the terminal that counts.
     terminal = detect(os.environ, sys.stdin, sys.stderr, color=arguments.color or settings.color)
-    start = Start(
-        terminal,
-        settings,
-        theme=arguments.theme or settings.theme,
-        ascii=settings.ascii if arguments.ascii is None else arguments.ascii,
-        mouse=settings.mouse if arguments.mouse is None else arguments.mouse,
-    )
+    ascii_glyphs = settings.ascii if arguments.ascii is None else arguments.ascii
     try:
-        terminal.theme(start.theme, os.environ, ascii_glyphs=start.ascii)
+        theme = terminal.theme(
+            arguments.theme or settings.theme, os.environ, ascii_glyphs=ascii_glyphs
+        )
     except InputError as error:
         if arguments.theme is not None:
             raise
         raise InputError(f"{settings.file}: defaults.theme: {error}") from None
-    return start
+    mouse = settings.mouse if arguments.mouse is None else arguments.mouse
+    return Start(terminal, settings, theme, mouse)
 
 
 def show(
@@ -103,8 +100,7 @@ def show(
     status, shown_last = run_app(
         session,
         theme=start.theme,
-        color=start.terminal.colour_system,
-        ascii=start.ascii,
+        colour_system=start.terminal.colour_system,
         mouse=start.mouse,
         source_title=title,
         read_only=read_only,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from string import Formatter
 from typing import TYPE_CHECKING
 
 from engine.commands import Command, StartMachine
@@ -136,19 +137,22 @@ class Desk:
             raise InputError(f"{ACTIONS[action_id].label}: there is no memory block here")
         if "{zone}" in template and here.zone == ZoneType.NONE:
             raise InputError(f"{ACTIONS[action_id].label}: no zone here; move to a block of one")
-        memmap = dict(self.view.params).get("memmap_on_memory", "N")
-        return template.format(
-            ref=ref,
-            zone=here.zone.label,
-            node=here.node,
-            pfn=f"{here.start:#x}",
-            value="N" if memmap != "N" else "Y",
-            name=self.next_name(),
-            size=self.add_values.size,
-            step="",
-            file="",
-            variant="",
-        )
+        words: dict[str, Callable[[], object]] = {
+            "ref": lambda: ref,
+            "zone": lambda: here.zone.label,
+            "node": lambda: here.node,
+            "pfn": lambda: f"{here.start:#x}",
+            "value": self._other_memmap,
+            "name": self.next_name,
+            "size": lambda: self.add_values.size,
+        }
+        # Only what is asked for: zone and node look at the page under the cursor.
+        wanted = [name for _, name, _, _ in Formatter().parse(template) if name]
+        return template.format(**{name: words[name]() if name in words else "" for name in wanted})
+
+    def _other_memmap(self) -> str:
+        """What ``memmap_on_memory`` is not, for the key that turns it over."""
+        return "N" if dict(self.view.params).get("memmap_on_memory", "N") != "N" else "Y"
 
     def why_not(self, action_id: str, here: Situation) -> str:
         """Why an action does nothing useful now; empty when it does.

@@ -7,6 +7,8 @@ attributes.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from rich.color import Color
 from rich.style import Style
 
@@ -28,7 +30,6 @@ class Paint:
     def __init__(self, theme: Theme) -> None:
         self.theme = theme
         self.ascii_only = theme.ascii_only
-        self._letters = tuple(look.glyph for look in load_theme("ascii").states)
         self._cells: dict[int, tuple[str, Style]] = {}
         self._zone_texts: dict[str, Style] = {}
         self._roles = _roles(theme)
@@ -46,6 +47,11 @@ class Paint:
         self.time_marks = ("o", "x", ".") if plain else ("●", "×", "○")
         self._span_hole = "." if plain else "╌"
         self._span_ends = ("[", "-", "]") if plain else ("├", "─", "┤")
+
+    @cached_property
+    def _letters(self) -> tuple[str, ...]:
+        """A letter for each page state, for where a glyph would hide a mark."""
+        return tuple(look.glyph for look in load_theme("ascii").states)
 
     # -- chrome -----------------------------------------------------------------------
     def role(self, name: str) -> Style:
