@@ -2,9 +2,9 @@
 
 ``dataclasses.dataclass(frozen=True, slots=True)`` compiles six functions for every class. The
 program has more than a hundred such classes, and that was half of what its own modules cost
-before the first line or frame is shown. Here only ``__init__`` is compiled, in one piece and when
-the first instance is made; the other methods are the same few functions for all classes and get
-a class's fields at run time.
+before the first line or frame is shown. Here only ``__init__`` is compiled, in one piece and not
+before a class has had some instances; all other methods are the same few functions for all
+classes and get a class's fields at run time.
 
 What comes out is a dataclass: ``fields``, ``replace``, ``asdict``, ``match`` and pickling work,
 changing one raises FrozenInstanceError. Type checkers are shown the original. Classes of other
@@ -19,6 +19,9 @@ from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any
 
 __all__ = ["dataclass"]
+
+COMPILE_AFTER = 50
+"""Instances after which a class gets an ``__init__`` of its own: compiling costs as much."""
 
 if TYPE_CHECKING:
     from dataclasses import dataclass
@@ -41,7 +44,7 @@ def _value(cls: type, eq: bool) -> Any:
     hash_is_given = vars(cls).get("__hash__") is not None
     made: Any = dataclasses.dataclass(cls, init=False, repr=False, eq=False, slots=True)
     fields = dataclasses.fields(made)
-    made.__init__ = _init_at_first_use(made, fields)
+    made.__init__ = _init_when_it_pays(made, fields)
     made.__setattr__, made.__delattr__ = _refuse_set, _refuse_delete
     made.__getstate__, made.__setstate__ = _get_state, _set_state
     made._shown = tuple(f.name for f in fields if f.repr)
@@ -67,12 +70,34 @@ def _getter(names: list[str]) -> Any:
     return staticmethod(lambda instance: (only(instance),))
 
 
-def _init_at_first_use(cls: Any, fields: tuple[dataclasses.Field[Any], ...]) -> Any:
-    """An ``__init__`` that puts the compiled one in its place: many classes have no instance."""
+def _init_when_it_pays(cls: Any, fields: tuple[dataclasses.Field[Any], ...]) -> Any:
+    """An ``__init__`` that fills the fields from a table, until compiling one is worth it."""
+    unset = dataclasses.MISSING
+    names = {f.name for f in fields}
+    by_place = tuple(f.name for f in fields if not f.kw_only)
+    defaults = {f.name: f.default for f in fields if f.default is not unset}
+    makers = [(f.name, f.default_factory) for f in fields if f.default_factory is not unset]
+    checks = hasattr(cls, "__post_init__")
+    put = object.__setattr__
+    left = COMPILE_AFTER
 
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        cls.__init__ = _init(cls, fields)
-        cls.__init__(self, *args, **kwargs)
+    def __init__(self: Any, *args: Any, **by_name: Any) -> None:
+        nonlocal left
+        left -= 1
+        values = {**defaults, **dict(zip(by_place, args, strict=False)), **by_name}
+        for name, make in makers:
+            if name not in values:
+                values[name] = make()
+        twice = not by_name.keys().isdisjoint(by_place[: len(args)])
+        if left < 0 or twice or len(args) > len(by_place) or values.keys() != names:
+            # Made often, or called wrongly: then Python itself says what is wrong.
+            cls.__init__ = _init(cls, fields)
+            cls.__init__(self, *args, **by_name)
+            return
+        for name, value in values.items():
+            put(self, name, value)
+        if checks:
+            self.__post_init__()
 
     __init__.__qualname__ = f"{cls.__qualname__}.__init__"
     __init__.__module__ = cls.__module__
