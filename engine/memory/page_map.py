@@ -7,7 +7,7 @@ page frames (``State.taken``, ZONE_DEVICE ranges, lost pages) replaces parts of 
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -108,6 +108,14 @@ def _block_state(state: int, zone: int) -> PageState:
     return FREE_BY_ZONE.get(ZoneType(zone), PageState.FREE_DMA32)
 
 
+def _are_odd(rows: Rows, pages: int) -> NDArray[np.bool_]:
+    """Which blocks are not of one state throughout: holes in them, or several zones."""
+    odd: NDArray[np.bool_] = (rows["present"] < pages) | (
+        (rows["zone"] == ZoneType.NONE) & (rows["state"] != BlockState.OFFLINE)
+    )
+    return odd
+
+
 _BLOCK_STATES = np.array(
     [[_block_state(state, zone) for zone in ZoneType] for state in BlockState], np.int64
 )
@@ -197,9 +205,7 @@ class PageMap:
         """Vmemmap and usable pages of the block rows, cell by cell."""
         pages = self.state.geometry.block_pages
         starts, ends = rows["start"] * pages, (rows["start"] + rows["count"]) * pages
-        odd = (rows["present"] < pages) | (
-            (rows["zone"] == ZoneType.NONE) & (rows["state"] != BlockState.OFFLINE)
-        )
+        odd = _are_odd(rows, pages)
         kinds = _BLOCK_STATES[rows["state"], rows["zone"].astype(np.int64) + 1]
         plain = ~odd
         below = _Below(edges, starts, ends)
@@ -212,18 +218,21 @@ class PageMap:
                 total[:, kind] -= inside
                 total[:, PageState.VMEMMAP] += inside
         if odd.any():
-            self._add_odd(total, rows[odd], edges)
+            _accumulate(total, self._odd, edges)
 
-    def _add_odd(self, total: Counts, rows: Rows, edges: NDArray[np.int64]) -> None:
-        """Boot blocks with holes, and those whose pages are in several zones."""
-        pages = self.state.geometry.block_pages
-        limits = _boot_limits(self.state.geometry.arch, self.state.geometry.page_shift)
+    @cached_property
+    def _odd(self) -> Prefix:
+        """Boot blocks with holes, and those whose pages are in several zones: their pieces."""
+        state = self.state
+        pages = state.geometry.block_pages
+        limits = _boot_limits(state.geometry.arch, state.geometry.page_shift)
+        rows = state.blocks.rows
         pieces: list[tuple[int, int, int]] = []
-        for row in rows:
+        for row in rows[_are_odd(rows, pages)]:
             low, high = int(row["start"]) * pages, int(row["start"] + row["count"]) * pages
             base = _block_state(int(row["state"]), int(row["zone"]))
             split = row["zone"] == ZoneType.NONE and row["state"] == BlockState.ONLINE
-            for start, end, _ in self.state.early_ram.tolist():
+            for start, end, _ in state.early_ram.tolist():
                 start, end = max(start, low), min(end, high)
                 parts = limits if split else ((start, end, base),)
                 pieces += [
@@ -231,16 +240,12 @@ class PageMap:
                     for a, b, kind in parts
                     if max(start, a) < min(end, b)
                 ]
-            if low == 0 and page_0_is_reserved(self.state):
+            if low == 0 and page_0_is_reserved(state):
                 pieces.append((0, 1, int(PageState.RESERVED)))
-        if not pieces:
-            return
-        table = np.array(sorted(pieces), np.int64)
-        _accumulate(total, _prefix(table[:, 0], table[:, 1], table[:, 2]), edges)
+        table = np.array(sorted(pieces), np.int64).reshape(-1, 3)
+        return _prefix(table[:, 0], table[:, 1], table[:, 2])
 
     def _add_devices(self, total: Counts, edges: NDArray[np.int64]) -> None:
-        if not len(self._devices[0]):
-            return
         _accumulate(total, self._devices, edges)
         if len(self._altmaps[0]):
             before = total[:, PageState.VMEMMAP].copy()
@@ -255,6 +260,13 @@ class PageMap:
 
 Prefix = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 """Sorted disjoint ranges: starts, ends, kinds."""
+
+
+def _between(edges: NDArray[np.int64], ranges: Prefix) -> slice:
+    """Which of the ranges reach in between the first and the last edge."""
+    starts, ends, _ = ranges
+    low = int(np.searchsorted(ends, edges[0], side="right"))
+    return slice(low, max(low, int(np.searchsorted(starts, edges[-1], side="left"))))
 
 
 def _prefix(starts: NDArray[np.int64], ends: NDArray[np.int64], kinds: NDArray[np.int64]) -> Prefix:
@@ -339,7 +351,10 @@ def _touched(
 
 
 def _accumulate(total: Counts, ranges: Prefix, edges: NDArray[np.int64]) -> None:
-    starts, ends, kinds = ranges
+    mine = _between(edges, ranges)
+    starts, ends, kinds = (column[mine] for column in ranges)
+    if not len(starts):
+        return
     total, edges = _touched(total, edges, int(starts[0]), int(ends[-1]))
     below = _Below(edges, starts, ends)
     for kind in _states_in(kinds):
@@ -350,14 +365,13 @@ def _replace(
     total: Counts, ranges: Prefix, replaced: NDArray[np.int64], edges: NDArray[np.int64]
 ) -> None:
     """Put the ranges over what is there; ``replaced`` is the state that each lies over."""
-    starts, ends, kinds = ranges
-    low = int(np.searchsorted(ends, edges[0], side="right"))
-    high = int(np.searchsorted(starts, edges[-1], side="left"))
-    if low >= high:
+    mine = _between(edges, ranges)
+    starts, ends, kinds = (column[mine] for column in ranges)
+    if not len(starts):
         return
-    total, edges = _touched(total, edges, int(starts[low]), int(ends[high - 1]))
-    below = _Below(edges, starts[low:high], ends[low:high])
-    pairs = kinds[low:high] * NR_STATES + replaced[low:high]
+    total, edges = _touched(total, edges, int(starts[0]), int(ends[-1]))
+    below = _Below(edges, starts, ends)
+    pairs = kinds * NR_STATES + replaced[mine]
     for pair in np.flatnonzero(np.bincount(pairs)).tolist():
         kind, under = divmod(pair, NR_STATES)
         pages = below.pages(pairs == pair)
