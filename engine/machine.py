@@ -29,7 +29,6 @@ from engine.operations import (
     online,
     remove,
     shrink,
-    sysfs,
 )
 from engine.operations.refs import block_ranges, pfn_of
 from engine.outcome import Event, Outcome, Refusal
@@ -259,6 +258,19 @@ def _fail(tx: Transaction, command: commands.FailNext) -> Refusal | None:
     return None
 
 
+# What shell lines need is loaded with the first of them: it is much, and most machines see none.
+def _sysfs_write(tx: Transaction, command: commands.SysfsWrite) -> Refusal | None:
+    from engine.operations import sysfs
+
+    return sysfs.write(tx, command)
+
+
+def _sysfs_read(tx: Transaction, command: commands.SysfsRead) -> Refusal | None:
+    from engine.operations import sysfs
+
+    return sysfs.read(tx, command)
+
+
 _EFFECTS: dict[type[commands.Command], Callable[..., Refusal | None]] = {
     commands.SetParam: _set_param,
     commands.SetRule: _set_rule,
@@ -276,6 +288,6 @@ _EFFECTS: dict[type[commands.Command], Callable[..., Refusal | None]] = {
     commands.Free: _free,
     commands.Freelist: _freelist,
     commands.FailNext: _fail,
-    commands.SysfsWrite: sysfs.write,
-    commands.SysfsRead: sysfs.read,
+    commands.SysfsWrite: _sysfs_write,
+    commands.SysfsRead: _sysfs_read,
 }

@@ -25,6 +25,9 @@ _MEMMAP_WORDS: dict[int, str] = {
     MemmapKind.PER_DEVICE: "device",
 }
 
+MOST_PAGES = 256
+"""Rows of single pages that a view remembers; a screen asks for some ten."""
+
 
 class ModelView:
     """:class:`engine.view.View` over one immutable state."""
@@ -185,6 +188,19 @@ class ModelView:
 
     def page(self, pfn: int) -> PageRow:
         """Everything about one page frame."""
+        row = self._pages.get(pfn)
+        if row is None:
+            if len(self._pages) >= MOST_PAGES:
+                self._pages.clear()
+            row = self._pages[pfn] = self._page(pfn)
+        return row
+
+    @cached_property
+    def _pages(self) -> dict[int, PageRow]:
+        """Pages that were asked for: panels of one screen ask for the same few."""
+        return {}
+
+    def _page(self, pfn: int) -> PageRow:
         state = self.state
         kind = self._page_map.state_of(pfn)
         block = pfn // state.geometry.block_pages

@@ -9,8 +9,10 @@ from engine.errors import ParseError
 from engine.language.arguments import Arguments
 from engine.language.lexer import tokenize
 from engine.language.registry import ALIAS_PARSERS, ALIASES, VERBS
-from engine.language.shell import is_shell_line, parse_shell, without_prompt
 from engine.language.wrong import closest, shown, wrong
+
+SHELL_WORDS = ("echo", "grep", "cat")
+"""One of them is in every line that is for the shell."""
 
 
 def parse_line(text: str, *, source: str = "", line: int = 0) -> Command | None:
@@ -36,28 +38,29 @@ def parse_with_comment(text: str, *, source: str = "", line: int = 0) -> tuple[C
 
 
 def _parse(text: str) -> tuple[Command | None, str]:
-    command: Command | None
-    if is_shell_line(text):
-        command, comment = parse_shell(text)
-    else:
-        tokens = tokenize(text)
-        if not tokens.tokens:
-            return None, tokens.comment
-        comment = tokens.comment
-        command = _parse_verb(
-            tokens.tokens[0].text,
-            tokens.tokens[0].column,
-            Arguments(
-                ALIASES.get(tokens.tokens[0].text, tokens.tokens[0].text),
-                tokens.tokens[1:],
-                tokens.end_column,
-                repeated=tokens.tokens[0].text == "compare",
-            ),
-        )
-    written = without_prompt(text.strip())[0] if is_shell_line(text) else text.strip()
-    if comment:
-        written = written[: -len(comment)].rstrip()
-    return replace(command, text=written), comment
+    if any(word in text for word in SHELL_WORDS):
+        from engine.language import shell  # most lines are of the language's own verbs
+
+        if shell.is_shell_line(text):
+            command, comment = shell.parse_shell(text)
+            return _with_text(command, shell.without_prompt(text.strip())[0], comment), comment
+    tokens = tokenize(text)
+    if not tokens.tokens:
+        return None, tokens.comment
+    first = tokens.tokens[0]
+    arguments = Arguments(
+        ALIASES.get(first.text, first.text),
+        tokens.tokens[1:],
+        tokens.end_column,
+        repeated=first.text == "compare",
+    )
+    command = _parse_verb(first.text, first.column, arguments)
+    return _with_text(command, text.strip(), tokens.comment), tokens.comment
+
+
+def _with_text(command: Command, written: str, comment: str) -> Command:
+    """The command with its line as written, without the comment."""
+    return replace(command, text=written[: -len(comment)].rstrip() if comment else written)
 
 
 def _parse_verb(name: str, column: int, arguments: Arguments) -> Command:

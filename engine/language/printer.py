@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,6 @@ from engine.kinds import OnlineType, ZoneType
 from engine.language.expectations import format_expect
 from engine.language.lexer import quote
 from engine.language.refs import format_pfn, format_refs
-from engine.language.shell import format_read, format_write
 from engine.language.talk import is_plainly_address
 from engine.language.values import format_hex, format_seconds, format_size
 
@@ -132,6 +132,22 @@ def _interactive(i: c.Interactive) -> str:
     )
 
 
+def _shell_word(text: str) -> str:
+    """A word as the shell takes it: bare where it can be, else in double quotes."""
+    if text and re.fullmatch(r"[\w@%+=:,./*?\[\]!~^-]+", text, re.ASCII):
+        return text
+    return '"' + re.sub(r'(["\\$`])', r"\\\1", text) + '"'
+
+
+def _echo(w: c.SysfsWrite) -> str:
+    return f"echo {_shell_word(w.word)} > {_shell_word(w.path)}"
+
+
+def _grep(r: c.SysfsRead) -> str:
+    paths = " ".join(_shell_word(path) for path in r.paths)
+    return f"grep . {paths}" if r.named else f"cat {paths}"
+
+
 PRINTERS: dict[type[c.Command], Callable[[Any], str]] = {
     c.StartMachine: _machine,
     c.SetParam: lambda s: f"set {s.name}={s.value}",
@@ -150,8 +166,8 @@ PRINTERS: dict[type[c.Command], Callable[[Any], str]] = {
     c.Free: lambda f: _line("free", format_size(f.size_bytes), node=f.node),
     c.Freelist: _freelist,
     c.FailNext: lambda f: _line("fail next", at=f.phase, errno=f.errno),
-    c.SysfsWrite: format_write,
-    c.SysfsRead: format_read,
+    c.SysfsWrite: _echo,
+    c.SysfsRead: _grep,
     c.Note: lambda n: _line("note", quote(n.words, always=True)),
     c.Title: lambda t: _line("title", quote(t.words, always=True)),
     c.Pause: lambda p: _line("pause", format_seconds(p.seconds)),

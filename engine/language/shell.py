@@ -284,22 +284,3 @@ def _bounded(value: int, column: int) -> int:
     if abs(value) >= 1 << 64:
         raise wrong("the value of $((…)) is too large", expected="less than 2^64", column=column)
     return value
-
-
-# -- printing ----------------------------------------------------------------------------
-def format_word(text: str) -> str:
-    """A word as the shell takes it: bare where it can be, else in double quotes."""
-    if text and re.fullmatch(r"[\w@%+=:,./*?\[\]!~^-]+", text, re.ASCII):
-        return text
-    return '"' + re.sub(r'(["\\$`])', r"\\\1", text) + '"'
-
-
-def format_write(command: SysfsWrite) -> str:
-    """``echo WORD > PATH``."""
-    return f"echo {format_word(command.word)} > {format_word(command.path)}"
-
-
-def format_read(command: SysfsRead) -> str:
-    """``grep . PATH…`` or ``cat PATH…``."""
-    paths = " ".join(format_word(path) for path in command.paths)
-    return f"grep . {paths}" if command.named else f"cat {paths}"

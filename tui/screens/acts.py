@@ -9,8 +9,6 @@ from engine.commands import Add, Command, Goto, Interactive, StartMachine, Zoom
 from engine.errors import InputError
 from engine.language import ACTIONS, parse_line
 from engine.outcome import Outcome
-from tui import finder
-from tui.completion import complete
 from tui.screens import motions
 from tui.screens.add_values import AddValues
 from tui.screens.clock import Clock
@@ -277,6 +275,8 @@ class Acts:
 
     def ask_search(self) -> None:
         """Ask what to find."""
+        from tui import finder
+
         view, pfn = self.desk.view, self.screen.viewport.cursor_pfn
 
         def check(text: str) -> int:
@@ -290,6 +290,8 @@ class Acts:
 
     def find(self, *, forward: bool) -> None:
         """The next or the previous match of the last search."""
+        from tui import finder
+
         if not self.desk.search:
             raise InputError("nothing has been searched for yet")
         pfn = self.screen.viewport.cursor_pfn
@@ -328,6 +330,7 @@ class Acts:
 
     def ask_command(self, start: str = "") -> None:
         """The ``:`` line."""
+        from tui.completion import complete
         from tui.screens.prompt import Prompt
 
         desk = self.desk

@@ -90,7 +90,8 @@ def _zone_bar(
         found = rows[index]
         if found is None:
             return 0
-        codes = bar_codes(views[index], None, found, axis)
+        view = views[index]
+        codes = bar_codes(view, None, found, axis, view.page_counts(axis.edges))
         for code, run in groupby(codes):
             glyph, style = paint.bar(zone, code)
             length = len(list(run))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.segment import Segment
 from textual.strip import Strip
 
@@ -35,13 +36,18 @@ def spans(view: View) -> list[tuple[int, int]]:
     return zones + [(row.start_pfn, row.start_pfn + row.spanned) for row in view.nodes]
 
 
-def bar_codes(view: View, before: View | None, row: ZoneRow, axis: Axis) -> list[int]:
-    """What each column of the axis is (OUT … GAINED of ``tui.widgets.paint``)."""
+def bar_codes(
+    view: View, before: View | None, row: ZoneRow, axis: Axis, counts: NDArray[np.int64]
+) -> list[int]:
+    """What each column of the axis is (OUT … GAINED of ``tui.widgets.paint``).
+
+    ``counts`` are the pages of each state in each column, int64 (columns, states).
+    """
     codes = np.zeros(axis.width, dtype=np.int64)
     first, end = axis.columns(row.start_pfn, row.end_pfn)
     codes[first:end] = HOLE
     if end > first:
-        present = _present(view, row, axis)
+        present = _present(view, row, axis, counts)
         codes[first:end] = np.where(present[first:end], PRESENT, HOLE)
     old = _same_zone(before, row)
     if old is not None and (old.start_pfn, old.spanned) != (row.start_pfn, row.spanned):
@@ -54,15 +60,14 @@ def bar_codes(view: View, before: View | None, row: ZoneRow, axis: Axis) -> list
     return result
 
 
-def _present(view: View, row: ZoneRow, axis: Axis) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _present(view: View, row: ZoneRow, axis: Axis, counts: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which columns hold pages of the zone.
 
     Free pages say their zone themselves. Columns without any free page are decided by the
     page in their middle.
     """
-    counts = view.page_counts(axis.edges)
     state = ZONE_STATE[int(row.zone)]
-    present = counts[:, state] > 0
+    present: NDArray[np.bool_] = counts[:, state] > 0
     unsure = (counts[:, FREE_COLUMNS].sum(axis=1) == 0) & (
         counts[:, PageState.HOLE] + counts[:, PageState.OFFLINE] < counts.sum(axis=1)
     )
@@ -153,6 +158,7 @@ class ZoneBars(Panel):
         self._widths = _field_widths((*rows, *view.nodes))
         fields, bar = _columns(width, self._widths)
         axis = Axis(reaching(view.extents(), spans(view)), bar)
+        counts = view.page_counts(axis.edges)
         body: list[Strip] = []
         changed, here = -1, range(0)
         for node in view.nodes:
@@ -163,7 +169,8 @@ class ZoneBars(Panel):
                 head = f"node {node.node}" if index == 0 else ""
                 if changed < 0 and _same_zone(self._before, row) not in (None, row):
                     changed = len(body)
-                body.append(self._zone(width, head, row, axis, bar, fields))
+                codes = bar_codes(view, self._before, row, axis, counts)
+                body.append(self._zone(width, head, row, codes, bar, fields))
             body.append(self._node(width, node, axis, bar, fields, alone=not mine))
         room = max(0, height - 1)
         if len(body) > room >= 1 and len(view.nodes) == 1:
@@ -200,13 +207,17 @@ class ZoneBars(Panel):
         return f"empty: {' '.join(empty)}" if empty else ""
 
     def _zone(
-        self, width: int, head: str, row: ZoneRow, axis: Axis, bar: int, fields: tuple[str, ...]
+        self,
+        width: int,
+        head: str,
+        row: ZoneRow,
+        codes: list[int],
+        bar: int,
+        fields: tuple[str, ...],
     ) -> Strip:
-        assert self._view is not None
         paint = self.paint
         line = Row(width, paint).gap().add(head, paint.role("heading"), 8)
         line.add(row.zone.label, paint.zone_text(row.zone.label), LABEL_WIDTH - 9)
-        codes = bar_codes(self._view, self._before, row, axis)
         for code, length in _runs(codes):
             glyph, style = paint.bar(row.zone, code)
             line.raw(Segment(glyph * length, style), length)

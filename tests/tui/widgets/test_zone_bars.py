@@ -12,7 +12,9 @@ from tui.widgets.zone_bars import LABEL_WIDTH, bar_codes, shown_zones
 def bars(session: Session, width: int = 60) -> dict[str, list[int]]:
     view, before = session.view, session.before
     axis = Axis(view.extents(), width)
-    return {row.zone.label: bar_codes(view, before, row, axis) for row in shown_zones(view, before)}
+    counts = view.page_counts(axis.edges)
+    rows = shown_zones(view, before)
+    return {row.zone.label: bar_codes(view, before, row, axis, counts) for row in rows}
 
 
 def test_a_zone_with_a_gap_shows_its_hole() -> None:
@@ -38,11 +40,7 @@ def test_a_zone_that_became_empty_is_still_shown_once() -> None:
 
 
 def test_boot_zones_are_whole() -> None:
-    session = session_of()
-    view = session.view
-    axis = Axis(view.extents(), 60)
-    for row in shown_zones(view, None):
-        assert HOLE not in bar_codes(view, None, row, axis)
+    assert all(HOLE not in codes for codes in bars(session_of()).values())
 
 
 async def test_counters_stand_under_their_names() -> None:
