@@ -34,6 +34,12 @@ ALWAYS = ("app.quit",)
 """Actions whose control keys work in every dialog as well."""
 TERMINAL_CHECK_SECONDS = 1.0
 """How often it is asked whether the terminal is still there."""
+SWITCH_SECONDS = 0.001
+"""How long a busy thread may keep others waiting.
+
+Textual writes to the terminal in a thread of its own. With Python's 5 ms a frame that is drawn
+lies there that long whenever the screen has more to do.
+"""
 _OWN = "ansi_default"
 COLOURLESS = TextualTheme(
     name="pfnmap-colourless",
@@ -321,6 +327,7 @@ def run_app(
         from tui.cast.recorder import record
 
         record(app, recorder)
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         status = app.run(mouse=mouse)
     finally:
