@@ -107,7 +107,9 @@ def free_vmemmap(tx: Transaction, pfn: int, vmemmap: int, kept: int, *, wrong: b
         lost = state.lost.insert(first, count, kind=int(PageState.BROKEN), owner=-1)
         return replace(tx.state, lost=lost)
     row = state.blocks.at(pfn // state.geometry.block_pages)
-    if row is not None and row["memmap"] == MemmapKind.BOOT:
+    if node < 0:
+        pass  # the memory that they lie in was removed: no zone counts them
+    elif row is not None and row["memmap"] == MemmapKind.BOOT:
         state = _boot_vmemmap_freed(state, pfn, vmemmap, kept)
     else:
         state = free_memory.change(state, node, free_memory.zone_class(zone_type), count)

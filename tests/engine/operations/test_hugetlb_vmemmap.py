@@ -89,3 +89,17 @@ def test_struct_pages_of_unknown_place_are_kernel_memory() -> None:
     kernel, movable = free_pages(machine)[0]
     assert machine.run("hugetlb hp 16M").ok
     assert free_pages(machine)[0] == (kernel + 63, movable - 4096)
+
+
+def test_struct_pages_in_memory_that_was_removed_are_no_zones_pages() -> None:
+    machine = booted(
+        "machine ram=3200M nodes=2 ram1=128M hugetlb_free_vmemmap=on",
+        "add dimm0 256M at=0x168000000 memmap=device",
+        "online 46",
+        "remove 45",  # the first block, which holds the struct pages of both
+    )
+    before = free_pages(machine)
+    assert machine.run("hugetlb small 2M").ok
+    (node_0, _), node_1 = free_pages(machine)
+    assert (before[0][0] - node_0, node_1) == (512, before[1])
+    machine.check()
