@@ -212,7 +212,7 @@ class PfnmapApp(App[int], inherit_bindings=False):
     def action_how_to_quit(self) -> None:
         """``ctrl+c`` does not quit, so that a slip of the hand loses nothing."""
         key = self.keys.first("app.quit")
-        self.notify(f"press {key} to quit", markup=False)
+        self.main.acts.toasts.show(f"press {key} to quit", "information")
 
     # -- themes -----------------------------------------------------------------------------
     def use_theme(self, name: str) -> None:

@@ -92,7 +92,6 @@ class Acts:
     # -- actions -----------------------------------------------------------------------------
     def do(self, action_id: str) -> None:
         """Do an action; what cannot be done is said."""
-        self.toasts.clear()
         if action_id.startswith(REPEATABLE):
             self._memory(action_id)
         else:

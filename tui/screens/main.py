@@ -315,9 +315,16 @@ class MainScreen(Screen[None], inherit_bindings=False):
         pages = self.desk.view.geometry.block_pages
         self.map.look(self.viewport.at(message.block_id * pages))
 
-    # -- keys ------------------------------------------------------------------------------
+    # -- the mouse and keys ----------------------------------------------------------------
+    def on_mouse_down(self) -> None:
+        """As a key would: what was said has been seen."""
+        self.acts.toasts.clear()
+
+    on_mouse_scroll_down = on_mouse_scroll_up = on_mouse_down
+
     def act(self, action_id: str) -> None:
         """Do an action of the registry. What goes wrong is said, never raised."""
+        self.acts.toasts.clear()
         try:
             if scrolls(self, action_id):
                 return

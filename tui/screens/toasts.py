@@ -1,4 +1,4 @@
-"""What is said on top of the map: one thing at a time, until the next key."""
+"""What is said on top of the map: one thing at a time, until the next key or click."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from tui.screens.main import MainScreen
 
+Severity = Literal["information", "warning", "error"]
 TOAST_SECONDS = 2.5
 """How long a toast stays when nobody presses a key; the log keeps its words."""
 
@@ -16,15 +17,18 @@ class Toasts:
 
     def __init__(self, screen: MainScreen) -> None:
         self._screen = screen
+        self._said = False
 
-    def show(self, words: str, severity: Literal["warning", "error"], title: str = "") -> None:
+    def show(self, words: str, severity: Severity, title: str = "") -> None:
         """Say something in place of whatever was said before."""
         self.clear()
         self._screen.notify(
             words, title=title, severity=severity, markup=False, timeout=TOAST_SECONDS
         )
-        self._screen.map.when_moved = self.clear
+        self._said = True
 
     def clear(self) -> None:
         """Remove what lies on top of the map."""
-        self._screen.app.clear_notifications()
+        if self._said:
+            self._said = False
+            self._screen.app.clear_notifications()

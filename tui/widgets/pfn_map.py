@@ -90,8 +90,6 @@ class PfnMap(Panel):
         self._drawn_for = (0, self._margins)
         self._segments: dict[tuple[int, int], Segment] = {}
         self._tails: dict[tuple[str, int], list[Segment]] = {}
-        self.when_moved: Callable[[], None] | None = None
-        """Called once, when the window or the cursor moves next."""
         extents = view.extents()
         self.viewport = Viewport(extents, view.geometry.block_pages)
         # A zone begins with a page that exists; memory as the firmware lists it may not.
@@ -114,12 +112,9 @@ class PfnMap(Panel):
         """Move the window or the cursor."""
         if viewport == self.viewport and not force:
             return
-        then, self.when_moved = (None, self.when_moved) if force else (self.when_moved, None)
         self.viewport = viewport
         self.repaint()
         self.post_message(self.Moved())
-        if then is not None:
-            then()
 
     def use_paint(self, paint: Paint) -> None:
         """Draw with other colours and glyphs from now on."""

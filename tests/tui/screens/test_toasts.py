@@ -35,6 +35,14 @@ async def test_the_next_key_removes_it(key: str) -> None:
         assert "nothing to redo: this is the last step" not in said(on)
 
 
+async def test_a_click_removes_it() -> None:
+    async with stage(*DIMM) as on:
+        await on.keys("]")
+        assert said(on)
+        await on.pilot.click("#events", offset=(12, 1))
+        assert said(on) == []
+
+
 async def test_a_command_removes_it_and_may_bring_its_own() -> None:
     async with stage(*DIMM) as on:
         await on.keys("]")
