@@ -60,11 +60,14 @@ def shipped_scenarios() -> dict[str, Path]:
 
 
 def is_trace(path: Path) -> bool:
-    """Whether a JSON file says that it is a recording of a kernel."""
+    """Whether a JSON file says that it is a recording of a kernel; InputError if unreadable."""
     from engine.traces.trace import FORMAT
 
-    with path.open("rb") as file:
-        head = file.read(4096)
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     return b"{" in head[:64] and (path.suffix == ".json" or FORMAT.encode() in head)
 
 

@@ -123,6 +123,9 @@ class MachineData(TypedDict):
 
     arch: str
     profile: str
+    """The kernel whose rules hold."""
+    kernel_release: str | None
+    """What a real machine's own kernel calls itself; null where none is known."""
     page_bytes: int
     subsection_pages: int
     pageblock_pages: int
@@ -238,6 +241,7 @@ def _machine(view: View) -> MachineData:
     return {
         "arch": geometry.arch,
         "profile": view.profile_name,
+        "kernel_release": view.kernel_release or None,
         "page_bytes": geometry.page_bytes,
         "subsection_pages": geometry.subsection_pages,
         "pageblock_pages": geometry.pageblock_pages,

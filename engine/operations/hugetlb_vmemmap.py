@@ -6,6 +6,7 @@ mm: memory_hotplug: introduce SECTION_CANNOT_OPTIMIZE_VMEMMAP" (2022) and its re
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from engine.finding import Finding
@@ -140,22 +141,24 @@ def _boot_vmemmap_freed(state: State, pfn: int, vmemmap: int, kept: int) -> Stat
 
 
 def restore_vmemmap(state: State, start: int, count: int, held: HugetlbSet) -> State:
-    """``hugetlb_vmemmap_restore_folio`` for a range: the buddy pays, managed stays."""
-    node, _ = page_zone(state, start)
-    needed = held.freed_per_page * (count // held.page_pages)
-    state = free_memory.change(state, node, free_memory.KERNEL, -needed)
-    return _restore_marks(state, start, count, held)
+    """``hugetlb_vmemmap_restore_folio`` for a range: the buddy pays, managed stays.
 
-
-def _restore_marks(state: State, start: int, count: int, held: HugetlbSet) -> State:
+    The kernel takes pages of the huge page's own node; here they return to where they were
+    (see :func:`_marked`), so that node pays.
+    """
+    vmemmap = state.geometry.memmap_pages(held.page_pages)
     taken = state.taken
+    needed: Counter[int] = Counter()
     for pfn in range(start, start + count, held.page_pages):
         home = backing(state, pfn)
-        if home is None or is_self_hosted(state, home):
-            continue
-        vmemmap = state.geometry.memmap_pages(held.page_pages)
-        first = home + vmemmap - held.freed_per_page
-        taken = _marked(taken, first, held.freed_per_page)
+        node, _ = page_zone(state, pfn if home is None else home)
+        if node < 0:
+            continue  # the memory that they lay in was removed
+        needed[node] += held.freed_per_page
+        if home is not None and not is_self_hosted(state, home):
+            taken = _marked(taken, home + vmemmap - held.freed_per_page, held.freed_per_page)
+    for node, nr_pages in needed.items():
+        state = free_memory.change(state, node, free_memory.KERNEL, -nr_pages)
     return replace(state, taken=taken)
 
 

@@ -119,13 +119,18 @@ def load_scenario(path: str | Path) -> Scenario:
         ScenarioError: Lines are wrong; all of them are reported together.
     """
     name = printable(str(path))
+    return parse_scenario(decode_scenario(scenario_bytes(path), name), name)
+
+
+def scenario_bytes(path: str | Path) -> bytes:
+    """What is in a file, as far as a scenario may be long and one byte more; InputError."""
     try:
         with Path(path).open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+            return file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
+        name = printable(str(path))
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{name}: the scenario cannot be read: {printable(reason)}") from None
-    return parse_scenario(decode_scenario(data, name), name)
 
 
 def decode_scenario(data: bytes, source: str) -> str:

@@ -123,13 +123,13 @@ def load_trace(path: str | Path) -> Trace:
     """Read a recording; TraceError with file, step and field where it is not one."""
     path = Path(path)
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1)
+        if len(text) > MAX_BYTES:
             raise TraceError(
-                f"{path.name}: {size >> 20} MiB is more than a recording may have "
-                f"({MAX_BYTES >> 20} MiB)"
+                f"{path.name}: the file is too large for a recording (over {MAX_BYTES >> 20} MiB)"
             )
-        data = json.loads(path.read_bytes())
+        data = json.loads(text)
     except OSError as error:
         raise TraceError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from tests.engine.sysroot.trees import x86_tree
 from tests.tui.schema_tools import SCHEMAS, load, problems, schema_of
 from tests.tui.test_cast_cli import session
 from tui.blocks_table import COLUMNS
-from tui.cli import main
+from tui.cli import SUBCOMMANDS, main
 from tui.data import FORMAT, ViewData
 from tui.data_diff import FORMAT as DIFF_FORMAT
 from tui.data_diff import DiffData
@@ -64,6 +65,8 @@ def test_the_schema_of_a_diff_is_its_types() -> None:
         ("pfnmap-diff-1", ["run", "{story}", "--json", "--diff", "--steps", "0"]),
         ("pfnmap-compare-1", ["compare", "{story}", "--with", "profile=6.1", "--json"]),
         ("pfnmap-sessions-1", ["sessions", "--json"]),
+        ("pfnmap-config-1", ["config", "--json"]),
+        ("pfnmap-view-1", ["show", "{root}", "--json"]),
         ("pfnmap-blocks-1", ["blocks", "--root", "{root}", "--json"]),
         ("pfnmap-blocks-1", ["blocks", "--root", "{root}", "--json", "--output-all", "-b"]),
         ("pfnmap-plan-1", ["plan", "--root", "{root}", "--json", "-c", "offline 33"]),
@@ -107,6 +110,29 @@ def test_the_schema_of_blocks_has_every_column_in_the_words_of_the_help() -> Non
     assert {name: about["description"] for name, about in row.items()} == {
         name.lower(): words for name, words in COLUMNS.items()
     }
+
+
+def test_the_schema_of_config_is_all_that_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    schema = load("pfnmap-config-1.json")
+    document = printed(capsys, "config", "--json")
+    assert list(document) == schema["required"] == list(schema["properties"])
+    for path in list(document)[1:]:
+        changed = {**document, path: None}
+        (problem,) = problems(changed, schema, schema)
+        assert problem.startswith(f"$.{path}: ")
+
+
+def test_every_json_option_has_a_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    """What help says that it prints is in the directory of schemas, and nothing else is."""
+    named = {"pfnmap-run-1", "pfnmap-diff-1"}  # of `run`, which prints one or the other
+    for name in SUBCOMMANDS:
+        with pytest.raises(SystemExit):
+            main([name, "--help"])
+        shown = " ".join(capsys.readouterr().out.split())
+        if "--json" in shown and name != "run":
+            (found,) = re.findall(r"pfnmap-[a-z]+-1", shown)
+            named.add(found)
+    assert {file.stem for file in SCHEMAS.iterdir()} == named
 
 
 def test_schemas_are_named_by_their_format() -> None:

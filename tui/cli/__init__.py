@@ -44,6 +44,8 @@ SUBCOMMANDS: Final[dict[str, str]] = {
 OPEN: Final = "open"
 """The module for a command line without a subcommand: open a machine on the screen."""
 
+LONGEST_NAME: Final = 200
+"""Characters of a name that is said to be wrong; no file has a longer one."""
 EXIT_FAILED: Final = 1
 EXIT_WRONG: Final = 2
 EXIT_INTERRUPTED: Final = 128 + 2
@@ -67,8 +69,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except OSError as error:
         _abandon_output()
-        where = f"{error.filename}: " if error.filename else "standard output: "
-        say(f"{where}{error.strerror or error}")
+        reason = error.strerror or error
+        if error.filename:
+            # A file that is named on the command line and cannot be, or cannot be looked at.
+            say(f"{printable(str(error.filename))[:LONGEST_NAME]}: {reason}")
+            return EXIT_WRONG
+        say(f"standard output: {reason}")
         return EXIT_FAILED
     return status
 
@@ -76,6 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(arguments: list[str]) -> int:
     """Run the subcommand, or open what the arguments name."""
     first = arguments[0] if arguments else ""
+    if first == "help" and len(arguments) > 1:
+        return _dispatch([_named(arguments[1:]), "--help"])
     if first in ("-h", "--help", "help"):
         return _help()
     if first in ("-V", "--version"):
@@ -87,7 +95,10 @@ def _dispatch(arguments: list[str]) -> int:
     prog = "pfnmap" if name == OPEN else f"pfnmap {name}"
     parser = Parser(prog=prog, description=module.__doc__)
     module.add_arguments(parser)
-    status = module.run(parser.parse_args(rest))
+    parsed = parser.parse(rest)
+    if name == OPEN and parsed.source in SUBCOMMANDS and not os.path.lexists(parsed.source):
+        raise UsageError(f"{parsed.source}: the subcommand comes first, as in: pfnmap {parsed.source}")
+    status = module.run(parsed)
     return int(status)
 
 
@@ -102,6 +113,13 @@ def _meant(word: str) -> str:
     from engine.sources import shipped_scenarios
 
     return "" if word in shipped_scenarios() else close[0]
+
+
+def _named(words: list[str]) -> str:
+    """The subcommand that ``help`` is asked about."""
+    if len(words) == 1 and words[0] in SUBCOMMANDS:
+        return words[0]
+    raise UsageError(f"help {printable(' '.join(words))}: expected a subcommand; see pfnmap --help")
 
 
 def _version() -> int:

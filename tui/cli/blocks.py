@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from tui.cli.parser import emit
+from tui.cli.parser import emit, refuse_idle
 from tui.cli.roots import add_kept, add_root, opened_root
 
 
@@ -15,7 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     add_kept(parser)
     add_root(parser)
-    parser.add_argument("-J", "--json", action="store_true", help="print data")
+    parser.add_argument(
+        "-J", "--json", action="store_true", help="print data, format pfnmap-blocks-1"
+    )
     parser.add_argument("-b", "--bytes", action="store_true", help="print sizes in bytes")
     parser.add_argument("-n", "--noheadings", action="store_true", help="print no headings")
     parser.add_argument(
@@ -46,6 +48,12 @@ def run(arguments: argparse.Namespace) -> int:
         table_lines,
     )
 
+    if arguments.json:
+        refuse_idle(arguments, "is for text, not for --json", "--noheadings", "--no-summary")
+    if arguments.all:
+        refuse_idle(arguments, "keeps apart what --all does not join", "--split")
+    if arguments.output_all:
+        refuse_idle(arguments, "goes without --output-all, which is every column", "--output")
     columns = DEFAULT_COLUMNS if arguments.output is None else parse_columns(arguments.output)
     options = TableOptions(
         columns=tuple(COLUMNS) if arguments.output_all else columns,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
+from pathlib import Path
 
-from tui.cli.parser import counted, say
+from tui.cli.outputs import STANDARD_OUTPUT, output_file, outside_tree
+from tui.cli.parser import counted, emit, say
 from tui.cli.roots import add_root, opened_root
 
 
@@ -16,18 +19,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         metavar="FILE",
         required=True,
-        help="the capture to write, compressed where the name ends in .gz",
+        help="the capture to write, replaced when it is there, compressed where the name ends in "
+        ".gz; - for standard output",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the capture; what could not be read is said."""
-    from engine.sysroot.capture import save_capture
+    from engine.sysroot.capture import capture_bytes, save_capture
+    from engine.sysroot.sources import page_size
 
+    out = arguments.output
+    if out != STANDARD_OUTPUT:
+        root = arguments.root or "/"
+        output_file("-o", out, [(Path(root), "the capture")])
+        outside_tree("-o", out, root)
     observation = opened_root(arguments).view.observation
-    nr_bytes = save_capture(observation, arguments.output)
-    blocks = counted(len(observation.blocks), "memory block")
-    say(f"{arguments.output}: {blocks} in {nr_bytes} bytes")
+    if arguments.page_size is not None:
+        observation = replace(observation, page_bytes=page_size(arguments.page_size))
+    if out == STANDARD_OUTPUT:
+        emit([capture_bytes(observation).decode("ascii").removesuffix("\n")])
+    else:
+        nr_bytes = save_capture(observation, out)
+        say(f"{out}: {counted(len(observation.blocks), 'memory block')} in {nr_bytes} bytes")
     for note in observation.notes:
         say(note)
     return 0

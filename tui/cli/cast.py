@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from tui.cli.outputs import STANDARD_OUTPUT, output_file, theme_input
 from tui.cli.parser import say
-from tui.cli.picture_options import add_size, add_theme, keep_input, write_out
+from tui.cli.picture_options import add_size, add_theme, look_of, write_out
 from tui.cli.scenario_files import scenario_file
 
 
@@ -14,7 +14,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The scenario, the file, and how it looks."""
     parser.add_argument("file", metavar="FILE", help="a scenario, or the name of a shipped one")
     parser.add_argument(
-        "-o", "--output", metavar="OUT", required=True, help="the .cast file, - for standard output"
+        "-o",
+        "--output",
+        metavar="OUT",
+        required=True,
+        help="the .cast file, replaced when it is there; - for standard output",
     )
     add_size(parser)
     add_theme(parser)
@@ -43,16 +47,19 @@ def run(arguments: argparse.Namespace) -> int:
     from tui.cast.frames import ScreenFrames, TextFrames
 
     file = scenario_file(arguments.file)
-    keep_input(file, arguments.output)
+    size, theme = look_of(arguments)
+    out = None
+    if arguments.output != STANDARD_OUTPUT:
+        out = output_file("-o", arguments.output, [(file, "the scenario"), *theme_input(theme)])
     cast = make_cast(
         load_scenario(file),
-        size=arguments.size,
-        theme=arguments.theme,
+        size=size,
+        theme=theme,
         version=arguments.cast_version,
         idle_seconds=arguments.idle_time_limit,
         source=TextFrames() if arguments.plain else ScreenFrames(),
     )
-    write_out(None if arguments.output == "-" else Path(arguments.output), cast.text)
+    write_out(out, cast.text)
     for failure in cast.failures:
         say(failure, placed=True)
     return 1 if cast.failures else 0

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import PfnmapError
+from tui.cli.outputs import output_file
 from tui.cli.parser import UsageError, counted, emit, printable, say_error
 from tui.cli.scenario_files import scenario_file
 
@@ -20,7 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "files", metavar="FILE", nargs="*", help="a scenario, or the name of a shipped one"
     )
     parser.add_argument("--all", action="store_true", help="check every shipped scenario")
-    parser.add_argument("--junit", metavar="FILE", type=Path, help="also write a JUnit report")
+    parser.add_argument(
+        "--junit",
+        metavar="FILE",
+        help="also write a JUnit report, which replaces a file that is there",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -30,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     names = [*arguments.files, *(shipped_scenarios() if arguments.all else ())]
     if not names:
         raise UsageError("nothing to check; give a FILE, or --all")
+    report = None if arguments.junit is None else _report_file(arguments.junit, names)
     runs: list[ScenarioRun] = []
     wrong: list[tuple[str, PfnmapError]] = []
     for name in names:
@@ -43,12 +51,21 @@ def run(arguments: argparse.Namespace) -> int:
     expectations = sum(done.nr_expectations for done in runs)
     done = (counted(len(runs), "scenario"), counted(expectations, "expectation"))
     emit([f"{', '.join(done)}, {len(failures)} failed"])
-    if arguments.junit:
+    if report is not None:
         from engine.whole_file import write_whole
         from tui.cli.junit import junit_report
 
-        write_whole(arguments.junit, junit_report(runs, wrong).encode("utf-8"))
+        write_whole(report, junit_report(runs, wrong).encode("utf-8"))
     return 2 if wrong else 1 if failures else 0
+
+
+def _report_file(name: str, scenarios: Sequence[str]) -> Path:
+    """Where the report goes; InputError, before anything is run, where that is a scenario."""
+    inputs = []
+    for scenario in scenarios:
+        with suppress(PfnmapError):  # it is said when its turn comes
+            inputs.append((scenario_file(scenario), "a scenario"))
+    return output_file("--junit", name, inputs)
 
 
 def _checked(file: Path) -> ScenarioRun:

@@ -10,7 +10,14 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from tui.cli.parser import add_terminal_options, emit, text_width
+from tui.cli.parser import (
+    TERMINAL_OPTIONS,
+    add_terminal_options,
+    add_width,
+    emit,
+    refuse_idle,
+    text_width,
+)
 from tui.cli.scenario_files import scenario_file
 from tui.cli.starting import Start, prepared, show
 
@@ -33,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print data, format pfnmap-compare-1")
     form.add_argument("--tui", action="store_true", help="show it on the screen")
-    parser.add_argument("--width", metavar="N", type=text_width, default=72, help="columns")
+    add_width(parser)
     add_terminal_options(parser)
 
 
@@ -42,6 +49,10 @@ def run(arguments: argparse.Namespace) -> int:
     from engine.compare import compare
     from engine.scenarios.scenario import load_scenario
 
+    if arguments.tui or arguments.json:
+        refuse_idle(arguments, "is for text, not for --json or --tui", "--width")
+    if not arguments.tui:
+        refuse_idle(arguments, "goes with --tui", *TERMINAL_OPTIONS)
     scenario = load_scenario(scenario_file(arguments.file))
     comparison = compare(scenario, arguments.variants)
     if arguments.json:
@@ -55,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tui.plain.compare import compare_lines
 
     glyphs = [look.glyph for look in load_theme("ascii").states]
-    emit(compare_lines(comparison, glyphs, width=arguments.width))
+    emit(compare_lines(comparison, glyphs, width=text_width(arguments)))
     return 0
 
 

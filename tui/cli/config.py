@@ -12,7 +12,7 @@ from tui.cli.parser import emit
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The form of the output."""
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print a JSON object")
+    form.add_argument("--json", action="store_true", help="print data, format pfnmap-config-1")
     form.add_argument(
         "--keys",
         action="store_true",
@@ -40,7 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
         "state": state_directory(os.environ),
     }
     if arguments.json:
-        emit([json.dumps({name: str(path) for name, path in places.items()}, indent=2)])
+        paths = {name: str(path) for name, path in places.items()}
+        emit([json.dumps({"format": "pfnmap-config-1", **paths}, indent=2)])
     else:
         emit(f"{name:<8} {path}" for name, path in places.items())
     return 0

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from engine.errors import InputError
-from tui.cli.parser import UsageError, printable
-from tui.cli.picture_options import add_size, add_theme, keep_input, write_out
+from tui.cli.outputs import SCENARIO, output_file, theme_input
+from tui.cli.parser import UsageError, printable, refuse_idle
+from tui.cli.picture_options import PICTURE_OPTIONS, add_size, add_theme, look_of, write_out
 from tui.cli.scenario_files import scenario_file
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ PICTURES: Final[dict[str, TextFormat]] = {
     ".ansi": "ansi",
 }
 """What the file's name ends in, and what is drawn into it."""
-SCENARIO: Final = ".hotplug"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         metavar="OUT",
         required=True,
-        help=f"the file; its name ends in {endings}, or is such an ending for standard output",
+        help=f"the file, replaced when it is there; its name ends in {endings}, or is such an "
+        "ending for standard output",
     )
     parser.add_argument(
         "--step", metavar="N", type=int, help="the screen after N commands (default: at the end)"
@@ -69,7 +70,14 @@ def run(arguments: argparse.Namespace) -> int:
     claiming = arguments.expect or arguments.expect_steps
     if claiming and suffix != SCENARIO:
         raise UsageError(f"--expect goes with a {SCENARIO} file")
-    scenario = _scenario(arguments)
+    if suffix == SCENARIO:
+        refuse_idle(arguments, f"is for pictures, not for {SCENARIO}", "--step", *PICTURE_OPTIONS)
+    scenario, inputs = _scenario(arguments)
+    size, theme = look_of(arguments)
+    file = None
+    if suffix != out:
+        inputs += theme_input(theme)
+        file = output_file("-o", out, inputs, scenario=suffix == SCENARIO)
     if suffix == SCENARIO:
         text = _as_scenario(scenario, expect=arguments.expect, each_step=arguments.expect_steps)
     else:
@@ -77,25 +85,24 @@ def run(arguments: argparse.Namespace) -> int:
 
         text = render(
             scenario,
-            size=arguments.size,
-            theme=arguments.theme,
+            size=size,
+            theme=theme,
             format=PICTURES[suffix],
             step=arguments.step,
         )
-    write_out(None if suffix == out else Path(out), text)
+    write_out(file, text)
     return 0
 
 
-def _scenario(arguments: argparse.Namespace) -> Scenario:
-    """The scenario that is named, or the one that a session amounts to."""
+def _scenario(arguments: argparse.Namespace) -> tuple[Scenario, list[tuple[Path, str]]]:
+    """The scenario that is named, or the one that a session amounts to; and what was read."""
     from engine.scenarios.scenario import build_scenario, load_scenario
 
     if (arguments.file is None) == (arguments.session is None):
         raise UsageError("name one thing to export: a scenario FILE, or --session ID")
     if arguments.file is not None:
         file = scenario_file(arguments.file)
-        keep_input(file, arguments.output)
-        return load_scenario(file)
+        return load_scenario(file), [(file, "the scenario")]
     from engine.journal.resume import read_session
     from tui.state_directory import session_store
 
@@ -107,7 +114,7 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
             "scenario can hold"
         )
     commands = [outcome.command for outcome in session.outcomes[: session.position]]
-    return build_scenario(start, commands, title=session.title)
+    return build_scenario(start, commands, title=session.title), []
 
 
 def _as_scenario(scenario: Scenario, *, expect: bool, each_step: bool) -> str:

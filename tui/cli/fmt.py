@@ -11,7 +11,7 @@ from tui.cli.picture_options import write_out
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Files, and what to do with the result."""
-    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a scenario")
+    parser.add_argument("files", metavar="FILE", nargs="+", help="a scenario")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--write", action="store_true", help="change the files (default: print)")
     how.add_argument(
@@ -21,14 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Format every file; all are read before the first is written."""
-    from engine.scenarios.scenario import format_scenario, load_scenario
-
-    formatted = [(file, format_scenario(load_scenario(file))) for file in arguments.files]
+    formatted = [(Path(file), *_formatted(Path(file))) for file in arguments.files]
     if not (arguments.write or arguments.check):
         # Not in the locale's encoding: what is printed is a scenario again.
-        write_out(None, "".join(text for _, text in formatted))
+        write_out(None, "".join(text for _, _, text in formatted))
         return 0
-    changed = [(file, text) for file, text in formatted if file.read_bytes() != text.encode()]
+    changed = [(file, text) for file, data, text in formatted if data != text.encode()]
     if arguments.write:
         from engine.whole_file import write_whole
 
@@ -37,3 +35,16 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     emit(printable(f"{file}: not in normal form") for file, _ in changed)
     return 1 if changed else 0
+
+
+def _formatted(file: Path) -> tuple[bytes, str]:
+    """What is in the file, which may be a pipe and is read once, and what ought to be."""
+    from engine.scenarios.scenario import (
+        decode_scenario,
+        format_scenario,
+        parse_scenario,
+        scenario_bytes,
+    )
+
+    data, name = scenario_bytes(file), printable(str(file))
+    return data, format_scenario(parse_scenario(decode_scenario(data, name), name))

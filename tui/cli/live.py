@@ -10,9 +10,15 @@ import argparse
 import math
 
 from tui.cli.keeping import add_no_journal, simulations_kept
-from tui.cli.parser import UsageError, add_terminal_options, emit, say
+from tui.cli.parser import UsageError, add_terminal_options, emit, refuse_idle, say
 from tui.cli.roots import add_root, opened_root
-from tui.cli.starting import add_record, prepared, show
+from tui.cli.starting import (
+    add_record,
+    prepared,
+    record_file,
+    refuse_without_screen,
+    show,
+)
 
 DEFAULT_SECONDS = 2.0
 LEAST_SECONDS = 0.1
@@ -53,9 +59,15 @@ def run_root(
     """Show the machine that ``--root``, a directory or a capture names."""
     _refuse_session_options(arguments)
     start = prepared(arguments)
+    refuse_without_screen(arguments, start, "--interval", "--allow-writes")
+    record = record_file(arguments, start)
     from engine.sysroot.session import RootSession
 
     watcher = opened_root(arguments)
+    if watcher.tree is None:
+        refuse_idle(
+            arguments, "is for a machine, not for a capture", "--interval", "--allow-writes"
+        )
     if not start.on_screen:
         from tui.plain.text import render_text
 
@@ -71,7 +83,7 @@ def run_root(
         session,
         watcher.view.title,
         read_only=True,
-        record=arguments.record,
+        record=record,
         opening=lambda app: Live.begin(
             app.main,
             session,

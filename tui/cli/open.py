@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from typing import TYPE_CHECKING
 
+from engine.errors import PfnmapError
 from tui.cli.keeping import add_keeping, check_keeping, kept, taken_up
 from tui.cli.opening import Opened, opened, parsed, run_all
 from tui.cli.parser import (
@@ -19,9 +21,13 @@ from tui.cli.parser import (
     printable,
     say,
 )
-from tui.cli.roots import add_root, is_root
-from tui.cli.starting import add_record, prepared, show
+from tui.cli.roots import add_root, is_root, refuse_root_options
+from tui.cli.starting import add_record, prepared, record_file, show
 from tui.waiting import waiting
+
+if TYPE_CHECKING:
+    from engine.commands import Command
+    from tui.app import PfnmapApp
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,9 +46,11 @@ def run(arguments: argparse.Namespace) -> int:
         from tui.cli.live import run_root
 
         return run_root(arguments)
+    refuse_root_options(arguments)
     check_keeping(arguments)
     # Wrong settings and a wrong source are said before the screen is taken.
     start = prepared(arguments)
+    record = record_file(arguments, start)
     with waiting(_what(arguments), sys.stderr if start.on_screen else None):
         machine, notice = _machine(arguments, keeping=start.on_screen)
     for message in [*machine.failures, *([notice] if notice else [])]:
@@ -58,8 +66,18 @@ def run(arguments: argparse.Namespace) -> int:
         machine.title,
         machine=machine.start,
         notice=notice,
-        record=arguments.record,
+        record=record,
+        opening=(lambda app: _look(app, machine.looks)) if machine.looks else None,
     )
+
+
+def _look(app: PfnmapApp, commands: list[Command]) -> None:
+    """Do what ``-c`` lines say about what is in sight."""
+    try:
+        for command in commands:
+            app.main.acts.run(command)
+    except PfnmapError as error:
+        app.main.acts.complain(str(error))
 
 
 def _what(arguments: argparse.Namespace) -> str:

@@ -33,6 +33,8 @@ class Opened:
     """Before the last step, None at the start."""
     zoom: str | None = None
     """The last ``zoom`` command's word."""
+    looks: list[Command] = field(default_factory=list)
+    """``goto`` and ``zoom`` commands, for a screen that can be looked at elsewhere."""
 
 
 def parsed(lines: Sequence[str]) -> list[Command]:
@@ -140,8 +142,12 @@ def _run(machine: Opened, command: Command) -> None:
             _move(session, command)
         case Zoom():
             machine.zoom = command.level
-        case Note() | Title() | Pause() | Goto():
-            pass
+            machine.looks.append(command)
+        case Goto():
+            machine.looks.append(command)
+        case Note() | Title() | Pause():
+            # Steps of the session, as on the `:` line; nothing to report of.
+            session.run(command)
         case _:
             machine.outcomes.append(session.run(command))
     _look(machine)

@@ -5,10 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable
-from typing import NoReturn
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Final, NoReturn
 
 from engine.errors import InputError, ParseError, PfnmapError
+
+TEXT_COLUMNS: Final = 72
+"""Of a text that no ``--width`` is given for; what :mod:`tui.plain.text` calls MAIL_WIDTH."""
+COMMANDS: Final = "commands"
+"""Where the lines of ``-c`` are; an empty one is a line that does nothing."""
 
 
 class UsageError(InputError):
@@ -48,9 +54,39 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
 
+    def parse(self, words: Sequence[str]) -> argparse.Namespace:
+        """What the words say; ``given`` holds the names of all that was said.
+
+        Raises:
+            UsageError: The words make no command line, or one of them is empty.
+        """
+        arguments = self.parse_args(words)
+        arguments.given = frozenset(
+            name for name, value in vars(arguments).items() if value is not self.get_default(name)
+        )
+        for action in self._actions:
+            value = getattr(arguments, action.dest, None)
+            if value == "" or (isinstance(value, list) and "" in value and action.dest != COMMANDS):
+                name = "/".join(action.option_strings) or action.metavar
+                self.error(f"argument {name}: it is empty; is a variable of the shell not set?")
+        return arguments
+
+    def print_help(self, file: object = None) -> None:
+        """Print the help; argparse itself says nothing where that cannot be done."""
+        if sys.stdout is not None:
+            sys.stdout.write(self.format_help())
+            sys.stdout.flush()
+
     def error(self, message: str) -> NoReturn:
         """Raise the complaint instead of printing the usage."""
         raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def refuse_idle(arguments: argparse.Namespace, why: str, *options: str) -> None:
+    """Refuse options that were given and would do nothing; ``why`` follows the option's name."""
+    for option in options:
+        if option.removeprefix("--").replace("-", "_") in arguments.given:
+            raise UsageError(f"{option} {why}")
 
 
 def say(message: str, *, placed: bool = False) -> None:
@@ -59,13 +95,17 @@ def say(message: str, *, placed: bool = False) -> None:
     ``placed``: it begins with FILE:LINE, which editors and build servers look for at the start.
     """
     for line in message.split("\n"):
-        print(("" if placed else "pfnmap: ") + printable(line), file=sys.stderr)
+        # What nobody can be told changes nothing of what was done.
+        with suppress(OSError):
+            print(("" if placed else "pfnmap: ") + printable(line), file=sys.stderr)
 
 
 def say_error(error: PfnmapError) -> None:
     """Write what is wrong to standard error; an error in a file begins with its place."""
     in_file = isinstance(error, ParseError) and error.line > 0 and error.source not in ("", "-c")
-    say(str(error), placed=in_file)
+    # Only wrong lines of a scenario are said in several lines, never one name with a newline.
+    words = str(error) if isinstance(error, ParseError) else str(error).replace("\n", "\\n")
+    say(words, placed=in_file)
 
 
 def printable(text: str) -> str:
@@ -108,9 +148,12 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         metavar="COMMAND",
         action="append",
         default=[],
-        dest="commands",
+        dest=COMMANDS,
         help="a command to run first, e.g. 'add dimm0 256M'; may be given more than once",
     )
+
+
+TERMINAL_OPTIONS: Final = ("--theme", "--color", "--ascii", "--mouse")
 
 
 def add_terminal_options(parser: argparse.ArgumentParser) -> None:
@@ -135,12 +178,28 @@ def _add_switch(parser: argparse.ArgumentParser, name: str, words: str) -> None:
     )
 
 
-def text_width(text: str) -> int:
-    """The value of ``--width``."""
+def add_width(parser: argparse.ArgumentParser) -> None:
+    """``--width``; None when it is not given, see :func:`text_width`."""
+    parser.add_argument(
+        "--width",
+        metavar="N",
+        type=_width,
+        help=f"columns of the text (default: {TEXT_COLUMNS})",
+    )
+
+
+def text_width(arguments: argparse.Namespace) -> int:
+    """The columns of a text."""
+    return arguments.width or TEXT_COLUMNS
+
+
+def _width(text: str) -> int:
     from tui.plain.text import MIN_WIDTH
 
     limit = 1000
-    if not (text.isascii() and text.isdigit() and MIN_WIDTH <= int(text) <= limit):
+    if not (
+        text.isascii() and text.isdigit() and len(text) < 5 and MIN_WIDTH <= int(text) <= limit
+    ):
         raise argparse.ArgumentTypeError(
             f"{text!r} is no width; expected {MIN_WIDTH} to {limit} columns"
         )

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
+from typing import Final
+
+PICTURE_OPTIONS: Final = ("--size", "--theme")
+DEFAULT_SIZE: Final = (80, 24)
+DEFAULT_THEME: Final = "dark"
 
 
 def add_size(parser: argparse.ArgumentParser) -> None:
@@ -14,7 +18,6 @@ def add_size(parser: argparse.ArgumentParser) -> None:
         "--size",
         metavar="WxH",
         type=_size,
-        default=(80, 24),
         help="columns and lines of the screen (default: 80x24)",
     )
 
@@ -22,8 +25,15 @@ def add_size(parser: argparse.ArgumentParser) -> None:
 def add_theme(parser: argparse.ArgumentParser) -> None:
     """``--theme``."""
     parser.add_argument(
-        "--theme", metavar="NAME", default="dark", help="a theme of 'pfnmap themes', or a file"
+        "--theme",
+        metavar="NAME",
+        help=f"a theme of 'pfnmap themes', or a file (default: {DEFAULT_THEME})",
     )
+
+
+def look_of(arguments: argparse.Namespace) -> tuple[tuple[int, int], str]:
+    """Size and theme of the picture."""
+    return arguments.size or DEFAULT_SIZE, arguments.theme or DEFAULT_THEME
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -35,19 +45,6 @@ def _size(text: str) -> tuple[int, int]:
 
 def _is_count(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 5
-
-
-def keep_input(source: Path, output: str) -> None:
-    """InputError where the output is the very file that is read, by whatever name."""
-    from engine.errors import InputError
-    from tui.cli.parser import printable
-
-    try:
-        same = os.path.samefile(source, output)
-    except (OSError, ValueError):  # one of them is not there, or cannot be
-        return
-    if same:
-        raise InputError(f"-o {printable(output)}: that is the scenario itself; name another file")
 
 
 def write_out(file: Path | None, text: str) -> None:

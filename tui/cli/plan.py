@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_kept(parser)
     add_root(parser)
     add_commands(parser)
-    parser.add_argument("--json", action="store_true", help="print data")
+    parser.add_argument("--json", action="store_true", help="print data, format pfnmap-plan-1")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from tui.cli.parser import refuse_idle
+
 if TYPE_CHECKING:
     from engine.sysroot.observe import Watcher
 
@@ -35,6 +37,13 @@ def add_kept(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="a capture (pfnmap capture -o FILE), a text dump or what lsmem -J printed, instead "
         "of a tree",
+    )
+
+
+def refuse_root_options(arguments: argparse.Namespace) -> None:
+    """Refuse options of a real machine where there is none."""
+    refuse_idle(
+        arguments, "is for a real machine: --root DIR, a directory or a capture", "--page-size"
     )
 
 

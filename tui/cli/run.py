@@ -12,8 +12,17 @@ from typing import TYPE_CHECKING
 from engine.errors import InputError, PfnmapError
 from engine.values import dataclass
 from tui.cli.opening import parsed
-from tui.cli.parser import UsageError, add_commands, emit, printable, say, text_width
-from tui.cli.picture_options import add_size, add_theme, write_out
+from tui.cli.parser import (
+    UsageError,
+    add_commands,
+    add_width,
+    emit,
+    printable,
+    refuse_idle,
+    say,
+    text_width,
+)
+from tui.cli.picture_options import PICTURE_OPTIONS, add_size, add_theme, look_of, write_out
 from tui.cli.scenario_files import scenario_file
 
 if TYPE_CHECKING:
@@ -41,19 +50,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps",
         metavar="LIST",
-        default="last",
         help="of --text and --diff: 'all', 'last' (default), or numbers such as 0,3,7 (0: boot)",
     )
     parser.add_argument(
         "--diff", action="store_true", help="the difference each step makes, as text or --json"
     )
-    parser.add_argument("--width", metavar="N", type=text_width, default=72, help="columns")
+    add_width(parser)
     add_size(parser)
     add_theme(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run everything, print what was asked for; 1 when an expectation did not hold."""
+    _refuse_idle_options(arguments)
     scenario = _scenario(arguments)
     if arguments.as_shell:
         from engine.scenarios.shell_script import as_shell
@@ -64,18 +73,31 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.svg or arguments.html:
         _print_picture(scenario, arguments)
     elif arguments.json:
-        emit([_json_diff(steps, arguments.steps) if arguments.diff else _json(steps)])
+        emit([_json_diff(steps, arguments) if arguments.diff else _json(steps)])
     else:
         if arguments.text or arguments.diff:
             emit(_frames(steps, arguments))
         else:
-            emit(_transcript(steps, arguments.width))
-        emit(_fitted(failures, arguments.width))
+            emit(_transcript(steps, text_width(arguments)))
+        emit(_fitted(failures, text_width(arguments)))
         return 1 if failures else 0
     # What is on standard output is a document, and stays one.
     for failure in failures:
         say(failure, placed=True)
     return 1 if failures else 0
+
+
+def _refuse_idle_options(arguments: argparse.Namespace) -> None:
+    """Refuse options that the form of the output has no use for."""
+    picture = arguments.svg or arguments.html
+    if picture or arguments.as_shell:
+        refuse_idle(arguments, "is for text and --json", "--diff")
+    if picture or arguments.as_shell or arguments.json:
+        refuse_idle(arguments, "is for text", "--width")
+    if not picture:
+        refuse_idle(arguments, "goes with --svg or --html", *PICTURE_OPTIONS)
+    if not (arguments.text or arguments.diff):
+        refuse_idle(arguments, "goes with --text or --diff", "--steps")
 
 
 def _fitted(failures: list[str], width: int) -> Iterator[str]:
@@ -91,7 +113,8 @@ def _print_picture(scenario: Scenario, arguments: argparse.Namespace) -> None:
     from tui.render import render
 
     form: TextFormat = "svg" if arguments.svg else "html"
-    write_out(None, render(scenario, size=arguments.size, theme=arguments.theme, format=form))
+    size, theme = look_of(arguments)
+    write_out(None, render(scenario, size=size, theme=theme, format=form))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +134,7 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
     commands = parsed(arguments.commands)
     if arguments.file is None and not commands:
         raise UsageError("nothing to run; give a FILE, or commands with -c")
+    _refuse_session_verbs(commands, but=() if arguments.as_shell else ("profiles",))
     scenario = Scenario("-c", ())
     if arguments.file is not None:
         scenario = load_scenario(scenario_file(arguments.file))
@@ -118,6 +142,17 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
     last = scenario.body[-1].number if scenario.body else 0
     extra = (ScenarioLine(last + n, command) for n, command in enumerate(commands, 1))
     return Scenario(scenario.source, (*scenario.body, *extra))
+
+
+def _refuse_session_verbs(commands: list[Command], but: tuple[str, ...]) -> None:
+    """Refuse what no scenario file can hold either."""
+    from engine.commands import Interactive
+
+    for command in commands:
+        if isinstance(command, Interactive) and command.verb not in but:
+            raise InputError(
+                f"-c {command.verb}: works in a session only; expected a command for a machine"
+            )
 
 
 def _refuse_second_machine(commands: list[Command]) -> None:
@@ -150,8 +185,6 @@ def _run(scenario: Scenario) -> tuple[list[_Step], list[str]]:
                 failures += [f"{place}: {difference}" for difference in found]
             case Interactive(verb="profiles"):
                 said.append("profiles: " + " ".join(profile_names()))
-            case Interactive():
-                raise InputError(f"{place}: {command.verb} works on the screen only")
             case _:
                 try:
                     outcome = machine.apply(command)
@@ -179,13 +212,14 @@ def _transcript(steps: list[_Step], width: int) -> Iterator[str]:
 
 def _frames(steps: list[_Step], arguments: argparse.Namespace) -> Iterator[str]:
     """Frames, or with ``--diff`` the differences between frames, of the chosen steps."""
-    for position, number in enumerate(_chosen(arguments.steps, len(steps) - 1)):
+    width = text_width(arguments)
+    for position, number in enumerate(_chosen(arguments, len(steps) - 1)):
         if position:
             yield ""
         if arguments.diff:
-            yield from _diff(steps, number, arguments.width)
+            yield from _diff(steps, number, width)
         else:
-            yield from _frame(steps, number, arguments.width)
+            yield from _frame(steps, number, width)
 
 
 def _diff(steps: list[_Step], number: int, width: int) -> Iterator[str]:
@@ -217,8 +251,9 @@ def _frame(steps: list[_Step], number: int, width: int) -> list[str]:
     )
 
 
-def _chosen(words: str, last: int) -> list[int]:
+def _chosen(arguments: argparse.Namespace, last: int) -> list[int]:
     """The step numbers that ``--steps`` means."""
+    words = "last" if arguments.steps is None else arguments.steps
     if words == "all":
         return list(range(last + 1))
     if words == "last":
@@ -245,14 +280,14 @@ def _json(steps: list[_Step]) -> str:
     )
 
 
-def _json_diff(steps: list[_Step], chosen: str) -> str:
+def _json_diff(steps: list[_Step], arguments: argparse.Namespace) -> str:
     """What the chosen steps changed."""
     from engine.language import format_command
     from tui.data import as_json
     from tui.data_diff import FORMAT, step_diff
 
     diffs = []
-    for number in _chosen(chosen, len(steps) - 1):
+    for number in _chosen(arguments, len(steps) - 1):
         outcome = steps[number].outcome
         if outcome is not None:
             line = outcome.command.text or format_command(outcome.command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from engine.errors import InputError
@@ -12,7 +13,8 @@ def scenario_file(name: str) -> Path:
     from engine.sources import shipped_scenarios
 
     path = Path(name)
-    if path.exists() or path.suffix or "/" in name:
+    # Not Path.exists: what cannot even be looked for is said by whoever opens it.
+    if os.path.exists(name) or path.suffix or "/" in name:
         return path
     shipped = shipped_scenarios()
     if name in shipped:

@@ -6,8 +6,17 @@ import argparse
 from typing import TYPE_CHECKING
 
 from tui.cli.opening import Opened, last_action, opened, zoom_pages
-from tui.cli.parser import UsageError, add_commands, add_source, emit, say, text_width
-from tui.cli.roots import add_root, is_root, opened_root
+from tui.cli.parser import (
+    UsageError,
+    add_commands,
+    add_source,
+    add_width,
+    emit,
+    refuse_idle,
+    say,
+    text_width,
+)
+from tui.cli.roots import add_root, is_root, opened_root, refuse_root_options
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -25,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="show a scenario or recording after N steps, or 'last' (default: as it starts)",
     )
     parser.add_argument("--json", action="store_true", help="print data, format pfnmap-view-1")
-    parser.add_argument("--width", metavar="N", type=text_width, default=72, help="columns")
+    add_width(parser)
     parser.add_argument(
         "--zoom",
         choices=("page", "subsection", "section", "block", "fit"),
@@ -35,8 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print one frame; exit status 1 when an ``expect`` command did not hold."""
+    if arguments.json:
+        refuse_idle(arguments, "is for text, not for --json", "--width", "--zoom")
     if is_root(arguments):
         return _show_root(arguments)
+    refuse_root_options(arguments)
     machine = opened(arguments, arguments.step)
     if arguments.json:
         from tui.data import as_json, view_data
@@ -65,7 +77,7 @@ def _show_root(arguments: argparse.Namespace) -> int:
 
         emit(
             render_text(
-                view, width=arguments.width, pages_per_cell=zoom_pages(view, arguments.zoom)
+                view, width=text_width(arguments), pages_per_cell=zoom_pages(view, arguments.zoom)
             )
         )
     for note in view.observation.notes:
@@ -82,7 +94,7 @@ def _frame(machine: Opened, arguments: argparse.Namespace) -> list[str]:
     outcomes = machine.outcomes or ([last] if last else [])
     return render_text(
         machine.view,
-        width=arguments.width,
+        width=text_width(arguments),
         pages_per_cell=zoom_pages(machine.view, arguments.zoom or machine.zoom),
         before=machine.before,
         outcomes=outcomes,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import InputError
 from engine.values import dataclass
-from tui.cli.parser import say
+from tui.cli.parser import refuse_idle, say
 
 if TYPE_CHECKING:
     from engine.commands import StartMachine
@@ -45,8 +45,31 @@ _NO_SCREEN = ("", "dumb", "unknown")
 def add_record(parser: argparse.ArgumentParser) -> None:
     """``--record``."""
     parser.add_argument(
-        "--record", metavar="FILE.cast", type=Path, help="record the screen as a screencast"
+        "--record",
+        metavar="FILE.cast",
+        help="record the screen as a screencast; the file must not be there yet",
     )
+
+
+def record_file(arguments: argparse.Namespace, start: Start) -> Path | None:
+    """The value of ``--record``; UsageError for one that nothing can be written to."""
+    if arguments.record is None:
+        return None
+    from tui.cli.outputs import output_file
+
+    refuse_without_screen(arguments, start, "--record")
+    return output_file("--record", arguments.record)
+
+
+def refuse_without_screen(arguments: argparse.Namespace, start: Start, *options: str) -> None:
+    """Refuse options that ask for something to be done, which only a screen could do."""
+    if not start.on_screen:
+        refuse_idle(
+            arguments,
+            "needs the screen; there is none where standard input or standard error is no "
+            "terminal, or a dumb one",
+            *options,
+        )
 
 
 def prepared(arguments: argparse.Namespace) -> Start:

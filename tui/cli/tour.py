@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tui.cli.parser import add_terminal_options, emit
-from tui.cli.starting import add_record, prepared, show
+from tui.cli.starting import add_record, prepared, record_file, show
 
 if TYPE_CHECKING:
     from tui.keys import Keymap
@@ -29,6 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tui.tour import MACHINE
 
     start = prepared(arguments)
+    record = record_file(arguments, start)
     if not start.on_screen:
         emit(_texts(start.settings.keys))
         return 0
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         Session(Machine.boot(machine), TITLE, start_command=machine),
         TITLE,
         machine=machine,
-        record=arguments.record,
+        record=record,
         opening=lambda app: Tour.begin(app.main),
     )
 

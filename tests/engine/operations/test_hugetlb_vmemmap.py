@@ -103,3 +103,22 @@ def test_struct_pages_in_memory_that_was_removed_are_no_zones_pages() -> None:
     (node_0, _), node_1 = free_pages(machine)
     assert (before[0][0] - node_0, node_1) == (512, before[1])
     machine.check()
+
+
+def test_struct_pages_of_another_node_return_there() -> None:
+    machine = booted(
+        "machine profile=6.1 ram=512M block=256M nodes=2 hugetlb_free_vmemmap=on",
+        "hugetlb boot 2M count=220",  # all of node 0: the next struct pages are on node 1
+        "add dimm0 256M node=1",
+        "online 16 kernel",
+        "add dimm1 2G node=0",
+        "online dimm1 movable",
+        "hugetlb small 2M count=3 node=0 at=0x18fa00000",
+    )
+    free = free_pages(machine)
+    machine.check()
+    assert machine.run("hugetlb-free small").ok
+    assert free_pages(machine)[1] == (free[1][0] - 3 * 7, 0)
+    assert machine.run("remove dimm1").ok
+    assert free_pages(machine)[1] == (65536, 0)
+    machine.check()
