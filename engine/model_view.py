@@ -14,6 +14,7 @@ from engine.kinds import REAL_ZONES, BlockState, MemmapKind, PageState, ZoneType
 from engine.memory import memmap
 from engine.memory.checks import span_findings
 from engine.memory.page_map import PageMap, page_zone
+from engine.memory.runs import joined_ranges
 from engine.memory.state import State
 from engine.operations.zone_policy import valid_zones
 from engine.view import BlockRow, NodeRow, PageRow, ResourceRow, ZoneRow
@@ -118,13 +119,7 @@ class ModelView:
         ends = np.concatenate(
             ((rows["start"] + rows["count"]) * pages, devices["start"] + devices["count"])
         )
-        if not len(starts):
-            return np.zeros((0, 2), np.int64)
-        order = np.argsort(starts, kind="stable")
-        starts, ends = starts[order], np.maximum.accumulate(ends[order])
-        fresh = np.concatenate(([True], starts[1:] > ends[:-1]))
-        last = np.concatenate((np.flatnonzero(fresh)[1:] - 1, [len(starts) - 1]))
-        return np.stack((starts[fresh], ends[last]), axis=1)
+        return joined_ranges(np.stack((starts, ends), axis=1))
 
     def extents(self) -> NDArray[np.int64]:
         """Ranges that hold memory, int64 (n, 2), ascending and disjoint."""

@@ -37,6 +37,21 @@ def sorted_set(values: NDArray[np.int64]) -> NDArray[np.int64]:
     return ordered[fresh]
 
 
+def joined_ranges(ranges: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Ranges [start, end) in any order, int64 (n, 2): ascending and disjoint, none of them empty.
+
+    Ranges that touch or overlap become one.
+    """
+    ranges = ranges[ranges[:, 1] > ranges[:, 0]]
+    if not len(ranges):
+        return ranges
+    ranges = ranges[np.argsort(ranges[:, 0], kind="stable")]
+    ends = np.maximum.accumulate(ranges[:, 1])
+    first = np.concatenate(([True], ranges[1:, 0] > ends[:-1]))
+    last = np.concatenate((first[1:], [True]))
+    return np.stack((ranges[first, 0], ends[last]), axis=1)
+
+
 def merge_rows(rows: Rows) -> Rows:
     """Join neighbouring rows that touch and have equal attributes (``rows`` sorted)."""
     if len(rows) < 2:

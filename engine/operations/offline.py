@@ -23,6 +23,10 @@ from engine.outcome import Refusal
 UNMOVABLE_KINDS = (PageState.UNMOVABLE, PageState.RESERVED, PageState.VMEMMAP)
 
 
+RING_BUFFER_LINES = 4096
+"""Lines that one event logs at most: about as many as a ring buffer of 256 KiB keeps of them."""
+
+
 def offline_blocks(
     tx: Transaction, first: int, last: int, *, through: str = "state"
 ) -> Refusal | None:
@@ -237,7 +241,7 @@ def _leave_buddy(tx: Transaction, before: State, first: int, count: int, row: An
     tx.event(
         "__offline_isolated_pages",
         f"sections offline, managed -{managed}: {zone.managed}",
-        log=log[:64],
+        log=log[-RING_BUFFER_LINES:],
         block=first,
         nr_blocks=count,
     )

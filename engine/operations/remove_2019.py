@@ -10,15 +10,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from engine.errors import InputError
 from engine.finding import Finding
 from engine.kinds import MemmapKind, PageState
 from engine.memory import free_memory, memmap
-from engine.memory.runs import Rows
+from engine.memory.runs import Rows, joined_ranges, sorted_set
 from engine.memory.state import Device, State, Teardown
 from engine.memory.transaction import Transaction
 from engine.outcome import Refusal
 
+MAX_SECTIONS = 1 << 16
+"""Sections that one command may remove, 8 TiB of x86: each is a step with a state of its own."""
 MAX_SHOWN = 64
 """Sections of a larger range whose backward free becomes a phase; the last always does."""
 
@@ -74,8 +78,8 @@ class _Teardown:
         self.removed: set[int] = set()
         self.foreign: list[tuple[int, int]] = []
         """(head pfn, section) of sections counted against the head of another range."""
-        self.lost: list[int] = []
-        """Sections whose struct pages were freed while their memory stays."""
+        self.lost: list[tuple[int, int]] = []
+        """Runs [low, high) of sections whose struct pages were freed while their memory stays."""
 
     def head_of(self, pfn: int) -> tuple[int, int, int] | None:
         """The vmemmap chunk that ``pfn`` lies in, see :func:`engine.memory.memmap.head_of`."""
@@ -106,11 +110,11 @@ class _Teardown:
     def remove_section(self, pfn: int) -> None:
         """One pass of v2's loop: count down, or free at once."""
         tx = self.tx
-        teardown = tx.state.teardown
+        teardown, number = tx.state.teardown, pfn // self.section
         marked = self.head_of(pfn) is not None
+        self.removed.add(number)
         if not marked and not teardown.freeing:
-            self.removed.add(pfn // self.section)
-            self.free_memmap(pfn)
+            self.free_memmap(number, number + 1)
             return
         if not teardown.freeing:
             teardown = Teardown(True, pfn)
@@ -118,8 +122,7 @@ class _Teardown:
         tx.state = replace(
             tx.state, teardown=teardown, heads={**tx.state.heads, teardown.head_pfn: count}
         )
-        self.removed.add(pfn // self.section)
-        number, head = pfn // self.section, teardown.head_pfn
+        head = teardown.head_pfn
         if not self.counts_for(pfn, head):
             self.foreign.append((head, number))
         tx.event("__kfree_section_memmap", f"section {number}: head {head:#x} refcount {count}")
@@ -162,7 +165,7 @@ class _Teardown:
             tx.event("__kfree_section_memmap", rule)
             return Refusal("EFAULT", "__kfree_section_memmap", rule, self.block(pfn), frame)
         self.removed.add(number)
-        self.free_memmap(pfn)
+        self.free_memmap(number, number + 1)
         marks = ", whose first page holds struct pages" if self_hosted else ""
         tx.event("__kfree_section_memmap", f"section {number}{marks}: its memmap is unmapped")
         return None
@@ -187,53 +190,59 @@ class _Teardown:
                     self.section,
                 )
             )
-        for section in self.known_sections(first, last):
-            frame = memmap.home_of(tx.state, section * self.section)
-            self.free_memmap(section * self.section)
-            if frame is not None and (last - section < MAX_SHOWN or section == first):
+        shown = {first, *range(max(first, last - MAX_SHOWN + 1), last + 1)}
+        for low, high in self.known_sections(first, last, shown):
+            frame = memmap.home_of(tx.state, low * self.section)
+            self.free_memmap(low, high)
+            if frame is not None and low in shown:
                 end = frame + tx.state.geometry.memmap_pages(self.section) - 1
-                text = f"section {section}: its struct pages in pfns {frame:#x}-{end:#x} go"
+                text = f"section {low}: its struct pages in pfns {frame:#x}-{end:#x} go"
                 tx.event("vmemmap_free", text)
         tx.state = replace(tx.state, teardown=Teardown())
         freed = f"sections {last} down to {first} are freed" if first <= last else "none is freed"
         tx.event("vmemmap_free", freed)
 
-    def known_sections(self, first: int, last: int) -> list[int]:
-        """Sections of [first, last] that there is something to free of, the highest first.
+    def known_sections(self, first: int, last: int, apart: set[int]) -> list[tuple[int, int]]:
+        """Runs [low, high) of sections of [first, last] with something to free, highest first.
 
         The kernel walks over the others as well and does nothing; from a DIMM at 2 PiB back to
-        one at 4 GiB they are millions.
+        one at 4 GiB they are millions. A run lies in one row of blocks or in none, and is
+        removed throughout or not at all; sections ``apart`` are runs of their own.
         """
         state = self.tx.state
         low, high = first * self.section, (last + 1) * self.section
         pages = state.geometry.block_pages
-        found = {number for number in self.removed if first <= number <= last}
-        ranges = [
-            (int(row["start"]) * unit, int(row["start"] + row["count"]) * unit)
-            for rows, unit in (
-                (state.blocks.slice(low // pages, -(-high // pages)), pages),
-                (state.homes.slice(low, high), 1),
-                (state.device_ranges.slice(low, high), 1),
-            )
-            for row in rows
-        ]
-        for start, end in ranges:
-            start, end = max(start, low) // self.section, -(-min(end, high) // self.section)
-            found.update(range(start, end))
-        return sorted(found, reverse=True)
+        rows = state.blocks.slice(low // pages, -(-high // pages))
+        blocks = np.stack((rows["start"], rows["start"] + rows["count"]), axis=1) * pages
+        others = [state.homes.slice(low, high), state.device_ranges.slice(low, high)]
+        held = [np.stack((o["start"], o["start"] + o["count"]), axis=1) for o in others]
+        reached = np.concatenate((blocks, *held)) + np.array((0, self.section - 1))
+        removed = _singles(self.removed)
+        known = np.concatenate((reached // self.section, removed))
+        known = joined_ranges(np.clip(known, first, last + 1))
+        cuts = (known, blocks // self.section, removed, _singles(apart))
+        edges = sorted_set(np.clip(np.concatenate(cuts).ravel(), first, last + 1))
+        begun = np.searchsorted(known[:, 0], edges[:-1], side="right")
+        ended = np.searchsorted(known[:, 1], edges[:-1], side="right")
+        runs = np.stack((edges[:-1], edges[1:]), axis=1)[begun > ended]
+        return [(int(low), int(high)) for low, high in runs[::-1]]
 
-    def free_memmap(self, pfn: int) -> None:
-        """Unmap the struct pages of one section; what is still in use loses them."""
+    def free_memmap(self, low: int, high: int) -> None:
+        """Unmap the struct pages of sections [low, high); what is still in use loses them.
+
+        They lie in one row of blocks, or in none, and are removed all of them or none.
+        """
         tx = self.tx
-        exists = tx.state.blocks.at(self.block(pfn)) is not None
-        tx.state = free_memory.give_back_memmap(tx.state, pfn, pfn + self.section)
-        if pfn // self.section in self.removed:
-            self.strip_marks(pfn)
-            return
-        if exists:
-            lost = tx.state.lost.insert(pfn, self.section, kind=int(PageState.BROKEN), owner=-1)
+        start, end = low * self.section, high * self.section
+        exists = tx.state.blocks.at(self.block(start)) is not None
+        tx.state = free_memory.give_back_memmap(tx.state, start, end)
+        if low in self.removed:
+            for section in range(low, high):
+                self.strip_marks(section * self.section)
+        elif exists:
+            lost = tx.state.lost.insert(start, end - start, kind=int(PageState.BROKEN), owner=-1)
             tx.state = replace(tx.state, lost=lost)
-            self.lost.append(pfn // self.section)
+            self.lost.append((low, high))
 
     def report(self) -> None:
         """Findings about runs of sections, one for each run."""
@@ -248,8 +257,10 @@ class _Teardown:
                         (last - first + 1) * self.section,
                     )
                 )
-        for first, last in _runs(self.lost):
-            low, count = first * self.section, (last - first + 1) * self.section
+        lost = joined_ranges(np.array(self.lost, np.int64).reshape(-1, 2))
+        for first, end in lost.tolist():
+            last = end - 1
+            low, count = first * self.section, (end - first) * self.section
             memory = "its memory is" if first == last else "their memory is"
             self.tx.finding(
                 Finding(
@@ -305,6 +316,12 @@ def _runs(numbers: list[int]) -> list[tuple[int, int]]:
     return runs
 
 
+def _singles(numbers: set[int]) -> NDArray[np.int64]:
+    """Each number as a range [number, number + 1): int64 (n, 2), ascending."""
+    low = np.array(sorted(numbers), np.int64)
+    return np.stack((low, low + 1), axis=1)
+
+
 def _plural(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
@@ -315,6 +332,13 @@ def _sections(first: int, last: int) -> str:
 
 def remove_sections(tx: Transaction, rows: Rows) -> Refusal | None:
     """Tear the sections of these (offline) blocks down as v2 does, and report what breaks."""
+    sections = int(rows["count"].sum()) * tx.state.geometry.block_pages
+    sections //= tx.state.geometry.section_pages
+    if sections > MAX_SECTIONS:
+        raise InputError(
+            f"remove: {sections} sections in one command; where removal counts them one by one "
+            f"(the series of 2019), at most {MAX_SECTIONS}"
+        )
     before = tx.state
     # How an earlier removal left the countdown is not how this one leaves it.
     kept = tuple(finding for finding in before.findings if finding.code != "stuck-freeing")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engine.geometry import Geometry
 from engine.kinds import ZONE_BY_LABEL, ZoneType
+from engine.memory.runs import joined_ranges
 from engine.sysroot.boot_memory import on_node, told_by_zones
 from engine.sysroot.observation import BlockColumns, Observation
 from engine.sysroot.parse import IomemLine
@@ -92,18 +93,7 @@ def ram_ranges(iomem: tuple[IomemLine, ...] | None, page_shift: int) -> Ranges |
         for line in iomem
         if line.name.startswith("System RAM") and line.start < _MAX_ADDRESS
     ]
-    return merge(np.array(sorted(lines), np.int64).reshape(-1, 2))
-
-
-def merge(ranges: Ranges) -> Ranges:
-    """Sorted ranges with those that touch or overlap joined, empty ones left out."""
-    ranges = ranges[ranges[:, 1] > ranges[:, 0]]
-    if not len(ranges):
-        return ranges
-    ends = np.maximum.accumulate(ranges[:, 1])
-    fresh = np.concatenate(([True], ranges[1:, 0] > ends[:-1]))
-    last = np.concatenate((np.flatnonzero(fresh)[1:] - 1, [len(ranges) - 1]))
-    return np.stack((ranges[fresh, 0], ends[last]), axis=1)
+    return joined_ranges(np.array(lines, np.int64).reshape(-1, 2))
 
 
 def covered(ranges: Ranges, edges: Column) -> Column:

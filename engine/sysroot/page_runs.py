@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from engine.geometry import Geometry
 from engine.kinds import PageState, ZoneType
-from engine.sysroot.inference import Inferred, Ranges, covered, merge, state_mask
+from engine.memory.runs import joined_ranges
+from engine.sysroot.inference import Inferred, Ranges, covered, state_mask
 from engine.sysroot.observation import Observation
 from engine.sysroot.parse import IomemLine, is_kernel_image
 from engine.view import ZoneRow
@@ -47,7 +48,7 @@ def device_ranges(iomem: tuple[IomemLine, ...] | None, page_shift: int) -> Range
         if line.name.startswith("Persistent Memory")
         and not any(r.start <= line.end and r.end >= line.start for r in ram)
     ]
-    return merge(np.array(sorted(ranges), np.int64).reshape(-1, 2))
+    return joined_ranges(np.array(ranges, np.int64).reshape(-1, 2))
 
 
 def _image_ranges(iomem: tuple[IomemLine, ...] | None, page_shift: int) -> Ranges:
@@ -57,7 +58,7 @@ def _image_ranges(iomem: tuple[IomemLine, ...] | None, page_shift: int) -> Range
         for line in iomem or ()
         if is_kernel_image(line.name)
     ]
-    return merge(np.array(sorted(ranges), np.int64).reshape(-1, 2))
+    return joined_ranges(np.array(ranges, np.int64).reshape(-1, 2))
 
 
 def _block_kinds(observation: Observation) -> NDArray[np.int64]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine.finding import Finding
 from engine.kinds import FREE_BY_ZONE, PageState, ZoneType
+from engine.memory.runs import joined_ranges
 from engine.sysroot.inference import (
     MEMMAP_WORDS,
     NO_RULE,
@@ -23,7 +24,6 @@ from engine.sysroot.inference import (
     UNKNOWN,
     ZONE_RULES,
     covered,
-    merge,
 )
 from engine.sysroot.observation import Observation
 from engine.sysroot.page_runs import OPEN_KINDS, PageRuns, page_runs
@@ -105,7 +105,7 @@ class SysrootView(Reading):
         """Where the pfns of [low_pfn, high_pfn) are online memory: int64 (n, 2), ascending."""
         runs = self._file_runs
         mine = np.isin(runs.kinds, OPEN_KINDS) & (runs.starts < high_pfn) & (runs.ends > low_pfn)
-        return merge(
+        return joined_ranges(
             np.column_stack(
                 (np.maximum(runs.starts[mine], low_pfn), np.minimum(runs.ends[mine], high_pfn))
             )
@@ -144,7 +144,7 @@ class SysrootView(Reading):
         starts = self.observation.blocks.ids * self.geometry.block_pages
         blocks = np.stack((starts, starts + self.geometry.block_pages), axis=1)
         both = np.concatenate((blocks, self._runs.devices))
-        return merge(both[np.argsort(both[:, 0], kind="stable")])
+        return joined_ranges(both)
 
     def extents(self) -> NDArray[np.int64]:
         """Ranges that hold memory, int64 (n, 2), ascending and disjoint."""

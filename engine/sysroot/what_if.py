@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from engine.memory.boot import from_observation
-from engine.memory.runs import Rows, merge_rows
+from engine.memory.runs import Rows, joined_ranges, merge_rows
 from engine.memory.spans import boot_zone_limits
 from engine.memory.state import BLOCK_DTYPE, Device, Resource, State
 from engine.params import Params
 from engine.profile import is_release_of
-from engine.sysroot.inference import UNKNOWN, block_memmap_pages, merge, state_mask
+from engine.sysroot.inference import UNKNOWN, block_memmap_pages, state_mask
 from engine.sysroot.parse import is_kernel_image
 from engine.sysroot.reading import Reading
 from engine.view import ZoneRow
@@ -288,7 +288,7 @@ def _assumed_resources(reading: Reading) -> Sequence[Resource]:
     ids = reading.observation.blocks.ids
     return [
         Resource(start * size, end * size - 1, "System RAM")
-        for start, end in merge(np.stack((ids, ids + 1), axis=1)).tolist()
+        for start, end in joined_ranges(np.stack((ids, ids + 1), axis=1)).tolist()
     ]
 
 

@@ -64,7 +64,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
         (["show", "-c", "add dimm0 256"], '-c:1:11: the size "256" has no unit'),
         (["show", "-c", "frob 3"], '-c:1:1: there is no verb "frob"'),
         (["show", "-c", "online 3", "-c", "machine"], "the machine comes first"),
-        (["show", "-c", "write x.txt"], "works on the screen only"),
+        (["show", "-c", "write x.txt"], "-c write: works on the ':' line of the screen only"),
         (["run"], "nothing to run"),
         (["run", "nothing-here.hotplug"], "No such file"),
         (["run", "nothing-here"], "no scenario of that name"),

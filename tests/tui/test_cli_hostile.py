@@ -172,3 +172,15 @@ def test_a_loop_of_links_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be written: "):
         write_whole(loop, b"new")
     assert loop.is_symlink()
+
+
+# -- the environment -------------------------------------------------------------------------
+@pytest.mark.parametrize("words", [["config"], ["sessions"], ["show"], []])
+def test_directories_of_the_environment_reach_the_terminal_as_text(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/nowhere/\x1b[31mred")
+    monkeypatch.setenv("PFNMAP_STATE_DIR", "/nowhere/\x1b[31mred")
+    assert main(words) == 0
+    captured = capsys.readouterr()
+    assert "\x1b" not in captured.out + captured.err

@@ -97,7 +97,9 @@ def _dispatch(arguments: list[str]) -> int:
     module.add_arguments(parser)
     parsed = parser.parse(rest)
     if name == OPEN and parsed.source in SUBCOMMANDS and not os.path.lexists(parsed.source):
-        raise UsageError(f"{parsed.source}: the subcommand comes first, as in: pfnmap {parsed.source}")
+        raise UsageError(
+            f"{parsed.source}: the subcommand comes first, as in: pfnmap {parsed.source}"
+        )
     status = module.run(parsed)
     return int(status)
 

@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 
-from tui.cli.parser import emit
+from tui.cli.parser import emit, printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,5 +43,5 @@ def run(arguments: argparse.Namespace) -> int:
         paths = {name: str(path) for name, path in places.items()}
         emit([json.dumps({"format": "pfnmap-config-1", **paths}, indent=2)])
     else:
-        emit(f"{name:<8} {path}" for name, path in places.items())
+        emit(f"{name:<8} {printable(str(path))}" for name, path in places.items())
     return 0

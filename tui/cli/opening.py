@@ -171,7 +171,7 @@ def _move(session: Session, command: Command) -> None:
 
     assert isinstance(command, Interactive)
     if command.verb not in ("undo", "redo", "seek"):
-        raise InputError(f"-c {command.verb}: works on the screen only")
+        raise InputError(f"-c {command.verb}: works on the ':' line of the screen only")
     steps = int(command.arguments[0]) if command.arguments else 1
     if command.verb == "seek":
         session.seek(steps)

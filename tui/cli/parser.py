@@ -140,8 +140,10 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_commands(parser: argparse.ArgumentParser) -> None:
-    """``-c``: commands to run first."""
+def add_commands(
+    parser: argparse.ArgumentParser, what: str = "to run first, e.g. 'add dimm0 256M'"
+) -> None:
+    """``-c``: commands; ``what`` says what becomes of them."""
     parser.add_argument(
         "-c",
         "--command",
@@ -149,7 +151,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         dest=COMMANDS,
-        help="a command to run first, e.g. 'add dimm0 256M'; may be given more than once",
+        help=f"a command {what}; may be given more than once",
     )
 
 

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which machine, and the commands."""
     add_kept(parser)
     add_root(parser)
-    add_commands(parser)
+    add_commands(parser, "to foresee, e.g. 'offline 32-39'")
     parser.add_argument("--json", action="store_true", help="print data, format pfnmap-plan-1")
 
 

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file", metavar="FILE", nargs="?", help="a scenario, or the name of a shipped one"
     )
-    add_commands(parser)
+    add_commands(parser, "to run, behind those of FILE, e.g. 'add dimm0 256M'")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--text", action="store_true", help="print frames of the machine")
     form.add_argument("--json", action="store_true", help="print every outcome and the end")

@@ -9,7 +9,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from tui.cli.parser import emit
+from tui.cli.parser import emit, printable
 
 if TYPE_CHECKING:
     from engine.journal.resume import SessionInfo
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif sessions:
         emit(map(_line, sessions))
     else:
-        emit([f"no sessions in {store.directory}"])
+        emit([f"no sessions in {printable(str(store.directory))}"])
     return 0
 
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.kinds import PageState
+from engine.memory.runs import joined_ranges
 from engine.values import dataclass
 from engine.view import View
 from tui.cells import CHANGED, EIGHTHS_MASK, EIGHTHS_SHIFT, OVER_SHIFT, STATE_MASK, Grid
@@ -134,18 +134,8 @@ def _window(views: Sequence[View], width: int, pages_per_cell: int | None) -> Vi
     room = min(max(width - max(len(longest), LABEL_COLUMNS) - 1, 8), MAX_CELLS)
     columns = min(1 << (room.bit_length() - 1), block_pages)
     cell = pages_per_cell or max(1, block_pages // columns)
-    return Viewport(_union(views), block_pages, columns=columns, pages_per_cell=cell)
-
-
-def _union(views: Sequence[View]) -> NDArray[np.int64]:
-    """The ranges that hold memory on any machine: ascending and disjoint."""
-    if len(views) == 1:
-        return views[0].extents()
-    ranges = np.concatenate([view.extents() for view in views])
-    ranges = ranges[np.argsort(ranges[:, 0], kind="stable")]
-    ends = np.maximum.accumulate(ranges[:, 1])
-    begins = np.append(True, ranges[1:, 0] > ends[:-1])
-    return np.column_stack((ranges[begins, 0], ends[np.append(begins[1:], True)]))
+    memory = joined_ranges(np.concatenate([view.extents() for view in views]))
+    return Viewport(memory, block_pages, columns=columns, pages_per_cell=cell)
 
 
 def _rows(

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.memory.runs import joined_ranges
 from engine.values import dataclass
 from engine.view import View
 from tui.cells import CHANGED, Codes, grid
@@ -92,13 +93,7 @@ def _same(one: SideRow, other: SideRow) -> bool:
 
 def union(views: Sequence[View]) -> NDArray[np.int64]:
     """The ranges that hold memory on any machine: int64 (n, 2), ascending and disjoint."""
-    ranges = np.concatenate([view.extents() for view in views])
-    if len(ranges) == 0:
-        return ranges
-    ranges = ranges[np.argsort(ranges[:, 0], kind="stable")]
-    ends = np.maximum.accumulate(ranges[:, 1])
-    begins = np.append(True, ranges[1:, 0] > ends[:-1])
-    return np.column_stack((ranges[begins, 0], ends[np.append(begins[1:], True)]))
+    return joined_ranges(np.concatenate([view.extents() for view in views]))
 
 
 def cells_that_fit(width: int, machines: int) -> int:

@@ -176,3 +176,9 @@ def test_a_pfn_by_itself_or_within_a_device(machine: Machine) -> None:
         pfn_of(machine.state, PfnRef(0x10000000000))
     with pytest.raises(InputError, match="c: there is no device"):
         pfn_of(machine.state, PfnRef(0, "c"))
+
+
+def test_a_batch_logs_a_line_for_each_block() -> None:
+    machine = booted("machine profile=4.19", "add dimm0 16G", "online dimm0")
+    outcome = machine.run("offline dimm0")
+    assert list(outcome.log) == ["Offlined Pages 32768"] * 128

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from engine import Machine
+from engine.errors import InputError
 from engine.language import parse_line
 from engine.outcome import Outcome
+from tests.engine.tools import booted
 from tests.fuzz.limits import bounded
 
 
@@ -119,3 +121,27 @@ def test_freeing_backwards_over_millions_of_absent_sections_takes_no_time() -> N
         "foreign-countdown",
         "lost-memmap",
     }
+
+
+def test_a_backward_free_over_a_petabyte_takes_no_time_and_loses_all_of_it() -> None:
+    machine = booted(
+        "machine ram=2G profile=memmap-v2",
+        "add low 256M at=0x100000000 memmap=device",
+        "add big 1P at=0x8000000000000 memmap=memblock",
+        "add high 256M at=0xc000000000000 memmap=device",
+        "remove 32",  # the head of low stays at 1
+    )
+    with bounded(5):
+        assert machine.run("remove high").ok
+    lost = machine.state.lost.rows
+    big = machine.state.devices[1]
+    held = lost[(lost["start"] >= big.start_pfn) & (lost["start"] < big.end_pfn)]
+    assert int(held["count"].sum()) == big.nr_pages
+    assert any("lost-memmap" in finding.code for finding in machine.view().findings)
+    machine.check()
+
+
+def test_more_sections_than_can_be_walked_through_one_by_one_are_refused_in_words() -> None:
+    machine = booted("machine ram=2G profile=memmap-v2", "add dimm0 16T memmap=device")
+    with pytest.raises(InputError, match="131072 sections in one command"):
+        machine.run("remove dimm0")
