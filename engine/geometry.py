@@ -16,6 +16,9 @@ MIB = 1 << 20
 GIB = 1 << 30
 TIB = 1 << 40
 
+MAX_NUMNODES = 1 << 10
+"""Nodes with NODES_SHIFT 10, the largest that any architecture configures (``linux/numa.h``)."""
+
 MIN_BLOCKS_BYTES_HYPERVISOR = (2 * GIB, GIB, 512 * MIB, 256 * MIB)
 
 

@@ -8,9 +8,11 @@ Which files are known (:func:`is_known_file`), what a shell makes of braces
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
+
+from engine.geometry import MAX_NUMNODES
 
 MEMORY_DIR: Final = "/sys/devices/system/memory"
 NODE_DIR: Final = "/sys/devices/system/node"
@@ -45,11 +47,15 @@ HUGEPAGE_FILES: Final = ("nr_hugepages", "free_hugepages")
 VM_FILES: Final = ("nr_hugepages", "hugetlb_optimize_vmemmap")
 PROC_FILES: Final = ("zoneinfo", "iomem", "meminfo", "buddyinfo", "cmdline")
 
+BIND: Final = re.compile(r"/sys/bus/(?:nd|dax)/drivers/[\w-]+/(bind|unbind)\Z")
+"""Where writes give a device to a driver, or take it away."""
+
 MAX_BRACE_WORDS: Final = 4096
 
 _BLOCK = re.compile(r"memory(0|[1-9][0-9]{0,9})\Z")
 _NODE = re.compile(r"node(0|[1-9][0-9]{0,9})\Z")
 _PAGE_SIZE = re.compile(r"hugepages-([1-9][0-9]{0,9})kB\Z")
+_MASK_PART = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?\Z")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _SEQUENCE = re.compile(r"([0-9]{1,9})\.\.([0-9]{1,9})\Z")
 
@@ -141,3 +147,28 @@ def complete_path(text: str) -> str | None:
         if is_known_file(f"{folder}/{sample}"):
             return f"{folder}/{rest}"
     return None
+
+
+def parse_mask(text: str) -> tuple[int, ...] | None:
+    """A node list as sysfs prints it (``0-1,3``), ascending; None where it is not one."""
+    numbers: set[int] = set()
+    for part in text.strip().split(",") if text.strip() else []:
+        found = _MASK_PART.match(part)
+        if found is None:
+            return None
+        low, high = int(found[1]), int(found[2] or found[1])
+        if not low <= high < MAX_NUMNODES:
+            return None
+        numbers.update(range(low, high + 1))
+    return tuple(sorted(numbers))
+
+
+def format_mask(nodes: Sequence[int]) -> str:
+    """A node list as sysfs prints it: ``0-1,3``."""
+    parts: list[list[int]] = []
+    for node in nodes:
+        if parts and node == parts[-1][1] + 1:
+            parts[-1][1] = node
+        else:
+            parts.append([node, node])
+    return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in parts)

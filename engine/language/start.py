@@ -7,15 +7,13 @@ from collections.abc import Iterable
 
 from engine.commands import Command, SetParam, SetRule, StartMachine
 from engine.errors import InputError
-from engine.geometry import ARCHITECTURES
+from engine.geometry import ARCHITECTURES, MAX_NUMNODES
 from engine.language.arguments import Arguments
 from engine.language.tables import parse_param, profile_names, rule_values
 from engine.language.values import parse_positive, parse_size
 from engine.language.wrong import choose, closest, either, shown, wrong
 from engine.params import PARAM_VALUES
 
-MAX_NODES = 1024
-"""``MAX_NUMNODES`` with ``CONFIG_NODES_SHIFT=10``."""
 _NODE_RAM = re.compile(r"ram([0-9]{1,4})\Z")
 _KEYS = ("ram", "arch", "profile", "block", "nodes")
 
@@ -62,8 +60,8 @@ def parse_machine(arguments: Arguments) -> Command:
 
 def _node_count(text: str) -> int:
     count = parse_positive(text, "number of nodes")
-    if count > MAX_NODES:
-        raise wrong(f"{count} nodes are too many", expected=f"at most {MAX_NODES}")
+    if count > MAX_NUMNODES:
+        raise wrong(f"{count} nodes are too many", expected=f"at most {MAX_NUMNODES}")
     return count
 
 
@@ -71,12 +69,12 @@ def _check_node(node: int, nodes: int | None, column: int) -> None:
     """``ramN`` needs a node N; without ``nodes=`` it makes one."""
     if node == 0:
         raise wrong("node 0 has no ram0=", expected="ram=", meant="ram=", column=column)
-    if node >= (nodes or MAX_NODES):
+    if node >= (nodes or MAX_NUMNODES):
         raise wrong(
             f"ram{node}= is for a node that does not exist",
             expected=f"nodes={node + 1} or more"
-            if node < MAX_NODES
-            else f"a node below {MAX_NODES}",
+            if node < MAX_NUMNODES
+            else f"a node below {MAX_NUMNODES}",
             column=column,
         )
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.commands import StartMachine
 from engine.errors import InputError
-from engine.geometry import ARCHITECTURES, GIB, MIB, Geometry, probe_block_bytes
+from engine.geometry import ARCHITECTURES, GIB, MAX_NUMNODES, MIB, Geometry, probe_block_bytes
 from engine.kinds import KERNEL_ZONES, BlockState, MemmapKind, PageState, ZoneType
 from engine.memory import free_memory
 from engine.memory.runs import Rows, RunMap
@@ -27,9 +27,6 @@ from engine.view import ZoneRow
 
 KERNEL_IMAGE_BYTES = (16 * MIB, 64 * MIB)
 """Where a simulated kernel image lies (start, end), bytes."""
-
-MAX_NODES = 1024
-"""``MAX_NUMNODES`` of the Debian configuration (NODES_SHIFT 10)."""
 
 
 def _geometry(start: StartMachine, ram_end: int) -> Geometry:
@@ -80,8 +77,8 @@ def _addressable(layout: list[tuple[int, int, int]], limit: int) -> list[tuple[i
 
 def boot(start: StartMachine) -> State:
     """The state that a ``machine`` line describes; InputError where it cannot be."""
-    if not 1 <= start.nodes <= MAX_NODES:
-        raise InputError(f"nodes={start.nodes}: expected 1 to {MAX_NODES}")
+    if not 1 <= start.nodes <= MAX_NUMNODES:
+        raise InputError(f"nodes={start.nodes}: expected 1 to {MAX_NUMNODES}")
     for node, _ in start.node_ram_bytes:
         if node >= start.nodes:
             raise InputError(f"ram{node}: there is no node {node}; say nodes={node + 1}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from engine.commands import Add, SysfsRead, SysfsWrite
@@ -22,11 +22,13 @@ from engine.operations.zone_policy import valid_zones
 from engine.outcome import Refusal
 from engine.params import ONLINE_WORDS, kstrtobool
 from engine.sysfs_words import (
+    BIND,
     HUGEPAGES_DIR,
     MEMORY_DIR,
     NODE_DIR,
     NODE_FILES,
     PARAMETERS_DIR,
+    format_mask,
 )
 
 _BLOCK = re.compile(re.escape(MEMORY_DIR) + r"/memory(0|[1-9][0-9]{0,9})/(\w+)\Z")
@@ -35,7 +37,6 @@ _POOL = re.compile(re.escape(HUGEPAGES_DIR) + r"/hugepages-([1-9][0-9]{0,9})kB/n
 _C_NUMBER = re.compile(
     r"\+?(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<octal>0[0-7]*)|(?P<decimal>[1-9][0-9]*))\Z"
 )
-_BIND = re.compile(r"/sys/bus/(?:nd|dax)/drivers/\w+/(bind|unbind)\Z")
 MAX_GLOB_FILES = 1 << 16
 """A machine of 4 PiB has 33 million blocks: what a glob may match is far more than a screen."""
 
@@ -85,7 +86,7 @@ def write(tx: Transaction, command: SysfsWrite) -> Refusal | None:
         if not re.fullmatch(r"[0-9]{1,19}", word):
             return Refusal("EINVAL", "proc_dobool", f"{word} is no number")
         return _write_param(tx, "hugetlb_free_vmemmap", "on" if int(word) else "off", ("on", "off"))
-    if found := _BIND.match(path):
+    if found := BIND.match(path):
         return _bind(tx, found[1], word)
     return Refusal("ENOENT", "sysfs", f"{path}: the model has no such file to write")
 
@@ -237,17 +238,6 @@ def _read_file(state: State, path: str) -> list[str] | None:
     if state.profile.vmemmap_knob:
         fixed[f"{MEMORY_DIR}/vmemmap_hotplug"] = params["vmemmap_hotplug"] + "d"
     return [fixed[path]] if path in fixed else None
-
-
-def format_mask(nodes: Sequence[int]) -> str:
-    """A node list as sysfs prints it: ``0-1,3``."""
-    parts: list[list[int]] = []
-    for node in nodes:
-        if parts and node == parts[-1][1] + 1:
-            parts[-1][1] = node
-        else:
-            parts.append([node, node])
-    return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in parts)
 
 
 def _zoneinfo(state: State) -> list[str]:

@@ -9,18 +9,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from engine.geometry import MAX_NUMNODES
 from engine.sysroot.files import clean
 
 MAX_PFN = 1 << 52
-MAX_NODES = 1024
-"""``MAX_NUMNODES`` with NODES_SHIFT 10, the largest that any architecture configures."""
-MAX_ZONES = 8 * MAX_NODES
+MAX_ZONES = 8 * MAX_NUMNODES
 MAX_IOMEM_LINES = 200_000
 
 _NODE_ZONE = re.compile(r"Node (\d{1,6}), zone +(\S{1,16})")
 _COUNTER = re.compile(r"\s+(spanned|present|managed|start_pfn:)\s+(\d{1,20})\s*\Z")
 _IOMEM = re.compile(r"( *)([0-9a-fA-F]{1,16})-([0-9a-fA-F]{1,16}) : (.*)")
-_MASK_PART = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ def parse_zoneinfo(data: bytes) -> tuple[tuple[ZoneInfo, ...], list[str]]:
             finish()
             node = int(found[1])
             heading, counters = (node, clean(found[2], 16)), {}
-            if node >= MAX_NODES or len(zones) >= MAX_ZONES:
+            if node >= MAX_NUMNODES or len(zones) >= MAX_ZONES:
                 problems.append(f"node {node} is more than a kernel can have")
                 heading = None
         elif found := _COUNTER.match(line):
@@ -132,21 +130,6 @@ def is_memory_line(name: str) -> bool:
 def is_kernel_image(name: str) -> bool:
     """Whether the pages of this resource are reserved for good."""
     return name in _KERNEL_IMAGE
-
-
-def parse_mask(data: bytes) -> tuple[int, ...] | None:
-    """A node list (``0-1,3``); None where it is not one."""
-    numbers: list[int] = []
-    text = data.decode("ascii", "replace").strip()
-    for part in text.split(",") if text else []:
-        found = _MASK_PART.match(part)
-        if not found:
-            return None
-        low, high = int(found[1]), int(found[2] or found[1])
-        if not low <= high < MAX_NODES:
-            return None
-        numbers += range(low, high + 1)
-    return tuple(sorted(set(numbers)))
 
 
 def parse_block_size(data: bytes) -> int | None:

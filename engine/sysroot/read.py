@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 
 from engine.errors import InputError
+from engine.sysfs_words import parse_mask
 from engine.sysroot.files import SHORT_BYTES, FileProblem, Tree, clean
 from engine.sysroot.notes import Notes
 from engine.sysroot.observation import HugetlbPool, Observation
@@ -21,7 +22,6 @@ from engine.sysroot.parse import (
     parse_block_size,
     parse_count,
     parse_iomem,
-    parse_mask,
     parse_zoneinfo,
 )
 from engine.sysroot.read_blocks import MEMORY, NODE, BlockReader, read_node_ids
@@ -98,7 +98,7 @@ def read_masks(tree: Tree, notes: Notes) -> dict[str, tuple[int, ...]]:
     for name in MASKS:
         path = f"{NODE}/{name}"
         try:
-            mask = parse_mask(tree.read(path, 1 << 16))
+            mask = parse_mask(tree.read(path, 1 << 16).decode("ascii", "replace"))
         except FileProblem as problem:
             notes.problem(problem)
             continue

@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError
+from engine.geometry import MAX_NUMNODES
 from engine.sysroot.files import FileProblem, Tree, clean
 from engine.sysroot.notes import Notes
 from engine.sysroot.observation import MAX_ZONE_WORDS, UNKNOWN_STATE, BlockColumns, Coded
-from engine.sysroot.parse import MAX_NODES, parse_count
+from engine.sysroot.parse import parse_count
 
 Ids = NDArray[np.int64]
 
@@ -272,7 +273,7 @@ def read_node_ids(tree: Tree, notes: Notes) -> tuple[int, ...]:
         notes.problem(problem)
         return ()
     numbers = (int(found[1]) for name in names if (found := _NODE_NAME.match(name)))
-    return tuple(sorted(number for number in numbers if number < MAX_NODES))
+    return tuple(sorted(number for number in numbers if number < MAX_NUMNODES))
 
 
 def node_links(tree: Tree, notes: Notes) -> dict[int, tuple[int, ...]]:
@@ -319,4 +320,4 @@ def _own_links(tree: Tree, block: int) -> tuple[int, ...] | None:
     except FileProblem:
         return None
     found = (int(match[1]) for name in names if (match := _NODE_NAME.match(name)))
-    return tuple(sorted(node for node in found if node < MAX_NODES)) or None
+    return tuple(sorted(node for node in found if node < MAX_NUMNODES)) or None

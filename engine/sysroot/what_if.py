@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.geometry import MAX_NUMNODES
 from engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from engine.memory.boot import from_observation
 from engine.memory.runs import Rows, joined_ranges, merge_rows
@@ -23,8 +24,6 @@ from engine.sysroot.inference import UNKNOWN, block_memmap_pages, state_mask
 from engine.sysroot.parse import is_kernel_image
 from engine.sysroot.reading import Reading
 from engine.view import ZoneRow
-
-MAX_NODES = 1024
 
 
 def state_of(reading: Reading, *, added_later: bool = False) -> State:
@@ -43,7 +42,7 @@ def state_of(reading: Reading, *, added_later: bool = False) -> State:
         if line.end < 1 << 62
     ]
     masks = reading.observation.masks
-    possible = [number for number in masks.get("possible", ()) if number < MAX_NODES]
+    possible = [number for number in masks.get("possible", ()) if number < MAX_NUMNODES]
     known = [node.node for node in reading.nodes]
     state = from_observation(
         geometry=reading.geometry,

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from engine.commands import Command, SysfsWrite
 from engine.errors import InputError, quoted
+from engine.sysfs_words import BIND
 
 READERS = frozenset(
     {
@@ -46,7 +47,6 @@ READERS = frozenset(
 IGNORED_DIRECTORIES = ("/sys/bus/nd/devices/", "/proc/sys/kernel/", "/sys/kernel/debug/")
 """Where writes configure things that the memory model does not see."""
 
-_BIND = re.compile(r"/sys/bus/(nd|dax)/drivers/[\w-]+/(bind|unbind)\Z")
 _ERRORS = re.compile(r"(?<!\S)2>>?\s*(?:&1|\S+)")
 _LOOP = re.compile(r"for\s+(\w+)\s+in\s+([^;]*?)\s*;\s*do\s+(.*?)\s*;?\s*done", re.S)
 
@@ -119,7 +119,7 @@ def _echo(words: list[str], directory: str) -> list[Command]:
     path = _target(words, directory)
     if not path or path == "/dev/null" or path.startswith(IGNORED_DIRECTORIES):
         return []
-    if path.startswith("/sys/bus/nd/") and not _BIND.match(path):
+    if path.startswith("/sys/bus/nd/") and not BIND.match(path):
         return []
     signs = [i for i, word in enumerate(words) if word in (">", ">>")]
     text = [word for word in words[: signs[0]] if word != "-n"]

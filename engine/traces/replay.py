@@ -20,8 +20,9 @@ from engine.memory.runs import Rows
 from engine.memory.state import BLOCK_DTYPE, Resource, State
 from engine.outcome import Event, Outcome
 from engine.profile import profile_of
+from engine.sysfs_words import parse_mask
 from engine.traces.recorded_shell import ShellError, parse_script
-from engine.traces.trace import FIRMWARE, RecordedBlock, RecordedStep, Trace, TraceError, parse_mask
+from engine.traces.trace import FIRMWARE, RecordedBlock, RecordedStep, Trace, TraceError
 from engine.view import ZoneRow
 
 

@@ -6,16 +6,17 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from engine.errors import InputError, quoted
-from engine.geometry import ARCHITECTURES
+from engine.geometry import ARCHITECTURES, MAX_NUMNODES
 from engine.kinds import ZONE_BY_LABEL
 from engine.memory.state import Resource
 from engine.params import Params
+from engine.sysfs_words import parse_mask
 from engine.values import dataclass
 from engine.view import ZoneRow
 
@@ -112,7 +113,6 @@ _KIND_WORDS: dict[type, str] = {
     dict: "an object",
     bool: "true or false",
 }
-MAX_NODES = 1024
 MAX_BLOCKS = 1 << 26
 MAX_BLOCK_BYTES = 1 << 40
 """Far above the 64 GiB that any architecture allows for a memory block."""
@@ -197,7 +197,7 @@ def _state(reader: _Reader) -> RecordedState:
             )
         zones.append(
             ZoneRow(
-                zone.count("node", MAX_NODES),
+                zone.count("node", MAX_NUMNODES),
                 ZONE_BY_LABEL[label],
                 zone.count("start_pfn"),
                 zone.count("spanned"),
@@ -212,8 +212,8 @@ def _state(reader: _Reader) -> RecordedState:
         if not all(isinstance(word, str) for word in valid):
             raise block.fail("valid_zones", "must be a list of strings")
         node = block.get("node", int, optional=True)
-        if node is not None and not 0 <= node < MAX_NODES:
-            raise block.fail("node", f"is {node}, expected 0 to {MAX_NODES - 1}")
+        if node is not None and not 0 <= node < MAX_NUMNODES:
+            raise block.fail("node", f"is {node}, expected 0 to {MAX_NUMNODES - 1}")
         state = block.get("state", str)
         if state not in _STATES:
             raise block.fail("state", f"is {quoted(state)}, expected one of {', '.join(_STATES)}")
@@ -244,7 +244,7 @@ def _state(reader: _Reader) -> RecordedState:
         )
     ids = [block.id for block in blocks]
     if len(set(ids)) < len(ids):
-        twice = next(block for block in ids if ids.count(block) > 1)
+        twice = next(a for a, b in pairwise(sorted(ids)) if a == b)
         raise reader.fail("blocks", f"has block {twice} twice")
     places = [(zone.node, zone.zone) for zone in zones]
     if len(set(places)) < len(places):
@@ -282,8 +282,8 @@ def _step(reader: _Reader) -> RecordedStep:
         value = arguments.get(field)
         if isinstance(value, int) and not 0 <= value < MAX_BYTE:
             raise reader.fail(field, f"is {value}, expected 0 to {MAX_BYTE - 1}")
-    if arguments.get("node", 0) >= MAX_NODES:
-        raise reader.fail("node", f"is {arguments['node']}, expected below {MAX_NODES}")
+    if arguments.get("node", 0) >= MAX_NUMNODES:
+        raise reader.fail("node", f"is {arguments['node']}, expected below {MAX_NUMNODES}")
     if arguments.get("block", 0) >= MAX_BLOCKS:
         raise reader.fail("block", f"is {arguments['block']}, out of range")
     log = reader.get("log", list)
@@ -303,20 +303,3 @@ def _step(reader: _Reader) -> RecordedStep:
         _state(_Reader(reader.name, f"{reader.place}, after", reader.get("after", dict))),
         tuple(pins),
     )
-
-
-_MASK_PART = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?")
-
-
-def parse_mask(text: str) -> tuple[int, ...] | None:
-    """A node list as sysfs prints it (``0-1,3``); None where it is not one."""
-    numbers: list[int] = []
-    for part in text.strip().split(",") if text.strip() else []:
-        found = _MASK_PART.fullmatch(part)
-        if found is None:
-            return None
-        low, high = int(found[1]), int(found[2] or found[1])
-        if not low <= high < MAX_NODES:
-            return None
-        numbers += range(low, high + 1)
-    return tuple(numbers)

@@ -15,6 +15,7 @@ from engine.errors import InputError
 from engine.memory.state import State
 from engine.model_view import ModelView
 from engine.outcome import Outcome
+from engine.sysfs_words import parse_mask
 from engine.traces.replay import machine_state, run_step
 from engine.traces.trace import (
     FIRMWARE,
@@ -22,7 +23,6 @@ from engine.traces.trace import (
     RecordedStep,
     Trace,
     load_trace,
-    parse_mask,
     parse_trace,
 )
 from engine.values import dataclass

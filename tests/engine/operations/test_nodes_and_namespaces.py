@@ -13,8 +13,8 @@ from engine.memory.state import Node, Resource, State, Zone
 from engine.memory.transaction import Transaction
 from engine.operations import sysfs
 from engine.operations.remove import try_offline_node
-from engine.operations.sysfs import format_mask, read, write
-from engine.sysfs_words import MEMORY_DIR
+from engine.operations.sysfs import read, write
+from engine.sysfs_words import MEMORY_DIR, format_mask
 from tests.engine.tools import booted
 
 
