@@ -68,11 +68,6 @@ class Verb:
         """The verb with its arguments."""
         return f"{self.name} {self.synopsis}".rstrip()
 
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Default keys of the same action."""
-        return ACTIONS[self.action].keys if self.action else ()
-
 
 _MEMMAP = "|".join(policy.value for policy in MemmapPolicy)
 _ONLINE = "|".join(ONLINE_KINDS)
@@ -378,8 +373,6 @@ def help_lines(name: str = "") -> list[str]:
 
 def _help_on(verb: Verb) -> list[str]:
     lines = [verb.usage, f"  {verb.help}", f"  example: {verb.example}"]
-    if verb.keys:
-        lines.append(f"  keys: {' '.join(verb.keys)}")
     if verb.name == "expect":
         for row in EXPECTATIONS.values():
             lines += [f"  expect {row.synopsis}", f"    {row.help}"]

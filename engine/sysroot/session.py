@@ -19,7 +19,7 @@ from engine.sysroot.observe import Change, Watcher
 from engine.sysroot.page_kinds import PageKinds
 from engine.sysroot.view import SysrootView
 
-READ_ONLY = "read-only: press b to branch into a simulation"
+READ_ONLY = "a real machine is shown read-only; branch into a simulation to try things"
 MAX_EVENTS = 64
 """Changes of one reading that are spelt out; the rest is counted."""
 

@@ -108,7 +108,9 @@ def test_a_capture_does_not_overwrite_what_it_is_made_of(
 ) -> None:
     assert "that is the capture itself" in refused("capture --root c.json -o ./c.json", capsys)
     Path("link").symlink_to("root/sys/devices/system/memory/memory32/state")
-    for name in ("root/sys/devices/system/memory/memory32/state", "link", "root/proc/new"):
+    os.mkfifo("root/sys/pipe")
+    state = "root/sys/devices/system/memory/memory32/state"
+    for name in (state, "link", "root/proc/new", "root/sys/pipe", "root/../root/sys/new"):
         assert refused(f"capture --root root -o {name}", capsys) == (
             f"-o {name}: that is among the files that are read; name another place"
         )

@@ -52,8 +52,8 @@ def theme_input(theme: str) -> list[tuple[Path, str]]:
 def outside_tree(option: str, name: str, root: str) -> None:
     """InputError where a file would come to lie among those that are read of a machine."""
     target = os.path.realpath(name)
-    if os.path.exists(name) and not os.path.isfile(name):
-        return  # a pipe or a terminal, by its name in /proc
+    if os.path.exists(name) and not os.path.lexists(target):
+        return  # a pipe of this process, by its name in /proc: what it links to is no path
     for part in ("sys", "proc"):
         if Path(target).is_relative_to(os.path.realpath(os.path.join(root, part))):
             raise InputError(

@@ -39,8 +39,8 @@ class Clock:
 
     @property
     def _zero(self) -> str:
-        """Step 0 in words: a real machine is read long after it booted."""
-        return "0 (the first reading)" if self._acts.desk.real else "0 (at boot)"
+        """Step 0 in words."""
+        return f"0 ({self._acts.desk.beginning})"
 
     @property
     def _undone_words(self) -> str:

@@ -211,6 +211,11 @@ class Desk:
                 facts.append(f"auto-online {word}" if name == "auto_online_blocks" else word)
         return [fact for fact in facts if fact]
 
+    @property
+    def beginning(self) -> str:
+        """What step 0 is: a real machine is read long after it booted."""
+        return "first reading" if self.real else "at boot"
+
     def step_words(self) -> str:
         """Where the session is, for the right end of the title line."""
         session = self.session

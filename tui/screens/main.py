@@ -222,9 +222,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.title_line.show(desk.facts(self.source_title), desk.step_words())
         self.zones.show(view, before)
         self.map.show(view, before)
-        self.legend.show(view, before is not None)
+        self.legend.show(view, before is not None, desk.keymap.first("app.help"))
         self.events.show(session.outcomes, session.position, session.phase)
-        self.timeline.show(session.outcomes, session.position, session.phase)
+        self.timeline.show(session.outcomes, session.position, session.phase, desk.beginning)
         self.show_cursor()
         self._say_trouble()
 

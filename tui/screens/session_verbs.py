@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from engine.commands import Interactive
 from engine.errors import InputError
-from engine.language import help_lines
+from engine.language import ALIASES, VERBS, help_lines
 from engine.language.tables import profile_names
+from tui.keys import shown_key
 
 if TYPE_CHECKING:
     from engine.compare import Comparison
-    from tui.screens.acts import Acts
+from tui.screens.acts import Acts
 
 
 def do_verb(acts: Acts, command: Interactive) -> None:
@@ -47,11 +48,16 @@ def _help(acts: Acts, arguments: tuple[str, ...]) -> None:
     if not arguments:
         acts.read("show_help")
         return
+    keymap = acts.desk.keymap
     lines = help_lines(arguments[0])
     if not lines:
-        raise InputError(f"there is no verb {arguments[0]!r}; press ? for all of them")
+        key = keymap.first("app.help")
+        raise InputError(f"there is no verb {arguments[0]!r}; press {key} for all of them")
     for line in lines:
         acts.tell(line)
+    action = VERBS[ALIASES.get(arguments[0], arguments[0])].action
+    if action and (keys := keymap.keys(action)):
+        acts.tell(f"  keys: {' '.join(shown_key(key) for key in keys)}")
 
 
 def _diff(acts: Acts, arguments: tuple[str, ...]) -> None:

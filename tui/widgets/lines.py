@@ -82,13 +82,17 @@ class Legend(Line):
         super().__init__(paint, id=id)
         self._states: list[PageState] = []
         self._changes = False
+        self._help_key = ""
 
-    def show(self, view: View, changes: bool) -> None:
-        """Show the states of a machine, and what marks a change when there is one."""
+    def show(self, view: View, changes: bool, help_key: str) -> None:
+        """Show the states of a machine, and what marks a change when there is one.
+
+        ``help_key`` leads to those for which there is no room.
+        """
         edges = np.array([0, max(1, view.end_pfn)], dtype=np.int64)
         counts = view.page_counts(edges)[0]
         self._states = [state for state in NAMES if counts[state]]
-        self._changes = changes
+        self._changes, self._help_key = changes, help_key
         self.repaint()
 
     def draw(self, width: int, height: int) -> list[Strip]:
@@ -98,7 +102,7 @@ class Legend(Line):
         row = Row(width, paint).gap()
         for index, (code, name) in enumerate(entries):
             left = len(entries) - index
-            more = f" +{left}: press ?"
+            more = f" +{left}: press {self._help_key}" if self._help_key else f" +{left}"
             keep = len(more) if left > 1 else 0
             if cell_width(name) + 4 + keep > row.room:
                 row.add(more, paint.role("dim"))
@@ -119,10 +123,14 @@ class Timeline(Line):
         self._outcomes: Sequence[Outcome] = ()
         self._position = 0
         self._phase: int | None = None
+        self._beginning = ""
 
-    def show(self, outcomes: Sequence[Outcome], position: int, phase: int | None) -> None:
-        """Show a session's commands."""
+    def show(
+        self, outcomes: Sequence[Outcome], position: int, phase: int | None, beginning: str
+    ) -> None:
+        """Show a session's commands; ``beginning`` is what step 0 is."""
         self._outcomes, self._position, self._phase = outcomes, position, phase
+        self._beginning = beginning
         self.repaint()
 
     def draw(self, width: int, height: int) -> list[Strip]:
@@ -154,13 +162,8 @@ class Timeline(Line):
             outcome = self._outcomes[self._position]
             return f"phase {self._phase}/{len(outcome.events)} of {outcome.command.text}"
         if self._position == 0:
-            return self._beginning()
+            return self._beginning
         return self._outcomes[self._position - 1].command.text
-
-    def _beginning(self) -> str:
-        """What step 0 is: a real machine is read long after it booted."""
-        desk = getattr(self.screen, "desk", None)
-        return "first reading" if desk is not None and desk.real else "at boot"
 
 
 class StatusLine(Line):

@@ -145,7 +145,6 @@ def test_help_on_one_verb() -> None:
         "offline REF",
         "  offline memory blocks",
         "  example: offline 32-33",
-        "  keys: f d",
     ]
     assert help_lines("online_movable") == help_lines("online")
     assert help_lines("frobnicate") == []
