@@ -19,7 +19,7 @@ from engine.errors import InputError, PfnmapError
 from engine.finding import Finding
 from engine.geometry import MIB
 from engine.kinds import BlockState, MemmapPolicy, PageState, ZoneType
-from engine.language import format_command, parse_line, parse_size
+from engine.language import format_command, line_of, parse_line, parse_size
 from engine.language.tables import rule_values
 from engine.machine import TALK, Machine
 from engine.memory.state import State
@@ -239,7 +239,7 @@ def _start(start: StartMachine, pairs: Pairs) -> StartMachine:
 
 def _step(machine: Machine, command: Command, pairs: Pairs) -> VariantStep:
     """Do one command, unless the variant decides what it would change."""
-    line = command.text or format_command(command)
+    line = line_of(command)
     wanted, said, fixed = command, True, dict(pairs)
     if isinstance(command, SetParam | SetRule) and command.name in fixed:
         command = replace(command, value=fixed[command.name])

@@ -29,6 +29,8 @@ hugetlb_kept_pages          f41f2ed43ca5 "mm: hugetlb: free the vmemmap pages as
                             no such thing, so there the posts of 2022 are tried out
 hugetlb_new_head            "mm: hugetlb_vmemmap: allocate a new vmemmap head page" (6.3),
                             read in 6.12 ``__hugetlb_vmemmap_optimize_folio``
+hugetlb_this_node           read and recorded on 6.1: ``alloc_vmemmap_page_list`` has
+                            ``__GFP_THISNODE``; in 6.12 it has not (between the two: not known)
 hugetlb_excludes_memmap     5.14 ``mhp_supports_memmap_on_memory``: hugetlb_free_vmemmap
                             takes precedence, lifted by 66361095129b (6.0)
 force                       "mm/memory_hotplug: support memmap_on_memory when memmap is not
@@ -36,6 +38,7 @@ force                       "mm/memory_hotplug: support memmap_on_memory when me
 auto_movable                e83a437faa62 "mm/memory_hotplug: introduce auto-movable online
                             policy" (5.15)
 zone_shifting               before f1dd2cd13c4b (4.13) ``zone_can_shift``
+fallback_log                6cf253925df7 "mm/page_alloc: print node fallback order" (5.16)
 demotion_log                "memory tiering: print demotion targets" (6.6), read in 6.12
                             ``establish_demotion_targets``
 node_state_first            read in 6.12 ``offline_pages``: node states are cleared before the
@@ -83,10 +86,12 @@ class KernelProfile:
     hugetlb: str = "flag-on-backing"
     hugetlb_kept_pages: int = 1
     hugetlb_new_head: bool = True
+    hugetlb_this_node: bool = False
     hugetlb_excludes_memmap: bool = False
     force: bool = True
     auto_movable: bool = True
     zone_shifting: bool = False
+    fallback_log: bool = True
     demotion_log: bool = True
     node_state_first: bool = True
     local_node_first: bool = False
@@ -138,6 +143,7 @@ _V6_1 = replace(
     memmap="single-block",
     removal="single-block",
     hugetlb_new_head=False,
+    hugetlb_this_node=True,
     force=False,
     demotion_log=False,
     node_state_first=False,
@@ -151,6 +157,7 @@ _V5_14 = replace(
     hugetlb_kept_pages=2,
     hugetlb_excludes_memmap=True,
     auto_movable=False,
+    fallback_log=False,
 )
 _V5_5 = replace(
     _V5_14,
@@ -178,6 +185,7 @@ PROFILES: dict[str, KernelProfile] = {
             title="Linux 6.6, force and silent fallback",
             force=True,
             hugetlb_new_head=True,
+            hugetlb_this_node=False,
             demotion_log=True,
         ),
         _V6_1,

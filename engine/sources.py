@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 # the functions that use them.
 SCENARIOS = Path(__file__).parent / "scenarios" / "shipped"
 """The scenarios that ship with the program."""
+
+_BEFORE_JSON = b"\xef\xbb\xbf \t\r\n"
 
 
 def default_session() -> Session:
@@ -60,15 +63,53 @@ def shipped_scenarios() -> dict[str, Path]:
 
 
 def is_trace(path: Path) -> bool:
-    """Whether a JSON file says that it is a recording of a kernel; InputError if unreadable."""
+    """Whether to open a file as a recording of a kernel: it says so, or is named like JSON."""
+    return says_recording(path) or (path.suffix == ".json" and b"{" in _head(path)[:64])
+
+
+def says_recording(path: Path) -> bool:
+    """Whether a file says that it is a recording of a kernel; InputError if unreadable."""
+    head = _head(path)
+    if not head.lstrip(_BEFORE_JSON).startswith(b"{"):
+        return False
     from engine.traces.trace import FORMAT
 
+    return FORMAT.encode() in head
+
+
+def _head(path: Path) -> bytes:
+    """The beginning of a file, enough to see its format."""
     try:
         with path.open("rb") as file:
-            head = file.read(4096)
+            return file.read(4096)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    return b"{" in head[:64] and (path.suffix == ".json" or FORMAT.encode() in head)
+
+
+def named_file(spec: str) -> Path:
+    """The file that a person means: the one at that path, else the shipped scenario so called.
+
+    Raises:
+        InputError: There is neither, or the path cannot be looked up.
+    """
+    from engine.language.wrong import closest, printable
+    from engine.scenarios.scenario import SUFFIX
+
+    try:
+        os.stat(spec)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{printable(spec)}: cannot be read: {printable(reason)}") from None
+    else:
+        return Path(spec)
+    shipped = shipped_scenarios()
+    if spec in shipped:
+        return shipped[spec]
+    near = closest(os.path.basename(spec).removesuffix(SUFFIX), shipped)
+    remedy = f"did you mean {near}?" if near else "`pfnmap scenarios` lists those there are"
+    raise InputError(f"{printable(spec)}: no such file, and no scenario of that name; {remedy}")
 
 
 def open_source(spec: str | None) -> Session:
@@ -82,14 +123,7 @@ def open_source(spec: str | None) -> Session:
     from engine.scenarios.scenario import SUFFIX, load_scenario
     from engine.traces.trace import FORMAT, load_trace
 
-    path = Path(spec)
-    shipped = shipped_scenarios()
-    if not path.exists() and spec in shipped:
-        return scenario_session(load_scenario(shipped[spec]))
-    if not path.exists():
-        raise InputError(
-            f"{spec}: there is no such file or shipped scenario; `pfnmap scenarios` lists them"
-        )
+    path = named_file(spec)
     if path.suffix == SUFFIX:
         return scenario_session(load_scenario(path))
     if path.is_file() and is_trace(path):

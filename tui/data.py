@@ -14,7 +14,7 @@ from typing import Any, Final, TypedDict
 import numpy as np
 
 from engine.kinds import PageState
-from engine.language import format_command
+from engine.language import line_of
 from engine.outcome import Outcome, Refusal
 from engine.view import View
 from tui.plain.blocks import block_ranges
@@ -208,7 +208,7 @@ def view_data(view: View, outcome: Outcome | None = None) -> ViewData:
 def outcome_data(outcome: Outcome) -> OutcomeData:
     """What one command did."""
     return {
-        "command": outcome.command.text or format_command(outcome.command),
+        "command": line_of(outcome.command),
         "refusal": None if outcome.refusal is None else _refusal(outcome.refusal),
         "events": [
             {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -38,6 +38,15 @@ class Screen:
     async def do(self, command: Command) -> None:
         """Do a command as the ``:`` line does it; PfnmapError where that cannot be done."""
         self.app.main.acts.run(command)
+        await settle(self.pilot)
+
+    async def tell(self, commands: Sequence[Command]) -> None:
+        """Let steps happen that are for the reader: only their number and the log show them."""
+        if not commands:
+            return
+        for command in commands:
+            self.app.main.desk.session.run(command)
+        self.app.main.show_session()
         await settle(self.pilot)
 
     async def keys(self, *keys: str) -> None:

@@ -11,8 +11,13 @@ from numpy.typing import NDArray
 
 from engine.commands import StartMachine
 from engine.errors import InputError
-from engine.machine import TALK
-from engine.scenarios.scenario import SUFFIX, Scenario, load_scenario, parse_scenario
+from engine.scenarios.scenario import (
+    SUFFIX,
+    Scenario,
+    ScenarioLine,
+    load_scenario,
+    parse_scenario,
+)
 from themes import load_theme
 from tui.cast.cast import check_size
 from tui.cast.frames import ScreenFrames
@@ -80,7 +85,8 @@ def render(
         format: ``text`` (no colours, no trailing blanks), ``svg``, ``html``, ``ansi`` (text
             with colours as escape sequences) or ``cells`` (an array of :data:`CELL_DTYPE`
             with a row for each line of the screen).
-        step: Stop after this many commands; None does them all.
+        step: The step to stop at, numbered as the screen's title does: every command but
+            ``machine`` is one, notes and expectations too; None does them all.
         keys: Keys to press at the end, by the names people write, such as ``z`` or ``enter``.
 
     Raises:
@@ -123,25 +129,25 @@ def draw(
     """The picture that :func:`render` writes down."""
     check_size(size)
     chosen = load_theme(theme)
-    lines = scenario.body
-    if step is not None:
-        lines = lines[: _lines_of_steps(scenario, step)]
-    script = script_of(Scenario(scenario.source, lines))
+    script = script_of(scenario if step is None else _up_to(scenario, step))
     script.title = scenario.title
     return ScreenFrames(tuple(keys)).pictures(script, size, chosen)[-1]
 
 
-def _lines_of_steps(scenario: Scenario, step: int) -> int:
-    """How many lines of the file hold the first ``step`` commands for the machine."""
+def _up_to(scenario: Scenario, step: int) -> Scenario:
+    """The machine and the first ``step`` steps; InputError where there are not as many."""
+    last = len(scenario.commands)
+    if not 0 <= step <= last:
+        raise InputError(f"step {step}: the scenario has steps 0 (at boot) to {last}")
+    kept: list[ScenarioLine] = []
     passed = 0
-    for index, line in enumerate(scenario.body):
-        if line.command is not None and not isinstance(line.command, (*TALK, StartMachine)):
-            if passed == step:
-                return index
-            passed += 1
-    if not 0 <= step <= passed:
-        raise InputError(f"step {step}: the scenario has steps 0 (at boot) to {passed}")
-    return len(scenario.body)
+    for line in scenario.body:
+        # A title or a note may stand before the machine.
+        counts = line.command is not None and not isinstance(line.command, StartMachine)
+        passed += counts
+        if not counts or passed <= step:
+            kept.append(line)
+    return Scenario(scenario.source, tuple(kept))
 
 
 def cells_of(picture: Picture) -> Cells:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.commands import Expect, Goto, Note, Pause, Title, Zoom
+from engine.language import line_of
 from engine.outcome import Event, Outcome
 from engine.values import dataclass
 
@@ -34,7 +35,7 @@ def outcome_pieces(
     command = outcome.command
     if isinstance(command, (Note, Title)):
         return [Piece("accent", command.words)]
-    words = command.text or type(command).__name__
+    words = line_of(command)
     if phase is not None:
         result = f"phase {phase} of {len(outcome.events)}"
         pieces = [Piece("heading", f"#{index + 1} {words}", right=result)]

@@ -7,7 +7,7 @@ journal. Reading them needs nothing but this package: no machine, no numpy.
 from __future__ import annotations
 
 from engine.language.parser import parse_line, parse_with_comment
-from engine.language.printer import format_command
+from engine.language.printer import format_command, line_of
 from engine.language.refs import format_pfn, format_refs, parse_pfn, parse_refs
 from engine.language.registry import ACTIONS, ALIASES, AREAS, VERBS, Action, Kind, Verb, help_lines
 from engine.language.values import format_size, parse_address, parse_number, parse_size
@@ -25,6 +25,7 @@ __all__ = [
     "format_refs",
     "format_size",
     "help_lines",
+    "line_of",
     "parse_address",
     "parse_line",
     "parse_number",

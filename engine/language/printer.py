@@ -182,3 +182,11 @@ PRINTERS: dict[type[c.Command], Callable[[Any], str]] = {
 def format_command(command: c.Command) -> str:
     """The command's line in normal form: what ``pfnmap fmt``, journals and files hold."""
     return PRINTERS[type(command)](command)
+
+
+def line_of(command: c.Command) -> str:
+    """The words that a person is shown for a command: its line as written, else in normal form.
+
+    Only what was read from a line has one; the steps of a recording, for example, have none.
+    """
+    return command.text or format_command(command)

@@ -114,57 +114,68 @@ def locate(state: State, node: int, nr_pages: int, align: int) -> NDArray[np.int
 
 
 def free_ranges(
-    state: State, rows: Rows, node: int, zones: Sequence[ZoneType], align: int
+    state: State,
+    rows: Rows,
+    node: int,
+    zones: Sequence[ZoneType],
+    align: int,
+    *,
+    upward: bool = False,
 ) -> Iterator[tuple[int, int]]:
-    """Aligned free ranges of the zones (highest zone first), each from the top down."""
+    """Aligned free ranges of the zones (highest zone first), each from the top down.
+
+    ``upward``: each zone from the bottom up.
+    """
     for zone_type in reversed(zones):
-        for low, high in reversed(zone_ranges(state, rows, node, zone_type).tolist()):
-            for start, end in _usable_downward(state, low, high, align):
-                for a, b in _untaken_downward(state, start, end):
+        ranges = zone_ranges(state, rows, node, zone_type).tolist()
+        for low, high in ranges if upward else reversed(ranges):
+            for start, end in _usable(state, low, high, align, upward):
+                for a, b in _untaken(state, start, end, upward):
                     first, last = -(-a // align) * align, b // align * align
                     if first < last:
                         yield first, last
 
 
-def _usable_downward(state: State, low: int, high: int, least: int) -> Iterator[tuple[int, int]]:
-    """[low, high) without self-hosted vmemmap, highest part first, found as needed.
+def _usable(
+    state: State, low: int, high: int, least: int, upward: bool
+) -> Iterator[tuple[int, int]]:
+    """[low, high) without self-hosted vmemmap, part by part, found as needed.
 
     Blocks that host their own struct pages and have fewer than ``least`` other pages are left
     out a run at a time: a petabyte of them is nothing to walk through for a larger range.
     """
     pages = state.geometry.block_pages
-    for rows in state.blocks.chunks_downward(low // pages, -(-high // pages)):
-        for row in rows[::-1]:
+    chunks = state.blocks.chunks_upward if upward else state.blocks.chunks_downward
+    for rows in chunks(low // pages, -(-high // pages)):
+        for row in rows if upward else rows[::-1]:
             first, end = int(row["start"]), int(row["start"] + row["count"])
             vmemmap = int(row["vmemmap"])
             if not vmemmap:
                 start, stop = max(low, first * pages), min(high, end * pages)
-                yield from _ram_downward(state, start, stop) if row["early"] else [(start, stop)]
+                yield from _ram(state, start, stop, upward) if row["early"] else [(start, stop)]
                 continue
             if pages - vmemmap < least:
                 continue
-            for block in range(end - 1, first - 1, -1):
+            blocks = range(first, end)
+            for block in blocks if upward else reversed(blocks):
                 start, stop = max(low, block * pages + vmemmap), min(high, (block + 1) * pages)
                 if start < stop:
                     yield start, stop
 
 
-def _ram_downward(state: State, low: int, high: int) -> Iterator[tuple[int, int]]:
-    """[low, high) of boot memory without its holes, highest part first."""
-    for start, end, _ in state.early_ram[::-1].tolist():
+def _ram(state: State, low: int, high: int, upward: bool) -> Iterator[tuple[int, int]]:
+    """[low, high) of boot memory without its holes."""
+    for start, end, _ in (state.early_ram if upward else state.early_ram[::-1]).tolist():
         if max(low, start) < min(high, end):
             yield max(low, start), min(high, end)
 
 
-def _untaken_downward(state: State, low: int, high: int) -> Iterator[tuple[int, int]]:
-    """[low, high) without the pages that something occupies, highest part first."""
-    end = high
-    for row in state.taken.slice(low, high)[::-1]:
-        if int(row["start"] + row["count"]) < end:
-            yield int(row["start"] + row["count"]), end
-        end = int(row["start"])
-    if low < end:
-        yield low, end
+def _untaken(state: State, low: int, high: int, upward: bool) -> list[tuple[int, int]]:
+    """[low, high) without the pages that something occupies."""
+    rows = state.taken.slice(low, high)
+    edges = [low, *np.stack((rows["start"], rows["start"] + rows["count"]), axis=1).ravel(), high]
+    free = [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]
+    return free if upward else free[::-1]
 
 
 def give_back_memmap(state: State, low: int, high: int) -> State:

@@ -54,7 +54,9 @@ def eligibility(geometry: Geometry, parameter: str) -> tuple[list[Check], int]:
     block = geometry.pageblock_pages
     area = -(-pages // block) * block if parameter == "force" else pages
     checks = [
-        Check(f"memory_hotplug.memmap_on_memory={parameter}", parameter != "N"),
+        Check(
+            f"memory_hotplug.memmap_on_memory is Y or force (it is {parameter})", parameter != "N"
+        ),
         Check(
             f"memmap of a block, {bytes_needed} bytes, is whole pages of {geometry.page_bytes}",
             bytes_needed % geometry.page_bytes == 0,
@@ -93,11 +95,11 @@ def _merged_choice(state: State, size_pages: int, *, asked: bool) -> MemmapChoic
         )
     if profile.memmap == "single-block":
         blocks = size_pages / state.geometry.block_pages
-        checks.append(Check(f"the add of {blocks:g} blocks is exactly one block", blocks == 1))
+        checks.append(Check(f"the add is of one memory block (it is of {blocks:g})", blocks == 1))
     failed = [check.rule for check in checks if not check.holds]
     if not failed:
         return MemmapChoice(MemmapKind.PER_BLOCK, "; ".join(check.rule for check in checks), area)
-    rule = f"memmap from RAM, because it does not hold that {failed[0]}"
+    rule = f"memmap from RAM, because this does not hold: {failed[0]}"
     if asked and profile.memmap == "single-block" and profile.name in ("6.1", "5.14"):
         return MemmapChoice(MemmapKind.RAM, rule, refused=failed[0])
     return MemmapChoice(MemmapKind.RAM, rule)

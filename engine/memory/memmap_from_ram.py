@@ -100,9 +100,9 @@ def _take(tx: Transaction, device: Device, node: int, described: int, pages: int
         )
     tx.state = free_memory.change(tx.state, node, free_memory.KERNEL, -pages - tables)
     if not tx.state.recorded:
-        extents = free_memory.locate(
-            tx.state, node, pages, geometry.vmemmap_chunk_pages or geometry.pageblock_pages
-        )
+        # Whole units, so that what is taken is what was counted and each section has one home.
+        unit = geometry.vmemmap_chunk_pages or geometry.memmap_pages(geometry.section_pages)
+        extents = free_memory.locate(tx.state, node, pages, unit)
         tx.state = free_memory.place(tx.state, extents, PageState.VMEMMAP, device.id)
         if not geometry.vmemmap_chunk_pages:
             tx.state = _record_homes(tx.state, device, node, described, extents.tolist())

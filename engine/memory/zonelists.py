@@ -60,7 +60,8 @@ def rebuild(
     log = []
     for number in numbers:
         order = "".join(f"{node} " for node in fallback_order(masks or state, number, load))
-        log.append(f"Fallback order for Node {number}: {order}")
+        if state.profile.fallback_log:
+            log.append(f"Fallback order for Node {number}: {order}")
     highest = state.policy_zone
     for node in state.nodes:
         for zone_type in KERNEL_ZONES:

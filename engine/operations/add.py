@@ -18,6 +18,7 @@ from engine.memory.state import Device, FailedDimm, Resource, State
 from engine.memory.transaction import Transaction
 from engine.operations import online, zone_shifting
 from engine.outcome import Refusal
+from engine.words import counted
 
 
 def default_address(state: State, size_bytes: int) -> int:
@@ -47,14 +48,15 @@ def add(tx: Transaction, command: Add) -> Refusal | None:
     index = _acpi_index(state)
     _retry_failed(tx, 0, index)
     refusal = _add_memory(tx, command, address)
-    if refusal is not None and refusal.function == "check_hotplug_memory_range":
+    unaligned = refusal is not None and refusal.function == "check_hotplug_memory_range"
+    if refusal is not None and (unaligned or refusal.errno in ("ENOMEM", "E2BIG")):
         tx.event(
             "acpi_memory_enable_device",
             "the DIMM is plugged, but its memory was not added",
             log=_acpi_failure(index),
         )
     _retry_failed(tx, index)
-    if refusal is not None and refusal.function == "check_hotplug_memory_range":
+    if unaligned:
         failed = FailedDimm(command.name, address, command.size_bytes, index)
         tx.state = replace(tx.state, failed_dimms=(*tx.state.failed_dimms, failed))
     return refusal
@@ -185,7 +187,7 @@ def _build(tx: Transaction, command: Add, start: int, size: int, node: int) -> R
             Refusal(
                 "EINVAL",
                 "mhp_supports_memmap_on_memory",
-                f"memmap_on_memory was asked for, but it does not hold that {choice.refused}",
+                f"memmap_on_memory was asked for, but this does not hold: {choice.refused}",
             ),
         )
     tx.event("mhp_supports_memmap_on_memory", choice.rule)
@@ -285,7 +287,7 @@ def _populate(tx: Transaction, device: Device, choice: MemmapChoice) -> Refusal 
         zone_shifting.after_add(tx, device)
     tx.event(
         "create_memory_block_devices",
-        f"{count} memory blocks, all offline",
+        f"{counted(count, 'memory block')}, all offline",
         block=first,
         nr_blocks=count,
     )

@@ -13,6 +13,7 @@ from engine.memory.page_map import first_hole, page_zone, zone_pieces, zones_of
 from engine.memory.state import State
 from engine.memory.transaction import Transaction
 from engine.outcome import Refusal
+from engine.words import counted
 
 PIN_KINDS: dict[str, PageState] = {
     "unmovable": PageState.UNMOVABLE,
@@ -81,7 +82,7 @@ def place(tx: Transaction, pfn: int, nr_pages: int, kind: str) -> Refusal | None
     tx.state = state
     tx.event(
         "alloc_pages",
-        f"{nr_pages} {kind} pages at pfn {pfn:#x}",
+        f"{counted(nr_pages, f'{kind} page')} at pfn {pfn:#x}",
         block=pfn // state.geometry.block_pages,
     )
     return None
@@ -96,7 +97,10 @@ def pin(tx: Transaction, command: Pin, pfn: int | None, blocks: list[int]) -> Re
         start = first_free(tx.state, block, nr_pages)
         if start is None:
             return Refusal(
-                "ENOMEM", "pin", f"block {block} has no {nr_pages} free pages in a row", block
+                "ENOMEM",
+                "pin",
+                f"block {block}: not free in a row: {counted(nr_pages, 'page')}",
+                block,
             )
         if (refusal := place(tx, start, nr_pages, command.kind)) is not None:
             return refusal
@@ -121,5 +125,5 @@ def unpin(tx: Transaction, command: Unpin, low: int, high: int) -> Refusal | Non
                 zone = state.zone(node, zone_type)
                 state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed + back))
         tx.state = state
-    tx.event("free_pages", f"{int(rows['count'].sum())} pages are free again")
+    tx.event("free_pages", f"free again: {counted(int(rows['count'].sum()), 'page')}")
     return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from engine.memory.state import HugetlbSet, State
 from engine.memory.transaction import Transaction
 from engine.operations.hugetlb_vmemmap import free_vmemmap, must_refuse, refuses, restore_vmemmap
 from engine.outcome import Refusal
+from engine.words import counted
 
 MAX_COUNT = 1 << 16
 """Huge pages that one command places at most."""
@@ -30,13 +32,21 @@ ZONE_ORDER = (ZoneType.DMA32, ZoneType.NORMAL, ZoneType.MOVABLE)
 
 
 def _candidates(state: State, node: int | None, pages: int) -> Iterator[int]:
-    """Start pfns of free aligned huge pages: Movable first, from the top down."""
+    """Start pfns of free aligned huge pages: Movable first, from the bottom up, as onlined.
+
+    What is onlined goes to the tail of the free lists (7fef431be9c9, 5.10), so what came first
+    is taken first; of the other zones boot memory was freed long ago: from the top down.
+    """
     rows = state.blocks.rows
     nodes = range(len(state.nodes)) if node is None else (node,)
     for zone_type in reversed(ZONE_ORDER):
         for number in nodes:
-            for low, high in free_memory.free_ranges(state, rows, number, (zone_type,), pages):
-                yield from range(high - pages, low - 1, -pages)
+            upward = zone_type == ZoneType.MOVABLE
+            for low, high in free_memory.free_ranges(
+                state, rows, number, (zone_type,), pages, upward=upward
+            ):
+                starts = range(low, high - pages + 1, pages)
+                yield from starts if upward else reversed(starts)
 
 
 def find(state: State, node: int | None, pages: int, count: int) -> list[int]:
@@ -152,7 +162,7 @@ def allocate(tx: Transaction, name: str, starts: list[int], pages: int) -> None:
     optimise = [wanted and not refused and vmemmap > kept for refused, _ in answers]
     freed = vmemmap - kept if vmemmap > kept else 0
     tx.state = _take(tx.state, starts, pages, number, optimise)
-    tx.event("alloc_fresh_hugetlb_folio", f"{len(starts)} huge pages of {pages} pages")
+    tx.event("alloc_fresh_hugetlb_folio", f"{counted(len(starts), 'huge page')} of {pages} pages")
     verdict, reason = "correct", answers[0][1]
     for pfn, truth, done, (_, why) in zip(starts, truths, optimise, answers, strict=True):
         if done:
@@ -215,17 +225,33 @@ def _rows_of(state: State, held: HugetlbSet, low: int = 0, high: int = 1 << 62) 
     return mine
 
 
-def release_pages(tx: Transaction, held: HugetlbSet, count: int) -> None:
-    """Free ``count`` huge pages of a set, the lowest first."""
+def count_on(state: State, held: HugetlbSet, node: int | None) -> int:
+    """How many pages of a set lie on a node; all of them for None."""
+    if node is None:
+        return held.count
+    return sum(int(row["count"]) for row in _rows_on(state, held, node)) // held.page_pages
+
+
+def _rows_on(state: State, held: HugetlbSet, node: int | None) -> list[Any]:
+    """The page frames of a set, those of one node where one is named."""
+    return [
+        row
+        for row in _rows_of(state, held)
+        if node is None or page_zone(state, int(row["start"]))[0] == node
+    ]
+
+
+def release_pages(tx: Transaction, held: HugetlbSet, count: int, node: int | None = None) -> None:
+    """Free ``count`` huge pages of a set, the lowest first; of one node where one is named."""
     left = count
-    for row in _rows_of(tx.state, held):
+    for row in _rows_on(tx.state, held, node):
         if left <= 0:
             break
         pages = min(int(row["count"]), left * held.page_pages)
         _give_back(tx, held, int(row["start"]), pages)
         left -= pages // held.page_pages
     tx.state = _without(tx.state, held, count)
-    tx.event("free_huge_folio", f"{held.name}: {count} huge pages are free memory again")
+    tx.event("free_huge_folio", f"{held.name}: free memory again: {counted(count, 'huge page')}")
 
 
 def _without(state: State, held: HugetlbSet, count: int) -> State:
@@ -258,23 +284,67 @@ def _give_back(tx: Transaction, held: HugetlbSet, start: int, count: int) -> Non
     tx.state = state
 
 
-def dissolve(tx: Transaction, start_pfn: int, end_pfn: int, first: int, count: int) -> None:
+def dissolve(
+    tx: Transaction, start_pfn: int, end_pfn: int, first: int, count: int
+) -> Refusal | None:
     """``dissolve_free_hugetlb_folios``: the free huge pages of a range leave the pool.
 
-    A page that reaches beyond the range goes as a whole.
+    A page that reaches beyond the range goes as a whole. An optimised page needs memory for
+    its struct pages; the first for which there is none stays, with all behind it.
     """
     for held in list(tx.state.hugetlb.values()):
-        dissolved = 0
+        dissolved, refusal = 0, None
         for row in _rows_of(tx.state, held, start_pfn, end_pfn):
             low = int(row["start"]) // held.page_pages * held.page_pages
             high = -(-int(row["start"] + row["count"]) // held.page_pages) * held.page_pages
-            _give_back(tx, held, low, high - low)
-            dissolved += (high - low) // held.page_pages
+            wanted = (high - low) // held.page_pages
+            if int(row["kind"]) == PageState.HUGETLB_OPTIMISED and held.freed_per_page:
+                spare = _spare(tx.state, low, start_pfn, end_pfn)
+                wanted = min(wanted, max(0, spare) // held.freed_per_page)
+            end = low + wanted * held.page_pages
+            if wanted:
+                _give_back(tx, held, low, end - low)
+                dissolved += wanted
+            if end < high:
+                refusal = _cannot_dissolve(tx.state, held, end, first)
+                break
         if dissolved:
             tx.state = _without(tx.state, held, dissolved)
             tx.event(
                 "dissolve_free_hugetlb_folios",
-                f"{dissolved} huge pages of {held.name} are dissolved",
+                f"{held.name}: dissolved: {counted(dissolved, 'huge page')}",
                 block=first,
                 nr_blocks=count,
             )
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def _cannot_dissolve(state: State, held: HugetlbSet, pfn: int, block: int) -> Refusal:
+    where = f"node {page_zone(state, pfn)[0]}" if state.profile.hugetlb_this_node else "any node"
+    return Refusal(
+        "ENOMEM",
+        "dissolve_free_hugetlb_folios",
+        f"failure to dissolve huge pages: the one at pfn {pfn:#x} needs {held.freed_per_page} "
+        f"pages for its struct pages, and {where} has too little free kernel memory",
+        block,
+        pfn,
+    )
+
+
+def _spare(state: State, pfn: int, start_pfn: int, end_pfn: int) -> int:
+    """Free pages from which the struct pages of the huge page at ``pfn`` may be restored.
+
+    Kernel memory only, and none of the range [start, end), which is isolated. 6.1 asks the
+    node of the huge page and no other (``alloc_vmemmap_page_list``, ``__GFP_THISNODE``).
+    """
+    node, zone_type = page_zone(state, pfn)
+    nodes = (node,) if state.profile.hugetlb_this_node else range(len(state.nodes))
+    spare = sum(free_memory.free_of(state, number)[free_memory.KERNEL] for number in nodes)
+    if zone_type == ZoneType.MOVABLE:
+        return spare
+    pages = state.geometry.block_pages
+    rows = state.blocks.slice(start_pfn // pages, end_pfn // pages)
+    isolated = int(((rows["present"] - rows["vmemmap"]) * rows["count"]).sum())
+    return spare - isolated + int(state.taken.slice(start_pfn, end_pfn)["count"].sum())

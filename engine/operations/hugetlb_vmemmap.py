@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import replace
 
 from engine.finding import Finding
-from engine.kinds import BlockState, MemmapKind, PageState
+from engine.kinds import KERNEL_ZONES, BlockState, MemmapKind, PageState
 from engine.memory import free_memory, memmap
 from engine.memory.page_map import page_zone
 from engine.memory.runs import RunMap
@@ -135,9 +135,20 @@ def _boot_vmemmap_freed(state: State, pfn: int, vmemmap: int, kept: int) -> Stat
         zone = state.zone(node, zone_type)
         gone = freed + (1 if state.profile.hugetlb_new_head else 0)
         state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed + gone))
-    known = row is not None and (row["early"] or backing(state, pfn) is not None)
-    kind = free_memory.zone_class(zone_type) if known else free_memory.KERNEL
-    return free_memory.change(state, node, kind, freed)
+    if row is not None and (row["early"] or backing(state, pfn) is not None):
+        return free_memory.change(state, node, free_memory.zone_class(zone_type), freed)
+    return free_memory.change(state, _likely_node(state, node), free_memory.KERNEL, freed)
+
+
+def _likely_node(state: State, node: int) -> int:
+    """Where struct pages of hot-added memory of a node came from, as far as nothing says it.
+
+    The nearest node with kernel memory: a node may have none but ZONE_MOVABLE.
+    """
+    for near in free_memory.kernel_nodes(state, node):
+        if any(state.nodes[near].zones[zone].managed for zone in KERNEL_ZONES):
+            return near
+    return node
 
 
 def restore_vmemmap(state: State, start: int, count: int, held: HugetlbSet) -> State:
@@ -154,6 +165,8 @@ def restore_vmemmap(state: State, start: int, count: int, held: HugetlbSet) -> S
         node, _ = page_zone(state, pfn if home is None else home)
         if node < 0:
             continue  # the memory that they lay in was removed
+        if home is None and not state.blocks.row_at(pfn // state.geometry.block_pages)["early"]:
+            node = _likely_node(state, node)
         needed[node] += held.freed_per_page
         if home is not None and not is_self_hosted(state, home):
             taken = _marked(taken, home + vmemmap - held.freed_per_page, held.freed_per_page)

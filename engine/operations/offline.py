@@ -3,10 +3,20 @@
 Source: ``drivers/base/memory.c:memory_block_offline`` and ``mm/memory_hotplug.c:
 offline_pages`` of 6.12 and 6.1. Neighbouring blocks that are alike go as one batch where that
 gives what one after the other gives.
+
+Rules that depend on the release and have no switch in the profile:
+
+* b2c9e2fbba32 "mm: make alloc_contig_range work at pageblock granularity" (5.19):
+  ``start_isolate_page_range`` isolates the first and the last pageblock before those between;
+* bbd6ec605c0f "arm64/mm: Enable memory hot remove" (5.7): ``arch/arm64/mm/mmu.c:
+  prevent_bootmem_remove_notifier`` keeps the memory of the boot online;
+* "mm/memory_hotplug.c: fix notification in offline error path" (5.1): the pageblocks are given
+  back before ``MEM_CANCEL_OFFLINE`` is sent; until then the other way round.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -19,12 +29,44 @@ from engine.memory.state import State
 from engine.memory.transaction import Transaction
 from engine.operations import hugetlb, zone_shifting
 from engine.outcome import Refusal
+from engine.profile import KernelProfile
+from engine.words import counted
 
 UNMOVABLE_KINDS = (PageState.UNMOVABLE, PageState.RESERVED, PageState.VMEMMAP)
 
 
 RING_BUFFER_LINES = 4096
 """Lines that one event logs at most: about as many as a ring buffer of 256 KiB keeps of them."""
+
+
+_FAILURES: dict[str, tuple[str, str]] = {
+    "start_isolate_page_range": (
+        "fails; the pageblocks isolated until then are given back",
+        "failure to isolate range",
+    ),
+    "MEM_GOING_OFFLINE": ("a notifier refuses", "notifier failure"),
+    "do_migrate_range": ("a page that cannot move ends the loop", "unmovable page"),
+    "dissolve_free_hugetlb_folios": (
+        "a huge page cannot be dissolved",
+        "failure to dissolve huge pages",
+    ),
+}
+"""What happens in a phase that fails, and the reason that ``offline_pages`` gives for it."""
+
+_SERIES_BASE: dict[str, tuple[int, int]] = {
+    "memmap-v1": (5, 1),
+    "memmap-v2": (5, 2),
+    "memmap-v3": (5, 3),
+    "shrink-rfc2": (4, 18),
+    "shrink-oct2018": (4, 19),
+}
+"""The release in the making when a series was posted."""
+
+
+def _release(profile: KernelProfile) -> tuple[int, int]:
+    """The kernel release of a profile, of a posted series the one it was written for."""
+    match = re.fullmatch(r"(\d+)\.(\d+)", profile.name)
+    return (int(match[1]), int(match[2])) if match else _SERIES_BASE[profile.name]
 
 
 def offline_blocks(
@@ -49,11 +91,12 @@ def offline_blocks(
         alike = min(last, int(row["start"] + row["count"]) - 1) - block + 1
         profile = tx.state.profile
         one_by_one = profile.zone_shifting or profile.shrink in ("rfc2", "oct2018")
+        one_by_one |= any(fault.phase in _FAILURES for fault in tx.state.faults)
         count = 1 if one_by_one else _clear_of(tx.state, block, alike)
         refusal = check_offline(tx.state, block)
-        if refusal is not None:
+        if refusal is not None and refusal.function != "MEM_GOING_OFFLINE":
             return _refused(tx, block, refusal)
-        refusal = _offline_batch(tx, block, count)
+        refusal = _offline_batch(tx, block, 1 if refusal else count, refusal)
         if refusal is not None:
             return refusal
         block += count
@@ -61,20 +104,56 @@ def offline_blocks(
 
 
 def _clear_of(state: State, block: int, count: int) -> int:
-    """How many of ``count`` blocks from ``block`` on hold nothing but free memory."""
+    """How many of ``count`` blocks from ``block`` on can go as one.
+
+    Behind the first they hold nothing but free memory; the first may hold what cannot fail.
+    """
     pages = state.geometry.block_pages
+    kinds = state.taken.slice(block * pages, (block + 1) * pages)["kind"]
+    if np.any(kinds == PageState.HUGETLB_OPTIMISED):
+        return 1
     taken = state.taken.slice((block + 1) * pages, (block + count) * pages)
     return count if not len(taken) else max(1, int(taken["start"][0]) // pages - block)
 
 
-def unmovable_pfn(state: State, block: int, row: Any) -> tuple[int, PageState] | None:
-    """The first page that stops offlining; the block's own vmemmap never does.
+def _isolated_range(state: State, block: int, row: Any) -> tuple[int, int]:
+    """[start, end) that is isolated: since 5.14 without the block's own vmemmap."""
+    vmemmap = int(row["vmemmap"]) if _release(state.profile) >= (5, 14) else 0
+    return state.block_pfn(block) + vmemmap, state.block_pfn(block + 1)
 
-    Frames of it that v2 stripped of their marks do: they are unmovable pages then.
+
+def unmovable_pfn(state: State, block: int, row: Any) -> tuple[int, PageState] | None:
+    """The page that stops offlining, the first one that isolation meets.
+
+    The block's own vmemmap never does; frames of it that v2 stripped of their marks do: they
+    are unmovable pages then.
     """
     taken = state.taken.slice(state.block_pfn(block), state.block_pfn(block + 1))
     bad = taken[np.isin(taken["kind"], UNMOVABLE_KINDS)]
-    return (int(bad["start"][0]), PageState(int(bad["kind"][0]))) if len(bad) else None
+    if not len(bad):
+        return None
+    if _release(state.profile) >= (5, 19):
+        start, end = _isolated_range(state, block, row)
+        pageblock = state.geometry.pageblock_pages
+        for low, high in ((start, start + pageblock), (end - pageblock, end)):
+            met = bad[(bad["start"] < high) & (bad["start"] + bad["count"] > low)]
+            if len(met):
+                return max(low, int(met["start"][0])), PageState(int(met["kind"][0]))
+    return int(bad["start"][0]), PageState(int(bad["kind"][0]))
+
+
+def _isolation_text(state: State, block: int, row: Any, pfn: int) -> str:
+    """Which pageblock stopped the isolation, and how many isolated ones that took back."""
+    start, end = _isolated_range(state, block, row)
+    pageblock = state.geometry.pageblock_pages
+    low = pfn // pageblock * pageblock
+    before = max(0, low - start) // pageblock
+    if before and _release(state.profile) >= (5, 19):
+        before = 1 if low + pageblock >= end else before + 1
+    text = f"pageblock [{low:#x},{low + pageblock:#x}) cannot be isolated"
+    if before:
+        text += f"; given back: {counted(before, 'pageblock')} isolated before it"
+    return text
 
 
 def check_offline(state: State, block: int) -> Refusal | None:
@@ -110,22 +189,34 @@ def check_offline(state: State, block: int) -> Refusal | None:
             block,
             pfn,
         )
+    if row["early"] and _keeps_boot_memory(state):
+        return Refusal(
+            "EPERM",
+            "MEM_GOING_OFFLINE",
+            "notifier failure: arm64 keeps the memory of the boot online "
+            "(prevent_bootmem_remove_notifier)",
+            block,
+        )
     return None
 
 
+def _keeps_boot_memory(state: State) -> bool:
+    """Whether the notifier of arm64 that answers NOTIFY_BAD for early sections is there."""
+    return state.geometry.arch.startswith("arm64") and _release(state.profile) >= (5, 7)
+
+
 def _refused(tx: Transaction, block: int, refusal: Refusal) -> Refusal:
-    """Show the phases up to the refusal and their roll-back."""
+    """Show the phases of a block with holes, or with a page that cannot be isolated."""
     if refusal.function == "memory_block_offline":
         return refusal
     row = tx.state.blocks.row_at(block)
     _begin(tx, block, 1, row)
-    if refusal.function != "offline_pages":
-        tx.event(
-            "start_isolate_page_range",
-            f"pageblocks isolated up to pfn {refusal.pfn:#x}",
-            block=block,
-        )
-    _roll_back(tx, block, 1, row)
+    reason = "memory holes"
+    if refusal.pfn is not None:
+        reason = _FAILURES["start_isolate_page_range"][1]
+        text = _isolation_text(tx.state, block, row, refusal.pfn)
+        tx.event("start_isolate_page_range", text, block=block)
+    _stay_online(tx, block, row, reason)
     return refusal
 
 
@@ -143,50 +234,76 @@ def _begin(tx: Transaction, first: int, count: int, row: Any) -> None:
     tx.event("memory_block_offline", text, block=first, nr_blocks=count)
 
 
-def _roll_back(tx: Transaction, first: int, count: int, row: Any) -> None:
+def _failed(tx: Transaction, block: int, row: Any, phase: str, refusal: Refusal) -> None:
+    """A phase of ``offline_pages`` fails: what it did itself, and everything that is undone.
+
+    Isolation undoes itself; only what comes after it reaches ``failed_removal_isolated``.
+    """
+    text, reason = _FAILURES[phase]
+    if phase == "do_migrate_range" and refusal.errno == "EINTR":
+        text, reason = "a pending signal ends the loop", "signal backoff"
+    log = []
+    if refusal.function == "MEM_GOING_OFFLINE" and row["early"] and _keeps_boot_memory(tx.state):
+        geometry = tx.state.geometry
+        start = tx.state.block_pfn(block) * geometry.page_bytes
+        end = start + geometry.section_pages * geometry.page_bytes
+        log = [f"Boot memory [{start:x} {end:x}] offlining attempted"]
+    tx.event(phase, text, log=log, block=block)
+    if phase != "start_isolate_page_range":
+        undone = [
+            ("undo_isolate_page_range", "every pageblock is given back"),
+            ("MEM_CANCEL_OFFLINE", "the notifiers hear that the memory stays"),
+        ]
+        if _release(tx.state.profile) < (5, 1):
+            undone.reverse()
+        for function, done in undone:
+            tx.event(function, done, block=block)
+    _stay_online(tx, block, row, reason)
+
+
+def _stay_online(tx: Transaction, block: int, row: Any, reason: str) -> None:
+    """``failed_removal`` of ``offline_pages``, and what its callers take back."""
+    tx.event("offline_pages", f"memory offlining failed due to {reason}", block=block)
     node, zone_type, vmemmap = int(row["node"]), ZoneType(int(row["zone"])), int(row["vmemmap"])
-    zone = tx.state.zone(node, zone_type)
-    zone = replace(zone, present=zone.present + count * vmemmap)
-    tx.state = tx.state.with_zone(node, zone_type, zone)
+    if vmemmap:
+        zone = tx.state.zone(node, zone_type)
+        zone = replace(zone, present=zone.present + vmemmap)
+        tx.state = tx.state.with_zone(node, zone_type, zone)
+        text = f"present +{vmemmap} for the vmemmap: {zone.present}"
+        tx.event("memory_block_offline", text, block=block)
     online = int(BlockState.ONLINE)
-    tx.state = replace(tx.state, blocks=tx.state.blocks.update(first, first + count, state=online))
-    tx.event(
-        "undo_isolate_page_range",
-        "MEM_CANCEL_OFFLINE; the block is online as before",
-        block=first,
-        nr_blocks=count,
-    )
+    tx.state = replace(tx.state, blocks=tx.state.blocks.update(block, block + 1, state=online))
+    tx.event("memory_subsys_offline", "state online as before", block=block)
 
 
-def _offline_batch(tx: Transaction, first: int, count: int) -> Refusal | None:
-    """``memory_block_offline`` for ``count`` equal blocks, phase by phase."""
+def _offline_batch(tx: Transaction, first: int, count: int, veto: Refusal | None) -> Refusal | None:
+    """``memory_block_offline`` for ``count`` equal blocks, phase by phase.
+
+    ``veto``: what a notifier answers to MEM_GOING_OFFLINE; None where all agree.
+    """
     row = tx.state.blocks.row_at(first)
     node, zone_type, vmemmap = int(row["node"]), ZoneType(int(row["zone"])), int(row["vmemmap"])
     pages = tx.state.geometry.block_pages
     start_pfn, end_pfn = tx.state.block_pfn(first), tx.state.block_pfn(first + count)
     before = tx.state
-
-    def failed(phase: str) -> Refusal | None:
-        refusal = tx.injected(phase, block=first)
-        if refusal is not None:
-            _roll_back(tx, first, count, row)
-        return refusal
-
     _begin(tx, first, count, row)
     steps = (
         ("start_isolate_page_range", "every pageblock is isolated"),
         ("MEM_GOING_OFFLINE", "the notifiers agree"),
         ("do_migrate_range", "everything movable has moved away"),
+        ("dissolve_free_hugetlb_folios", ""),
     )
     for phase, text in steps:
-        if (refusal := failed(phase)) is not None:
+        refusal = veto if veto and phase == veto.function else tx.injected(phase, block=first)
+        if refusal is None and phase == "dissolve_free_hugetlb_folios":
+            refusal = hugetlb.dissolve(tx, start_pfn, end_pfn, first, count)
+        if refusal is not None:
+            _failed(tx, first, row, phase, refusal)
             return refusal
         if phase == "do_migrate_range":
             tx.state = _migrate(tx.state, start_pfn, end_pfn)
-        tx.event(phase, text, block=first, nr_blocks=count)
-    if (refusal := failed("dissolve_free_hugetlb_folios")) is not None:
-        return refusal
-    hugetlb.dissolve(tx, start_pfn, end_pfn, first, count)
+        if text:
+            tx.event(phase, text, block=first, nr_blocks=count)
     _leave_buddy(tx, before, first, count, row)
     if tx.state.profile.zone_shifting and not row["early"]:
         zone_shifting.after_offline(tx, first)

@@ -18,6 +18,7 @@ from engine.memory.transaction import Transaction
 from engine.operations import offline, online, remove_2019, zone_shifting
 from engine.operations.allocations import PIN_KINDS
 from engine.outcome import Refusal
+from engine.words import ranged
 
 
 def eject(tx: Transaction, device: Device) -> Refusal | None:
@@ -83,7 +84,10 @@ def remove_range(tx: Transaction, first: int, last: int) -> Refusal | None:
     rows = tx.state.blocks.slice(first, last + 1)
     if not len(rows):
         return Refusal(
-            "ENOENT", "try_remove_memory", f"there are no memory blocks {first}-{last}", first
+            "ENOENT",
+            "try_remove_memory",
+            f"no {ranged('memory block', first, last)} is there",
+            first,
         )
     refusal = _check_offline(tx, rows) or _check_granularity(tx, rows, first, last)
     if refusal is not None:
@@ -202,7 +206,7 @@ def _drop_blocks(tx: Transaction, first: int, last: int) -> None:
     tx.state = replace(tx.state, blocks=blocks, devices=devices, taken=taken, lost=lost)
     tx.event(
         "remove_memory_block_devices",
-        f"memory blocks {first}-{last} are gone",
+        f"{ranged('memory block', first, last)} {'is' if first == last else 'are'} gone",
         block=first,
         nr_blocks=last - first + 1,
     )

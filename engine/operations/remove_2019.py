@@ -20,6 +20,7 @@ from engine.memory.runs import Rows, joined_ranges, sorted_set
 from engine.memory.state import Device, State, Teardown
 from engine.memory.transaction import Transaction
 from engine.outcome import Refusal
+from engine.words import counted, ranged
 
 MAX_SECTIONS = 1 << 16
 """Sections that one command may remove, 8 TiB of x86: each is a step with a state of its own."""
@@ -184,7 +185,7 @@ class _Teardown:
                 Finding(
                     "leaked-memmap",
                     f"the backward free from section {last} to the head's section {first} runs "
-                    f"nowhere: the memmap of {_plural(left + 1, 'section')} is leaked, that of "
+                    f"nowhere: the memmap of {counted(left + 1, 'section')} is leaked, that of "
                     f"section {first} and of every section counted here",
                     head,
                     self.section,
@@ -251,8 +252,8 @@ class _Teardown:
                 self.tx.finding(
                     Finding(
                         "foreign-countdown",
-                        f"the removal of {_sections(first, last)} is counted against the vmemmap "
-                        f"head at pfn {head:#x} of another range",
+                        f"the removal of {ranged('section', first, last)} is counted against the "
+                        f"vmemmap head at pfn {head:#x} of another range",
                         first * self.section,
                         (last - first + 1) * self.section,
                     )
@@ -265,8 +266,8 @@ class _Teardown:
             self.tx.finding(
                 Finding(
                     "lost-memmap",
-                    f"the struct pages of {_sections(first, last)} are freed while {memory} still "
-                    f"there: whoever touches a page of pfns {low:#x}-{low + count - 1:#x} faults",
+                    f"the struct pages of {ranged('section', first, last)} are freed while {memory} "
+                    f"still there: whoever touches a page of pfns {low:#x}-{low + count - 1:#x} faults",
                     low,
                     count,
                 )
@@ -320,14 +321,6 @@ def _singles(numbers: set[int]) -> NDArray[np.int64]:
     """Each number as a range [number, number + 1): int64 (n, 2), ascending."""
     low = np.array(sorted(numbers), np.int64)
     return np.stack((low, low + 1), axis=1)
-
-
-def _plural(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
-
-
-def _sections(first: int, last: int) -> str:
-    return f"section {first}" if first == last else f"sections {first}-{last}"
 
 
 def remove_sections(tx: Transaction, rows: Rows) -> Refusal | None:

@@ -34,6 +34,10 @@ from engine.sysfs_words import (
 _BLOCK = re.compile(re.escape(MEMORY_DIR) + r"/memory(0|[1-9][0-9]{0,9})/(\w+)\Z")
 _NODE_LINK = re.compile(re.escape(NODE_DIR) + r"/node([0-9]{1,4})/(memory([0-9]{1,10})/\w+)\Z")
 _POOL = re.compile(re.escape(HUGEPAGES_DIR) + r"/hugepages-([1-9][0-9]{0,9})kB/nr_hugepages\Z")
+_NODE_POOL = re.compile(
+    re.escape(NODE_DIR)
+    + r"/node([0-9]{1,4})/hugepages/hugepages-([1-9][0-9]{0,9})kB/nr_hugepages\Z"
+)
 _C_NUMBER = re.compile(
     r"\+?(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<octal>0[0-7]*)|(?P<decimal>[1-9][0-9]*))\Z"
 )
@@ -80,6 +84,10 @@ def write(tx: Transaction, command: SysfsWrite) -> Refusal | None:
         return _write_parameter(tx, path.rpartition("/")[2], word)
     if found := _POOL.match(path):
         return _resize_pool(tx, int(found[1]) << 10, word)
+    if found := _NODE_POOL.match(path):
+        if int(found[1]) not in tx.state.nodes_in("online"):
+            return Refusal("ENOENT", "sysfs", f"node {found[1]} is not online")
+        return _resize_pool(tx, int(found[2]) << 10, word, int(found[1]))
     if path == "/proc/sys/vm/nr_hugepages":
         return _resize_pool(tx, tx.state.geometry.hugetlb_bytes[0], word)
     if path == "/proc/sys/vm/hugetlb_optimize_vmemmap":
@@ -149,8 +157,10 @@ def _probe(tx: Transaction, word: str) -> Refusal | None:
     return add.add(tx, Add(f"probe-{address:#x}", size, address, memmap=MemmapPolicy.RAM))
 
 
-def _resize_pool(tx: Transaction, page_bytes: int, word: str) -> Refusal | None:
-    """``nr_hugepages_store``: grow or shrink the pool of one size."""
+def _resize_pool(
+    tx: Transaction, page_bytes: int, word: str, node: int | None = None
+) -> Refusal | None:
+    """``nr_hugepages_store``: grow or shrink the pool of one size, on one node or anywhere."""
     if page_bytes not in tx.state.geometry.hugetlb_bytes:
         return Refusal(
             "ENOENT",
@@ -163,20 +173,23 @@ def _resize_pool(tx: Transaction, page_bytes: int, word: str) -> Refusal | None:
         return Refusal("ERANGE", "nr_hugepages_store", f"{word} has more than 64 bits")
     pages = page_bytes // tx.state.geometry.page_bytes
     held = [h for h in tx.state.hugetlb.values() if h.page_pages == pages]
-    wanted, have = int(word), sum(h.count for h in held)
+    counts = [hugetlb.count_on(tx.state, pool, node) for pool in held]
+    wanted, have = int(word), sum(counts)
     if wanted > have:
         name = f"nr_hugepages-{page_bytes >> 10}kB-{tx.state.next_id}"
         missing = min(wanted - have, hugetlb.MAX_COUNT)
-        starts, node = hugetlb.find_round_robin(tx.state, pages, missing)
-        tx.state = replace(tx.state, next_huge_node=node)
+        if node is not None:
+            starts = hugetlb.find(tx.state, node, pages, missing)
+        else:
+            starts, following = hugetlb.find_round_robin(tx.state, pages, missing)
+            tx.state = replace(tx.state, next_huge_node=following)
         if starts:
             hugetlb.allocate(tx, name, starts, pages)
-    for pool in reversed(held):
-        if have <= wanted:
-            break
-        count = min(pool.count, have - wanted)
-        hugetlb.release_pages(tx, pool, count)
-        have -= count
+    for pool, here in reversed(list(zip(held, counts, strict=True))):
+        count = min(here, have - wanted)
+        if count > 0:
+            hugetlb.release_pages(tx, pool, count, node)
+            have -= count
     tx.event("nr_hugepages_store", f"{word} pages of {page_bytes >> 10} kB were asked for")
     return None
 

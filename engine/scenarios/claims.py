@@ -274,7 +274,7 @@ def _joined(parts: list[tuple[int, int, list[str]]]) -> Iterator[list[str]]:
         else:
             merged.append((first, last, lines))
     for first, last, lines in merged:
-        name = f"block {format_ref(Ref(first, last))}"
+        name = f"block{'s' * (first != last)} {format_ref(Ref(first, last))}"
         yield [name + line for line in lines]
 
 

@@ -14,6 +14,7 @@ from engine.commands import Add, Command, Note, Ref, Remove, SysfsWrite
 from engine.errors import InputError
 from engine.geometry import ARCHITECTURES
 from engine.kinds import ZONE_BY_LABEL, BlockState, MemmapKind, PageState, ZoneType
+from engine.language.wrong import printable
 from engine.machine import predict
 from engine.memory.boot import from_observation
 from engine.memory.runs import Rows
@@ -132,6 +133,20 @@ def step_commands(step: RecordedStep, directory: str = "/") -> list[Command]:
     raise ShellError(f"a {step.do} step ({a.get('cmd', '')}) is not modelled")
 
 
+def _shown_command(step: RecordedStep, commands: Sequence[Command]) -> Command:
+    """What a step's outcome is called: its command; of a script that is more, the script.
+
+    A script that only reads is a note, since nothing of it is the engine's to do.
+    """
+    written = str(step.arguments.get("command", ""))
+    script = printable(
+        "; ".join(" ".join(line.split()) for line in written.split("\n") if line.strip())
+    )
+    if not commands:
+        return Note(f"only reads: {script}" if script else step.do)
+    return commands[-1] if len(commands) == 1 else replace(commands[-1], text=script)
+
+
 def run_step(state: State, step: RecordedStep) -> Outcome:
     """Replay one step on a state. Pages recorded as unmovable count for this step only."""
     commands = step_commands(step)
@@ -148,7 +163,7 @@ def run_step(state: State, step: RecordedStep) -> Outcome:
     events: tuple[Event, ...] = tuple(event for o in outcomes for event in o.events)
     last = outcomes[-1] if outcomes else None
     return Outcome(
-        commands[-1] if commands else Note(step.do),
+        _shown_command(step, commands),
         state,
         replace(current, taken=taken),
         events,

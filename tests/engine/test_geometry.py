@@ -90,7 +90,7 @@ ELIGIBILITY = [
     # configuration, parameter, failing words ("" when used), area in pages
     ("x86 4K, 128M", X86, "Y", "", 512),
     ("x86 4K, 128M", X86, "force", "", 512),
-    ("x86 4K, 128M", X86, "N", "memmap_on_memory=N", 512),
+    ("x86 4K, 128M", X86, "N", "is Y or force (it is N)", 512),
     ("x86 4K, 1G", X86.with_block_bytes(GIB), "Y", "", 4096),
     ("struct page 56", replace(X86, struct_page_bytes=56), "Y", "pageblocks", 448),
     ("struct page 80", replace(X86, struct_page_bytes=80), "Y", "pageblocks", 640),

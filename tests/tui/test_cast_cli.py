@@ -138,6 +138,19 @@ def test_export_writes_a_session_as_a_scenario(state: Path, tmp_path: Path) -> N
     assert (tmp_path / "again.hotplug").read_text() == out.read_text()
 
 
+def test_a_picture_of_a_session_has_the_steps_of_the_session(
+    state: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    session(state, ["add dimm0 256M", 'note "on"', "online dimm0[0] movable"], "a title")
+    for step, title in (("1", "step 1/1"), ("2", "step 2/2"), ("3", "step 3/3")):
+        assert main(["export", "--session", "latest", "-o", ".txt", "--step", step]) == 0
+        first = capfdbinary.readouterr().out.decode().splitlines()[0]
+        assert first.startswith(" pfnmap  a title ")
+        assert first.endswith(title)
+    assert main(["export", "--session", "latest", "-o", ".txt", "--step", "4"]) == 2
+    assert b"steps 0 (at boot) to 3" in capfdbinary.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -66,11 +66,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
         (["show", "-c", "online 3", "-c", "machine"], "the machine comes first"),
         (["show", "-c", "write x.txt"], "-c write: works on the ':' line of the screen only"),
         (["run"], "nothing to run"),
-        (["run", "nothing-here.hotplug"], "No such file"),
+        (["run", "nothing-here.hotplug"], "no such file"),
         (["run", "nothing-here"], "no scenario of that name"),
         (["run", "-c", "add d 256M", "--text", "--steps", "9"], "numbers from 0 to 1"),
         (["check"], "nothing to check"),
-        (["check", "nothing-here.hotplug"], "No such file"),
+        (["check", "nothing-here.hotplug"], "no such file"),
         (["verify", "nothing-here.json"], "nothing-here.json"),
         (["fmt", "nothing-here.hotplug"], "No such file"),
         (["themes", "nothing-here"], "no such theme"),
@@ -86,6 +86,38 @@ def test_wrong_input_is_one_line_and_status_2(
     assert captured.err.count("\n") == 1, captured.err
     assert captured.err.startswith("pfnmap: ")
     assert message in captured.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["run"], ["run", "--as-shell"], ["cast", "-o", "x"], ["compare", "--with", "profile=6.1"],
+     ["export", "-o", "x.svg"]],
+)  # fmt: skip
+def test_a_recording_that_is_run_is_named_with_what_opens_it(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    recording = ROOT / "tests" / "traces" / "bad-input.json"
+    assert run(*words, recording) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == (
+        f"pfnmap: {recording}: this is a recording, not a scenario: `pfnmap FILE` opens it, "
+        "`pfnmap show FILE` prints it, `pfnmap verify FILE` compares it with the model\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", ["run", "show", "check"])
+def test_a_misspelt_scenario_is_guessed_in_one_sentence(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(verb, "layout-table-1g-block") == 2
+    assert capsys.readouterr().err == (
+        "pfnmap: layout-table-1g-block: no such file, and no scenario of that name; "
+        "did you mean layout-table-1g-blocks?\n"
+    )
 
 
 def test_a_directory_binary_or_empty_file_is_one_line(
@@ -215,11 +247,11 @@ def test_run_tells_what_happened(demo: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_run_prints_frames_of_chosen_steps(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("run", demo, "--text", "--steps", "0,2") == 0
+    assert run("run", demo, "--text", "--steps", "0,4") == 0
     out = capsys.readouterr().out
-    assert "step 0 of 2" in out
-    assert "step 1 of 2" not in out
-    assert "step 2 of 2" in out
+    assert "step 0 of 5" in out
+    assert "step 2 of 5" not in out
+    assert "step 4 of 5" in out
     assert run("run", demo, "--text") == 0
     assert capsys.readouterr().out.count("pfnmap: ") == 1
 
@@ -227,8 +259,8 @@ def test_run_prints_frames_of_chosen_steps(demo: Path, capsys: pytest.CaptureFix
 def test_run_prints_what_each_step_changes(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("run", demo, "--diff", "--steps", "all") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "--- step 0" in lines
-    assert "+++ step 2" in lines
+    assert "--- step 1" in lines
+    assert "+++ step 4" in lines
     assert "+   0 Movable 0x108000              32768         32768         32256" in lines
     assert all(len(line) <= 72 for line in lines)
 

@@ -74,6 +74,85 @@ def test_what_does_not_hold_is_a_diff_with_file_and_line(
     assert lines[-1] == "1 scenario, 3 expectations, 3 failed"
 
 
+def test_a_claim_with_three_wrong_fields_is_one_that_does_not_hold(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text("machine ram=1G\nexpect zone DMA spanned=1 present=2 managed=3\n")
+    assert main(["check", str(file), "--junit", "r.xml"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[3] for line in lines[:3]] == ["spanned:", "present:", "managed:"]
+    assert lines[-1] == "1 scenario, 1 expectation, 1 failed"
+    (suite,) = ET.parse("r.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
+    assert len(suite.findall(".//failure")) == 1
+
+
+def test_two_scenarios_that_fail_in_the_same_line_are_two(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text("machine ram=1G\nexpect zone DMA spanned=1 present=2\n")
+    assert main(["check", str(file), str(file)]) == 1
+    assert capsys.readouterr().out.endswith("2 scenarios, 2 expectations, 2 failed\n")
+
+
+# -- a line that cannot be done, behind others that can -----------------------------------------
+HALF = (
+    "machine ram=1G\nadd d 128M\nadd d3 100M\nexpect errno=EBUSY\n"
+    'note "now"\nonline d3\nnote "never"\nonline d\n'
+)
+COMPLAINT = "a.hotplug:6:8: d3: there is no device of that name; there are: d; did you mean d?\n"
+
+
+def test_what_was_done_before_a_line_that_cannot_be_is_told_first(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(HALF)
+    assert main(["run", str(file)]) == 2
+    captured = capsys.readouterr()
+    assert captured.err == COMPLAINT
+    lines = captured.out.splitlines()
+    assert [line for line in lines if line.startswith("$ ")] == ["$ add d 128M", "$ add d3 100M"]
+    assert any("refused: EINVAL" in line for line in lines)
+    assert lines[-2:] == ["# now", "a.hotplug:4: errno: expected EBUSY, is EINVAL"]
+
+
+@pytest.mark.parametrize(
+    ("steps", "numbers"),
+    [("last", [4]), ("all", [0, 1, 2]), ("0,2,4,5,7", [0, 2, 4]), ("6", [])],
+)
+def test_frames_are_printed_as_far_as_the_run_came(
+    steps: str, numbers: list[int], file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(HALF)
+    assert main(["run", str(file), "--text", "--steps", steps]) == 2
+    captured = capsys.readouterr()
+    assert captured.err == COMPLAINT
+    shown = [line for line in captured.out.splitlines() if line.startswith("step ")]
+    assert shown == [f"step {number} of 7" for number in numbers]
+
+
+def test_differences_are_printed_as_far_as_the_run_came(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(HALF)
+    assert main(["run", str(file), "--diff", "--steps", "all"]) == 2
+    captured = capsys.readouterr()
+    assert captured.err == COMPLAINT
+    assert "+++ step 1\n" in captured.out
+
+
+@pytest.mark.parametrize("form", [["--json"], ["--json", "--diff"], ["--svg"], ["--html"],
+                                  ["--as-shell"]])  # fmt: skip
+def test_half_a_document_is_none(
+    form: list[str], file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(HALF)
+    assert main(["run", str(file), *form]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == COMPLAINT
+
+
 def test_the_diff_mends_the_claims(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = (
         "machine ram=1G memmap_on_memory=Y\nadd d 256M\nonline d[0] movable\n"
@@ -124,7 +203,7 @@ def test_a_build_server_is_told_of_scenarios_that_cannot_be_run(
     assert "+expect zone DMA spanned=4095 present=4095" in failure.text
     errors = [error.get("message", "") for error in suites.iter("error")]
     assert 'b.hotplug:2:7: the size "256" has no unit' in errors[0]
-    assert "No such file" in errors[1]
+    assert "gone.hotplug: no such file" in errors[1]
 
 
 @pytest.mark.parametrize("form", ["--json", "--svg", "--html"])

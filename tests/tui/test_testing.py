@@ -54,6 +54,15 @@ def test_a_step_is_the_screen_after_so_many_commands() -> None:
         render(STORY, step=3)
 
 
+def test_notes_and_claims_are_steps_as_in_the_title_of_the_screen() -> None:
+    told = STORY.replace("online", 'note "now"\nexpect ok\nonline')
+    assert render(told, size=(100, 30), step=3).splitlines()[0].endswith("step 3/3")
+    assert "#1 add" in render(told, step=1)
+    assert "#3 expect ok: holds" in render(told, step=3)
+    assert "#4 online dimm0[0] movable" in render(told, step=4)
+    assert render(told, step=4) == render(told)
+
+
 def test_keys_are_pressed_at_the_end() -> None:
     assert "hot-add a DIMM" in render(STORY, keys=["?"])
     assert render(STORY, keys=["?", "escape"]) == render(STORY)

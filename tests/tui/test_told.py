@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.commands import SysfsWrite
 from tests.tui.stage import DIMM, session_of
 from tui.told import outcome_pieces, result_words
 
@@ -47,3 +48,11 @@ def test_notes_are_words_for_the_reader() -> None:
     assert [(p.role, p.text) for p in outcome_pieces(outcomes, 0)] == [
         ("accent", "look at the span")
     ]
+
+
+def test_a_command_that_was_never_a_line_is_told_in_normal_form() -> None:
+    session = session_of()
+    session.run(SysfsWrite("nope", "/sys/devices/system/memory/auto_online_blocks"))
+    heading = outcome_pieces(session.outcomes, 0)[0]
+    assert heading.text == "#1 echo nope > /sys/devices/system/memory/auto_online_blocks"
+    assert heading.right == "EINVAL"

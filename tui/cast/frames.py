@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from engine.commands import Goto, Zoom
 from engine.errors import InputError, PfnmapError
 from engine.machine import Machine
 from engine.model_view import ModelView
@@ -12,8 +13,10 @@ from engine.values import dataclass
 from tui.picture import Picture, text_picture
 
 if TYPE_CHECKING:
+    from engine.commands import Command
     from themes.model import Theme
     from tui.cast.script import Script
+    from tui.headless import Screen
 
 
 class FrameSource(Protocol):
@@ -48,16 +51,26 @@ async def _screens(
         session, theme, size, source_title=script.title, start=script.start
     ) as screen:
         for beat in script.beats:
+            await screen.tell(beat.told)
             if beat.command is not None:
-                try:
-                    await screen.do(beat.command)
-                except PfnmapError as error:
-                    raise InputError(f"{beat.line}: {error}") from None
-            pictures.append(pictures[-1] if beat.note else screen.picture())
-        if keys:
+                await _do(screen, beat.line, beat.command)
+            pictures.append(screen.picture())
+        if keys or script.told:
+            await screen.tell(script.told)
             await screen.keys(*keys)
             pictures[-1] = screen.picture()
     return pictures
+
+
+async def _do(screen: Screen, line: str, command: Command) -> None:
+    """Do a command of the scenario, which is a step of the session in any case."""
+    if isinstance(command, Goto | Zoom):
+        # On the ':' line, a move of the screen only.
+        await screen.tell([command])
+    try:
+        await screen.do(command)
+    except PfnmapError as error:
+        raise InputError(f"{line}: {error}") from None
 
 
 class TextFrames:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import InputError
+from engine.language import line_of
 from engine.language.wrong import printable
 from tui.cast.asciicast import VERSIONS, Event, cast_header, event_line
 from tui.cast.filter import DrawingFilter
@@ -93,7 +94,7 @@ class CastRecorder:
 
     def heard(self, outcome: Outcome) -> None:
         """A listener for :attr:`engine.session.Session.listeners`: each command is a marker."""
-        self.marker(outcome.command.text or type(outcome.command).__name__)
+        self.marker(line_of(outcome.command))
 
     def close(self) -> None:
         """End the recording."""

@@ -62,6 +62,8 @@ class Beat:
     """What ``pause`` lines add to that."""
     outcome: Outcome | None = None
     """What a command for the machine did."""
+    told: tuple[Command, ...] = ()
+    """Steps of the session since the beat before that are for the reader: claims, a note."""
 
 
 @dataclass(slots=True)
@@ -73,6 +75,14 @@ class Script:
     beats: list[Beat] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     """Expectations that do not hold."""
+    told: list[Command] = field(default_factory=list)
+    """Steps behind the last beat that are for the reader."""
+
+    def add(self, beat: Beat) -> None:
+        """Let a beat follow, with what was told before it."""
+        beat.told = (*self.told, *beat.told)
+        self.told = []
+        self.beats.append(beat)
 
 
 def script_of(scenario: Scenario) -> Script:
@@ -82,21 +92,25 @@ def script_of(scenario: Scenario) -> Script:
     for number, command in scenario.lines:
         place = f"{scenario.source}:{number}"
         match command:
-            case StartMachine() | Title():
+            case StartMachine():
                 pass
+            case Title():
+                script.told.append(command)
             case Pause():
+                script.told.append(command)
                 script.beats[-1].pause_ms += round(command.seconds * 1000)
             case Note():
                 words = clean(command.words)
-                script.beats.append(Beat(note=words, hold_ms=reading_ms(words)))
+                script.add(Beat(note=words, hold_ms=reading_ms(words), told=(command,)))
             case Expect():
+                script.told.append(command)
                 found = evaluate(command, view=session.view, state=session.state, last=session.last)
                 script.failures += [f"{place}: {difference}" for difference in found]
             case Interactive():
                 raise InputError(f"{place}: {command.verb} works in a session only")
             case _:
                 try:
-                    script.beats.append(_done(session, command))
+                    script.add(_done(session, command))
                 except PfnmapError as error:
                     raise scenario.complaint(number, error) from None
     return script

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "ending for standard output",
     )
     parser.add_argument(
-        "--step", metavar="N", type=int, help="the screen after N commands (default: at the end)"
+        "--step", metavar="N", type=int, help="the screen at step N (default: at the end)"
     )
     parser.add_argument(
         "--expect",
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--expect goes with a {SCENARIO} file")
     if suffix == SCENARIO:
         refuse_idle(arguments, f"is for pictures, not for {SCENARIO}", "--step", *PICTURE_OPTIONS)
-    scenario, inputs = _scenario(arguments)
+    scenario, inputs = _scenario(arguments, as_file=suffix == SCENARIO)
     size, theme = look_of(arguments)
     file = None
     if suffix != out:
@@ -94,8 +94,14 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _scenario(arguments: argparse.Namespace) -> tuple[Scenario, list[tuple[Path, str]]]:
-    """The scenario that is named, or the one that a session amounts to; and what was read."""
+def _scenario(
+    arguments: argparse.Namespace, *, as_file: bool
+) -> tuple[Scenario, list[tuple[Path, str]]]:
+    """The scenario that is named, or the one that a session amounts to; and what was read.
+
+    ``as_file``: with a line for the session's title. A picture takes the title from the name,
+    for the line would be a step that the session does not have.
+    """
     from engine.scenarios.scenario import build_scenario, load_scenario
 
     if (arguments.file is None) == (arguments.session is None):
@@ -114,7 +120,9 @@ def _scenario(arguments: argparse.Namespace) -> tuple[Scenario, list[tuple[Path,
             "scenario can hold"
         )
     commands = [outcome.command for outcome in session.outcomes[: session.position]]
-    return build_scenario(start, commands, title=session.title), []
+    if as_file:
+        return build_scenario(start, commands, title=session.title), []
+    return build_scenario(start, commands, source=session.title or "session"), []
 
 
 def _as_scenario(scenario: Scenario, *, expect: bool, each_step: bool) -> str:

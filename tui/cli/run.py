@@ -6,6 +6,7 @@ Without a scenario the -c commands run on the default machine.
 from __future__ import annotations
 
 import argparse
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps",
         metavar="LIST",
-        help="of --text and --diff: 'all', 'last' (default), or numbers such as 0,3,7 (0: boot)",
+        help="of --text and --diff: 'last' (default), 'all' that are for the machine, or numbers "
+        "such as 0,3,7 (0: boot)",
     )
     parser.add_argument(
         "--diff", action="store_true", help="the difference each step makes, as text or --json"
@@ -61,7 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run everything, print what was asked for; 1 when an expectation did not hold."""
+    """Run everything, print what was asked for; 1 when an expectation did not hold.
+
+    Where a line cannot be done, text tells what happened before it; a document would be half.
+    """
     _refuse_idle_options(arguments)
     scenario = _scenario(arguments)
     if arguments.as_shell:
@@ -69,22 +74,26 @@ def run(arguments: argparse.Namespace) -> int:
 
         emit(map(printable, as_shell(scenario)))
         return 0
-    steps, failures = _run(scenario)
+    done = _run(scenario)
+    if done.error is not None and (arguments.svg or arguments.html or arguments.json):
+        raise done.error
     if arguments.svg or arguments.html:
         _print_picture(scenario, arguments)
     elif arguments.json:
-        emit([_json_diff(steps, arguments) if arguments.diff else _json(steps)])
+        emit([_json_diff(done, arguments) if arguments.diff else _json(done.steps)])
     else:
         if arguments.text or arguments.diff:
-            emit(_frames(steps, arguments))
+            emit(_frames(done, arguments))
         else:
-            emit(_transcript(steps, text_width(arguments)))
-        emit(_fitted(failures, text_width(arguments)))
-        return 1 if failures else 0
+            emit(_transcript(done, text_width(arguments)))
+        emit(_fitted(done.failures, text_width(arguments)))
+        if done.error is not None:
+            raise done.error
+        return 1 if done.failures else 0
     # What is on standard output is a document, and stays one.
-    for failure in failures:
+    for failure in done.failures:
         say(failure, placed=True)
-    return 1 if failures else 0
+    return 1 if done.failures else 0
 
 
 def _refuse_idle_options(arguments: argparse.Namespace) -> None:
@@ -119,12 +128,36 @@ def _print_picture(scenario: Scenario, arguments: argparse.Namespace) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """The machine after a command; the first step is the machine at boot."""
+    """The machine after a command that was for it; the first step is the machine at boot."""
 
+    number: int
+    """As the session counts: every command but ``machine`` is a step, a note too."""
     view: View
     outcome: Outcome | None = None
     said: tuple[str, ...] = ()
     """Titles and notes since the step before."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A scenario, run to its end or to the line that cannot be done."""
+
+    steps: list[_Step]
+    """Those for the machine."""
+    nr_steps: int
+    """Of the whole scenario, also where the run stops before its end."""
+    reached: int
+    """The number of the last step that was done."""
+    failures: list[str]
+    """Expectations that did not hold."""
+    said: tuple[str, ...] = ()
+    """Titles and notes behind the last step for the machine."""
+    error: PfnmapError | None = None
+    """Why the run stopped."""
+
+    def at(self, number: int) -> int:
+        """Where in ``steps`` the machine stands at a step; a note leaves it where it was."""
+        return bisect_right(self.steps, number, key=lambda step: step.number) - 1
 
 
 def _scenario(arguments: argparse.Namespace) -> Scenario:
@@ -162,18 +195,19 @@ def _refuse_second_machine(commands: list[Command]) -> None:
         raise InputError("-c machine: the scenario has its own machine")
 
 
-def _run(scenario: Scenario) -> tuple[list[_Step], list[str]]:
-    """Every step with the machine after it, and the expectations that did not hold."""
+def _run(scenario: Scenario) -> _Run:
+    """Every step with the machine after it, as far as they can be done."""
     from engine.commands import Expect, Goto, Interactive, Note, Pause, StartMachine, Title, Zoom
     from engine.language.tables import profile_names
     from engine.scenarios.expect import booted, evaluate
 
     machine = booted(scenario)
-    steps = [_Step(machine.view())]
+    steps = [_Step(0, machine.view())]
     failures: list[str] = []
     said: list[str] = []
-    for number, command in scenario.lines:
-        place = f"{scenario.source}:{number}"
+    reached = 0
+    stopped: PfnmapError | None = None
+    for line, command in scenario.lines:
         match command:
             case StartMachine() | Pause() | Goto() | Zoom():
                 pass
@@ -182,88 +216,106 @@ def _run(scenario: Scenario) -> tuple[list[_Step], list[str]]:
             case Expect():
                 last = steps[-1].outcome
                 found = evaluate(command, view=machine.view(), state=machine.state, last=last)
-                failures += [f"{place}: {difference}" for difference in found]
+                failures += [f"{scenario.source}:{line}: {difference}" for difference in found]
             case Interactive(verb="profiles"):
                 said.append("profiles: " + " ".join(profile_names()))
             case _:
                 try:
                     outcome = machine.apply(command)
                 except PfnmapError as error:
-                    raise scenario.complaint(number, error) from None
-                steps.append(_Step(machine.view(), outcome, tuple(said)))
+                    stopped = scenario.complaint(line, error)
+                    break
+                steps.append(_Step(reached + 1, machine.view(), outcome, tuple(said)))
                 said = []
-    if said:
-        last_step = steps[-1]
-        steps[-1] = _Step(last_step.view, last_step.outcome, (*last_step.said, *said))
-    return steps, failures
+        reached += _counts(command)
+    nr_steps = sum(_counts(command) for _line, command in scenario.lines)
+    return _Run(steps, nr_steps, reached, failures, tuple(said), stopped)
 
 
-def _transcript(steps: list[_Step], width: int) -> Iterator[str]:
+def _counts(command: Command) -> bool:
+    """Whether a command is a step of the session, as on the screen."""
+    from engine.commands import Interactive, StartMachine
+
+    return not isinstance(command, (StartMachine, Interactive))
+
+
+def _transcript(run: _Run, width: int) -> Iterator[str]:
     """What was said and done, in order."""
     from tui.plain.text import outcome_lines
-    from tui.plain.words import wrapped
 
-    for step in steps:
-        for words in step.said:
-            yield from wrapped(words, width, first="# ", indent="# ")
+    for step in run.steps:
+        yield from _said(step.said, width)
         if step.outcome is not None:
             yield from outcome_lines(step.outcome, width=width)
+    yield from _said(run.said, width)
 
 
-def _frames(steps: list[_Step], arguments: argparse.Namespace) -> Iterator[str]:
+def _said(said: tuple[str, ...], width: int) -> Iterator[str]:
+    """Titles and notes, as comments."""
+    from tui.plain.words import wrapped
+
+    for words in said:
+        yield from wrapped(words, width, first="# ", indent="# ")
+
+
+def _frames(run: _Run, arguments: argparse.Namespace) -> Iterator[str]:
     """Frames, or with ``--diff`` the differences between frames, of the chosen steps."""
     width = text_width(arguments)
-    for position, number in enumerate(_chosen(arguments, len(steps) - 1)):
+    for position, number in enumerate(_chosen(run, arguments)):
         if position:
             yield ""
         if arguments.diff:
-            yield from _diff(steps, number, width)
+            yield from _diff(run, number, width)
         else:
-            yield from _frame(steps, number, width)
+            yield from _frame(run, number, width)
 
 
-def _diff(steps: list[_Step], number: int, width: int) -> Iterator[str]:
-    """What a step changed, as a unified diff of two frames; nothing for the machine at boot."""
+def _diff(run: _Run, number: int, width: int) -> Iterator[str]:
+    """What a step changed, as a unified diff of two frames; nothing for boot and for notes."""
     from difflib import unified_diff
 
     from tui.plain.text import render_text
 
-    if number == 0:
+    at = run.at(number)
+    if at == 0 or run.steps[at].number != number:
         return
     # One column less: the diff puts its sign before each line.
-    before, after = (render_text(steps[n].view, width=width - 1) for n in (number - 1, number))
+    before, after = (render_text(run.steps[n].view, width=width - 1) for n in (at - 1, at))
     names = f"step {number - 1}", f"step {number}"
     for line in unified_diff(before, after, *names, lineterm=""):
         yield line.rstrip()
 
 
-def _frame(steps: list[_Step], number: int, width: int) -> list[str]:
-    """The frame after a step."""
+def _frame(run: _Run, number: int, width: int) -> list[str]:
+    """The frame at a step."""
     from tui.plain.text import render_text
 
-    step = steps[number]
+    at = run.at(number)
+    step = run.steps[at]
     return render_text(
         step.view,
         width=width,
-        before=steps[number - 1].view if number else None,
+        before=run.steps[at - 1].view if at else None,
         outcomes=[step.outcome] if step.outcome else [],
-        step=f"step {number} of {len(steps) - 1}",
+        step=f"step {number} of {run.nr_steps}",
     )
 
 
-def _chosen(arguments: argparse.Namespace, last: int) -> list[int]:
-    """The step numbers that ``--steps`` means."""
+def _chosen(run: _Run, arguments: argparse.Namespace) -> list[int]:
+    """The step numbers that ``--steps`` means, as far as the run came."""
     words = "last" if arguments.steps is None else arguments.steps
     if words == "all":
-        return list(range(last + 1))
+        return [step.number for step in run.steps]
     if words == "last":
-        return [last]
+        # Notes and claims at the end have a frame, but make no difference.
+        return [run.steps[-1].number if arguments.diff else run.reached]
     numbers = []
+    last = run.nr_steps
     for word in words.split(","):
         if not (word.isascii() and word.isdigit() and len(word) < 10 and int(word) <= last):
             raise InputError(f"--steps {words}: expected all, last, or numbers from 0 to {last}")
         numbers.append(int(word))
-    return numbers
+    return [number for number in numbers if number <= run.reached]
 
 
 def _json(steps: list[_Step]) -> str:
@@ -280,17 +332,18 @@ def _json(steps: list[_Step]) -> str:
     )
 
 
-def _json_diff(steps: list[_Step], arguments: argparse.Namespace) -> str:
+def _json_diff(run: _Run, arguments: argparse.Namespace) -> str:
     """What the chosen steps changed."""
     from engine.language import format_command
     from tui.data import as_json
     from tui.data_diff import FORMAT, step_diff
 
     diffs = []
-    for number in _chosen(arguments, len(steps) - 1):
-        outcome = steps[number].outcome
-        if outcome is not None:
-            line = outcome.command.text or format_command(outcome.command)
-            before, after = steps[number - 1].view, steps[number].view
-            diffs.append(step_diff(number, line, outcome.errno, before, after))
+    for number in _chosen(run, arguments):
+        at = run.at(number)
+        step = run.steps[at]
+        if step.outcome is not None and step.number == number:
+            line = step.outcome.command.text or format_command(step.outcome.command)
+            before = run.steps[at - 1].view
+            diffs.append(step_diff(number, line, step.outcome.errno, before, step.view))
     return as_json({"format": FORMAT, "steps": diffs})

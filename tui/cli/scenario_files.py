@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from engine.errors import InputError
 
 
 def scenario_file(name: str) -> Path:
-    """The file that ``name`` means: a path, else a shipped scenario's name."""
-    from engine.sources import shipped_scenarios
+    """The file that ``name`` means: a path, else a shipped scenario's name.
 
-    path = Path(name)
-    # Not Path.exists: what cannot even be looked for is said by whoever opens it.
-    if os.path.exists(name) or path.suffix or "/" in name:
-        return path
-    shipped = shipped_scenarios()
-    if name in shipped:
-        return shipped[name]
-    import difflib
+    InputError where there is none, or where it is a recording, which runs nowhere.
+    """
+    from engine.sources import named_file, says_recording
 
-    close = difflib.get_close_matches(name, shipped, 1)
-    hint = f"; did you mean {close[0]}?" if close else "; see pfnmap scenarios"
-    raise InputError(f"{name}: no such file, and no scenario of that name{hint}")
+    path = named_file(name)
+    # Only a plain file can be looked into twice; a pipe is read by whoever opens it.
+    if path.is_file() and says_recording(path):
+        raise InputError(
+            f"{name}: this is a recording, not a scenario: `pfnmap FILE` opens it, "
+            "`pfnmap show FILE` prints it, `pfnmap verify FILE` compares it with the model"
+        )
+    return path

@@ -105,11 +105,9 @@ def outcome_lines(outcome: Outcome, *, width: int = MAIL_WIDTH) -> list[str]:
 
 def _words_of(command: Command) -> str:
     """A command's line, as it was written or else in normal form."""
-    if command.text:
-        return command.text
-    from engine.language import format_command
+    from engine.language import line_of  # reading a machine needs no language
 
-    return format_command(command)
+    return line_of(command)
 
 
 def _all_wrapped(texts: Iterable[str], width: int, first: str, indent: str = "    ") -> list[str]:

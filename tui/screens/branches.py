@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from engine.errors import InputError
+from engine.language import line_of
 from tui.screens.entry import Entry
 from tui.screens.palette import Palette
 
@@ -31,7 +32,7 @@ def entries(session: Session, *, real: str = "") -> list[Entry]:
 def _entry(index: int, branch: Branch) -> Entry:
     """One branch: where it departs, how long it is, its first commands."""
     steps = len(branch.outcomes)
-    words = "; ".join(outcome.command.text or "?" for outcome in branch.outcomes[:3])
+    words = "; ".join(line_of(outcome.command) for outcome in branch.outcomes[:3])
     where = f"after step {branch.position}" if branch.position else "from boot"
     name = f"{where}: {steps} step{'s' * (steps != 1)}"
     return Entry(str(index), name, words + ("; ..." if steps > 3 else ""))

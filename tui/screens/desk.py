@@ -10,6 +10,7 @@ from engine.commands import Command, StartMachine
 from engine.errors import InputError, PfnmapError
 from engine.kinds import ZoneType
 from engine.language import ACTIONS, parse_line
+from engine.machine import TALK
 from engine.model_view import ModelView
 from engine.outcome import Refusal
 from engine.view import BlockRow, View
@@ -87,7 +88,10 @@ class Desk:
 
     @property
     def before(self) -> View | None:
-        """The machine before the last step, None at boot."""
+        """The machine before the last step that was for it, None at boot.
+
+        A note or a claim behind a step leaves what the step changed marked.
+        """
         session = self.session
         if self.real:
             return session.before if session.position or session.phase is not None else None
@@ -105,9 +109,10 @@ class Desk:
             if session.phase < 2:
                 return outcome.before
             return outcome.events[session.phase - 2].state
-        if session.position == 0:
-            return None
-        return session.outcomes[session.position - 1].before
+        for index in range(session.position - 1, -1, -1):
+            if not isinstance(session.outcomes[index].command, TALK):
+                return session.outcomes[index].before
+        return None
 
     @property
     def devices(self) -> list[str]:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from textual.strip import Strip
 
+from engine.language import line_of
 from engine.outcome import Outcome
 from tui.told import Piece, outcome_pieces, result_words
 from tui.widgets.paint import Paint
 from tui.widgets.panel import Panel, Row
-from tui.words import wrapped
+from tui.words import cell_width, fitted, safe, wrapped
 
 KEPT_OUTCOMES = 400
 """Commands whose lines are kept; the ones before are one step of ``[`` away each."""
@@ -76,7 +77,7 @@ class EventLog(Panel):
             return ""
         outcome = self._outcomes[self._position - 1]
         result = result_words(self._outcomes, self._position - 1)
-        return f"#{self._position} {outcome.command.text}: {result}"
+        return f"#{self._position} {line_of(outcome.command)}: {result}"
 
     def _body(self, width: int) -> list[Strip]:
         first = max(0, self._position - KEPT_OUTCOMES)
@@ -123,8 +124,13 @@ class EventLog(Panel):
     def _piece(self, width: int, piece: Piece, indent: int = INDENT) -> list[Strip]:
         paint = self.paint
         if piece.role == "heading":
-            line = Row(width, paint).gap().add(piece.text, paint.role("heading"))
-            line.right(f"{piece.right} ", paint.role("refusal" if piece.bad else "dim"))
+            line, right = Row(width, paint).gap(), f"{piece.right} " if piece.right else ""
+            # A long command gives way to what came of it, and a blank between.
+            room = line.room - cell_width(right) - bool(right)
+            words = safe(piece.text, ascii_only=paint.ascii_only)
+            words = fitted(words, room, ascii_only=paint.ascii_only)
+            line.add(words, paint.role("heading"))
+            line.right(right, paint.role("refusal" if piece.bad else "dim"))
             return [line.strip()]
         style = paint.role("dim" if piece.role == "log" else piece.role)
         indent += 2 if piece.role == "log" else 0

@@ -7,15 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 from textual.strip import Strip
 
+from engine.commands import Expect
 from engine.kinds import PageState
+from engine.language import line_of
 from engine.outcome import Outcome
 from engine.values import dataclass
 from engine.view import View
 from tui import cells
 from tui.glossary import NAMES
+from tui.told import claim_failures
 from tui.widgets.paint import Paint
 from tui.widgets.panel import Panel, Row
-from tui.words import cell_width, fitted
+from tui.words import cell_width, fitted, safe
 
 SHORT_TITLE = 12
 """Columns that are left of a long title before other facts give way."""
@@ -116,7 +119,11 @@ class Legend(Line):
 
 
 class Timeline(Line):
-    """A mark for every command: done, refused, undone; the present is set off."""
+    """A mark for every command: done, refused, undone; the present is set off.
+
+    A claim that does not hold looks like a refusal once it is reached; one still to come, or
+    undone, is not judged: drawing a long scenario at its start must not check all of it.
+    """
 
     def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
@@ -124,11 +131,14 @@ class Timeline(Line):
         self._position = 0
         self._phase: int | None = None
         self._beginning = ""
+        self._false: dict[int, tuple[Outcome, bool]] = {}
 
     def show(
         self, outcomes: Sequence[Outcome], position: int, phase: int | None, beginning: str
     ) -> None:
         """Show a session's commands; ``beginning`` is what step 0 is."""
+        if outcomes is not self._outcomes:
+            self._false.clear()
         self._outcomes, self._position, self._phase = outcomes, position, phase
         self._beginning = beginning
         self.repaint()
@@ -148,22 +158,36 @@ class Timeline(Line):
                 row.add(paint.bar_line, paint.role("here"))
             outcome = self._outcomes[index]
             if index < self._position:
-                style = paint.role("accent" if outcome.ok else "refusal")
-                row.add(done if outcome.ok else refused, style)
+                well = outcome.ok and not self._is_false(index)
+                row.add(done if well else refused, paint.role("accent" if well else "refusal"))
             else:
                 row.add(undone if outcome.ok else refused, paint.role("dim"))
         if self._position >= last:
             row.add(paint.bar_line, paint.role("here"))
         row.add(paint.ellipsis if last < len(self._outcomes) else "", paint.role("dim"))
+        words = fitted(
+            safe(words, ascii_only=paint.ascii_only), row.room - 2, ascii_only=paint.ascii_only
+        )
         return [row.right(f"{words} ", paint.role("dim")).strip()]
+
+    def _is_false(self, index: int) -> bool:
+        """Whether a command is a claim that does not hold; found out once for each claim."""
+        outcome = self._outcomes[index]
+        if not isinstance(outcome.command, Expect):
+            return False
+        known = self._false.get(id(outcome))
+        if known is None or known[0] is not outcome:
+            known = outcome, bool(claim_failures(self._outcomes, index))
+            self._false[id(outcome)] = known
+        return known[1]
 
     def _words(self) -> str:
         if self._phase is not None and self._position < len(self._outcomes):
             outcome = self._outcomes[self._position]
-            return f"phase {self._phase}/{len(outcome.events)} of {outcome.command.text}"
+            return f"phase {self._phase}/{len(outcome.events)} of {line_of(outcome.command)}"
         if self._position == 0:
             return self._beginning
-        return self._outcomes[self._position - 1].command.text
+        return line_of(self._outcomes[self._position - 1].command)
 
 
 class StatusLine(Line):

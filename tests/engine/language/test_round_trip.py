@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 
 from engine import commands
-from engine.commands import Command
+from engine.commands import Command, Ref, Remove
 from engine.errors import ParseError
-from engine.language import format_command, parse_line
+from engine.language import format_command, line_of, parse_line
 from engine.language.lexer import clean
 from engine.language.printer import PRINTERS
 from engine.language.registry import VERBS, Verb
@@ -65,6 +65,11 @@ def test_the_line_as_written_is_kept_but_not_compared() -> None:
     assert command is not None
     assert command.text == "online   0x22"
     assert command == parse_line("online 34")
+
+
+def test_a_command_is_shown_as_it_was_written_and_else_in_normal_form() -> None:
+    assert line_of(Remove((Ref(0x22, 0x22),))) == "remove 34"
+    assert line_of(Remove((Ref(0x22, 0x22),), text="remove  0x22")) == "remove  0x22"
 
 
 def test_parse_error_is_the_only_complaint() -> None:

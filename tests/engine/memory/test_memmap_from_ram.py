@@ -125,3 +125,19 @@ def test_more_free_memory_than_there_is_breaks_nothing() -> None:
         assert machine.run("add big 32T").ok
         assert machine.run("remove big").ok
         machine.check()
+
+
+@pytest.mark.parametrize("arch", ["x86_64", "arm64-4k", "arm64-16k", "arm64-64k"])
+def test_what_is_marked_is_what_is_counted_and_all_of_it_comes_back(arch: str) -> None:
+    machine = booted(f"machine ram=4G arch={arch}")
+    before = machine.state
+    assert machine.run("add dimm0 512M").ok
+    state = machine.state
+    device = state.device_named("dimm0")
+    assert device is not None
+    rows = state.taken.rows
+    marked = int(rows["count"][rows["owner"] == device.id].sum())
+    assert marked == before.free_pages[0][0] - state.free_pages[0][0] > 0
+    assert machine.run("remove dimm0").ok
+    assert machine.state.taken.rows.tolist() == before.taken.rows.tolist()
+    assert machine.state.free_pages == before.free_pages

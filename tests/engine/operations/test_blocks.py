@@ -12,6 +12,7 @@ from engine.memory.transaction import Transaction
 from engine.operations import offline, online
 from engine.operations.refs import block_ranges, pfn_of
 from engine.operations.zone_policy import valid_zones
+from engine.profile import PROFILES
 from tests.engine.tools import booted
 
 
@@ -182,3 +183,44 @@ def test_a_batch_logs_a_line_for_each_block() -> None:
     machine = booted("machine profile=4.19", "add dimm0 16G", "online dimm0")
     outcome = machine.run("offline dimm0")
     assert list(outcome.log) == ["Offlined Pages 32768"] * 128
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_kernel_has_its_order_of_isolation(name: str) -> None:
+    """The last pageblock before the middle ones since 5.19; the series are older."""
+    lines = ("add a 128M", "online 32 movable", "pin pfn=0x100c00", "pin pfn=0x107f80")
+    refusal = booted(f"machine ram=1G profile={name}", *lines).run("offline 32").refusal
+    assert refusal is not None
+    ends_first = name in ("6.1", "6.6", "6.8", "6.12")
+    assert (refusal.errno, refusal.pfn) == ("EBUSY", 0x107F80 if ends_first else 0x100C00)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+@pytest.mark.parametrize(
+    ("arch", "block"), [("arm64-4k", 10), ("arm64-16k", 10), ("arm64-64k", 4), ("x86_64", 10)]
+)
+def test_boot_memory_stays_on_arm64_since_5_7(arch: str, block: int, name: str) -> None:
+    outcome = booted(f"machine ram=4G arch={arch} profile={name}").run(f"offline {block}")
+    if arch == "x86_64" or name not in ("5.14", "6.1", "6.6", "6.8", "6.12"):
+        assert outcome.ok
+        return
+    assert outcome.errno == "EPERM"
+    assert outcome.after.blocks.row_at(block)["state"] == BlockState.ONLINE
+    end = {"arm64-4k": "58000000", "arm64-16k": "58000000", "arm64-64k": "a0000000"}[arch]
+    start = "80000000" if arch == "arm64-64k" else "50000000"
+    assert list(outcome.log) == [f"Boot memory [{start} {end}] offlining attempted"]
+
+
+def test_a_fault_elsewhere_does_not_part_a_batch() -> None:
+    machine = booted("machine ram=1G", "add a 512M", "online a movable")
+    machine.run("fail next at=online_pages errno=ENOMEM")
+    phases = machine.run("offline a").events
+    assert [(event.first_block, event.nr_blocks) for event in phases[:2]] == [(32, 4)] * 2
+
+
+def test_the_blocks_before_a_failure_have_gone() -> None:
+    machine = booted("machine ram=1G", "add a 512M", "online a movable", "pin 34")
+    outcome = machine.run("offline a")
+    assert outcome.refusal is not None
+    assert (outcome.errno, outcome.refusal.block) == ("EBUSY", 34)
+    assert online_of(Transaction(outcome.after), 32, 35) == [34, 35]

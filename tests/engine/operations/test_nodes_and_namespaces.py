@@ -12,6 +12,7 @@ from engine.kinds import ZoneType
 from engine.memory.state import Node, Resource, State, Zone
 from engine.memory.transaction import Transaction
 from engine.operations import sysfs
+from engine.operations.hugetlb import count_on
 from engine.operations.remove import try_offline_node
 from engine.operations.sysfs import read, write
 from engine.sysfs_words import MEMORY_DIR, format_mask
@@ -128,3 +129,27 @@ def test_a_namespace_that_is_unbound_changes_nothing() -> None:
 )
 def test_a_mask_is_printed_as_ranges(nodes: tuple[int, ...], text: str) -> None:
     assert format_mask(nodes) == text
+
+
+def test_the_pool_of_one_node_grows_and_shrinks_there() -> None:
+    pool = "/sys/devices/system/node/node{}/hugepages/hugepages-2048kB/nr_hugepages"
+    machine = booted("machine ram=1G nodes=2 ram1=1G", "echo 5 > /proc/sys/vm/nr_hugepages")
+
+    def on(node: int) -> int:
+        return sum(count_on(machine.state, held, node) for held in machine.state.hugetlb.values())
+
+    assert (on(0), on(1)) == (3, 2)
+    assert machine.run(f"echo 7 > {pool.format(1)}").ok
+    assert (on(0), on(1)) == (3, 7)
+    assert machine.run(f"echo 1 > {pool.format(1)}").ok
+    assert (on(0), on(1)) == (3, 1)
+    assert machine.run(f"echo 1 > {pool.format(2)}").errno == "ENOENT"
+    machine.check()
+
+
+@pytest.mark.parametrize(("profile", "logged"), [("5.14", False), ("6.1", True)])
+def test_the_fallback_order_is_printed_since_5_16(profile: str, logged: bool) -> None:
+    machine = booted(f"machine ram=1G nodes=2 profile={profile}", "add dimm0 256M node=1")
+    log = machine.run("online dimm0").log
+    assert any("Fallback order" in line for line in log) is logged
+    assert any("zonelists" in line for line in log)

@@ -72,8 +72,8 @@ FAILS = [
         "expect block dimm0 zone=Normal",
         ["block 32 zone: expected Normal, is none", "block 33 zone: expected Normal, is Movable"],
     ),
-    ("expect block dimm0 vmemmap=511", ["block 32-33 vmemmap: expected 511, is 512"]),
-    ("expect block 33-36 state=online", ["block 34-36 exists: expected true, is false"]),
+    ("expect block dimm0 vmemmap=511", ["blocks 32-33 vmemmap: expected 511, is 512"]),
+    ("expect block 33-36 state=online", ["blocks 34-36 exists: expected true, is false"]),
     ("expect block 33 exists=false", ["block 33 exists: expected false, is true"]),
     ("expect block 33 valid_zones=none", ["block 33 valid_zones: expected none, is Movable"]),
     (

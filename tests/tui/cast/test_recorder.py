@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.commands import SysfsWrite
 from engine.errors import InputError
 from engine.language import parse_line
 from engine.sysroot.observe import Watcher
@@ -248,3 +249,13 @@ def test_a_command_is_a_marker(tmp_path: Path) -> None:
     assert command is not None
     session.run(command)
     assert lines(path)[1][1:] == ["m", "add dimm0 256M"]
+
+
+def test_a_command_that_was_never_a_line_is_a_marker_in_normal_form(tmp_path: Path) -> None:
+    path = tmp_path / "a.cast"
+    recorder = CastRecorder(path, (80, 24), clock=Clock())
+    session = session_of()
+    session.listeners.append(recorder.heard)
+    session.run(SysfsWrite("offline", "/sys/devices/system/memory/memory3/state"))
+    marker = "echo offline > /sys/devices/system/memory/memory3/state"
+    assert lines(path)[1][1:] == ["m", marker]

@@ -41,6 +41,17 @@ def test_commands_notes_and_pauses_become_beats() -> None:
     assert script.failures == []
 
 
+def test_what_is_for_the_reader_stands_with_the_beat_behind_it() -> None:
+    script = script_of(
+        parse_scenario(
+            'title "t"\nadd d 256M\nexpect ok\nnote "n"\nonline d\npause 1s\nexpect ok\n'
+        )
+    )
+    told = [[type(command).__name__ for command in beat.told] for beat in script.beats]
+    assert told == [[], ["Title"], ["Expect", "Note"], []]
+    assert [type(command).__name__ for command in script.told] == ["Pause", "Expect"]
+
+
 def test_expectations_that_do_not_hold_are_named_with_their_place() -> None:
     script = script_of(parse_scenario("add dimm0 256M\nexpect errno=EBUSY\n", "a.hotplug"))
     (failure,) = script.failures

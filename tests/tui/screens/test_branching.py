@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.commands import FailNext
+from engine.commands import FailNext, Ref, Remove, SysfsWrite
 from engine.language import parse_line
 from engine.phases import FAILABLE_PHASES
 from tests.tui.stage import DIMM, session_of, stage
@@ -62,6 +62,15 @@ def test_the_branch_left_last_comes_first_and_long_ones_are_cut() -> None:
     first, second = entries(session)
     assert (first.name, first.help) == ("after step 1: 1 step", "note x")
     assert (second.name, second.help) == ("after step 1: 4 steps", "note b; note c; note d; ...")
+
+
+def test_steps_that_were_never_lines_are_listed_in_normal_form() -> None:
+    session = session_of("add dimm0 256M")
+    session.run(SysfsWrite("online", "/sys/devices/system/memory/memory32/state"))
+    session.undo(1)
+    session.run(Remove((Ref(device="dimm0"),)))
+    (entry,) = entries(session)
+    assert entry.help == "echo online > /sys/devices/system/memory/memory32/state"
 
 
 # -- playing -----------------------------------------------------------------------------

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
+
+from engine.commands import SysfsWrite
 from engine.errors import InputError
 from tests.tui.stage import DIMM, session_of, stage
 from tui.widgets.event_log import KEPT_PIECES
@@ -47,3 +52,27 @@ async def test_an_answer_of_thousands_of_lines_is_cut_and_counted() -> None:
         log = on.main.events
         assert log.nr_lines < KEPT_PIECES + 10 < blocks
         assert f"and {blocks + 1 - KEPT_PIECES} more lines" in log._body(100)[-1].text
+
+
+STATE = "/sys/devices/system/memory/memory32/state"
+
+
+async def test_a_recorded_step_has_its_words_in_the_log_its_heading_and_on_the_time_line() -> None:
+    async with stage("add dimm0 256M", size=(100, 24)) as on:
+        on.session.run(SysfsWrite("bogus", STATE))
+        on.main.show_session()
+        await on.pilot.pause()
+        line = f"echo bogus > {STATE}"
+        assert f"─ events ─ #2 {line}: EINVAL ─" in on.text
+        assert any(row.startswith(f" #2 {line} ") and row.endswith(" EINVAL") for row in on.lines)
+        assert any(row.startswith(" time ") and row.endswith(f" {line}") for row in on.lines)
+
+
+@pytest.mark.parametrize(("theme", "sign"), [("dark", "…"), ("ascii", "~")])
+async def test_a_long_command_gives_way_to_its_result(theme: str, sign: str) -> None:
+    async with stage("add dimm0 256M", size=(60, 30), theme=theme) as on:
+        on.session.run(SysfsWrite("bogus", STATE))
+        on.main.show_session()
+        await on.pilot.pause()
+        assert any(re.fullmatch(rf" #2 echo bogus > /sys/.*{sign} EINVAL", x) for x in on.lines)
+        assert any(re.fullmatch(rf" time .* echo bogus > /sys.*{sign}", x) for x in on.lines)

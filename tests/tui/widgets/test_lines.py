@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from tests.tui.stage import DIMM, stage
+from engine.outcome import Outcome
+from tests.tui.stage import DIMM, Stage, session_of, stage
+from tui.told import claim_failures
+from tui.widgets import lines
 
 LONG = "a recording of a machine whose name goes on and on, as file names do"
 FACTS = ("x86_64", "linux-6.12", "memmap_on_memory=Y")
@@ -66,3 +71,51 @@ async def test_slow_motion_comes_first_in_the_footer_while_a_phase_is_shown() ->
         first, second = on.lines[-1].split("  ")[:2]
         assert first.split()[0] == ";"
         assert second.split()[0] == ","
+
+
+CLAIMS = ("expect block 32 state=online", "expect block 32 state=offline", "remove 32", "expect ok")
+
+
+def _time(on: Stage) -> str:
+    return next(line for line in on.lines if line.startswith(" time ")).split()[1]
+
+
+async def test_a_claim_that_does_not_hold_is_marked_like_a_refusal() -> None:
+    async with stage(*DIMM, *CLAIMS, size=(80, 24)) as on:
+        assert _time(on) == "●●●×××│"
+        done = [s.style for s in on.main.timeline.draw(80, 1)[0] if s.text == "×"]
+        assert done == [on.main.paint.role("refusal")] * 3
+        assert on.main.events._summary().endswith("expect ok: does not hold")
+
+
+async def test_a_claim_still_to_come_is_not_judged() -> None:
+    async with stage(*DIMM, *CLAIMS, size=(80, 24)) as on:
+        on.session.seek(3)
+        on.main.show_session()
+        await on.pilot.pause()
+        assert _time(on) == "●●●│○×○"
+
+
+async def test_a_claim_is_judged_once_however_often_the_time_line_is_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judged: list[int] = []
+
+    def judge(outcomes: Sequence[Outcome], index: int) -> list[str]:
+        judged.append(index)
+        return claim_failures(outcomes, index)
+
+    monkeypatch.setattr(lines, "claim_failures", judge)
+    async with stage(*DIMM, *CLAIMS, size=(80, 24)) as on:
+        await on.keys("right", "down", "[", "]")
+        for _ in range(3):
+            on.main.timeline.repaint()
+        assert judged == [2, 3, 5]
+
+
+async def test_a_claim_of_another_session_is_judged_anew() -> None:
+    async with stage(*DIMM, *CLAIMS[:1], size=(80, 24)) as on:
+        other = session_of("add dimm0 256M", "set memmap_on_memory=N", *CLAIMS[:1])
+        on.main.timeline.show(other.outcomes, 3, None, "at boot")
+        await on.pilot.pause()
+        assert _time(on) == "●●×│"

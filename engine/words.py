@@ -1,0 +1,13 @@
+"""Numbers and ranges in sentences."""
+
+from __future__ import annotations
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 block``, ``2 blocks``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def ranged(noun: str, first: int, last: int) -> str:
+    """``block 3``, ``blocks 3-5``; ``last`` is the last of them."""
+    return f"{noun} {first}" if first == last else f"{noun}s {first}-{last}"
