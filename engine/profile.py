@@ -38,6 +38,14 @@ force                       "mm/memory_hotplug: support memmap_on_memory when me
 auto_movable                e83a437faa62 "mm/memory_hotplug: introduce auto-movable online
                             policy" (5.15)
 zone_shifting               before f1dd2cd13c4b (4.13) ``zone_can_shift``
+isolates_ends_first         b2c9e2fbba32 "mm: make alloc_contig_range work at pageblock
+                            granularity" (5.19): ``start_isolate_page_range`` isolates the first
+                            and the last pageblock before those between
+isolates_own_vmemmap        until a08a2ae34613 (5.14) ``offline_pages`` got all of a block
+arm64_keeps_boot_memory     bbd6ec605c0f "arm64/mm: Enable memory hot remove" (5.7):
+                            ``prevent_bootmem_remove_notifier``
+cancels_last                "mm/memory_hotplug.c: fix notification in offline error path" (5.1):
+                            pageblocks are given back before ``MEM_CANCEL_OFFLINE`` is sent
 fallback_log                6cf253925df7 "mm/page_alloc: print node fallback order" (5.16)
 demotion_log                "memory tiering: print demotion targets" (6.6), read in 6.12
                             ``establish_demotion_targets``
@@ -91,6 +99,10 @@ class KernelProfile:
     force: bool = True
     auto_movable: bool = True
     zone_shifting: bool = False
+    isolates_ends_first: bool = True
+    isolates_own_vmemmap: bool = False
+    arm64_keeps_boot_memory: bool = True
+    cancels_last: bool = True
     fallback_log: bool = True
     demotion_log: bool = True
     node_state_first: bool = True
@@ -157,6 +169,7 @@ _V5_14 = replace(
     hugetlb_kept_pages=2,
     hugetlb_excludes_memmap=True,
     auto_movable=False,
+    isolates_ends_first=False,
     fallback_log=False,
 )
 _V5_5 = replace(
@@ -167,12 +180,18 @@ _V5_5 = replace(
     removal="plain",
     hugetlb_kept_pages=1,
     hugetlb_excludes_memmap=False,
+    isolates_own_vmemmap=True,
+    arm64_keeps_boot_memory=False,
     offlined_pages_log=True,
 )
 _V4_19 = replace(
-    _V5_5, name="4.19", title="Linux 4.19, spans shrink at removal", shrink="remove-valid"
+    _V5_5,
+    name="4.19",
+    title="Linux 4.19, spans shrink at removal",
+    shrink="remove-valid",
+    cancels_last=False,
 )
-_SERIES_2019 = replace(_V4_19, vmemmap_knob=True, removal="v2-refcount")
+_SERIES_2019 = replace(_V4_19, vmemmap_knob=True, removal="v2-refcount", cancels_last=True)
 
 PROFILES: dict[str, KernelProfile] = {
     profile.name: profile

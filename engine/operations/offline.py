@@ -3,20 +3,10 @@
 Source: ``drivers/base/memory.c:memory_block_offline`` and ``mm/memory_hotplug.c:
 offline_pages`` of 6.12 and 6.1. Neighbouring blocks that are alike go as one batch where that
 gives what one after the other gives.
-
-Rules that depend on the release and have no switch in the profile:
-
-* b2c9e2fbba32 "mm: make alloc_contig_range work at pageblock granularity" (5.19):
-  ``start_isolate_page_range`` isolates the first and the last pageblock before those between;
-* bbd6ec605c0f "arm64/mm: Enable memory hot remove" (5.7): ``arch/arm64/mm/mmu.c:
-  prevent_bootmem_remove_notifier`` keeps the memory of the boot online;
-* "mm/memory_hotplug.c: fix notification in offline error path" (5.1): the pageblocks are given
-  back before ``MEM_CANCEL_OFFLINE`` is sent; until then the other way round.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +19,6 @@ from engine.memory.state import State
 from engine.memory.transaction import Transaction
 from engine.operations import hugetlb, zone_shifting
 from engine.outcome import Refusal
-from engine.profile import KernelProfile
 from engine.words import counted
 
 UNMOVABLE_KINDS = (PageState.UNMOVABLE, PageState.RESERVED, PageState.VMEMMAP)
@@ -52,21 +41,6 @@ _FAILURES: dict[str, tuple[str, str]] = {
     ),
 }
 """What happens in a phase that fails, and the reason that ``offline_pages`` gives for it."""
-
-_SERIES_BASE: dict[str, tuple[int, int]] = {
-    "memmap-v1": (5, 1),
-    "memmap-v2": (5, 2),
-    "memmap-v3": (5, 3),
-    "shrink-rfc2": (4, 18),
-    "shrink-oct2018": (4, 19),
-}
-"""The release in the making when a series was posted."""
-
-
-def _release(profile: KernelProfile) -> tuple[int, int]:
-    """The kernel release of a profile, of a posted series the one it was written for."""
-    match = re.fullmatch(r"(\d+)\.(\d+)", profile.name)
-    return (int(match[1]), int(match[2])) if match else _SERIES_BASE[profile.name]
 
 
 def offline_blocks(
@@ -117,8 +91,8 @@ def _clear_of(state: State, block: int, count: int) -> int:
 
 
 def _isolated_range(state: State, block: int, row: Any) -> tuple[int, int]:
-    """[start, end) that is isolated: since 5.14 without the block's own vmemmap."""
-    vmemmap = int(row["vmemmap"]) if _release(state.profile) >= (5, 14) else 0
+    """[start, end) that is isolated."""
+    vmemmap = 0 if state.profile.isolates_own_vmemmap else int(row["vmemmap"])
     return state.block_pfn(block) + vmemmap, state.block_pfn(block + 1)
 
 
@@ -132,7 +106,7 @@ def unmovable_pfn(state: State, block: int, row: Any) -> tuple[int, PageState] |
     bad = taken[np.isin(taken["kind"], UNMOVABLE_KINDS)]
     if not len(bad):
         return None
-    if _release(state.profile) >= (5, 19):
+    if state.profile.isolates_ends_first:
         start, end = _isolated_range(state, block, row)
         pageblock = state.geometry.pageblock_pages
         for low, high in ((start, start + pageblock), (end - pageblock, end)):
@@ -148,7 +122,7 @@ def _isolation_text(state: State, block: int, row: Any, pfn: int) -> str:
     pageblock = state.geometry.pageblock_pages
     low = pfn // pageblock * pageblock
     before = max(0, low - start) // pageblock
-    if before and _release(state.profile) >= (5, 19):
+    if before and state.profile.isolates_ends_first:
         before = 1 if low + pageblock >= end else before + 1
     text = f"pageblock [{low:#x},{low + pageblock:#x}) cannot be isolated"
     if before:
@@ -202,7 +176,7 @@ def check_offline(state: State, block: int) -> Refusal | None:
 
 def _keeps_boot_memory(state: State) -> bool:
     """Whether the notifier of arm64 that answers NOTIFY_BAD for early sections is there."""
-    return state.geometry.arch.startswith("arm64") and _release(state.profile) >= (5, 7)
+    return state.geometry.arch.startswith("arm64") and state.profile.arm64_keeps_boot_memory
 
 
 def _refused(tx: Transaction, block: int, refusal: Refusal) -> Refusal:
@@ -254,7 +228,7 @@ def _failed(tx: Transaction, block: int, row: Any, phase: str, refusal: Refusal)
             ("undo_isolate_page_range", "every pageblock is given back"),
             ("MEM_CANCEL_OFFLINE", "the notifiers hear that the memory stays"),
         ]
-        if _release(tx.state.profile) < (5, 1):
+        if not tx.state.profile.cancels_last:
             undone.reverse()
         for function, done in undone:
             tx.event(function, done, block=block)

@@ -266,8 +266,9 @@ class _Teardown:
             self.tx.finding(
                 Finding(
                     "lost-memmap",
-                    f"the struct pages of {ranged('section', first, last)} are freed while {memory} "
-                    f"still there: whoever touches a page of pfns {low:#x}-{low + count - 1:#x} faults",
+                    f"the struct pages of {ranged('section', first, last)} are freed while "
+                    f"{memory} still there: whoever touches a page of pfns "
+                    f"{low:#x}-{low + count - 1:#x} faults",
                     low,
                     count,
                 )
