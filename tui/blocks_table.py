@@ -13,8 +13,9 @@ from engine.errors import InputError
 from engine.kinds import ZoneType
 from engine.values import dataclass
 from engine.view import BlockRow, View
+from engine.words import counted
 from tui.plain.blocks import block_ranges
-from tui.plain.words import count, plain, span, wrapped
+from tui.plain.words import plain, span, wrapped
 
 if TYPE_CHECKING:
     from engine.sysroot.observation import HugetlbPool
@@ -283,10 +284,10 @@ def summary_lines(view: View, *, in_bytes: bool = False) -> list[str]:
     ]
     for state, number in sorted(counts.items()):
         if state not in ("online", "offline"):
-            lines.append(f"{plain(state)}: {count(number, 'block')}")
+            lines.append(f"{plain(state)}: {counted(number, 'block')}")
     for node, up, total in node_counts(view):
         name = "node not known" if node is None else f"node {node}"
-        lines.append(f"{name}: {up} of {count(total, 'block')} online")
+        lines.append(f"{name}: {up} of {counted(total, 'block')} online")
     for pool in _pools(view):
         if pool.node is None and pool.total:
             size = show(pool.page_bytes)

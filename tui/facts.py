@@ -10,6 +10,7 @@ from engine.kinds import PageState
 from engine.outcome import Refusal
 from engine.values import dataclass
 from engine.view import BlockRow, PageRow, View
+from engine.words import counted
 from tui.glossary import NAMES
 from tui.words import pfn_words, size_spelt
 
@@ -120,7 +121,7 @@ def _mix(view: View, start: int, end: int) -> str:
         return f"all {NAMES[PageState(order[0])]}"
     words = [f"{counts[state]} {NAMES[PageState(state)]}" for state in order[:MIX_SHOWN]]
     if (more := len(order) - MIX_SHOWN) > 0:
-        words.append(f"{more} more state{'s' * (more != 1)}")
+        words.append(counted(more, "more state"))
     return ", ".join(words)
 
 

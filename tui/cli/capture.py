@@ -6,8 +6,9 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from engine.words import counted
 from tui.cli.outputs import STANDARD_OUTPUT, output_file, outside_tree
-from tui.cli.parser import counted, emit, say
+from tui.cli.parser import emit, say
 from tui.cli.roots import add_root, opened_root
 
 

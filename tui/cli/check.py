@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import PfnmapError
+from engine.words import counted
 from tui.cli.outputs import output_file
-from tui.cli.parser import UsageError, counted, emit, printable, say_error
+from tui.cli.parser import UsageError, emit, printable, say_error
 from tui.cli.scenario_files import scenario_file
 
 if TYPE_CHECKING:

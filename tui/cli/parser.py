@@ -116,11 +116,6 @@ def printable(text: str) -> str:
     )
 
 
-def counted(number: int, noun: str) -> str:
-    """``1 scenario``, ``2 scenarios``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def emit(lines: Iterable[str]) -> None:
     """Write lines to standard output."""
     text = "".join(f"{line}\n" for line in lines)

@@ -334,7 +334,7 @@ def _json(steps: list[_Step]) -> str:
 
 def _json_diff(run: _Run, arguments: argparse.Namespace) -> str:
     """What the chosen steps changed."""
-    from engine.language import format_command
+    from engine.language import line_of
     from tui.data import as_json
     from tui.data_diff import FORMAT, step_diff
 
@@ -343,7 +343,7 @@ def _json_diff(run: _Run, arguments: argparse.Namespace) -> str:
         at = run.at(number)
         step = run.steps[at]
         if step.outcome is not None and step.number == number:
-            line = step.outcome.command.text or format_command(step.outcome.command)
+            line = line_of(step.outcome.command)
             before = run.steps[at - 1].view
             diffs.append(step_diff(number, line, step.outcome.errno, before, step.view))
     return as_json({"format": FORMAT, "steps": diffs})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 
 from engine.errors import PfnmapError
+from engine.words import counted
 from tui.cli.parser import emit, printable, say
 
 
@@ -35,5 +36,5 @@ def run(arguments: argparse.Namespace) -> int:
         steps += len(trace.steps)
         differing += len({difference.step for difference in differences})
         emit(printable(f"{file}: {difference}") for difference in differences)
-    emit([f"{traces} traces, {steps} steps, {differing} differ"])
+    emit([f"{counted(traces, 'trace')}, {counted(steps, 'step')}, {differing} differ"])
     return 2 if wrong else 1 if differing else 0

@@ -9,7 +9,8 @@ from typing import Final
 from engine.kinds import ZoneType
 from engine.values import dataclass
 from engine.view import BlockRow, View
-from tui.plain.words import count, plain, span
+from engine.words import counted
+from tui.plain.words import plain, span
 
 MAX_LISTED: Final = 16384
 """Blocks that are looked at one by one; the rest is counted."""
@@ -70,7 +71,7 @@ def block_lines(view: View) -> list[str]:
             _extend(devices.setdefault(part.row.device, []), part)
     lines += [f"{span(first, end):<15} {text}".rstrip() for first, end, text in merged]
     if view.nr_blocks > MAX_LISTED:
-        lines.append(f"({count(view.nr_blocks - MAX_LISTED, 'further block')} not listed)")
+        lines.append(f"({counted(view.nr_blocks - MAX_LISTED, 'further block')} not listed)")
     for name, spans in devices.items():
         ids = ",".join(span(first, end) for first, end in spans)
         lines.append(f"{plain(name)} is block{'s' if '-' in ids or ',' in ids else ''} {ids}")

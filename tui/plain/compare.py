@@ -8,8 +8,9 @@ from typing import Final
 from engine.compare import Comparison, CounterRow, VariantRun, VariantStep
 from engine.errors import InputError
 from engine.view import View
+from engine.words import counted
 from tui.plain.map import aligned_maps, scale_title
-from tui.plain.words import count, plain, section, wrapped
+from tui.plain.words import plain, section, wrapped
 
 LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 COLUMNS: Final = 3
@@ -58,10 +59,10 @@ def _headline(run: VariantRun) -> str:
     words = run.name
     changed = sum(bool(step.ran) for step in run.steps)
     if changed:
-        words += f" (wins over {count(changed, 'line')} of the scenario)"
+        words += f" (wins over {counted(changed, 'line')} of the scenario)"
     if run.nr_expectations:
         lines = len({text.partition(":")[0] for text in run.failed})
-        words += f"; {run.nr_expectations - lines} of {count(run.nr_expectations, 'expectation')}"
+        words += f"; {run.nr_expectations - lines} of {counted(run.nr_expectations, 'expectation')}"
         words += " hold"
     return words
 
@@ -92,7 +93,7 @@ def _blocks(comparison: Comparison, names: str, width: int) -> Iterator[str]:
         for name, words in zip(names, difference.words, strict=True):
             yield from wrapped(words, width, first=f"    {name} ", indent=" " * 6)
     if (more := len(comparison.blocks) - MAX_BLOCK_RANGES) > 0:
-        yield f"  ({count(more, 'further range')})"
+        yield f"  ({counted(more, 'further range')})"
 
 
 def _findings(views: Sequence[View], names: str, width: int) -> Iterator[str]:

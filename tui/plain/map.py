@@ -15,9 +15,10 @@ from engine.kinds import PageState
 from engine.memory.runs import joined_ranges
 from engine.values import dataclass
 from engine.view import View
+from engine.words import counted
 from tui.cells import CHANGED, EIGHTHS_MASK, EIGHTHS_SHIFT, OVER_SHIFT, STATE_MASK, Grid
 from tui.cells import grid as cell_grid
-from tui.plain.words import count, size, span
+from tui.plain.words import size, span
 from tui.viewport import Viewport
 
 LABEL_COLUMNS: Final = 6
@@ -238,8 +239,12 @@ def scale_title(window: Viewport, view: View) -> str:
     blocks = window.pages_per_row // window.block_pages
     line = size(window.pages_per_row * page_bytes)
     if _by_block(window):
-        line = count(blocks, "block") + (f" of {size(block_bytes)}" if blocks == 1 else f", {line}")
-    return f"pfn map, 1 letter = {count(cell, 'page')} = {size(cell * page_bytes)}, 1 line = {line}"
+        line = counted(blocks, "block") + (
+            f" of {size(block_bytes)}" if blocks == 1 else f", {line}"
+        )
+    return (
+        f"pfn map, 1 letter = {counted(cell, 'page')} = {size(cell * page_bytes)}, 1 line = {line}"
+    )
 
 
 def legend(view: View, glyphs: Sequence[str]) -> list[str]:

@@ -15,10 +15,11 @@ from engine.commands import Command
 from engine.finding import Finding
 from engine.outcome import Outcome
 from engine.view import View
+from engine.words import counted
 from tui.plain.blocks import block_lines
 from tui.plain.map import STATE_WORDS, text_map
 from tui.plain.spans import span_lines
-from tui.plain.words import count, plain, section, size, wrapped
+from tui.plain.words import plain, section, size, wrapped
 
 MAIL_WIDTH: Final = 72
 """What survives two levels of ``> `` quoting within 78 columns."""
@@ -119,7 +120,7 @@ def _heading(view: View, step: str, width: int) -> list[str]:
     g = view.geometry
     sizes = (
         f"page {size(g.page_bytes)}, section {size(g.section_pages * g.page_bytes)}, "
-        f"memory block {size(g.block_bytes)} = {count(g.block_pages, 'page')}"
+        f"memory block {size(g.block_bytes)} = {counted(g.block_pages, 'page')}"
     )
     lines = wrapped(view.title, width, first="pfnmap: ")
     lines += [step] if step else []
@@ -189,9 +190,9 @@ def _blocks_title(view: View) -> str:
 def _finding_lines(findings: Sequence[Finding], width: int) -> list[str]:
     lines: list[str] = []
     for finding in findings[:MAX_FINDINGS]:
-        place = f"pfn {finding.start_pfn:#x}, {count(finding.nr_pages, 'page')}"
+        place = f"pfn {finding.start_pfn:#x}, {counted(finding.nr_pages, 'page')}"
         where = f" ({place})" if finding.nr_pages else ""
         lines += wrapped(f"{finding.code}{where}: {finding.text}", width)
     if len(findings) > MAX_FINDINGS:
-        lines.append(f"({count(len(findings) - MAX_FINDINGS, 'further finding')})")
+        lines.append(f"({counted(len(findings) - MAX_FINDINGS, 'further finding')})")
     return lines

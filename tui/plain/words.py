@@ -87,11 +87,6 @@ def span(first: int, last: int) -> str:
     return f"{first}" if first == last else f"{first}-{last}"
 
 
-def count(number: int, noun: str) -> str:
-    """``1 block``, ``2 blocks``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def section(title: str, lines: Iterable[str]) -> list[str]:
     """A blank line, the title, and the lines; nothing when there are no lines."""
     body = list(lines)

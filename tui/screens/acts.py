@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from engine.commands import Add, Command, Goto, Interactive, StartMachine, Zoom
 from engine.errors import InputError
-from engine.language import ACTIONS, parse_line
+from engine.language import ACTIONS, line_of, parse_line
 from engine.outcome import Outcome
 from tui.screens import motions
 from tui.screens.add_values import AddValues
@@ -174,11 +174,11 @@ class Acts:
                 session.phase,
                 len(session.outcomes),
             ):
-                raise InputError(f"{outcome.command.text}: dropped, the session has gone on")
+                raise InputError(f"{line_of(outcome.command)}: dropped, the session has gone on")
             session.record(outcome)
             self._show_outcome(outcome)
 
-        self.work.do(fitted(command.text, 40), lambda: session.predict(command), take)
+        self.work.do(fitted(line_of(command), 40), lambda: session.predict(command), take)
 
     def _show_outcome(self, outcome: Outcome) -> None:
         """Show what a command did, and where."""
@@ -212,7 +212,7 @@ class Acts:
         refusal = outcome.refusal
         assert refusal is not None
         words = f"{refusal.errno} from {refusal.function}: {refusal.rule}"
-        self.toasts.show(words, "error", outcome.command.text)
+        self.toasts.show(words, "error", line_of(outcome.command))
 
     def _to_device(self, name: str) -> None:
         """Put the cursor on a device that has just been added."""

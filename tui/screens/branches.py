@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.errors import InputError
 from engine.language import line_of
+from engine.words import counted
 from tui.screens.entry import Entry
 from tui.screens.palette import Palette
 
@@ -34,7 +35,7 @@ def _entry(index: int, branch: Branch) -> Entry:
     steps = len(branch.outcomes)
     words = "; ".join(line_of(outcome.command) for outcome in branch.outcomes[:3])
     where = f"after step {branch.position}" if branch.position else "from boot"
-    name = f"{where}: {steps} step{'s' * (steps != 1)}"
+    name = f"{where}: {counted(steps, 'step')}"
     return Entry(str(index), name, words + ("; ..." if steps > 3 else ""))
 
 

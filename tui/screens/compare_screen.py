@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.strip import Strip
 
 from engine.compare import Comparison, Pairs, VariantRun
+from engine.words import counted
 from tui.keys import Keymap
 from tui.screens.compare_lines import Options, at_step, body_lines, letter, shown_runs
 from tui.screens.dialog import Dialog
@@ -122,7 +123,7 @@ class ComparePanel(Panel):
             row.add(_expectations(runs[index]), paint.role("dim"))
             count = len(self.comparison.findings[index])
             if count:
-                row.add(f"; {count} finding{'s' * (count != 1)}", paint.role("finding"))
+                row.add(f"; {counted(count, 'finding')}", paint.role("finding"))
             lines.append(row.strip())
         hidden = len(runs) - len(shown)
         if hidden:

@@ -19,6 +19,7 @@ from engine.sysroot.operate import (
     write_state,
 )
 from engine.sysroot.session import RootSession
+from engine.words import counted
 from tui.audit import FILE_NAME, Audit
 from tui.screens.confirm import Confirm
 from tui.state_directory import state_directory
@@ -259,7 +260,7 @@ class Live:
             waiting = self._foreseen_still(each, before, waiting)
         left = len(waiting)
         if left:
-            self.screen.acts.tell(f"{left} block{'s' * (left != 1)} not written")
+            self.screen.acts.tell(f"{counted(left, 'block')} not written")
         await self.look()
         return answers
 

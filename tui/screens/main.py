@@ -11,6 +11,7 @@ from textual.screen import Screen
 
 from engine.errors import PfnmapError
 from engine.session import Session
+from engine.words import counted
 from tui.facts import summary
 from tui.screens import layout, motions
 from tui.screens.acts import Acts
@@ -268,12 +269,12 @@ class MainScreen(Screen[None], inherit_bindings=False):
             parts.insert(1, ("accent", f"mark {' '.join(names)}"))
         if selection is not None:
             count = self.here.nr_blocks
-            words = f"selected {count} block{'s' * (count != 1)}"
+            words = f"selected {counted(count, 'block')}"
             parts.insert(0, ("accent", words))
         if view.findings:
             count = len(view.findings)
             key = self.desk.keymap.first("view.explain")
-            parts.insert(0, ("finding", f"{count} finding{'s' * (count != 1)}: press {key}"))
+            parts.insert(0, ("finding", f"{counted(count, 'finding')}: press {key}"))
         if self.acts.work.busy:
             parts.insert(0, ("warning", self.acts.work.words))
         self.status.show(parts)
