@@ -130,12 +130,14 @@ def _assemble(
                 zones[zone_type] = Zone(start, end - start, present, present, present)
         nodes.append(Node(low, high - low, True, True, tuple(zones)))  # type: ignore[arg-type]
     rows = early_block_rows(geometry, ram)
-    highest = max(
-        (zone for node in nodes for zone in KERNEL_ZONES if node.zones[zone].present),
-        default=ZoneType.DMA,
-    )
     state = State(
-        geometry, profile, params, tuple(nodes), RunMap.from_rows(rows), ram, policy_zone=highest
+        geometry,
+        profile,
+        params,
+        tuple(nodes),
+        RunMap.from_rows(rows),
+        ram,
+        policy_zone=_policy_zone(nodes),
     )
     return replace(
         state,
@@ -210,7 +212,7 @@ def _reserve(state: State) -> State:
         taken = taken.insert(
             first,
             end - first,
-            kind=int(PageState.RESERVED if kind == PageState.RESERVED else PageState.VMEMMAP),
+            kind=int(kind),
             owner=-1,
         )
     return replace(state, taken=taken, homes=homes)
@@ -231,6 +233,12 @@ def _reserve_range(state: State, first: int, end: int, node: int, zone_type: Zon
     zone = state.zone(node, zone_type)
     state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed - (end - first)))
     return free_memory.change(state, node, free_memory.KERNEL, first - end)
+
+
+def _policy_zone(nodes: Sequence[Node]) -> ZoneType:
+    """The highest zone of kernel memory that has any (``check_highest_zone``)."""
+    present = (zone for node in nodes for zone in KERNEL_ZONES if node.zones[zone].present)
+    return max(present, default=ZoneType.DMA)
 
 
 def from_observation(
@@ -271,10 +279,6 @@ def from_observation(
         spans = [(z.start_pfn, z.end_pfn) for z in node.zones if z.spanned]
         low, high = min((a for a, _ in spans), default=0), max((b for _, b in spans), default=0)
         nodes[number] = replace(node, start_pfn=low, spanned=high - low)
-    highest = max(
-        (zone for node in nodes for zone in KERNEL_ZONES if node.zones[zone].present),
-        default=ZoneType.DMA,
-    )
     return State(
         geometry,
         profile,
@@ -283,7 +287,7 @@ def from_observation(
         RunMap.from_rows(blocks),
         ram,
         resources=tuple(resources),
-        policy_zone=highest,
+        policy_zone=_policy_zone(nodes),
         recorded=True,
         title=title,
         free_pages=tuple(

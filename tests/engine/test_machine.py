@@ -1,0 +1,50 @@
+"""A machine, command by command and phase by phase."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine import Machine
+from engine.commands import Online, Ref
+from engine.errors import InputError
+from engine.kinds import BlockState
+from tests.engine.tools import booted
+
+ONLINE = Online((Ref(40, 40),))
+
+
+def block_state(machine: Machine) -> BlockState:
+    row = machine.state.blocks.row_at(40)
+    return BlockState(int(row["state"]))
+
+
+def test_a_prediction_changes_nothing_and_is_what_then_happens() -> None:
+    machine = booted("machine", "add dimm0 256M")
+    before = machine.state
+    predicted = machine.predict(ONLINE)
+    assert machine.state is before
+    applied = machine.apply(ONLINE)
+    assert [event.text for event in applied.events] == [event.text for event in predicted.events]
+    assert applied.events and machine.state is applied.after
+
+
+def test_stepping_shows_the_machine_in_every_phase() -> None:
+    machine = booted("machine", "add dimm0 256M")
+    seen = [(event.function, machine.state is event.state) for event in machine.step(ONLINE)]
+    assert len(seen) > 3
+    assert all(shown for _, shown in seen)
+    assert block_state(machine) == BlockState.ONLINE
+    machine.check()
+
+
+def test_a_step_left_half_way_leaves_the_machine_in_that_phase() -> None:
+    machine = booted("machine", "add dimm0 256M")
+    phases = machine.step(ONLINE)
+    first = next(phases)
+    assert machine.state is first.state
+    assert block_state(machine) == BlockState.OFFLINE
+
+
+def test_an_empty_line_is_no_command() -> None:
+    with pytest.raises(InputError, match="an empty line is no command"):
+        booted("machine").run("  # nothing")
