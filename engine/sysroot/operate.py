@@ -48,11 +48,6 @@ class Foreseen:
     """Why the kernel would refuse, as far as the model knows; empty when it would not."""
     block_bytes: int
 
-    @property
-    def question(self) -> str:
-        """Names block, zone and consequence."""
-        return questions([self])[0]
-
 
 @dataclass(frozen=True, slots=True)
 class Written:

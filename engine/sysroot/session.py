@@ -31,8 +31,6 @@ class ReadOnlyError(InputError):
 class RootSession(Session):
     """A session over a watcher. ``run`` refuses, ``predict`` answers, ``branch`` simulates."""
 
-    read_only = True
-
     def __init__(self, watcher: Watcher, *, explaining: bool = True) -> None:
         """``explaining``: whether each change is compared with the model's prediction."""
         self.watcher = watcher

@@ -140,13 +140,13 @@ def test_the_question_names_block_zone_and_consequence(tree: Tree) -> None:
     view = Watcher(tree.root).view
     asked = foresee(view, [34], "online_movable")[0]
     assert asked.zone == ZoneType.MOVABLE
-    assert asked.question == (
+    assert questions([asked])[0] == (
         "write online_movable to memory34 [0x110000000-0x117ffffff]? "
         "It puts its memory into zone Movable."
     )
     assert asked.warning == ""
     leaving = foresee(view, [33], "offline")[0]
-    assert "takes its memory out of zone Movable" in leaving.question
+    assert "takes its memory out of zone Movable" in questions([leaving])[0]
 
 
 def test_a_refusal_that_is_foreseen_is_a_warning(tree: Tree) -> None:
