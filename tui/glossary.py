@@ -11,7 +11,8 @@ STATES: dict[PageState, str] = {
     "initialised, so nothing may look at them. (SECTION_IS_ONLINE, pfn_to_online_page)",
     PageState.VMEMMAP: "Holds struct pages, 64 bytes for each page of the memory they "
     "describe. (mm/sparse-vmemmap.c; PageVmemmapSelfHosted for memmap_on_memory)",
-    PageState.FREE_DMA: "Free memory of ZONE_DMA: below 16 MiB on x86, 4 GiB on arm64. (enum zone_type)",
+    PageState.FREE_DMA: "Free memory of ZONE_DMA: below 16 MiB on x86, 4 GiB on arm64. "
+    "(enum zone_type)",
     PageState.FREE_DMA32: "Free memory of ZONE_DMA32, below 4 GiB. (enum zone_type)",
     PageState.FREE_NORMAL: "Free memory of ZONE_NORMAL: kernel and user allocations alike, "
     "so it may become impossible to offline. (enum zone_type)",
