@@ -15,6 +15,7 @@ from engine.errors import InputError
 from engine.kinds import ZoneType
 from engine.language.expectations import EXPECTATIONS
 from engine.language.refs import format_pfn, format_ref
+from engine.language.wrong import printable
 from engine.memory.alike import alike_blocks
 from engine.operations.refs import block_ranges, pfn_of
 from engine.scenarios import facts
@@ -51,7 +52,7 @@ def evaluate(expect: Expect, *, view: View, state: State, last: Outcome | None) 
         state: The same machine's state.
         last: Outcome of the last action, None before the first.
     """
-    return CHECKS[expect.what](_Case(expect, view, state, last))
+    return [printable(words) for words in CHECKS[expect.what](_Case(expect, view, state, last))]
 
 
 def corrected(expect: Expect, *, view: View, state: State, last: Outcome | None) -> Expect | None:

@@ -104,6 +104,7 @@ FAILS = [
     ),
     ("expect hugetlb pool freed=7", ["hugetlb pool: there are no such huge pages"]),
     ('expect finding "gone"', ['finding: expected "gone", is none']),
+    ('expect finding "a\uaa39b"', ['finding: expected "a\\uaa39b", is none']),
     ("expect total memmap=2M", ["total memmap: expected 2M, is 4M"]),
     ('expect log "Offlined"', ['log: expected "Offlined", is ']),
 ]
