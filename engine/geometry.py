@@ -74,6 +74,11 @@ class Geometry:
         return self.memmap_pages(self.block_pages)
 
     @property
+    def memmap_unit_pages(self) -> int:
+        """Pages in which a memmap from RAM is taken: a section's, or a chunk of fixed size."""
+        return self.vmemmap_chunk_pages or self.memmap_pages(self.section_pages)
+
+    @property
     def pages_per_struct_page_frame(self) -> int:
         """How many pages one page frame of struct pages describes (64 on x86_64)."""
         return self.page_bytes // self.struct_page_bytes
@@ -81,8 +86,7 @@ class Geometry:
     @property
     def memmap_order(self) -> int:
         """Buddy order in which memmap for ordinary hot-added memory is asked for."""
-        pages = self.vmemmap_chunk_pages or self.memmap_pages(self.section_pages)
-        return max(0, (pages - 1).bit_length())
+        return max(0, (self.memmap_unit_pages - 1).bit_length())
 
     def with_block_bytes(self, block_bytes: int) -> Geometry:
         """The same architecture with another memory block size.

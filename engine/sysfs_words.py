@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from engine.geometry import MAX_NUMNODES
+from engine.words import listed
 
 MEMORY_DIR: Final = "/sys/devices/system/memory"
 NODE_DIR: Final = "/sys/devices/system/node"
@@ -171,4 +172,4 @@ def format_mask(nodes: Sequence[int]) -> str:
             parts[-1][1] = node
         else:
             parts.append([node, node])
-    return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in parts)
+    return listed((first, last) for first, last in parts)

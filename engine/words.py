@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 def counted(number: int, noun: str) -> str:
     """``1 block``, ``2 blocks``."""
@@ -11,3 +13,8 @@ def counted(number: int, noun: str) -> str:
 def ranged(noun: str, first: int, last: int) -> str:
     """``block 3``, ``blocks 3-5``; ``last`` is the last of them."""
     return f"{noun} {first}" if first == last else f"{noun}s {first}-{last}"
+
+
+def listed(ranges: Iterable[tuple[int, int]]) -> str:
+    """(first, last) of each range as ``32-34,40``."""
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in ranges)

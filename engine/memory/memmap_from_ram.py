@@ -22,7 +22,7 @@ def take_memmap(tx: Transaction, device: Device) -> Refusal | None:
     """Take the memmap from free kernel memory, nearest node first, section by section."""
     state = tx.state
     geometry = state.geometry
-    unit = geometry.vmemmap_chunk_pages or geometry.memmap_pages(geometry.section_pages)
+    unit = geometry.memmap_unit_pages
     needed = memmap.chunk_pages(state, device.start_pfn, device.end_pfn)
     first = device.start_pfn // geometry.block_pages
     described = device.start_pfn
@@ -101,8 +101,7 @@ def _take(tx: Transaction, device: Device, node: int, described: int, pages: int
     tx.state = free_memory.change(tx.state, node, free_memory.KERNEL, -pages - tables)
     if not tx.state.recorded:
         # Whole units, so that what is taken is what was counted and each section has one home.
-        unit = geometry.vmemmap_chunk_pages or geometry.memmap_pages(geometry.section_pages)
-        extents = free_memory.locate(tx.state, node, pages, unit)
+        extents = free_memory.locate(tx.state, node, pages, geometry.memmap_unit_pages)
         tx.state = free_memory.place(tx.state, extents, PageState.VMEMMAP, device.id)
         if not geometry.vmemmap_chunk_pages:
             tx.state = _record_homes(tx.state, device, node, described, extents.tolist())

@@ -37,6 +37,16 @@ def sorted_set(values: NDArray[np.int64]) -> NDArray[np.int64]:
     return ordered[fresh]
 
 
+def unbroken(numbers: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Ascending numbers, each once, as (first, last) of every unbroken range."""
+    if not len(numbers):
+        return []
+    breaks = np.flatnonzero(np.diff(numbers) > 1)
+    firsts = numbers[np.concatenate(([0], breaks + 1))].tolist()
+    lasts = numbers[np.append(breaks, len(numbers) - 1)].tolist()
+    return list(zip(firsts, lasts, strict=True))
+
+
 def joined_ranges(ranges: NDArray[np.int64]) -> NDArray[np.int64]:
     """Ranges [start, end) in any order, int64 (n, 2): ascending and disjoint, none of them empty.
 

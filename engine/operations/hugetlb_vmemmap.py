@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import replace
 
 from engine.finding import Finding
-from engine.kinds import KERNEL_ZONES, BlockState, MemmapKind, PageState
+from engine.kinds import KERNEL_ZONES, BlockState, MemmapKind, PageState, ZoneType
 from engine.memory import free_memory, memmap
 from engine.memory.page_map import page_zone
 from engine.memory.runs import RunMap
@@ -125,7 +125,7 @@ def _boot_vmemmap_freed(state: State, pfn: int, vmemmap: int, kept: int) -> Stat
     that is hot-added memory, whose struct pages came from the buddy.
     """
     row = state.blocks.at(pfn // state.geometry.block_pages)
-    node, zone_type = page_zone(state, backing(state, pfn) or pfn)
+    node, zone_type = _counted_in(state, pfn)
     freed = vmemmap - kept
     per_frame = state.geometry.pages_per_struct_page_frame
     end = pfn + vmemmap * per_frame
@@ -135,20 +135,26 @@ def _boot_vmemmap_freed(state: State, pfn: int, vmemmap: int, kept: int) -> Stat
         zone = state.zone(node, zone_type)
         gone = freed + (1 if state.profile.hugetlb_new_head else 0)
         state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed + gone))
-    if row is not None and (row["early"] or backing(state, pfn) is not None):
-        return free_memory.change(state, node, free_memory.zone_class(zone_type), freed)
-    return free_memory.change(state, _likely_node(state, node), free_memory.KERNEL, freed)
+    return free_memory.change(state, node, free_memory.zone_class(zone_type), freed)
 
 
-def _likely_node(state: State, node: int) -> int:
-    """Where struct pages of hot-added memory of a node came from, as far as nothing says it.
+def _counted_in(state: State, pfn: int) -> tuple[int, ZoneType]:
+    """(node, zone) in which the struct pages of ``pfn`` count; node -1 where they are gone.
 
-    The nearest node with kernel memory: a node may have none but ZONE_MOVABLE.
+    Where nothing says where they lie: with boot memory itself; those of hot-added memory are
+    kernel memory of the nearest node with any, for a node may have none but ZONE_MOVABLE.
     """
+    home = backing(state, pfn)
+    if home is not None:
+        return page_zone(state, home)
+    node, zone_type = page_zone(state, pfn)
+    row = state.blocks.at(pfn // state.geometry.block_pages)
+    if row is not None and row["early"]:
+        return node, zone_type
     for near in free_memory.kernel_nodes(state, node):
         if any(state.nodes[near].zones[zone].managed for zone in KERNEL_ZONES):
-            return near
-    return node
+            return near, ZoneType.NORMAL
+    return node, ZoneType.NORMAL
 
 
 def restore_vmemmap(state: State, start: int, count: int, held: HugetlbSet) -> State:
@@ -161,12 +167,10 @@ def restore_vmemmap(state: State, start: int, count: int, held: HugetlbSet) -> S
     taken = state.taken
     needed: Counter[int] = Counter()
     for pfn in range(start, start + count, held.page_pages):
-        home = backing(state, pfn)
-        node, _ = page_zone(state, pfn if home is None else home)
+        node, _ = _counted_in(state, pfn)
         if node < 0:
             continue  # the memory that they lay in was removed
-        if home is None and not state.blocks.row_at(pfn // state.geometry.block_pages)["early"]:
-            node = _likely_node(state, node)
+        home = backing(state, pfn)
         needed[node] += held.freed_per_page
         if home is not None and not is_self_hosted(state, home):
             taken = _marked(taken, home + vmemmap - held.freed_per_page, held.freed_per_page)

@@ -16,7 +16,7 @@ from engine.errors import InputError
 from engine.finding import Finding
 from engine.kinds import MemmapKind, PageState
 from engine.memory import free_memory, memmap
-from engine.memory.runs import Rows, joined_ranges, sorted_set
+from engine.memory.runs import Rows, joined_ranges, sorted_set, unbroken
 from engine.memory.state import Device, State, Teardown
 from engine.memory.transaction import Transaction
 from engine.outcome import Refusal
@@ -248,7 +248,8 @@ class _Teardown:
     def report(self) -> None:
         """Findings about runs of sections, one for each run."""
         for head in dict.fromkeys(head for head, _ in self.foreign):
-            for first, last in _runs([number for at, number in self.foreign if at == head]):
+            sections = sorted(number for at, number in self.foreign if at == head)
+            for first, last in unbroken(np.array(sections, np.int64)):
                 self.tx.finding(
                     Finding(
                         "foreign-countdown",
@@ -305,17 +306,6 @@ class _Teardown:
                 unit,
             )
         )
-
-
-def _runs(numbers: list[int]) -> list[tuple[int, int]]:
-    """Neighbouring numbers as (first, last), ascending."""
-    runs: list[tuple[int, int]] = []
-    for number in sorted(numbers):
-        if runs and runs[-1][1] + 1 == number:
-            runs[-1] = (runs[-1][0], number)
-        else:
-            runs.append((number, number))
-    return runs
 
 
 def _singles(numbers: set[int]) -> NDArray[np.int64]:

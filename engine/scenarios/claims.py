@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Final
 
-from engine.commands import Expect, ExpectValue, PfnRef, Ref
+from engine.commands import Expect, ExpectValue, PfnRef
 from engine.errors import InputError
 from engine.kinds import ZoneType
 from engine.language.expectations import EXPECTATIONS
@@ -20,6 +20,7 @@ from engine.memory.alike import alike_blocks
 from engine.operations.refs import block_ranges, pfn_of
 from engine.scenarios import facts
 from engine.values import dataclass
+from engine.words import ranged
 
 if TYPE_CHECKING:
     from engine.memory.state import State
@@ -275,7 +276,7 @@ def _joined(parts: list[tuple[int, int, list[str]]]) -> Iterator[list[str]]:
         else:
             merged.append((first, last, lines))
     for first, last, lines in merged:
-        name = f"block{'s' * (first != last)} {format_ref(Ref(first, last))}"
+        name = ranged("block", first, last)
         yield [name + line for line in lines]
 
 

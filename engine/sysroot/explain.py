@@ -22,6 +22,7 @@ from engine.finding import Finding
 from engine.kinds import BlockState, OnlineType, ZoneType
 from engine.machine import predict
 from engine.memory.alike import alike, offline_in_model
+from engine.memory.runs import unbroken
 from engine.memory.state import State
 from engine.operations.zone_policy import valid_zones
 from engine.outcome import Outcome
@@ -177,11 +178,11 @@ def _commands(before: SysrootView, after: SysrootView) -> list[Command]:
     left = np.union1d(np.setdiff1d(was_online, is_online), _rezoned(before, after))
     commands += [
         Offline((Ref(first, last),), text=f"offline {_span(first, last)}")
-        for first, last in ranges(left)
+        for first, last in unbroken(left)
     ]
     commands += [
         Remove((Ref(first, last),), text=f"remove {_span(first, last)}")
-        for first, last in ranges(gone)
+        for first, last in unbroken(gone)
     ]
     return commands
 
@@ -204,16 +205,6 @@ def _still_offline(state: State, after: SysrootView) -> list[tuple[int, int]]:
 def _online_ids(blocks: BlockColumns) -> Ids:
     mask = state_mask(blocks, "online")
     return np.asarray(blocks.ids[mask], np.int64)
-
-
-def ranges(ids: Ids) -> list[tuple[int, int]]:
-    """Ascending ids as (first, last) of each unbroken range."""
-    if not len(ids):
-        return []
-    breaks = np.flatnonzero(np.diff(ids) > 1)
-    firsts = ids[np.concatenate(([0], breaks + 1))].tolist()
-    lasts = ids[np.append(breaks, len(ids) - 1)].tolist()
-    return list(zip(firsts, lasts, strict=True))
 
 
 def _split(

@@ -17,14 +17,15 @@ import numpy as np
 from engine.commands import SysfsWrite
 from engine.errors import InputError
 from engine.kinds import BlockState, ZoneType
+from engine.memory.runs import unbroken
 from engine.outcome import Outcome
 from engine.params import ONLINE_WORDS
-from engine.sysroot.explain import ranges
 from engine.sysroot.files import DirectoryTree, FileProblem
 from engine.sysroot.observe import Watcher, block_changes
 from engine.sysroot.plan import plan
 from engine.sysroot.read_blocks import MEMORY
 from engine.sysroot.view import SysrootView
+from engine.words import listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +132,7 @@ def _place(foreseen: list[Foreseen]) -> str:
 def _names(foreseen: list[Foreseen]) -> str:
     """Blocks as ``memory32-34,40``."""
     ids = np.array(sorted(each.block for each in foreseen), np.int64)
-    pieces = [f"{low}-{high}" if high > low else f"{low}" for low, high in ranges(ids)]
-    return f"memory{','.join(pieces)}"
+    return f"memory{listed(unbroken(ids))}"
 
 
 def went_as_foreseen(each: Foreseen, before: SysrootView, after: SysrootView) -> bool:

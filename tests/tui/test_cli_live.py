@@ -120,13 +120,18 @@ def test_the_screen_follows_a_real_tree(tree: Tree, tmp_path: Path) -> None:
         assert program.end() == 0
 
 
+def try_something(program: Program) -> None:
+    """Branch into a simulation of the machine that is shown, and online a block there."""
+    program.wait_for("not there:")
+    program.send("b")
+    program.wait_for("what if")
+    program.send(":online 33 movable\r")
+    program.wait_for("step 1/1")
+
+
 def test_what_was_tried_on_a_simulation_of_it_survives_a_kill(tree: Tree, tmp_path: Path) -> None:
     with Program("live", "--root", str(tree.root), home=tmp_path) as program:
-        program.wait_for("not there:")
-        program.send("b")
-        program.wait_for("what if")
-        program.send(":online 33 movable\r")
-        program.wait_for("step 1/1")
+        try_something(program)
         program.process.kill()
     with Program("--resume", home=tmp_path) as program:
         program.wait_for("step 1/1")
@@ -140,11 +145,7 @@ def test_what_was_tried_on_a_simulation_of_it_survives_a_kill(tree: Tree, tmp_pa
 def test_a_simulation_that_could_not_be_kept_is_said_at_the_end(tree: Tree, tmp_path: Path) -> None:
     (tmp_path / "state").touch()  # where the journals' directory would be
     with Program("live", "--root", str(tree.root), home=tmp_path) as program:
-        program.wait_for("not there:")
-        program.send("b")
-        program.wait_for("what if")
-        program.send(":online 33 movable\r")
-        program.wait_for("step 1/1")
+        try_something(program)
         program.send("q")
         assert program.end() == 0
     _, _, left = bytes(program.raw).rpartition(LEAVING_THE_SCREEN)
@@ -153,11 +154,7 @@ def test_a_simulation_that_could_not_be_kept_is_said_at_the_end(tree: Tree, tmp_
 
 def test_without_a_journal_nothing_of_it_is_kept(tree: Tree, tmp_path: Path) -> None:
     with Program("live", "--no-journal", "--root", str(tree.root), home=tmp_path) as program:
-        program.wait_for("not there:")
-        program.send("b")
-        program.wait_for("what if")
-        program.send(":online 33 movable\r")
-        program.wait_for("step 1/1")
+        try_something(program)
         program.send("q")
         assert program.end() == 0
     assert not list(tmp_path.rglob("*.journal"))

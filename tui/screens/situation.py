@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from engine.kinds import ZoneType
+from engine.memory.runs import unbroken
 from engine.values import dataclass
 from engine.view import BlockRow, View
+from engine.words import listed
 
 MOST_BLOCKS = 65_536
 """Blocks that one key press may act on; more would be a slip of the hand."""
@@ -79,13 +81,4 @@ class Situation:
 
 def ranges(block_ids: list[int]) -> str:
     """Ascending ids as ``32-34,40``."""
-    if not block_ids:
-        return ""
-    ids = np.array(block_ids, dtype=np.int64)
-    breaks = np.flatnonzero(np.diff(ids) > 1)
-    firsts = ids[np.concatenate(([0], breaks + 1))].tolist()
-    lasts = ids[np.append(breaks, len(ids) - 1)].tolist()
-    return ",".join(
-        str(first) if first == last else f"{first}-{last}"
-        for first, last in zip(firsts, lasts, strict=True)
-    )
+    return listed(unbroken(np.array(block_ids, np.int64)))

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.sysroot.explain import Explanation, explain, ranges
+from engine.memory.runs import unbroken
+from engine.sysroot.explain import Explanation, explain
 from engine.sysroot.files import DirectoryTree
 from engine.sysroot.read import observe
 from engine.sysroot.view import SysrootView
@@ -145,5 +146,5 @@ def test_only_zones_changed_is_no_matter_of_blocks(tree: Tree) -> None:
 def test_ids_become_unbroken_ranges() -> None:
     import numpy as np
 
-    assert ranges(np.array([], np.int64)) == []
-    assert ranges(np.array([1, 2, 3, 7, 9, 10], np.int64)) == [(1, 3), (7, 7), (9, 10)]
+    assert unbroken(np.array([], np.int64)) == []
+    assert unbroken(np.array([1, 2, 3, 7, 9, 10], np.int64)) == [(1, 3), (7, 7), (9, 10)]
