@@ -1,6 +1,6 @@
 """The memory hotplug model of pfnmap: Linux, step by step, without a kernel.
 
-    >>> from engine import Machine
+    >>> from pfnmap.engine import Machine
     >>> machine = Machine.boot()
     >>> machine.run("add dimm0 256M").ok
     True
@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.machine import CheckError, Machine
-    from engine.session import Session
+    from pfnmap.engine.machine import CheckError, Machine
+    from pfnmap.engine.session import Session
 
 __all__ = ["CheckError", "Machine", "Session"]
 
@@ -22,11 +22,11 @@ __all__ = ["CheckError", "Machine", "Session"]
 def __getattr__(name: str) -> object:
     """Load the model when it is first asked for: parsing a line needs none of it."""
     if name in ("Machine", "CheckError"):
-        from engine import machine
+        from pfnmap.engine import machine
 
         return getattr(machine, name)
     if name == "Session":
-        from engine.session import Session
+        from pfnmap.engine.session import Session
 
         return Session
-    raise AttributeError(f"module 'engine' has no attribute {name!r}")
+    raise AttributeError(f"module 'pfnmap.engine' has no attribute {name!r}")

@@ -1,15 +1,15 @@
 """The commands as values: what a parsed line of the command language means.
 
 One frozen dataclass per verb of the language. Parsing and printing live in
-``engine.language``; what a command does to a machine lives in ``engine.machine``.
+``pfnmap.engine.language``; what a command does to a machine lives in ``pfnmap.engine.machine``.
 """
 
 from __future__ import annotations
 
 from dataclasses import field
 
-from engine.kinds import MemmapPolicy, OnlineType, ZoneType
-from engine.values import dataclass
+from pfnmap.engine.kinds import MemmapPolicy, OnlineType, ZoneType
+from pfnmap.engine.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,23 +14,31 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.commands import Add, Command, Expect, Interactive, SetParam, SetRule, StartMachine
-from engine.errors import InputError, PfnmapError
-from engine.finding import Finding
-from engine.geometry import MIB
-from engine.kinds import BlockState, MemmapPolicy, PageState, ZoneType
-from engine.language import format_command, line_of, parse_line, parse_size
-from engine.language.tables import rule_values
-from engine.machine import TALK, Machine
-from engine.memory.state import State
-from engine.outcome import Outcome
-from engine.params import PARAM_VALUES
-from engine.scenarios.expect import evaluate
-from engine.scenarios.facts import device_facts, total_facts
-from engine.scenarios.scenario import Scenario, build_scenario
-from engine.session import Session
-from engine.values import dataclass
-from engine.view import View
+from pfnmap.engine.commands import (
+    Add,
+    Command,
+    Expect,
+    Interactive,
+    SetParam,
+    SetRule,
+    StartMachine,
+)
+from pfnmap.engine.errors import InputError, PfnmapError
+from pfnmap.engine.finding import Finding
+from pfnmap.engine.geometry import MIB
+from pfnmap.engine.kinds import BlockState, MemmapPolicy, PageState, ZoneType
+from pfnmap.engine.language import format_command, line_of, parse_line, parse_size
+from pfnmap.engine.language.tables import rule_values
+from pfnmap.engine.machine import TALK, Machine
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.params import PARAM_VALUES
+from pfnmap.engine.scenarios.expect import evaluate
+from pfnmap.engine.scenarios.facts import device_facts, total_facts
+from pfnmap.engine.scenarios.scenario import Scenario, build_scenario
+from pfnmap.engine.session import Session
+from pfnmap.engine.values import dataclass
+from pfnmap.engine.view import View
 
 Pairs = tuple[tuple[str, str], ...]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.errors import InputError
-from engine.values import dataclass
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.values import dataclass
 
 MIB = 1 << 20
 GIB = 1 << 30

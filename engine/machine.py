@@ -1,12 +1,12 @@
 """A machine: one state at a time, changed only by commands.
 
-    >>> from engine import Machine
+    >>> from pfnmap.engine import Machine
     >>> machine = Machine.boot()
     >>> machine.run("add dimm0 256M").ok
     True
 
 ``predict`` is pure; ``apply`` is ``predict`` and the step to the state after it. Words become
-commands in ``engine.language``.
+commands in ``pfnmap.engine.language``.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from engine import commands
-from engine.errors import InputError
-from engine.memory import boot, checks
-from engine.memory.state import Fault, State
-from engine.memory.transaction import Transaction
-from engine.model_view import ModelView
-from engine.operations import (
+from pfnmap.engine import commands
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.memory import boot, checks
+from pfnmap.engine.memory.state import Fault, State
+from pfnmap.engine.memory.transaction import Transaction
+from pfnmap.engine.model_view import ModelView
+from pfnmap.engine.operations import (
     add,
     allocations,
     device,
@@ -30,9 +30,9 @@ from engine.operations import (
     remove,
     shrink,
 )
-from engine.operations.refs import block_ranges, pfn_of
-from engine.outcome import Event, Outcome, Refusal
-from engine.params import BOOT_ONLY_PARAMS
+from pfnmap.engine.operations.refs import block_ranges, pfn_of
+from pfnmap.engine.outcome import Event, Outcome, Refusal
+from pfnmap.engine.params import BOOT_ONLY_PARAMS
 
 TALK = (
     commands.Note,
@@ -88,7 +88,9 @@ class Machine:
 
     def run(self, line: str) -> Outcome:
         """Apply one line of the command language."""
-        from engine.language import parse_line  # a machine that is given commands reads no words
+        from pfnmap.engine.language import (
+            parse_line,  # a machine that is given commands reads no words
+        )
 
         command = parse_line(line)
         if command is None:
@@ -260,13 +262,13 @@ def _fail(tx: Transaction, command: commands.FailNext) -> Refusal | None:
 
 # What shell lines need is loaded with the first of them: it is much, and most machines see none.
 def _sysfs_write(tx: Transaction, command: commands.SysfsWrite) -> Refusal | None:
-    from engine.operations import sysfs
+    from pfnmap.engine.operations import sysfs
 
     return sysfs.write(tx, command)
 
 
 def _sysfs_read(tx: Transaction, command: commands.SysfsRead) -> Refusal | None:
-    from engine.operations import sysfs
+    from pfnmap.engine.operations import sysfs
 
     return sysfs.read(tx, command)
 

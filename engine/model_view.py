@@ -8,16 +8,16 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.finding import Finding
-from engine.geometry import Geometry
-from engine.kinds import REAL_ZONES, BlockState, MemmapKind, PageState, ZoneType
-from engine.memory import memmap
-from engine.memory.checks import span_findings
-from engine.memory.page_map import PageMap, page_zone
-from engine.memory.runs import joined_ranges
-from engine.memory.state import State
-from engine.operations.zone_policy import valid_zones
-from engine.view import BlockRow, NodeRow, PageRow, ResourceRow, ZoneRow
+from pfnmap.engine.finding import Finding
+from pfnmap.engine.geometry import Geometry
+from pfnmap.engine.kinds import REAL_ZONES, BlockState, MemmapKind, PageState, ZoneType
+from pfnmap.engine.memory import memmap
+from pfnmap.engine.memory.checks import span_findings
+from pfnmap.engine.memory.page_map import PageMap, page_zone
+from pfnmap.engine.memory.runs import joined_ranges
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.operations.zone_policy import valid_zones
+from pfnmap.engine.view import BlockRow, NodeRow, PageRow, ResourceRow, ZoneRow
 
 _MEMMAP_WORDS: dict[int, str] = {
     MemmapKind.BOOT: "boot",
@@ -31,7 +31,7 @@ MOST_PAGES = 256
 
 
 class ModelView:
-    """:class:`engine.view.View` over one immutable state."""
+    """:class:`pfnmap.engine.view.View` over one immutable state."""
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -136,7 +136,7 @@ class ModelView:
 
     def block_runs(self) -> Iterator[tuple[int, int]]:
         """All blocks in runs that differ in their place only."""
-        from engine.memory.alike import alike_blocks  # the screen asks for single blocks
+        from pfnmap.engine.memory.alike import alike_blocks  # the screen asks for single blocks
 
         return alike_blocks(self.state, 0, self.state.blocks.end_key)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.values import dataclass
+from pfnmap.engine.values import dataclass
 
 if TYPE_CHECKING:
-    from engine.commands import Command
-    from engine.memory.state import State
+    from pfnmap.engine.commands import Command
+    from pfnmap.engine.memory.state import State
 
 SHELL_TEXT: dict[str, str] = {
     "EPERM": "Operation not permitted",

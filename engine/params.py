@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.errors import MAX_QUOTED_CHARACTERS, InputError, quoted
-from engine.kinds import OnlineType
-from engine.values import dataclass
+from pfnmap.engine.errors import MAX_QUOTED_CHARACTERS, InputError, quoted
+from pfnmap.engine.kinds import OnlineType
+from pfnmap.engine.values import dataclass
 
 _TRUE = ("Y", "y", "1", "on", "t", "T")
 _FALSE = ("N", "n", "0", "off", "f", "F")

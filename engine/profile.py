@@ -66,8 +66,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from engine.errors import InputError
-from engine.values import dataclass
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.values import dataclass
 
 MEMMAP_RULES = ("ram", "device", "memblock", "v3", "single-block", "per-block")
 SHRINK_RULES = ("remove-valid", "rfc2", "oct2018", "merged")

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from engine.commands import Command, StartMachine
-from engine.errors import InputError
-from engine.machine import Machine, predict
-from engine.memory.state import State
-from engine.model_view import ModelView
-from engine.outcome import Outcome
-from engine.values import dataclass
-from engine.view import View
+from pfnmap.engine.commands import Command, StartMachine
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.machine import Machine, predict
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.model_view import ModelView
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.values import dataclass
+from pfnmap.engine.view import View
 
 
 @dataclass(frozen=True, slots=True)

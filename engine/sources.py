@@ -6,15 +6,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.commands import StartMachine
-from engine.errors import InputError
-from engine.machine import Machine
-from engine.session import Session
+from pfnmap.engine.commands import StartMachine
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.session import Session
 
 if TYPE_CHECKING:
-    from engine.outcome import Outcome
-    from engine.scenarios.scenario import Scenario
-    from engine.traces.trace import Trace
+    from pfnmap.engine.outcome import Outcome
+    from pfnmap.engine.scenarios.scenario import Scenario
+    from pfnmap.engine.traces.trace import Trace
 
 # The default machine needs neither scenarios nor recordings: their modules are imported by
 # the functions that use them.
@@ -32,7 +32,7 @@ def default_session() -> Session:
 
 def trace_session(trace: Trace) -> Session:
     """A recording as a session: the machine at boot, every recorded step ready to redo."""
-    from engine.traces.replay import machine_state, run_step
+    from pfnmap.engine.traces.replay import machine_state, run_step
 
     state = machine_state(trace)
     outcomes: list[Outcome] = []
@@ -57,7 +57,7 @@ def scenario_session(scenario: Scenario) -> Session:
 
 def shipped_scenarios() -> dict[str, Path]:
     """Name to file of every scenario that ships with the program, sorted by name."""
-    from engine.scenarios.scenario import SUFFIX
+    from pfnmap.engine.scenarios.scenario import SUFFIX
 
     return {path.name.removesuffix(SUFFIX): path for path in sorted(SCENARIOS.glob(f"*{SUFFIX}"))}
 
@@ -72,7 +72,7 @@ def says_recording(path: Path) -> bool:
     head = _head(path)
     if not head.lstrip(_BEFORE_JSON).startswith(b"{"):
         return False
-    from engine.traces.trace import FORMAT
+    from pfnmap.engine.traces.trace import FORMAT
 
     return FORMAT.encode() in head
 
@@ -92,8 +92,8 @@ def named_file(spec: str) -> Path:
     Raises:
         InputError: There is neither, or the path cannot be looked up.
     """
-    from engine.language.wrong import closest, printable
-    from engine.scenarios.scenario import SUFFIX
+    from pfnmap.engine.language.wrong import closest, printable
+    from pfnmap.engine.scenarios.scenario import SUFFIX
 
     try:
         os.stat(spec)
@@ -120,8 +120,8 @@ def open_source(spec: str | None) -> Session:
     """
     if spec is None:
         return default_session()
-    from engine.scenarios.scenario import SUFFIX, load_scenario
-    from engine.traces.trace import FORMAT, load_trace
+    from pfnmap.engine.scenarios.scenario import SUFFIX, load_scenario
+    from pfnmap.engine.traces.trace import FORMAT, load_trace
 
     path = named_file(spec)
     if path.suffix == SUFFIX:

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
-from engine.geometry import MAX_NUMNODES
-from engine.words import listed
+from pfnmap.engine.geometry import MAX_NUMNODES
+from pfnmap.engine.words import listed
 
 MEMORY_DIR: Final = "/sys/devices/system/memory"
 NODE_DIR: Final = "/sys/devices/system/node"

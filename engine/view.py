@@ -1,7 +1,7 @@
 """The view: what every painter and screen reads, whatever the machine behind it.
 
-Two implementations: the simulated machine (``engine.model_view``) and a real one
-(``engine.sysroot``). A view never changes; a new state of affairs is a new view.
+Two implementations: the simulated machine (``pfnmap.engine.model_view``) and a real one
+(``pfnmap.engine.sysroot``). A view never changes; a new state of affairs is a new view.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.finding import Finding
-from engine.geometry import Geometry
-from engine.kinds import PageState, ZoneType
-from engine.values import dataclass
+from pfnmap.engine.finding import Finding
+from pfnmap.engine.geometry import Geometry
+from pfnmap.engine.kinds import PageState, ZoneType
+from pfnmap.engine.values import dataclass
 
 NR_PAGE_STATES = len(PageState)
 

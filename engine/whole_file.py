@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from engine.errors import InputError
-from engine.language.wrong import printable
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.language.wrong import printable
 
 NAME_KEPT: Final = 40
 """Characters of a file's name in that of its successor, of at most 4 bytes each."""

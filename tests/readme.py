@@ -7,9 +7,9 @@ import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from engine.language import ACTIONS, AREAS, VERBS
-from engine.sysroot.text_dump import SHELL_LINE
-from tui.cli import SUBCOMMANDS, main
+from pfnmap.engine.language import ACTIONS, AREAS, VERBS
+from pfnmap.engine.sysroot.text_dump import SHELL_LINE
+from pfnmap.tui.cli import SUBCOMMANDS, main
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 

@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SCREEN = {"textual", "rich"}
 EVERYTHING_IN_ENGINE = """
-import pkgutil, importlib, engine
-for module in pkgutil.walk_packages(engine.__path__, "engine."):
+import pkgutil, importlib, pfnmap.engine
+for module in pkgutil.walk_packages(pfnmap.engine.__path__, "pfnmap.engine."):
     importlib.import_module(module.name)
 """
 
@@ -30,7 +30,7 @@ def cli(*arguments: str) -> str:
     """Code that runs the command line with its output thrown away."""
     return (
         "import contextlib, io\n"
-        "from tui.cli import main\n"
+        "from pfnmap.tui.cli import main\n"
         "with contextlib.redirect_stdout(io.StringIO()):\n"
         f"    assert main({list(arguments)!r}) == 0"
     )
@@ -40,7 +40,7 @@ def cli(*arguments: str) -> str:
     "code",
     [
         EVERYTHING_IN_ENGINE,
-        "import themes; themes.load_theme('dark')",
+        "import pfnmap.themes; pfnmap.themes.load_theme('dark')",
         cli("show", "-c", "add dimm0 256M"),
         cli("show", "--json"),
         cli("run", "--text", "-c", "add dimm0 256M"),

@@ -7,11 +7,11 @@ import shlex
 import tomllib
 from pathlib import Path
 
-from engine.scenarios.expect import run_scenario
-from engine.scenarios.scenario import parse_scenario
+from pfnmap.engine.scenarios.expect import run_scenario
+from pfnmap.engine.scenarios.scenario import parse_scenario
+from pfnmap.themes.loader import read_theme
+from pfnmap.tui.keymap import parse_settings
 from tests.readme import FRAME, README, renewed
-from themes.loader import read_theme
-from tui.keymap import parse_settings
 
 TEXT = README.read_text(encoding="utf-8")
 
@@ -52,4 +52,4 @@ def test_the_settings_are_right() -> None:
 
 
 def test_the_library_example_runs() -> None:
-    exec(compile(indented_block("from engine import Machine"), "README", "exec"), {})
+    exec(compile(indented_block("from pfnmap.engine import Machine"), "README", "exec"), {})

@@ -18,7 +18,6 @@ from tests.bench.process_rows import program_is_painted
 from tests.bench.processes import ROOT, drawn, environment
 
 LISTS = Path(__file__).parent / "start_up"
-OURS = ("engine", "themes", "tui")
 DEPENDENCIES = ("numpy", "platformdirs", "rich", "textual")
 HEAVY = ("asyncio", "dataclasses", "difflib", "email", "hashlib", "http", "inspect", "json",
          "logging", "pathlib", "random", "shutil", "sqlite3", "tempfile", "tomllib", "unittest",
@@ -31,16 +30,16 @@ _LINE = re.compile(rb"import time:\s+\d+ \|\s+\d+ \|\s*([\w.-]+)")
 def loaded(way: str) -> list[str]:
     """What a way to start loads, as its list has it."""
     if way == "screen":
-        raw = bytes(drawn(("-X", "importtime", "-m", "tui"), program_is_painted)[1])
+        raw = bytes(drawn(("-X", "importtime", "-m", "pfnmap.tui"), program_is_painted)[1])
     else:
         arguments = {"version": ["--version"], "show": ["show"]}[way]
         done = subprocess.run(
-            [sys.executable, "-X", "importtime", "-m", "tui", *arguments],
+            [sys.executable, "-X", "importtime", "-m", "pfnmap.tui", *arguments],
             cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, check=True,
         )  # fmt: skip
         raw = done.stderr
     names = {match[1].decode() for match in _LINE.finditer(raw)}
-    ours = {name for name in names if name.partition(".")[0] in OURS}
+    ours = {name for name in names if name.startswith("pfnmap.")}
     return sorted(ours | names & {*DEPENDENCIES, *(HEAVY if way == "version" else ())})
 
 
@@ -59,14 +58,24 @@ def test_nothing_is_loaded_that_is_not_on_the_list(way: str) -> None:
 
 def test_show_draws_without_the_screen_the_language_and_the_recordings() -> None:
     assert not {name.partition(".")[0] for name in kept("show")} & {"rich", "textual"}
-    assert not [name for name in kept("show") if name.startswith(("engine.language", "tui.app"))]
-    assert not {"engine.traces.trace", "engine.scenarios.scenario", "engine.journal.journal"} & set(
-        kept("show")
-    )
+    assert not [
+        name
+        for name in kept("show")
+        if name.startswith(("pfnmap.engine.language", "pfnmap.tui.app"))
+    ]
+    assert not {
+        "pfnmap.engine.traces.trace",
+        "pfnmap.engine.scenarios.scenario",
+        "pfnmap.engine.journal.journal",
+    } & set(kept("show"))
 
 
 def test_the_version_needs_neither_model_nor_screen() -> None:
-    assert not set(kept("version")) & {*DEPENDENCIES, "engine.machine", "engine.commands"}
+    assert not set(kept("version")) & {
+        *DEPENDENCIES,
+        "pfnmap.engine.machine",
+        "pfnmap.engine.commands",
+    }
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
 """Themes: what every state looks like. Data files, their loader and the choice of one.
 
->>> from themes import load_theme
+>>> from pfnmap.themes import load_theme
 >>> load_theme("ascii").states[2].glyph
 'v'
 """
 
 from __future__ import annotations
 
-from themes.choose import choose_theme
-from themes.loader import load_theme, theme_files, user_directory
-from themes.model import Interface, Look, Theme
+from pfnmap.themes.choose import choose_theme
+from pfnmap.themes.loader import load_theme, theme_files, user_directory
+from pfnmap.themes.model import Interface, Look, Theme
 
 __all__ = [
     "Interface",

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from engine.errors import MAX_QUOTED_CHARACTERS, InputError, quoted
-from engine.kinds import FREE_BY_ZONE, PageState, ZoneType
-from themes.model import (
+from pfnmap.engine.errors import MAX_QUOTED_CHARACTERS, InputError, quoted
+from pfnmap.engine.kinds import FREE_BY_ZONE, PageState, ZoneType
+from pfnmap.themes.model import (
     ANSI_COLOURS,
     ATTRIBUTES,
     BLOCK_KEYS,

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from engine.kinds import BlockState, PageState, ZoneType
-from engine.values import dataclass
+from pfnmap.engine.kinds import BlockState, PageState, ZoneType
+from pfnmap.engine.values import dataclass
 
 ANSI_COLOURS: tuple[str, ...] = (
     "black",

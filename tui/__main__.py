@@ -1,4 +1,4 @@
-"""The ``pfnmap`` command; also ``python -m tui``."""
+"""The ``pfnmap`` command; also ``python -m pfnmap.tui``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def main() -> int:
     gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
     _cope_with_the_environment()
     try:
-        from tui import cli
+        from pfnmap.tui import cli
 
         status = cli.main()
     except KeyboardInterrupt:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.errors import InputError
+from pfnmap.engine.errors import InputError
 
 FILE_NAME = "writes.log"
 

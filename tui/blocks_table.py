@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from engine.errors import InputError
-from engine.kinds import ZoneType
-from engine.values import dataclass
-from engine.view import BlockRow, View
-from engine.words import counted
-from tui.plain.blocks import block_ranges
-from tui.plain.words import plain, span, wrapped
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.values import dataclass
+from pfnmap.engine.view import BlockRow, View
+from pfnmap.engine.words import counted
+from pfnmap.tui.plain.blocks import block_ranges
+from pfnmap.tui.plain.words import plain, span, wrapped
 
 if TYPE_CHECKING:
-    from engine.sysroot.observation import HugetlbPool
-    from engine.sysroot.view import SysrootView
+    from pfnmap.engine.sysroot.observation import HugetlbPool
+    from pfnmap.engine.sysroot.view import SysrootView
 
 FORMAT: Final = "pfnmap-blocks-1"
 BATCH: Final = 4096
@@ -164,14 +164,14 @@ def _runs(view: View, *, cut: bool, every_block: bool) -> Iterable[tuple[int, in
         return ((block, block) for batch in ids for block in batch)
     if not cut:
         return view.block_runs()
-    from engine.memory.alike import alike
+    from pfnmap.engine.memory.alike import alike
 
     return alike(cast("SysrootView", view).state, view.block_runs())
 
 
 def _why(view: View, row: BlockRow) -> str:
     """Why the block cannot be offlined; nothing for a view without a model behind it."""
-    from engine.sysroot.obstacles import offline_obstacle
+    from pfnmap.engine.sysroot.obstacles import offline_obstacle
 
     state = getattr(view, "state", None)
     return "" if state is None else offline_obstacle(state, row)

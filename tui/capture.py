@@ -1,7 +1,7 @@
 """A screen of Textual's without a terminal or a clock: wait for it, press keys, take pictures.
 
 The only module that touches what Textual keeps private; all of that is in the functions
-under "private". It knows no program: ``tui.headless`` runs ours.
+under "private". It knows no program: ``pfnmap.tui.headless`` runs ours.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from textual.drivers.headless_driver import HeadlessDriver
 from textual.events import Key
 from textual.strip import Strip
 
-from themes.model import ANSI_COLOURS, DEFAULT_COLOUR
-from tui.picture import Ink, Picture, Piece, on_page, piece
+from pfnmap.themes.model import ANSI_COLOURS, DEFAULT_COLOUR
+from pfnmap.tui.picture import Ink, Picture, Piece, on_page, piece
 
 if TYPE_CHECKING:
     from textual.app import App
     from textual.message_pump import MessagePump
     from textual.pilot import Pilot
 
-    from themes.model import Theme
+    from pfnmap.themes.model import Theme
 
 SETTLE_ROUNDS: Final = 6
 """Rounds of draining the message queues after which nothing moves any more."""
@@ -101,7 +101,7 @@ async def press(pilot: Pilot[Any], *keys: str) -> None:
 
 async def type_text(pilot: Pilot[Any], text: str) -> None:
     """Type characters."""
-    from tui.keys import textual_key
+    from pfnmap.tui.keys import textual_key
 
     for character in text:
         name = "space" if character == " " else textual_key(character)

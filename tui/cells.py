@@ -24,10 +24,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.kinds import PageState
-from engine.values import dataclass
-from engine.view import NR_PAGE_STATES, View
-from tui.viewport import Lines, Viewport
+from pfnmap.engine.kinds import PageState
+from pfnmap.engine.values import dataclass
+from pfnmap.engine.view import NR_PAGE_STATES, View
+from pfnmap.tui.viewport import Lines, Viewport
 
 Codes = NDArray[np.int32]
 Counts = NDArray[np.int64]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.language import completion
+from pfnmap.engine.language import completion
 
 
 def complete(

@@ -13,11 +13,11 @@ from typing import Any, Final, TypedDict
 
 import numpy as np
 
-from engine.kinds import PageState
-from engine.language import line_of
-from engine.outcome import Outcome, Refusal
-from engine.view import View
-from tui.plain.blocks import block_ranges
+from pfnmap.engine.kinds import PageState
+from pfnmap.engine.language import line_of
+from pfnmap.engine.outcome import Outcome, Refusal
+from pfnmap.engine.view import View
+from pfnmap.tui.plain.blocks import block_ranges
 
 FORMAT: Final = "pfnmap-view-1"
 
@@ -251,7 +251,7 @@ def _machine(view: View) -> MachineData:
 
 
 def _pages(view: View) -> dict[str, int]:
-    from themes.model import state_key
+    from pfnmap.themes.model import state_key
 
     edges = np.array([view.first_pfn, view.end_pfn], dtype=np.int64)
     counts = view.page_counts(edges)[0].tolist()

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final, TypedDict
 
-from engine.view import View
-from tui.data import (
+from pfnmap.engine.view import View
+from pfnmap.tui.data import (
     BlocksData,
     FindingData,
     NodeData,

@@ -10,9 +10,9 @@ from typing import Final
 
 from rich.cells import cell_len
 
-from engine.whole_file import write_whole
-from themes.model import DEFAULT_COLOUR
-from tui.picture import ANSI_RGB, Ink, Picture, Piece, clean
+from pfnmap.engine.whole_file import write_whole
+from pfnmap.themes.model import DEFAULT_COLOUR
+from pfnmap.tui.picture import ANSI_RGB, Ink, Picture, Piece, clean
 
 CELL_WIDTH: Final = 9
 CELL_HEIGHT: Final = 18

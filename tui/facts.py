@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.kinds import PageState
-from engine.outcome import Refusal
-from engine.values import dataclass
-from engine.view import BlockRow, PageRow, View
-from engine.words import counted
-from tui.glossary import NAMES
-from tui.words import pfn_words, size_spelt
+from pfnmap.engine.kinds import PageState
+from pfnmap.engine.outcome import Refusal
+from pfnmap.engine.values import dataclass
+from pfnmap.engine.view import BlockRow, PageRow, View
+from pfnmap.engine.words import counted
+from pfnmap.tui.glossary import NAMES
+from pfnmap.tui.words import pfn_words, size_spelt
 
 TOWER_LIMIT = 6
 DEPENDENTS_SHOWN = 4

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.errors import InputError
-from engine.kinds import ZONE_BY_LABEL, PageState
-from engine.view import View
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import ZONE_BY_LABEL, PageState
+from pfnmap.engine.view import View
 
 BINS = 4096
 KNOWN_OF_BLOCKS = frozenset({"offline", "online", "device"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.kinds import PageState
+from pfnmap.engine.kinds import PageState
 
 STATES: dict[PageState, str] = {
     PageState.HOLE: "No memory: no page frame is here, though a zone's span may reach across. "

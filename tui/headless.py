@@ -9,18 +9,18 @@ from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from engine.values import dataclass
-from tui.app import PfnmapApp
-from tui.capture import picture, press, settle
-from tui.keys import textual_key
+from pfnmap.engine.values import dataclass
+from pfnmap.tui.app import PfnmapApp
+from pfnmap.tui.capture import picture, press, settle
+from pfnmap.tui.keys import textual_key
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
 
-    from engine.commands import Command, StartMachine
-    from engine.session import Session
-    from themes.model import Theme
-    from tui.picture import Picture
+    from pfnmap.engine.commands import Command, StartMachine
+    from pfnmap.engine.session import Session
+    from pfnmap.themes.model import Theme
+    from pfnmap.tui.picture import Picture
 
 Result = TypeVar("Result")
 

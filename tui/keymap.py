@@ -25,12 +25,12 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
-from engine.errors import InputError, quoted
-from engine.language import AREAS
-from engine.language.dialog_keys import ALL_ACTIONS, DIALOG_AREAS, TYPING
-from engine.values import dataclass
-from tui.keys import DEAD_KEYS, MAIN, NAMED_KEYS, Keymap, action_contexts, textual_key
-from tui.terminal import COLOUR_SYSTEMS
+from pfnmap.engine.errors import InputError, quoted
+from pfnmap.engine.language import AREAS
+from pfnmap.engine.language.dialog_keys import ALL_ACTIONS, DIALOG_AREAS, TYPING
+from pfnmap.engine.values import dataclass
+from pfnmap.tui.keys import DEAD_KEYS, MAIN, NAMED_KEYS, Keymap, action_contexts, textual_key
+from pfnmap.tui.terminal import COLOUR_SYSTEMS
 
 FILE_NAME: Final = "config.toml"
 MAX_BYTES: Final = 1 << 20

@@ -13,8 +13,8 @@ from typing import Final
 
 from rich.cells import cell_len, set_cell_size
 
-from engine.values import dataclass
-from themes.model import ANSI_COLOURS, DEFAULT_COLOUR, Theme
+from pfnmap.engine.values import dataclass
+from pfnmap.themes.model import ANSI_COLOURS, DEFAULT_COLOUR, Theme
 
 ANSI_RGB: Final = {
     name: f"#{r:02x}{g:02x}{b:02x}"

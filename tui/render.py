@@ -9,21 +9,21 @@ from typing import Any, Final, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.commands import StartMachine
-from engine.errors import InputError
-from engine.scenarios.scenario import (
+from pfnmap.engine.commands import StartMachine
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.scenarios.scenario import (
     SUFFIX,
     Scenario,
     ScenarioLine,
     load_scenario,
     parse_scenario,
 )
-from themes import load_theme
-from tui.cast.cast import check_size
-from tui.cast.frames import ScreenFrames
-from tui.cast.script import script_of
-from tui.export import to_html, to_svg
-from tui.picture import Picture, ansi_line
+from pfnmap.themes import load_theme
+from pfnmap.tui.cast.cast import check_size
+from pfnmap.tui.cast.frames import ScreenFrames
+from pfnmap.tui.cast.script import script_of
+from pfnmap.tui.export import to_html, to_svg
+from pfnmap.tui.picture import Picture, ansi_line
 
 CELL_DTYPE: Final = np.dtype(
     [
@@ -36,7 +36,7 @@ CELL_DTYPE: Final = np.dtype(
     ]
 )
 """A cell of the screen: its character (empty in the second column of a wide one), its colours
-(``#rrggbb``, one of :data:`themes.model.ANSI_COLOURS` or ``default``) and attributes."""
+(``#rrggbb``, one of :data:`pfnmap.themes.model.ANSI_COLOURS` or ``default``) and attributes."""
 
 Cells = NDArray[Any]
 TextFormat = Literal["text", "svg", "html", "ansi"]

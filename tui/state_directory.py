@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from engine.journal.store import JournalStore
+    from pfnmap.engine.journal.store import JournalStore
 
 VARIABLE: Final = "PFNMAP_STATE_DIR"
 
@@ -26,6 +26,6 @@ def state_directory(env: Mapping[str, str]) -> Path:
 
 def session_store(env: Mapping[str, str]) -> JournalStore:
     """The journals of this user's sessions."""
-    from engine.journal.store import JournalStore
+    from pfnmap.engine.journal.store import JournalStore
 
     return JournalStore(state_directory(env) / "sessions")

@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, Protocol
 
-from engine.values import dataclass
+from pfnmap.engine.values import dataclass
 
 if TYPE_CHECKING:
-    from themes.model import Theme
+    from pfnmap.themes.model import Theme
 
 COLOUR_SYSTEMS: Final = ("truecolor", "256", "16", "none")
 """What a terminal can show, best first; also the words of ``--color`` beside ``auto``."""
@@ -56,8 +56,8 @@ class Terminal:
     def theme(
         self, requested: str | None, env: Mapping[str, str], *, ascii_glyphs: bool = False
     ) -> Theme:
-        """The theme to draw with here; see :func:`themes.choose_theme`."""
-        from themes import choose_theme
+        """The theme to draw with here; see :func:`pfnmap.themes.choose_theme`."""
+        from pfnmap.themes import choose_theme
 
         return choose_theme(
             requested, env, self.encoding, self.colour_system, ascii_glyphs=ascii_glyphs or None

@@ -1,6 +1,6 @@
 """The words on the screen, one or two sentences each, with where the kernel has them.
 
-States of pages are in :mod:`tui.glossary`, which every start of the screen needs; these are
+States of pages are in :mod:`pfnmap.tui.glossary`, which every start of the screen needs; these are
 read when somebody asks.
 """
 

@@ -2,7 +2,7 @@ r"""Rendered screens in tests, for pfnmap's own and for those of other projects.
 
 :func:`render` turns a scenario into text, SVG or an array of cells, always the same::
 
-    from tui.testing import render
+    from pfnmap.tui.testing import render
 
     def test_the_dimm_is_movable() -> None:
         assert "Movable" in render("add dimm0 256M\nonline dimm0 movable\n")
@@ -10,7 +10,7 @@ r"""Rendered screens in tests, for pfnmap's own and for those of other projects.
 The fixture ``pfnmap_snapshot`` compares a rendered screen with a file kept in version
 control. Say in the top ``conftest.py`` that pytest shall use it::
 
-    pytest_plugins = ["tui.testing"]
+    pytest_plugins = ["pfnmap.tui.testing"]
 
 and in a test::
 
@@ -31,8 +31,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tui.picture import clean
-from tui.render import CELL_DTYPE, Cells, TextFormat, render
+from pfnmap.tui.picture import clean
+from pfnmap.tui.render import CELL_DTYPE, Cells, TextFormat, render
 
 if TYPE_CHECKING:
     import pytest
@@ -147,27 +147,27 @@ def pfnmap_snapshot(request: pytest.FixtureRequest) -> Snapshot:
 # -- a running program -------------------------------------------------------------------
 async def settle(pilot: Pilot[Any]) -> None:
     """Let every widget of a headless app handle its messages and paint, without any clock."""
-    from tui import capture
+    from pfnmap.tui import capture
 
     await capture.settle(pilot)
 
 
 async def press(pilot: Pilot[Any], *keys: str) -> None:
     """Press keys by Textual's names, settling after each."""
-    from tui import capture
+    from pfnmap.tui import capture
 
     await capture.press(pilot, *keys)
 
 
 async def type_text(pilot: Pilot[Any], text: str) -> None:
     """Type characters."""
-    from tui import capture
+    from pfnmap.tui import capture
 
     await capture.type_text(pilot, text)
 
 
 def screen_text(app: App[Any]) -> str:
     """The whole screen of a running app as text, without colours and trailing blanks."""
-    from tui import capture
+    from pfnmap.tui import capture
 
     return capture.screen_text(app)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.commands import Expect, Goto, Note, Pause, Title, Zoom
-from engine.language import line_of
-from engine.outcome import Event, Outcome
-from engine.values import dataclass
+from pfnmap.engine.commands import Expect, Goto, Note, Pause, Title, Zoom
+from pfnmap.engine.language import line_of
+from pfnmap.engine.outcome import Event, Outcome
+from pfnmap.engine.values import dataclass
 
 TALK = (Expect, Goto, Note, Pause, Title, Zoom)
 """Commands that are for the reader, not for the machine."""
@@ -81,8 +81,8 @@ def claim_failures(outcomes: Sequence[Outcome], index: int) -> list[str]:
     outcome = outcomes[index]
     if not isinstance(outcome.command, Expect):
         return []
-    from engine.model_view import ModelView
-    from engine.scenarios.expect import evaluate
+    from pfnmap.engine.model_view import ModelView
+    from pfnmap.engine.scenarios.expect import evaluate
 
     actions = (o for o in reversed(outcomes[:index]) if not isinstance(o.command, TALK))
     state = outcome.after

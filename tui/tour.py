@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import field
 from typing import Final
 
-from engine.commands import Command, Pin
-from engine.kinds import ZoneType
-from engine.language import ACTIONS, parse_line
-from engine.session import Session
-from engine.values import dataclass
-from engine.view import BlockRow
-from tui.keys import Keymap, shown_key
+from pfnmap.engine.commands import Command, Pin
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.language import ACTIONS, parse_line
+from pfnmap.engine.session import Session
+from pfnmap.engine.values import dataclass
+from pfnmap.engine.view import BlockRow
+from pfnmap.tui.keys import Keymap, shown_key
 
 MACHINE: Final = "machine ram=1G"
 _KEY = re.compile(r"\{([a-z_.]+)\}")

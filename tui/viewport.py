@@ -13,8 +13,8 @@ from dataclasses import field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.memory.runs import sorted_set
-from engine.values import dataclass
+from pfnmap.engine.memory.runs import sorted_set
+from pfnmap.engine.values import dataclass
 
 Int64s = NDArray[np.int64]
 

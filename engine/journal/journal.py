@@ -13,7 +13,7 @@ A session that began as a real machine was has ``machine``, a capture of it, in 
 recording has the recording's path in ``trace``.
 
 Because the model is deterministic this is everything: replaying the lines gives the same
-machine, timeline, branches and position. See :mod:`engine.journal.lines` for the checksums.
+machine, timeline, branches and position. See :mod:`pfnmap.engine.journal.lines` for the checksums.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.commands import Command, Note, StartMachine, Title
-from engine.errors import InputError, PfnmapError
-from engine.journal.file import JournalFile
-from engine.journal.lines import MAX_LINE_BYTES
-from engine.journal.store import JournalStore
-from engine.language import format_command, parse_line
-from engine.language.wrong import printable
-from engine.machine import Machine
-from engine.outcome import Outcome
-from engine.session import Session
-from engine.values import dataclass
+from pfnmap.engine.commands import Command, Note, StartMachine, Title
+from pfnmap.engine.errors import InputError, PfnmapError
+from pfnmap.engine.journal.file import JournalFile
+from pfnmap.engine.journal.lines import MAX_LINE_BYTES
+from pfnmap.engine.journal.store import JournalStore
+from pfnmap.engine.language import format_command, parse_line
+from pfnmap.engine.language.wrong import printable
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.session import Session
+from pfnmap.engine.values import dataclass
 
 if TYPE_CHECKING:
-    from engine.sysroot.view import SysrootView
+    from pfnmap.engine.sysroot.view import SysrootView
 
 FORMAT: Final = "pfnmap-journal-1"
 MAX_MACHINE_CHARACTERS: Final = MAX_LINE_BYTES // 2
@@ -70,8 +70,8 @@ class Origin:
     @classmethod
     def of_machine(cls, view: SysrootView, title: str, page_bytes: int | None = None) -> Origin:
         """A real machine as it is shown; InputError when it is too large for a journal."""
-        from engine.sysroot.capture import capture_bytes
-        from engine.sysroot.held import coded_runs, held_runs
+        from pfnmap.engine.sysroot.capture import capture_bytes
+        from pfnmap.engine.sysroot.held import coded_runs, held_runs
 
         machine = b64encode(capture_bytes(view.observation, compress=True)).decode("ascii")
         held = "" if view.pages is None else coded_runs(held_runs(view.pages))
@@ -92,8 +92,8 @@ class Origin:
             return self._simulation()
         if self.trace is None:
             return Session(Machine.boot(self.start), self.title, start_command=self.start)
-        from engine.sources import trace_session
-        from engine.traces.trace import load_trace
+        from pfnmap.engine.sources import trace_session
+        from pfnmap.engine.traces.trace import load_trace
 
         if _sha256(self.trace) != self.sha256:
             raise InputError(f"{self.trace}: the recording has changed since the session")
@@ -103,10 +103,10 @@ class Origin:
 
     def _simulation(self) -> Session:
         """The simulation of a real machine, as it began."""
-        from engine.sysroot.capture import capture_content, parse_capture
-        from engine.sysroot.held import decoded_runs, with_held_runs
-        from engine.sysroot.observe import Watcher
-        from engine.sysroot.sources import Kept
+        from pfnmap.engine.sysroot.capture import capture_content, parse_capture
+        from pfnmap.engine.sysroot.held import decoded_runs, with_held_runs
+        from pfnmap.engine.sysroot.observe import Watcher
+        from pfnmap.engine.sysroot.sources import Kept
 
         try:
             content = capture_content(b64decode(self.machine, validate=True))

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable
 from typing import Final
 
-from engine.values import dataclass
+from pfnmap.engine.values import dataclass
 
 MAX_LINE_BYTES: Final = 1 << 20
 """Far longer than any line of the command language; a longer one is damage."""

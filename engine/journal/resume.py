@@ -6,16 +6,16 @@ import os
 from collections.abc import Callable
 from typing import Final
 
-from engine.errors import InputError, PfnmapError
-from engine.journal.file import JournalFile, OpenFile
-from engine.journal.journal import JournaledSession, Origin, read_header
-from engine.journal.lines import Damage, Scanned
-from engine.journal.store import JournalStore, StoredJournal
-from engine.language import parse_line
-from engine.language.talk import MARK_NAME
-from engine.language.wrong import printable
-from engine.session import Session
-from engine.values import dataclass
+from pfnmap.engine.errors import InputError, PfnmapError
+from pfnmap.engine.journal.file import JournalFile, OpenFile
+from pfnmap.engine.journal.journal import JournaledSession, Origin, read_header
+from pfnmap.engine.journal.lines import Damage, Scanned
+from pfnmap.engine.journal.store import JournalStore, StoredJournal
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.talk import MARK_NAME
+from pfnmap.engine.language.wrong import printable
+from pfnmap.engine.session import Session
+from pfnmap.engine.values import dataclass
 
 LATEST: Final = "latest"
 

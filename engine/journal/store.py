@@ -13,10 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from engine.errors import InputError
-from engine.journal.file import OpenFile, sync_directory, try_lock
-from engine.journal.lines import Scanned, scan
-from engine.values import dataclass
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.journal.file import OpenFile, sync_directory, try_lock
+from pfnmap.engine.journal.lines import Scanned, scan
+from pfnmap.engine.values import dataclass
 
 KEPT_SESSIONS: Final = 200
 MAX_FILE_BYTES: Final = 256 << 20

@@ -6,11 +6,20 @@ journal. Reading them needs nothing but this package: no machine, no numpy.
 
 from __future__ import annotations
 
-from engine.language.parser import parse_line, parse_with_comment
-from engine.language.printer import format_command, line_of
-from engine.language.refs import format_pfn, format_refs, parse_pfn, parse_refs
-from engine.language.registry import ACTIONS, ALIASES, AREAS, VERBS, Action, Kind, Verb, help_lines
-from engine.language.values import format_size, parse_address, parse_number, parse_size
+from pfnmap.engine.language.parser import parse_line, parse_with_comment
+from pfnmap.engine.language.printer import format_command, line_of
+from pfnmap.engine.language.refs import format_pfn, format_refs, parse_pfn, parse_refs
+from pfnmap.engine.language.registry import (
+    ACTIONS,
+    ALIASES,
+    AREAS,
+    VERBS,
+    Action,
+    Kind,
+    Verb,
+    help_lines,
+)
+from pfnmap.engine.language.values import format_size, parse_address, parse_number, parse_size
 
 __all__ = [
     "ACTIONS",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from engine.commands import (
+from pfnmap.engine.commands import (
     Add,
     Command,
     DeviceAdd,
@@ -23,11 +23,11 @@ from engine.commands import (
     Shrink,
     Unpin,
 )
-from engine.kinds import MemmapPolicy, OnlineType
-from engine.language.arguments import Arguments
-from engine.language.refs import parse_pfn, parse_refs
-from engine.language.tables import ONLINE_KINDS, PIN_KINDS, parse_zone
-from engine.language.values import (
+from pfnmap.engine.kinds import MemmapPolicy, OnlineType
+from pfnmap.engine.language.arguments import Arguments
+from pfnmap.engine.language.refs import parse_pfn, parse_refs
+from pfnmap.engine.language.tables import ONLINE_KINDS, PIN_KINDS, parse_zone
+from pfnmap.engine.language.values import (
     parse_address,
     parse_errno,
     parse_name,
@@ -35,8 +35,8 @@ from engine.language.values import (
     parse_positive,
     parse_size,
 )
-from engine.language.wrong import choose, shown, wrong
-from engine.phases import FAILABLE_PHASES
+from pfnmap.engine.language.wrong import choose, shown, wrong
+from pfnmap.engine.phases import FAILABLE_PHASES
 
 MAX_ORDER = 63
 _ORDER_COUNT = re.compile(r"([0-9]+):([0-9]+)\Z")

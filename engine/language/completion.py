@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from engine.geometry import ARCHITECTURES
-from engine.kinds import ZONE_BY_LABEL, MemmapPolicy
-from engine.language.expectations import EXPECTATIONS
-from engine.language.registry import ALIASES, VERBS
-from engine.language.tables import (
+from pfnmap.engine.geometry import ARCHITECTURES
+from pfnmap.engine.kinds import ZONE_BY_LABEL, MemmapPolicy
+from pfnmap.engine.language.expectations import EXPECTATIONS
+from pfnmap.engine.language.registry import ALIASES, VERBS
+from pfnmap.engine.language.tables import (
     ONLINE_KINDS,
     PIN_KINDS,
     ZOOM_LEVELS,
     profile_names,
     rule_values,
 )
-from engine.language.values import ERRNO_NAMES
-from engine.params import PARAM_VALUES, Params
-from engine.phases import FAILABLE_PHASES
-from engine.values import dataclass
+from pfnmap.engine.language.values import ERRNO_NAMES
+from pfnmap.engine.params import PARAM_VALUES, Params
+from pfnmap.engine.phases import FAILABLE_PHASES
+from pfnmap.engine.values import dataclass
 
 Keys = Mapping[str, tuple[str, ...]]
 """Values for each key; none where any number, size or name may stand."""

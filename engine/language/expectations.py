@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from engine.commands import Command, Expect, ExpectValue, PfnRef, Ref
-from engine.errors import ParseError
-from engine.kinds import ZONE_BY_LABEL, ZoneType
-from engine.language.arguments import Arguments
-from engine.language.refs import format_pfn, format_refs, parse_pfn, parse_refs
-from engine.language.tables import BLOCK_STATES, PAGE_WORDS, VERDICTS, parse_zone
-from engine.language.values import (
+from pfnmap.engine.commands import Command, Expect, ExpectValue, PfnRef, Ref
+from pfnmap.engine.errors import ParseError
+from pfnmap.engine.kinds import ZONE_BY_LABEL, ZoneType
+from pfnmap.engine.language.arguments import Arguments
+from pfnmap.engine.language.refs import format_pfn, format_refs, parse_pfn, parse_refs
+from pfnmap.engine.language.tables import BLOCK_STATES, PAGE_WORDS, VERDICTS, parse_zone
+from pfnmap.engine.language.values import (
     format_hex,
     format_size,
     format_truth,
@@ -25,8 +25,8 @@ from engine.language.values import (
     parse_size,
     parse_truth,
 )
-from engine.language.wrong import choose, either, wrong
-from engine.values import dataclass
+from pfnmap.engine.language.wrong import choose, either, wrong
+from pfnmap.engine.values import dataclass
 
 Subject: TypeAlias = ZoneType | tuple[Ref, ...] | PfnRef | int | str | None
 
@@ -275,7 +275,7 @@ def _written_order(row: Expectation, arguments: Arguments) -> list[str]:
 
 def format_expect(expect: Expect) -> str:
     """The arguments of ``expect`` in normal form."""
-    from engine.language.lexer import quote
+    from pfnmap.engine.language.lexer import quote
 
     row = EXPECTATIONS[expect.what]
     if expect.what == "errno":

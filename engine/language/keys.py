@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from engine.values import dataclass
+from pfnmap.engine.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from engine.language.wrong import shown, wrong
-from engine.values import dataclass
+from pfnmap.engine.language.wrong import shown, wrong
+from pfnmap.engine.values import dataclass
 
 MAX_LINE_CHARACTERS = 64 * 1024
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.commands import Command
-from engine.errors import ParseError
-from engine.language.arguments import Arguments
-from engine.language.lexer import tokenize
-from engine.language.registry import ALIAS_PARSERS, ALIASES, VERBS
-from engine.language.wrong import closest, shown, wrong
+from pfnmap.engine.commands import Command
+from pfnmap.engine.errors import ParseError
+from pfnmap.engine.language.arguments import Arguments
+from pfnmap.engine.language.lexer import tokenize
+from pfnmap.engine.language.registry import ALIAS_PARSERS, ALIASES, VERBS
+from pfnmap.engine.language.wrong import closest, shown, wrong
 
 SHELL_WORDS = ("echo", "grep", "cat")
 """One of them is in every line that is for the shell."""
@@ -39,7 +39,7 @@ def parse_with_comment(text: str, *, source: str = "", line: int = 0) -> tuple[C
 
 def _parse(text: str) -> tuple[Command | None, str]:
     if any(word in text for word in SHELL_WORDS):
-        from engine.language import shell  # most lines are of the language's own verbs
+        from pfnmap.engine.language import shell  # most lines are of the language's own verbs
 
         if shell.is_shell_line(text):
             command, comment = shell.parse_shell(text)

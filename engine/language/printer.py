@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from engine import commands as c
-from engine.kinds import OnlineType, ZoneType
-from engine.language.expectations import format_expect
-from engine.language.lexer import quote
-from engine.language.refs import format_pfn, format_refs
-from engine.language.talk import is_plainly_address
-from engine.language.values import format_hex, format_seconds, format_size
+from pfnmap.engine import commands as c
+from pfnmap.engine.kinds import OnlineType, ZoneType
+from pfnmap.engine.language.expectations import format_expect
+from pfnmap.engine.language.lexer import quote
+from pfnmap.engine.language.refs import format_pfn, format_refs
+from pfnmap.engine.language.talk import is_plainly_address
+from pfnmap.engine.language.values import format_hex, format_seconds, format_size
 
 
 def _line(*parts: object, **options: object) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from engine.commands import PfnRef, Ref
-from engine.errors import ParseError
-from engine.language.values import format_hex, parse_name, parse_number
-from engine.language.wrong import shown, wrong
+from pfnmap.engine.commands import PfnRef, Ref
+from pfnmap.engine.errors import ParseError
+from pfnmap.engine.language.values import format_hex, parse_name, parse_number
+from pfnmap.engine.language.wrong import shown, wrong
 
 MAX_PARTS = 10_000
 

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Final
 
-from engine.commands import Command
-from engine.kinds import MemmapPolicy
-from engine.language import actions, start, talk
-from engine.language.arguments import Arguments
-from engine.language.expectations import EXPECTATIONS, parse_expect
-from engine.language.keys import ACTIONS, AREAS, Action, action_of_key
-from engine.language.tables import ONLINE_KINDS, PIN_KINDS, ZOOM_LEVELS
-from engine.values import dataclass
+from pfnmap.engine.commands import Command
+from pfnmap.engine.kinds import MemmapPolicy
+from pfnmap.engine.language import actions, start, talk
+from pfnmap.engine.language.arguments import Arguments
+from pfnmap.engine.language.expectations import EXPECTATIONS, parse_expect
+from pfnmap.engine.language.keys import ACTIONS, AREAS, Action, action_of_key
+from pfnmap.engine.language.tables import ONLINE_KINDS, PIN_KINDS, ZOOM_LEVELS
+from pfnmap.engine.values import dataclass
 
 __all__ = [
     "ACTIONS",

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import re
 
-from engine.commands import Command, SysfsRead, SysfsWrite
-from engine.language.lexer import clean
-from engine.language.values import format_hex, parse_number
-from engine.language.wrong import shown, wrong
-from engine.sysfs_words import MAX_BRACE_WORDS, complete_path, expand_braces
-from engine.values import dataclass
+from pfnmap.engine.commands import Command, SysfsRead, SysfsWrite
+from pfnmap.engine.language.lexer import clean
+from pfnmap.engine.language.values import format_hex, parse_number
+from pfnmap.engine.language.wrong import shown, wrong
+from pfnmap.engine.sysfs_words import MAX_BRACE_WORDS, complete_path, expand_braces
+from pfnmap.engine.values import dataclass
 
 _PROMPT = re.compile(
     r"[ \t]*(?:\$|[~/][\w./~-]*[ \t]*[#$]|\[?[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+[^#$\"]*[#$])[ \t]+"

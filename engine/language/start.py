@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from engine.commands import Command, SetParam, SetRule, StartMachine
-from engine.errors import InputError
-from engine.geometry import ARCHITECTURES, MAX_NUMNODES
-from engine.language.arguments import Arguments
-from engine.language.tables import parse_param, profile_names, rule_values
-from engine.language.values import parse_positive, parse_size
-from engine.language.wrong import choose, closest, either, shown, wrong
-from engine.params import PARAM_VALUES
+from pfnmap.engine.commands import Command, SetParam, SetRule, StartMachine
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.geometry import ARCHITECTURES, MAX_NUMNODES
+from pfnmap.engine.language.arguments import Arguments
+from pfnmap.engine.language.tables import parse_param, profile_names, rule_values
+from pfnmap.engine.language.values import parse_positive, parse_size
+from pfnmap.engine.language.wrong import choose, closest, either, shown, wrong
+from pfnmap.engine.params import PARAM_VALUES
 
 _NODE_RAM = re.compile(r"ram([0-9]{1,4})\Z")
 _KEYS = ("ram", "arch", "profile", "block", "nodes")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from engine.errors import InputError, ParseError
-from engine.kinds import ZONE_BY_LABEL, PageState, ZoneType
-from engine.language.values import parse_number
-from engine.language.wrong import choose, closest, shown, wrong
-from engine.params import PARAM_VALUES, Params
+from pfnmap.engine.errors import InputError, ParseError
+from pfnmap.engine.kinds import ZONE_BY_LABEL, PageState, ZoneType
+from pfnmap.engine.language.values import parse_number
+from pfnmap.engine.language.wrong import choose, closest, shown, wrong
+from pfnmap.engine.params import PARAM_VALUES, Params
 
 PIN_KINDS: Final = ("unmovable", "movable", "offline")
 ZOOM_LEVELS: Final = ("page", "subsection", "section", "block", "fit")
@@ -49,7 +49,7 @@ def parse_param(name: str, value: str, column: int, value_column: int) -> tuple[
 
 def rule_values() -> dict[str, tuple[str, ...]]:
     """Every rule of ``rule`` with the values it takes."""
-    from engine.profile import RULE_ALIASES, RULE_VALUES
+    from pfnmap.engine.profile import RULE_ALIASES, RULE_VALUES
 
     return {
         name: (*values, *(alias for rule, alias in RULE_ALIASES if rule == name))
@@ -59,6 +59,6 @@ def rule_values() -> dict[str, tuple[str, ...]]:
 
 def profile_names() -> tuple[str, ...]:
     """Every profile of ``machine profile=``."""
-    from engine.profile import PROFILES
+    from pfnmap.engine.profile import PROFILES
 
     return tuple(PROFILES)

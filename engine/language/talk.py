@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from engine.commands import Command, Goto, Interactive, Note, Pause, Title, Zoom
-from engine.errors import ParseError
-from engine.language.arguments import Arguments
-from engine.language.refs import parse_pfn, parse_refs
-from engine.language.tables import ZOOM_LEVELS, parse_param, profile_names, rule_values
-from engine.language.values import parse_address, parse_number, parse_seconds, parse_size
-from engine.language.wrong import choose, shown, wrong
-from engine.params import PARAM_VALUES
+from pfnmap.engine.commands import Command, Goto, Interactive, Note, Pause, Title, Zoom
+from pfnmap.engine.errors import ParseError
+from pfnmap.engine.language.arguments import Arguments
+from pfnmap.engine.language.refs import parse_pfn, parse_refs
+from pfnmap.engine.language.tables import ZOOM_LEVELS, parse_param, profile_names, rule_values
+from pfnmap.engine.language.values import parse_address, parse_number, parse_seconds, parse_size
+from pfnmap.engine.language.wrong import choose, shown, wrong
+from pfnmap.engine.params import PARAM_VALUES
 
 ADDRESS_FLOOR = 1 << 32
 PAGE_MASK = 0xFFF

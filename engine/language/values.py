@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from engine.language.wrong import choose, shown, wrong
+from pfnmap.engine.language.wrong import choose, shown, wrong
 
 NUMBER_LIMIT: Final = 1 << 64
 """Addresses are 64 bits wide; nothing in the language is larger."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.errors import ParseError
+from pfnmap.engine.errors import ParseError
 
 SHOWN_CHARACTERS = 40
 

@@ -13,9 +13,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.kinds import BlockState
-from engine.memory.runs import sorted_set
-from engine.memory.state import State
+from pfnmap.engine.kinds import BlockState
+from pfnmap.engine.memory.runs import sorted_set
+from pfnmap.engine.memory.state import State
 
 Ids = NDArray[np.int64]
 

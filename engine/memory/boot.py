@@ -13,17 +13,32 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.commands import StartMachine
-from engine.errors import InputError
-from engine.geometry import ARCHITECTURES, GIB, MAX_NUMNODES, MIB, Geometry, probe_block_bytes
-from engine.kinds import KERNEL_ZONES, BlockState, MemmapKind, PageState, ZoneType
-from engine.memory import free_memory
-from engine.memory.runs import Rows, RunMap
-from engine.memory.spans import boot_zone_limits
-from engine.memory.state import BLOCK_DTYPE, HOME_DTYPE, TAKEN_DTYPE, Node, Resource, State, Zone
-from engine.params import Params
-from engine.profile import KernelProfile, get_profile
-from engine.view import ZoneRow
+from pfnmap.engine.commands import StartMachine
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.geometry import (
+    ARCHITECTURES,
+    GIB,
+    MAX_NUMNODES,
+    MIB,
+    Geometry,
+    probe_block_bytes,
+)
+from pfnmap.engine.kinds import KERNEL_ZONES, BlockState, MemmapKind, PageState, ZoneType
+from pfnmap.engine.memory import free_memory
+from pfnmap.engine.memory.runs import Rows, RunMap
+from pfnmap.engine.memory.spans import boot_zone_limits
+from pfnmap.engine.memory.state import (
+    BLOCK_DTYPE,
+    HOME_DTYPE,
+    TAKEN_DTYPE,
+    Node,
+    Resource,
+    State,
+    Zone,
+)
+from pfnmap.engine.params import Params
+from pfnmap.engine.profile import KernelProfile, get_profile
+from pfnmap.engine.view import ZoneRow
 
 KERNEL_IMAGE_BYTES = (16 * MIB, 64 * MIB)
 """Where a simulated kernel image lies (start, end), bytes."""

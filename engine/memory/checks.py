@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.finding import Finding
-from engine.kinds import BlockState, MemmapKind, PageState, ZoneType
-from engine.memory.spans import span_text, zone_ranges
-from engine.memory.state import State
+from pfnmap.engine.finding import Finding
+from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
+from pfnmap.engine.memory.spans import span_text, zone_ranges
+from pfnmap.engine.memory.state import State
 
 
 def broken_identities(state: State) -> list[str]:

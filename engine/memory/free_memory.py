@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.kinds import KERNEL_ZONES, PageState, ZoneType
-from engine.memory.page_map import zone_pieces
-from engine.memory.runs import Rows
-from engine.memory.spans import zone_ranges
-from engine.memory.state import State
-from engine.memory.zonelists import fallback_order
+from pfnmap.engine.kinds import KERNEL_ZONES, PageState, ZoneType
+from pfnmap.engine.memory.page_map import zone_pieces
+from pfnmap.engine.memory.runs import Rows
+from pfnmap.engine.memory.spans import zone_ranges
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.zonelists import fallback_order
 
 KERNEL, MOVABLE = 0, 1
 

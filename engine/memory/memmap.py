@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.geometry import Geometry
-from engine.kinds import MemmapKind, MemmapPolicy
-from engine.memory.state import BLOCK_DTYPE, State
-from engine.profile import KernelProfile
-from engine.values import dataclass
+from pfnmap.engine.geometry import Geometry
+from pfnmap.engine.kinds import MemmapKind, MemmapPolicy
+from pfnmap.engine.memory.state import BLOCK_DTYPE, State
+from pfnmap.engine.profile import KernelProfile
+from pfnmap.engine.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,20 @@
 
 Source: ``mm/sparse-vmemmap.c`` (``vmemmap_alloc_block``, base page fallback) and
 ``mm/memory_hotplug.c:__add_pages`` of 6.12; what powerpc and arm64 did before their
-fallbacks: ``engine.geometry``.
+fallbacks: ``pfnmap.engine.geometry``.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.finding import Finding
-from engine.kinds import PageState
-from engine.memory import free_memory, memmap, resources
-from engine.memory.page_map import page_zone
-from engine.memory.state import Device, State
-from engine.memory.transaction import Transaction
-from engine.outcome import Refusal
+from pfnmap.engine.finding import Finding
+from pfnmap.engine.kinds import PageState
+from pfnmap.engine.memory import free_memory, memmap, resources
+from pfnmap.engine.memory.page_map import page_zone
+from pfnmap.engine.memory.state import Device, State
+from pfnmap.engine.memory.transaction import Transaction
+from pfnmap.engine.outcome import Refusal
 
 
 def take_memmap(tx: Transaction, device: Device) -> Refusal | None:

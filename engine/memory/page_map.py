@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.kinds import FREE_BY_ZONE, BlockState, PageState, ZoneType
-from engine.memory.runs import Rows, RunMap, sorted_set
-from engine.memory.spans import boot_zone_limits
-from engine.memory.state import State
+from pfnmap.engine.kinds import FREE_BY_ZONE, BlockState, PageState, ZoneType
+from pfnmap.engine.memory.runs import Rows, RunMap, sorted_set
+from pfnmap.engine.memory.spans import boot_zone_limits
+from pfnmap.engine.memory.state import State
 
 NR_STATES = len(PageState)
 Counts = NDArray[np.int64]

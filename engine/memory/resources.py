@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.memory.state import Resource, State
+from pfnmap.engine.memory.state import Resource, State
 
 
 def _ordered(resources: list[Resource]) -> tuple[Resource, ...]:

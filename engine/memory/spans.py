@@ -3,7 +3,7 @@
 Sources: ``mm/memory_hotplug.c`` of 6.12 (``resize_zone_range``, ``resize_pgdat_range``,
 ``find_smallest_section_pfn``, ``find_biggest_section_pfn``, ``shrink_zone_span``,
 ``update_pgdat_span``); shrinking at offline came with feee6b298916 (5.5). The rules of other
-kernels and posts are in ``engine.memory.spans_history``.
+kernels and posts are in ``pfnmap.engine.memory.spans_history``.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.kinds import BlockState, ZoneType
-from engine.memory.runs import Rows
-from engine.memory.state import State, Zone
-from engine.values import dataclass
+from pfnmap.engine.kinds import BlockState, ZoneType
+from pfnmap.engine.memory.runs import Rows
+from pfnmap.engine.memory.state import State, Zone
+from pfnmap.engine.values import dataclass
 
 # As plain numbers: numpy looks at a member of an enum at length, once for every comparison.
 _NO_ZONE, _ONLINE = int(ZoneType.NONE), int(BlockState.ONLINE)

@@ -22,11 +22,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.kinds import BlockState, ZoneType
-from engine.memory.spans import SpanSearch, boot_zone_limits, span_text
-from engine.memory.state import State
-from engine.memory.transaction import Transaction
-from engine.values import dataclass
+from pfnmap.engine.kinds import BlockState, ZoneType
+from pfnmap.engine.memory.spans import SpanSearch, boot_zone_limits, span_text
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.transaction import Transaction
+from pfnmap.engine.values import dataclass
 
 START, END, ONLINE, NODE, ZONE = range(5)
 

@@ -13,13 +13,13 @@ from dataclasses import field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.finding import Finding
-from engine.geometry import Geometry
-from engine.kinds import MemmapKind, ZoneType
-from engine.memory.runs import RunMap, run_dtype
-from engine.params import Params
-from engine.profile import KernelProfile
-from engine.values import dataclass
+from pfnmap.engine.finding import Finding
+from pfnmap.engine.geometry import Geometry
+from pfnmap.engine.kinds import MemmapKind, ZoneType
+from pfnmap.engine.memory.runs import RunMap, run_dtype
+from pfnmap.engine.params import Params
+from pfnmap.engine.profile import KernelProfile
+from pfnmap.engine.values import dataclass
 
 BLOCK_DTYPE = run_dtype(
     ("state", "u1"),  # BlockState

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.finding import Finding
-from engine.memory.state import Fault, State
-from engine.outcome import Event, Refusal
+from pfnmap.engine.finding import Finding
+from pfnmap.engine.memory.state import Fault, State
+from pfnmap.engine.outcome import Event, Refusal
 
 
 class Transaction:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.kinds import KERNEL_ZONES, ZoneType
-from engine.memory.state import State
+from pfnmap.engine.kinds import KERNEL_ZONES, ZoneType
+from pfnmap.engine.memory.state import State
 
 LOCAL_DISTANCE = 10
 REMOTE_DISTANCE = 20

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.commands import Add
-from engine.geometry import GIB
-from engine.kinds import MemmapKind, OnlineType
-from engine.memory import memmap, memmap_from_ram, resources, zonelists
-from engine.memory.memmap import MemmapChoice
-from engine.memory.state import Device, FailedDimm, Resource, State
-from engine.memory.transaction import Transaction
-from engine.operations import online, zone_shifting
-from engine.outcome import Refusal
-from engine.words import counted
+from pfnmap.engine.commands import Add
+from pfnmap.engine.geometry import GIB
+from pfnmap.engine.kinds import MemmapKind, OnlineType
+from pfnmap.engine.memory import memmap, memmap_from_ram, resources, zonelists
+from pfnmap.engine.memory.memmap import MemmapChoice
+from pfnmap.engine.memory.state import Device, FailedDimm, Resource, State
+from pfnmap.engine.memory.transaction import Transaction
+from pfnmap.engine.operations import online, zone_shifting
+from pfnmap.engine.outcome import Refusal
+from pfnmap.engine.words import counted
 
 
 def default_address(state: State, size_bytes: int) -> int:

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.commands import Pin, Unpin
-from engine.kinds import BlockState, PageState
-from engine.memory import free_memory
-from engine.memory.page_map import first_hole, page_zone, zone_pieces, zones_of
-from engine.memory.state import State
-from engine.memory.transaction import Transaction
-from engine.outcome import Refusal
-from engine.words import counted
+from pfnmap.engine.commands import Pin, Unpin
+from pfnmap.engine.kinds import BlockState, PageState
+from pfnmap.engine.memory import free_memory
+from pfnmap.engine.memory.page_map import first_hole, page_zone, zone_pieces, zones_of
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.transaction import Transaction
+from pfnmap.engine.outcome import Refusal
+from pfnmap.engine.words import counted
 
 PIN_KINDS: dict[str, PageState] = {
     "unmovable": PageState.UNMOVABLE,

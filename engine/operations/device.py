@@ -10,15 +10,15 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
-from engine.commands import DeviceAdd
-from engine.kinds import MemmapKind, PageState, ZoneType
-from engine.memory import free_memory, memmap, resources, spans_history
-from engine.memory.spans import grow, span_text
-from engine.memory.state import Device, Resource, State
-from engine.memory.transaction import Transaction
-from engine.operations.add import default_address
-from engine.operations.remove import try_offline_node
-from engine.outcome import Refusal
+from pfnmap.engine.commands import DeviceAdd
+from pfnmap.engine.kinds import MemmapKind, PageState, ZoneType
+from pfnmap.engine.memory import free_memory, memmap, resources, spans_history
+from pfnmap.engine.memory.spans import grow, span_text
+from pfnmap.engine.memory.state import Device, Resource, State
+from pfnmap.engine.memory.transaction import Transaction
+from pfnmap.engine.operations.add import default_address
+from pfnmap.engine.operations.remove import try_offline_node
+from pfnmap.engine.outcome import Refusal
 
 
 def check(state: State, command: DeviceAdd, start: int) -> Refusal | None:

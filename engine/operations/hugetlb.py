@@ -12,17 +12,22 @@ from typing import Any
 
 import numpy as np
 
-from engine.commands import Hugetlb
-from engine.finding import Finding
-from engine.kinds import BlockState, PageState, ZoneType
-from engine.memory import free_memory
-from engine.memory.page_map import first_hole, page_zone, zone_pieces, zones_of
-from engine.memory.runs import Rows
-from engine.memory.state import HugetlbSet, State
-from engine.memory.transaction import Transaction
-from engine.operations.hugetlb_vmemmap import free_vmemmap, must_refuse, refuses, restore_vmemmap
-from engine.outcome import Refusal
-from engine.words import counted
+from pfnmap.engine.commands import Hugetlb
+from pfnmap.engine.finding import Finding
+from pfnmap.engine.kinds import BlockState, PageState, ZoneType
+from pfnmap.engine.memory import free_memory
+from pfnmap.engine.memory.page_map import first_hole, page_zone, zone_pieces, zones_of
+from pfnmap.engine.memory.runs import Rows
+from pfnmap.engine.memory.state import HugetlbSet, State
+from pfnmap.engine.memory.transaction import Transaction
+from pfnmap.engine.operations.hugetlb_vmemmap import (
+    free_vmemmap,
+    must_refuse,
+    refuses,
+    restore_vmemmap,
+)
+from pfnmap.engine.outcome import Refusal
+from pfnmap.engine.words import counted
 
 MAX_COUNT = 1 << 16
 """Huge pages that one command places at most."""

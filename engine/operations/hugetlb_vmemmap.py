@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from engine.finding import Finding
-from engine.kinds import KERNEL_ZONES, BlockState, MemmapKind, PageState, ZoneType
-from engine.memory import free_memory, memmap
-from engine.memory.page_map import page_zone
-from engine.memory.runs import RunMap
-from engine.memory.state import HugetlbSet, State
-from engine.memory.transaction import Transaction
+from pfnmap.engine.finding import Finding
+from pfnmap.engine.kinds import KERNEL_ZONES, BlockState, MemmapKind, PageState, ZoneType
+from pfnmap.engine.memory import free_memory, memmap
+from pfnmap.engine.memory.page_map import page_zone
+from pfnmap.engine.memory.runs import RunMap
+from pfnmap.engine.memory.state import HugetlbSet, State
+from pfnmap.engine.memory.transaction import Transaction
 
 _VMEMMAP = int(PageState.VMEMMAP)
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from engine.kinds import BlockState, PageState, ZoneType
-from engine.memory import free_memory, spans_history, zonelists
-from engine.memory.spans import shrink_zone_span, span_text, update_pgdat_span
-from engine.memory.state import State
-from engine.memory.transaction import Transaction
-from engine.operations import hugetlb, zone_shifting
-from engine.outcome import Refusal
-from engine.words import counted
+from pfnmap.engine.kinds import BlockState, PageState, ZoneType
+from pfnmap.engine.memory import free_memory, spans_history, zonelists
+from pfnmap.engine.memory.spans import shrink_zone_span, span_text, update_pgdat_span
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.transaction import Transaction
+from pfnmap.engine.operations import hugetlb, zone_shifting
+from pfnmap.engine.outcome import Refusal
+from pfnmap.engine.words import counted
 
 UNMOVABLE_KINDS = (PageState.UNMOVABLE, PageState.RESERVED, PageState.VMEMMAP)
 

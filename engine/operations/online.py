@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from engine.kinds import BlockState, OnlineType, ZoneType
-from engine.memory import free_memory, zonelists
-from engine.memory.spans import grow, span_text
-from engine.memory.state import State
-from engine.memory.transaction import Transaction
-from engine.operations import zone_shifting
-from engine.operations.zone_policy import ZoneChoice, block_device, zone_for_pfn_range
-from engine.outcome import Refusal
+from pfnmap.engine.kinds import BlockState, OnlineType, ZoneType
+from pfnmap.engine.memory import free_memory, zonelists
+from pfnmap.engine.memory.spans import grow, span_text
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.transaction import Transaction
+from pfnmap.engine.operations import zone_shifting
+from pfnmap.engine.operations.zone_policy import ZoneChoice, block_device, zone_for_pfn_range
+from pfnmap.engine.outcome import Refusal
 
 
 def online_blocks(

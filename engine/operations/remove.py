@@ -10,15 +10,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.kinds import BlockState, MemmapKind, OnlineType, ZoneType
-from engine.memory import free_memory, resources, spans_history
-from engine.memory.runs import Rows
-from engine.memory.state import Device, State
-from engine.memory.transaction import Transaction
-from engine.operations import offline, online, remove_2019, zone_shifting
-from engine.operations.allocations import PIN_KINDS
-from engine.outcome import Refusal
-from engine.words import ranged
+from pfnmap.engine.kinds import BlockState, MemmapKind, OnlineType, ZoneType
+from pfnmap.engine.memory import free_memory, resources, spans_history
+from pfnmap.engine.memory.runs import Rows
+from pfnmap.engine.memory.state import Device, State
+from pfnmap.engine.memory.transaction import Transaction
+from pfnmap.engine.operations import offline, online, remove_2019, zone_shifting
+from pfnmap.engine.operations.allocations import PIN_KINDS
+from pfnmap.engine.outcome import Refusal
+from pfnmap.engine.words import ranged
 
 
 def eject(tx: Transaction, device: Device) -> Refusal | None:

@@ -12,15 +12,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
-from engine.finding import Finding
-from engine.kinds import MemmapKind, PageState
-from engine.memory import free_memory, memmap
-from engine.memory.runs import Rows, joined_ranges, sorted_set, unbroken
-from engine.memory.state import Device, State, Teardown
-from engine.memory.transaction import Transaction
-from engine.outcome import Refusal
-from engine.words import counted, ranged
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.finding import Finding
+from pfnmap.engine.kinds import MemmapKind, PageState
+from pfnmap.engine.memory import free_memory, memmap
+from pfnmap.engine.memory.runs import Rows, joined_ranges, sorted_set, unbroken
+from pfnmap.engine.memory.state import Device, State, Teardown
+from pfnmap.engine.memory.transaction import Transaction
+from pfnmap.engine.outcome import Refusal
+from pfnmap.engine.words import counted, ranged
 
 MAX_SECTIONS = 1 << 16
 """Sections that one command may remove, 8 TiB of x86: each is a step with a state of its own."""
@@ -83,7 +83,7 @@ class _Teardown:
         """Runs [low, high) of sections whose struct pages were freed while their memory stays."""
 
     def head_of(self, pfn: int) -> tuple[int, int, int] | None:
-        """The vmemmap chunk that ``pfn`` lies in, see :func:`engine.memory.memmap.head_of`."""
+        """The vmemmap chunk that ``pfn`` lies in, see ``memmap.head_of``."""
         return memmap.head_of(self.tx.state, pfn)
 
     def refcount(self, pfn: int) -> int:

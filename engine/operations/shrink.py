@@ -6,13 +6,13 @@ is removed as well.
 
 from __future__ import annotations
 
-from engine.commands import Shrink
-from engine.errors import InputError
-from engine.kinds import BlockState
-from engine.memory.state import State
-from engine.memory.transaction import Transaction
-from engine.operations import offline, remove
-from engine.outcome import Refusal
+from pfnmap.engine.commands import Shrink
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import BlockState
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.transaction import Transaction
+from pfnmap.engine.operations import offline, remove
+from pfnmap.engine.outcome import Refusal
 
 
 def highest_blocks(state: State, command: Shrink) -> list[int]:

@@ -11,17 +11,17 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from engine.commands import Add, SysfsRead, SysfsWrite
-from engine.errors import InputError
-from engine.kinds import REAL_ZONES, BlockState, MemmapPolicy, OnlineType, ZoneType
-from engine.memory.spans import grow
-from engine.memory.state import State
-from engine.memory.transaction import Transaction
-from engine.operations import add, hugetlb, offline, online
-from engine.operations.zone_policy import valid_zones
-from engine.outcome import Refusal
-from engine.params import ONLINE_WORDS, kstrtobool
-from engine.sysfs_words import (
+from pfnmap.engine.commands import Add, SysfsRead, SysfsWrite
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import REAL_ZONES, BlockState, MemmapPolicy, OnlineType, ZoneType
+from pfnmap.engine.memory.spans import grow
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.transaction import Transaction
+from pfnmap.engine.operations import add, hugetlb, offline, online
+from pfnmap.engine.operations.zone_policy import valid_zones
+from pfnmap.engine.outcome import Refusal
+from pfnmap.engine.params import ONLINE_WORDS, kstrtobool
+from pfnmap.engine.sysfs_words import (
     BIND,
     HUGEPAGES_DIR,
     MEMORY_DIR,

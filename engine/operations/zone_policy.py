@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.kinds import BlockState, OnlineType, ZoneType
-from engine.memory.spans import span_text
-from engine.memory.state import Device, State
-from engine.values import dataclass
+from pfnmap.engine.kinds import BlockState, OnlineType, ZoneType
+from pfnmap.engine.memory.spans import span_text
+from pfnmap.engine.memory.state import Device, State
+from pfnmap.engine.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def block_device(state: State, row: Any) -> Device | None:
 
 def valid_zones(state: State, block: int, row: Any) -> tuple[tuple[str, ...], str]:
     """What ``valid_zones`` reads for a block, and the rule that decided it."""
-    from engine.operations import zone_shifting
+    from pfnmap.engine.operations import zone_shifting
 
     if state.profile.zone_shifting and not row["early"]:
         return zone_shifting.valid_zones(state, block, row)

@@ -11,13 +11,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from engine.kinds import BlockState, OnlineType, ZoneType
-from engine.memory import free_memory, spans_history, zonelists
-from engine.memory.runs import Rows
-from engine.memory.spans import grow, span_text
-from engine.memory.state import Device, State
-from engine.memory.transaction import Transaction
-from engine.outcome import Refusal
+from pfnmap.engine.kinds import BlockState, OnlineType, ZoneType
+from pfnmap.engine.memory import free_memory, spans_history, zonelists
+from pfnmap.engine.memory.runs import Rows
+from pfnmap.engine.memory.spans import grow, span_text
+from pfnmap.engine.memory.state import Device, State
+from pfnmap.engine.memory.transaction import Transaction
+from pfnmap.engine.outcome import Refusal
 
 
 def after_add(tx: Transaction, device: Device) -> None:

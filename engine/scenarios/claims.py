@@ -10,22 +10,22 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Final
 
-from engine.commands import Expect, ExpectValue, PfnRef
-from engine.errors import InputError
-from engine.kinds import ZoneType
-from engine.language.expectations import EXPECTATIONS
-from engine.language.refs import format_pfn, format_ref
-from engine.language.wrong import printable
-from engine.memory.alike import alike_blocks
-from engine.operations.refs import block_ranges, pfn_of
-from engine.scenarios import facts
-from engine.values import dataclass
-from engine.words import ranged
+from pfnmap.engine.commands import Expect, ExpectValue, PfnRef
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.language.expectations import EXPECTATIONS
+from pfnmap.engine.language.refs import format_pfn, format_ref
+from pfnmap.engine.language.wrong import printable
+from pfnmap.engine.memory.alike import alike_blocks
+from pfnmap.engine.operations.refs import block_ranges, pfn_of
+from pfnmap.engine.scenarios import facts
+from pfnmap.engine.values import dataclass
+from pfnmap.engine.words import ranged
 
 if TYPE_CHECKING:
-    from engine.memory.state import State
-    from engine.outcome import Outcome
-    from engine.view import BlockRow, View
+    from pfnmap.engine.memory.state import State
+    from pfnmap.engine.outcome import Outcome
+    from pfnmap.engine.view import BlockRow, View
 
 MAX_LOG_LINES = 5
 

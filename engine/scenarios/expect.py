@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.commands import Expect, StartMachine
-from engine.errors import PfnmapError
-from engine.language import format_command
-from engine.scenarios.claims import corrected, evaluate
-from engine.values import dataclass
+from pfnmap.engine.commands import Expect, StartMachine
+from pfnmap.engine.errors import PfnmapError
+from pfnmap.engine.language import format_command
+from pfnmap.engine.scenarios.claims import corrected, evaluate
+from pfnmap.engine.values import dataclass
 
 if TYPE_CHECKING:
-    from engine.machine import Machine
-    from engine.outcome import Outcome
-    from engine.scenarios.scenario import Scenario
+    from pfnmap.engine.machine import Machine
+    from pfnmap.engine.outcome import Outcome
+    from pfnmap.engine.scenarios.scenario import Scenario
 
 __all__ = ["Failure", "ScenarioRun", "booted", "evaluate", "failures_of", "run_scenario"]
 
@@ -68,7 +68,7 @@ def run_scenario(scenario: Scenario) -> ScenarioRun:
     Raises:
         ParseError: A line cannot be done on this machine at all (``FILE:LINE:COL: …``).
     """
-    from engine.machine import TALK
+    from pfnmap.engine.machine import TALK
 
     outcomes: list[tuple[int, Outcome]] = []
     failures: list[Failure] = []
@@ -103,7 +103,7 @@ def failures_of(
 
 def booted(scenario: Scenario) -> Machine:
     """The scenario's machine; a ParseError names the line of ``machine``."""
-    from engine.machine import Machine
+    from pfnmap.engine.machine import Machine
 
     try:
         return Machine.boot(scenario.start)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.kinds import MemmapKind, PageState
-from engine.memory import free_memory
-from engine.memory.state import Device, State
-from engine.values import dataclass
+from pfnmap.engine.kinds import MemmapKind, PageState
+from pfnmap.engine.memory import free_memory
+from pfnmap.engine.memory.state import Device, State
+from pfnmap.engine.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,18 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from engine.commands import Expect, Ref, StartMachine
-from engine.errors import PfnmapError
-from engine.kinds import ZoneType
-from engine.machine import TALK
-from engine.model_view import ModelView
-from engine.scenarios.expect import booted
-from engine.scenarios.scenario import Scenario, ScenarioLine
+from pfnmap.engine.commands import Expect, Ref, StartMachine
+from pfnmap.engine.errors import PfnmapError
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.machine import TALK
+from pfnmap.engine.model_view import ModelView
+from pfnmap.engine.scenarios.expect import booted
+from pfnmap.engine.scenarios.scenario import Scenario, ScenarioLine
 
 if TYPE_CHECKING:
-    from engine.commands import ExpectValue
-    from engine.outcome import Outcome
-    from engine.view import BlockRow, ZoneRow
+    from pfnmap.engine.commands import ExpectValue
+    from pfnmap.engine.outcome import Outcome
+    from pfnmap.engine.view import BlockRow, ZoneRow
 
 Pairs = tuple[tuple[str, "ExpectValue"], ...]
 Run = tuple[int, int, Pairs]

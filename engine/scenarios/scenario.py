@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from engine.commands import (
+from pfnmap.engine.commands import (
     Command,
     Interactive,
     Note,
@@ -15,14 +15,14 @@ from engine.commands import (
     StartMachine,
     Title,
 )
-from engine.errors import InputError, ParseError, PfnmapError
-from engine.language import format_command, parse_with_comment
-from engine.language.lexer import MAX_LINE_CHARACTERS
-from engine.language.wrong import printable, wrong
-from engine.values import dataclass
+from pfnmap.engine.errors import InputError, ParseError, PfnmapError
+from pfnmap.engine.language import format_command, parse_with_comment
+from pfnmap.engine.language.lexer import MAX_LINE_CHARACTERS
+from pfnmap.engine.language.wrong import printable, wrong
+from pfnmap.engine.values import dataclass
 
 if TYPE_CHECKING:
-    from engine.view import View
+    from pfnmap.engine.view import View
 
 MAX_FILE_BYTES: Final = 16 << 20
 MAX_ERRORS_SHOWN: Final = 20
@@ -224,8 +224,8 @@ def build_scenario(
         title: A title line; none when empty, a scenario's file name, or among the commands.
         expect: The view whose zones, blocks and totals are written down as ``expect`` lines.
     """
-    from engine.model_view import ModelView
-    from engine.scenarios.generated import expectations_of
+    from pfnmap.engine.model_view import ModelView
+    from pfnmap.engine.scenarios.generated import expectations_of
 
     done = [c for c in commands if not isinstance(c, Interactive | StartMachine)]
     written: list[Command] = [start]

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from engine import commands as c
-from engine.errors import PfnmapError
-from engine.kinds import BlockState, OnlineType
-from engine.language import format_command, format_size
-from engine.machine import TALK
-from engine.operations.refs import block_ranges
-from engine.scenarios.expect import booted
-from engine.sysfs_words import (
+from pfnmap.engine import commands as c
+from pfnmap.engine.errors import PfnmapError
+from pfnmap.engine.kinds import BlockState, OnlineType
+from pfnmap.engine.language import format_command, format_size
+from pfnmap.engine.machine import TALK
+from pfnmap.engine.operations.refs import block_ranges
+from pfnmap.engine.scenarios.expect import booted
+from pfnmap.engine.sysfs_words import (
     HUGEPAGES_DIR,
     MEMORY_DIR,
     NODE_DIR,
@@ -26,8 +26,8 @@ from engine.sysfs_words import (
 )
 
 if TYPE_CHECKING:
-    from engine.memory.state import State
-    from engine.scenarios.scenario import Scenario
+    from pfnmap.engine.memory.state import State
+    from pfnmap.engine.scenarios.scenario import Scenario
 
 MAX_SEPARATE_BLOCKS: Final = 4
 """More blocks than this in a row become a loop."""

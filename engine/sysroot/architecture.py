@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.geometry import ARCHITECTURES, MIB, Geometry
-from engine.sysroot.observation import Observation
+from pfnmap.engine.geometry import ARCHITECTURES, MIB, Geometry
+from pfnmap.engine.sysroot.observation import Observation
 
 PAGE_SIZES = (4096, 16384, 65536)
 

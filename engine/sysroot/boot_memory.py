@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.geometry import Geometry
-from engine.kinds import ZoneType
-from engine.memory.spans import boot_zone_limits
-from engine.sysroot.observation import BlockColumns
-from engine.view import ZoneRow
+from pfnmap.engine.geometry import Geometry
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.memory.spans import boot_zone_limits
+from pfnmap.engine.sysroot.observation import BlockColumns
+from pfnmap.engine.view import ZoneRow
 
 Column = NDArray[np.int64]
 

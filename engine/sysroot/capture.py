@@ -17,15 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import InputError
-from engine.sysroot.capture_fields import Fields
-from engine.sysroot.files import TextTree, clean
-from engine.sysroot.lsmem_json import is_lsmem_json, observation_of
-from engine.sysroot.observation import BlockColumns, HugetlbPool, Observation
-from engine.sysroot.parse import IomemLine, ZoneInfo
-from engine.sysroot.read import MASKS, observe
-from engine.sysroot.text_dump import is_text_dump, parse_text_dump
-from engine.whole_file import write_whole
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.sysroot.capture_fields import Fields
+from pfnmap.engine.sysroot.files import TextTree, clean
+from pfnmap.engine.sysroot.lsmem_json import is_lsmem_json, observation_of
+from pfnmap.engine.sysroot.observation import BlockColumns, HugetlbPool, Observation
+from pfnmap.engine.sysroot.parse import IomemLine, ZoneInfo
+from pfnmap.engine.sysroot.read import MASKS, observe
+from pfnmap.engine.sysroot.text_dump import is_text_dump, parse_text_dump
+from pfnmap.engine.whole_file import write_whole
 
 FORMAT = "pfnmap-capture-1"
 MAX_BYTES = 256 << 20
@@ -178,7 +178,7 @@ def parse_capture(data: bytes, name: str) -> Observation:
     top = Fields(name, "capture", parsed)
     if top.data.get("format") != FORMAT:
         raise InputError(f"{name}: not a capture of format {FORMAT}")
-    from engine.params import PARAM_VALUES, Params
+    from pfnmap.engine.params import PARAM_VALUES, Params
 
     params: dict[str, str] = {}
     for key, value in top.mapping("params").items():

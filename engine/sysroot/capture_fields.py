@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.errors import InputError
-from engine.sysroot.files import clean
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.sysroot.files import clean
 
 MAX_NODE = 1023
 MAX_ENTRIES = 1 << 22

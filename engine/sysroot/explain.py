@@ -16,21 +16,21 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.commands import Add, Command, Offline, Online, Ref, Remove, SetParam
-from engine.errors import InputError
-from engine.finding import Finding
-from engine.kinds import BlockState, OnlineType, ZoneType
-from engine.machine import predict
-from engine.memory.alike import alike, offline_in_model
-from engine.memory.runs import unbroken
-from engine.memory.state import State
-from engine.operations.zone_policy import valid_zones
-from engine.outcome import Outcome
-from engine.sysroot.inference import UNKNOWN, memmap_policy, state_mask
-from engine.sysroot.observation import BlockColumns
-from engine.sysroot.observe import Change, changes_between
-from engine.sysroot.view import SysrootView
-from engine.sysroot.what_if import state_of
+from pfnmap.engine.commands import Add, Command, Offline, Online, Ref, Remove, SetParam
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.finding import Finding
+from pfnmap.engine.kinds import BlockState, OnlineType, ZoneType
+from pfnmap.engine.machine import predict
+from pfnmap.engine.memory.alike import alike, offline_in_model
+from pfnmap.engine.memory.runs import unbroken
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.operations.zone_policy import valid_zones
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.sysroot.inference import UNKNOWN, memmap_policy, state_mask
+from pfnmap.engine.sysroot.observation import BlockColumns
+from pfnmap.engine.sysroot.observe import Change, changes_between
+from pfnmap.engine.sysroot.view import SysrootView
+from pfnmap.engine.sysroot.what_if import state_of
 
 Ids = NDArray[np.int64]
 

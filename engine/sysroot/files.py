@@ -14,7 +14,7 @@ import stat
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from engine.errors import InputError
+from pfnmap.engine.errors import InputError
 
 READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 """Never for writing, never through a link, never waiting for a pipe, never taking a terminal."""

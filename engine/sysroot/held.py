@@ -14,13 +14,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
-from engine.kinds import BlockState, PageState, ZoneType
-from engine.memory import free_memory
-from engine.memory.page_map import zone_pieces
-from engine.memory.runs import RunMap
-from engine.memory.state import TAKEN_DTYPE, State
-from engine.sysroot.page_kinds import CANNOT_MOVE, PageKinds
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import BlockState, PageState, ZoneType
+from pfnmap.engine.memory import free_memory
+from pfnmap.engine.memory.page_map import zone_pieces
+from pfnmap.engine.memory.runs import RunMap
+from pfnmap.engine.memory.state import TAKEN_DTYPE, State
+from pfnmap.engine.sysroot.page_kinds import CANNOT_MOVE, PageKinds
 
 HeldRuns = NDArray[np.int64]
 

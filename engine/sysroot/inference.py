@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.geometry import Geometry
-from engine.kinds import ZONE_BY_LABEL, ZoneType
-from engine.memory.runs import joined_ranges
-from engine.sysroot.boot_memory import on_node, told_by_zones
-from engine.sysroot.observation import BlockColumns, Observation
-from engine.sysroot.parse import IomemLine
-from engine.view import ZoneRow
+from pfnmap.engine.geometry import Geometry
+from pfnmap.engine.kinds import ZONE_BY_LABEL, ZoneType
+from pfnmap.engine.memory.runs import joined_ranges
+from pfnmap.engine.sysroot.boot_memory import on_node, told_by_zones
+from pfnmap.engine.sysroot.observation import BlockColumns, Observation
+from pfnmap.engine.sysroot.parse import IomemLine
+from pfnmap.engine.view import ZoneRow
 
 if TYPE_CHECKING:
-    from engine.profile import KernelProfile
+    from pfnmap.engine.profile import KernelProfile
 
 Column = NDArray[np.int64]
 Ranges = NDArray[np.int64]

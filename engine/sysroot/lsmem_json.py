@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import InputError
-from engine.sysroot.capture_fields import MAX_NODE, Fields
-from engine.sysroot.files import clean
-from engine.sysroot.observation import (
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.sysroot.capture_fields import MAX_NODE, Fields
+from pfnmap.engine.sysroot.files import clean
+from pfnmap.engine.sysroot.observation import (
     MAX_ZONE_WORDS,
     UNKNOWN_STATE,
     BlockColumns,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from engine.sysroot.files import FileProblem
+from pfnmap.engine.sysroot.files import FileProblem
 
 
 @dataclass

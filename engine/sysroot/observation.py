@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.sysroot.parse import IomemLine, ZoneInfo
+from pfnmap.engine.sysroot.parse import IomemLine, ZoneInfo
 
 Word = TypeVar("Word")
 Coded = tuple[Sequence[Word], NDArray[np.integer[Any]]]

@@ -12,10 +12,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.sysroot.files import DirectoryTree
-from engine.sysroot.observation import BlockColumns, Observation
-from engine.sysroot.read import Reader
-from engine.sysroot.view import SysrootView
+from pfnmap.engine.sysroot.files import DirectoryTree
+from pfnmap.engine.sysroot.observation import BlockColumns, Observation
+from pfnmap.engine.sysroot.read import Reader
+from pfnmap.engine.sysroot.view import SysrootView
 
 MAX_HISTORY = 1000
 """Views that a watcher keeps; the oldest go first."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine.memory.state import State
-from engine.operations.offline import check_offline
-from engine.view import BlockRow
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.operations.offline import check_offline
+from pfnmap.engine.view import BlockRow
 
 REMOVABLE_IS_0 = "removable is 0, so the kernel saw a page that cannot move (before 5.8)"
 

@@ -14,18 +14,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.commands import SysfsWrite
-from engine.errors import InputError
-from engine.kinds import BlockState, ZoneType
-from engine.memory.runs import unbroken
-from engine.outcome import Outcome
-from engine.params import ONLINE_WORDS
-from engine.sysroot.files import DirectoryTree, FileProblem
-from engine.sysroot.observe import Watcher, block_changes
-from engine.sysroot.plan import plan
-from engine.sysroot.read_blocks import MEMORY
-from engine.sysroot.view import SysrootView
-from engine.words import listed
+from pfnmap.engine.commands import SysfsWrite
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import BlockState, ZoneType
+from pfnmap.engine.memory.runs import unbroken
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.params import ONLINE_WORDS
+from pfnmap.engine.sysroot.files import DirectoryTree, FileProblem
+from pfnmap.engine.sysroot.observe import Watcher, block_changes
+from pfnmap.engine.sysroot.plan import plan
+from pfnmap.engine.sysroot.read_blocks import MEMORY
+from pfnmap.engine.sysroot.view import SysrootView
+from pfnmap.engine.words import listed
 
 
 @dataclass(frozen=True, slots=True)

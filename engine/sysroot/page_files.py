@@ -12,11 +12,11 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.sysroot.files import DirectoryTree, FileProblem
-from engine.sysroot.notes import Notes
-from engine.sysroot.page_flags import Flags, page_states
-from engine.sysroot.page_kinds import PageKinds, nothing_read
-from engine.sysroot.view import SysrootView
+from pfnmap.engine.sysroot.files import DirectoryTree, FileProblem
+from pfnmap.engine.sysroot.notes import Notes
+from pfnmap.engine.sysroot.page_flags import Flags, page_states
+from pfnmap.engine.sysroot.page_kinds import PageKinds, nothing_read
+from pfnmap.engine.sysroot.view import SysrootView
 
 KPAGEFLAGS = "proc/kpageflags"
 KPAGECOUNT = "proc/kpagecount"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.kinds import PageState
+from pfnmap.engine.kinds import PageState
 
 Flags = NDArray[np.uint64]
 States = NDArray[np.int8]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.kinds import PageState
-from engine.sysroot.page_flags import NOT_SAID, Flags, States, flag_words
-from engine.sysroot.page_runs import OPEN_KINDS, PageRuns, merged_runs
+from pfnmap.engine.kinds import PageState
+from pfnmap.engine.sysroot.page_flags import NOT_SAID, Flags, States, flag_words
+from pfnmap.engine.sysroot.page_runs import OPEN_KINDS, PageRuns, merged_runs
 
 Pfns = NDArray[np.int64]
 

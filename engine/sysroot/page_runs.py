@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.geometry import Geometry
-from engine.kinds import PageState, ZoneType
-from engine.memory.runs import joined_ranges
-from engine.sysroot.inference import Inferred, Ranges, covered, state_mask
-from engine.sysroot.observation import Observation
-from engine.sysroot.parse import IomemLine, is_kernel_image
-from engine.view import ZoneRow
+from pfnmap.engine.geometry import Geometry
+from pfnmap.engine.kinds import PageState, ZoneType
+from pfnmap.engine.memory.runs import joined_ranges
+from pfnmap.engine.sysroot.inference import Inferred, Ranges, covered, state_mask
+from pfnmap.engine.sysroot.observation import Observation
+from pfnmap.engine.sysroot.parse import IomemLine, is_kernel_image
+from pfnmap.engine.view import ZoneRow
 
 OPEN_KINDS = (int(PageState.ONLINE), int(PageState.RESERVED))
 """What the files of the blocks leave open: page flags may know more."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from engine.geometry import MAX_NUMNODES
-from engine.sysroot.files import clean
+from pfnmap.engine.geometry import MAX_NUMNODES
+from pfnmap.engine.sysroot.files import clean
 
 MAX_PFN = 1 << 52
 MAX_ZONES = 8 * MAX_NUMNODES

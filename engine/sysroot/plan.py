@@ -11,17 +11,25 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.commands import Command, Expect, Interactive, Offline, Remove, StartMachine, SysfsWrite
-from engine.errors import InputError
-from engine.kinds import BlockState, ZoneType
-from engine.machine import TALK, predict
-from engine.memory.state import State
-from engine.outcome import Outcome
-from engine.sysroot.files import DirectoryTree
-from engine.sysroot.inference import UNKNOWN
-from engine.sysroot.obstacles import REMOVABLE_IS_0
-from engine.sysroot.page_files import read_pages
-from engine.sysroot.view import SysrootView
+from pfnmap.engine.commands import (
+    Command,
+    Expect,
+    Interactive,
+    Offline,
+    Remove,
+    StartMachine,
+    SysfsWrite,
+)
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import BlockState, ZoneType
+from pfnmap.engine.machine import TALK, predict
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.sysroot.files import DirectoryTree
+from pfnmap.engine.sysroot.inference import UNKNOWN
+from pfnmap.engine.sysroot.obstacles import REMOVABLE_IS_0
+from pfnmap.engine.sysroot.page_files import read_pages
+from pfnmap.engine.sysroot.view import SysrootView
 
 
 def plan(view: SysrootView, commands: Iterable[Command]) -> list[Outcome]:
@@ -62,8 +70,8 @@ def _differences(outcome: Outcome, last: Outcome | None) -> list[str]:
     """What a claim says that is not so; ``last``: of the last command for the machine."""
     if not isinstance(outcome.command, Expect):
         return []
-    from engine.model_view import ModelView
-    from engine.scenarios.claims import evaluate
+    from pfnmap.engine.model_view import ModelView
+    from pfnmap.engine.scenarios.claims import evaluate
 
     state = outcome.before
     return evaluate(outcome.command, view=ModelView(state), state=state, last=last)

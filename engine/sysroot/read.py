@@ -11,12 +11,12 @@ import os
 import re
 from collections.abc import Iterable
 
-from engine.errors import InputError
-from engine.sysfs_words import parse_mask
-from engine.sysroot.files import SHORT_BYTES, FileProblem, Tree, clean
-from engine.sysroot.notes import Notes
-from engine.sysroot.observation import HugetlbPool, Observation
-from engine.sysroot.parse import (
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.sysfs_words import parse_mask
+from pfnmap.engine.sysroot.files import SHORT_BYTES, FileProblem, Tree, clean
+from pfnmap.engine.sysroot.notes import Notes
+from pfnmap.engine.sysroot.observation import HugetlbPool, Observation
+from pfnmap.engine.sysroot.parse import (
     IomemLine,
     ZoneInfo,
     parse_block_size,
@@ -24,7 +24,7 @@ from engine.sysroot.parse import (
     parse_iomem,
     parse_zoneinfo,
 )
-from engine.sysroot.read_blocks import MEMORY, NODE, BlockReader, read_node_ids
+from pfnmap.engine.sysroot.read_blocks import MEMORY, NODE, BlockReader, read_node_ids
 
 PARAMETERS = "sys/module/memory_hotplug/parameters"
 HUGEPAGES = "sys/kernel/mm/hugepages"
@@ -172,7 +172,7 @@ def _page_size(tree: Tree) -> int | None:
 
 def read_params(tree: Tree, notes: Notes) -> dict[str, str]:
     """The parameters as words of ``set``; of the kernel's command line only what matters."""
-    from engine.params import Params
+    from pfnmap.engine.params import Params
 
     found: list[tuple[str, str, str]] = []
     sources = [(name, f"{PARAMETERS}/{name}") for name in PARAMETER_NAMES]

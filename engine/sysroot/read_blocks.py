@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
-from engine.geometry import MAX_NUMNODES
-from engine.sysroot.files import FileProblem, Tree, clean
-from engine.sysroot.notes import Notes
-from engine.sysroot.observation import MAX_ZONE_WORDS, UNKNOWN_STATE, BlockColumns, Coded
-from engine.sysroot.parse import parse_count
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.geometry import MAX_NUMNODES
+from pfnmap.engine.sysroot.files import FileProblem, Tree, clean
+from pfnmap.engine.sysroot.notes import Notes
+from pfnmap.engine.sysroot.observation import MAX_ZONE_WORDS, UNKNOWN_STATE, BlockColumns, Coded
+from pfnmap.engine.sysroot.parse import parse_count
 
 Ids = NDArray[np.int64]
 

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.geometry import Geometry
-from engine.kinds import ZONE_BY_LABEL, ZoneType
-from engine.sysroot.architecture import geometry_of
-from engine.sysroot.inference import Inferred, infer
-from engine.sysroot.observation import Observation
-from engine.sysroot.page_runs import device_ranges
-from engine.sysroot.parse import ZoneInfo
-from engine.sysroot.rules import rules_of
-from engine.view import NodeRow, ResourceRow, ZoneRow
+from pfnmap.engine.geometry import Geometry
+from pfnmap.engine.kinds import ZONE_BY_LABEL, ZoneType
+from pfnmap.engine.sysroot.architecture import geometry_of
+from pfnmap.engine.sysroot.inference import Inferred, infer
+from pfnmap.engine.sysroot.observation import Observation
+from pfnmap.engine.sysroot.page_runs import device_ranges
+from pfnmap.engine.sysroot.parse import ZoneInfo
+from pfnmap.engine.sysroot.rules import rules_of
+from pfnmap.engine.view import NodeRow, ResourceRow, ZoneRow
 
 if TYPE_CHECKING:
-    from engine.profile import KernelProfile
+    from pfnmap.engine.profile import KernelProfile
 
 PARAM_ORDER = (
     "memmap_on_memory",
@@ -74,7 +74,7 @@ class Reading:
     @property
     def profile(self) -> KernelProfile:
         """The rules of ``profile_name``."""
-        from engine.profile import PROFILES
+        from pfnmap.engine.profile import PROFILES
 
         return PROFILES[self.profile_name]
 

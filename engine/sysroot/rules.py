@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.sysroot.observation import Observation
+from pfnmap.engine.sysroot.observation import Observation
 
 ASSUMED_PROFILE = "6.12"
 """The rules where nothing tells the kernel's age."""
@@ -19,7 +19,7 @@ def rules_of(observation: Observation) -> tuple[str, str]:
     block since 53cdc1cb29e8 "drivers/base/memory.c: indicate all memory blocks as removable"
     (5.8), before it told blocks apart.
     """
-    from engine.profile import profile_of
+    from pfnmap.engine.profile import profile_of
 
     if observation.kernel:
         return profile_of(observation.kernel).name, ""

@@ -1,6 +1,6 @@
 """A real machine as a session: its history can be walked, commands only ask what would be.
 
-The attributes are those of :class:`engine.session.Session`, so every screen works on both.
+The attributes are those of :class:`pfnmap.engine.session.Session`, so every screen works on both.
 Position 0 is the machine as it was opened; each reading that found something new is a step.
 """
 
@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from engine.commands import Command, Note
-from engine.errors import InputError
-from engine.machine import Machine
-from engine.memory.state import State
-from engine.outcome import Event, Outcome
-from engine.session import Session
-from engine.sysroot.explain import explain
-from engine.sysroot.observe import Change, Watcher
-from engine.sysroot.page_kinds import PageKinds
-from engine.sysroot.view import SysrootView
+from pfnmap.engine.commands import Command, Note
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.outcome import Event, Outcome
+from pfnmap.engine.session import Session
+from pfnmap.engine.sysroot.explain import explain
+from pfnmap.engine.sysroot.observe import Change, Watcher
+from pfnmap.engine.sysroot.page_kinds import PageKinds
+from pfnmap.engine.sysroot.view import SysrootView
 
 READ_ONLY = "a real machine is shown read-only; branch into a simulation to try things"
 MAX_EVENTS = 64
@@ -99,7 +99,7 @@ class RootSession(Session):
 
         Shows nothing yet, and may run in another thread as :meth:`observe` may.
         """
-        from engine.sysroot.page_files import read_pages
+        from pfnmap.engine.sysroot.page_files import read_pages
 
         tree = self.watcher.tree
         return None if tree is None else read_pages(tree, self._views[-1], (low_pfn, high_pfn))

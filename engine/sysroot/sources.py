@@ -6,14 +6,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import InputError
-from engine.sysroot.capture import load_capture
-from engine.sysroot.files import clean
-from engine.sysroot.observation import Observation
-from engine.sysroot.observe import Watcher
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.sysroot.capture import load_capture
+from pfnmap.engine.sysroot.files import clean
+from pfnmap.engine.sysroot.observation import Observation
+from pfnmap.engine.sysroot.observe import Watcher
 
 if TYPE_CHECKING:
-    from engine.sysroot.session import RootSession
+    from pfnmap.engine.sysroot.session import RootSession
 
 
 class Kept:
@@ -41,7 +41,7 @@ def open_root(
     source: str | os.PathLike[str] = "/", *, page_bytes: int | None = None
 ) -> RootSession:
     """A session over a tree, the running machine by default, or over a capture; InputError."""
-    from engine.sysroot.session import RootSession
+    from pfnmap.engine.sysroot.session import RootSession
 
     return RootSession(open_watcher(source, page_bytes=page_bytes))
 

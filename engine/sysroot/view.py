@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.finding import Finding
-from engine.kinds import FREE_BY_ZONE, PageState, ZoneType
-from engine.memory.runs import joined_ranges
-from engine.sysroot.inference import (
+from pfnmap.engine.finding import Finding
+from pfnmap.engine.kinds import FREE_BY_ZONE, PageState, ZoneType
+from pfnmap.engine.memory.runs import joined_ranges
+from pfnmap.engine.sysroot.inference import (
     MEMMAP_WORDS,
     NO_RULE,
     ON_MEMORY,
@@ -25,18 +25,18 @@ from engine.sysroot.inference import (
     ZONE_RULES,
     covered,
 )
-from engine.sysroot.observation import Observation
-from engine.sysroot.page_runs import OPEN_KINDS, PageRuns, page_runs
-from engine.sysroot.reading import Reading
-from engine.view import NR_PAGE_STATES, BlockRow, PageRow
+from pfnmap.engine.sysroot.observation import Observation
+from pfnmap.engine.sysroot.page_runs import OPEN_KINDS, PageRuns, page_runs
+from pfnmap.engine.sysroot.reading import Reading
+from pfnmap.engine.view import NR_PAGE_STATES, BlockRow, PageRow
 
 if TYPE_CHECKING:
-    from engine.memory.state import State
-    from engine.sysroot.page_kinds import PageKinds
+    from pfnmap.engine.memory.state import State
+    from pfnmap.engine.sysroot.page_kinds import PageKinds
 
 
 class SysrootView(Reading):
-    """:class:`engine.view.View` over one observation."""
+    """:class:`pfnmap.engine.view.View` over one observation."""
 
     def __init__(self, observation: Observation, *, page_bytes: int | None = None) -> None:
         """``page_bytes``: the page size, where a person knows it and the tree does not say."""
@@ -62,7 +62,7 @@ class SysrootView(Reading):
 
     @cached_property
     def _file_state(self) -> State:
-        from engine.sysroot.what_if import state_of
+        from pfnmap.engine.sysroot.what_if import state_of
 
         return state_of(self)
 
@@ -71,21 +71,21 @@ class SysrootView(Reading):
         """The machine as a simulated one (see ``what_if``), with the pages that cannot move."""
         if self.pages is None:
             return self._file_state
-        from engine.sysroot.held import with_held
+        from pfnmap.engine.sysroot.held import with_held
 
         return with_held(self._file_state, self.pages)
 
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What ``state`` takes for granted, in sentences."""
-        from engine.sysroot.what_if import assumptions
+        from pfnmap.engine.sysroot.what_if import assumptions
 
         return assumptions(self, self.state, self.page_source)
 
     # -- single pages ------------------------------------------------------------------------
     def with_pages(self, pages: PageKinds | None) -> SysrootView:
         """The same machine, with what is known of single pages."""
-        from engine.sysroot.page_kinds import overlay
+        from pfnmap.engine.sysroot.page_kinds import overlay
 
         if pages is self.pages:
             return self
@@ -269,7 +269,7 @@ class SysrootView(Reading):
 
     def _policy_rule(self, block_id: int, words: tuple[str, ...] | None) -> str:
         """Why an offline block would go where ``valid_zones`` says, by the model's rules."""
-        from engine.operations.zone_policy import valid_zones
+        from pfnmap.engine.operations.zone_policy import valid_zones
 
         row = self.state.blocks.at(block_id)
         if row is None:

@@ -12,18 +12,18 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.geometry import MAX_NUMNODES
-from engine.kinds import BlockState, MemmapKind, PageState, ZoneType
-from engine.memory.boot import from_observation
-from engine.memory.runs import Rows, joined_ranges, merge_rows
-from engine.memory.spans import boot_zone_limits
-from engine.memory.state import BLOCK_DTYPE, Device, Resource, State
-from engine.params import Params
-from engine.profile import is_release_of
-from engine.sysroot.inference import UNKNOWN, block_memmap_pages, state_mask
-from engine.sysroot.parse import is_kernel_image
-from engine.sysroot.reading import Reading
-from engine.view import ZoneRow
+from pfnmap.engine.geometry import MAX_NUMNODES
+from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
+from pfnmap.engine.memory.boot import from_observation
+from pfnmap.engine.memory.runs import Rows, joined_ranges, merge_rows
+from pfnmap.engine.memory.spans import boot_zone_limits
+from pfnmap.engine.memory.state import BLOCK_DTYPE, Device, Resource, State
+from pfnmap.engine.params import Params
+from pfnmap.engine.profile import is_release_of
+from pfnmap.engine.sysroot.inference import UNKNOWN, block_memmap_pages, state_mask
+from pfnmap.engine.sysroot.parse import is_kernel_image
+from pfnmap.engine.sysroot.reading import Reading
+from pfnmap.engine.view import ZoneRow
 
 
 def state_of(reading: Reading, *, added_later: bool = False) -> State:

@@ -10,9 +10,9 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from engine.commands import Command, SysfsWrite
-from engine.errors import InputError, quoted
-from engine.sysfs_words import BIND
+from pfnmap.engine.commands import Command, SysfsWrite
+from pfnmap.engine.errors import InputError, quoted
+from pfnmap.engine.sysfs_words import BIND
 
 READERS = frozenset(
     {

@@ -10,21 +10,21 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.commands import Add, Command, Note, Ref, Remove, SysfsWrite
-from engine.errors import InputError
-from engine.geometry import ARCHITECTURES
-from engine.kinds import ZONE_BY_LABEL, BlockState, MemmapKind, PageState, ZoneType
-from engine.language.wrong import printable
-from engine.machine import predict
-from engine.memory.boot import from_observation
-from engine.memory.runs import Rows
-from engine.memory.state import BLOCK_DTYPE, Resource, State
-from engine.outcome import Event, Outcome
-from engine.profile import profile_of
-from engine.sysfs_words import parse_mask
-from engine.traces.recorded_shell import ShellError, parse_script
-from engine.traces.trace import FIRMWARE, RecordedBlock, RecordedStep, Trace, TraceError
-from engine.view import ZoneRow
+from pfnmap.engine.commands import Add, Command, Note, Ref, Remove, SysfsWrite
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.geometry import ARCHITECTURES
+from pfnmap.engine.kinds import ZONE_BY_LABEL, BlockState, MemmapKind, PageState, ZoneType
+from pfnmap.engine.language.wrong import printable
+from pfnmap.engine.machine import predict
+from pfnmap.engine.memory.boot import from_observation
+from pfnmap.engine.memory.runs import Rows
+from pfnmap.engine.memory.state import BLOCK_DTYPE, Resource, State
+from pfnmap.engine.outcome import Event, Outcome
+from pfnmap.engine.profile import profile_of
+from pfnmap.engine.sysfs_words import parse_mask
+from pfnmap.engine.traces.recorded_shell import ShellError, parse_script
+from pfnmap.engine.traces.trace import FIRMWARE, RecordedBlock, RecordedStep, Trace, TraceError
+from pfnmap.engine.view import ZoneRow
 
 
 def machine_state(trace: Trace) -> State:

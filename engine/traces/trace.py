@@ -1,6 +1,6 @@
 """Recordings of real kernels (format ``hotplug-trace-1``): reading and checking them.
 
-``engine.traces.replay`` runs their steps, ``engine.traces.verify`` compares.
+``pfnmap.engine.traces.replay`` runs their steps, ``pfnmap.engine.traces.verify`` compares.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from engine.errors import InputError, quoted
-from engine.geometry import ARCHITECTURES, MAX_NUMNODES
-from engine.kinds import ZONE_BY_LABEL
-from engine.memory.state import Resource
-from engine.params import Params
-from engine.sysfs_words import parse_mask
-from engine.values import dataclass
-from engine.view import ZoneRow
+from pfnmap.engine.errors import InputError, quoted
+from pfnmap.engine.geometry import ARCHITECTURES, MAX_NUMNODES
+from pfnmap.engine.kinds import ZONE_BY_LABEL
+from pfnmap.engine.memory.state import Resource
+from pfnmap.engine.params import Params
+from pfnmap.engine.sysfs_words import parse_mask
+from pfnmap.engine.values import dataclass
+from pfnmap.engine.view import ZoneRow
 
 FORMAT = "hotplug-trace-1"
 MAX_BYTES = 512 << 20

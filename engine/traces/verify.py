@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from engine.errors import InputError
-from engine.memory.state import State
-from engine.model_view import ModelView
-from engine.outcome import Outcome
-from engine.sysfs_words import parse_mask
-from engine.traces.replay import machine_state, run_step
-from engine.traces.trace import (
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.model_view import ModelView
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.sysfs_words import parse_mask
+from pfnmap.engine.traces.replay import machine_state, run_step
+from pfnmap.engine.traces.trace import (
     FIRMWARE,
     RecordedState,
     RecordedStep,
@@ -25,7 +25,7 @@ from engine.traces.trace import (
     load_trace,
     parse_trace,
 )
-from engine.values import dataclass
+from pfnmap.engine.values import dataclass
 
 _PREDICTABLE = re.compile(
     r"Fallback order for Node|Built \d+ zonelists|Policy zone:|Demotion targets for Node"

@@ -9,12 +9,12 @@ from itertools import cycle
 
 import numpy as np
 
-from engine.commands import Offline, Online, Ref
-from engine.kinds import OnlineType
-from engine.language import parse_line
-from engine.machine import Machine
-from engine.memory.state import BLOCK_DTYPE
-from engine.session import Session
+from pfnmap.engine.commands import Offline, Online, Ref
+from pfnmap.engine.kinds import OnlineType
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.memory.state import BLOCK_DTYPE
+from pfnmap.engine.session import Session
 from tests.bench.table import Measure, Row, timed
 
 MILLION = 1_000_000
@@ -92,8 +92,8 @@ def replay() -> tuple[Measure, Measure]:
 _RSS = """
 import sys
 sys.path.insert(0, {root!r})
-from engine.machine import Machine
-from engine.language import parse_line
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.language import parse_line
 def most_resident():
     # KiB; not ru_maxrss, which a process inherits from the one that started it.
     return int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0])

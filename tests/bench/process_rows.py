@@ -14,7 +14,7 @@ SCENARIO = "shrink-e1-merged"
 
 
 def _process(*arguments: str) -> tuple[Measure, Measure]:
-    return partial(whole, "-m", "tui", *arguments), partial(whole, *NUMPY)
+    return partial(whole, "-m", "pfnmap.tui", *arguments), partial(whole, *NUMPY)
 
 
 def program_is_painted(raw: bytearray) -> bool:
@@ -29,7 +29,7 @@ def empty_is_painted(raw: bytearray) -> bool:
 
 def _first_frame() -> tuple[Measure, Measure]:
     return (
-        partial(first_frame, ("-m", "tui"), program_is_painted),
+        partial(first_frame, ("-m", "pfnmap.tui"), program_is_painted),
         partial(first_frame, EMPTY_APP, empty_is_painted),
     )
 

@@ -26,13 +26,13 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widget import Widget
 
-from engine.language import parse_line
-from engine.machine import Machine
-from engine.session import Session
-from themes import load_theme
-from tui.app import PfnmapApp
-from tui.capture import CaptureDriver, settle
-from tui.keys import textual_key
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.session import Session
+from pfnmap.themes import load_theme
+from pfnmap.tui.app import PfnmapApp
+from pfnmap.tui.capture import CaptureDriver, settle
+from pfnmap.tui.keys import textual_key
 
 SIZE = (200, 50)
 HOPS = 30

@@ -7,8 +7,8 @@ import time
 from functools import cache, partial
 from pathlib import Path
 
-from engine.sysroot.files import DirectoryTree
-from engine.sysroot.read import observe
+from pfnmap.engine.sysroot.files import DirectoryTree
+from pfnmap.engine.sysroot.read import observe
 from tests.bench.processes import command_time, scratch
 from tests.bench.table import Measure, Row, timed
 

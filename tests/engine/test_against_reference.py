@@ -14,16 +14,16 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from engine.geometry import Geometry
-from engine.kinds import BlockState, PageState
-from engine.language import parse_line
-from engine.machine import Machine
-from engine.memory.boot import _assemble
-from engine.memory.state import Resource
-from engine.outcome import Outcome
-from engine.params import Params
-from engine.profile import PROFILES
-from engine.session import Session
+from pfnmap.engine.geometry import Geometry
+from pfnmap.engine.kinds import BlockState, PageState
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.memory.boot import _assemble
+from pfnmap.engine.memory.state import Resource
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.params import Params
+from pfnmap.engine.profile import PROFILES
+from pfnmap.engine.session import Session
 from tests.engine.reference_model import (
     DEVICE,
     NORMAL,

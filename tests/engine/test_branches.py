@@ -6,11 +6,11 @@ import random
 
 import pytest
 
-from engine.commands import StartMachine
-from engine.errors import InputError
-from engine.language import parse_line
-from engine.machine import Machine
-from engine.session import Session
+from pfnmap.engine.commands import StartMachine
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.session import Session
 
 
 def session(*lines: str) -> Session:

@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from engine.commands import Add, Online, StartMachine
-from engine.compare import (
+from pfnmap.engine.commands import Add, Online, StartMachine
+from pfnmap.engine.compare import (
     AS_WRITTEN,
     Comparison,
     compare,
@@ -17,10 +17,10 @@ from engine.compare import (
     parse_variant,
     run_variant,
 )
-from engine.errors import InputError
-from engine.kinds import OnlineType, PageState
-from engine.language import parse_line
-from engine.scenarios.scenario import parse_scenario
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import OnlineType, PageState
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.scenarios.scenario import parse_scenario
 
 BLOCK = 32768
 MIB = 1 << 20
@@ -202,7 +202,8 @@ def test_comparing_twice_gives_the_same() -> None:
 
 def test_comparing_needs_no_screen() -> None:
     code = (
-        "import sys; from engine.compare import compare; from engine.scenarios.scenario import "
+        "import sys; from pfnmap.engine.compare import compare; "
+        "from pfnmap.engine.scenarios.scenario import "
         "parse_scenario; compare(parse_scenario('machine\\n', 't'), ['profile=6.1']); "
         "sys.exit(any(name in sys.modules for name in ('textual', 'rich', 'tui')))"
     )

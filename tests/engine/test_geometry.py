@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from engine.errors import InputError
-from engine.geometry import ARCHITECTURES, GIB, MIB, TIB, Geometry, probe_block_bytes
-from engine.memory.memmap import eligibility
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.geometry import ARCHITECTURES, GIB, MIB, TIB, Geometry, probe_block_bytes
+from pfnmap.engine.memory.memmap import eligibility
 from tests.engine.tools import booted
 
 X86 = ARCHITECTURES["x86_64"]

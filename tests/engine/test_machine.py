@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from engine import Machine
-from engine.commands import Online, Ref
-from engine.errors import InputError
-from engine.kinds import BlockState
+from pfnmap.engine import Machine
+from pfnmap.engine.commands import Online, Ref
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import BlockState
 from tests.engine.tools import booted
 
 ONLINE = Online((Ref(40, 40),))

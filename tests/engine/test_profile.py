@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engine import profile as module
-from engine.errors import InputError
-from engine.profile import (
+from pfnmap.engine import profile as module
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.profile import (
     PROFILES,
     REMOVAL_OF_MEMMAP,
     RULE_VALUES,

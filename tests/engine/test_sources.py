@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.commands import Note
-from engine.errors import InputError
-from engine.language import line_of
-from engine.sources import named_file, open_source, says_recording, shipped_scenarios
-from engine.traces.replay import machine_state, run_step
-from engine.traces.trace import load_trace
+from pfnmap.engine.commands import Note
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.language import line_of
+from pfnmap.engine.sources import named_file, open_source, says_recording, shipped_scenarios
+from pfnmap.engine.traces.replay import machine_state, run_step
+from pfnmap.engine.traces.trace import load_trace
 
 TRACES = Path(__file__).parent.parent / "traces"
 

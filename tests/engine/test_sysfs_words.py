@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.sysfs_words import (
+from pfnmap.engine.sysfs_words import (
     MAX_BRACE_WORDS,
     complete_path,
     expand_braces,

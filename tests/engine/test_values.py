@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-import engine
-from engine import values
+import pfnmap.engine
+from pfnmap.engine import values
 
 Decorator = Callable[..., Any]
 BOTH = pytest.mark.parametrize("make", [values.dataclass, dataclasses.dataclass])
@@ -154,7 +154,7 @@ def test_classes_of_other_kinds_are_those_of_the_standard_library() -> None:
 
 
 def test_the_values_of_the_engine_can_be_pickled() -> None:
-    from engine.commands import StartMachine
+    from pfnmap.engine.commands import StartMachine
 
     start = StartMachine(text="machine ram=1G")
     again = pickle.loads(pickle.dumps(start))
@@ -165,12 +165,12 @@ def test_the_values_of_the_engine_can_be_pickled() -> None:
 def test_every_frozen_value_of_the_engine_is_made_the_quick_way() -> None:
     """One that is not costs everybody half a millisecond at the start."""
     slow = set()
-    for module in pkgutil.walk_packages(engine.__path__, "engine."):
+    for module in pkgutil.walk_packages(pfnmap.engine.__path__, "pfnmap.engine."):
         loaded = importlib.import_module(module.name)
         for thing in vars(loaded).values():
             if isinstance(thing, type) and thing.__module__ == loaded.__name__:
                 made = vars(thing).get("__dataclass_params__")
                 if made is not None and made.frozen and "__slots__" in vars(thing):
                     slow.add(f"{thing.__module__}.{thing.__qualname__}")
-    allowed = {name for name in slow if name.startswith("engine.sysroot")}
+    allowed = {name for name in slow if name.startswith("pfnmap.engine.sysroot")}
     assert slow - allowed == set()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from engine.commands import StartMachine
-from engine.kinds import ZoneType
-from engine.language import parse_line
-from engine.machine import Machine
-from engine.memory.state import Node, Zone
+from pfnmap.engine.commands import StartMachine
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.memory.state import Node, Zone
 
 EMPTY = (0, 0, 0, 0)
 Span = tuple[int, int, int, int]

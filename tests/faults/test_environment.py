@@ -26,7 +26,7 @@ def nobody(uid):
     raise KeyError(uid)
 pwd.getpwuid = nobody
 sys.argv = ["pfnmap", *sys.argv[1:]]
-runpy.run_module("tui", run_name="__main__")
+runpy.run_module("pfnmap.tui", run_name="__main__")
 """
 """The program for a user who is in no password file, as in many containers."""
 
@@ -34,7 +34,7 @@ runpy.run_module("tui", run_name="__main__")
 def shell(line: str, **env: str) -> subprocess.CompletedProcess[bytes]:
     """Run a shell line in which ``pfnmap`` is the program; ``env`` is all it gets besides PATH."""
     return subprocess.run(
-        ["bash", "-c", line.replace("pfnmap", f"{sys.executable} -m tui", 1)],
+        ["bash", "-c", line.replace("pfnmap", f"{sys.executable} -m pfnmap.tui", 1)],
         cwd=ROOT, env={**PLAIN, **env}, stdin=subprocess.DEVNULL, capture_output=True,
     )  # fmt: skip
 
@@ -87,7 +87,7 @@ def test_nobody_reads_what_is_printed(arguments: list[str], tmp_path: Path) -> N
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        [sys.executable, "-m", "tui", *(places.get(word, word) for word in arguments)],
+        [sys.executable, "-m", "pfnmap.tui", *(places.get(word, word) for word in arguments)],
         cwd=ROOT, env=PLAIN, stdin=subprocess.DEVNULL, stdout=writing, stderr=subprocess.PIPE,
     )  # fmt: skip
     os.close(writing)
@@ -143,7 +143,7 @@ def test_without_a_locale_everything_prints(locale: dict[str, str], tmp_path: Pa
     file.write_text(STORY, encoding="utf-8")
     for arguments in (["show", str(file)], ["run", str(file)], ["fmt", str(file)]):
         done = subprocess.run(
-            [sys.executable, "-m", "tui", *arguments],
+            [sys.executable, "-m", "pfnmap.tui", *arguments],
             cwd=ROOT, env={"PATH": os.environ["PATH"], **locale}, stdin=subprocess.DEVNULL,
             capture_output=True,
         )  # fmt: skip

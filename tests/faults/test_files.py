@@ -13,21 +13,21 @@ from pathlib import Path
 
 import pytest
 
-from engine.commands import Command, StartMachine
-from engine.errors import InputError
-from engine.journal.journal import JournaledSession, Origin, keep
-from engine.journal.resume import resume
-from engine.journal.store import JournalStore
-from engine.language import parse_line
-from engine.machine import Machine
-from engine.session import Session
-from engine.whole_file import write_whole
+from pfnmap.engine.commands import Command, StartMachine
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.journal.journal import JournaledSession, Origin, keep
+from pfnmap.engine.journal.resume import resume
+from pfnmap.engine.journal.store import JournalStore
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.session import Session
+from pfnmap.engine.whole_file import write_whole
+from pfnmap.tui.audit import Audit
+from pfnmap.tui.cast.recorder import CastRecorder
+from pfnmap.tui.cli import main
 from tests.engine.sysroot.trees import Tree
 from tests.faults.disk import ERRORS, MAKING_A_DIRECTORY, READ_ONLY, STEPS, FailingDisk
 from tests.tui.stage import stage
-from tui.audit import Audit
-from tui.cast.recorder import CastRecorder
-from tui.cli import main
 
 SCENARIO = "machine ram=1G\nadd dimm0 256M\nonline dimm0\n"
 OLD = "what was there before\n"

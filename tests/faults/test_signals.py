@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.journal.resume import read_session
-from engine.journal.store import JournalStore
+from pfnmap.engine.journal.resume import read_session
+from pfnmap.engine.journal.store import JournalStore
 from tests.tui.pty_program import Program
 from tests.tui.test_terminal_e2e import assert_terminal_as_found
 

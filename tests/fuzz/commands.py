@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.commands import StartMachine
-from engine.errors import InputError
-from engine.kinds import KERNEL_ZONES, BlockState, ZoneType
-from engine.language import parse_line
-from engine.machine import CheckError, Machine
-from engine.memory.runs import RunMap
-from engine.memory.state import State
+from pfnmap.engine.commands import StartMachine
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import KERNEL_ZONES, BlockState, ZoneType
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.machine import CheckError, Machine
+from pfnmap.engine.memory.runs import RunMap
+from pfnmap.engine.memory.state import State
 from tests.fuzz.limits import TooLong, bounded
 from tests.fuzz.record import Failure, Record
 from tests.fuzz.shorter import shortest

@@ -11,8 +11,8 @@ from abc import ABC, abstractmethod
 from random import Random
 from typing import Generic, TypeVar
 
-from engine.errors import PfnmapError
-from engine.scenarios.scenario import ScenarioError
+from pfnmap.engine.errors import PfnmapError
+from pfnmap.engine.scenarios.scenario import ScenarioError
 from tests.fuzz.commands import told
 from tests.fuzz.limits import TooLong, bounded
 from tests.fuzz.record import Failure, Record

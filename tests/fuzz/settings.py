@@ -10,14 +10,14 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from engine.errors import InputError
-from engine.language import ACTIONS
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.language import ACTIONS
+from pfnmap.themes.loader import SHIPPED_DIRECTORY, load_theme, read_theme, theme_files
+from pfnmap.tui.export import to_html, to_svg
+from pfnmap.tui.keymap import keymap_lines, load_settings
+from pfnmap.tui.picture import text_picture
 from tests.fuzz.damage import any_value, damaged_bytes, damaged_value, nasty_text, toml_text
 from tests.fuzz.inputs import Inputs
-from themes.loader import SHIPPED_DIRECTORY, load_theme, read_theme, theme_files
-from tui.export import to_html, to_svg
-from tui.keymap import keymap_lines, load_settings
-from tui.picture import text_picture
 
 KEYS = (
     "a", "Z", "?", "+", "-", " ", "space", "ctrl+a", "ctrl+i", "ctrl+", "+a", "shift+tab",

@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from engine.kinds import ZoneType
-from engine.language import VERBS, Kind
-from engine.machine import CheckError, Machine
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.language import VERBS, Kind
+from pfnmap.engine.machine import CheckError, Machine
 from tests.fuzz import commands as fuzz
 from tests.fuzz.words import LineMaker, random_machine
 

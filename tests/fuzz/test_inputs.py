@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.errors import InputError
+from pfnmap.engine.errors import InputError
 from tests.fuzz.inputs import Inputs, run, unclear
 from tests.fuzz.targets import NAMES, target_named
 

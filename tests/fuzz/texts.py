@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cache
 from random import Random
 
-from engine.language import VERBS, format_command, parse_with_comment
-from engine.language.completion import complete
-from engine.machine import Machine
-from engine.scenarios.expect import run_scenario
-from engine.scenarios.scenario import decode_scenario, format_scenario, parse_scenario
-from engine.sources import shipped_scenarios
+from pfnmap.engine.language import VERBS, format_command, parse_with_comment
+from pfnmap.engine.language.completion import complete
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.scenarios.expect import run_scenario
+from pfnmap.engine.scenarios.scenario import decode_scenario, format_scenario, parse_scenario
+from pfnmap.engine.sources import shipped_scenarios
 from tests.fuzz.damage import damaged_bytes, damaged_text, nasty_text
 from tests.fuzz.inputs import FileOfLines, Inputs
 from tests.fuzz.words import LineMaker

@@ -9,13 +9,13 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from engine.sources import trace_session
-from engine.traces.trace import load_trace
-from engine.traces.verify import verify_trace
+from pfnmap.engine.sources import trace_session
+from pfnmap.engine.traces.trace import load_trace
+from pfnmap.engine.traces.verify import verify_trace
+from pfnmap.tui.data import as_json, view_data
+from pfnmap.tui.plain.text import render_text
 from tests.fuzz.damage import damaged_bytes, damaged_value
 from tests.fuzz.inputs import Inputs
-from tui.data import as_json, view_data
-from tui.plain.text import render_text
 
 FOLDER = Path(__file__).parents[1] / "traces"
 SMALL_BYTES = 60_000

@@ -14,26 +14,26 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from engine.errors import PfnmapError
-from engine.language import parse_line
-from engine.sysroot.capture import capture_bytes, capture_data, load_capture, parse_capture
-from engine.sysroot.explain import explain
-from engine.sysroot.files import DirectoryTree, FileProblem, TextTree, Tree
-from engine.sysroot.observation import Observation
-from engine.sysroot.observe import Watcher
-from engine.sysroot.plan import plan
-from engine.sysroot.read import Reader, observe
-from engine.sysroot.session import RootSession
-from engine.sysroot.view import SysrootView
-from engine.traces.trace import load_trace
+from pfnmap.engine.errors import PfnmapError
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.sysroot.capture import capture_bytes, capture_data, load_capture, parse_capture
+from pfnmap.engine.sysroot.explain import explain
+from pfnmap.engine.sysroot.files import DirectoryTree, FileProblem, TextTree, Tree
+from pfnmap.engine.sysroot.observation import Observation
+from pfnmap.engine.sysroot.observe import Watcher
+from pfnmap.engine.sysroot.plan import plan
+from pfnmap.engine.sysroot.read import Reader, observe
+from pfnmap.engine.sysroot.session import RootSession
+from pfnmap.engine.sysroot.view import SysrootView
+from pfnmap.engine.traces.trace import load_trace
+from pfnmap.tui.blocks_table import table_lines
+from pfnmap.tui.data import as_json, view_data
+from pfnmap.tui.plain.text import render_text
 from tests.engine.sysroot.recorded import recorded_files
 from tests.fuzz.damage import NASTY_TEXTS, NUMBERS, damaged_bytes, damaged_value, nasty_text
 from tests.fuzz.inputs import Inputs
 from tests.fuzz.texts import Broken
 from tests.fuzz.traces import FOLDER
-from tui.blocks_table import table_lines
-from tui.data import as_json, view_data
-from tui.plain.text import render_text
 
 NAMES = ("gap-shrink", "pmem-altmap", "walk-6.1-mom", "node-one-empty-6.12", "hvo-boot-6.12")
 MANY_BLOCKS = 20_000

@@ -10,11 +10,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from engine.geometry import ARCHITECTURES
-from engine.kinds import BlockState
-from engine.memory.state import State
-from engine.phases import FAILABLE_PHASES
-from engine.profile import HUGETLB_RULES, MEMMAP_RULES, REMOVAL_RULES, SHRINK_RULES
+from pfnmap.engine.geometry import ARCHITECTURES
+from pfnmap.engine.kinds import BlockState
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.phases import FAILABLE_PHASES
+from pfnmap.engine.profile import HUGETLB_RULES, MEMMAP_RULES, REMOVAL_RULES, SHRINK_RULES
 
 MERGED_PROFILES = ("6.12", "6.1", "6.12", "6.1", "6.12", "6.1", "6.8", "6.6", "5.14", "5.5")
 HISTORICAL_PROFILES = (

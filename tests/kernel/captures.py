@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from engine.sysroot.capture import capture_bytes, load_capture, parse_capture
-from engine.sysroot.observation import Observation
-from engine.sysroot.view import SysrootView
+from pfnmap.engine.sysroot.capture import capture_bytes, load_capture, parse_capture
+from pfnmap.engine.sysroot.observation import Observation
+from pfnmap.engine.sysroot.view import SysrootView
 from tests.kernel.foresight import Operation
 from tests.kernel.guest import Guest
 from tests.kernel.record import Action, Recorder

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from engine.language import parse_line
+from pfnmap.engine.language import parse_line
 from tests.kernel.captures import CapturingRecorder, keep
 from tests.kernel.foresight import Verdict, judge
 from tests.kernel.generate import Walk, machine_line

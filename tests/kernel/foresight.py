@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from engine.commands import Command, Offline, PfnRef, Pin, Ref, Remove, SysfsWrite
-from engine.errors import InputError
-from engine.kinds import BlockState, ZoneType
-from engine.language import parse_line
-from engine.machine import predict
-from engine.memory.state import State
-from engine.operations.zone_policy import valid_zones
-from engine.outcome import Outcome
-from engine.params import ONLINE_WORDS
-from engine.sysroot.plan import plan
-from engine.sysroot.view import SysrootView
-from engine.sysroot.what_if import state_of
+from pfnmap.engine.commands import Command, Offline, PfnRef, Pin, Ref, Remove, SysfsWrite
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import BlockState, ZoneType
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.machine import predict
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.operations.zone_policy import valid_zones
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.params import ONLINE_WORDS
+from pfnmap.engine.sysroot.plan import plan
+from pfnmap.engine.sysroot.view import SysrootView
+from pfnmap.engine.sysroot.what_if import state_of
 
 MASKS = ("online", "has_memory", "has_normal_memory")
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from engine.language import parse_line
-from engine.traces.verify import verify_trace
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.traces.verify import verify_trace
 from tests.kernel.generate import Walk, machine_line
 from tests.kernel.guest import Guest
 from tests.kernel.images import VERSIONS, MissingPartError, image

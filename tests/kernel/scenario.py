@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from engine.commands import (
+from pfnmap.engine.commands import (
     Add,
     Command,
     Expect,
@@ -30,7 +30,7 @@ from engine.commands import (
     Title,
     Zoom,
 )
-from engine.language import parse_line
+from pfnmap.engine.language import parse_line
 from tests.kernel.hardware import GIB, LOW_RAM_BYTES, Hardware
 from tests.kernel.images import VERSIONS
 from tests.kernel.record import Action, Plug, Recorder, Shell, Unplug, WriteState

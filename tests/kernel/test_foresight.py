@@ -8,12 +8,12 @@ from typing import Any, cast
 
 import pytest
 
-from engine.commands import Offline, Ref, Remove
-from engine.sysroot.capture import parse_capture
-from engine.sysroot.files import DirectoryTree
-from engine.sysroot.observation import Observation
-from engine.sysroot.read import observe
-from engine.sysroot.view import SysrootView
+from pfnmap.engine.commands import Offline, Ref, Remove
+from pfnmap.engine.sysroot.capture import parse_capture
+from pfnmap.engine.sysroot.files import DirectoryTree
+from pfnmap.engine.sysroot.observation import Observation
+from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.view import SysrootView
 from tests.engine.sysroot.trees import Tree, zone
 from tests.kernel.archive import CAPTURE_SCRIPT
 from tests.kernel.captures import (

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from engine.language import parse_line
+from pfnmap.engine.language import parse_line
 from tests.kernel.archive import INIT_SCRIPT, Entry, folder, newc, script
 from tests.kernel.generate import Walk, machine_line
 from tests.kernel.guest import Guest, Reply

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.traces.verify import verify_trace
+from pfnmap.engine.traces.verify import verify_trace
 from tests.kernel.foresight import BUSY, TYPE, judge
 from tests.kernel.guest import Guest
 from tests.kernel.images import VERSIONS, image, why_not

@@ -10,14 +10,14 @@ import pytest
 from tests.mutation.__main__ import DIGITS, _chosen, main, patterns, score, statuses, table
 
 TOLD = """
-    engine.memory.spans.x_grow__mutmut_1: killed
-    engine.memory.spans.x_grow__mutmut_2: survived
-    engine.memory.spans.x_grow__mutmut_3: timeout
-    engine.memory.spans.x_grow__mutmut_4: not checked
-    engine.memory.transaction.xǁTransactionǁfault__mutmut_1: no tests
-    engine.operations.add.x_add__mutmut_1: killed
+    pfnmap.engine.memory.spans.x_grow__mutmut_1: killed
+    pfnmap.engine.memory.spans.x_grow__mutmut_2: survived
+    pfnmap.engine.memory.spans.x_grow__mutmut_3: timeout
+    pfnmap.engine.memory.spans.x_grow__mutmut_4: not checked
+    pfnmap.engine.memory.transaction.xǁTransactionǁfault__mutmut_1: no tests
+    pfnmap.engine.operations.add.x_add__mutmut_1: killed
 """
-SPANS, TRANSACTION = "engine.memory.spans", "engine.memory.transaction"
+SPANS, TRANSACTION = "pfnmap.engine.memory.spans", "pfnmap.engine.memory.transaction"
 
 
 def test_a_mutant_that_hangs_was_noticed_and_one_without_tests_was_not() -> None:
@@ -50,7 +50,7 @@ def test_a_sample_is_the_same_mutants_every_time(percent: int) -> None:
 def test_the_modules_are_those_of_the_configuration() -> None:
     everything = _chosen([])
     assert SPANS in everything
-    assert "engine.operations.offline" in everything
+    assert "pfnmap.engine.operations.offline" in everything
     assert not [name for name in everything if name.endswith("__init__")]
     assert _chosen(["engine/memory/spans.py"]) == [SPANS]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine.errors import InputError
-from engine.kinds import PageState
-from themes import choose_theme, load_theme
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import PageState
+from pfnmap.themes import choose_theme, load_theme
 
 XTERM = {"TERM": "xterm-256color"}
 

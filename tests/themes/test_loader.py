@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import InputError
-from engine.kinds import PageState, ZoneType
-from themes import load_theme, theme_files, user_directory
-from themes.loader import MAX_FILE_BYTES, is_one_column, read_theme
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import PageState, ZoneType
+from pfnmap.themes import load_theme, theme_files, user_directory
+from pfnmap.themes.loader import MAX_FILE_BYTES, is_one_column, read_theme
 
 HEAD = 'name = "mine"\ntitle = "my own"\nbase = "dark"\n'
 

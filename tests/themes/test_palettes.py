@@ -6,10 +6,10 @@ from itertools import combinations
 
 import pytest
 
-from engine.kinds import PageState
+from pfnmap.engine.kinds import PageState
+from pfnmap.themes import Look, Theme, load_theme
+from pfnmap.themes.model import ANSI_COLOURS, DEFAULT_COLOUR
 from tests.themes.colour_science import VISIONS, XTERM_16, contrast, difference, lab
-from themes import Look, Theme, load_theme
-from themes.model import ANSI_COLOURS, DEFAULT_COLOUR
 
 RGB_THEMES = ["dark", "light", "high-contrast", "okabe-ito"]
 DEFAULT_THEMES = ["dark", "light"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from engine.kinds import BlockState, PageState, ZoneType
-from themes import Theme, load_theme, theme_files
-from themes.loader import SHIPPED_DIRECTORY, is_one_column
-from themes.model import ANSI_COLOURS, DEFAULT_COLOUR
+from pfnmap.engine.kinds import BlockState, PageState, ZoneType
+from pfnmap.themes import Theme, load_theme, theme_files
+from pfnmap.themes.loader import SHIPPED_DIRECTORY, is_one_column
+from pfnmap.themes.model import ANSI_COLOURS, DEFAULT_COLOUR
 
 NAMES = ["ansi", "ascii", "dark", "high-contrast", "light", "mono", "okabe-ito"]
 

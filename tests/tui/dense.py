@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 
-from engine.commands import StartMachine
-from engine.kinds import ZoneType
-from engine.language import parse_line
-from engine.machine import Machine
-from engine.memory.state import State
-from engine.model_view import ModelView
-from engine.session import Session
-from engine.view import ZoneRow
+from pfnmap.engine.commands import StartMachine
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.model_view import ModelView
+from pfnmap.engine.session import Session
+from pfnmap.engine.view import ZoneRow
 
 NODES = 16
 GAPS = 1000

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.finding import Finding
-from engine.geometry import ARCHITECTURES, Geometry
-from engine.kinds import PageState, ZoneType
-from engine.view import NR_PAGE_STATES, BlockRow, NodeRow, PageRow, ResourceRow, ZoneRow
+from pfnmap.engine.finding import Finding
+from pfnmap.engine.geometry import ARCHITECTURES, Geometry
+from pfnmap.engine.kinds import PageState, ZoneType
+from pfnmap.engine.view import NR_PAGE_STATES, BlockRow, NodeRow, PageRow, ResourceRow, ZoneRow
 
 BLOCK = 32768
 """Pages in a memory block of the default geometry."""

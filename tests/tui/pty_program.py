@@ -41,7 +41,7 @@ class Program:
         self.resize(columns, rows, tell=False)
         self.before = termios.tcgetattr(self._slave)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tui", *arguments],
+            [sys.executable, "-m", "pfnmap.tui", *arguments],
             stdin=self._slave,
             stdout=self._slave,
             stderr=self._slave,

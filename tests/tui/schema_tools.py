@@ -12,9 +12,9 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-import tui.data
+import pfnmap.tui.data
 
-SCHEMAS = Path(tui.data.__file__).parent / "schema"
+SCHEMAS = Path(pfnmap.tui.data.__file__).parent / "schema"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _SIMPLE = {int: "integer", str: "string", bool: "boolean", float: "number", NoneType: "null"}
 _KNOWN = {

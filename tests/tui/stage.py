@@ -9,16 +9,16 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from engine.commands import StartMachine
-from engine.language import parse_line
-from engine.machine import Machine
-from engine.outcome import Outcome
-from engine.session import Session
-from themes import load_theme
-from tui.app import PfnmapApp
-from tui.keys import Keymap, textual_key
-from tui.screens.main import MainScreen
-from tui.testing import press, screen_text, settle, type_text
+from pfnmap.engine.commands import StartMachine
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.session import Session
+from pfnmap.themes import load_theme
+from pfnmap.tui.app import PfnmapApp
+from pfnmap.tui.keys import Keymap, textual_key
+from pfnmap.tui.screens.main import MainScreen
+from pfnmap.tui.testing import press, screen_text, settle, type_text
 
 MACHINE = "machine ram=1G memmap_on_memory=Y"
 DIMM = ("add dimm0 256M", "online dimm0[0] movable")

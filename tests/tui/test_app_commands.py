@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.scenarios.scenario import load_scenario
+from pfnmap.engine.scenarios.scenario import load_scenario
+from pfnmap.tui.screens.prompt import Prompt
+from pfnmap.tui.screens.reader import Reader
 from tests.tui.stage import DIMM, stage
-from tui.screens.prompt import Prompt
-from tui.screens.reader import Reader
 
 BLOCK = 32768
 

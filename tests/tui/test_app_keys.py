@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 from textual.events import Key
 
-from engine.commands import Add, Offline, Online, Remove, SetParam, Shrink
-from engine.kinds import OnlineType, ZoneType
-from engine.language import ACTIONS
+from pfnmap.engine.commands import Add, Offline, Online, Remove, SetParam, Shrink
+from pfnmap.engine.kinds import OnlineType, ZoneType
+from pfnmap.engine.language import ACTIONS
+from pfnmap.tui.keys import Keymap, textual_key
+from pfnmap.tui.screens.add_form import AddForm
+from pfnmap.tui.screens.palette import Palette
+from pfnmap.tui.screens.prompt import Prompt
+from pfnmap.tui.screens.reader import Reader
+from pfnmap.tui.testing import settle
 from tests.tui.stage import DIMM, Stage, stage
-from tui.keys import Keymap, textual_key
-from tui.screens.add_form import AddForm
-from tui.screens.palette import Palette
-from tui.screens.prompt import Prompt
-from tui.screens.reader import Reader
-from tui.testing import settle
 
 BLOCK = 32768
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from pfnmap.tui.capture import picture
+from pfnmap.tui.export import to_svg
 from tests.tui.stage import DIMM, Stage, stage
-from tui.capture import picture
-from tui.export import to_svg
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 SIZES = [(60, 16), (80, 24), (120, 40), (200, 60)]

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.axis import Axis, Int64s
+from pfnmap.tui.axis import Axis, Int64s
 
 GIB = 1 << 18
 """Pages of a GiB."""

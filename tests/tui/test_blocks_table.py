@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from engine import Machine
-from engine.errors import InputError
-from engine.sysroot.files import DirectoryTree
-from engine.sysroot.read import observe
-from engine.sysroot.view import SysrootView
-from engine.view import View
-from tests.engine.sysroot.trees import Tree, x86_tree
-from tui.blocks_table import (
+from pfnmap.engine import Machine
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.sysroot.files import DirectoryTree
+from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.view import SysrootView
+from pfnmap.engine.view import View
+from pfnmap.tui.blocks_table import (
     COLUMNS,
     DEFAULT_COLUMNS,
     TableOptions,
@@ -27,7 +26,8 @@ from tui.blocks_table import (
     table_data,
     table_lines,
 )
-from tui.cli import main
+from pfnmap.tui.cli import main
+from tests.engine.sysroot.trees import Tree, x86_tree
 
 
 def view_of(tree: Tree) -> SysrootView:

@@ -10,12 +10,12 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from pfnmap.themes import load_theme
+from pfnmap.tui.capture import ink_of, strip_pieces
+from pfnmap.tui.headless import on_screen, run_apart
+from pfnmap.tui.picture import Ink
+from pfnmap.tui.render import render
 from tests.tui.stage import session_of
-from themes import load_theme
-from tui.capture import ink_of, strip_pieces
-from tui.headless import on_screen, run_apart
-from tui.picture import Ink
-from tui.render import render
 
 
 async def test_dialogs_that_open_and_close_do_not_hold_it_up() -> None:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.commands import StartMachine
-from engine.journal.journal import Origin, keep
-from engine.journal.store import JournalStore
-from engine.language import parse_line
-from engine.scenarios.scenario import load_scenario
-from tui.cast.cast import make_cast
-from tui.cli import main
-from tui.render import render
+from pfnmap.engine.commands import StartMachine
+from pfnmap.engine.journal.journal import Origin, keep
+from pfnmap.engine.journal.store import JournalStore
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.scenarios.scenario import load_scenario
+from pfnmap.tui.cast.cast import make_cast
+from pfnmap.tui.cli import main
+from pfnmap.tui.render import render
 
 STORY = 'machine ram=1G memmap_on_memory=Y\nadd dimm0 256M\nnote "on"\nonline dimm0[0] movable\n'
 
@@ -113,7 +113,7 @@ def test_export_writes_pictures(story: Path, tmp_path: Path, suffix: str, format
 
 def test_export_to_standard_output_whatever_its_encoding(story: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tui", "export", str(story), "-o", ".txt"],
+        [sys.executable, "-m", "pfnmap.tui", "export", str(story), "-o", ".txt"],
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
         capture_output=True,
         check=True,
@@ -238,7 +238,7 @@ def test_printing_a_machine_keeps_no_session(
 @pytest.mark.parametrize("environment", [{}, {"HOME": ""}, {"XDG_STATE_HOME": "relative"}])
 def test_no_home_is_no_crash(environment: dict[str, str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tui", "sessions"],
+        [sys.executable, "-m", "pfnmap.tui", "sessions"],
         env={"PATH": os.environ["PATH"], **environment},
         capture_output=True,
         text=True,
@@ -272,7 +272,7 @@ def test_without_a_screen_textual_is_not_loaded(
     session(state, ["add dimm0 256M"])
     words = [word.replace("STORY", str(story)) for word in arguments]
     script = (
-        "import sys; from tui.cli import main; "
+        "import sys; from pfnmap.tui.cli import main; "
         f"status = main({words!r}); sys.exit(status or 'textual' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

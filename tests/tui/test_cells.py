@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.kinds import PageState
-from engine.view import NR_PAGE_STATES
+from pfnmap.engine.kinds import PageState
+from pfnmap.engine.view import NR_PAGE_STATES
+from pfnmap.tui import cells
+from pfnmap.tui.viewport import Viewport
 from tests.tui.fake_view import BLOCK, FakeView, dimm_view
-from tui import cells
-from tui.viewport import Viewport
 
 S = PageState
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.language import VERBS
-from engine.sources import shipped_scenarios
-from themes import theme_files
-from tui.cli import SUBCOMMANDS, main
+from pfnmap.engine.language import VERBS
+from pfnmap.engine.sources import shipped_scenarios
+from pfnmap.themes import theme_files
+from pfnmap.tui.cli import SUBCOMMANDS, main
 
 DEMO = """\
 machine ram=1G memmap_on_memory=Y
@@ -38,7 +38,7 @@ def run(*arguments: object) -> int:
 
 def program(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
     """The program as a process of its own."""
-    command = [sys.executable, "-m", "tui", *arguments]
+    command = [sys.executable, "-m", "pfnmap.tui", *arguments]
     return subprocess.run(  # type: ignore[call-overload, no-any-return]
         command, capture_output=True, text=True, check=False, cwd=ROOT, **options
     )
@@ -338,7 +338,7 @@ def test_fmt_checks_and_writes(demo: Path, capsys: pytest.CaptureFixture[str]) -
 
 # -- streams -------------------------------------------------------------------------------------
 def test_a_closed_pipe_is_no_traceback() -> None:
-    script = f'"{sys.executable}" -m tui show | head -n 1; echo "${{PIPESTATUS[0]}}"'
+    script = f'"{sys.executable}" -m pfnmap.tui show | head -n 1; echo "${{PIPESTATUS[0]}}"'
     done = subprocess.run(
         ["bash", "-c", script], capture_output=True, text=True, check=False, cwd=ROOT
     )
@@ -351,7 +351,7 @@ def test_a_pipe_that_nobody_reads_is_status_141() -> None:
     read_end, write_end = os.pipe()
     os.close(read_end)
     done = subprocess.run(
-        [sys.executable, "-m", "tui", "show"],
+        [sys.executable, "-m", "pfnmap.tui", "show"],
         stdout=write_end,
         stderr=subprocess.PIPE,
         check=False,
@@ -364,7 +364,7 @@ def test_a_pipe_that_nobody_reads_is_status_141() -> None:
 def test_a_full_disk_is_one_line() -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "tui", "show"],
+            [sys.executable, "-m", "pfnmap.tui", "show"],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -378,7 +378,7 @@ def test_a_full_disk_is_one_line() -> None:
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_are_fine(closed: str) -> None:
     done = subprocess.run(
-        ["bash", "-c", f'"{sys.executable}" -m tui show {closed}'],
+        ["bash", "-c", f'"{sys.executable}" -m pfnmap.tui show {closed}'],
         capture_output=True,
         text=True,
         check=False,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import InputError
-from engine.whole_file import write_whole
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.whole_file import write_whole
+from pfnmap.tui.cli import main
 from tests.fuzz.limits import bounded
-from tui.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STORY = "machine ram=1G\nadd dimm0 128M\nexpect ok\n"
@@ -30,7 +30,7 @@ def story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def shell(line: str) -> subprocess.CompletedProcess[str]:
     """A line of bash in which ``pfnmap`` is the program."""
     return subprocess.run(
-        ["bash", "-c", line.replace("pfnmap", f'"{sys.executable}" -m tui')],
+        ["bash", "-c", line.replace("pfnmap", f'"{sys.executable}" -m pfnmap.tui')],
         capture_output=True,
         text=True,
         check=False,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pfnmap.tui.cli import main
 from tests.engine.sysroot.trees import Tree, dimm_tree
 from tests.tui.pty_program import Program
-from tui.cli import main
 
 LEAVING_THE_SCREEN = b"\x1b[?1049l"
 """What a terminal is sent to show again what it showed before the program."""

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from pfnmap.tui.cli import SUBCOMMANDS, main
+from pfnmap.tui.cli.parser import TEXT_COLUMNS
+from pfnmap.tui.plain.text import MAIL_WIDTH
 from tests.engine.sysroot.trees import Tree, dimm_tree, x86_tree
 from tests.tui.pty_program import Program
-from tui.cli import SUBCOMMANDS, main
-from tui.cli.parser import TEXT_COLUMNS
-from tui.plain.text import MAIL_WIDTH
 
 STORY = 'machine ram=1G\ntitle "a DIMM"\nadd dimm0 256M\nonline dimm0[1] movable\n'
 

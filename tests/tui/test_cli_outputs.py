@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.scenarios.scenario import load_scenario
-from engine.sources import shipped_scenarios
+from pfnmap.engine.scenarios.scenario import load_scenario
+from pfnmap.engine.sources import shipped_scenarios
+from pfnmap.tui.cli import main
 from tests.engine.sysroot.trees import dimm_tree
-from tui.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STORY = "machine ram=1G\nadd dimm0 128M\nexpect ok\n"
@@ -184,7 +184,7 @@ def test_a_report_has_a_file_of_its_own(story: Path, capsys: pytest.CaptureFixtu
 def test_standard_output_is_written_to_by_its_name_too(arguments: str, story: Path) -> None:
     """A pipe has no other name: what its link in /proc says leads nowhere."""
     done = subprocess.run(
-        [sys.executable, "-m", "tui", *arguments.split(), "/dev/stdout"],
+        [sys.executable, "-m", "pfnmap.tui", *arguments.split(), "/dev/stdout"],
         capture_output=True,
         text=True,
         check=False,
@@ -206,7 +206,7 @@ def test_formatting_reads_a_pipe_once(story: Path, capsys: pytest.CaptureFixture
     assert load_scenario(story).start.ram_bytes == 1 << 30
     for text, status in ((STORY, 0), (STORY.replace(" ram", "  ram"), 1)):
         done = subprocess.run(
-            [sys.executable, "-m", "tui", "fmt", "--check", "/dev/stdin"],
+            [sys.executable, "-m", "pfnmap.tui", "fmt", "--check", "/dev/stdin"],
             input=text,
             capture_output=True,
             text=True,

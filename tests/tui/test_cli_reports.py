@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.sources import shipped_scenarios
-from tui.cli import main
+from pfnmap.engine.sources import shipped_scenarios
+from pfnmap.tui.cli import main
 
 WRONG = "machine ram=1G\nadd d 256\n   offline 3x\n"
 LATE = "machine ram=1G\n  online d\n"

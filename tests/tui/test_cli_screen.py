@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pfnmap.tui.cli import main
+from pfnmap.tui.keymap import parse_settings
 from tests.tui.pty_program import Program
-from tui.cli import main
-from tui.keymap import parse_settings
 
 DIMM = 'machine ram=1G\ntitle "a DIMM"\nadd dimm0 256M\nonline dimm0 movable\n'
 

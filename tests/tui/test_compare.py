@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.compare import compare, counters, parse_variant
-from engine.errors import InputError
-from engine.scenarios.scenario import Scenario, parse_scenario
+from pfnmap.engine.compare import compare, counters, parse_variant
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.scenarios.scenario import Scenario, parse_scenario
+from pfnmap.themes import load_theme
+from pfnmap.tui.cli import main
+from pfnmap.tui.plain.compare import compare_lines
 from tests.tui.fake_view import BLOCK
-from themes import load_theme
-from tui.cli import main
-from tui.plain.compare import compare_lines
 
 FRAMES = Path(__file__).parent / "frames"
 DIMM = """\

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.compare import compare
-from engine.scenarios.scenario import load_scenario
-from engine.sources import shipped_scenarios
-from themes import load_theme
-from tui.plain.compare import compare_lines
+from pfnmap.engine.compare import compare
+from pfnmap.engine.scenarios.scenario import load_scenario
+from pfnmap.engine.sources import shipped_scenarios
+from pfnmap.themes import load_theme
+from pfnmap.tui.plain.compare import compare_lines
 
 FRAMES = Path(__file__).parent / "frames"
 CASES = {

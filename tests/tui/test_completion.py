@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.language import VERBS
-from tui.completion import complete
+from pfnmap.engine.language import VERBS
+from pfnmap.tui.completion import complete
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The JSON document keeps to its schema, which is the types in ``tui.data``."""
+"""The JSON document keeps to its schema, which is the types in ``pfnmap.tui.data``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddic
 
 import pytest
 
-from engine.machine import Machine
+from pfnmap.engine.machine import Machine
+from pfnmap.tui.data import ViewData, as_json, view_data
 from tests.engine.tools import booted
 from tests.fuzz.limits import bounded
 from tests.tui.fake_view import dimm_view
-from tui.data import ViewData, as_json, view_data
 
 
 def assert_matches(value: object, schema: Any, place: str = "document") -> None:

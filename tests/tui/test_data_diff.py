@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tui.cli import main
+from pfnmap.tui.cli import main
 
 
 def diffs(capsys: pytest.CaptureFixture[str], *lines: str, steps: str = "all") -> list[Any]:

@@ -9,15 +9,15 @@ from contextlib import asynccontextmanager
 import pytest
 
 import tests.tui.stage as stages
-from engine.compare import compare_commands
-from engine.language import parse_line
+from pfnmap.engine.compare import compare_commands
+from pfnmap.engine.language import parse_line
+from pfnmap.tui.facts import MIX_SHOWN, page_facts
+from pfnmap.tui.screens.compare_screen import CompareScreen
+from pfnmap.tui.screens.palette import Palette
+from pfnmap.tui.testing import settle
 from tests.tui.dense import NODES, ZONES, dense_session
 from tests.tui.stage import Stage, stage
 from tests.tui.test_app_screens import compare
-from tui.facts import MIX_SHOWN, page_facts
-from tui.screens.compare_screen import CompareScreen
-from tui.screens.palette import Palette
-from tui.testing import settle
 
 SIZES = [(80, 24), (200, 60)]
 OF = re.compile(r"(\d+) of (\d+)")

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import InputError
-from themes import load_theme
-from tui.export import CELL_WIDTH, MARGIN, to_html, to_svg, write_file
-from tui.picture import PLAIN, Ink, Picture, fitted_line, on_page, piece
-from tui.testing import Snapshot, render
+from pfnmap.engine.errors import InputError
+from pfnmap.themes import load_theme
+from pfnmap.tui.export import CELL_WIDTH, MARGIN, to_html, to_svg, write_file
+from pfnmap.tui.picture import PLAIN, Ink, Picture, fitted_line, on_page, piece
+from pfnmap.tui.testing import Snapshot, render
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -13,19 +13,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.commands import Command, Note, StartMachine, Title
-from engine.outcome import Outcome
-from engine.scenarios.scenario import Scenario, ScenarioLine, parse_scenario
+from pfnmap.engine.commands import Command, Note, StartMachine, Title
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.scenarios.scenario import Scenario, ScenarioLine, parse_scenario
+from pfnmap.themes import load_theme
+from pfnmap.tui.cast.cast import make_cast
+from pfnmap.tui.cast.frames import FrameSource, ScreenFrames, TextFrames
+from pfnmap.tui.cli import main
+from pfnmap.tui.export import to_html, to_svg
+from pfnmap.tui.headless import on_screen
+from pfnmap.tui.picture import Picture, Piece, ansi_line, clean, on_page, piece
+from pfnmap.tui.plain.text import render_text
+from pfnmap.tui.render import draw
 from tests.tui.stage import session_of
-from themes import load_theme
-from tui.cast.cast import make_cast
-from tui.cast.frames import FrameSource, ScreenFrames, TextFrames
-from tui.cli import main
-from tui.export import to_html, to_svg
-from tui.headless import on_screen
-from tui.picture import Picture, Piece, ansi_line, clean, on_page, piece
-from tui.plain.text import render_text
-from tui.render import draw
 
 HOSTILE = {
     "clear": "\x1b[2J\x1b[H",
@@ -142,8 +142,8 @@ def test_escape_sequences_hold_colours_only() -> None:
 
 
 def test_a_hostile_file_name_is_shown_escaped(tmp_path: Path) -> None:
-    from engine.errors import PfnmapError
-    from engine.scenarios.scenario import load_scenario
+    from pfnmap.engine.errors import PfnmapError
+    from pfnmap.engine.scenarios.scenario import load_scenario
 
     with pytest.raises(PfnmapError) as caught:
         load_scenario(tmp_path / "\x1b[2J.hotplug")
@@ -151,7 +151,7 @@ def test_a_hostile_file_name_is_shown_escaped(tmp_path: Path) -> None:
 
 
 def test_the_language_itself_refuses_them() -> None:
-    from engine.errors import PfnmapError
+    from pfnmap.engine.errors import PfnmapError
 
     for name in ("clear", "c1", "bidi", "surrogate", "long"):
         with pytest.raises(PfnmapError) as caught:

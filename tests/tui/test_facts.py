@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine.outcome import Refusal
+from pfnmap.engine.outcome import Refusal
+from pfnmap.tui.facts import Verdict, block_facts, merged, page_facts, summary, tower
 from tests.tui.stage import DIMM, session_of
-from tui.facts import Verdict, block_facts, merged, page_facts, summary, tower
 
 
 def test_memory_that_hosts_itself_is_a_tower_of_two_floors() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from engine.errors import InputError
-from engine.kinds import PageState
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import PageState
+from pfnmap.tui.finder import find
 from tests.tui.fake_view import BLOCK, FakeView, dimm_view
-from tui.finder import find
 
 
 @pytest.mark.parametrize(

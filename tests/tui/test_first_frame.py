@@ -7,13 +7,13 @@ from unittest.mock import Mock
 import pytest
 from textual.events import Resize
 
-from engine.language import parse_line
-from engine.machine import Machine
-from engine.session import Session
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.session import Session
+from pfnmap.themes import load_theme
+from pfnmap.tui.app import PfnmapApp
+from pfnmap.tui.capture import CaptureDriver, settle
 from tests.tui.stage import DIMM, MACHINE, stage
-from themes import load_theme
-from tui.app import PfnmapApp
-from tui.capture import CaptureDriver, settle
 
 
 class Program(PfnmapApp):

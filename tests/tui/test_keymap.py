@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from textual.keys import Keys, _character_to_key
 
-from engine.errors import InputError
-from engine.language import ACTIONS
-from engine.language.dialog_keys import ALL_ACTIONS
-from tui.keymap import (
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.language import ACTIONS
+from pfnmap.engine.language.dialog_keys import ALL_ACTIONS
+from pfnmap.tui.keymap import (
     ALIASES,
     MODIFIED,
     Settings,
@@ -20,7 +20,7 @@ from tui.keymap import (
     parse_settings,
     settings_file,
 )
-from tui.keys import Keymap, textual_key
+from pfnmap.tui.keys import Keymap, textual_key
 
 
 def settings(text: str) -> Settings:

@@ -7,10 +7,10 @@ import string
 import pytest
 from textual.keys import Keys, _character_to_key
 
-from engine.errors import InputError
-from engine.language import ACTIONS, Action
-from engine.language.dialog_keys import CONTEXTS, DIALOG_ACTIONS, DIALOG_AREAS
-from tui.keys import DEAD_KEYS, Keymap, textual_key
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.language import ACTIONS, Action
+from pfnmap.engine.language.dialog_keys import CONTEXTS, DIALOG_ACTIONS, DIALOG_AREAS
+from pfnmap.tui.keys import DEAD_KEYS, Keymap, textual_key
 
 REAL = {key.value for key in Keys}
 

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
+from pfnmap.tui.blocks_table import COLUMNS
+from pfnmap.tui.cli import SUBCOMMANDS, main
+from pfnmap.tui.data import FORMAT, ViewData
+from pfnmap.tui.data_diff import FORMAT as DIFF_FORMAT
+from pfnmap.tui.data_diff import DiffData
+from pfnmap.tui.state_directory import state_directory
 from tests.engine.sysroot.trees import x86_tree
 from tests.tui.schema_tools import SCHEMAS, load, problems, schema_of
 from tests.tui.test_cast_cli import session
-from tui.blocks_table import COLUMNS
-from tui.cli import SUBCOMMANDS, main
-from tui.data import FORMAT, ViewData
-from tui.data_diff import FORMAT as DIFF_FORMAT
-from tui.data_diff import DiffData
-from tui.state_directory import state_directory
 
 STORY = (
     "machine ram=1G memmap_on_memory=Y\nadd dimm0 256M\nonline dimm0[0] movable\npin dimm0[0]\n"

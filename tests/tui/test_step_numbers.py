@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import InputError
-from tui.cli import main
-from tui.testing import render
+from pfnmap.engine.errors import InputError
+from pfnmap.tui.cli import main
+from pfnmap.tui.testing import render
 
 STORY = """\
 title "a DIMM comes and goes"

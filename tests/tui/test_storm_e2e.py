@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.commands import Expect, Title
-from engine.journal.resume import Replayed, read_session
-from engine.journal.store import JournalStore
-from engine.scenarios.expect import evaluate
-from engine.scenarios.scenario import load_scenario
+from pfnmap.engine.commands import Expect, Title
+from pfnmap.engine.journal.resume import Replayed, read_session
+from pfnmap.engine.journal.store import JournalStore
+from pfnmap.engine.scenarios.expect import evaluate
+from pfnmap.engine.scenarios.scenario import load_scenario
 from tests.tui.pty_program import PATIENCE_SECONDS, Program
 from tests.tui.test_terminal_e2e import KEYS, leave
 

@@ -7,7 +7,7 @@ import pty
 
 import pytest
 
-from tui.terminal import Terminal, colour_system, detect
+from pfnmap.tui.terminal import Terminal, colour_system, detect
 
 
 @pytest.mark.parametrize(

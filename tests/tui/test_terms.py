@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from engine.kinds import PageState
+from pfnmap.engine.kinds import PageState
+from pfnmap.tui.facts import block_facts, page_facts
+from pfnmap.tui.glossary import NAMES, STATES
+from pfnmap.tui.terms import TERMS, meaning
+from pfnmap.tui.widgets.block_table import COLUMNS
+from pfnmap.tui.widgets.zone_bars import FIELDS
 from tests.tui.stage import DIMM, session_of, stage
-from tui.facts import block_facts, page_facts
-from tui.glossary import NAMES, STATES
-from tui.terms import TERMS, meaning
-from tui.widgets.block_table import COLUMNS
-from tui.widgets.zone_bars import FIELDS
 
 ALL = {word: means for words in TERMS.values() for word, means in words.items()}
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.errors import InputError, ParseError
-from tui.testing import CELL_DTYPE, Snapshot, render
+from pfnmap.engine.errors import InputError, ParseError
+from pfnmap.tui.testing import CELL_DTYPE, Snapshot, render
 
 STORY = "machine ram=1G memmap_on_memory=Y\nadd dimm0 256M\nonline dimm0[0] movable\n"
 ROOT = Path(__file__).parent.parent.parent
@@ -90,7 +90,9 @@ def test_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_another_process_in_another_environment_draws_the_same() -> None:
-    script = f"from tui.testing import render; print(render({STORY!r}, format='ansi'), end='')"
+    script = (
+        f"from pfnmap.tui.testing import render; print(render({STORY!r}, format='ansi'), end='')"
+    )
     drawn = subprocess.run(
         [sys.executable, "-c", script],
         cwd=ROOT,
@@ -130,7 +132,7 @@ def pytest_in(project: Path, *arguments: str) -> subprocess.CompletedProcess[str
 def test_another_project_keeps_its_screens(tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()
-    (project / "conftest.py").write_text('pytest_plugins = ["tui.testing"]\n')
+    (project / "conftest.py").write_text('pytest_plugins = ["pfnmap.tui.testing"]\n')
     (project / "test_story.py").write_text(PROJECT_TEST)
 
     missing = pytest_in(project)
@@ -174,7 +176,7 @@ def test_names_of_parametrised_tests_are_names_of_files(tmp_path: Path) -> None:
 def test_rendering_needs_no_pytest() -> None:
     program = (
         "import sys; sys.modules['pytest'] = None\n"
-        "from tui.testing import *\n"
+        "from pfnmap.tui.testing import *\n"
         "print(render('add dimm0 256M\\n', size=(80, 24)))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)

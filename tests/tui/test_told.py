@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine.commands import SysfsWrite
+from pfnmap.engine.commands import SysfsWrite
+from pfnmap.tui.told import outcome_pieces, result_words
 from tests.tui.stage import DIMM, session_of
-from tui.told import outcome_pieces, result_words
 
 
 def test_a_command_its_phases_and_its_result() -> None:

@@ -8,18 +8,18 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from engine.commands import StartMachine
-from engine.language import ACTIONS, parse_line
-from engine.machine import Machine
-from engine.session import Session
+from pfnmap.engine.commands import StartMachine
+from pfnmap.engine.language import ACTIONS, parse_line
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.session import Session
+from pfnmap.tui.cli import main
+from pfnmap.tui.keys import Keymap
+from pfnmap.tui.screens.dialog import Dialog
+from pfnmap.tui.screens.tour_panel import HEIGHT, Tour
+from pfnmap.tui.testing import settle
+from pfnmap.tui.tour import MACHINE, STEPS, Progress, Step, filled, press_words
+from pfnmap.tui.words import wrapped
 from tests.tui.stage import Stage, stage
-from tui.cli import main
-from tui.keys import Keymap
-from tui.screens.dialog import Dialog
-from tui.screens.tour_panel import HEIGHT, Tour
-from tui.testing import settle
-from tui.tour import MACHINE, STEPS, Progress, Step, filled, press_words
-from tui.words import wrapped
 
 LAST = len(STEPS) - 1
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.viewport import Int64s, RowMap, Viewport, edges_of
+from pfnmap.tui.viewport import Int64s, RowMap, Viewport, edges_of
 
 BLOCK = 32768
 PIB4 = 1 << 40

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from tui.waiting import WIPE, waiting
+from pfnmap.tui.waiting import WIPE, waiting
 
 
 class Terminal(io.StringIO):

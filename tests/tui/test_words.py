@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.words import cell_width, fitted, safe, size_spelt, wrapped
+from pfnmap.tui.words import cell_width, fitted, safe, size_spelt, wrapped
 
 
 @pytest.mark.parametrize(

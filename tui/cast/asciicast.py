@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from engine.values import dataclass
-from tui.picture import ANSI_RGB, Picture, clean
+from pfnmap.engine.values import dataclass
+from pfnmap.tui.picture import ANSI_RGB, Picture, clean
 
 VERSIONS: Final = (2, 3)
 

@@ -12,17 +12,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
-from engine.errors import InputError
-from engine.values import dataclass
-from themes import load_theme
-from tui.cast.asciicast import VERSIONS, Event, cast_header, cast_lines
-from tui.cast.frames import FrameSource, ScreenFrames
-from tui.cast.script import TYPED_MS, Beat, Script, reading_ms, script_of
-from tui.picture import Ink, Line, Picture, ansi_line, clean, fitted_line, piece
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.values import dataclass
+from pfnmap.themes import load_theme
+from pfnmap.tui.cast.asciicast import VERSIONS, Event, cast_header, cast_lines
+from pfnmap.tui.cast.frames import FrameSource, ScreenFrames
+from pfnmap.tui.cast.script import TYPED_MS, Beat, Script, reading_ms, script_of
+from pfnmap.tui.picture import Ink, Line, Picture, ansi_line, clean, fitted_line, piece
 
 if TYPE_CHECKING:
-    from engine.scenarios.scenario import Scenario
-    from themes.model import Theme
+    from pfnmap.engine.scenarios.scenario import Scenario
+    from pfnmap.themes.model import Theme
 
 SMALLEST: Final = (40, 12)
 LARGEST: Final = (400, 200)
@@ -82,7 +82,7 @@ def write_cast(
         scenario, size=size, theme=theme, version=version, idle_seconds=idle_seconds, source=source
     )
     if isinstance(out, Path):
-        from tui.export import write_file
+        from pfnmap.tui.export import write_file
 
         write_file(out, cast.text)
     else:
@@ -152,7 +152,7 @@ class _Caption:
 
 def _captions(beat: Beat, width: int, theme: Theme) -> list[_Caption]:
     """The captions of a beat: a note in pages, or the command as on the ``:`` line."""
-    from tui.words import wrapped
+    from pfnmap.tui.words import wrapped
 
     ui = theme.ui
     if not beat.note:

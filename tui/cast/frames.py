@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from engine.commands import Goto, Zoom
-from engine.errors import InputError, PfnmapError
-from engine.machine import Machine
-from engine.model_view import ModelView
-from engine.session import Session
-from engine.values import dataclass
-from tui.picture import Picture, text_picture
+from pfnmap.engine.commands import Goto, Zoom
+from pfnmap.engine.errors import InputError, PfnmapError
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.model_view import ModelView
+from pfnmap.engine.session import Session
+from pfnmap.engine.values import dataclass
+from pfnmap.tui.picture import Picture, text_picture
 
 if TYPE_CHECKING:
-    from engine.commands import Command
-    from themes.model import Theme
-    from tui.cast.script import Script
-    from tui.headless import Screen
+    from pfnmap.engine.commands import Command
+    from pfnmap.themes.model import Theme
+    from pfnmap.tui.cast.script import Script
+    from pfnmap.tui.headless import Screen
 
 
 class FrameSource(Protocol):
@@ -35,7 +35,7 @@ class ScreenFrames:
 
     def pictures(self, script: Script, size: tuple[int, int], theme: Theme) -> list[Picture]:
         """As the protocol says."""
-        from tui.headless import run_apart
+        from pfnmap.tui.headless import run_apart
 
         return run_apart(_screens(script, size, theme, self.keys))
 
@@ -43,7 +43,7 @@ class ScreenFrames:
 async def _screens(
     script: Script, size: tuple[int, int], theme: Theme, keys: tuple[str, ...]
 ) -> list[Picture]:
-    from tui.headless import on_screen
+    from pfnmap.tui.headless import on_screen
 
     pictures: list[Picture] = []
     session = Session(Machine.boot(script.start), script.title, start_command=script.start)
@@ -78,7 +78,7 @@ class TextFrames:
 
     def pictures(self, script: Script, size: tuple[int, int], theme: Theme) -> list[Picture]:
         """As the protocol says. What is below the last line of the screen is not seen."""
-        from tui.plain.text import outcome_lines, render_text
+        from pfnmap.tui.plain.text import outcome_lines, render_text
 
         state = Machine.boot(script.start).state
         before = None

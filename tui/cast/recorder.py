@@ -14,16 +14,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.errors import InputError
-from engine.language import line_of
-from engine.language.wrong import printable
-from tui.cast.asciicast import VERSIONS, Event, cast_header, event_line
-from tui.cast.filter import DrawingFilter
-from tui.picture import Picture, clean
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.language import line_of
+from pfnmap.engine.language.wrong import printable
+from pfnmap.tui.cast.asciicast import VERSIONS, Event, cast_header, event_line
+from pfnmap.tui.cast.filter import DrawingFilter
+from pfnmap.tui.picture import Picture, clean
 
 if TYPE_CHECKING:
-    from engine.outcome import Outcome
-    from tui.app import PfnmapApp
+    from pfnmap.engine.outcome import Outcome
+    from pfnmap.tui.app import PfnmapApp
 
 IDLE_SECONDS: Final = 2.0
 """What players shorten longer silence to."""
@@ -93,7 +93,7 @@ class CastRecorder:
             self._event("r", f"{columns}x{lines}")
 
     def heard(self, outcome: Outcome) -> None:
-        """A listener for :attr:`engine.session.Session.listeners`: each command is a marker."""
+        """A listener for ``Session.listeners``: each command is a marker."""
         self.marker(line_of(outcome.command))
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from engine.commands import (
+from pfnmap.engine.commands import (
     Command,
     Expect,
     Goto,
@@ -21,16 +21,16 @@ from engine.commands import (
     Title,
     Zoom,
 )
-from engine.errors import InputError, PfnmapError
-from engine.language import format_command
-from engine.operations.refs import pfn_of
-from engine.scenarios.expect import booted, evaluate
-from engine.session import Session
-from tui.picture import clean
+from pfnmap.engine.errors import InputError, PfnmapError
+from pfnmap.engine.language import format_command
+from pfnmap.engine.operations.refs import pfn_of
+from pfnmap.engine.scenarios.expect import booted, evaluate
+from pfnmap.engine.session import Session
+from pfnmap.tui.picture import clean
 
 if TYPE_CHECKING:
-    from engine.outcome import Outcome
-    from engine.scenarios.scenario import Scenario
+    from pfnmap.engine.outcome import Outcome
+    from pfnmap.engine.scenarios.scenario import Scenario
 
 OPENING_MS: Final = 1500
 """How long the machine at boot is shown."""

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
-from engine.errors import PfnmapError
-from tui import __version__
-from tui.cli.parser import Parser, UsageError, printable, say, say_error
+from pfnmap.engine.errors import PfnmapError
+from pfnmap.tui import __version__
+from pfnmap.tui.cli.parser import Parser, UsageError, printable, say, say_error
 
 SUBCOMMANDS: Final[dict[str, str]] = {
     "show": "print the machine as plain text or JSON",
@@ -91,7 +91,7 @@ def _dispatch(arguments: list[str]) -> int:
     name, rest = (first, arguments[1:]) if first in SUBCOMMANDS else (OPEN, arguments)
     if name == OPEN and (meant := _meant(first)):
         raise UsageError(f"{printable(first)}: no subcommand or file; did you mean {meant}?")
-    module = import_module(f"tui.cli.{name}")
+    module = import_module(f"pfnmap.tui.cli.{name}")
     prog = "pfnmap" if name == OPEN else f"pfnmap {name}"
     parser = Parser(prog=prog, description=module.__doc__)
     module.add_arguments(parser)
@@ -112,7 +112,7 @@ def _meant(word: str) -> str:
 
     if not (close := get_close_matches(word, SUBCOMMANDS, 1, 0.75)):
         return ""
-    from engine.sources import shipped_scenarios
+    from pfnmap.engine.sources import shipped_scenarios
 
     return "" if word in shipped_scenarios() else close[0]
 
@@ -132,8 +132,8 @@ def _version() -> int:
 
 def _help() -> int:
     """Print the help of the whole command: how to open a machine, and the subcommands."""
-    parser = Parser(prog="pfnmap", description=import_module(f"tui.cli.{OPEN}").__doc__)
-    import_module(f"tui.cli.{OPEN}").add_arguments(parser)
+    parser = Parser(prog="pfnmap", description=import_module(f"pfnmap.tui.cli.{OPEN}").__doc__)
+    import_module(f"pfnmap.tui.cli.{OPEN}").add_arguments(parser)
     print(parser.format_help().rstrip())
     print("\nsubcommands (each has --help):")
     for name, words in SUBCOMMANDS.items():

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 
-from tui.cli.parser import emit, refuse_idle
-from tui.cli.roots import add_kept, add_root, opened_root
+from pfnmap.tui.cli.parser import emit, refuse_idle
+from pfnmap.tui.cli.roots import add_kept, add_root, opened_root
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which machine, and the form of the table; the letters are those of lsmem."""
-    from tui.blocks_table import column_help
+    from pfnmap.tui.blocks_table import column_help
 
     add_kept(parser)
     add_root(parser)
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table."""
-    from tui.blocks_table import (
+    from pfnmap.tui.blocks_table import (
         COLUMNS,
         DEFAULT_COLUMNS,
         TableOptions,

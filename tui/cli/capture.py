@@ -6,10 +6,10 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from engine.words import counted
-from tui.cli.outputs import STANDARD_OUTPUT, output_file, outside_tree
-from tui.cli.parser import emit, say
-from tui.cli.roots import add_root, opened_root
+from pfnmap.engine.words import counted
+from pfnmap.tui.cli.outputs import STANDARD_OUTPUT, output_file, outside_tree
+from pfnmap.tui.cli.parser import emit, say
+from pfnmap.tui.cli.roots import add_root, opened_root
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the capture; what could not be read is said."""
-    from engine.sysroot.capture import capture_bytes, save_capture
-    from engine.sysroot.sources import page_size
+    from pfnmap.engine.sysroot.capture import capture_bytes, save_capture
+    from pfnmap.engine.sysroot.sources import page_size
 
     out = arguments.output
     if out != STANDARD_OUTPUT:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from tui.cli.outputs import STANDARD_OUTPUT, output_file, theme_input
-from tui.cli.parser import say
-from tui.cli.picture_options import add_size, add_theme, look_of, write_out
-from tui.cli.scenario_files import scenario_file
+from pfnmap.tui.cli.outputs import STANDARD_OUTPUT, output_file, theme_input
+from pfnmap.tui.cli.parser import say
+from pfnmap.tui.cli.picture_options import add_size, add_theme, look_of, write_out
+from pfnmap.tui.cli.scenario_files import scenario_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,9 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the screencast; 1 when an expectation of the scenario does not hold."""
-    from engine.scenarios.scenario import load_scenario
-    from tui.cast.cast import make_cast
-    from tui.cast.frames import ScreenFrames, TextFrames
+    from pfnmap.engine.scenarios.scenario import load_scenario
+    from pfnmap.tui.cast.cast import make_cast
+    from pfnmap.tui.cast.frames import ScreenFrames, TextFrames
 
     file = scenario_file(arguments.file)
     size, theme = look_of(arguments)

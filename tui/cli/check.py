@@ -8,14 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import PfnmapError
-from engine.words import counted
-from tui.cli.outputs import output_file
-from tui.cli.parser import UsageError, emit, printable, say_error
-from tui.cli.scenario_files import scenario_file
+from pfnmap.engine.errors import PfnmapError
+from pfnmap.engine.words import counted
+from pfnmap.tui.cli.outputs import output_file
+from pfnmap.tui.cli.parser import UsageError, emit, printable, say_error
+from pfnmap.tui.cli.scenario_files import scenario_file
 
 if TYPE_CHECKING:
-    from engine.scenarios.expect import ScenarioRun
+    from pfnmap.engine.scenarios.expect import ScenarioRun
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check every scenario, those after a wrong one too; the worst status counts."""
-    from engine.sources import shipped_scenarios
+    from pfnmap.engine.sources import shipped_scenarios
 
     names = [*arguments.files, *(shipped_scenarios() if arguments.all else ())]
     if not names:
@@ -53,8 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     done = (counted(len(runs), "scenario"), counted(expectations, "expectation"))
     emit([f"{', '.join(done)}, {sum(map(_nr_failed, runs))} failed"])
     if report is not None:
-        from engine.whole_file import write_whole
-        from tui.cli.junit import junit_report
+        from pfnmap.engine.whole_file import write_whole
+        from pfnmap.tui.cli.junit import junit_report
 
         write_whole(report, junit_report(runs, wrong).encode("utf-8"))
     return 2 if wrong else 1 if failures else 0
@@ -76,7 +76,7 @@ def _report_file(name: str, scenarios: Sequence[str]) -> Path:
 
 def _checked(file: Path) -> ScenarioRun:
     """One scenario, run."""
-    from engine.scenarios.expect import run_scenario
-    from engine.scenarios.scenario import load_scenario
+    from pfnmap.engine.scenarios.expect import run_scenario
+    from pfnmap.engine.scenarios.scenario import load_scenario
 
     return run_scenario(load_scenario(file))

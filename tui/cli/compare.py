@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from tui.cli.parser import (
+from pfnmap.tui.cli.parser import (
     TERMINAL_OPTIONS,
     add_terminal_options,
     add_width,
@@ -18,12 +18,12 @@ from tui.cli.parser import (
     refuse_idle,
     text_width,
 )
-from tui.cli.scenario_files import scenario_file
-from tui.cli.starting import Start, prepared, show
+from pfnmap.tui.cli.scenario_files import scenario_file
+from pfnmap.tui.cli.starting import Start, prepared, show
 
 if TYPE_CHECKING:
-    from engine.compare import Comparison
-    from engine.scenarios.scenario import Scenario
+    from pfnmap.engine.compare import Comparison
+    from pfnmap.engine.scenarios.scenario import Scenario
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,8 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the comparison, or show it on the screen where there is one."""
-    from engine.compare import compare
-    from engine.scenarios.scenario import load_scenario
+    from pfnmap.engine.compare import compare
+    from pfnmap.engine.scenarios.scenario import load_scenario
 
     if arguments.tui or arguments.json:
         refuse_idle(arguments, "is for text, not for --json or --tui", "--width")
@@ -62,8 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
         start = prepared(arguments)
         if start.on_screen:
             return _on_screen(start, scenario, comparison)
-    from themes import load_theme
-    from tui.plain.compare import compare_lines
+    from pfnmap.themes import load_theme
+    from pfnmap.tui.plain.compare import compare_lines
 
     glyphs = [look.glyph for look in load_theme("ascii").states]
     emit(compare_lines(comparison, glyphs, width=text_width(arguments)))
@@ -72,8 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _on_screen(start: Start, scenario: Scenario, comparison: Comparison) -> int:
     """The comparison over the scenario's own session, which is left when it is closed."""
-    from engine.sources import scenario_session
-    from tui.screens.compare_screen import CompareScreen
+    from pfnmap.engine.sources import scenario_session
+    from pfnmap.tui.screens.compare_screen import CompareScreen
 
     return show(
         start,
@@ -86,7 +86,7 @@ def _on_screen(start: Start, scenario: Scenario, comparison: Comparison) -> int:
 
 def _json(comparison: Comparison) -> str:
     """Every variant's results and machine at the end, and all counters beside each other."""
-    from tui.data import as_json, view_data
+    from pfnmap.tui.data import as_json, view_data
 
     return as_json(
         {

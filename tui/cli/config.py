@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 
-from tui.cli.parser import emit, printable
+from pfnmap.tui.cli.parser import emit, printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,9 +24,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the paths, none of which need exist; or the keys. Wrong settings are said."""
     import platformdirs
 
-    from themes import user_directory
-    from tui.keymap import keymap_lines, load_settings, settings_file
-    from tui.state_directory import state_directory
+    from pfnmap.themes import user_directory
+    from pfnmap.tui.keymap import keymap_lines, load_settings, settings_file
+    from pfnmap.tui.state_directory import state_directory
 
     settings = load_settings()
     if arguments.keys:

@@ -7,15 +7,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from engine.errors import InputError
-from tui.cli.outputs import SCENARIO, output_file, theme_input
-from tui.cli.parser import UsageError, printable, refuse_idle
-from tui.cli.picture_options import PICTURE_OPTIONS, add_size, add_theme, look_of, write_out
-from tui.cli.scenario_files import scenario_file
+from pfnmap.engine.errors import InputError
+from pfnmap.tui.cli.outputs import SCENARIO, output_file, theme_input
+from pfnmap.tui.cli.parser import UsageError, printable, refuse_idle
+from pfnmap.tui.cli.picture_options import PICTURE_OPTIONS, add_size, add_theme, look_of, write_out
+from pfnmap.tui.cli.scenario_files import scenario_file
 
 if TYPE_CHECKING:
-    from engine.scenarios.scenario import Scenario
-    from tui.render import TextFormat
+    from pfnmap.engine.scenarios.scenario import Scenario
+    from pfnmap.tui.render import TextFormat
 
 PICTURES: Final[dict[str, TextFormat]] = {
     ".txt": "text",
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     if suffix == SCENARIO:
         text = _as_scenario(scenario, expect=arguments.expect, each_step=arguments.expect_steps)
     else:
-        from tui.render import render
+        from pfnmap.tui.render import render
 
         text = render(
             scenario,
@@ -102,15 +102,15 @@ def _scenario(
     ``as_file``: with a line for the session's title. A picture takes the title from the name,
     for the line would be a step that the session does not have.
     """
-    from engine.scenarios.scenario import build_scenario, load_scenario
+    from pfnmap.engine.scenarios.scenario import build_scenario, load_scenario
 
     if (arguments.file is None) == (arguments.session is None):
         raise UsageError("name one thing to export: a scenario FILE, or --session ID")
     if arguments.file is not None:
         file = scenario_file(arguments.file)
         return load_scenario(file), [(file, "the scenario")]
-    from engine.journal.resume import read_session
-    from tui.state_directory import session_store
+    from pfnmap.engine.journal.resume import read_session
+    from pfnmap.tui.state_directory import session_store
 
     replayed = read_session(session_store(os.environ), arguments.session)
     start, session = replayed.origin.start, replayed.session
@@ -127,8 +127,8 @@ def _scenario(
 
 def _as_scenario(scenario: Scenario, *, expect: bool, each_step: bool) -> str:
     """The scenario in normal form, with claims about its end or its steps when wanted."""
-    from engine.scenarios.generated import with_expectations
-    from engine.scenarios.scenario import format_scenario
+    from pfnmap.engine.scenarios.generated import with_expectations
+    from pfnmap.engine.scenarios.scenario import format_scenario
 
     if expect or each_step:
         scenario = with_expectations(scenario, each_step=each_step)

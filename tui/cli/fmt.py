@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tui.cli.parser import emit, printable
-from tui.cli.picture_options import write_out
+from pfnmap.tui.cli.parser import emit, printable
+from pfnmap.tui.cli.picture_options import write_out
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     changed = [(file, text) for file, data, text in formatted if data != text.encode()]
     if arguments.write:
-        from engine.whole_file import write_whole
+        from pfnmap.engine.whole_file import write_whole
 
         for file, text in changed:
             write_whole(file, text.encode())
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _formatted(file: Path) -> tuple[bytes, str]:
     """What is in the file, which may be a pipe and is read once, and what ought to be."""
-    from engine.scenarios.scenario import (
+    from pfnmap.engine.scenarios.scenario import (
         decode_scenario,
         format_scenario,
         parse_scenario,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from xml.etree import ElementTree
 
-from engine.commands import Expect
-from engine.errors import PfnmapError
-from engine.language import format_command
-from engine.scenarios.expect import ScenarioRun
-from tui.plain.words import plain
+from pfnmap.engine.commands import Expect
+from pfnmap.engine.errors import PfnmapError
+from pfnmap.engine.language import format_command
+from pfnmap.engine.scenarios.expect import ScenarioRun
+from pfnmap.tui.plain.words import plain
 
 
 def junit_report(runs: Iterable[ScenarioRun], wrong: Iterable[tuple[str, PfnmapError]] = ()) -> str:

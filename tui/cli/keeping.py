@@ -8,15 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import InputError
-from tui.cli.opening import Opened
-from tui.cli.parser import UsageError
+from pfnmap.engine.errors import InputError
+from pfnmap.tui.cli.opening import Opened
+from pfnmap.tui.cli.parser import UsageError
 
 if TYPE_CHECKING:
-    from engine.journal.journal import Origin
-    from engine.journal.store import JournalStore
-    from engine.session import Session
-    from engine.sysroot.session import RootSession
+    from pfnmap.engine.journal.journal import Origin
+    from pfnmap.engine.journal.store import JournalStore
+    from pfnmap.engine.session import Session
+    from pfnmap.engine.sysroot.session import RootSession
 
 
 def add_keeping(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +50,7 @@ def check_keeping(arguments: argparse.Namespace) -> None:
 
 def taken_up(which: str, store: JournalStore) -> tuple[Opened, str]:
     """A session of before, and what is to be said about it (empty: nothing)."""
-    from engine.journal.resume import resume
+    from pfnmap.engine.journal.resume import resume
 
     resumed = resume(store, which)
     session = resumed.session
@@ -61,7 +61,7 @@ def taken_up(which: str, store: JournalStore) -> tuple[Opened, str]:
 
 def kept(machine: Opened, source: str | None, store: JournalStore) -> None:
     """Keep a machine's session from here on; one that cannot be changed is not kept."""
-    from engine.journal.journal import keep
+    from pfnmap.engine.journal.journal import keep
 
     origin = _origin(machine, source)
     if origin is not None:
@@ -74,9 +74,9 @@ def simulations_kept(
     """What keeps each simulation that begins as a real machine is shown."""
 
     def kept_simulation(simulation: Session) -> Session:
-        from engine.journal.journal import Origin, keep
-        from engine.sysroot.sources import page_size
-        from tui.state_directory import session_store
+        from pfnmap.engine.journal.journal import Origin, keep
+        from pfnmap.engine.sysroot.sources import page_size
+        from pfnmap.tui.state_directory import session_store
 
         size = None if arguments.page_size is None else page_size(arguments.page_size)
         origin = Origin.of_machine(real.view, simulation.title, size)
@@ -87,7 +87,7 @@ def simulations_kept(
 
 def _origin(machine: Opened, source: str | None) -> Origin | None:
     """What the session began with; None for what no journal can name."""
-    from engine.journal.journal import Origin
+    from pfnmap.engine.journal.journal import Origin
 
     if machine.start is not None:
         return Origin(machine.title, machine.start)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 import math
 
-from tui.cli.keeping import add_no_journal, simulations_kept
-from tui.cli.parser import UsageError, add_terminal_options, emit, refuse_idle, say
-from tui.cli.roots import add_root, opened_root
-from tui.cli.starting import (
+from pfnmap.tui.cli.keeping import add_no_journal, simulations_kept
+from pfnmap.tui.cli.parser import UsageError, add_terminal_options, emit, refuse_idle, say
+from pfnmap.tui.cli.roots import add_root, opened_root
+from pfnmap.tui.cli.starting import (
     add_record,
     prepared,
     record_file,
@@ -61,7 +61,7 @@ def run_root(
     start = prepared(arguments)
     refuse_without_screen(arguments, start, "--interval", "--allow-writes")
     record = record_file(arguments, start)
-    from engine.sysroot.session import RootSession
+    from pfnmap.engine.sysroot.session import RootSession
 
     watcher = opened_root(arguments)
     if watcher.tree is None:
@@ -69,13 +69,13 @@ def run_root(
             arguments, "is for a machine, not for a capture", "--interval", "--allow-writes"
         )
     if not start.on_screen:
-        from tui.plain.text import render_text
+        from pfnmap.tui.plain.text import render_text
 
         emit(render_text(watcher.view))
         for note in watcher.view.observation.notes:
             say(note)
         return 0
-    from tui.screens.live import Live
+    from pfnmap.tui.screens.live import Live
 
     session = RootSession(watcher)
     return show(

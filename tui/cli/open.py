@@ -10,10 +10,10 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from engine.errors import PfnmapError
-from tui.cli.keeping import add_keeping, check_keeping, kept, taken_up
-from tui.cli.opening import Opened, opened, parsed, run_all
-from tui.cli.parser import (
+from pfnmap.engine.errors import PfnmapError
+from pfnmap.tui.cli.keeping import add_keeping, check_keeping, kept, taken_up
+from pfnmap.tui.cli.opening import Opened, opened, parsed, run_all
+from pfnmap.tui.cli.parser import (
     add_commands,
     add_source,
     add_terminal_options,
@@ -21,13 +21,13 @@ from tui.cli.parser import (
     printable,
     say,
 )
-from tui.cli.roots import add_root, is_root, refuse_root_options
-from tui.cli.starting import add_record, prepared, record_file, show
-from tui.waiting import waiting
+from pfnmap.tui.cli.roots import add_root, is_root, refuse_root_options
+from pfnmap.tui.cli.starting import add_record, prepared, record_file, show
+from pfnmap.tui.waiting import waiting
 
 if TYPE_CHECKING:
-    from engine.commands import Command
-    from tui.app import PfnmapApp
+    from pfnmap.engine.commands import Command
+    from pfnmap.tui.app import PfnmapApp
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Show the machine on the screen; where there is no terminal, print it."""
     if is_root(arguments):
-        from tui.cli.live import run_root
+        from pfnmap.tui.cli.live import run_root
 
         return run_root(arguments)
     refuse_root_options(arguments)
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     for message in [*machine.failures, *([notice] if notice else [])]:
         say(message)
     if not start.on_screen:
-        from tui.plain.text import render_text
+        from pfnmap.tui.plain.text import render_text
 
         emit(render_text(machine.view, before=machine.before, outcomes=machine.outcomes))
         return 1 if machine.failures else 0
@@ -89,7 +89,7 @@ def _what(arguments: argparse.Namespace) -> str:
 
 def _machine(arguments: argparse.Namespace, *, keeping: bool) -> tuple[Opened, str]:
     """The machine, and what is to be said about it; ``keeping`` its session from here on."""
-    from tui.state_directory import session_store
+    from pfnmap.tui.state_directory import session_store
 
     store = session_store(os.environ)
     if arguments.resume is not None:

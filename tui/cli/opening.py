@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from engine.errors import InputError
+from pfnmap.engine.errors import InputError
 
 if TYPE_CHECKING:
-    from engine.commands import Command, StartMachine
-    from engine.outcome import Outcome
-    from engine.session import Session
-    from engine.view import View
+    from pfnmap.engine.commands import Command, StartMachine
+    from pfnmap.engine.outcome import Outcome
+    from pfnmap.engine.session import Session
+    from pfnmap.engine.view import View
 
 
 @dataclass
@@ -41,7 +41,7 @@ def parsed(lines: Sequence[str]) -> list[Command]:
     """The commands of ``-c`` arguments, all read before the first is run."""
     if not lines:
         return []
-    from engine.language import parse_line
+    from pfnmap.engine.language import parse_line
 
     commands = [parse_line(line, source="-c", line=number) for number, line in enumerate(lines, 1)]
     return [command for command in commands if command is not None]
@@ -59,7 +59,7 @@ def opened(
     number or ``last``. ``prepare`` may exchange the session before any command is run.
     Raises InputError for anything that cannot be opened or run.
     """
-    from engine.commands import StartMachine
+    from pfnmap.engine.commands import StartMachine
 
     commands = parsed(arguments.commands)
     if commands and isinstance(commands[0], StartMachine):
@@ -84,9 +84,9 @@ def run_all(machine: Opened, commands: Sequence[Command]) -> None:
 
 def _boot(start: Command) -> Opened:
     """A simulated machine."""
-    from engine.commands import StartMachine
-    from engine.machine import Machine
-    from engine.session import Session
+    from pfnmap.engine.commands import StartMachine
+    from pfnmap.engine.machine import Machine
+    from pfnmap.engine.session import Session
 
     assert isinstance(start, StartMachine)
     session = Session(Machine.boot(start), "simulated machine", start_command=start)
@@ -95,7 +95,7 @@ def _boot(start: Command) -> Opened:
 
 def _open_source(spec: str | None) -> Opened:
     """What was named, or the default machine."""
-    from engine.sources import open_source
+    from pfnmap.engine.sources import open_source
 
     session = open_source(spec)
     return Opened(session, session.view, session.title, session.start_command)
@@ -112,7 +112,7 @@ def _seek(machine: Opened, step: str) -> None:
 
 def last_action(session: Session) -> Outcome | None:
     """The last step up to here that was for the machine: notes and claims change nothing."""
-    from engine.machine import TALK
+    from pfnmap.engine.machine import TALK
 
     done = reversed(session.outcomes[: session.position])
     return next((o for o in done if not isinstance(o.command, TALK)), None)
@@ -120,7 +120,7 @@ def last_action(session: Session) -> Outcome | None:
 
 def _look(machine: Opened) -> None:
     """Take the views at the session's position."""
-    from engine.model_view import ModelView
+    from pfnmap.engine.model_view import ModelView
 
     session = machine.session
     machine.view = session.view
@@ -130,7 +130,16 @@ def _look(machine: Opened) -> None:
 
 def _run(machine: Opened, command: Command) -> None:
     """Run one command as the ``:`` line would, as far as it makes sense without a screen."""
-    from engine.commands import Expect, Goto, Interactive, Note, Pause, StartMachine, Title, Zoom
+    from pfnmap.engine.commands import (
+        Expect,
+        Goto,
+        Interactive,
+        Note,
+        Pause,
+        StartMachine,
+        Title,
+        Zoom,
+    )
 
     session = machine.session
     match command:
@@ -155,8 +164,8 @@ def _run(machine: Opened, command: Command) -> None:
 
 def _expect(machine: Opened, command: Command) -> None:
     """Check a claim."""
-    from engine.commands import Expect
-    from engine.scenarios.expect import evaluate
+    from pfnmap.engine.commands import Expect
+    from pfnmap.engine.scenarios.expect import evaluate
 
     assert isinstance(command, Expect)
     session = machine.session
@@ -167,7 +176,7 @@ def _expect(machine: Opened, command: Command) -> None:
 
 def _move(session: Session, command: Command) -> None:
     """``undo``, ``redo`` and ``seek``."""
-    from engine.commands import Interactive
+    from pfnmap.engine.commands import Interactive
 
     assert isinstance(command, Interactive)
     if command.verb not in ("undo", "redo", "seek"):

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from engine.errors import InputError
-from tui.cli.parser import UsageError, printable
+from pfnmap.engine.errors import InputError
+from pfnmap.tui.cli.parser import UsageError, printable
 
 STANDARD_OUTPUT: Final = "-"
 SCENARIO: Final = ".hotplug"

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Final, NoReturn
 
-from engine.errors import InputError, ParseError, PfnmapError
+from pfnmap.engine.errors import InputError, ParseError, PfnmapError
 
 TEXT_COLUMNS: Final = 72
-"""Of a text that no ``--width`` is given for; what :mod:`tui.plain.text` calls MAIL_WIDTH."""
+"""Of a text that no ``--width`` is given for; what ``plain.text`` calls MAIL_WIDTH."""
 COMMANDS: Final = "commands"
 """Where the lines of ``-c`` are; an empty one is a line that does nothing."""
 
@@ -155,7 +155,7 @@ TERMINAL_OPTIONS: Final = ("--theme", "--color", "--ascii", "--mouse")
 
 def add_terminal_options(parser: argparse.ArgumentParser) -> None:
     """How to draw on the terminal."""
-    from tui.terminal import COLOUR_SYSTEMS
+    from pfnmap.tui.terminal import COLOUR_SYSTEMS
 
     parser.add_argument("--theme", metavar="NAME", help="a theme of 'pfnmap themes', or a file")
     parser.add_argument(
@@ -191,7 +191,7 @@ def text_width(arguments: argparse.Namespace) -> int:
 
 
 def _width(text: str) -> int:
-    from tui.plain.text import MIN_WIDTH
+    from pfnmap.tui.plain.text import MIN_WIDTH
 
     limit = 1000
     if not (

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from tui.cli.parser import add_commands, emit
-from tui.cli.roots import add_kept, add_root, opened_root
+from pfnmap.tui.cli.parser import add_commands, emit
+from pfnmap.tui.cli.roots import add_kept, add_root, opened_root
 
 if TYPE_CHECKING:
-    from engine.outcome import Outcome
+    from pfnmap.engine.outcome import Outcome
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,11 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print an outcome for each command; exit status 1 for a refusal or a false claim."""
-    from engine.errors import InputError
-    from engine.sysroot.plan import is_false, looked_at, plan
-    from tui.cli.opening import parsed
-    from tui.plain.text import outcome_lines
-    from tui.plain.words import wrapped
+    from pfnmap.engine.errors import InputError
+    from pfnmap.engine.sysroot.plan import is_false, looked_at, plan
+    from pfnmap.tui.cli.opening import parsed
+    from pfnmap.tui.plain.text import outcome_lines
+    from pfnmap.tui.plain.words import wrapped
 
     commands = parsed(arguments.commands)
     if not commands:
@@ -51,9 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _verdict(outcome: Outcome) -> list[str]:
     """What the kernel, or the claim, comes to; nothing for lines that are for the reader."""
-    from engine import commands
-    from engine.machine import TALK
-    from engine.sysroot.plan import is_false
+    from pfnmap.engine import commands
+    from pfnmap.engine.machine import TALK
+    from pfnmap.engine.sysroot.plan import is_false
 
     premises = (
         commands.SetRule,
@@ -77,7 +77,7 @@ def _json(title: str, outcomes: list[Outcome], assumed: tuple[str, ...]) -> str:
     """Format ``pfnmap-plan-1``."""
     import json
 
-    from tui.data import outcome_data
+    from pfnmap.tui.data import outcome_data
 
     data = {
         "format": "pfnmap-plan-1",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from tui.cli.parser import refuse_idle
+from pfnmap.tui.cli.parser import refuse_idle
 
 if TYPE_CHECKING:
-    from engine.sysroot.observe import Watcher
+    from pfnmap.engine.sysroot.observe import Watcher
 
 ROOT_HELP = (
     "a tree with the machine's /sys and /proc files: the root of a system, or a directory that "
@@ -60,15 +60,15 @@ def is_root(arguments: argparse.Namespace) -> bool:
         return True
     if path.suffix == ".hotplug" or not path.is_file():
         return False
-    from engine.sysroot.capture import is_capture
+    from pfnmap.engine.sysroot.capture import is_capture
 
     return is_capture(path)
 
 
 def opened_root(arguments: argparse.Namespace) -> Watcher:
     """The machine that ``FILE`` or ``--root`` names; InputError for both, or what is neither."""
-    from engine.errors import InputError
-    from engine.sysroot.sources import open_watcher, page_size
+    from pfnmap.engine.errors import InputError
+    from pfnmap.engine.sysroot.sources import open_watcher, page_size
 
     size = None if arguments.page_size is None else page_size(arguments.page_size)
     source: str | None = getattr(arguments, "source", None)

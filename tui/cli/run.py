@@ -10,10 +10,10 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from engine.errors import InputError, PfnmapError
-from engine.values import dataclass
-from tui.cli.opening import parsed
-from tui.cli.parser import (
+from pfnmap.engine.errors import InputError, PfnmapError
+from pfnmap.engine.values import dataclass
+from pfnmap.tui.cli.opening import parsed
+from pfnmap.tui.cli.parser import (
     UsageError,
     add_commands,
     add_width,
@@ -23,15 +23,15 @@ from tui.cli.parser import (
     say,
     text_width,
 )
-from tui.cli.picture_options import PICTURE_OPTIONS, add_size, add_theme, look_of, write_out
-from tui.cli.scenario_files import scenario_file
+from pfnmap.tui.cli.picture_options import PICTURE_OPTIONS, add_size, add_theme, look_of, write_out
+from pfnmap.tui.cli.scenario_files import scenario_file
 
 if TYPE_CHECKING:
-    from engine.commands import Command
-    from engine.outcome import Outcome
-    from engine.scenarios.scenario import Scenario
-    from engine.view import View
-    from tui.render import TextFormat
+    from pfnmap.engine.commands import Command
+    from pfnmap.engine.outcome import Outcome
+    from pfnmap.engine.scenarios.scenario import Scenario
+    from pfnmap.engine.view import View
+    from pfnmap.tui.render import TextFormat
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     _refuse_idle_options(arguments)
     scenario = _scenario(arguments)
     if arguments.as_shell:
-        from engine.scenarios.shell_script import as_shell
+        from pfnmap.engine.scenarios.shell_script import as_shell
 
         emit(map(printable, as_shell(scenario)))
         return 0
@@ -111,7 +111,7 @@ def _refuse_idle_options(arguments: argparse.Namespace) -> None:
 
 def _fitted(failures: list[str], width: int) -> Iterator[str]:
     """What does not hold, as fit for a mail as what stands above it."""
-    from tui.plain.words import wrapped
+    from pfnmap.tui.plain.words import wrapped
 
     for failure in failures:
         yield from wrapped(failure, width)
@@ -119,7 +119,7 @@ def _fitted(failures: list[str], width: int) -> Iterator[str]:
 
 def _print_picture(scenario: Scenario, arguments: argparse.Namespace) -> None:
     """The screen at the end, as ``pfnmap export`` draws it."""
-    from tui.render import render
+    from pfnmap.tui.render import render
 
     form: TextFormat = "svg" if arguments.svg else "html"
     size, theme = look_of(arguments)
@@ -162,7 +162,7 @@ class _Run:
 
 def _scenario(arguments: argparse.Namespace) -> Scenario:
     """The file's lines, then the ``-c`` commands."""
-    from engine.scenarios.scenario import Scenario, ScenarioLine, load_scenario
+    from pfnmap.engine.scenarios.scenario import Scenario, ScenarioLine, load_scenario
 
     commands = parsed(arguments.commands)
     if arguments.file is None and not commands:
@@ -179,7 +179,7 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
 
 def _refuse_session_verbs(commands: list[Command], but: tuple[str, ...]) -> None:
     """Refuse what no scenario file can hold either."""
-    from engine.commands import Interactive
+    from pfnmap.engine.commands import Interactive
 
     for command in commands:
         if isinstance(command, Interactive) and command.verb not in but:
@@ -189,7 +189,7 @@ def _refuse_session_verbs(commands: list[Command], but: tuple[str, ...]) -> None
 
 
 def _refuse_second_machine(commands: list[Command]) -> None:
-    from engine.commands import StartMachine
+    from pfnmap.engine.commands import StartMachine
 
     if any(isinstance(command, StartMachine) for command in commands):
         raise InputError("-c machine: the scenario has its own machine")
@@ -197,9 +197,18 @@ def _refuse_second_machine(commands: list[Command]) -> None:
 
 def _run(scenario: Scenario) -> _Run:
     """Every step with the machine after it, as far as they can be done."""
-    from engine.commands import Expect, Goto, Interactive, Note, Pause, StartMachine, Title, Zoom
-    from engine.language.tables import profile_names
-    from engine.scenarios.expect import booted, evaluate
+    from pfnmap.engine.commands import (
+        Expect,
+        Goto,
+        Interactive,
+        Note,
+        Pause,
+        StartMachine,
+        Title,
+        Zoom,
+    )
+    from pfnmap.engine.language.tables import profile_names
+    from pfnmap.engine.scenarios.expect import booted, evaluate
 
     machine = booted(scenario)
     steps = [_Step(0, machine.view())]
@@ -234,14 +243,14 @@ def _run(scenario: Scenario) -> _Run:
 
 def _counts(command: Command) -> bool:
     """Whether a command is a step of the session, as on the screen."""
-    from engine.commands import Interactive, StartMachine
+    from pfnmap.engine.commands import Interactive, StartMachine
 
     return not isinstance(command, (StartMachine, Interactive))
 
 
 def _transcript(run: _Run, width: int) -> Iterator[str]:
     """What was said and done, in order."""
-    from tui.plain.text import outcome_lines
+    from pfnmap.tui.plain.text import outcome_lines
 
     for step in run.steps:
         yield from _said(step.said, width)
@@ -252,7 +261,7 @@ def _transcript(run: _Run, width: int) -> Iterator[str]:
 
 def _said(said: tuple[str, ...], width: int) -> Iterator[str]:
     """Titles and notes, as comments."""
-    from tui.plain.words import wrapped
+    from pfnmap.tui.plain.words import wrapped
 
     for words in said:
         yield from wrapped(words, width, first="# ", indent="# ")
@@ -274,7 +283,7 @@ def _diff(run: _Run, number: int, width: int) -> Iterator[str]:
     """What a step changed, as a unified diff of two frames; nothing for boot and for notes."""
     from difflib import unified_diff
 
-    from tui.plain.text import render_text
+    from pfnmap.tui.plain.text import render_text
 
     at = run.at(number)
     if at == 0 or run.steps[at].number != number:
@@ -288,7 +297,7 @@ def _diff(run: _Run, number: int, width: int) -> Iterator[str]:
 
 def _frame(run: _Run, number: int, width: int) -> list[str]:
     """The frame at a step."""
-    from tui.plain.text import render_text
+    from pfnmap.tui.plain.text import render_text
 
     at = run.at(number)
     step = run.steps[at]
@@ -320,7 +329,7 @@ def _chosen(run: _Run, arguments: argparse.Namespace) -> list[int]:
 
 def _json(steps: list[_Step]) -> str:
     """The outcomes of all steps and the machine at the end."""
-    from tui.data import as_json, outcome_data, view_data
+    from pfnmap.tui.data import as_json, outcome_data, view_data
 
     outcomes = [outcome_data(step.outcome) for step in steps if step.outcome]
     return as_json(
@@ -334,9 +343,9 @@ def _json(steps: list[_Step]) -> str:
 
 def _json_diff(run: _Run, arguments: argparse.Namespace) -> str:
     """What the chosen steps changed."""
-    from engine.language import line_of
-    from tui.data import as_json
-    from tui.data_diff import FORMAT, step_diff
+    from pfnmap.engine.language import line_of
+    from pfnmap.tui.data import as_json
+    from pfnmap.tui.data_diff import FORMAT, step_diff
 
     diffs = []
     for number in _chosen(run, arguments):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.errors import InputError
+from pfnmap.engine.errors import InputError
 
 
 def scenario_file(name: str) -> Path:
@@ -12,7 +12,7 @@ def scenario_file(name: str) -> Path:
 
     InputError where there is none, or where it is a recording, which runs nowhere.
     """
-    from engine.sources import named_file, says_recording
+    from pfnmap.engine.sources import named_file, says_recording
 
     path = named_file(name)
     # Only a plain file can be looked into twice; a pipe is read by whoever opens it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tui.cli.parser import emit
+from pfnmap.tui.cli.parser import emit
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,9 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line for each scenario: its name and its title."""
-    from engine.scenarios.scenario import load_scenario
-    from engine.sources import shipped_scenarios
-    from tui.plain.words import plain
+    from pfnmap.engine.scenarios.scenario import load_scenario
+    from pfnmap.engine.sources import shipped_scenarios
+    from pfnmap.tui.plain.words import plain
 
     files = shipped_scenarios()
     width = max((len(name) for name in files), default=0)

@@ -9,10 +9,10 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from tui.cli.parser import emit, printable
+from pfnmap.tui.cli.parser import emit, printable
 
 if TYPE_CHECKING:
-    from engine.journal.resume import SessionInfo
+    from pfnmap.engine.journal.resume import SessionInfo
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line for each session, the newest first."""
-    from engine.journal.resume import list_sessions
-    from tui.state_directory import session_store
+    from pfnmap.engine.journal.resume import list_sessions
+    from pfnmap.tui.state_directory import session_store
 
     store = session_store(os.environ)
     sessions = list_sessions(store)
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _line(session: SessionInfo) -> str:
     """Number, time of the last step, how many commands, what it is, what is special."""
-    from tui.plain.words import plain
+    from pfnmap.tui.plain.words import plain
 
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(session.modified))
     words = [f"{session.id:>4}  {when}  {session.nr_commands:>4} commands  {plain(session.began)}"]

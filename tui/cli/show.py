@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from tui.cli.opening import Opened, last_action, opened, zoom_pages
-from tui.cli.parser import (
+from pfnmap.tui.cli.opening import Opened, last_action, opened, zoom_pages
+from pfnmap.tui.cli.parser import (
     UsageError,
     add_commands,
     add_source,
@@ -16,10 +16,10 @@ from tui.cli.parser import (
     say,
     text_width,
 )
-from tui.cli.roots import add_root, is_root, opened_root, refuse_root_options
+from pfnmap.tui.cli.roots import add_root, is_root, opened_root, refuse_root_options
 
 if TYPE_CHECKING:
-    from engine.session import Session
+    from pfnmap.engine.session import Session
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_root_options(arguments)
     machine = opened(arguments, arguments.step)
     if arguments.json:
-        from tui.data import as_json, view_data
+        from pfnmap.tui.data import as_json, view_data
 
         emit([as_json(view_data(machine.view, last_action(machine.session)))])
     else:
@@ -69,11 +69,11 @@ def _show_root(arguments: argparse.Namespace) -> int:
         )
     view = opened_root(arguments).view
     if arguments.json:
-        from tui.data import as_json, view_data
+        from pfnmap.tui.data import as_json, view_data
 
         emit([as_json(view_data(view))])
     else:
-        from tui.plain.text import render_text
+        from pfnmap.tui.plain.text import render_text
 
         emit(
             render_text(
@@ -87,7 +87,7 @@ def _show_root(arguments: argparse.Namespace) -> int:
 
 def _frame(machine: Opened, arguments: argparse.Namespace) -> list[str]:
     """The frame; with ``-c``, what each command did stands below it."""
-    from tui.plain.text import render_text
+    from pfnmap.tui.plain.text import render_text
 
     session = machine.session
     last = last_action(session)

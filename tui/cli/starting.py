@@ -9,18 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import InputError
-from engine.values import dataclass
-from tui.cli.parser import refuse_idle, say
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.values import dataclass
+from pfnmap.tui.cli.parser import refuse_idle, say
 
 if TYPE_CHECKING:
-    from engine.commands import StartMachine
-    from engine.session import Session
-    from themes.model import Theme
-    from tui.app import PfnmapApp
-    from tui.cast.recorder import CastRecorder
-    from tui.keymap import Settings
-    from tui.terminal import Terminal
+    from pfnmap.engine.commands import StartMachine
+    from pfnmap.engine.session import Session
+    from pfnmap.themes.model import Theme
+    from pfnmap.tui.app import PfnmapApp
+    from pfnmap.tui.cast.recorder import CastRecorder
+    from pfnmap.tui.keymap import Settings
+    from pfnmap.tui.terminal import Terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def record_file(arguments: argparse.Namespace, start: Start) -> Path | None:
     """The value of ``--record``; UsageError for one that nothing can be written to."""
     if arguments.record is None:
         return None
-    from tui.cli.outputs import output_file
+    from pfnmap.tui.cli.outputs import output_file
 
     refuse_without_screen(arguments, start, "--record")
     return output_file("--record", arguments.record)
@@ -74,8 +74,8 @@ def refuse_without_screen(arguments: argparse.Namespace, start: Start, *options:
 
 def prepared(arguments: argparse.Namespace) -> Start:
     """Read the settings and look at the terminal; InputError before the screen is taken."""
-    from tui.keymap import load_settings
-    from tui.terminal import detect
+    from pfnmap.tui.keymap import load_settings
+    from pfnmap.tui.terminal import detect
 
     settings = load_settings()
     # Textual draws on standard error, so that is the terminal that counts.
@@ -117,7 +117,7 @@ def show(
         opening: called once with the app when its screen is there.
     """
     os.environ.update(start.terminal.textual_environment())
-    from tui.app import run_app
+    from pfnmap.tui.app import run_app
 
     recorder = _recorder(record, start.terminal)
     status, shown_last = run_app(
@@ -143,6 +143,6 @@ def _recorder(file: Path | None, terminal: Terminal) -> CastRecorder | None:
     """What records the screen, where that is wanted."""
     if file is None:
         return None
-    from tui.cast.recorder import CastRecorder
+    from pfnmap.tui.cast.recorder import CastRecorder
 
     return CastRecorder(file, (terminal.columns, terminal.rows))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tui.cli.parser import emit, printable
+from pfnmap.tui.cli.parser import emit, printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,8 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line for each theme, or for each thing a theme draws."""
-    from engine.errors import InputError
-    from themes import load_theme, theme_files
+    from pfnmap.engine.errors import InputError
+    from pfnmap.themes import load_theme, theme_files
 
     if arguments.name is not None:
         emit(map(_encodable, _looks(arguments.name)))
@@ -36,8 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _looks(name: str) -> list[str]:
     """Glyph, colours and name of everything in a theme."""
-    from themes import Look, load_theme
-    from themes.model import BLOCK_KEYS, STATE_KEYS, zone_key
+    from pfnmap.themes import Look, load_theme
+    from pfnmap.themes.model import BLOCK_KEYS, STATE_KEYS, zone_key
 
     def line(section: str, key: str, look: Look) -> str:
         attributes = " ".join(sorted(look.attributes))

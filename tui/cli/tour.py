@@ -9,11 +9,11 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tui.cli.parser import add_terminal_options, emit
-from tui.cli.starting import add_record, prepared, record_file, show
+from pfnmap.tui.cli.parser import add_terminal_options, emit
+from pfnmap.tui.cli.starting import add_record, prepared, record_file, show
 
 if TYPE_CHECKING:
-    from tui.keys import Keymap
+    from pfnmap.tui.keys import Keymap
 
 TITLE = "tour"
 
@@ -26,18 +26,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Take the tour; its machine is not kept."""
-    from tui.tour import MACHINE
+    from pfnmap.tui.tour import MACHINE
 
     start = prepared(arguments)
     record = record_file(arguments, start)
     if not start.on_screen:
         emit(_texts(start.settings.keys))
         return 0
-    from engine.commands import StartMachine
-    from engine.language import parse_line
-    from engine.machine import Machine
-    from engine.session import Session
-    from tui.screens.tour_panel import Tour
+    from pfnmap.engine.commands import StartMachine
+    from pfnmap.engine.language import parse_line
+    from pfnmap.engine.machine import Machine
+    from pfnmap.engine.session import Session
+    from pfnmap.tui.screens.tour_panel import Tour
 
     machine = parse_line(MACHINE)
     assert isinstance(machine, StartMachine)
@@ -53,8 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _texts(keymap: Keymap) -> Iterator[str]:
     """The tour as plain text."""
-    from tui.plain.words import plain, wrapped
-    from tui.tour import STEPS, filled, press_words
+    from pfnmap.tui.plain.words import plain, wrapped
+    from pfnmap.tui.tour import STEPS, filled, press_words
 
     for number, step in enumerate(STEPS, 1):
         yield f"{number}. {plain(step.title)}"

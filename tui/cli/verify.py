@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 
-from engine.errors import PfnmapError
-from engine.words import counted
-from tui.cli.parser import emit, printable, say
+from pfnmap.engine.errors import PfnmapError
+from pfnmap.engine.words import counted
+from pfnmap.tui.cli.parser import emit, printable, say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify every recording, those after a wrong one too; the worst status counts."""
-    from engine.traces.trace import load_trace
-    from engine.traces.verify import verify_trace
+    from pfnmap.engine.traces.trace import load_trace
+    from pfnmap.engine.traces.verify import verify_trace
 
     traces = steps = differing = 0
     wrong = False

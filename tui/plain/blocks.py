@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from engine.kinds import ZoneType
-from engine.values import dataclass
-from engine.view import BlockRow, View
-from engine.words import counted
-from tui.plain.words import plain, span
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.values import dataclass
+from pfnmap.engine.view import BlockRow, View
+from pfnmap.engine.words import counted
+from pfnmap.tui.plain.words import plain, span
 
 MAX_LISTED: Final = 16384
 """Blocks that are looked at one by one; the rest is counted."""

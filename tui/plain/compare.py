@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from engine.compare import Comparison, CounterRow, VariantRun, VariantStep
-from engine.errors import InputError
-from engine.view import View
-from engine.words import counted
-from tui.plain.map import aligned_maps, scale_title
-from tui.plain.words import plain, section, wrapped
+from pfnmap.engine.compare import Comparison, CounterRow, VariantRun, VariantStep
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.view import View
+from pfnmap.engine.words import counted
+from pfnmap.tui.plain.map import aligned_maps, scale_title
+from pfnmap.tui.plain.words import plain, section, wrapped
 
 LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 COLUMNS: Final = 3

@@ -11,15 +11,15 @@ from typing import Final
 
 import numpy as np
 
-from engine.kinds import PageState
-from engine.memory.runs import joined_ranges
-from engine.values import dataclass
-from engine.view import View
-from engine.words import counted
-from tui.cells import CHANGED, EIGHTHS_MASK, EIGHTHS_SHIFT, OVER_SHIFT, STATE_MASK, Grid
-from tui.cells import grid as cell_grid
-from tui.plain.words import size, span
-from tui.viewport import Viewport
+from pfnmap.engine.kinds import PageState
+from pfnmap.engine.memory.runs import joined_ranges
+from pfnmap.engine.values import dataclass
+from pfnmap.engine.view import View
+from pfnmap.engine.words import counted
+from pfnmap.tui.cells import CHANGED, EIGHTHS_MASK, EIGHTHS_SHIFT, OVER_SHIFT, STATE_MASK, Grid
+from pfnmap.tui.cells import grid as cell_grid
+from pfnmap.tui.plain.words import size, span
+from pfnmap.tui.viewport import Viewport
 
 LABEL_COLUMNS: Final = 6
 """Room for a label, left of the mark; longer labels take from the cells."""

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.memory.runs import joined_ranges
-from engine.values import dataclass
-from engine.view import View
-from tui.cells import CHANGED, Codes, grid
-from tui.viewport import Viewport
+from pfnmap.engine.memory.runs import joined_ranges
+from pfnmap.engine.values import dataclass
+from pfnmap.engine.view import View
+from pfnmap.tui.cells import CHANGED, Codes, grid
+from pfnmap.tui.viewport import Viewport
 
 MAX_ROWS = 512
 """Rows that are computed; of more memory than that each cell stands for more pages."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from engine.values import dataclass
-from engine.view import View, ZoneRow
+from pfnmap.engine.values import dataclass
+from pfnmap.engine.view import View, ZoneRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,15 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Final
 
-from engine.commands import Command
-from engine.finding import Finding
-from engine.outcome import Outcome
-from engine.view import View
-from engine.words import counted
-from tui.plain.blocks import block_lines
-from tui.plain.map import STATE_WORDS, text_map
-from tui.plain.spans import span_lines
-from tui.plain.words import plain, section, size, wrapped
+from pfnmap.engine.commands import Command
+from pfnmap.engine.finding import Finding
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.view import View
+from pfnmap.engine.words import counted
+from pfnmap.tui.plain.blocks import block_lines
+from pfnmap.tui.plain.map import STATE_WORDS, text_map
+from pfnmap.tui.plain.spans import span_lines
+from pfnmap.tui.plain.words import plain, section, size, wrapped
 
 MAIL_WIDTH: Final = 72
 """What survives two levels of ``> `` quoting within 78 columns."""
@@ -59,7 +59,7 @@ def render_text(
     """
     width = max(width, MIN_WIDTH)
     if glyphs is None:
-        from themes.loader import SHIPPED_DIRECTORY, load_theme
+        from pfnmap.themes.loader import SHIPPED_DIRECTORY, load_theme
 
         # Not a theme of the user's: both ends of a mail must see the same letters.
         theme = load_theme("ascii", (SHIPPED_DIRECTORY,))
@@ -106,7 +106,7 @@ def outcome_lines(outcome: Outcome, *, width: int = MAIL_WIDTH) -> list[str]:
 
 def _words_of(command: Command) -> str:
     """A command's line, as it was written or else in normal form."""
-    from engine.language import line_of  # reading a machine needs no language
+    from pfnmap.engine.language import line_of  # reading a machine needs no language
 
     return line_of(command)
 
@@ -131,7 +131,7 @@ def _heading(view: View, step: str, width: int) -> list[str]:
 
 def _kernel(view: View) -> str:
     """The kernel whose rules hold, behind the machine's own where that is another."""
-    from engine.profile import is_release_of
+    from pfnmap.engine.profile import is_release_of
 
     release, rules = view.kernel_release, view.profile_name
     if not release or is_release_of(release, rules):
@@ -141,7 +141,7 @@ def _kernel(view: View) -> str:
 
 def _shown_params(view: View) -> list[str]:
     """The parameters that matter or were changed, as the command language writes them."""
-    from engine.params import Params
+    from pfnmap.engine.params import Params
 
     usual = dict(Params().words())
     return [

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from engine.commands import Add, Command, Goto, Interactive, StartMachine, Zoom
-from engine.errors import InputError
-from engine.language import ACTIONS, line_of, parse_line
-from engine.outcome import Outcome
-from tui.screens import motions
-from tui.screens.add_values import AddValues
-from tui.screens.clock import Clock
-from tui.screens.desk import REPEATABLE
-from tui.screens.marks import Marks
-from tui.screens.toasts import Toasts
-from tui.screens.work import Work
-from tui.words import fitted
+from pfnmap.engine.commands import Add, Command, Goto, Interactive, StartMachine, Zoom
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.language import ACTIONS, line_of, parse_line
+from pfnmap.engine.outcome import Outcome
+from pfnmap.tui.screens import motions
+from pfnmap.tui.screens.add_values import AddValues
+from pfnmap.tui.screens.clock import Clock
+from pfnmap.tui.screens.desk import REPEATABLE
+from pfnmap.tui.screens.marks import Marks
+from pfnmap.tui.screens.toasts import Toasts
+from pfnmap.tui.screens.work import Work
+from pfnmap.tui.words import fitted
 
 if TYPE_CHECKING:
-    from tui.screens.dialog import Dialog
-    from tui.screens.live import Live
-    from tui.screens.main import MainScreen
-    from tui.screens.tour_panel import Tour
+    from pfnmap.tui.screens.dialog import Dialog
+    from pfnmap.tui.screens.live import Live
+    from pfnmap.tui.screens.main import MainScreen
+    from pfnmap.tui.screens.tour_panel import Tour
 
 Result = TypeVar("Result")
 
@@ -111,7 +111,7 @@ class Acts:
 
     def branch(self) -> None:
         """Another branch of the session; from a real machine, a simulation of it."""
-        from tui.screens.branches import choose_branch
+        from pfnmap.tui.screens.branches import choose_branch
 
         choose_branch(self)
 
@@ -150,7 +150,7 @@ class Acts:
             case Interactive(verb="goto", arguments=(_, name)):
                 self.marks.go(name)
             case Interactive():
-                from tui.screens.session_verbs import do_verb
+                from pfnmap.tui.screens.session_verbs import do_verb
 
                 do_verb(self, command)
             case Goto():
@@ -247,7 +247,7 @@ class Acts:
 
     def ask_add(self) -> None:
         """Open the form."""
-        from tui.screens.add_form import AddForm
+        from pfnmap.tui.screens.add_form import AddForm
 
         form = AddForm(self.screen.paint, self._fresh_values(), self.desk.predict)
         self.open(form, self.add)
@@ -274,7 +274,7 @@ class Acts:
 
     def ask_search(self) -> None:
         """Ask what to find."""
-        from tui import finder
+        from pfnmap.tui import finder
 
         view, pfn = self.desk.view, self.screen.viewport.cursor_pfn
 
@@ -289,7 +289,7 @@ class Acts:
 
     def find(self, *, forward: bool) -> None:
         """The next or the previous match of the last search."""
-        from tui import finder
+        from pfnmap.tui import finder
 
         if not self.desk.search:
             raise InputError("nothing has been searched for yet")
@@ -300,7 +300,7 @@ class Acts:
     # -- dialogs ---------------------------------------------------------------------------------
     def open(self, dialog: Dialog[Result], then: Callable[[Result | None], None]) -> None:
         """Open a dialog; what its result does may go wrong like any action."""
-        from engine.errors import PfnmapError
+        from pfnmap.engine.errors import PfnmapError
 
         def guarded(result: Result | None) -> None:
             try:
@@ -322,15 +322,15 @@ class Acts:
         help_words: str = "",
     ) -> None:
         """Ask for a line."""
-        from tui.screens.prompt import Prompt
+        from pfnmap.tui.screens.prompt import Prompt
 
         prompt = Prompt(self.screen.paint, sign, check=check, help_words=help_words)
         self.open(prompt, lambda text: then(text) if text else None)
 
     def ask_command(self, start: str = "") -> None:
         """The ``:`` line."""
-        from tui.completion import complete
-        from tui.screens.prompt import Prompt
+        from pfnmap.tui.completion import complete
+        from pfnmap.tui.screens.prompt import Prompt
 
         desk = self.desk
         ids = self.screen.here.block_ids[:1]
@@ -355,15 +355,15 @@ class Acts:
         self.open(prompt, go)
 
     def read(self, what: Literal["show_help", "show_glossary", "explain", "show_diff"]) -> None:
-        """Show something to read: a function of :mod:`tui.screens.readings`."""
-        from tui.screens import readings
+        """Show something to read: a function of :mod:`pfnmap.tui.screens.readings`."""
+        from pfnmap.tui.screens import readings
 
         getattr(readings, what)(self)
 
     def show_palette(self) -> None:
         """Every action that applies now, and the themes."""
-        from tui.screens.faults import RUN
-        from tui.screens.palette import Palette, entries
+        from pfnmap.tui.screens.faults import RUN
+        from pfnmap.tui.screens.palette import Palette, entries
 
         screen = self.screen
         found = entries(self.desk, screen.here, screen.paint.theme.name)
@@ -383,7 +383,7 @@ class Acts:
     # -- the frame ---------------------------------------------------------------------------------
     def yank(self, *, whole: bool) -> None:
         """Copy the focused panel, or the frame, as plain ASCII text."""
-        from tui.screens.frame import frame_text, panel_text
+        from pfnmap.tui.screens.frame import frame_text, panel_text
 
         text = frame_text(self.screen) if whole else panel_text(self.screen)
         self.screen.app.copy_to_clipboard(text)
@@ -395,7 +395,7 @@ class Acts:
 
     def quit_and_keep(self) -> None:
         """Quit and leave the frame in the scrollback."""
-        from tui.screens.frame import frame_ansi
+        from pfnmap.tui.screens.frame import frame_ansi
 
         app = self.screen.app
         app.last_frame = frame_ansi(self.screen)  # type: ignore[attr-defined]

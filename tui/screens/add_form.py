@@ -11,16 +11,16 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 
-from engine.commands import Command
-from engine.errors import PfnmapError
-from engine.kinds import MemmapPolicy
-from engine.language import parse_line
-from engine.outcome import Refusal
-from tui.screens.add_values import AddValues
-from tui.screens.dialog import Dialog
-from tui.screens.typed import Typed
-from tui.widgets.paint import Paint
-from tui.words import safe
+from pfnmap.engine.commands import Command
+from pfnmap.engine.errors import PfnmapError
+from pfnmap.engine.kinds import MemmapPolicy
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.outcome import Refusal
+from pfnmap.tui.screens.add_values import AddValues
+from pfnmap.tui.screens.dialog import Dialog
+from pfnmap.tui.screens.typed import Typed
+from pfnmap.tui.widgets.paint import Paint
+from pfnmap.tui.words import safe
 
 Predict = Callable[[Command], Refusal | None]
 

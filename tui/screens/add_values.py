@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.values import dataclass
+from pfnmap.engine.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

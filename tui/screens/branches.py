@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from engine.errors import InputError
-from engine.language import line_of
-from engine.words import counted
-from tui.screens.entry import Entry
-from tui.screens.palette import Palette
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.language import line_of
+from pfnmap.engine.words import counted
+from pfnmap.tui.screens.entry import Entry
+from pfnmap.tui.screens.palette import Palette
 
 if TYPE_CHECKING:
-    from engine.session import Branch, Session
-    from tui.screens.acts import Acts
+    from pfnmap.engine.session import Branch, Session
+    from pfnmap.tui.screens.acts import Acts
 
 BACK: Final = "live"
 """The entry that goes back to the real machine."""

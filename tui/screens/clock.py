@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.commands import Pause
-from engine.errors import InputError
+from pfnmap.engine.commands import Pause
+from pfnmap.engine.errors import InputError
 
 if TYPE_CHECKING:
     from textual.timer import Timer
 
-    from engine.session import Session
-    from tui.screens.acts import Acts
+    from pfnmap.engine.session import Session
+    from pfnmap.tui.screens.acts import Acts
 
 PLAY_SECONDS = 1.0
 """Time between two steps while a scenario plays, where it does not say itself."""

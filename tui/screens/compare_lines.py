@@ -9,15 +9,15 @@ from typing import Final
 
 from textual.strip import Strip
 
-from engine.compare import Comparison, VariantRun
-from engine.machine import Machine
-from engine.values import dataclass
-from tui.plain.side_by_side import SideRow, cells_that_fit, side_by_side
-from tui.plain.words import size
-from tui.screens.compare_zones import zone_lines
-from tui.widgets.paint import Paint
-from tui.widgets.panel import Row
-from tui.words import wrapped
+from pfnmap.engine.compare import Comparison, VariantRun
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.values import dataclass
+from pfnmap.tui.plain.side_by_side import SideRow, cells_that_fit, side_by_side
+from pfnmap.tui.plain.words import size
+from pfnmap.tui.screens.compare_zones import zone_lines
+from pfnmap.tui.widgets.paint import Paint
+from pfnmap.tui.widgets.panel import Row
+from pfnmap.tui.words import wrapped
 
 LABEL: Final = 11
 """Columns for block ids or pfns, with the mark behind them."""

@@ -9,15 +9,15 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.strip import Strip
 
-from engine.compare import Comparison, Pairs, VariantRun
-from engine.words import counted
-from tui.keys import Keymap
-from tui.screens.compare_lines import Options, at_step, body_lines, letter, shown_runs
-from tui.screens.dialog import Dialog
-from tui.screens.pages import Text, area_lines
-from tui.screens.reader import Reader
-from tui.widgets.paint import Paint
-from tui.widgets.panel import Panel, Row
+from pfnmap.engine.compare import Comparison, Pairs, VariantRun
+from pfnmap.engine.words import counted
+from pfnmap.tui.keys import Keymap
+from pfnmap.tui.screens.compare_lines import Options, at_step, body_lines, letter, shown_runs
+from pfnmap.tui.screens.dialog import Dialog
+from pfnmap.tui.screens.pages import Text, area_lines
+from pfnmap.tui.screens.reader import Reader
+from pfnmap.tui.widgets.paint import Paint
+from pfnmap.tui.widgets.panel import Panel, Row
 
 FOOTER = (
     (("compare.back", "compare.forward"), "step"),
@@ -235,8 +235,8 @@ class CompareScreen(Dialog[None]):
 
 def text_of(comparison: Comparison) -> Sequence[str]:
     """The comparison as ``pfnmap compare`` prints it."""
-    from themes import load_theme
-    from tui.plain.compare import compare_lines
+    from pfnmap.themes import load_theme
+    from pfnmap.tui.plain.compare import compare_lines
 
     glyphs = [look.glyph for look in load_theme("ascii").states]
     return compare_lines(comparison, glyphs, width=72)

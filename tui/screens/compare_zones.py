@@ -9,13 +9,13 @@ from typing import Final
 from rich.segment import Segment
 from textual.strip import Strip
 
-from engine.kinds import ZoneType
-from engine.view import NodeRow, View, ZoneRow
-from tui.axis import Axis, reaching
-from tui.plain.side_by_side import cells_that_fit, union
-from tui.widgets.paint import Paint
-from tui.widgets.panel import Row
-from tui.widgets.zone_bars import bar_codes, spans
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.view import NodeRow, View, ZoneRow
+from pfnmap.tui.axis import Axis, reaching
+from pfnmap.tui.plain.side_by_side import cells_that_fit, union
+from pfnmap.tui.widgets.paint import Paint
+from pfnmap.tui.widgets.panel import Row
+from pfnmap.tui.widgets.zone_bars import bar_codes, spans
 
 LEAST_COLUMNS: Final = 8
 """A bar narrower than this says nothing."""

@@ -6,22 +6,22 @@ from collections.abc import Callable, Sequence
 from string import Formatter
 from typing import TYPE_CHECKING
 
-from engine.commands import Command, StartMachine
-from engine.errors import InputError, PfnmapError
-from engine.kinds import ZoneType
-from engine.language import ACTIONS, parse_line
-from engine.machine import TALK
-from engine.model_view import ModelView
-from engine.outcome import Refusal
-from engine.view import BlockRow, View
-from tui.facts import Verdict
-from tui.keys import Keymap
-from tui.screens.add_values import AddValues
-from tui.screens.situation import MOST_BLOCKS, Situation
+from pfnmap.engine.commands import Command, StartMachine
+from pfnmap.engine.errors import InputError, PfnmapError
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.language import ACTIONS, parse_line
+from pfnmap.engine.machine import TALK
+from pfnmap.engine.model_view import ModelView
+from pfnmap.engine.outcome import Refusal
+from pfnmap.engine.view import BlockRow, View
+from pfnmap.tui.facts import Verdict
+from pfnmap.tui.keys import Keymap
+from pfnmap.tui.screens.add_values import AddValues
+from pfnmap.tui.screens.situation import MOST_BLOCKS, Situation
 
 if TYPE_CHECKING:
-    from engine.memory.state import State
-    from engine.session import Session
+    from pfnmap.engine.memory.state import State
+    from pfnmap.engine.session import Session
 
 JUDGED = (
     ("mem.online", "online"),

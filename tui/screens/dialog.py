@@ -8,12 +8,12 @@ from textual import events
 from textual.message import Message
 from textual.screen import ModalScreen
 
-from engine.language.dialog_keys import CONTEXTS
-from tui.keys import Keymap
-from tui.screens.sizes import is_overtaken
+from pfnmap.engine.language.dialog_keys import CONTEXTS
+from pfnmap.tui.keys import Keymap
+from pfnmap.tui.screens.sizes import is_overtaken
 
 if TYPE_CHECKING:
-    from tui.widgets.paint import Paint
+    from pfnmap.tui.widgets.paint import Paint
 
 Result = TypeVar("Result")
 
@@ -27,7 +27,7 @@ class Dialog(ModalScreen[Result], inherit_bindings=False):
     AUTO_FOCUS = ""
     """Each dialog gives the focus itself, once: keys typed ahead go where it is."""
     CONTEXT: ClassVar[str] = "text"
-    """Which keys are alive in it: one of :data:`engine.language.dialog_keys.CONTEXTS`."""
+    """Which keys are alive in it: one of :data:`pfnmap.engine.language.dialog_keys.CONTEXTS`."""
     DOES: ClassVar[dict[str, str]] = {}
     """What to do for each action of that context, but for those of a typed line."""
     DEFAULT_CSS = """
@@ -89,7 +89,7 @@ class Dialog(ModalScreen[Result], inherit_bindings=False):
             if action.id == "edit.accept" or what in ("close", "answer"):
                 self._ending.add(key)
         if "edit" in CONTEXTS[self.CONTEXT]:
-            from tui.screens.typed import Typed
+            from pfnmap.tui.screens.typed import Typed
 
             for line in self.query(Typed):
                 line.bind_keys(self.keymap, self.CONTEXT)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from engine.phases import FAILABLE_PHASES
-from tui.screens.entry import Entry
+from pfnmap.engine.phases import FAILABLE_PHASES
+from pfnmap.tui.screens.entry import Entry
 
 RUN: Final = "run:"
 """Begins the id of an entry that stands for a command line."""

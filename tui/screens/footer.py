@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from engine.language import ACTIONS
-from tui.screens.desk import Desk
-from tui.screens.situation import Situation
-from tui.widgets.lines import KeyHint
+from pfnmap.engine.language import ACTIONS
+from pfnmap.tui.screens.desk import Desk
+from pfnmap.tui.screens.situation import Situation
+from pfnmap.tui.widgets.lines import KeyHint
 
 SLOW_MOTION = ("time.phase.forward", "time.phase.back")
 """What comes first while a phase of an operation is shown."""

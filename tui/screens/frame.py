@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from textual.strip import Strip
 
-from themes import load_theme
-from tui.widgets.paint import Paint
-from tui.widgets.panel import Panel
+from pfnmap.themes import load_theme
+from pfnmap.tui.widgets.paint import Paint
+from pfnmap.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
-    from tui.screens.main import MainScreen
+    from pfnmap.tui.screens.main import MainScreen
 
 
 def panel_text(screen: MainScreen) -> str:

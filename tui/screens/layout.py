@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.values import dataclass
+from pfnmap.engine.values import dataclass
 
 SMALLEST = (60, 16)
 """Below this the map alone is shown, with one line that says so."""

@@ -7,9 +7,9 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from engine.errors import InputError, PfnmapError
-from engine.language import ACTIONS
-from engine.sysroot.operate import (
+from pfnmap.engine.errors import InputError, PfnmapError
+from pfnmap.engine.language import ACTIONS
+from pfnmap.engine.sysroot.operate import (
     Foreseen,
     WriteAllowed,
     Written,
@@ -18,19 +18,19 @@ from engine.sysroot.operate import (
     went_as_foreseen,
     write_state,
 )
-from engine.sysroot.session import RootSession
-from engine.words import counted
-from tui.audit import FILE_NAME, Audit
-from tui.screens.confirm import Confirm
-from tui.state_directory import state_directory
-from tui.words import safe
+from pfnmap.engine.sysroot.session import RootSession
+from pfnmap.engine.words import counted
+from pfnmap.tui.audit import FILE_NAME, Audit
+from pfnmap.tui.screens.confirm import Confirm
+from pfnmap.tui.state_directory import state_directory
+from pfnmap.tui.words import safe
 
 if TYPE_CHECKING:
     from textual.timer import Timer
 
-    from engine.session import Session
-    from engine.sysroot.view import SysrootView
-    from tui.screens.main import MainScreen
+    from pfnmap.engine.session import Session
+    from pfnmap.engine.sysroot.view import SysrootView
+    from pfnmap.tui.screens.main import MainScreen
 
 WORDS: Final[dict[str, str]] = {
     "mem.online": "online",

@@ -9,27 +9,27 @@ from textual.app import ComposeResult
 from textual.geometry import Offset
 from textual.screen import Screen
 
-from engine.errors import PfnmapError
-from engine.session import Session
-from engine.words import counted
-from tui.facts import summary
-from tui.screens import layout, motions
-from tui.screens.acts import Acts
-from tui.screens.desk import Desk
-from tui.screens.footer import hints
-from tui.screens.layout import Arrangement, Place
-from tui.screens.panel_keys import focus_first, panel_act, scrolls
-from tui.screens.situation import Situation
-from tui.screens.sizes import is_overtaken
-from tui.viewport import Viewport
-from tui.widgets.block_table import BlockTable
-from tui.widgets.event_log import EventLog
-from tui.widgets.inspector import Inspector
-from tui.widgets.lines import KeyLine, Legend, StatusLine, Timeline, TitleLine
-from tui.widgets.paint import Paint
-from tui.widgets.panel import Panel
-from tui.widgets.pfn_map import PfnMap
-from tui.widgets.zone_bars import ZoneBars
+from pfnmap.engine.errors import PfnmapError
+from pfnmap.engine.session import Session
+from pfnmap.engine.words import counted
+from pfnmap.tui.facts import summary
+from pfnmap.tui.screens import layout, motions
+from pfnmap.tui.screens.acts import Acts
+from pfnmap.tui.screens.desk import Desk
+from pfnmap.tui.screens.footer import hints
+from pfnmap.tui.screens.layout import Arrangement, Place
+from pfnmap.tui.screens.panel_keys import focus_first, panel_act, scrolls
+from pfnmap.tui.screens.situation import Situation
+from pfnmap.tui.screens.sizes import is_overtaken
+from pfnmap.tui.viewport import Viewport
+from pfnmap.tui.widgets.block_table import BlockTable
+from pfnmap.tui.widgets.event_log import EventLog
+from pfnmap.tui.widgets.inspector import Inspector
+from pfnmap.tui.widgets.lines import KeyLine, Legend, StatusLine, Timeline, TitleLine
+from pfnmap.tui.widgets.paint import Paint
+from pfnmap.tui.widgets.panel import Panel
+from pfnmap.tui.widgets.pfn_map import PfnMap
+from pfnmap.tui.widgets.zone_bars import ZoneBars
 
 AT_FIRST = frozenset(layout.PANELS) - {layout.BLOCKS}
 """Panels that are wanted before anybody said otherwise."""

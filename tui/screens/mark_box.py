@@ -11,12 +11,12 @@ from textual.containers import Vertical
 from textual.events import Key
 from textual.widgets import Static
 
-from tui.screens.dialog import Dialog
-from tui.screens.marks import BACK, BACK_KEY
-from tui.words import fitted, safe
+from pfnmap.tui.screens.dialog import Dialog
+from pfnmap.tui.screens.marks import BACK, BACK_KEY
+from pfnmap.tui.words import fitted, safe
 
 if TYPE_CHECKING:
-    from tui.widgets.paint import Paint
+    from pfnmap.tui.widgets.paint import Paint
 
 
 class MarkBox(Dialog[str]):

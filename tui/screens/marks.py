@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from engine.errors import InputError
-from tui.keys import textual_key
-from tui.words import pfn_words
+from pfnmap.engine.errors import InputError
+from pfnmap.tui.keys import textual_key
+from pfnmap.tui.words import pfn_words
 
 if TYPE_CHECKING:
-    from engine.view import View
-    from tui.screens.acts import Acts
+    from pfnmap.engine.view import View
+    from pfnmap.tui.screens.acts import Acts
 
 BACK: Final = "'"
 """Stands for the place where the last jump began."""
@@ -101,7 +101,7 @@ class Marks:
         self._open(f"go to a mark: press its letter{words}", self.go, back=back)
 
     def _open(self, title: str, then: Callable[[str], object], *, back: bool) -> None:
-        from tui.screens.mark_box import MarkBox
+        from pfnmap.tui.screens.mark_box import MarkBox
 
         acts = self._acts
         box = MarkBox(acts.screen.paint, title, mark_lines(acts.desk.view, self._all), back=back)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.geometry import Geometry
-from engine.view import View
-from tui.viewport import Viewport, edges_of
+from pfnmap.engine.geometry import Geometry
+from pfnmap.engine.view import View
+from pfnmap.tui.viewport import Viewport, edges_of
 
 Edges = NDArray[np.int64]
 Motion = Callable[[Viewport, Edges], Viewport]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.kinds import PageState
-from engine.language import AREAS, VERBS
-from engine.language.dialog_keys import ALL_ACTIONS, DIALOG_AREAS
-from engine.view import View
-from tui import cells
-from tui.facts import block_facts, page_facts
-from tui.glossary import NAMES, STATES
-from tui.keys import Keymap, shown_key
-from tui.screens.desk import Desk
-from tui.terms import TERMS, meaning
-from tui.widgets.paint import Paint
+from pfnmap.engine.kinds import PageState
+from pfnmap.engine.language import AREAS, VERBS
+from pfnmap.engine.language.dialog_keys import ALL_ACTIONS, DIALOG_AREAS
+from pfnmap.engine.view import View
+from pfnmap.tui import cells
+from pfnmap.tui.facts import block_facts, page_facts
+from pfnmap.tui.glossary import NAMES, STATES
+from pfnmap.tui.keys import Keymap, shown_key
+from pfnmap.tui.screens.desk import Desk
+from pfnmap.tui.terms import TERMS, meaning
+from pfnmap.tui.widgets.paint import Paint
 
 Text = list[tuple[str, str, str]]
 """(head, words, role) of each line."""

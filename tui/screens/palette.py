@@ -13,17 +13,17 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widgets import Input, Static
 
-from engine.language import ACTIONS
-from engine.language.registry import AREAS
-from themes import theme_files
-from tui.screens.desk import Desk
-from tui.screens.dialog import Dialog
-from tui.screens.entry import Entry
-from tui.screens.faults import RUN, fault_entries
-from tui.screens.situation import Situation
-from tui.screens.typed import Typed
-from tui.widgets.paint import Paint
-from tui.widgets.panel import Panel, Row
+from pfnmap.engine.language import ACTIONS
+from pfnmap.engine.language.registry import AREAS
+from pfnmap.themes import theme_files
+from pfnmap.tui.screens.desk import Desk
+from pfnmap.tui.screens.dialog import Dialog
+from pfnmap.tui.screens.entry import Entry
+from pfnmap.tui.screens.faults import RUN, fault_entries
+from pfnmap.tui.screens.situation import Situation
+from pfnmap.tui.screens.typed import Typed
+from pfnmap.tui.widgets.paint import Paint
+from pfnmap.tui.widgets.panel import Panel, Row
 
 NAME_WIDTH = 26
 KEY_WIDTH = 8

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tui.screens import layout, motions
-from tui.widgets.lines import Line
-from tui.widgets.panel import Panel
+from pfnmap.tui.screens import layout, motions
+from pfnmap.tui.widgets.lines import Line
+from pfnmap.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
-    from tui.screens.main import MainScreen
+    from pfnmap.tui.screens.main import MainScreen
 
 FOCUS_ORDER = (layout.MAP, layout.ZONES, layout.BLOCKS, layout.INSPECTOR, layout.EVENTS)
 PANEL = "view.panel."

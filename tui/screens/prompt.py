@@ -10,11 +10,11 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 
-from engine.errors import PfnmapError
-from tui.screens.dialog import Dialog
-from tui.screens.typed import Typed
-from tui.widgets.paint import Paint
-from tui.words import fitted, safe
+from pfnmap.engine.errors import PfnmapError
+from pfnmap.tui.screens.dialog import Dialog
+from pfnmap.tui.screens.typed import Typed
+from pfnmap.tui.widgets.paint import Paint
+from pfnmap.tui.words import fitted, safe
 
 OFFERED = 6
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from engine.errors import InputError
-from tui.screens import pages
-from tui.screens.reader import Reader
+from pfnmap.engine.errors import InputError
+from pfnmap.tui.screens import pages
+from pfnmap.tui.screens.reader import Reader
 
 if TYPE_CHECKING:
-    from tui.screens.acts import Acts
+    from pfnmap.tui.screens.acts import Acts
 
 
 def show(acts: Acts, title: str, lines: Sequence[tuple[str, str, str]]) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.commands import Interactive
-from engine.errors import InputError
-from engine.language import ALIASES, VERBS, help_lines
-from engine.language.tables import profile_names
-from tui.keys import shown_key
+from pfnmap.engine.commands import Interactive
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.language import ALIASES, VERBS, help_lines
+from pfnmap.engine.language.tables import profile_names
+from pfnmap.tui.keys import shown_key
 
 if TYPE_CHECKING:
-    from engine.compare import Comparison
-from tui.screens.acts import Acts
+    from pfnmap.engine.compare import Comparison
+from pfnmap.tui.screens.acts import Acts
 
 
 def do_verb(acts: Acts, command: Interactive) -> None:
@@ -62,8 +62,8 @@ def _help(acts: Acts, arguments: tuple[str, ...]) -> None:
 
 def _diff(acts: Acts, arguments: tuple[str, ...]) -> None:
     """``diff``: the last step; ``diff A B``: between two steps."""
-    from tui.screens.pages import diff_lines
-    from tui.screens.reader import Reader
+    from pfnmap.tui.screens.pages import diff_lines
+    from pfnmap.tui.screens.reader import Reader
 
     if not arguments:
         acts.read("show_diff")
@@ -80,9 +80,9 @@ def _diff(acts: Acts, arguments: tuple[str, ...]) -> None:
 
 def _write(acts: Acts, file: Path) -> None:
     """``write FILE.txt``, ``.svg`` and ``.html``: the frame."""
-    from tui.capture import picture
-    from tui.export import to_html, to_svg
-    from tui.screens.frame import frame_text
+    from pfnmap.tui.capture import picture
+    from pfnmap.tui.export import to_html, to_svg
+    from pfnmap.tui.screens.frame import frame_text
 
     if file.suffix == ".txt":
         _put(file, frame_text(acts.screen) + "\n")
@@ -97,8 +97,8 @@ def _write(acts: Acts, file: Path) -> None:
 
 def _compare(acts: Acts, command: Interactive) -> None:
     """``compare KEY=VALUE…``: the session's commands under other rules."""
-    from engine.compare import compare_commands
-    from tui.screens.compare_screen import CompareScreen, variants_of
+    from pfnmap.engine.compare import compare_commands
+    from pfnmap.tui.screens.compare_screen import CompareScreen, variants_of
 
     session, start = acts.desk.session, acts.desk.start
     if start is None:
@@ -115,7 +115,7 @@ def _compare(acts: Acts, command: Interactive) -> None:
 
 def _save(acts: Acts, file: Path, options: dict[str, str]) -> None:
     """``save FILE``: the session's commands as a scenario."""
-    from engine.scenarios.scenario import build_scenario, format_scenario
+    from pfnmap.engine.scenarios.scenario import build_scenario, format_scenario
 
     session = acts.desk.session
     start = acts.desk.start
@@ -137,6 +137,6 @@ def _save(acts: Acts, file: Path, options: dict[str, str]) -> None:
 
 def _put(file: Path, text: str) -> None:
     """Write a whole file or nothing."""
-    from engine.whole_file import write_whole
+    from pfnmap.engine.whole_file import write_whole
 
     write_whole(file, text.encode("utf-8"))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.kinds import ZoneType
-from engine.memory.runs import unbroken
-from engine.values import dataclass
-from engine.view import BlockRow, View
-from engine.words import listed
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.memory.runs import unbroken
+from pfnmap.engine.values import dataclass
+from pfnmap.engine.view import BlockRow, View
+from pfnmap.engine.words import listed
 
 MOST_BLOCKS = 65_536
 """Blocks that one key press may act on; more would be a slip of the hand."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from tui.screens.main import MainScreen
+    from pfnmap.tui.screens.main import MainScreen
 
 Severity = Literal["information", "warning", "error"]
 TOAST_SECONDS = 2.5

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from textual.strip import Strip
 
-from tui.keys import Keymap
-from tui.tour import Progress, filled, press_words
-from tui.widgets.lines import Line
-from tui.widgets.paint import Paint
-from tui.widgets.panel import Row
-from tui.words import wrapped
+from pfnmap.tui.keys import Keymap
+from pfnmap.tui.tour import Progress, filled, press_words
+from pfnmap.tui.widgets.lines import Line
+from pfnmap.tui.widgets.paint import Paint
+from pfnmap.tui.widgets.panel import Row
+from pfnmap.tui.words import wrapped
 
 if TYPE_CHECKING:
-    from tui.screens.main import MainScreen
+    from pfnmap.tui.screens.main import MainScreen
 
 HEIGHT = 5
 """Lines: heading, three of text, what to press."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from textual.widgets import Input
 
-from tui.keys import Keymap
+from pfnmap.tui.keys import Keymap
 
 _DOES: Final = {
     "edit.accept": "submit",

@@ -11,14 +11,14 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from engine.errors import InputError, PfnmapError
-from engine.language import ACTIONS
-from tui.words import safe
+from pfnmap.engine.errors import InputError, PfnmapError
+from pfnmap.engine.language import ACTIONS
+from pfnmap.tui.words import safe
 
 if TYPE_CHECKING:
     from textual.timer import Timer
 
-    from tui.screens.acts import Acts
+    from pfnmap.tui.screens.acts import Acts
 
 Result = TypeVar("Result")
 

@@ -7,11 +7,11 @@ from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
-from engine.values import dataclass
-from engine.view import BlockRow, View
-from tui.widgets.paint import Paint
-from tui.widgets.panel import Panel, Row
-from tui.words import pfn_words
+from pfnmap.engine.values import dataclass
+from pfnmap.engine.view import BlockRow, View
+from pfnmap.tui.widgets.paint import Paint
+from pfnmap.tui.widgets.panel import Panel, Row
+from pfnmap.tui.words import pfn_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 
 from textual.strip import Strip
 
-from engine.view import BlockRow, PageRow, View
-from tui.facts import Fact, Verdict, block_facts, merged, page_facts
-from tui.widgets.paint import Paint
-from tui.widgets.panel import Panel, Row
-from tui.words import wrapped
+from pfnmap.engine.view import BlockRow, PageRow, View
+from pfnmap.tui.facts import Fact, Verdict, block_facts, merged, page_facts
+from pfnmap.tui.widgets.paint import Paint
+from pfnmap.tui.widgets.panel import Panel, Row
+from pfnmap.tui.words import wrapped
 
 NAME_WIDTH = 13
 LABEL_WIDTH = 15

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 from textual.strip import Strip
 
-from engine.commands import Expect
-from engine.kinds import PageState
-from engine.language import line_of
-from engine.outcome import Outcome
-from engine.values import dataclass
-from engine.view import View
-from tui import cells
-from tui.glossary import NAMES
-from tui.told import claim_failures
-from tui.widgets.paint import Paint
-from tui.widgets.panel import Panel, Row
-from tui.words import cell_width, fitted, safe
+from pfnmap.engine.commands import Expect
+from pfnmap.engine.kinds import PageState
+from pfnmap.engine.language import line_of
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.values import dataclass
+from pfnmap.engine.view import View
+from pfnmap.tui import cells
+from pfnmap.tui.glossary import NAMES
+from pfnmap.tui.told import claim_failures
+from pfnmap.tui.widgets.paint import Paint
+from pfnmap.tui.widgets.panel import Panel, Row
+from pfnmap.tui.words import cell_width, fitted, safe
 
 SHORT_TITLE = 12
 """Columns that are left of a long title before other facts give way."""

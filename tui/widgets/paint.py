@@ -12,10 +12,10 @@ from functools import cached_property
 from rich.color import Color
 from rich.style import Style
 
-from engine.kinds import PageState, ZoneType
-from themes import load_theme
-from themes.model import DEFAULT_COLOUR, Look, Theme
-from tui import cells
+from pfnmap.engine.kinds import PageState, ZoneType
+from pfnmap.themes import load_theme
+from pfnmap.themes.model import DEFAULT_COLOUR, Look, Theme
+from pfnmap.tui import cells
 
 SOLID = frozenset("█▓")
 """Glyphs whose own colour fills the cell; of all others the background does."""

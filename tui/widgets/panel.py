@@ -1,7 +1,7 @@
 """The base of every part of the screen: lines drawn by ourselves, repainted only on change.
 
 Widgets here use Textual's line API and answer ``render_lines`` directly. Colours are final
-when they leave :class:`~tui.widgets.paint.Paint`, so no style, border or filter of Textual
+when they leave :class:`~pfnmap.tui.widgets.paint.Paint`, so no style, border or filter of Textual
 has to be applied again; that is what makes a full frame cheap.
 """
 
@@ -15,10 +15,10 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.words import cell_width, fitted, safe
+from pfnmap.tui.words import cell_width, fitted, safe
 
 if TYPE_CHECKING:
-    from tui.widgets.paint import Paint
+    from pfnmap.tui.widgets.paint import Paint
 
 PLAIN = Style()
 WHEEL_LINES = 3

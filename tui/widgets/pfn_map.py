@@ -10,15 +10,15 @@ from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
-from engine.kinds import FREE_BY_ZONE, PageState, ZoneType
-from engine.values import dataclass
-from engine.view import View
-from tui import cells
-from tui.cells import Codes, Grid
-from tui.viewport import RowMap, Viewport
-from tui.widgets.paint import Paint
-from tui.widgets.panel import Panel, Row
-from tui.words import fitted, pfn_words, size_spelt
+from pfnmap.engine.kinds import FREE_BY_ZONE, PageState, ZoneType
+from pfnmap.engine.values import dataclass
+from pfnmap.engine.view import View
+from pfnmap.tui import cells
+from pfnmap.tui.cells import Codes, Grid
+from pfnmap.tui.viewport import RowMap, Viewport
+from pfnmap.tui.widgets.paint import Paint
+from pfnmap.tui.widgets.panel import Panel, Row
+from pfnmap.tui.words import fitted, pfn_words, size_spelt
 
 LABEL_WIDTH = 8
 SHORT_LABEL = 5

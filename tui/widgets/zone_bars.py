@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from rich.segment import Segment
 from textual.strip import Strip
 
-from engine.kinds import FREE_BY_ZONE, PageState, ZoneType
-from engine.view import NodeRow, View, ZoneRow
-from tui.axis import Axis, reaching
-from tui.widgets.paint import GAINED, HOLE, LOST, OUT, PRESENT, Paint
-from tui.widgets.panel import Panel, Row
-from tui.words import pfn_words, signed
+from pfnmap.engine.kinds import FREE_BY_ZONE, PageState, ZoneType
+from pfnmap.engine.view import NodeRow, View, ZoneRow
+from pfnmap.tui.axis import Axis, reaching
+from pfnmap.tui.widgets.paint import GAINED, HOLE, LOST, OUT, PRESENT, Paint
+from pfnmap.tui.widgets.panel import Panel, Row
+from pfnmap.tui.words import pfn_words, signed
 
 ZONE_STATE: dict[int, PageState] = {
     **{int(zone): state for zone, state in FREE_BY_ZONE.items()},
@@ -39,7 +39,7 @@ def spans(view: View) -> list[tuple[int, int]]:
 def bar_codes(
     view: View, before: View | None, row: ZoneRow, axis: Axis, counts: NDArray[np.int64]
 ) -> list[int]:
-    """What each column of the axis is (OUT … GAINED of ``tui.widgets.paint``).
+    """What each column of the axis is (OUT … GAINED of ``pfnmap.tui.widgets.paint``).
 
     ``counts`` are the pages of each state in each column, int64 (columns, states).
     """

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from random import Random
 
-from engine.journal.store import JournalStore
+from pfnmap.engine.journal.store import JournalStore
 from tests.engine.journal.tools import kept, random_step
 
 

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.commands import Note
-from engine.errors import InputError
-from engine.journal.journal import JournaledSession, Origin, keep
-from engine.journal.resume import list_sessions, read_session, resume
-from engine.journal.store import JournalStore
-from engine.language import parse_line
-from engine.scenarios.scenario import parse_scenario
-from engine.sources import scenario_session
+from pfnmap.engine.commands import Note
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.journal.journal import JournaledSession, Origin, keep
+from pfnmap.engine.journal.resume import list_sessions, read_session, resume
+from pfnmap.engine.journal.store import JournalStore
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.scenarios.scenario import parse_scenario
+from pfnmap.engine.sources import scenario_session
 from tests.engine.journal.tools import SMALL, everything, kept, line, random_step
 
 
@@ -178,7 +178,7 @@ def test_words_that_no_line_may_hold_are_kept_as_escapes(store: JournalStore) ->
 
 
 def test_a_command_without_words_is_refused_before_anything_happens(store: JournalStore) -> None:
-    from engine.commands import Add
+    from pfnmap.engine.commands import Add
 
     session = kept(store)
     with pytest.raises(InputError, match="a journal cannot hold this command"):

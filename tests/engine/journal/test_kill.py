@@ -13,9 +13,9 @@ from random import Random
 
 import pytest
 
-from engine.journal.resume import resume
-from engine.journal.store import JournalStore
-from engine.session import Session
+from pfnmap.engine.journal.resume import resume
+from pfnmap.engine.journal.store import JournalStore
+from pfnmap.engine.session import Session
 from tests.engine.journal.tools import SMALL, everything, random_step
 
 ROOT = Path(__file__).parents[3]
@@ -69,7 +69,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def session_after(seed: int, nr_steps: int) -> Session:
     """The same steps in a session that nobody kills."""
-    from engine.machine import Machine
+    from pfnmap.engine.machine import Machine
 
     random = Random(seed)
     session = Session(Machine.boot(SMALL), "a test")

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.errors import InputError
-from engine.journal import journal as journal_module
-from engine.journal.journal import JournaledSession, Origin, keep
-from engine.journal.resume import list_sessions, resume
-from engine.journal.store import JournalStore
-from engine.kinds import PageState
-from engine.sysroot.held import coded_runs
-from engine.sysroot.observe import Watcher
-from engine.sysroot.page_kinds import PageKinds
-from engine.sysroot.session import RootSession
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.journal import journal as journal_module
+from pfnmap.engine.journal.journal import JournaledSession, Origin, keep
+from pfnmap.engine.journal.resume import list_sessions, resume
+from pfnmap.engine.journal.store import JournalStore
+from pfnmap.engine.kinds import PageState
+from pfnmap.engine.sysroot.held import coded_runs
+from pfnmap.engine.sysroot.observe import Watcher
+from pfnmap.engine.sysroot.page_kinds import PageKinds
+from pfnmap.engine.sysroot.session import RootSession
 from tests.engine.journal.tools import everything, line
 from tests.engine.sysroot.trees import Tree
 

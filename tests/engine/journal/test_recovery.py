@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import InputError
-from engine.journal.journal import JournaledSession
-from engine.journal.lines import MAX_LINE_BYTES, scan, seal
-from engine.journal.resume import Resumed, list_sessions, resume
-from engine.journal.store import JournalStore
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.journal.journal import JournaledSession
+from pfnmap.engine.journal.lines import MAX_LINE_BYTES, scan, seal
+from pfnmap.engine.journal.resume import Resumed, list_sessions, resume
+from pfnmap.engine.journal.store import JournalStore
 from tests.engine.journal.tools import everything, kept, line
 
 COMMANDS = ["add dimm0 256M", "online dimm0[0] movable", "online dimm0[1]", "offline dimm0[1]"]

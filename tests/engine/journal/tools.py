@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from engine.commands import Command, StartMachine
-from engine.errors import PfnmapError
-from engine.journal.journal import JournaledSession, Origin, keep
-from engine.journal.store import JournalStore
-from engine.language import parse_line
-from engine.memory.runs import RunMap
-from engine.session import Session
+from pfnmap.engine.commands import Command, StartMachine
+from pfnmap.engine.errors import PfnmapError
+from pfnmap.engine.journal.journal import JournaledSession, Origin, keep
+from pfnmap.engine.journal.store import JournalStore
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.memory.runs import RunMap
+from pfnmap.engine.session import Session
 
 SMALL = StartMachine(ram_bytes=1 << 30)
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from engine import commands as c
-from engine.geometry import ARCHITECTURES
-from engine.kinds import MemmapPolicy, OnlineType, ZoneType
-from engine.language.expectations import EXPECTATIONS
-from engine.language.tables import (
+from pfnmap.engine import commands as c
+from pfnmap.engine.geometry import ARCHITECTURES
+from pfnmap.engine.kinds import MemmapPolicy, OnlineType, ZoneType
+from pfnmap.engine.language.expectations import EXPECTATIONS
+from pfnmap.engine.language.tables import (
     BLOCK_STATES,
     PAGE_WORDS,
     PIN_KINDS,
@@ -19,9 +19,9 @@ from engine.language.tables import (
     profile_names,
     rule_values,
 )
-from engine.language.values import ERRNO_NAMES
-from engine.params import PARAM_VALUES, Params
-from engine.phases import FAILABLE_PHASES
+from pfnmap.engine.language.values import ERRNO_NAMES
+from pfnmap.engine.params import PARAM_VALUES, Params
+from pfnmap.engine.phases import FAILABLE_PHASES
 
 numbers = st.integers(0, (1 << 64) - 1)
 small = st.integers(0, 1 << 20)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from engine.errors import ParseError
-from engine.language import parse_line
-from engine.language.completion import complete, keys_of
-from engine.language.registry import VERBS
+from pfnmap.engine.errors import ParseError
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.completion import complete, keys_of
+from pfnmap.engine.language.registry import VERBS
 
 NAMES = ("dimm0", "dimm1", "pmem0")
 

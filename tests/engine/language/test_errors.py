@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine.errors import ParseError
-from engine.language import parse_line
-from engine.language.lexer import MAX_LINE_CHARACTERS
-from engine.language.registry import VERBS, Verb
+from pfnmap.engine.errors import ParseError
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lexer import MAX_LINE_CHARACTERS
+from pfnmap.engine.language.registry import VERBS, Verb
 
 SIZE = "expected a number and a unit (K, M, G, T or P) such as 128M"
 BLOCKS = "expected blocks such as 34, 32-39, dimm0, dimm0[2-3] or 0x100000000-0x107ffffff"

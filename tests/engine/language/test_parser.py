@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from engine import commands as c
-from engine.kinds import MemmapPolicy, OnlineType, ZoneType
-from engine.language import format_command, parse_line
-from engine.language.registry import VERBS
+from pfnmap.engine import commands as c
+from pfnmap.engine.kinds import MemmapPolicy, OnlineType, ZoneType
+from pfnmap.engine.language import format_command, parse_line
+from pfnmap.engine.language.registry import VERBS
 from tests.fuzz.limits import bounded
 
 GIB = 1 << 30
@@ -252,7 +252,7 @@ def test_ten_thousand_lines_take_well_under_a_second() -> None:
 
 def test_the_language_is_usable_without_numpy_or_a_machine() -> None:
     script = (
-        "import sys; from engine.language import parse_line, format_command; "
+        "import sys; from pfnmap.engine.language import parse_line, format_command; "
         "print(format_command(parse_line('machine profile=6.1 ram=1024M'))); "
         "assert not {'numpy', 'textual', 'rich'} & set(sys.modules)"
     )

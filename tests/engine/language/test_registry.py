@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from engine.language import (
+from pfnmap.engine.language import (
     ACTIONS,
     ALIASES,
     AREAS,
@@ -17,8 +17,8 @@ from engine.language import (
     help_lines,
     parse_line,
 )
-from engine.language.expectations import EXPECTATIONS
-from engine.language.keys import action_of_key
+from pfnmap.engine.language.expectations import EXPECTATIONS
+from pfnmap.engine.language.keys import action_of_key
 
 DOCUMENTED = {
     Kind.START: "machine",

@@ -7,13 +7,13 @@ import inspect
 import pytest
 from hypothesis import given, settings
 
-from engine import commands
-from engine.commands import Command, Ref, Remove
-from engine.errors import ParseError
-from engine.language import format_command, line_of, parse_line
-from engine.language.lexer import clean
-from engine.language.printer import PRINTERS
-from engine.language.registry import VERBS, Verb
+from pfnmap.engine import commands
+from pfnmap.engine.commands import Command, Ref, Remove
+from pfnmap.engine.errors import ParseError
+from pfnmap.engine.language import format_command, line_of, parse_line
+from pfnmap.engine.language.lexer import clean
+from pfnmap.engine.language.printer import PRINTERS
+from pfnmap.engine.language.registry import VERBS, Verb
 from tests.engine.language import strategies
 
 ALL_COMMANDS = [

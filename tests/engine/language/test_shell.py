@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.commands import SysfsRead, SysfsWrite
-from engine.language import format_command, parse_line
+from pfnmap.engine.commands import SysfsRead, SysfsWrite
+from pfnmap.engine.language import format_command, parse_line
 
 MEMORY = "/sys/devices/system/memory"
 

@@ -7,21 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.kinds import BlockState
-from engine.memory.alike import alike, offline_in_model
-from engine.operations import zone_policy
-from engine.operations.zone_policy import valid_zones
-from engine.sysroot import explain as explaining
-from engine.sysroot.explain import explain
-from engine.sysroot.files import DirectoryTree
-from engine.sysroot.observe import Watcher
-from engine.sysroot.obstacles import offline_obstacle
-from engine.sysroot.read import observe
-from engine.sysroot.view import SysrootView
-from engine.traces.trace import load_trace
+from pfnmap.engine.kinds import BlockState
+from pfnmap.engine.memory.alike import alike, offline_in_model
+from pfnmap.engine.operations import zone_policy
+from pfnmap.engine.operations.zone_policy import valid_zones
+from pfnmap.engine.sysroot import explain as explaining
+from pfnmap.engine.sysroot.explain import explain
+from pfnmap.engine.sysroot.files import DirectoryTree
+from pfnmap.engine.sysroot.observe import Watcher
+from pfnmap.engine.sysroot.obstacles import offline_obstacle
+from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.view import SysrootView
+from pfnmap.engine.traces.trace import load_trace
+from pfnmap.tui.blocks_table import TableOptions, table_lines
 from tests.engine.sysroot.recorded import TRACES, recorded_view
 from tests.engine.sysroot.trees import Tree, x86_tree, zone
-from tui.blocks_table import TableOptions, table_lines
 
 PAGES = 32768
 

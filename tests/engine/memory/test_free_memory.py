@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.kinds import KERNEL_ZONES, PageState, ZoneType
-from engine.memory import free_memory
-from engine.memory.free_memory import KERNEL, MOVABLE
-from engine.memory.state import State
+from pfnmap.engine.kinds import KERNEL_ZONES, PageState, ZoneType
+from pfnmap.engine.memory import free_memory
+from pfnmap.engine.memory.free_memory import KERNEL, MOVABLE
+from pfnmap.engine.memory.state import State
 from tests.engine.tools import booted
 from tests.fuzz.limits import bounded
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine import Machine
-from engine.language import parse_line
+from pfnmap.engine import Machine
+from pfnmap.engine.language import parse_line
 
 MIB = 1 << 20
 BASE = 32

@@ -8,15 +8,22 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.geometry import Geometry
-from engine.kinds import BlockState, PageState, ZoneType
-from engine.machine import Machine
-from engine.memory.boot import early_block_rows
-from engine.memory.page_map import NR_STATES, PageMap, first_hole, page_zone, zones_of
-from engine.memory.runs import RunMap
-from engine.memory.state import BLOCK_DTYPE, DEVICE_ZONE_DTYPE, HOME_DTYPE, TAKEN_DTYPE, Node, State
-from engine.params import Params
-from engine.profile import PROFILES
+from pfnmap.engine.geometry import Geometry
+from pfnmap.engine.kinds import BlockState, PageState, ZoneType
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.memory.boot import early_block_rows
+from pfnmap.engine.memory.page_map import NR_STATES, PageMap, first_hole, page_zone, zones_of
+from pfnmap.engine.memory.runs import RunMap
+from pfnmap.engine.memory.state import (
+    BLOCK_DTYPE,
+    DEVICE_ZONE_DTYPE,
+    HOME_DTYPE,
+    TAKEN_DTYPE,
+    Node,
+    State,
+)
+from pfnmap.engine.params import Params
+from pfnmap.engine.profile import PROFILES
 
 # Blocks of 16 pages; DMA ends at pfn 4096, so boot memory around it is in two zones.
 TINY = Geometry("x86_64", 4096, 16, 4, 4, 4 * 4096, 16, struct_page_bytes=1024)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.kinds import PageState, ZoneType
+from pfnmap.engine.kinds import PageState, ZoneType
 from tests.engine.tools import booted, span
 
 

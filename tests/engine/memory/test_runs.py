@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine.memory import runs
-from engine.memory.runs import RunMap, merge_rows, run_dtype
+from pfnmap.engine.memory import runs
+from pfnmap.engine.memory.runs import RunMap, merge_rows, run_dtype
 
 DTYPE = run_dtype(("colour", "u1"), ("weight", "<i4"))
 KEYS = 60

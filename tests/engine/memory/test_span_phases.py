@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from engine import Machine
-from engine.language import parse_line
-from engine.memory import spans_history
-from engine.outcome import Event, Outcome
+from pfnmap.engine import Machine
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.memory import spans_history
+from pfnmap.engine.outcome import Event, Outcome
 
 S = 32768
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.kinds import ZoneType
-from engine.memory.runs import Rows
-from engine.memory.spans import (
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.memory.runs import Rows
+from pfnmap.engine.memory.spans import (
     SpanSearch,
     boot_zone_limits,
     find_biggest_section_pfn,
@@ -20,7 +20,7 @@ from engine.memory.spans import (
     update_pgdat_span,
     zone_ranges,
 )
-from engine.memory.state import Node, State, Zone
+from pfnmap.engine.memory.state import Node, State, Zone
 from tests.engine.tools import booted
 
 NORMAL, MOVABLE = ZoneType.NORMAL, ZoneType.MOVABLE

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from engine.kinds import ZoneType
-from engine.memory.spans_history import section_runs, shrink_sections
-from engine.memory.state import State, Zone
-from engine.memory.transaction import Transaction
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.memory.spans_history import section_runs, shrink_sections
+from pfnmap.engine.memory.state import State, Zone
+from pfnmap.engine.memory.transaction import Transaction
 from tests.engine.tools import booted
 
 DMA, DMA32, NORMAL, MOVABLE, DEVICE = (int(ZoneType(i)) for i in range(5))

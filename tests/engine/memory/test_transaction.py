@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from engine.finding import Finding
-from engine.kinds import ZoneType
-from engine.memory.state import Fault
-from engine.memory.transaction import Transaction
-from engine.outcome import Refusal
+from pfnmap.engine.finding import Finding
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.memory.state import Fault
+from pfnmap.engine.memory.transaction import Transaction
+from pfnmap.engine.outcome import Refusal
 from tests.engine.tools import booted
 
 

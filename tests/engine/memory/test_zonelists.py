@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from engine.kinds import ZoneType
-from engine.memory.state import State, Zone
-from engine.memory.zonelists import demotion_log, fallback_order, rebuild
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.memory.state import State, Zone
+from pfnmap.engine.memory.zonelists import demotion_log, fallback_order, rebuild
 from tests.engine.tools import booted
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.kinds import ZoneType
+from pfnmap.engine.kinds import ZoneType
 from tests.engine.tools import booted, span
 
 

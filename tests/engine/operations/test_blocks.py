@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from engine.commands import PfnRef, Ref
-from engine.errors import InputError
-from engine.kinds import BlockState, OnlineType
-from engine.machine import Machine
-from engine.memory.transaction import Transaction
-from engine.operations import offline, online
-from engine.operations.refs import block_ranges, pfn_of
-from engine.operations.zone_policy import valid_zones
-from engine.profile import PROFILES
+from pfnmap.engine.commands import PfnRef, Ref
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import BlockState, OnlineType
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.memory.transaction import Transaction
+from pfnmap.engine.operations import offline, online
+from pfnmap.engine.operations.refs import block_ranges, pfn_of
+from pfnmap.engine.operations.zone_policy import valid_zones
+from pfnmap.engine.profile import PROFILES
 from tests.engine.tools import booted
 
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from engine.kinds import ZoneType
-from engine.machine import Machine
-from engine.memory.runs import RunMap
-from engine.memory.state import HOME_DTYPE, State
-from engine.operations.hugetlb_vmemmap import backing, is_self_hosted, must_refuse, refuses
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.memory.runs import RunMap
+from pfnmap.engine.memory.state import HOME_DTYPE, State
+from pfnmap.engine.operations.hugetlb_vmemmap import backing, is_self_hosted, must_refuse, refuses
 from tests.engine.tools import booted
 
 

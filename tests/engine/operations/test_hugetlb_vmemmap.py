@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.kinds import PageState
-from engine.machine import Machine
+from pfnmap.engine.kinds import PageState
+from pfnmap.engine.machine import Machine
 from tests.engine.tools import booted
 
 HUGE = 262144

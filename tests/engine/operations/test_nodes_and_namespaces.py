@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from engine.commands import SysfsRead, SysfsWrite
-from engine.errors import InputError
-from engine.kinds import ZoneType
-from engine.memory.state import Node, Resource, State, Zone
-from engine.memory.transaction import Transaction
-from engine.operations import sysfs
-from engine.operations.hugetlb import count_on
-from engine.operations.remove import try_offline_node
-from engine.operations.sysfs import read, write
-from engine.sysfs_words import MEMORY_DIR, format_mask
+from pfnmap.engine.commands import SysfsRead, SysfsWrite
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.memory.state import Node, Resource, State, Zone
+from pfnmap.engine.memory.transaction import Transaction
+from pfnmap.engine.operations import sysfs
+from pfnmap.engine.operations.hugetlb import count_on
+from pfnmap.engine.operations.remove import try_offline_node
+from pfnmap.engine.operations.sysfs import read, write
+from pfnmap.engine.sysfs_words import MEMORY_DIR, format_mask
 from tests.engine.tools import booted
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from engine import Machine
-from engine.errors import InputError
-from engine.language import parse_line
-from engine.outcome import Outcome
+from pfnmap.engine import Machine
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.outcome import Outcome
 from tests.engine.tools import booted
 from tests.fuzz.limits import bounded
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from engine.commands import StartMachine
-from engine.errors import InputError
-from engine.machine import Machine
-from engine.operations.sysfs import MAX_GLOB_FILES
+from pfnmap.engine.commands import StartMachine
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.operations.sysfs import MAX_GLOB_FILES
 
 MEMORY = "/sys/devices/system/memory"
 

@@ -26,14 +26,14 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from engine.commands import StartMachine
-from engine.errors import InputError
-from engine.kinds import BlockState, MemmapKind, PageState, ZoneType
-from engine.language import parse_line
-from engine.machine import Machine
-from engine.memory.runs import RunMap
-from engine.memory.state import State
-from engine.outcome import Outcome
+from pfnmap.engine.commands import StartMachine
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.memory.runs import RunMap
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.outcome import Outcome
 
 _HEX = ("start", "end", "start_pfn", "end_pfn", "spanned", "head_pfn", "bias")
 _WORDS: dict[str, type[IntEnum]] = {

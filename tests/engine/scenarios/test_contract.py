@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine.errors import ParseError
-from engine.scenarios.expect import run_scenario
-from engine.scenarios.scenario import decode_scenario, format_scenario, parse_scenario
+from pfnmap.engine.errors import ParseError
+from pfnmap.engine.scenarios.expect import run_scenario
+from pfnmap.engine.scenarios.scenario import decode_scenario, format_scenario, parse_scenario
 
 MEMORY = "/sys/devices/system/memory"
 SMALL = "machine ram=1G\n"

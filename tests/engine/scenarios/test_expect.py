@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from engine.errors import ParseError
-from engine.model_view import ModelView
-from engine.scenarios.expect import run_scenario
-from engine.scenarios.scenario import parse_scenario
-from engine.view import BlockRow
+from pfnmap.engine.errors import ParseError
+from pfnmap.engine.model_view import ModelView
+from pfnmap.engine.scenarios.expect import run_scenario
+from pfnmap.engine.scenarios.scenario import parse_scenario
+from pfnmap.engine.view import BlockRow
 
 LIFE = """\
 machine ram=1G memmap_on_memory=Y

@@ -6,18 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from engine.commands import Expect
-from engine.errors import ParseError
-from engine.scenarios.expect import run_scenario
-from engine.scenarios.generated import with_expectations
-from engine.scenarios.scenario import (
+from pfnmap.engine.commands import Expect
+from pfnmap.engine.errors import ParseError
+from pfnmap.engine.scenarios.expect import run_scenario
+from pfnmap.engine.scenarios.generated import with_expectations
+from pfnmap.engine.scenarios.scenario import (
     Scenario,
     build_scenario,
     format_scenario,
     load_scenario,
     parse_scenario,
 )
-from engine.sources import scenario_session, shipped_scenarios
+from pfnmap.engine.sources import scenario_session, shipped_scenarios
 
 LIFE = (
     "machine ram=1G nodes=2 memmap_on_memory=Y  # two nodes\n"

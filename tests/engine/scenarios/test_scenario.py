@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.commands import (
+from pfnmap.engine.commands import (
     Add,
     Command,
     Expect,
@@ -20,12 +20,12 @@ from engine.commands import (
     StartMachine,
     Title,
 )
-from engine.errors import InputError, ParseError, PfnmapError
-from engine.kinds import OnlineType
-from engine.language import format_command
-from engine.machine import Machine
-from engine.scenarios.expect import run_scenario
-from engine.scenarios.scenario import (
+from pfnmap.engine.errors import InputError, ParseError, PfnmapError
+from pfnmap.engine.kinds import OnlineType
+from pfnmap.engine.language import format_command
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.scenarios.expect import run_scenario
+from pfnmap.engine.scenarios.scenario import (
     MAX_ERRORS_SHOWN,
     MAX_FILE_BYTES,
     Scenario,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine.errors import ParseError
-from engine.scenarios.scenario import parse_scenario
-from engine.scenarios.shell_script import as_shell
+from pfnmap.engine.errors import ParseError
+from pfnmap.engine.scenarios.scenario import parse_scenario
+from pfnmap.engine.scenarios.shell_script import as_shell
 
 MEMORY = "/sys/devices/system/memory"
 

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.commands import Expect, Note, StartMachine, Title
-from engine.compare import compare
-from engine.language import VERBS, format_command
-from engine.language.expectations import EXPECTATIONS
-from engine.language.registry import Kind
-from engine.scenarios.expect import run_scenario
-from engine.scenarios.scenario import Scenario, format_scenario, load_scenario
-from engine.sources import shipped_scenarios
+from pfnmap.engine.commands import Expect, Note, StartMachine, Title
+from pfnmap.engine.compare import compare
+from pfnmap.engine.language import VERBS, format_command
+from pfnmap.engine.language.expectations import EXPECTATIONS
+from pfnmap.engine.language.registry import Kind
+from pfnmap.engine.scenarios.expect import run_scenario
+from pfnmap.engine.scenarios.scenario import Scenario, format_scenario, load_scenario
+from pfnmap.engine.sources import shipped_scenarios
 
 FILES = shipped_scenarios()
 

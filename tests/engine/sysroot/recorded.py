@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from engine.kinds import ZONE_LABELS
-from engine.params import Params
-from engine.sysroot.files import TextTree
-from engine.sysroot.read import observe
-from engine.sysroot.view import SysrootView
-from engine.traces.trace import RecordedState, RecordedStep, Trace, load_trace
+from pfnmap.engine.kinds import ZONE_LABELS
+from pfnmap.engine.params import Params
+from pfnmap.engine.sysroot.files import TextTree
+from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.view import SysrootView
+from pfnmap.engine.traces.trace import RecordedState, RecordedStep, Trace, load_trace
 from tests.engine.sysroot.trees import MEMORY, NODE, PARAMETERS, zone
 
 TRACES = sorted((Path(__file__).parents[2] / "traces").glob("*.json"))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.sysroot.architecture import geometry_of
-from engine.sysroot.files import DirectoryTree
-from engine.sysroot.read import observe
+from pfnmap.engine.sysroot.architecture import geometry_of
+from pfnmap.engine.sysroot.files import DirectoryTree
+from pfnmap.engine.sysroot.read import observe
 from tests.engine.sysroot.trees import Tree, zone
 
 

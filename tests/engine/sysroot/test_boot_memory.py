@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.sysroot.files import DirectoryTree
-from engine.sysroot.read import observe
-from engine.sysroot.view import SysrootView
+from pfnmap.engine.sysroot.files import DirectoryTree
+from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.view import SysrootView
 from tests.engine.sysroot.trees import Tree, zone
 
 GIB_PFN = 1 << 18

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.errors import InputError
-from engine.sysroot.capture import (
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.sysroot.capture import (
     FORMAT,
     capture_bytes,
     is_capture,
@@ -23,11 +23,11 @@ from engine.sysroot.capture import (
     parse_capture,
     save_capture,
 )
-from engine.sysroot.files import DirectoryTree
-from engine.sysroot.observation import Observation
-from engine.sysroot.read import observe
-from engine.sysroot.text_dump import SHELL_LINE, is_text_dump, parse_text_dump
-from engine.sysroot.view import SysrootView
+from pfnmap.engine.sysroot.files import DirectoryTree
+from pfnmap.engine.sysroot.observation import Observation
+from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.text_dump import SHELL_LINE, is_text_dump, parse_text_dump
+from pfnmap.engine.sysroot.view import SysrootView
 from tests.engine.sysroot.trees import Tree, x86_tree
 
 
@@ -163,7 +163,7 @@ def test_damaged_and_cut_off_compression_is_refused(tree: Tree, tmp_path: Path) 
 def test_a_file_that_swells_without_end_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.sysroot.capture.MAX_BYTES", 1 << 16)
+    monkeypatch.setattr("pfnmap.engine.sysroot.capture.MAX_BYTES", 1 << 16)
     file = tmp_path / "bomb.gz"
     file.write_bytes(gzip.compress(b"\x00" * (1 << 20)))
     with pytest.raises(InputError, match="more data than a capture may have"):

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.kinds import ZoneType
-from engine.language import parse_line
-from engine.memory.checks import broken_identities
-from engine.sysroot.files import DirectoryTree
-from engine.sysroot.plan import plan
-from engine.sysroot.read import observe
-from engine.sysroot.rules import rules_of
-from engine.sysroot.view import SysrootView
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.memory.checks import broken_identities
+from pfnmap.engine.sysroot.files import DirectoryTree
+from pfnmap.engine.sysroot.plan import plan
+from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.rules import rules_of
+from pfnmap.engine.sysroot.view import SysrootView
 from tests.engine.sysroot.trees import Tree
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.memory.runs import unbroken
-from engine.sysroot.explain import Explanation, explain
-from engine.sysroot.files import DirectoryTree
-from engine.sysroot.read import observe
-from engine.sysroot.view import SysrootView
-from engine.traces.trace import load_trace
+from pfnmap.engine.memory.runs import unbroken
+from pfnmap.engine.sysroot.explain import Explanation, explain
+from pfnmap.engine.sysroot.files import DirectoryTree
+from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.view import SysrootView
+from pfnmap.engine.traces.trace import load_trace
 from tests.engine.sysroot.recorded import TRACES, params_after, recorded_view, recording
 from tests.engine.sysroot.trees import Tree, x86_tree, zone
 

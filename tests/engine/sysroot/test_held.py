@@ -12,23 +12,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.commands import Command
-from engine.errors import InputError
-from engine.kinds import PageState
-from engine.language import parse_line
-from engine.machine import Machine
-from engine.memory.checks import broken_identities
-from engine.sysroot.held import (
+from pfnmap.engine.commands import Command
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import PageState
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.memory.checks import broken_identities
+from pfnmap.engine.sysroot.held import (
     MAX_HELD_PAGES,
     coded_runs,
     decoded_runs,
     held_runs,
     with_held,
 )
-from engine.sysroot.page_flags import bit
-from engine.sysroot.page_kinds import CANNOT_MOVE, PageKinds
-from engine.sysroot.session import RootSession
-from engine.sysroot.sources import open_root
+from pfnmap.engine.sysroot.page_flags import bit
+from pfnmap.engine.sysroot.page_kinds import CANNOT_MOVE, PageKinds
+from pfnmap.engine.sysroot.session import RootSession
+from pfnmap.engine.sysroot.sources import open_root
 from tests.engine.sysroot.trees import Tree, x86_tree
 
 PAGES = 32768

@@ -6,10 +6,10 @@ import ast
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import engine.sysroot
+import pfnmap.engine.sysroot
 
-FOLDER = Path(engine.sysroot.__file__).parent
-NAME = "engine.sysroot."
+FOLDER = Path(pfnmap.engine.sysroot.__file__).parent
+NAME = "pfnmap.engine.sysroot."
 
 
 def imported(module: Path) -> set[str]:

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import InputError
-from engine.kinds import ZoneType
-from engine.sysroot.capture import capture_bytes, is_capture, parse_capture
-from engine.sysroot.observation import Observation
-from engine.sysroot.sources import open_root
-from engine.sysroot.view import SysrootView
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.sysroot.capture import capture_bytes, is_capture, parse_capture
+from pfnmap.engine.sysroot.observation import Observation
+from pfnmap.engine.sysroot.sources import open_root
+from pfnmap.engine.sysroot.view import SysrootView
+from pfnmap.tui.blocks_table import COLUMNS, TableOptions, table_data
 from tests.engine.sysroot.trees import x86_tree
-from tui.blocks_table import COLUMNS, TableOptions, table_data
 
 MIB = 1 << 20
 

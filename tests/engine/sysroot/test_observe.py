@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import InputError
-from engine.sysroot.files import DirectoryTree
-from engine.sysroot.observe import ABSENT, Change, Watcher
-from engine.sysroot.read import observe
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.sysroot.files import DirectoryTree
+from pfnmap.engine.sysroot.observe import ABSENT, Change, Watcher
+from pfnmap.engine.sysroot.read import observe
 from tests.engine.sysroot.trees import MEMORY, Tree, x86_tree, zone
 
 

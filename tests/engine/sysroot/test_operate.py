@@ -12,22 +12,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.errors import InputError
-from engine.kinds import ZoneType
-from engine.language import parse_line
-from engine.sysroot.capture import save_capture
-from engine.sysroot.files import READ_FLAGS
-from engine.sysroot.observe import Watcher
-from engine.sysroot.operate import (
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.sysroot.capture import save_capture
+from pfnmap.engine.sysroot.files import READ_FLAGS
+from pfnmap.engine.sysroot.observe import Watcher
+from pfnmap.engine.sysroot.operate import (
     WriteAllowed,
     foresee,
     questions,
     went_as_foreseen,
     write_state,
 )
-from engine.sysroot.page_flags import bit
-from engine.sysroot.plan import plan
-from engine.sysroot.sources import open_root, open_watcher
+from pfnmap.engine.sysroot.page_flags import bit
+from pfnmap.engine.sysroot.plan import plan
+from pfnmap.engine.sysroot.sources import open_root, open_watcher
 from tests.engine.sysroot.trees import MEMORY, Tree, ratio_tree, x86_tree
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.kinds import PageState
-from engine.sysroot import page_files
-from engine.sysroot.files import DirectoryTree
-from engine.sysroot.observe import Watcher
-from engine.sysroot.page_files import read_pages
-from engine.sysroot.page_flags import bit
-from engine.sysroot.page_kinds import PageKinds
-from engine.sysroot.view import SysrootView
+from pfnmap.engine.kinds import PageState
+from pfnmap.engine.sysroot import page_files
+from pfnmap.engine.sysroot.files import DirectoryTree
+from pfnmap.engine.sysroot.observe import Watcher
+from pfnmap.engine.sysroot.page_files import read_pages
+from pfnmap.engine.sysroot.page_flags import bit
+from pfnmap.engine.sysroot.page_kinds import PageKinds
+from pfnmap.engine.sysroot.view import SysrootView
 from tests.engine.sysroot.trees import Tree, x86_tree
 
 BUDDY, LRU = int(bit("BUDDY")), int(bit("LRU"))

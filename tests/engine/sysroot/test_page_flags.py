@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.kinds import PageState
-from engine.sysroot.page_flags import KPF, NOT_SAID, bit, flag_words, page_states
+from pfnmap.engine.kinds import PageState
+from pfnmap.engine.sysroot.page_flags import KPF, NOT_SAID, bit, flag_words, page_states
 
 
 def states(

@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.errors import InputError
-from engine.language import parse_line
-from engine.outcome import Outcome
-from engine.sysroot.files import DirectoryTree
-from engine.sysroot.obstacles import offline_obstacle
-from engine.sysroot.page_flags import bit
-from engine.sysroot.plan import looked_at, plan
-from engine.sysroot.read import observe
-from engine.sysroot.view import SysrootView
-from engine.traces.replay import step_commands
-from engine.traces.trace import load_trace
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.sysroot.files import DirectoryTree
+from pfnmap.engine.sysroot.obstacles import offline_obstacle
+from pfnmap.engine.sysroot.page_flags import bit
+from pfnmap.engine.sysroot.plan import looked_at, plan
+from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.view import SysrootView
+from pfnmap.engine.traces.replay import step_commands
+from pfnmap.engine.traces.trace import load_trace
 from tests.engine.sysroot.recorded import TRACES, params_after, recorded_view
 from tests.engine.sysroot.trees import x86_tree
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.errors import InputError
-from engine.sysroot.files import DirectoryTree, FileProblem
-from engine.sysroot.observation import Observation
-from engine.sysroot.read import observe
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.sysroot.files import DirectoryTree, FileProblem
+from pfnmap.engine.sysroot.observation import Observation
+from pfnmap.engine.sysroot.read import observe
 from tests.engine.sysroot.trees import MEMORY, NODE, Tree, x86_tree, zone
 
 

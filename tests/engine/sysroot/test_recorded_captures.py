@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.commands import Add
-from engine.language import parse_line
-from engine.sysroot.capture import capture_bytes, is_capture, load_capture
-from engine.sysroot.view import SysrootView
+from pfnmap.engine.commands import Add
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.sysroot.capture import capture_bytes, is_capture, load_capture
+from pfnmap.engine.sysroot.view import SysrootView
 from tests.kernel.captures import DUMP, Moment, kept_observations, moments
 from tests.kernel.foresight import BUSY, TYPE, judge
 from tests.kernel.series import KEPT, KEPT_FOLDER, WITH_DUMP

@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.commands import Note, Offline, Ref
-from engine.errors import InputError
-from engine.kinds import PageState
-from engine.language import parse_line
-from engine.outcome import Outcome
-from engine.session import Session
-from engine.sysroot.capture import save_capture
-from engine.sysroot.observe import Watcher
-from engine.sysroot.page_flags import bit
-from engine.sysroot.session import READ_ONLY, ReadOnlyError, RootSession
-from engine.sysroot.sources import open_root, open_watcher, page_size
-from engine.view import View
+from pfnmap.engine.commands import Note, Offline, Ref
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import PageState
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.session import Session
+from pfnmap.engine.sysroot.capture import save_capture
+from pfnmap.engine.sysroot.observe import Watcher
+from pfnmap.engine.sysroot.page_flags import bit
+from pfnmap.engine.sysroot.session import READ_ONLY, ReadOnlyError, RootSession
+from pfnmap.engine.sysroot.sources import open_root, open_watcher, page_size
+from pfnmap.engine.view import View
 from tests.engine.sysroot.trees import Tree, x86_tree, zone
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.memory.checks import broken_identities
-from engine.sysroot.capture import capture_bytes, parse_capture
-from engine.sysroot.observe import Watcher
-from engine.sysroot.view import SysrootView
+from pfnmap.engine.memory.checks import broken_identities
+from pfnmap.engine.sysroot.capture import capture_bytes, parse_capture
+from pfnmap.engine.sysroot.observe import Watcher
+from pfnmap.engine.sysroot.view import SysrootView
 
 pytestmark = pytest.mark.skipif(
     not Path("/sys/devices/system/memory").is_dir(),

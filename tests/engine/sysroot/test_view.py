@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.kinds import PageState, ZoneType
-from engine.sysroot.files import DirectoryTree
-from engine.sysroot.read import observe
-from engine.sysroot.view import SysrootView
-from engine.view import View
+from pfnmap.engine.kinds import PageState, ZoneType
+from pfnmap.engine.sysroot.files import DirectoryTree
+from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.view import SysrootView
+from pfnmap.engine.view import View
 from tests.engine.sysroot.trees import Tree, x86_tree, zone
 
 

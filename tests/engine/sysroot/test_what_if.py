@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.kinds import BlockState, MemmapKind, PageState, ZoneType
-from engine.memory.checks import broken_identities
-from engine.memory.state import State
-from engine.model_view import ModelView
-from engine.sysroot.files import DirectoryTree
-from engine.sysroot.read import observe
-from engine.sysroot.view import SysrootView
-from engine.sysroot.what_if import state_of
+from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
+from pfnmap.engine.memory.checks import broken_identities
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.model_view import ModelView
+from pfnmap.engine.sysroot.files import DirectoryTree
+from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.view import SysrootView
+from pfnmap.engine.sysroot.what_if import state_of
 from tests.engine.sysroot.recorded import TRACES, recorded_view, recording
 from tests.engine.sysroot.trees import Tree, x86_tree
 

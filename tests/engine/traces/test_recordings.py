@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from engine.traces.trace import TraceError, load_trace, parse_trace
-from engine.traces.verify import verify_trace
+from pfnmap.engine.traces.trace import TraceError, load_trace, parse_trace
+from pfnmap.engine.traces.verify import verify_trace
 
 TRACES = sorted((Path(__file__).parents[2] / "traces").glob("*.json"))
 Json = Any

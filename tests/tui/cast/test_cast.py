@@ -15,16 +15,16 @@ from typing import Any
 import pyte
 import pytest
 
-from engine.errors import InputError
-from engine.scenarios.scenario import Scenario, load_scenario, parse_scenario
-from engine.sources import shipped_scenarios
-from themes import load_theme
-from themes.model import Theme
-from tui.cast.cast import CAPTION_LINES, make_cast, shots_of, write_cast
-from tui.cast.frames import FrameSource, ScreenFrames, TextFrames
-from tui.cast.script import Script, script_of
-from tui.picture import Ink, Picture, on_page, piece
-from tui.testing import Snapshot
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.scenarios.scenario import Scenario, load_scenario, parse_scenario
+from pfnmap.engine.sources import shipped_scenarios
+from pfnmap.themes import load_theme
+from pfnmap.themes.model import Theme
+from pfnmap.tui.cast.cast import CAPTION_LINES, make_cast, shots_of, write_cast
+from pfnmap.tui.cast.frames import FrameSource, ScreenFrames, TextFrames
+from pfnmap.tui.cast.script import Script, script_of
+from pfnmap.tui.picture import Ink, Picture, on_page, piece
+from pfnmap.tui.testing import Snapshot
 
 STORY = """\
 title "the span follows the block"

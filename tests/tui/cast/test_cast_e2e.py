@@ -12,8 +12,8 @@ from random import Random
 import pyte
 import pytest
 
-from engine.journal.resume import read_session, resume
-from engine.journal.store import JournalStore
+from pfnmap.engine.journal.resume import read_session, resume
+from pfnmap.engine.journal.store import JournalStore
 from tests.tui.pty_program import Program
 
 KEYS = "ofmOxt.uu[]hljkHL"

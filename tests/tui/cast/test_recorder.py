@@ -14,19 +14,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.commands import SysfsWrite
-from engine.errors import InputError
-from engine.language import parse_line
-from engine.sysroot.observe import Watcher
-from engine.sysroot.session import RootSession
+from pfnmap.engine.commands import SysfsWrite
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.sysroot.observe import Watcher
+from pfnmap.engine.sysroot.session import RootSession
+from pfnmap.themes import load_theme
+from pfnmap.tui.app import PfnmapApp
+from pfnmap.tui.capture import CaptureDriver, press, screen_text, settle, type_text
+from pfnmap.tui.cast.filter import MAX_HELD, DrawingFilter
+from pfnmap.tui.cast.recorder import CastRecorder, record
+from pfnmap.tui.screens.live import Live
 from tests.engine.sysroot.trees import Tree
 from tests.tui.stage import session_of
-from themes import load_theme
-from tui.app import PfnmapApp
-from tui.capture import CaptureDriver, press, screen_text, settle, type_text
-from tui.cast.filter import MAX_HELD, DrawingFilter
-from tui.cast.recorder import CastRecorder, record
-from tui.screens.live import Live
 
 PATIENCE_SECONDS = 30.0
 """What a slow machine may take for a command before it counts as long work."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine.errors import ParseError
-from engine.scenarios.scenario import parse_scenario
-from tui.cast.script import (
+from pfnmap.engine.errors import ParseError
+from pfnmap.engine.scenarios.scenario import parse_scenario
+from pfnmap.tui.cast.script import (
     EFFECT_MS,
     LONGEST_NOTE_MS,
     MOVE_MS,

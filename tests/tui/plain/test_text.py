@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.finding import Finding
-from engine.kinds import PageState, ZoneType
-from engine.machine import Machine
-from engine.view import ZoneRow
+from pfnmap.engine.finding import Finding
+from pfnmap.engine.kinds import PageState, ZoneType
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.view import ZoneRow
+from pfnmap.tui.plain.map import MAX_LINES
+from pfnmap.tui.plain.spans import span_lines
+from pfnmap.tui.plain.text import MAIL_WIDTH, render_text
 from tests.tui.fake_view import BLOCK, FakeView, block_row, dimm_view
-from tui.plain.map import MAX_LINES
-from tui.plain.spans import span_lines
-from tui.plain.text import MAIL_WIDTH, render_text
 
 FRAMES = Path(__file__).parents[1] / "frames"
 HOSTILE = "\x1b[31mred\x07 \u202eevil\n[bold]x[/] → ok"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from engine.commands import FailNext, Ref, Remove, SysfsWrite
-from engine.language import parse_line
-from engine.phases import FAILABLE_PHASES
+from pfnmap.engine.commands import FailNext, Ref, Remove, SysfsWrite
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.phases import FAILABLE_PHASES
+from pfnmap.tui.screens.branches import entries
+from pfnmap.tui.screens.clock import SPEEDS
+from pfnmap.tui.screens.faults import RUN, fault_entries
+from pfnmap.tui.screens.palette import Palette
 from tests.tui.stage import DIMM, session_of, stage
-from tui.screens.branches import entries
-from tui.screens.clock import SPEEDS
-from tui.screens.faults import RUN, fault_entries
-from tui.screens.palette import Palette
 
 
 # -- branches ----------------------------------------------------------------------------

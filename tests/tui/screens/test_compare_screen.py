@@ -11,18 +11,18 @@ from contextlib import asynccontextmanager
 import numpy as np
 import pytest
 
-from engine.compare import Comparison, compare
-from engine.scenarios.scenario import load_scenario
-from engine.sources import shipped_scenarios
+from pfnmap.engine.compare import Comparison, compare
+from pfnmap.engine.scenarios.scenario import load_scenario
+from pfnmap.engine.sources import shipped_scenarios
+from pfnmap.tui.cells import CHANGED
+from pfnmap.tui.cli import main
+from pfnmap.tui.plain.side_by_side import MAX_ROWS, cells_that_fit, side_by_side
+from pfnmap.tui.screens.compare_lines import at_step, nr_fitting, shown_runs
+from pfnmap.tui.screens.compare_screen import CompareScreen, variants_of
+from pfnmap.tui.testing import settle
 from tests.tui.stage import DIMM, Stage, session_of, stage
 from tests.tui.test_app_screens import compare as compare_baseline
 from tests.tui.test_compare_frames import CASES
-from tui.cells import CHANGED
-from tui.cli import main
-from tui.plain.side_by_side import MAX_ROWS, cells_that_fit, side_by_side
-from tui.screens.compare_lines import at_step, nr_fitting, shown_runs
-from tui.screens.compare_screen import CompareScreen, variants_of
-from tui.testing import settle
 
 SIZES = [(80, 24), (120, 40)]
 

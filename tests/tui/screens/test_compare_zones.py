@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.compare import compare
-from engine.scenarios.scenario import load_scenario
-from engine.sources import shipped_scenarios
+from pfnmap.engine.compare import compare
+from pfnmap.engine.scenarios.scenario import load_scenario
+from pfnmap.engine.sources import shipped_scenarios
+from pfnmap.themes import load_theme
+from pfnmap.tui.axis import Axis, reaching
+from pfnmap.tui.screens.compare_zones import zone_lines
+from pfnmap.tui.widgets.paint import Paint
 from tests.tui.stage import DIMM, session_of
-from themes import load_theme
-from tui.axis import Axis, reaching
-from tui.screens.compare_zones import zone_lines
-from tui.widgets.paint import Paint
 
 LABEL = 11
 

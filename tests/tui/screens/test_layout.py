@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.screens.layout import (
+from pfnmap.tui.screens.layout import (
     BLOCKS,
     EVENTS,
     INSPECTOR,

@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.kinds import ZoneType
-from engine.sysroot import operate
-from engine.sysroot.observe import Watcher
-from engine.sysroot.page_flags import bit
-from engine.sysroot.session import RootSession
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.sysroot import operate
+from pfnmap.engine.sysroot.observe import Watcher
+from pfnmap.engine.sysroot.page_flags import bit
+from pfnmap.engine.sysroot.session import RootSession
+from pfnmap.themes import load_theme
+from pfnmap.tui.app import PfnmapApp
+from pfnmap.tui.audit import Audit
+from pfnmap.tui.screens.confirm import Confirm
+from pfnmap.tui.screens.live import Live
+from pfnmap.tui.testing import settle
 from tests.engine.sysroot.trees import MEMORY, Tree, dimm_tree, ratio_tree
 from tests.tui.stage import Stage
-from themes import load_theme
-from tui.app import PfnmapApp
-from tui.audit import Audit
-from tui.screens.confirm import Confirm
-from tui.screens.live import Live
-from tui.testing import settle
 
 
 @pytest.fixture

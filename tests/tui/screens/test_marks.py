@@ -6,22 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from engine.commands import Interactive
-from engine.errors import ParseError
-from engine.journal.journal import Origin, keep
-from engine.journal.resume import replay, resume
-from engine.journal.store import JournalStore
-from engine.language import format_command, parse_line
-from engine.sysroot.observe import Watcher
-from engine.sysroot.session import RootSession
+from pfnmap.engine.commands import Interactive
+from pfnmap.engine.errors import ParseError
+from pfnmap.engine.journal.journal import Origin, keep
+from pfnmap.engine.journal.resume import replay, resume
+from pfnmap.engine.journal.store import JournalStore
+from pfnmap.engine.language import format_command, parse_line
+from pfnmap.engine.sysroot.observe import Watcher
+from pfnmap.engine.sysroot.session import RootSession
+from pfnmap.tui.completion import complete
+from pfnmap.tui.keys import Keymap
+from pfnmap.tui.screens.desk import Desk
+from pfnmap.tui.screens.mark_box import MarkBox
+from pfnmap.tui.screens.marks import SHOWN, mark_lines
+from pfnmap.tui.testing import settle
 from tests.engine.sysroot.trees import x86_tree
 from tests.tui.stage import DIMM, MACHINE, session_of, stage
-from tui.completion import complete
-from tui.keys import Keymap
-from tui.screens.desk import Desk
-from tui.screens.mark_box import MarkBox
-from tui.screens.marks import SHOWN, mark_lines
-from tui.testing import settle
 
 BLOCK = 32768
 

@@ -7,12 +7,12 @@ from textual.events import Click, MouseScrollDown, MouseScrollUp
 from textual.widget import Widget
 
 import tests.tui.stage as stages
+from pfnmap.tui.screens.palette import Palette
+from pfnmap.tui.screens.reader import Reader
+from pfnmap.tui.testing import settle
+from pfnmap.tui.widgets.panel import WHEEL_LINES
 from tests.tui.dense import dense_session
 from tests.tui.stage import DIMM, Stage, stage
-from tui.screens.palette import Palette
-from tui.screens.reader import Reader
-from tui.testing import settle
-from tui.widgets.panel import WHEEL_LINES
 
 
 async def wheel(on: Stage, widget: Widget, *, down: bool = True) -> None:

@@ -8,20 +8,20 @@ from contextlib import asynccontextmanager
 import pytest
 from textual.events import Key
 
-from engine.language.dialog_keys import CONTEXTS, DIALOG_ACTIONS
+from pfnmap.engine.language.dialog_keys import CONTEXTS, DIALOG_ACTIONS
+from pfnmap.tui.app import leaving_keys
+from pfnmap.tui.keys import Keymap
+from pfnmap.tui.screens.add_form import AddForm
+from pfnmap.tui.screens.compare_screen import CompareScreen
+from pfnmap.tui.screens.confirm import Confirm
+from pfnmap.tui.screens.dialog import Dialog
+from pfnmap.tui.screens.mark_box import MarkBox
+from pfnmap.tui.screens.palette import Palette
+from pfnmap.tui.screens.prompt import Prompt
+from pfnmap.tui.screens.reader import Reader
+from pfnmap.tui.screens.typed import _DOES as TYPED
+from pfnmap.tui.testing import settle
 from tests.tui.stage import DIMM, Stage, stage
-from tui.app import leaving_keys
-from tui.keys import Keymap
-from tui.screens.add_form import AddForm
-from tui.screens.compare_screen import CompareScreen
-from tui.screens.confirm import Confirm
-from tui.screens.dialog import Dialog
-from tui.screens.mark_box import MarkBox
-from tui.screens.palette import Palette
-from tui.screens.prompt import Prompt
-from tui.screens.reader import Reader
-from tui.screens.typed import _DOES as TYPED
-from tui.testing import settle
 
 OWN = {
     "dialog.close": ["f9"],
@@ -183,7 +183,7 @@ def _name(key: Key) -> str:
 
 
 async def test_help_lists_every_key_in_force() -> None:
-    from tui.screens.pages import help_lines
+    from pfnmap.tui.screens.pages import help_lines
 
     async with own() as on:
         keymap = on.app.keys

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine.kinds import ZoneType
+from pfnmap.engine.kinds import ZoneType
+from pfnmap.tui.screens.situation import MOST_BLOCKS, Situation, ranges
 from tests.tui.stage import DIMM, session_of, stage
-from tui.screens.situation import MOST_BLOCKS, Situation, ranges
 
 BLOCK = 32768
 

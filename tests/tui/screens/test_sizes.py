@@ -8,9 +8,9 @@ import pytest
 from textual import events
 from textual.geometry import Size
 
+from pfnmap.tui.screens.main import MainScreen
+from pfnmap.tui.testing import press, settle
 from tests.tui.stage import stage
-from tui.screens.main import MainScreen
-from tui.testing import press, settle
 
 SIZES = [Size(60, 20), Size(200, 50), Size(60, 20), Size(200, 50)]
 

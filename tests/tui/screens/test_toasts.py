@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pfnmap.tui.screens.toasts import TOAST_SECONDS
 from tests.tui.stage import DIMM, Stage, stage
-from tui.screens.toasts import TOAST_SECONDS
 
 
 def said(on: Stage) -> list[str]:

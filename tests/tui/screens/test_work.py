@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from engine.errors import InputError
-from engine.session import Session
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.session import Session
+from pfnmap.tui.keys import Keymap
+from pfnmap.tui.screens.compare_screen import CompareScreen
+from pfnmap.tui.screens.work import Job, Stopped
+from pfnmap.tui.testing import settle
 from tests.tui.stage import DIMM, Stage, stage
-from tui.keys import Keymap
-from tui.screens.compare_screen import CompareScreen
-from tui.screens.work import Job, Stopped
-from tui.testing import settle
 
 PATIENCE_SECONDS = 60.0
 """How long to wait for a thread before it counts as stuck."""

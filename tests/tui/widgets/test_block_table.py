@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.view import BlockRow
+from pfnmap.engine.view import BlockRow
+from pfnmap.tui.widgets.block_table import columns_for
 from tests.tui.fake_view import FakeView, block_row, dimm_view
 from tests.tui.stage import DIMM, stage
-from tui.widgets.block_table import columns_for
 
 MILLIONS = 33_000_000
 

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from engine.commands import SysfsWrite
-from engine.errors import InputError
+from pfnmap.engine.commands import SysfsWrite
+from pfnmap.engine.errors import InputError
+from pfnmap.tui.widgets.event_log import KEPT_PIECES
 from tests.tui.stage import DIMM, session_of, stage
-from tui.widgets.event_log import KEPT_PIECES
 
 
 async def test_the_newest_is_in_sight_until_somebody_scrolls() -> None:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from engine.outcome import Outcome
+from pfnmap.engine.outcome import Outcome
+from pfnmap.tui.told import claim_failures
+from pfnmap.tui.widgets import lines
 from tests.tui.stage import DIMM, Stage, session_of, stage
-from tui.told import claim_failures
-from tui.widgets import lines
 
 LONG = "a recording of a machine whose name goes on and on, as file names do"
 FACTS = ("x86_64", "linux-6.12", "memmap_on_memory=Y")

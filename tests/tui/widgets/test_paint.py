@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from engine.kinds import PageState, ZoneType
-from themes import load_theme, theme_files
-from tui import cells
-from tui.widgets.paint import Paint
+from pfnmap.engine.kinds import PageState, ZoneType
+from pfnmap.themes import load_theme, theme_files
+from pfnmap.tui import cells
+from pfnmap.tui.widgets.paint import Paint
 
 S = PageState
 THEMES = sorted(theme_files())

@@ -8,10 +8,10 @@ import pytest
 from textual.geometry import Region
 from textual.strip import Strip
 
+from pfnmap.tui import cells
+from pfnmap.tui.widgets.pfn_map import PfnMap, margins
 from tests.tui.fake_view import dimm_view
 from tests.tui.stage import DIMM, Stage, stage
-from tui import cells
-from tui.widgets.pfn_map import PfnMap, margins
 
 
 def lines(on: Stage) -> list[str]:

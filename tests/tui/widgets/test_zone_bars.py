@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from engine.session import Session
+from pfnmap.engine.session import Session
+from pfnmap.tui.axis import Axis
+from pfnmap.tui.widgets.paint import GAINED, HOLE, LOST, OUT, PRESENT
+from pfnmap.tui.widgets.zone_bars import LABEL_WIDTH, bar_codes, shown_zones
 from tests.tui.stage import DIMM, session_of, stage
-from tui.axis import Axis
-from tui.widgets.paint import GAINED, HOLE, LOST, OUT, PRESENT
-from tui.widgets.zone_bars import LABEL_WIDTH, bar_codes, shown_zones
 
 
 def bars(session: Session, width: int = 60) -> dict[str, list[int]]:
