@@ -10,7 +10,7 @@ from pathlib import Path
 from pfnmap.engine.scenarios.expect import run_scenario
 from pfnmap.engine.scenarios.scenario import parse_scenario
 from pfnmap.themes.loader import read_theme
-from pfnmap.tui.keymap import parse_settings
+from pfnmap.tui.settings.config import parse_settings
 from tests.readme import FRAME, README, renewed
 
 TEXT = README.read_text(encoding="utf-8")

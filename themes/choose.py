@@ -48,7 +48,7 @@ def choose_theme(
         env: the environment; ``TERM``, ``COLORFGBG`` and ``NO_COLOR`` are looked at.
         encoding: of the stream that is drawn on, None when unknown.
         colour_system: what the terminal can show: ``truecolor``, ``256``, ``16`` or ``none``
-            (:mod:`pfnmap.tui.terminal` decides it, ``NO_COLOR`` and ``--color`` included).
+            (``NO_COLOR`` and ``--color`` included).
         ascii_glyphs: True or False forces the glyphs; None lets terminal and locale decide.
 
     A theme that was asked for keeps its glyphs where the terminal can draw them and its

@@ -18,17 +18,17 @@ from textual.theme import Theme as TextualTheme
 from pfnmap.engine.language import ACTIONS
 from pfnmap.themes import choose_theme
 from pfnmap.themes.model import Theme
-from pfnmap.tui.keys import Keymap, textual_key
+from pfnmap.tui.keys.keymap import Keymap, textual_key
 from pfnmap.tui.screens.desk import Desk
 from pfnmap.tui.screens.dialog import Dialog
 from pfnmap.tui.screens.main import MainScreen
-from pfnmap.tui.signals import ENDING_SIGNALS, noted_endings, stoppable
+from pfnmap.tui.terminal.signals import ENDING_SIGNALS, noted_endings, stoppable
 from pfnmap.tui.widgets.paint import Paint
 
 if TYPE_CHECKING:
     from pfnmap.engine.commands import StartMachine
     from pfnmap.engine.session import Session
-    from pfnmap.tui.cast.recorder import CastRecorder
+    from pfnmap.tui.pictures.cast.recorder import CastRecorder
 
 ALWAYS = ("app.quit",)
 """Actions whose control keys work in every dialog as well."""
@@ -109,7 +109,7 @@ class PfnmapApp(App[int], inherit_bindings=False):
         self.opening: Callable[[PfnmapApp], object] | None = None
         """Called once when the screen is there."""
         self.ended_by: list[int] = []
-        """Signals that came before the program could answer; see :mod:`pfnmap.tui.signals`."""
+        """Signals that came before the program could answer; see ``terminal.signals``."""
         self._colour_system = colour_system
         self._leaving = leaving_keys(self.keys)
         self._typed: deque[Key] = deque()
@@ -324,7 +324,7 @@ def run_app(
     app.ended_by = noted_endings()
     app.driver_class = stoppable(app.driver_class)
     if recorder is not None:
-        from pfnmap.tui.cast.recorder import record
+        from pfnmap.tui.pictures.cast.recorder import record
 
         record(app, recorder)
     sys.setswitchinterval(SWITCH_SECONDS)

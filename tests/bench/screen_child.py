@@ -31,8 +31,8 @@ from pfnmap.engine.machine import Machine
 from pfnmap.engine.session import Session
 from pfnmap.themes import load_theme
 from pfnmap.tui.app import PfnmapApp
-from pfnmap.tui.capture import CaptureDriver, settle
-from pfnmap.tui.keys import textual_key
+from pfnmap.tui.keys.keymap import textual_key
+from pfnmap.tui.pictures.offscreen import CaptureDriver, settle
 
 SIZE = (200, 50)
 HOPS = 30

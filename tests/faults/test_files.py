@@ -22,9 +22,9 @@ from pfnmap.engine.language import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.session import Session
 from pfnmap.engine.whole_file import write_whole
-from pfnmap.tui.audit import Audit
-from pfnmap.tui.cast.recorder import CastRecorder
 from pfnmap.tui.cli import main
+from pfnmap.tui.pictures.cast.recorder import CastRecorder
+from pfnmap.tui.screens.audit import Audit
 from tests.engine.sysroot.trees import Tree
 from tests.faults.disk import ERRORS, MAKING_A_DIRECTORY, READ_ONLY, STEPS, FailingDisk
 from tests.tui.stage import stage

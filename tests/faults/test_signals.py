@@ -13,7 +13,7 @@ import pytest
 from pfnmap.engine.journal.resume import read_session
 from pfnmap.engine.journal.store import JournalStore
 from tests.tui.pty_program import Program
-from tests.tui.test_terminal_e2e import assert_terminal_as_found
+from tests.tui.terminal.test_terminal_e2e import assert_terminal_as_found
 
 TAKEN = b"\x1b[?1049h"
 """What is sent when the screen is taken."""

@@ -13,9 +13,9 @@ from typing import Any
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.language import ACTIONS
 from pfnmap.themes.loader import SHIPPED_DIRECTORY, load_theme, read_theme, theme_files
-from pfnmap.tui.export import to_html, to_svg
-from pfnmap.tui.keymap import keymap_lines, load_settings
-from pfnmap.tui.picture import text_picture
+from pfnmap.tui.pictures.picture import text_picture
+from pfnmap.tui.pictures.web import to_html, to_svg
+from pfnmap.tui.settings.config import keymap_lines, load_settings
 from tests.fuzz.damage import any_value, damaged_bytes, damaged_value, nasty_text, toml_text
 from tests.fuzz.inputs import Inputs
 

@@ -12,8 +12,8 @@ from typing import Any
 from pfnmap.engine.sources import trace_session
 from pfnmap.engine.traces.trace import load_trace
 from pfnmap.engine.traces.verify import verify_trace
-from pfnmap.tui.data import as_json, view_data
-from pfnmap.tui.plain.text import render_text
+from pfnmap.tui.documents.view import as_json, view_data
+from pfnmap.tui.text.frame import render_text
 from tests.fuzz.damage import damaged_bytes, damaged_value
 from tests.fuzz.inputs import Inputs
 

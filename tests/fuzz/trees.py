@@ -26,9 +26,9 @@ from pfnmap.engine.sysroot.read import Reader, observe
 from pfnmap.engine.sysroot.session import RootSession
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.traces.trace import load_trace
-from pfnmap.tui.blocks_table import table_lines
-from pfnmap.tui.data import as_json, view_data
-from pfnmap.tui.plain.text import render_text
+from pfnmap.tui.documents.view import as_json, view_data
+from pfnmap.tui.text.blocks_table import table_lines
+from pfnmap.tui.text.frame import render_text
 from tests.engine.sysroot.recorded import recorded_files
 from tests.fuzz.damage import NASTY_TEXTS, NUMBERS, damaged_bytes, damaged_value, nasty_text
 from tests.fuzz.inputs import Inputs

@@ -16,7 +16,7 @@ from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import Session
 from pfnmap.themes import load_theme
 from pfnmap.tui.app import PfnmapApp
-from pfnmap.tui.keys import Keymap, textual_key
+from pfnmap.tui.keys.keymap import Keymap, textual_key
 from pfnmap.tui.screens.main import MainScreen
 from pfnmap.tui.testing import press, screen_text, settle, type_text
 

@@ -11,7 +11,7 @@ from pfnmap.tui.cli.roots import add_kept, add_root, opened_root
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which machine, and the form of the table; the letters are those of lsmem."""
-    from pfnmap.tui.blocks_table import column_help
+    from pfnmap.tui.text.blocks_table import column_help
 
     add_kept(parser)
     add_root(parser)
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table."""
-    from pfnmap.tui.blocks_table import (
+    from pfnmap.tui.text.blocks_table import (
         COLUMNS,
         DEFAULT_COLUMNS,
         TableOptions,

@@ -43,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the screencast; 1 when an expectation of the scenario does not hold."""
     from pfnmap.engine.scenarios.scenario import load_scenario
-    from pfnmap.tui.cast.cast import make_cast
-    from pfnmap.tui.cast.frames import ScreenFrames, TextFrames
+    from pfnmap.tui.pictures.cast.cast import make_cast
+    from pfnmap.tui.pictures.cast.frames import ScreenFrames, TextFrames
 
     file = scenario_file(arguments.file)
     size, theme = look_of(arguments)

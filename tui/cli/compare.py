@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         if start.on_screen:
             return _on_screen(start, scenario, comparison)
     from pfnmap.themes import load_theme
-    from pfnmap.tui.plain.compare import compare_lines
+    from pfnmap.tui.text.compare import compare_lines
 
     glyphs = [look.glyph for look in load_theme("ascii").states]
     emit(compare_lines(comparison, glyphs, width=text_width(arguments)))
@@ -86,7 +86,7 @@ def _on_screen(start: Start, scenario: Scenario, comparison: Comparison) -> int:
 
 def _json(comparison: Comparison) -> str:
     """Every variant's results and machine at the end, and all counters beside each other."""
-    from pfnmap.tui.data import as_json, view_data
+    from pfnmap.tui.documents.view import as_json, view_data
 
     return as_json(
         {

@@ -25,8 +25,8 @@ def run(arguments: argparse.Namespace) -> int:
     import platformdirs
 
     from pfnmap.themes import user_directory
-    from pfnmap.tui.keymap import keymap_lines, load_settings, settings_file
-    from pfnmap.tui.state_directory import state_directory
+    from pfnmap.tui.settings.config import keymap_lines, load_settings, settings_file
+    from pfnmap.tui.settings.state_directory import state_directory
 
     settings = load_settings()
     if arguments.keys:

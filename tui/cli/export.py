@@ -15,7 +15,7 @@ from pfnmap.tui.cli.scenario_files import scenario_file
 
 if TYPE_CHECKING:
     from pfnmap.engine.scenarios.scenario import Scenario
-    from pfnmap.tui.render import TextFormat
+    from pfnmap.tui.pictures.render import TextFormat
 
 PICTURES: Final[dict[str, TextFormat]] = {
     ".txt": "text",
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     if suffix == SCENARIO:
         text = _as_scenario(scenario, expect=arguments.expect, each_step=arguments.expect_steps)
     else:
-        from pfnmap.tui.render import render
+        from pfnmap.tui.pictures.render import render
 
         text = render(
             scenario,
@@ -110,7 +110,7 @@ def _scenario(
         file = scenario_file(arguments.file)
         return load_scenario(file), [(file, "the scenario")]
     from pfnmap.engine.journal.resume import read_session
-    from pfnmap.tui.state_directory import session_store
+    from pfnmap.tui.settings.state_directory import session_store
 
     replayed = read_session(session_store(os.environ), arguments.session)
     start, session = replayed.origin.start, replayed.session

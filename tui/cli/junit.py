@@ -9,7 +9,7 @@ from pfnmap.engine.commands import Expect
 from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.language import format_command
 from pfnmap.engine.scenarios.expect import ScenarioRun
-from pfnmap.tui.plain.words import plain
+from pfnmap.tui.text.ascii import plain
 
 
 def junit_report(runs: Iterable[ScenarioRun], wrong: Iterable[tuple[str, PfnmapError]] = ()) -> str:

@@ -76,7 +76,7 @@ def simulations_kept(
     def kept_simulation(simulation: Session) -> Session:
         from pfnmap.engine.journal.journal import Origin, keep
         from pfnmap.engine.sysroot.sources import page_size
-        from pfnmap.tui.state_directory import session_store
+        from pfnmap.tui.settings.state_directory import session_store
 
         size = None if arguments.page_size is None else page_size(arguments.page_size)
         origin = Origin.of_machine(real.view, simulation.title, size)

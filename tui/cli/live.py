@@ -69,7 +69,7 @@ def run_root(
             arguments, "is for a machine, not for a capture", "--interval", "--allow-writes"
         )
     if not start.on_screen:
-        from pfnmap.tui.plain.text import render_text
+        from pfnmap.tui.text.frame import render_text
 
         emit(render_text(watcher.view))
         for note in watcher.view.observation.notes:

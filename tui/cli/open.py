@@ -23,7 +23,7 @@ from pfnmap.tui.cli.parser import (
 )
 from pfnmap.tui.cli.roots import add_root, is_root, refuse_root_options
 from pfnmap.tui.cli.starting import add_record, prepared, record_file, show
-from pfnmap.tui.waiting import waiting
+from pfnmap.tui.terminal.waiting import waiting
 
 if TYPE_CHECKING:
     from pfnmap.engine.commands import Command
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     for message in [*machine.failures, *([notice] if notice else [])]:
         say(message)
     if not start.on_screen:
-        from pfnmap.tui.plain.text import render_text
+        from pfnmap.tui.text.frame import render_text
 
         emit(render_text(machine.view, before=machine.before, outcomes=machine.outcomes))
         return 1 if machine.failures else 0
@@ -89,7 +89,7 @@ def _what(arguments: argparse.Namespace) -> str:
 
 def _machine(arguments: argparse.Namespace, *, keeping: bool) -> tuple[Opened, str]:
     """The machine, and what is to be said about it; ``keeping`` its session from here on."""
-    from pfnmap.tui.state_directory import session_store
+    from pfnmap.tui.settings.state_directory import session_store
 
     store = session_store(os.environ)
     if arguments.resume is not None:

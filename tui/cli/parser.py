@@ -155,7 +155,7 @@ TERMINAL_OPTIONS: Final = ("--theme", "--color", "--ascii", "--mouse")
 
 def add_terminal_options(parser: argparse.ArgumentParser) -> None:
     """How to draw on the terminal."""
-    from pfnmap.tui.terminal import COLOUR_SYSTEMS
+    from pfnmap.tui.terminal.abilities import COLOUR_SYSTEMS
 
     parser.add_argument("--theme", metavar="NAME", help="a theme of 'pfnmap themes', or a file")
     parser.add_argument(
@@ -191,7 +191,7 @@ def text_width(arguments: argparse.Namespace) -> int:
 
 
 def _width(text: str) -> int:
-    from pfnmap.tui.plain.text import MIN_WIDTH
+    from pfnmap.tui.text.frame import MIN_WIDTH
 
     limit = 1000
     if not (

@@ -50,7 +50,7 @@ def _is_count(text: str) -> bool:
 def write_out(file: Path | None, text: str) -> None:
     """Write a whole file, or to standard output, always in UTF-8."""
     if file is not None:
-        from pfnmap.tui.export import write_file
+        from pfnmap.tui.pictures.web import write_file
 
         write_file(file, text)
     elif sys.stdout is not None:

@@ -25,8 +25,8 @@ def run(arguments: argparse.Namespace) -> int:
     from pfnmap.engine.errors import InputError
     from pfnmap.engine.sysroot.plan import is_false, looked_at, plan
     from pfnmap.tui.cli.opening import parsed
-    from pfnmap.tui.plain.text import outcome_lines
-    from pfnmap.tui.plain.words import wrapped
+    from pfnmap.tui.text.ascii import wrapped
+    from pfnmap.tui.text.frame import outcome_lines
 
     commands = parsed(arguments.commands)
     if not commands:
@@ -77,7 +77,7 @@ def _json(title: str, outcomes: list[Outcome], assumed: tuple[str, ...]) -> str:
     """Format ``pfnmap-plan-1``."""
     import json
 
-    from pfnmap.tui.data import outcome_data
+    from pfnmap.tui.documents.view import outcome_data
 
     data = {
         "format": "pfnmap-plan-1",

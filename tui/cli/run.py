@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pfnmap.engine.outcome import Outcome
     from pfnmap.engine.scenarios.scenario import Scenario
     from pfnmap.engine.view import View
-    from pfnmap.tui.render import TextFormat
+    from pfnmap.tui.pictures.render import TextFormat
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -111,7 +111,7 @@ def _refuse_idle_options(arguments: argparse.Namespace) -> None:
 
 def _fitted(failures: list[str], width: int) -> Iterator[str]:
     """What does not hold, as fit for a mail as what stands above it."""
-    from pfnmap.tui.plain.words import wrapped
+    from pfnmap.tui.text.ascii import wrapped
 
     for failure in failures:
         yield from wrapped(failure, width)
@@ -119,7 +119,7 @@ def _fitted(failures: list[str], width: int) -> Iterator[str]:
 
 def _print_picture(scenario: Scenario, arguments: argparse.Namespace) -> None:
     """The screen at the end, as ``pfnmap export`` draws it."""
-    from pfnmap.tui.render import render
+    from pfnmap.tui.pictures.render import render
 
     form: TextFormat = "svg" if arguments.svg else "html"
     size, theme = look_of(arguments)
@@ -250,7 +250,7 @@ def _counts(command: Command) -> bool:
 
 def _transcript(run: _Run, width: int) -> Iterator[str]:
     """What was said and done, in order."""
-    from pfnmap.tui.plain.text import outcome_lines
+    from pfnmap.tui.text.frame import outcome_lines
 
     for step in run.steps:
         yield from _said(step.said, width)
@@ -261,7 +261,7 @@ def _transcript(run: _Run, width: int) -> Iterator[str]:
 
 def _said(said: tuple[str, ...], width: int) -> Iterator[str]:
     """Titles and notes, as comments."""
-    from pfnmap.tui.plain.words import wrapped
+    from pfnmap.tui.text.ascii import wrapped
 
     for words in said:
         yield from wrapped(words, width, first="# ", indent="# ")
@@ -283,7 +283,7 @@ def _diff(run: _Run, number: int, width: int) -> Iterator[str]:
     """What a step changed, as a unified diff of two frames; nothing for boot and for notes."""
     from difflib import unified_diff
 
-    from pfnmap.tui.plain.text import render_text
+    from pfnmap.tui.text.frame import render_text
 
     at = run.at(number)
     if at == 0 or run.steps[at].number != number:
@@ -297,7 +297,7 @@ def _diff(run: _Run, number: int, width: int) -> Iterator[str]:
 
 def _frame(run: _Run, number: int, width: int) -> list[str]:
     """The frame at a step."""
-    from pfnmap.tui.plain.text import render_text
+    from pfnmap.tui.text.frame import render_text
 
     at = run.at(number)
     step = run.steps[at]
@@ -329,7 +329,7 @@ def _chosen(run: _Run, arguments: argparse.Namespace) -> list[int]:
 
 def _json(steps: list[_Step]) -> str:
     """The outcomes of all steps and the machine at the end."""
-    from pfnmap.tui.data import as_json, outcome_data, view_data
+    from pfnmap.tui.documents.view import as_json, outcome_data, view_data
 
     outcomes = [outcome_data(step.outcome) for step in steps if step.outcome]
     return as_json(
@@ -344,8 +344,8 @@ def _json(steps: list[_Step]) -> str:
 def _json_diff(run: _Run, arguments: argparse.Namespace) -> str:
     """What the chosen steps changed."""
     from pfnmap.engine.language import line_of
-    from pfnmap.tui.data import as_json
-    from pfnmap.tui.data_diff import FORMAT, step_diff
+    from pfnmap.tui.documents.diff import FORMAT, step_diff
+    from pfnmap.tui.documents.view import as_json
 
     diffs = []
     for number in _chosen(run, arguments):

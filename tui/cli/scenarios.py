@@ -15,7 +15,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print a line for each scenario: its name and its title."""
     from pfnmap.engine.scenarios.scenario import load_scenario
     from pfnmap.engine.sources import shipped_scenarios
-    from pfnmap.tui.plain.words import plain
+    from pfnmap.tui.text.ascii import plain
 
     files = shipped_scenarios()
     width = max((len(name) for name in files), default=0)

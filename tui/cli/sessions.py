@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print a line for each session, the newest first."""
     from pfnmap.engine.journal.resume import list_sessions
-    from pfnmap.tui.state_directory import session_store
+    from pfnmap.tui.settings.state_directory import session_store
 
     store = session_store(os.environ)
     sessions = list_sessions(store)
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _line(session: SessionInfo) -> str:
     """Number, time of the last step, how many commands, what it is, what is special."""
-    from pfnmap.tui.plain.words import plain
+    from pfnmap.tui.text.ascii import plain
 
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(session.modified))
     words = [f"{session.id:>4}  {when}  {session.nr_commands:>4} commands  {plain(session.began)}"]

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_root_options(arguments)
     machine = opened(arguments, arguments.step)
     if arguments.json:
-        from pfnmap.tui.data import as_json, view_data
+        from pfnmap.tui.documents.view import as_json, view_data
 
         emit([as_json(view_data(machine.view, last_action(machine.session)))])
     else:
@@ -69,11 +69,11 @@ def _show_root(arguments: argparse.Namespace) -> int:
         )
     view = opened_root(arguments).view
     if arguments.json:
-        from pfnmap.tui.data import as_json, view_data
+        from pfnmap.tui.documents.view import as_json, view_data
 
         emit([as_json(view_data(view))])
     else:
-        from pfnmap.tui.plain.text import render_text
+        from pfnmap.tui.text.frame import render_text
 
         emit(
             render_text(
@@ -87,7 +87,7 @@ def _show_root(arguments: argparse.Namespace) -> int:
 
 def _frame(machine: Opened, arguments: argparse.Namespace) -> list[str]:
     """The frame; with ``-c``, what each command did stands below it."""
-    from pfnmap.tui.plain.text import render_text
+    from pfnmap.tui.text.frame import render_text
 
     session = machine.session
     last = last_action(session)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from pfnmap.engine.session import Session
     from pfnmap.themes.model import Theme
     from pfnmap.tui.app import PfnmapApp
-    from pfnmap.tui.cast.recorder import CastRecorder
-    from pfnmap.tui.keymap import Settings
-    from pfnmap.tui.terminal import Terminal
+    from pfnmap.tui.pictures.cast.recorder import CastRecorder
+    from pfnmap.tui.settings.config import Settings
+    from pfnmap.tui.terminal.abilities import Terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ def refuse_without_screen(arguments: argparse.Namespace, start: Start, *options:
 
 def prepared(arguments: argparse.Namespace) -> Start:
     """Read the settings and look at the terminal; InputError before the screen is taken."""
-    from pfnmap.tui.keymap import load_settings
-    from pfnmap.tui.terminal import detect
+    from pfnmap.tui.settings.config import load_settings
+    from pfnmap.tui.terminal.abilities import detect
 
     settings = load_settings()
     # Textual draws on standard error, so that is the terminal that counts.
@@ -143,6 +143,6 @@ def _recorder(file: Path | None, terminal: Terminal) -> CastRecorder | None:
     """What records the screen, where that is wanted."""
     if file is None:
         return None
-    from pfnmap.tui.cast.recorder import CastRecorder
+    from pfnmap.tui.pictures.cast.recorder import CastRecorder
 
     return CastRecorder(file, (terminal.columns, terminal.rows))

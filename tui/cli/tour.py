@@ -13,7 +13,7 @@ from pfnmap.tui.cli.parser import add_terminal_options, emit
 from pfnmap.tui.cli.starting import add_record, prepared, record_file, show
 
 if TYPE_CHECKING:
-    from pfnmap.tui.keys import Keymap
+    from pfnmap.tui.keys.keymap import Keymap
 
 TITLE = "tour"
 
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Take the tour; its machine is not kept."""
-    from pfnmap.tui.tour import MACHINE
+    from pfnmap.tui.screens.tour import MACHINE
 
     start = prepared(arguments)
     record = record_file(arguments, start)
@@ -53,8 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _texts(keymap: Keymap) -> Iterator[str]:
     """The tour as plain text."""
-    from pfnmap.tui.plain.words import plain, wrapped
-    from pfnmap.tui.tour import STEPS, filled, press_words
+    from pfnmap.tui.screens.tour import STEPS, filled, press_words
+    from pfnmap.tui.text.ascii import plain, wrapped
 
     for number, step in enumerate(STEPS, 1):
         yield f"{number}. {plain(step.title)}"

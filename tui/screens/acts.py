@@ -9,14 +9,14 @@ from pfnmap.engine.commands import Add, Command, Goto, Interactive, StartMachine
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.language import ACTIONS, line_of, parse_line
 from pfnmap.engine.outcome import Outcome
-from pfnmap.tui.screens import motions
+from pfnmap.tui.map import motions
+from pfnmap.tui.say.words import fitted
 from pfnmap.tui.screens.add_values import AddValues
 from pfnmap.tui.screens.clock import Clock
 from pfnmap.tui.screens.desk import REPEATABLE
 from pfnmap.tui.screens.marks import Marks
 from pfnmap.tui.screens.toasts import Toasts
 from pfnmap.tui.screens.work import Work
-from pfnmap.tui.words import fitted
 
 if TYPE_CHECKING:
     from pfnmap.tui.screens.dialog import Dialog
@@ -274,7 +274,7 @@ class Acts:
 
     def ask_search(self) -> None:
         """Ask what to find."""
-        from pfnmap.tui import finder
+        from pfnmap.tui.map import finder
 
         view, pfn = self.desk.view, self.screen.viewport.cursor_pfn
 
@@ -289,7 +289,7 @@ class Acts:
 
     def find(self, *, forward: bool) -> None:
         """The next or the previous match of the last search."""
-        from pfnmap.tui import finder
+        from pfnmap.tui.map import finder
 
         if not self.desk.search:
             raise InputError("nothing has been searched for yet")
@@ -329,7 +329,7 @@ class Acts:
 
     def ask_command(self, start: str = "") -> None:
         """The ``:`` line."""
-        from pfnmap.tui.completion import complete
+        from pfnmap.tui.screens.completion import complete
         from pfnmap.tui.screens.prompt import Prompt
 
         desk = self.desk

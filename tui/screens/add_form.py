@@ -16,11 +16,11 @@ from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.kinds import MemmapPolicy
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.outcome import Refusal
+from pfnmap.tui.say.words import safe
 from pfnmap.tui.screens.add_values import AddValues
 from pfnmap.tui.screens.dialog import Dialog
 from pfnmap.tui.screens.typed import Typed
 from pfnmap.tui.widgets.paint import Paint
-from pfnmap.tui.words import safe
 
 Predict = Callable[[Command], Refusal | None]
 

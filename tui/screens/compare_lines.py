@@ -12,12 +12,12 @@ from textual.strip import Strip
 from pfnmap.engine.compare import Comparison, VariantRun
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.values import dataclass
-from pfnmap.tui.plain.side_by_side import SideRow, cells_that_fit, side_by_side
-from pfnmap.tui.plain.words import size
+from pfnmap.tui.map.side_by_side import SideRow, cells_that_fit, side_by_side
+from pfnmap.tui.say.words import wrapped
 from pfnmap.tui.screens.compare_zones import zone_lines
+from pfnmap.tui.text.ascii import size
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Row
-from pfnmap.tui.words import wrapped
 
 LABEL: Final = 11
 """Columns for block ids or pfns, with the mark behind them."""

@@ -11,7 +11,7 @@ from textual.strip import Strip
 
 from pfnmap.engine.compare import Comparison, Pairs, VariantRun
 from pfnmap.engine.words import counted
-from pfnmap.tui.keys import Keymap
+from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.screens.compare_lines import Options, at_step, body_lines, letter, shown_runs
 from pfnmap.tui.screens.dialog import Dialog
 from pfnmap.tui.screens.pages import Text, area_lines
@@ -236,7 +236,7 @@ class CompareScreen(Dialog[None]):
 def text_of(comparison: Comparison) -> Sequence[str]:
     """The comparison as ``pfnmap compare`` prints it."""
     from pfnmap.themes import load_theme
-    from pfnmap.tui.plain.compare import compare_lines
+    from pfnmap.tui.text.compare import compare_lines
 
     glyphs = [look.glyph for look in load_theme("ascii").states]
     return compare_lines(comparison, glyphs, width=72)

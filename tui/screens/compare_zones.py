@@ -11,8 +11,8 @@ from textual.strip import Strip
 
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.view import NodeRow, View, ZoneRow
-from pfnmap.tui.axis import Axis, reaching
-from pfnmap.tui.plain.side_by_side import cells_that_fit, union
+from pfnmap.tui.map.axis import Axis, reaching
+from pfnmap.tui.map.side_by_side import cells_that_fit, union
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Row
 from pfnmap.tui.widgets.zone_bars import bar_codes, spans

@@ -10,10 +10,10 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from pfnmap.tui.keys import shown_key
+from pfnmap.tui.keys.keymap import shown_key
+from pfnmap.tui.say.words import safe
 from pfnmap.tui.screens.dialog import Dialog
 from pfnmap.tui.widgets.paint import Paint
-from pfnmap.tui.words import safe
 
 SHOWN = 8
 """Lines of one kind that are spelt out; the rest is counted."""

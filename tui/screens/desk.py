@@ -14,10 +14,10 @@ from pfnmap.engine.machine import TALK
 from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.view import BlockRow, View
-from pfnmap.tui.facts import Verdict
-from pfnmap.tui.keys import Keymap
+from pfnmap.tui.keys.keymap import Keymap
+from pfnmap.tui.keys.situation import MOST_BLOCKS, Situation
+from pfnmap.tui.say.facts import Verdict
 from pfnmap.tui.screens.add_values import AddValues
-from pfnmap.tui.screens.situation import MOST_BLOCKS, Situation
 
 if TYPE_CHECKING:
     from pfnmap.engine.memory.state import State

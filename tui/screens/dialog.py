@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 
 from pfnmap.engine.language.dialog_keys import CONTEXTS
-from pfnmap.tui.keys import Keymap
+from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.screens.sizes import is_overtaken
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pfnmap.engine.language import ACTIONS
+from pfnmap.tui.keys.situation import Situation
 from pfnmap.tui.screens.desk import Desk
-from pfnmap.tui.screens.situation import Situation
 from pfnmap.tui.widgets.lines import KeyHint
 
 SLOW_MOTION = ("time.phase.forward", "time.phase.back")

@@ -20,10 +20,10 @@ from pfnmap.engine.sysroot.operate import (
 )
 from pfnmap.engine.sysroot.session import RootSession
 from pfnmap.engine.words import counted
-from pfnmap.tui.audit import FILE_NAME, Audit
+from pfnmap.tui.say.words import safe
+from pfnmap.tui.screens.audit import FILE_NAME, Audit
 from pfnmap.tui.screens.confirm import Confirm
-from pfnmap.tui.state_directory import state_directory
-from pfnmap.tui.words import safe
+from pfnmap.tui.settings.state_directory import state_directory
 
 if TYPE_CHECKING:
     from textual.timer import Timer

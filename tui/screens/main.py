@@ -12,16 +12,17 @@ from textual.screen import Screen
 from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.session import Session
 from pfnmap.engine.words import counted
-from pfnmap.tui.facts import summary
-from pfnmap.tui.screens import layout, motions
+from pfnmap.tui.keys.situation import Situation
+from pfnmap.tui.map import motions
+from pfnmap.tui.map.viewport import Viewport
+from pfnmap.tui.say.facts import summary
+from pfnmap.tui.screens import layout
 from pfnmap.tui.screens.acts import Acts
 from pfnmap.tui.screens.desk import Desk
 from pfnmap.tui.screens.footer import hints
 from pfnmap.tui.screens.layout import Arrangement, Place
 from pfnmap.tui.screens.panel_keys import focus_first, panel_act, scrolls
-from pfnmap.tui.screens.situation import Situation
 from pfnmap.tui.screens.sizes import is_overtaken
-from pfnmap.tui.viewport import Viewport
 from pfnmap.tui.widgets.block_table import BlockTable
 from pfnmap.tui.widgets.event_log import EventLog
 from pfnmap.tui.widgets.inspector import Inspector

@@ -11,9 +11,9 @@ from textual.containers import Vertical
 from textual.events import Key
 from textual.widgets import Static
 
+from pfnmap.tui.say.words import fitted, safe
 from pfnmap.tui.screens.dialog import Dialog
 from pfnmap.tui.screens.marks import BACK, BACK_KEY
-from pfnmap.tui.words import fitted, safe
 
 if TYPE_CHECKING:
     from pfnmap.tui.widgets.paint import Paint

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from pfnmap.engine.errors import InputError
-from pfnmap.tui.keys import textual_key
-from pfnmap.tui.words import pfn_words
+from pfnmap.tui.keys.keymap import textual_key
+from pfnmap.tui.say.words import pfn_words
 
 if TYPE_CHECKING:
     from pfnmap.engine.view import View

@@ -8,12 +8,12 @@ from pfnmap.engine.kinds import PageState
 from pfnmap.engine.language import AREAS, VERBS
 from pfnmap.engine.language.dialog_keys import ALL_ACTIONS, DIALOG_AREAS
 from pfnmap.engine.view import View
-from pfnmap.tui import cells
-from pfnmap.tui.facts import block_facts, page_facts
-from pfnmap.tui.glossary import NAMES, STATES
-from pfnmap.tui.keys import Keymap, shown_key
+from pfnmap.tui.keys.keymap import Keymap, shown_key
+from pfnmap.tui.map import cells
+from pfnmap.tui.say.facts import block_facts, page_facts
+from pfnmap.tui.say.glossary import NAMES, STATES
+from pfnmap.tui.say.terms import TERMS, meaning
 from pfnmap.tui.screens.desk import Desk
-from pfnmap.tui.terms import TERMS, meaning
 from pfnmap.tui.widgets.paint import Paint
 
 Text = list[tuple[str, str, str]]

@@ -16,11 +16,11 @@ from textual.widgets import Input, Static
 from pfnmap.engine.language import ACTIONS
 from pfnmap.engine.language.registry import AREAS
 from pfnmap.themes import theme_files
+from pfnmap.tui.keys.situation import Situation
 from pfnmap.tui.screens.desk import Desk
 from pfnmap.tui.screens.dialog import Dialog
 from pfnmap.tui.screens.entry import Entry
 from pfnmap.tui.screens.faults import RUN, fault_entries
-from pfnmap.tui.screens.situation import Situation
 from pfnmap.tui.screens.typed import Typed
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, Row

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pfnmap.tui.screens import layout, motions
+from pfnmap.tui.map import motions
+from pfnmap.tui.screens import layout
 from pfnmap.tui.widgets.lines import Line
 from pfnmap.tui.widgets.panel import Panel
 

@@ -11,10 +11,10 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 
 from pfnmap.engine.errors import PfnmapError
+from pfnmap.tui.say.words import fitted, safe
 from pfnmap.tui.screens.dialog import Dialog
 from pfnmap.tui.screens.typed import Typed
 from pfnmap.tui.widgets.paint import Paint
-from pfnmap.tui.words import fitted, safe
 
 OFFERED = 6
 

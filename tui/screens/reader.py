@@ -9,10 +9,10 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.strip import Strip
 
+from pfnmap.tui.say.words import wrapped
 from pfnmap.tui.screens.dialog import Dialog
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, Row
-from pfnmap.tui.words import wrapped
 
 Lines = Callable[[int], Sequence[tuple[str, str, str]]]
 """Width to lines: (head, words, role); ``head`` is drawn in the colour of keys."""

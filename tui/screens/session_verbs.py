@@ -9,7 +9,7 @@ from pfnmap.engine.commands import Interactive
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.language import ALIASES, VERBS, help_lines
 from pfnmap.engine.language.tables import profile_names
-from pfnmap.tui.keys import shown_key
+from pfnmap.tui.keys.keymap import shown_key
 
 if TYPE_CHECKING:
     from pfnmap.engine.compare import Comparison
@@ -80,8 +80,8 @@ def _diff(acts: Acts, arguments: tuple[str, ...]) -> None:
 
 def _write(acts: Acts, file: Path) -> None:
     """``write FILE.txt``, ``.svg`` and ``.html``: the frame."""
-    from pfnmap.tui.capture import picture
-    from pfnmap.tui.export import to_html, to_svg
+    from pfnmap.tui.pictures.offscreen import picture
+    from pfnmap.tui.pictures.web import to_html, to_svg
     from pfnmap.tui.screens.frame import frame_text
 
     if file.suffix == ".txt":

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from textual.strip import Strip
 
-from pfnmap.tui.keys import Keymap
-from pfnmap.tui.tour import Progress, filled, press_words
+from pfnmap.tui.keys.keymap import Keymap
+from pfnmap.tui.say.words import wrapped
+from pfnmap.tui.screens.tour import Progress, filled, press_words
 from pfnmap.tui.widgets.lines import Line
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Row
-from pfnmap.tui.words import wrapped
 
 if TYPE_CHECKING:
     from pfnmap.tui.screens.main import MainScreen

@@ -6,7 +6,7 @@ from typing import Final
 
 from textual.widgets import Input
 
-from pfnmap.tui.keys import Keymap
+from pfnmap.tui.keys.keymap import Keymap
 
 _DOES: Final = {
     "edit.accept": "submit",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.language import ACTIONS
-from pfnmap.tui.words import safe
+from pfnmap.tui.say.words import safe
 
 if TYPE_CHECKING:
     from textual.timer import Timer

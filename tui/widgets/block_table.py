@@ -9,9 +9,9 @@ from textual.strip import Strip
 
 from pfnmap.engine.values import dataclass
 from pfnmap.engine.view import BlockRow, View
+from pfnmap.tui.say.words import pfn_words
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, Row
-from pfnmap.tui.words import pfn_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from textual.strip import Strip
 
 from pfnmap.engine.language import line_of
 from pfnmap.engine.outcome import Outcome
-from pfnmap.tui.told import Piece, outcome_pieces, result_words
+from pfnmap.tui.say.told import Piece, outcome_pieces, result_words
+from pfnmap.tui.say.words import cell_width, fitted, safe, wrapped
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, Row
-from pfnmap.tui.words import cell_width, fitted, safe, wrapped
 
 KEPT_OUTCOMES = 400
 """Commands whose lines are kept; the ones before are one step of ``[`` away each."""

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from textual.strip import Strip
 
 from pfnmap.engine.view import BlockRow, PageRow, View
-from pfnmap.tui.facts import Fact, Verdict, block_facts, merged, page_facts
+from pfnmap.tui.say.facts import Fact, Verdict, block_facts, merged, page_facts
+from pfnmap.tui.say.words import wrapped
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, Row
-from pfnmap.tui.words import wrapped
 
 NAME_WIDTH = 13
 LABEL_WIDTH = 15

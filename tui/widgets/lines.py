@@ -13,12 +13,12 @@ from pfnmap.engine.language import line_of
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.values import dataclass
 from pfnmap.engine.view import View
-from pfnmap.tui import cells
-from pfnmap.tui.glossary import NAMES
-from pfnmap.tui.told import claim_failures
+from pfnmap.tui.map import cells
+from pfnmap.tui.say.glossary import NAMES
+from pfnmap.tui.say.told import claim_failures
+from pfnmap.tui.say.words import cell_width, fitted, safe
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, Row
-from pfnmap.tui.words import cell_width, fitted, safe
 
 SHORT_TITLE = 12
 """Columns that are left of a long title before other facts give way."""

@@ -15,7 +15,7 @@ from rich.style import Style
 from pfnmap.engine.kinds import PageState, ZoneType
 from pfnmap.themes import load_theme
 from pfnmap.themes.model import DEFAULT_COLOUR, Look, Theme
-from pfnmap.tui import cells
+from pfnmap.tui.map import cells
 
 SOLID = frozenset("█▓")
 """Glyphs whose own colour fills the cell; of all others the background does."""

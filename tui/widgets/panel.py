@@ -15,7 +15,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from pfnmap.tui.words import cell_width, fitted, safe
+from pfnmap.tui.say.words import cell_width, fitted, safe
 
 if TYPE_CHECKING:
     from pfnmap.tui.widgets.paint import Paint

@@ -13,12 +13,12 @@ from textual.strip import Strip
 from pfnmap.engine.kinds import FREE_BY_ZONE, PageState, ZoneType
 from pfnmap.engine.values import dataclass
 from pfnmap.engine.view import View
-from pfnmap.tui import cells
-from pfnmap.tui.cells import Codes, Grid
-from pfnmap.tui.viewport import RowMap, Viewport
+from pfnmap.tui.map import cells
+from pfnmap.tui.map.cells import Codes, Grid
+from pfnmap.tui.map.viewport import RowMap, Viewport
+from pfnmap.tui.say.words import fitted, pfn_words, size_spelt
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, Row
-from pfnmap.tui.words import fitted, pfn_words, size_spelt
 
 LABEL_WIDTH = 8
 SHORT_LABEL = 5

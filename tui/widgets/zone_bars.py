@@ -11,10 +11,10 @@ from textual.strip import Strip
 
 from pfnmap.engine.kinds import FREE_BY_ZONE, PageState, ZoneType
 from pfnmap.engine.view import NodeRow, View, ZoneRow
-from pfnmap.tui.axis import Axis, reaching
+from pfnmap.tui.map.axis import Axis, reaching
+from pfnmap.tui.say.words import pfn_words, signed
 from pfnmap.tui.widgets.paint import GAINED, HOLE, LOST, OUT, PRESENT, Paint
 from pfnmap.tui.widgets.panel import Panel, Row
-from pfnmap.tui.words import pfn_words, signed
 
 ZONE_STATE: dict[int, PageState] = {
     **{int(zone): state for zone, state in FREE_BY_ZONE.items()},

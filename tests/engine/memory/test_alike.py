@@ -19,7 +19,7 @@ from pfnmap.engine.sysroot.obstacles import offline_obstacle
 from pfnmap.engine.sysroot.read import observe
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.traces.trace import load_trace
-from pfnmap.tui.blocks_table import TableOptions, table_lines
+from pfnmap.tui.text.blocks_table import TableOptions, table_lines
 from tests.engine.sysroot.recorded import TRACES, recorded_view
 from tests.engine.sysroot.trees import Tree, x86_tree, zone
 

@@ -16,7 +16,7 @@ from pfnmap.engine.sysroot.capture import capture_bytes, is_capture, parse_captu
 from pfnmap.engine.sysroot.observation import Observation
 from pfnmap.engine.sysroot.sources import open_root
 from pfnmap.engine.sysroot.view import SysrootView
-from pfnmap.tui.blocks_table import COLUMNS, TableOptions, table_data
+from pfnmap.tui.text.blocks_table import COLUMNS, TableOptions, table_data
 from tests.engine.sysroot.trees import x86_tree
 
 MIB = 1 << 20

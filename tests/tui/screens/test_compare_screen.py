@@ -14,15 +14,15 @@ import pytest
 from pfnmap.engine.compare import Comparison, compare
 from pfnmap.engine.scenarios.scenario import load_scenario
 from pfnmap.engine.sources import shipped_scenarios
-from pfnmap.tui.cells import CHANGED
 from pfnmap.tui.cli import main
-from pfnmap.tui.plain.side_by_side import MAX_ROWS, cells_that_fit, side_by_side
+from pfnmap.tui.map.cells import CHANGED
+from pfnmap.tui.map.side_by_side import MAX_ROWS, cells_that_fit, side_by_side
 from pfnmap.tui.screens.compare_lines import at_step, nr_fitting, shown_runs
 from pfnmap.tui.screens.compare_screen import CompareScreen, variants_of
 from pfnmap.tui.testing import settle
+from tests.tui.screens.test_app_screens import compare as compare_baseline
 from tests.tui.stage import DIMM, Stage, session_of, stage
-from tests.tui.test_app_screens import compare as compare_baseline
-from tests.tui.test_compare_frames import CASES
+from tests.tui.text.test_compare_frames import CASES
 
 SIZES = [(80, 24), (120, 40)]
 

@@ -8,7 +8,7 @@ from pfnmap.engine.compare import compare
 from pfnmap.engine.scenarios.scenario import load_scenario
 from pfnmap.engine.sources import shipped_scenarios
 from pfnmap.themes import load_theme
-from pfnmap.tui.axis import Axis, reaching
+from pfnmap.tui.map.axis import Axis, reaching
 from pfnmap.tui.screens.compare_zones import zone_lines
 from pfnmap.tui.widgets.paint import Paint
 from tests.tui.stage import DIMM, session_of

@@ -16,7 +16,7 @@ from pfnmap.engine.sysroot.page_flags import bit
 from pfnmap.engine.sysroot.session import RootSession
 from pfnmap.themes import load_theme
 from pfnmap.tui.app import PfnmapApp
-from pfnmap.tui.audit import Audit
+from pfnmap.tui.screens.audit import Audit
 from pfnmap.tui.screens.confirm import Confirm
 from pfnmap.tui.screens.live import Live
 from pfnmap.tui.testing import settle

@@ -14,8 +14,8 @@ from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.language import format_command, parse_line
 from pfnmap.engine.sysroot.observe import Watcher
 from pfnmap.engine.sysroot.session import RootSession
-from pfnmap.tui.completion import complete
-from pfnmap.tui.keys import Keymap
+from pfnmap.tui.keys.keymap import Keymap
+from pfnmap.tui.screens.completion import complete
 from pfnmap.tui.screens.desk import Desk
 from pfnmap.tui.screens.mark_box import MarkBox
 from pfnmap.tui.screens.marks import SHOWN, mark_lines

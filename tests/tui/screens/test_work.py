@@ -13,7 +13,7 @@ import pytest
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.session import Session
-from pfnmap.tui.keys import Keymap
+from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.screens.compare_screen import CompareScreen
 from pfnmap.tui.screens.work import Job, Stopped
 from pfnmap.tui.testing import settle

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from pfnmap.engine.outcome import Outcome
-from pfnmap.tui.told import claim_failures
+from pfnmap.tui.say.told import claim_failures
 from pfnmap.tui.widgets import lines
 from tests.tui.stage import DIMM, Stage, session_of, stage
 

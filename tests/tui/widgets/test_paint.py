@@ -6,7 +6,7 @@ import pytest
 
 from pfnmap.engine.kinds import PageState, ZoneType
 from pfnmap.themes import load_theme, theme_files
-from pfnmap.tui import cells
+from pfnmap.tui.map import cells
 from pfnmap.tui.widgets.paint import Paint
 
 S = PageState

@@ -8,7 +8,7 @@ import pytest
 from textual.geometry import Region
 from textual.strip import Strip
 
-from pfnmap.tui import cells
+from pfnmap.tui.map import cells
 from pfnmap.tui.widgets.pfn_map import PfnMap, margins
 from tests.tui.fake_view import dimm_view
 from tests.tui.stage import DIMM, Stage, stage

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pfnmap.engine.session import Session
-from pfnmap.tui.axis import Axis
+from pfnmap.tui.map.axis import Axis
 from pfnmap.tui.widgets.paint import GAINED, HOLE, LOST, OUT, PRESENT
 from pfnmap.tui.widgets.zone_bars import LABEL_WIDTH, bar_codes, shown_zones
 from tests.tui.stage import DIMM, session_of, stage

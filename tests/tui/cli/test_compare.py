@@ -1,0 +1,123 @@
+"""One scenario under several rules: what is run, and how it is printed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pfnmap.engine.compare import compare, counters, parse_variant
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.scenarios.scenario import Scenario, parse_scenario
+from pfnmap.themes import load_theme
+from pfnmap.tui.cli import main
+from pfnmap.tui.text.compare import compare_lines
+from tests.tui.fake_view import BLOCK
+
+FRAMES = Path(__file__).parents[1] / "frames"
+DIMM = """\
+machine ram=1G
+title "where 256M keep their struct pages"
+add dimm0 256M
+online dimm0 movable
+"""
+
+
+def scenario(text: str = DIMM) -> Scenario:
+    return parse_scenario(text, "dimm.hotplug")
+
+
+def lines(text: str, *variants: str, width: int = 72) -> list[str]:
+    glyphs = [look.glyph for look in load_theme("ascii").states]
+    return compare_lines(compare(scenario(text), variants), glyphs, width=width)
+
+
+def test_the_first_post_in_one_picture() -> None:
+    """Struct pages at the device's start leave one run of 252M; per block two of 126M."""
+    expected = (FRAMES / "device-vs-memblock.txt").read_text(encoding="ascii").splitlines()
+    assert lines(DIMM, "memmap=device", "memmap=memblock") == expected
+    assert any(line.endswith("264241152     132120576 *") for line in expected)
+
+
+def test_a_single_variant_is_compared_with_the_scenario_as_written() -> None:
+    printed = lines(DIMM, "memmap_on_memory=Y")
+    assert printed[1:3] == ["A: as written", "B: memmap_on_memory=Y"]
+    assert "A    32 " + "M" * 64 in printed
+    assert "B    32 v" + "M" * 63 in printed
+    assert "      1 " + "D" * 64 in printed, "what is the same is written once"
+
+
+def test_results_that_differ_stand_below_each_other() -> None:
+    printed = lines(DIMM, "block=128M", "block=1G")
+    assert "* add dimm0 256M" in printed
+    start = printed.index("* add dimm0 256M")
+    assert printed[start + 1] == "    A ok"
+    assert printed[start + 2].startswith("    B EINVAL (")
+
+
+def test_a_command_that_means_nothing_on_a_variant_is_said_and_left_out() -> None:
+    runs = compare(
+        scenario("machine ram=1G\nset memmap_on_memory=Y\nfree 64M node=3\n"), ["profile=6.1"]
+    ).runs
+    assert runs[0].steps[0].result == "ok"
+    assert runs[0].steps[1].result.startswith("not possible: ")
+
+
+def test_a_variant_wins_over_the_scenarios_own_lines() -> None:
+    text = "machine ram=1G\nset memmap_on_memory=N\nadd dimm0 256M memmap=memblock\n"
+    by_rule, by_param = compare(scenario(text), ["memmap=device", "memmap_on_memory=Y"]).runs
+    table = {row.name: row.values for row in counters([by_rule])}
+    assert table["device dimm0 largest run"] == (252 << 20,)
+    assert dict(by_param.machine.view().params)["memmap_on_memory"] == "Y"
+
+
+def test_counters_that_one_variant_lacks_are_not_zero() -> None:
+    rows = compare(scenario(), ["block=128M", "block=1G"]).counters
+    table = {row.name: row.values for row in rows}
+    assert table["zone 0 Movable spanned"] == (2 * BLOCK, None)
+    assert any(
+        line.endswith("        -  *") or " - *" in line
+        for line in lines(DIMM, "block=128M", "block=1G")
+    )
+
+
+def test_more_than_three_variants_repeat_the_first() -> None:
+    printed = lines(DIMM, "memmap=device", "memmap=memblock", "memmap=ram", "profile=6.1")
+    heads = [line.split() for line in printed if set(line.split()) <= set("ABCD") and line.strip()]
+    assert heads == [["A", "B", "C"], ["A", "D"]]
+
+
+@pytest.mark.parametrize("width", [72, 100])
+def test_everything_is_fit_for_mail(width: int) -> None:
+    for line in lines(DIMM, "memmap=device", "memmap=ram", "block=1G", width=width):
+        assert len(line) <= width
+        assert line.isascii()
+        assert line == line.rstrip()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("profile=9.9", "profile"),
+        ("memap=device", "memap"),
+        ("memmap=nowhere", "nowhere"),
+        ("memmap", "--with memmap"),
+        ("", "--with"),
+    ],
+)
+def test_a_wrong_variant_is_one_sentence(words: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_variant(words)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_as_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "dimm.hotplug"
+    file.write_text(DIMM)
+    assert main(["compare", str(file), "--with", "memmap=device", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["format"] == "pfnmap-compare-1"
+    assert [variant["name"] for variant in document["variants"]] == ["as written", "memmap=device"]
+    assert document["counters"]["device dimm0 usable bytes"] == [256 << 20, 252 << 20]

@@ -1,0 +1,137 @@
+"""A machine too full for any screen: panels scroll, and count what they leave out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+import tests.tui.stage as stages
+from pfnmap.engine.compare import compare_commands
+from pfnmap.engine.language import parse_line
+from pfnmap.tui.say.facts import MIX_SHOWN, page_facts
+from pfnmap.tui.screens.compare_screen import CompareScreen
+from pfnmap.tui.screens.palette import Palette
+from pfnmap.tui.testing import settle
+from tests.tui.dense import NODES, ZONES, dense_session
+from tests.tui.screens.test_app_screens import compare
+from tests.tui.stage import Stage, stage
+
+SIZES = [(80, 24), (200, 60)]
+OF = re.compile(r"(\d+) of (\d+)")
+
+
+@asynccontextmanager
+async def dense(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    monkeypatch.setattr(stages, "session_of", lambda *_, **__: dense_session())
+    async with stage(size=size) as on:
+        yield on
+
+
+def heading(on: Stage, title: str) -> str:
+    """The rule above a panel."""
+    return next(line for line in on.lines if f"─ {title} " in line)
+
+
+def test_the_machine_is_as_dense_as_it_says() -> None:
+    view = dense_session().view
+    assert view.nr_blocks >= 100_000
+    assert len(view.extents()) >= 1000
+    assert len(view.nodes) == NODES
+    assert len(view.zones) == NODES * len(ZONES)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "200x60"])
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("start", []),
+        ("end", ["G"]),
+        ("fit", ["Z"]),
+        ("zones", ["2", "G"]),
+        ("blocks", ["G", "3"]),
+        ("explain", ["G", "enter"]),
+    ],
+)
+async def test_frames(
+    name: str, keys: list[str], size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with dense(size, monkeypatch) as on:
+        await on.keys(*keys)
+        assert all(len(line) <= size[0] for line in on.lines)
+        compare(f"dense-{name}-{size[0]}x{size[1]}.txt", on.text + "\n")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "200x60"])
+async def test_every_panel_says_how_much_there_is(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with dense(size, monkeypatch) as on:
+        await on.keys("3")
+        lines = NODES * (len(ZONES) + 1)
+        assert OF.search(heading(on, "zones")).group(2) == str(lines)  # type: ignore[union-attr]
+        assert "of 101033" in heading(on, "pfn map")
+        assert "of 100032" in heading(on, "memory blocks")
+        if size[0] > 100:
+            assert OF.search(heading(on, "inspector"))
+        assert "……" not in on.text, "what is cut is said once"
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "200x60"])
+async def test_every_zone_can_be_reached(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with dense(size, monkeypatch) as on:
+        await on.keys("2", "g")
+        seen: set[str] = set()
+        for _ in range(NODES * (len(ZONES) + 1)):
+            seen |= set(re.findall(r"node (\d+) +DMA ", on.text))
+            await on.keys("j")
+        assert seen == {str(node) for node in range(NODES)}
+
+
+async def test_the_zones_panel_goes_along_with_the_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with dense((200, 60), monkeypatch) as on:
+        assert "node 0  DMA" in on.text
+        await on.keys("G")
+        assert "node 15 DMA" in on.text and "node 0  DMA" not in on.text
+        await on.keys("g")
+        assert "node 0  DMA" in on.text
+
+
+async def test_a_cell_of_everything_counts_what_it_does_not_name() -> None:
+    view = dense_session().view
+    words = {
+        name: text for name, text, _ in page_facts(view, view.page(5), (0, view.end_pfn), "->")
+    }
+    named, more = words["cell"].rpartition(", ")[::2]
+    assert re.fullmatch(r"\d+ more states?", more)
+    assert named.count(", ") == MIX_SHOWN
+
+
+async def test_lists_say_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with dense((80, 24), monkeypatch) as on:
+        await on.keys("ctrl+p")
+        palette = on.app.screen
+        assert isinstance(palette, Palette)
+        assert re.search(rf"1–\d+ of {len(palette.hits)} ", on.text)
+        await on.keys("pagedown", "pagedown", "pagedown")
+        assert not re.search(r" 1–\d+ of", on.text)
+        await on.type("shrink")
+        assert not re.search(r"–\d+ of \d+ │", on.text), "everything is in sight"
+
+
+async def test_more_variants_than_letters_are_all_named() -> None:
+    start = parse_line("machine ram=1G")
+    variants = [f"auto_movable_ratio={ratio}" for ratio in range(100, 130)]
+    comparison = compare_commands(start, [], variants, "many")  # type: ignore[arg-type]
+    async with stage(size=(80, 24)) as on:
+        screen = CompareScreen(on.app.paint, comparison)
+        on.app.push_screen(screen)
+        await settle(on.pilot)
+        assert "and 27 more: h and l move to them" in on.text
+        for _ in range(30):
+            await on.keys("l")
+        assert " AD auto_movable_ratio=129" in on.text

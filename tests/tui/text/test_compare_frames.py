@@ -1,0 +1,76 @@
+"""Comparisons of shipped scenarios as plain text, against frames that a person has read.
+
+``python -m tests.tui.text.test_compare_frames`` writes them anew; then read the difference.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pfnmap.engine.compare import compare
+from pfnmap.engine.scenarios.scenario import load_scenario
+from pfnmap.engine.sources import shipped_scenarios
+from pfnmap.themes import load_theme
+from pfnmap.tui.text.compare import compare_lines
+
+FRAMES = Path(__file__).parents[1] / "frames"
+CASES = {
+    "device-vs-memblock-256m": ("memmap-device-256m", "memmap=device", "memmap=memblock"),
+    "device-vs-memblock-64g": ("memmap-64g", "memmap=device", "memmap=memblock"),
+    "shrink-e1": ("shrink-e1-old", "shrink=remove-valid", "shrink=merged"),
+    "shrink-e3": (
+        "shrink-e3-zone-larger-than-node",
+        "shrink=remove-valid",
+        "shrink=merged",
+    ),
+    "partial-removal": (
+        "v2-partial-removal-first-block",
+        "profile=memmap-v2",
+        "profile=6.12 memmap=on_memory memmap_on_memory=Y",
+    ),
+}
+
+
+def frame(name: str) -> list[str]:
+    """The text of one case."""
+    scenario, *variants = CASES[name]
+    comparison = compare(load_scenario(shipped_scenarios()[scenario]), variants)
+    glyphs = [look.glyph for look in load_theme("ascii").states]
+    return compare_lines(comparison, glyphs, width=72)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_frame_is_the_one_that_was_read(name: str) -> None:
+    expected = (FRAMES / f"compare-{name}.txt").read_text(encoding="ascii")
+    assert frame(name) == expected.splitlines()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_frame_survives_a_mail(name: str) -> None:
+    for line in frame(name):
+        assert len(line) <= 72
+        assert line.isascii()
+        assert line.isprintable()
+        assert line == line.rstrip()
+
+
+def test_old_and_merged_shrinking_differ_in_spans_and_findings() -> None:
+    text = "\n".join(frame("shrink-e1"))
+    assert "zone 1 Movable spanned              98304             - *" in text
+    assert "A span-without-memory" in text
+    assert "B none" in text
+
+
+def test_the_same_partial_removal_breaks_one_kernel_only() -> None:
+    lines = frame("partial-removal")
+    findings = lines[lines.index("findings") :] if "findings" in lines else lines
+    assert any(line.startswith("A dangling-memmap") for line in findings)
+    assert "B none" in findings
+
+
+if __name__ == "__main__":
+    for case in CASES:
+        text = "".join(f"{line}\n" for line in frame(case))
+        (FRAMES / f"compare-{case}.txt").write_text(text, encoding="ascii")

@@ -1,0 +1,1 @@
+"""Machines, steps and differences as JSON documents, with their schemas."""

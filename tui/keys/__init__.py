@@ -1,0 +1,1 @@
+"""What keys mean: the actions, the keys in force, and where they act."""

@@ -1,0 +1,1 @@
+"""Drawn screens as values and files: text, SVG, HTML, screencasts."""

@@ -1,0 +1,193 @@
+"""Screencasts (asciicast v2 and v3) of scenarios: drawn headlessly, timed by the scenario.
+
+The same scenario, size and theme give the same bytes. Each command is a marker; notes are
+captions in the last two lines of the screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TextIO
+
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.values import dataclass
+from pfnmap.themes import load_theme
+from pfnmap.tui.pictures.cast.asciicast import VERSIONS, Event, cast_header, cast_lines
+from pfnmap.tui.pictures.cast.frames import FrameSource, ScreenFrames
+from pfnmap.tui.pictures.cast.script import TYPED_MS, Beat, Script, reading_ms, script_of
+from pfnmap.tui.pictures.picture import Ink, Line, Picture, ansi_line, clean, fitted_line, piece
+
+if TYPE_CHECKING:
+    from pfnmap.engine.scenarios.scenario import Scenario
+    from pfnmap.themes.model import Theme
+
+SMALLEST: Final = (40, 12)
+LARGEST: Final = (400, 200)
+CAPTION_LINES: Final = 2
+LEAST_IDLE_SECONDS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A picture, from a moment on."""
+
+    at_ms: int
+    picture: Picture
+    marker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """A finished screencast."""
+
+    text: str
+    """The file."""
+    failures: tuple[str, ...]
+    """Expectations of the scenario that do not hold."""
+
+
+def write_cast(
+    scenario: Scenario,
+    out: Path | TextIO,
+    *,
+    size: tuple[int, int] = (80, 24),
+    theme: str = "dark",
+    version: int = 2,
+    idle_seconds: float | None = None,
+    source: FrameSource | None = None,
+) -> tuple[str, ...]:
+    """Write a scenario as a screencast.
+
+    Args:
+        scenario: What is done and said.
+        out: A file's path, or a text stream.
+        size: Columns and lines of the terminal.
+        theme: A theme's name or file.
+        version: Of the asciicast format, 2 or 3.
+        idle_seconds: Longest time that players let nothing happen; None lets them show
+            every pause as long as the scenario says.
+        source: Draws the pictures; the program's own screen if None.
+
+    Returns:
+        The expectations of the scenario that do not hold.
+
+    Raises:
+        InputError: A line of the scenario cannot be done, or the size, version or theme
+            cannot be used.
+    """
+    cast = make_cast(
+        scenario, size=size, theme=theme, version=version, idle_seconds=idle_seconds, source=source
+    )
+    if isinstance(out, Path):
+        from pfnmap.tui.pictures.web import write_file
+
+        write_file(out, cast.text)
+    else:
+        out.write(cast.text)
+    return cast.failures
+
+
+def make_cast(
+    scenario: Scenario,
+    *,
+    size: tuple[int, int] = (80, 24),
+    theme: str = "dark",
+    version: int = 2,
+    idle_seconds: float | None = None,
+    source: FrameSource | None = None,
+) -> Cast:
+    """The screencast of a scenario; arguments and errors as :func:`write_cast`."""
+    check_size(size)
+    if version not in VERSIONS:
+        raise InputError(f"asciicast version {version}: expected 2 or 3")
+    chosen = load_theme(theme)
+    script = script_of(scenario)
+    width, height = size
+    pictures = (source or ScreenFrames()).pictures(script, (width, height - CAPTION_LINES), chosen)
+    shots = shots_of(script, pictures, chosen)
+    longest = max((b.at_ms - a.at_ms for a, b in pairwise(shots)), default=0)
+    idle = max(LEAST_IDLE_SECONDS, -(-longest // 1000)) if idle_seconds is None else idle_seconds
+    header = cast_header(size, version, script.title, shots[0].picture, idle)
+    lines = cast_lines(header, events_of(shots), version)
+    return Cast("".join(f"{line}\n" for line in lines), tuple(script.failures))
+
+
+def check_size(size: tuple[int, int]) -> None:
+    """InputError for a terminal that nothing can be drawn on."""
+    for number, least, most, what in zip(
+        size, SMALLEST, LARGEST, ("columns", "lines"), strict=True
+    ):
+        if not least <= number <= most:
+            raise InputError(f"size {size[0]}x{size[1]}: {what} must be {least} to {most}")
+
+
+# -- what is shown when --------------------------------------------------------------------
+def shots_of(script: Script, pictures: Iterable[Picture], theme: Theme) -> list[Shot]:
+    """The pictures with their captions along the clock; the last shot is the end."""
+    shots: list[Shot] = []
+    now = 0
+    for beat, drawn in zip(script.beats, pictures, strict=True):
+        captions = _captions(beat, drawn.width, theme)
+        if beat.command is not None and shots:
+            # The command can be read before its effect is seen.
+            before = shots[-1].picture.cropped(drawn.height)
+            shots.append(Shot(now, before.above(captions[0].lines), beat.line))
+            now += TYPED_MS
+        for caption in captions:
+            shots.append(Shot(now, drawn.above(caption.lines)))
+            now += caption.hold_ms
+    return [*shots, Shot(now, shots[-1].picture)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Caption:
+    """The lines under a picture, and how long they stay."""
+
+    lines: tuple[Line, ...]
+    hold_ms: int
+
+
+def _captions(beat: Beat, width: int, theme: Theme) -> list[_Caption]:
+    """The captions of a beat: a note in pages, or the command as on the ``:`` line."""
+    from pfnmap.tui.say.words import wrapped
+
+    ui = theme.ui
+    if not beat.note:
+        ink = Ink(ui.accent, ui.panel, bold=True)
+        texts = [f": {beat.line}"] if beat.line else []
+        return [_Caption(_page(texts, width, ink), beat.hold_ms + beat.pause_ms)]
+    texts = wrapped(beat.note, width - 2)
+    pages = [texts[at : at + CAPTION_LINES] for at in range(0, len(texts), CAPTION_LINES)]
+    ink = Ink(ui.text, ui.panel)
+    captions = [_Caption(_page(page, width, ink), reading_ms(" ".join(page))) for page in pages]
+    captions[-1] = replace(captions[-1], hold_ms=captions[-1].hold_ms + beat.pause_ms)
+    return captions
+
+
+def _page(texts: list[str], width: int, ink: Ink) -> tuple[Line, ...]:
+    rows = [f" {text}" for text in texts] + [""] * (CAPTION_LINES - len(texts))
+    return tuple(fitted_line([piece(row, ink, width)], width) for row in rows)
+
+
+# -- the file ------------------------------------------------------------------------------
+def events_of(shots: Iterable[Shot]) -> Iterator[Event]:
+    """Output that turns each picture into the next, changed lines only, and the markers."""
+    shown: list[str] = []
+    now = 0
+    for shot in shots:
+        now = shot.at_ms
+        if shot.marker is not None:
+            yield Event(now, "m", clean(shot.marker))
+        lines = [ansi_line(line) for line in shot.picture.lines]
+        # The cursor is hidden: it would blink at the end of what changed last.
+        output = "" if shown else "\x1b[?25l\x1b[0m\x1b[2J"
+        for number, line in enumerate(lines):
+            if not shown or shown[number] != line:
+                output += f"\x1b[{number + 1};1H{line}"
+        if output:
+            yield Event(now, "o", output)
+        shown = lines
+    yield Event(now, "o", f"\x1b[{len(shown)};1H\x1b[?25h")

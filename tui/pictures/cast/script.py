@@ -1,0 +1,143 @@
+"""A scenario as a script for pictures: what is done, what is said, and for how long.
+
+Knows the model but no screen. Time is the scenario's, in whole milliseconds: what a reader
+needs for each step and its notes, and whatever ``pause`` lines add.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from pfnmap.engine.commands import (
+    Command,
+    Expect,
+    Goto,
+    Interactive,
+    Note,
+    Pause,
+    PfnRef,
+    StartMachine,
+    Title,
+    Zoom,
+)
+from pfnmap.engine.errors import InputError, PfnmapError
+from pfnmap.engine.language import format_command
+from pfnmap.engine.operations.refs import pfn_of
+from pfnmap.engine.scenarios.expect import booted, evaluate
+from pfnmap.engine.session import Session
+from pfnmap.tui.pictures.picture import clean
+
+if TYPE_CHECKING:
+    from pfnmap.engine.outcome import Outcome
+    from pfnmap.engine.scenarios.scenario import Scenario
+
+OPENING_MS: Final = 1500
+"""How long the machine at boot is shown."""
+TYPED_MS: Final = 800
+"""How long a command can be read before its effect is seen."""
+EFFECT_MS: Final = 1700
+"""How long an effect is looked at."""
+MOVE_MS: Final = 600
+"""How long a move of the map's window is looked at."""
+NOTE_MS: Final = 1200
+"""What a note takes, besides reading it."""
+CHARACTER_MS: Final = 45
+"""What a character of a note takes to read."""
+LONGEST_NOTE_MS: Final = 6000
+"""What is longer than this has another caption to go on in, or a ``pause`` behind it."""
+
+
+@dataclass(slots=True)
+class Beat:
+    """One thing that happens: a command, a note, or (neither) the opening picture."""
+
+    line: str = ""
+    """The command in the words of the language; a marker of the screencast."""
+    command: Command | None = None
+    note: str = ""
+    hold_ms: int = 0
+    """How long the result is shown; for a note, what reading it takes."""
+    pause_ms: int = 0
+    """What ``pause`` lines add to that."""
+    outcome: Outcome | None = None
+    """What a command for the machine did."""
+    told: tuple[Command, ...] = ()
+    """Steps of the session since the beat before that are for the reader: claims, a note."""
+
+
+@dataclass(slots=True)
+class Script:
+    """A whole scenario."""
+
+    title: str
+    start: StartMachine
+    beats: list[Beat] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    """Expectations that do not hold."""
+    told: list[Command] = field(default_factory=list)
+    """Steps behind the last beat that are for the reader."""
+
+    def add(self, beat: Beat) -> None:
+        """Let a beat follow, with what was told before it."""
+        beat.told = (*self.told, *beat.told)
+        self.told = []
+        self.beats.append(beat)
+
+
+def script_of(scenario: Scenario) -> Script:
+    """Run a scenario on the model; InputError names the line that cannot be done."""
+    script = Script(clean(scenario.title), scenario.start, [Beat(hold_ms=OPENING_MS)])
+    session = Session(booted(scenario))
+    for number, command in scenario.lines:
+        place = f"{scenario.source}:{number}"
+        match command:
+            case StartMachine():
+                pass
+            case Title():
+                script.told.append(command)
+            case Pause():
+                script.told.append(command)
+                script.beats[-1].pause_ms += round(command.seconds * 1000)
+            case Note():
+                words = clean(command.words)
+                script.add(Beat(note=words, hold_ms=reading_ms(words), told=(command,)))
+            case Expect():
+                script.told.append(command)
+                found = evaluate(command, view=session.view, state=session.state, last=session.last)
+                script.failures += [f"{place}: {difference}" for difference in found]
+            case Interactive():
+                raise InputError(f"{place}: {command.verb} works in a session only")
+            case _:
+                try:
+                    script.add(_done(session, command))
+                except PfnmapError as error:
+                    raise scenario.complaint(number, error) from None
+    return script
+
+
+def _done(session: Session, command: Command) -> Beat:
+    line = clean(format_command(command))
+    if isinstance(command, Goto | Zoom):
+        if isinstance(command, Goto):
+            _check_place(session, command)
+        return Beat(line, command, hold_ms=MOVE_MS)
+    return Beat(line, command, hold_ms=EFFECT_MS, outcome=session.run(command))
+
+
+def _check_place(session: Session, command: Goto) -> None:
+    """InputError for a place that the screen could not go to."""
+    geometry, base = session.view.geometry, 0
+    if command.device is not None:
+        base = pfn_of(session.state, PfnRef(0, command.device))
+    if command.unit == "address":
+        pfn = command.value // geometry.page_bytes
+    else:
+        pfn = base + command.value * (geometry.block_pages if command.unit == "block" else 1)
+    if pfn >= session.view.end_pfn:
+        raise InputError(f"pfn {pfn:#x} is behind the end of memory ({session.view.end_pfn:#x})")
+
+
+def reading_ms(words: str) -> int:
+    """How long a note is shown."""
+    return min(LONGEST_NOTE_MS, NOTE_MS + CHARACTER_MS * len(words))

@@ -1,0 +1,151 @@
+"""A screen of Textual's without a terminal or a clock: wait for it, press keys, take pictures.
+
+The only module that touches what Textual keeps private; all of that is in the functions
+under "private". It knows no program: ``pfnmap.tui.pictures.headless`` runs ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.color import Color, ColorType
+from rich.style import Style
+from textual.drivers.headless_driver import HeadlessDriver
+from textual.events import Key
+from textual.strip import Strip
+
+from pfnmap.themes.model import ANSI_COLOURS, DEFAULT_COLOUR
+from pfnmap.tui.pictures.picture import Ink, Picture, Piece, on_page, piece
+
+if TYPE_CHECKING:
+    from textual.app import App
+    from textual.message_pump import MessagePump
+    from textual.pilot import Pilot
+
+    from pfnmap.themes.model import Theme
+
+SETTLE_ROUNDS: Final = 6
+"""Rounds of draining the message queues after which nothing moves any more."""
+MOST_TURNS: Final = 100_000
+"""Turns of the event loop after which a screen that still has messages never comes to rest."""
+
+
+class CaptureDriver(HeadlessDriver):
+    """Headless, but what would be written to the terminal is kept in ``log``."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.log: list[str] = []
+
+    @property
+    def is_headless(self) -> bool:
+        """False, so that Textual renders to escape sequences."""
+        return False
+
+    def write(self, data: str) -> None:
+        """Keep what would be written."""
+        self.log.append(data)
+
+    def flush(self) -> None:
+        """Nothing is buffered."""
+
+
+# -- private: Textual's own parts ----------------------------------------------------------
+async def settle(pilot: Pilot[Any], rounds: int = SETTLE_ROUNDS) -> None:
+    """Let every widget handle its messages and paint, without any clock."""
+    for _ in range(rounds):
+        await _drain(pilot.app)
+        await asyncio.sleep(0)
+        pilot.app.screen._on_timer_update()
+
+
+async def _drain(app: App[Any]) -> None:
+    """Wait until the app and all widgets have handled what is in their queues now.
+
+    Textual's own way to wait hangs on widgets that go away meanwhile, as those of a dialog
+    that is being closed do.
+    """
+    waiting: set[MessagePump] = set()
+
+    def handled(widget: MessagePump) -> None:
+        waiting.discard(widget)
+
+    for widget in (app, *app.screen.walk_children(with_self=True)):
+        if widget.call_later(handled, widget):
+            waiting.add(widget)
+    for _ in range(MOST_TURNS):
+        waiting -= {widget for widget in waiting if widget._closing or widget._closed}
+        if not waiting or app._exception is not None:
+            return
+        await asyncio.sleep(0)
+    raise RuntimeError(f"the screen does not come to rest: {sorted(map(repr, waiting))[:3]}")
+
+
+def screen_strips(app: App[Any]) -> list[Strip]:
+    """The lines of the whole screen as they are composed now."""
+    from textual._context import visible_screen_stack
+
+    visible_screen_stack.set(app._background_screens)
+    return list(app.screen._compositor.render_strips())
+
+
+# -- driving ---------------------------------------------------------------------------------
+async def press(pilot: Pilot[Any], *keys: str) -> None:
+    """Press keys by Textual's names, settling after each."""
+    for key in keys:
+        character = key if len(key) == 1 else None
+        pilot.app.post_message(Key(key, " " if key == "space" else character))
+        await settle(pilot)
+
+
+async def type_text(pilot: Pilot[Any], text: str) -> None:
+    """Type characters."""
+    from pfnmap.tui.keys.keymap import textual_key
+
+    for character in text:
+        name = "space" if character == " " else textual_key(character)
+        pilot.app.post_message(Key(name, character))
+    await settle(pilot)
+
+
+# -- pictures --------------------------------------------------------------------------------
+def screen_text(app: App[Any]) -> str:
+    """The whole screen as text, without colours and trailing blanks."""
+    return "\n".join(strip.text.rstrip() for strip in screen_strips(app))
+
+
+def picture(app: App[Any], theme: Theme) -> Picture:
+    """The whole screen, on the page colours of the theme it is drawn in."""
+    lines = [strip_pieces(strip) for strip in screen_strips(app)]
+    return on_page(app.size.width, lines, theme)
+
+
+def strip_pieces(strip: Strip) -> list[Piece]:
+    """A line of Textual's as pieces."""
+    return [
+        piece(segment.text, ink_of(segment.style), segment.cell_length)
+        for segment in strip
+        if not segment.control
+    ]
+
+
+def ink_of(style: Style | None) -> Ink:
+    """A style of Rich's in a theme's words."""
+    if style is None:
+        return Ink()
+    return Ink(
+        fg=_colour(style.color),
+        bg=_colour(style.bgcolor),
+        bold=bool(style.bold),
+        underline=bool(style.underline),
+        reverse=bool(style.reverse),
+    )
+
+
+def _colour(colour: Color | None) -> str:
+    if colour is None or colour.type == ColorType.DEFAULT:
+        return DEFAULT_COLOUR
+    if colour.number is not None and colour.number < len(ANSI_COLOURS):
+        return ANSI_COLOURS[colour.number]
+    return colour.get_truecolor().hex

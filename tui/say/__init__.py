@@ -1,0 +1,1 @@
+"""What is said of machines, pages and words, in sentences. No Textual."""

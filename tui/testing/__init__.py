@@ -1,0 +1,173 @@
+r"""Rendered screens in tests, for pfnmap's own and for those of other projects.
+
+:func:`render` turns a scenario into text, SVG or an array of cells, always the same::
+
+    from pfnmap.tui.testing import render
+
+    def test_the_dimm_is_movable() -> None:
+        assert "Movable" in render("add dimm0 256M\nonline dimm0 movable\n")
+
+The fixture ``pfnmap_snapshot`` compares a rendered screen with a file kept in version
+control. Say in the top ``conftest.py`` that pytest shall use it::
+
+    pytest_plugins = ["pfnmap.tui.testing"]
+
+and in a test::
+
+    def test_the_story_of_the_patch(pfnmap_snapshot) -> None:
+        pfnmap_snapshot("stories/patch.hotplug", size=(100, 30))
+
+The file is ``snapshots/TEST_MODULE/TEST_NAME.txt`` beside the test. When the screen differs
+the test fails with a diff; ``pytest --pfnmap-update`` writes the files anew, to be reviewed
+like code.
+The fixture and :class:`Snapshot` need pytest; everything else works without it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pfnmap.tui.pictures.picture import clean
+from pfnmap.tui.pictures.render import CELL_DTYPE, Cells, TextFormat, render
+
+if TYPE_CHECKING:
+    import pytest
+    from textual.app import App
+    from textual.pilot import Pilot
+
+__all__ = [
+    "CELL_DTYPE",
+    "Cells",
+    "Snapshot",
+    "pfnmap_snapshot",
+    "press",
+    "render",
+    "screen_text",
+    "settle",
+    "type_text",
+]
+
+SUFFIXES: Final = {"text": ".txt", "svg": ".svg", "html": ".html", "ansi": ".ansi"}
+MAX_DIFF_LINES: Final = 200
+_UPDATE: Final = "--pfnmap-update"
+_ODD: Final = re.compile(r"[^A-Za-z0-9_.,=-]+")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--pfnmap-update``."""
+    group = parser.getgroup("pfnmap")
+    group.addoption(_UPDATE, action="store_true", help="write the screens of pfnmap_snapshot anew")
+
+
+class Snapshot:
+    """Compares rendered screens with files; what the fixture gives."""
+
+    def __init__(self, directory: Path, name: str, *, update: bool = False) -> None:
+        self.directory = directory
+        self.name = name
+        self.update = update
+
+    def __call__(
+        self,
+        scenario: str | Path,
+        *,
+        size: tuple[int, int] = (80, 24),
+        theme: str = "dark",
+        format: TextFormat = "text",
+        step: int | None = None,
+        keys: Sequence[str] = (),
+        name: str = "",
+    ) -> None:
+        """Render and compare.
+
+        Arguments as of :func:`render`; ``name`` tells several screens of one test apart.
+        """
+        made = render(scenario, size=size, theme=theme, format=format, step=step, keys=keys)
+        self.compare(made, SUFFIXES[format], name)
+
+    def compare(self, made: str, suffix: str, name: str = "") -> None:
+        """Compare any text with its file; fail with a diff."""
+        file = self.directory / (_file_name(f"{self.name}-{name}" if name else self.name) + suffix)
+        kept = file.read_bytes().decode("utf-8") if file.exists() else None
+        if kept == made:
+            return
+        if self.update:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(made.encode("utf-8"))
+            return
+        import pytest
+
+        if kept is None:
+            pytest.fail(f"{file} does not exist yet; pytest {_UPDATE} writes it", pytrace=False)
+        pytest.fail(_difference(file, kept, made), pytrace=False)
+
+
+def _file_name(name: str) -> str:
+    return _ODD.sub("-", name).strip("-")[:150]
+
+
+def _difference(file: Path, kept: str, made: str) -> str:
+    """A diff that can be printed: no escape sequences, of bearable length."""
+    lines = [
+        clean(line)
+        for line in difflib.unified_diff(
+            kept.splitlines(), made.splitlines(), "as kept", "as drawn now", lineterm="", n=2
+        )
+    ]
+    if not lines:
+        lines = ["only the line ends differ"]
+    if (more := len(lines) - MAX_DIFF_LINES) > 0:
+        lines[MAX_DIFF_LINES:] = [f"({more} more lines)"]
+    head = f"{file} differs from the screen; pytest {_UPDATE} writes it anew"
+    return "\n".join([head, *lines])
+
+
+def _fixture(
+    function: Callable[[pytest.FixtureRequest], Snapshot],
+) -> Callable[[pytest.FixtureRequest], Snapshot]:
+    """A fixture, where pytest is installed: who only renders does not need it."""
+    try:
+        import pytest
+    except ModuleNotFoundError:
+        return function
+    return pytest.fixture(function)
+
+
+@_fixture
+def pfnmap_snapshot(request: pytest.FixtureRequest) -> Snapshot:
+    """Call it with a scenario: the rendered screen must be the one that is kept."""
+    directory = request.path.parent / "snapshots" / request.path.stem
+    return Snapshot(directory, request.node.name, update=request.config.getoption(_UPDATE))
+
+
+# -- a running program -------------------------------------------------------------------
+async def settle(pilot: Pilot[Any]) -> None:
+    """Let every widget of a headless app handle its messages and paint, without any clock."""
+    from pfnmap.tui.pictures import offscreen as capture
+
+    await capture.settle(pilot)
+
+
+async def press(pilot: Pilot[Any], *keys: str) -> None:
+    """Press keys by Textual's names, settling after each."""
+    from pfnmap.tui.pictures import offscreen as capture
+
+    await capture.press(pilot, *keys)
+
+
+async def type_text(pilot: Pilot[Any], text: str) -> None:
+    """Type characters."""
+    from pfnmap.tui.pictures import offscreen as capture
+
+    await capture.type_text(pilot, text)
+
+
+def screen_text(app: App[Any]) -> str:
+    """The whole screen of a running app as text, without colours and trailing blanks."""
+    from pfnmap.tui.pictures import offscreen as capture
+
+    return capture.screen_text(app)

@@ -1,0 +1,256 @@
+"""The pfn map as letters: one line a memory block, or several blocks a line on large machines.
+
+Holes fold into one line, and so do lines that repeat. Only numpy and the view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from pfnmap.engine.kinds import PageState
+from pfnmap.engine.memory.runs import joined_ranges
+from pfnmap.engine.values import dataclass
+from pfnmap.engine.view import View
+from pfnmap.engine.words import counted
+from pfnmap.tui.map.cells import CHANGED, EIGHTHS_MASK, EIGHTHS_SHIFT, OVER_SHIFT, STATE_MASK, Grid
+from pfnmap.tui.map.cells import grid as cell_grid
+from pfnmap.tui.map.viewport import Viewport
+from pfnmap.tui.text.ascii import size, span
+
+LABEL_COLUMNS: Final = 6
+"""Room for a label, left of the mark; longer labels take from the cells."""
+MAX_CELLS: Final = 256
+MAX_ROWS: Final = 512
+"""Rows that are computed; a machine with more gets more pages to a cell."""
+MAX_LINES: Final = 40
+"""Lines that are written, folded and repeated ones counted once."""
+CHANGE_MARK: Final = "*"
+
+STATE_WORDS: Final[dict[PageState, str]] = {
+    PageState.HOLE: "hole (no memory)",
+    PageState.OFFLINE: "offline (struct pages not initialised)",
+    PageState.VMEMMAP: "vmemmap (holds struct pages)",
+    PageState.FREE_DMA: "free in DMA",
+    PageState.FREE_DMA32: "free in DMA32",
+    PageState.FREE_NORMAL: "free in Normal",
+    PageState.FREE_MOVABLE: "free in Movable",
+    PageState.MOVABLE: "movable allocation",
+    PageState.UNMOVABLE: "unmovable allocation",
+    PageState.HUGETLB: "HugeTLB page",
+    PageState.HUGETLB_OPTIMISED: "HugeTLB page, vmemmap given back",
+    PageState.ISOLATED: "isolated",
+    PageState.DEVICE: "ZONE_DEVICE",
+    PageState.RESERVED: "reserved at boot",
+    PageState.BROKEN: "broken (struct page gone or wrong)",
+    PageState.ONLINE: "online (contents unknown)",
+    PageState.PAGE_OFFLINE: "PageOffline",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MapRow:
+    """Consecutive pfns on one line of the map."""
+
+    start_pfn: int
+    end_pfn: int
+    is_hole: bool
+    """Stands for a run of lines without memory."""
+    letters: tuple[str, ...]
+    """One string for each machine that is drawn."""
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TextMap:
+    """The map's lines, and what stands above and below them."""
+
+    title: str
+    lines: Sequence[str]
+    legend: Sequence[str]
+
+
+def text_map(
+    view: View,
+    glyphs: Sequence[str],
+    *,
+    width: int,
+    pages_per_cell: int | None = None,
+    before: View | None = None,
+) -> TextMap:
+    """Draw the map of all memory.
+
+    Args:
+        view: the machine.
+        glyphs: one ASCII character for each :class:`PageState`.
+        width: longest line.
+        pages_per_cell: pages to a character; None shows a block to a line, or as many blocks
+            as it takes to stay within :data:`MAX_LINES` lines. A given number is a lower bound:
+            a map of more than :data:`MAX_ROWS` rows is drawn coarser, and its title says so.
+        before: mark the lines that differ from this view.
+    """
+    window, lines = aligned_maps(
+        [view], glyphs, width=width, pages_per_cell=pages_per_cell, before=before
+    )
+    return TextMap(scale_title(window, view), lines, legend(view, glyphs))
+
+
+def aligned_maps(
+    views: Sequence[View],
+    glyphs: Sequence[str],
+    *,
+    width: int,
+    names: str = "",
+    pages_per_cell: int | None = None,
+    before: View | None = None,
+) -> tuple[Viewport, list[str]]:
+    """Draw machines with their lines side by side by pfn; the other arguments as above.
+
+    ``names`` has a letter for each machine; it stands before a line that is this machine's
+    alone. A line without a letter is the same on all.
+
+    Returns:
+        The window that was drawn, for its scale, and the lines.
+    """
+    window = _window(views, width - bool(names), pages_per_cell)
+    while True:
+        while window.rows.nr_lines > MAX_ROWS:
+            window = window.with_cell(window.pages_per_cell * 2)
+        rows = _rows(views, window, glyphs, before)
+        lines = list(_lines(rows, window, names))
+        if len(lines) <= MAX_LINES * len(views) or pages_per_cell is not None:
+            return window, lines
+        window = window.with_cell(window.pages_per_cell * 2)
+
+
+def _window(views: Sequence[View], width: int, pages_per_cell: int | None) -> Viewport:
+    """A window on the memory of all machines at the finest scale wanted."""
+    block_pages = views[0].geometry.block_pages
+    end_pfn = max(view.end_pfn for view in views)
+    by_block = pages_per_cell is None or pages_per_cell * MAX_CELLS > block_pages
+    longest = str(end_pfn // block_pages) if by_block else f"{end_pfn:#x}"
+    room = min(max(width - max(len(longest), LABEL_COLUMNS) - 1, 8), MAX_CELLS)
+    columns = min(1 << (room.bit_length() - 1), block_pages)
+    cell = pages_per_cell or max(1, block_pages // columns)
+    memory = joined_ranges(np.concatenate([view.extents() for view in views]))
+    return Viewport(memory, block_pages, columns=columns, pages_per_cell=cell)
+
+
+def _rows(
+    views: Sequence[View], window: Viewport, glyphs: Sequence[str], before: View | None
+) -> list[MapRow]:
+    """Every line of the window's sheet, holes folded, nothing else."""
+    window = replace(window, nr_rows=window.rows.nr_lines)
+    grids = [cell_grid(view, window, before) for view in views]
+    letters = [_letters(grid, glyphs) for grid in grids]
+    changed = np.any([((grid.codes & CHANGED) != 0).any(axis=1) for grid in grids], axis=0)
+    lines = grids[0].lines
+    return [
+        MapRow(*facts)
+        for facts in zip(
+            lines.start_pfn.tolist(),
+            lines.end_pfn.tolist(),
+            lines.is_fold.tolist(),
+            zip(*letters, strict=True),
+            changed.tolist(),
+            strict=True,
+        )
+    ]
+
+
+def _letters(grid: Grid, glyphs: Sequence[str]) -> list[str]:
+    """A string for each line.
+
+    A letter is the state of most of its cell's pages; memmap counts from a half on.
+    """
+    under = grid.codes & STATE_MASK
+    over = grid.codes >> OVER_SHIFT & STATE_MASK
+    half = (grid.codes >> EIGHTHS_SHIFT & EIGHTHS_MASK) >= 4
+    states = np.where(half & (over == PageState.VMEMMAP), over, under)
+    return ["".join(row).rstrip() for row in np.array(list(glyphs))[states].tolist()]
+
+
+def _lines(rows: Sequence[MapRow], window: Viewport, names: str) -> Iterator[str]:
+    """The rows as text; rows that repeat more than once are written once."""
+    width = max(len(_label(window, rows[-1].end_pfn)), LABEL_COLUMNS)
+    lead = " " if names else ""
+    at = 0
+    while at < len(rows):
+        row = rows[at]
+        if row.is_hole:
+            yield f"{lead}{'':{width}} ({_range(window, row.start_pfn, row.end_pfn)}: no memory)"
+            at += 1
+            continue
+        mark = CHANGE_MARK if row.changed else " "
+        label = f"{_label(window, row.start_pfn):>{width}}{mark}"
+        if len(set(row.letters)) == 1:
+            yield f"{lead}{label}{row.letters[0]}"
+        else:
+            yield from (
+                f"{name}{label}{text}" for name, text in zip(names, row.letters, strict=True)
+            )
+        last = at + _repeats(rows, at)
+        if last > at + 1:
+            words = _range(window, rows[at + 1].start_pfn, rows[last].end_pfn)
+            same = "the same"
+            if names:  # beside other machines that would be read as the same on all
+                by_block = _by_block(window)
+                above = _range(window, row.start_pfn, row.end_pfn) if by_block else "the line above"
+                same = f"as {above}"
+            yield f"{lead}{'':{width}}{mark}({words}: {same})"
+            at = last
+        at += 1
+
+
+def _repeats(rows: Sequence[MapRow], at: int) -> int:
+    """How many rows after this one say the same."""
+    row, count = rows[at], 0
+    for other in rows[at + 1 :]:
+        if other.is_hole or other.letters != row.letters or other.changed != row.changed:
+            break
+        count += 1
+    return count
+
+
+def _by_block(window: Viewport) -> bool:
+    """Whether a line is one or more whole blocks, and so is labelled with a block id."""
+    return window.pages_per_row % window.block_pages == 0
+
+
+def _label(window: Viewport, pfn: int) -> str:
+    return str(pfn // window.block_pages) if _by_block(window) else f"{pfn:#x}"
+
+
+def _range(window: Viewport, start_pfn: int, end_pfn: int) -> str:
+    """What lines from ``start_pfn`` to before ``end_pfn`` are about."""
+    if not _by_block(window):
+        return f"pfn {start_pfn:#x}-{end_pfn - 1:#x}"
+    first, last = start_pfn // window.block_pages, (end_pfn - 1) // window.block_pages
+    return f"block{'s' if last > first else ''} {span(first, last)}"
+
+
+def scale_title(window: Viewport, view: View) -> str:
+    """The scale, in one line."""
+    page_bytes, block_bytes = view.geometry.page_bytes, view.geometry.block_bytes
+    cell = window.pages_per_cell
+    blocks = window.pages_per_row // window.block_pages
+    line = size(window.pages_per_row * page_bytes)
+    if _by_block(window):
+        line = counted(blocks, "block") + (
+            f" of {size(block_bytes)}" if blocks == 1 else f", {line}"
+        )
+    return (
+        f"pfn map, 1 letter = {counted(cell, 'page')} = {size(cell * page_bytes)}, 1 line = {line}"
+    )
+
+
+def legend(view: View, glyphs: Sequence[str]) -> list[str]:
+    """One line for each state that there is, with the number of its pages."""
+    edges = np.array([view.first_pfn, view.end_pfn], dtype=np.int64)
+    totals = view.page_counts(edges)[0].tolist()
+    shown = [state for state in PageState if totals[state] and state is not PageState.HOLE]
+    lines = [f"  {glyphs[state]} {STATE_WORDS[state]:<42}{totals[state]:>15}" for state in shown]
+    return [*lines, f"  {glyphs[PageState.HOLE]} {STATE_WORDS[PageState.HOLE]}"]
