@@ -7,9 +7,10 @@ import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pfnmap.engine.language import ACTIONS, AREAS, VERBS
+from pfnmap.engine.language import VERBS
 from pfnmap.engine.sysroot.text_dump import SHELL_LINE
 from pfnmap.tui.cli import SUBCOMMANDS, main
+from pfnmap.tui.keys.actions import ACTIONS, AREAS
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 

@@ -15,9 +15,9 @@ from textual.app import App
 from textual.events import Event, Key
 from textual.theme import Theme as TextualTheme
 
-from pfnmap.engine.language import ACTIONS
 from pfnmap.themes import choose_theme
 from pfnmap.themes.model import Theme
+from pfnmap.tui.keys.actions import ACTIONS
 from pfnmap.tui.keys.keymap import Keymap, textual_key
 from pfnmap.tui.screens.desk import Desk
 from pfnmap.tui.screens.dialog import Dialog

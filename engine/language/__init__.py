@@ -1,4 +1,4 @@
-"""The command language: lines to commands and back, and the registry of verbs and keys.
+"""The command language: lines to commands and back, and the registry of verbs.
 
 The same words stand in the ``:`` line, in scenario files, on the command line and in the
 journal. Reading them needs nothing but this package: no machine, no numpy.
@@ -10,11 +10,8 @@ from pfnmap.engine.language.parser import parse_line, parse_with_comment
 from pfnmap.engine.language.printer import format_command, line_of
 from pfnmap.engine.language.refs import format_pfn, format_refs, parse_pfn, parse_refs
 from pfnmap.engine.language.registry import (
-    ACTIONS,
     ALIASES,
-    AREAS,
     VERBS,
-    Action,
     Kind,
     Verb,
     help_lines,
@@ -22,11 +19,8 @@ from pfnmap.engine.language.registry import (
 from pfnmap.engine.language.values import format_size, parse_address, parse_number, parse_size
 
 __all__ = [
-    "ACTIONS",
     "ALIASES",
-    "AREAS",
     "VERBS",
-    "Action",
     "Kind",
     "Verb",
     "format_command",

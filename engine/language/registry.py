@@ -1,7 +1,7 @@
 """The one registry of the command language: every verb, what it takes and what it means.
 
-Help, the palette, completion, the footer and the README's tables are generated from
-:data:`VERBS` and :data:`ACTIONS`; nothing else lists verbs or keys.
+Help, completion and the README's table are generated from :data:`VERBS`; nothing else lists
+verbs.
 """
 
 from __future__ import annotations
@@ -15,19 +15,14 @@ from pfnmap.engine.kinds import MemmapPolicy
 from pfnmap.engine.language import actions, start, talk
 from pfnmap.engine.language.arguments import Arguments
 from pfnmap.engine.language.expectations import EXPECTATIONS, parse_expect
-from pfnmap.engine.language.keys import ACTIONS, AREAS, Action, action_of_key
 from pfnmap.engine.language.tables import ONLINE_KINDS, PIN_KINDS, ZOOM_LEVELS
 from pfnmap.engine.values import dataclass
 
 __all__ = [
-    "ACTIONS",
     "ALIASES",
-    "AREAS",
     "VERBS",
-    "Action",
     "Kind",
     "Verb",
-    "action_of_key",
     "help_lines",
     "verbs_of",
 ]
@@ -58,8 +53,6 @@ class Verb:
     """Reads what stands behind the verb; None for shell lines, which are read whole."""
     example: str
     """A line that is right."""
-    action: str = ""
-    """Id of the action in :data:`ACTIONS` that does the same, empty when no key does."""
     repeated_keys: bool = False
     """Whether one key may stand in a line more than once."""
 
@@ -90,7 +83,6 @@ _VERBS: Final = (
         _P,
         start.parse_set,
         "set online_policy=auto-movable",
-        "mem.toggle_memmap",
     ),
     Verb(
         "rule",
@@ -107,7 +99,6 @@ _VERBS: Final = (
         _A,
         actions.parse_add,
         "add dimm0 256M",
-        "mem.add",
     ),
     Verb(
         "online",
@@ -116,7 +107,6 @@ _VERBS: Final = (
         _A,
         actions.parse_online,
         "online dimm0[1] movable",
-        "mem.online",
     ),
     Verb(
         "offline",
@@ -125,7 +115,6 @@ _VERBS: Final = (
         _A,
         actions.parse_offline,
         "offline 32-33",
-        "mem.offline",
     ),
     Verb(
         "remove",
@@ -134,7 +123,6 @@ _VERBS: Final = (
         _A,
         actions.parse_remove,
         "remove dimm0",
-        "mem.remove",
     ),
     Verb(
         "shrink",
@@ -143,7 +131,6 @@ _VERBS: Final = (
         _A,
         actions.parse_shrink,
         "shrink Movable blocks=2",
-        "zone.shrink",
     ),
     Verb(
         "device-add",
@@ -168,7 +155,6 @@ _VERBS: Final = (
         _A,
         actions.parse_pin,
         "pin pfn=0x108000 pages=16",
-        "mem.pin",
     ),
     Verb(
         "unpin",
@@ -177,7 +163,6 @@ _VERBS: Final = (
         _A,
         actions.parse_unpin,
         "unpin 33",
-        "mem.unpin",
     ),
     Verb(
         "hugetlb",
@@ -279,9 +264,9 @@ _VERBS: Final = (
         parse_expect,
         "expect zone Movable start=0x108000 spanned=32768",
     ),
-    Verb("undo", "[N]", "undo", _I, talk.parse_steps, "undo", "time.undo"),
-    Verb("redo", "[N]", "redo", _I, talk.parse_steps, "redo 2", "time.redo"),
-    Verb("seek", "N", "go to a step", _I, talk.parse_seek, "seek 3", "time.seek"),
+    Verb("undo", "[N]", "undo", _I, talk.parse_steps, "undo"),
+    Verb("redo", "[N]", "redo", _I, talk.parse_steps, "redo 2"),
+    Verb("seek", "N", "go to a step", _I, talk.parse_seek, "seek 3"),
     Verb(
         "mark",
         "NAME",
@@ -289,7 +274,6 @@ _VERBS: Final = (
         _I,
         talk.parse_mark,
         "mark a",
-        "cursor.mark",
     ),
     Verb(
         "diff",
@@ -298,7 +282,6 @@ _VERBS: Final = (
         _I,
         talk.parse_diff,
         "diff 2 5",
-        "view.diff",
     ),
     Verb(
         "save",
@@ -307,7 +290,6 @@ _VERBS: Final = (
         _I,
         talk.parse_save,
         "save demo.hotplug",
-        "session.save",
     ),
     Verb(
         "write",
@@ -316,7 +298,6 @@ _VERBS: Final = (
         _I,
         talk.parse_write,
         "write frame.txt",
-        "session.write",
     ),
     Verb(
         "compare",
@@ -325,12 +306,11 @@ _VERBS: Final = (
         _I,
         talk.parse_compare,
         "compare profile=4.19",
-        "session.compare",
         repeated_keys=True,
     ),
     Verb("profiles", "", "list the profiles", _I, talk.parse_bare, "profiles"),
-    Verb("help", "[VERB]", "help", _I, talk.parse_help, "help online", "app.help"),
-    Verb("quit", "", "quit", _I, talk.parse_bare, "quit", "app.quit"),
+    Verb("help", "[VERB]", "help", _I, talk.parse_help, "help online"),
+    Verb("quit", "", "quit", _I, talk.parse_bare, "quit"),
 )
 
 VERBS: Final[dict[str, Verb]] = {verb.name: verb for verb in _VERBS}

@@ -1,6 +1,6 @@
 """Keys: from what a person types to the toolkit's names, and the keymap in force.
 
-The registry (``pfnmap.engine.language.ACTIONS``) says which keys an action has by default; a
+The registry (``pfnmap.tui.keys.actions.ACTIONS``) says which keys an action has by default; a
 user's keymap replaces the keys of single actions by their ids. Textual accepts key names
 that do not exist and bindings that hide each other without a word, so both are checked
 here.
@@ -12,8 +12,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.language import ACTIONS, Action
-from pfnmap.engine.language.dialog_keys import ALL_ACTIONS, CONTEXTS, DIALOG_ACTIONS
+from pfnmap.tui.keys.actions import ACTIONS, Action
+from pfnmap.tui.keys.dialog_actions import ALL_ACTIONS, CONTEXTS, DIALOG_ACTIONS
 
 MAIN = "main"
 """The context of the keys that act on the main screen; the others are those of dialogs."""

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pfnmap.engine.commands import Add, Command, Goto, Interactive, StartMachine, Zoom
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.language import ACTIONS, line_of, parse_line
+from pfnmap.engine.language import line_of, parse_line
 from pfnmap.engine.outcome import Outcome
+from pfnmap.tui.keys.actions import ACTIONS
 from pfnmap.tui.map import motions
 from pfnmap.tui.say.words import fitted
 from pfnmap.tui.screens.add_values import AddValues

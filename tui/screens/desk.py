@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from pfnmap.engine.commands import Command, StartMachine
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.kinds import ZoneType
-from pfnmap.engine.language import ACTIONS, parse_line
+from pfnmap.engine.language import parse_line
 from pfnmap.engine.machine import TALK
 from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.view import BlockRow, View
+from pfnmap.tui.keys.actions import ACTIONS
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.situation import MOST_BLOCKS, Situation
 from pfnmap.tui.say.facts import Verdict

@@ -8,7 +8,7 @@ from textual import events
 from textual.message import Message
 from textual.screen import ModalScreen
 
-from pfnmap.engine.language.dialog_keys import CONTEXTS
+from pfnmap.tui.keys.dialog_actions import CONTEXTS
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.screens.sizes import is_overtaken
 
@@ -27,7 +27,7 @@ class Dialog(ModalScreen[Result], inherit_bindings=False):
     AUTO_FOCUS = ""
     """Each dialog gives the focus itself, once: keys typed ahead go where it is."""
     CONTEXT: ClassVar[str] = "text"
-    """Which keys are alive in it: one of :data:`pfnmap.engine.language.dialog_keys.CONTEXTS`."""
+    """Which keys are alive in it: one of :data:`pfnmap.tui.keys.dialog_actions.CONTEXTS`."""
     DOES: ClassVar[dict[str, str]] = {}
     """What to do for each action of that context, but for those of a typed line."""
     DEFAULT_CSS = """

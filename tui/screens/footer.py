@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pfnmap.engine.language import ACTIONS
+from pfnmap.tui.keys.actions import ACTIONS
 from pfnmap.tui.keys.situation import Situation
 from pfnmap.tui.screens.desk import Desk
 from pfnmap.tui.widgets.lines import KeyHint

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from pfnmap.engine.errors import InputError, PfnmapError
-from pfnmap.engine.language import ACTIONS
 from pfnmap.engine.sysroot.operate import (
     Foreseen,
     WriteAllowed,
@@ -20,6 +19,7 @@ from pfnmap.engine.sysroot.operate import (
 )
 from pfnmap.engine.sysroot.session import RootSession
 from pfnmap.engine.words import counted
+from pfnmap.tui.keys.actions import ACTIONS
 from pfnmap.tui.say.words import safe
 from pfnmap.tui.screens.audit import FILE_NAME, Audit
 from pfnmap.tui.screens.confirm import Confirm

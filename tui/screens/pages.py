@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pfnmap.engine.kinds import PageState
-from pfnmap.engine.language import AREAS, VERBS
-from pfnmap.engine.language.dialog_keys import ALL_ACTIONS, DIALOG_AREAS
+from pfnmap.engine.language import VERBS
 from pfnmap.engine.view import View
+from pfnmap.tui.keys.actions import AREAS
+from pfnmap.tui.keys.dialog_actions import ALL_ACTIONS, DIALOG_AREAS
 from pfnmap.tui.keys.keymap import Keymap, shown_key
 from pfnmap.tui.map import cells
 from pfnmap.tui.say.facts import block_facts, page_facts

@@ -13,9 +13,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widgets import Input, Static
 
-from pfnmap.engine.language import ACTIONS
-from pfnmap.engine.language.registry import AREAS
 from pfnmap.themes import theme_files
+from pfnmap.tui.keys.actions import ACTIONS, AREAS
 from pfnmap.tui.keys.situation import Situation
 from pfnmap.tui.screens.desk import Desk
 from pfnmap.tui.screens.dialog import Dialog

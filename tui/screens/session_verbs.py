@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from pfnmap.engine.commands import Interactive
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.language import ALIASES, VERBS, help_lines
+from pfnmap.engine.language import ALIASES, help_lines
 from pfnmap.engine.language.tables import profile_names
+from pfnmap.tui.keys.actions import action_of_verb
 from pfnmap.tui.keys.keymap import shown_key
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ def _help(acts: Acts, arguments: tuple[str, ...]) -> None:
         raise InputError(f"there is no verb {arguments[0]!r}; press {key} for all of them")
     for line in lines:
         acts.tell(line)
-    action = VERBS[ALIASES.get(arguments[0], arguments[0])].action
-    if action and (keys := keymap.keys(action)):
+    action = action_of_verb(ALIASES.get(arguments[0], arguments[0]))
+    if action is not None and (keys := keymap.keys(action.id)):
         acts.tell(f"  keys: {' '.join(shown_key(key) for key in keys)}")
 
 

@@ -14,10 +14,11 @@ from typing import Final
 
 from pfnmap.engine.commands import Command, Pin
 from pfnmap.engine.kinds import ZoneType
-from pfnmap.engine.language import ACTIONS, parse_line
+from pfnmap.engine.language import parse_line
 from pfnmap.engine.session import Session
 from pfnmap.engine.values import dataclass
 from pfnmap.engine.view import BlockRow
+from pfnmap.tui.keys.actions import ACTIONS
 from pfnmap.tui.keys.keymap import Keymap, shown_key
 
 MACHINE: Final = "machine ram=1G"

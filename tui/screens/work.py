@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pfnmap.engine.errors import InputError, PfnmapError
-from pfnmap.engine.language import ACTIONS
+from pfnmap.tui.keys.actions import ACTIONS
 from pfnmap.tui.say.words import safe
 
 if TYPE_CHECKING:

@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from pfnmap.engine.errors import InputError, quoted
-from pfnmap.engine.language import AREAS
-from pfnmap.engine.language.dialog_keys import ALL_ACTIONS, DIALOG_AREAS, TYPING
 from pfnmap.engine.values import dataclass
+from pfnmap.tui.keys.actions import AREAS
+from pfnmap.tui.keys.dialog_actions import ALL_ACTIONS, DIALOG_AREAS, TYPING
 from pfnmap.tui.keys.keymap import DEAD_KEYS, MAIN, NAMED_KEYS, Keymap, action_contexts, textual_key
 from pfnmap.tui.terminal.abilities import COLOUR_SYSTEMS
 

@@ -7,7 +7,7 @@ from textual.events import Key
 
 from pfnmap.engine.commands import Add, Offline, Online, Remove, SetParam, Shrink
 from pfnmap.engine.kinds import OnlineType, ZoneType
-from pfnmap.engine.language import ACTIONS
+from pfnmap.tui.keys.actions import ACTIONS
 from pfnmap.tui.keys.keymap import Keymap, textual_key
 from pfnmap.tui.screens.add_form import AddForm
 from pfnmap.tui.screens.palette import Palette

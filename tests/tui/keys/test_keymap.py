@@ -8,8 +8,8 @@ import pytest
 from textual.keys import Keys, _character_to_key
 
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.language import ACTIONS, Action
-from pfnmap.engine.language.dialog_keys import CONTEXTS, DIALOG_ACTIONS, DIALOG_AREAS
+from pfnmap.tui.keys.actions import ACTIONS, Action
+from pfnmap.tui.keys.dialog_actions import CONTEXTS, DIALOG_ACTIONS, DIALOG_AREAS
 from pfnmap.tui.keys.keymap import DEAD_KEYS, Keymap, textual_key
 
 REAL = {key.value for key in Keys}

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 import pytest
 from textual.events import Key
 
-from pfnmap.engine.language.dialog_keys import CONTEXTS, DIALOG_ACTIONS
 from pfnmap.tui.app import leaving_keys
+from pfnmap.tui.keys.dialog_actions import CONTEXTS, DIALOG_ACTIONS
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.screens.add_form import AddForm
 from pfnmap.tui.screens.compare_screen import CompareScreen

@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from pfnmap.engine.commands import StartMachine
-from pfnmap.engine.language import ACTIONS, parse_line
+from pfnmap.engine.language import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.session import Session
 from pfnmap.tui.cli import main
+from pfnmap.tui.keys.actions import ACTIONS
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.say.words import wrapped
 from pfnmap.tui.screens.dialog import Dialog

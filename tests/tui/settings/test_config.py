@@ -9,8 +9,8 @@ import pytest
 from textual.keys import Keys, _character_to_key
 
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.language import ACTIONS
-from pfnmap.engine.language.dialog_keys import ALL_ACTIONS
+from pfnmap.tui.keys.actions import ACTIONS
+from pfnmap.tui.keys.dialog_actions import ALL_ACTIONS
 from pfnmap.tui.keys.keymap import Keymap, textual_key
 from pfnmap.tui.settings.config import (
     ALIASES,

@@ -251,3 +251,9 @@ ACTIONS: Final[dict[str, Action]] = {
 def action_of_key(key: str) -> Action | None:
     """The action a key has by default."""
     return next((action for action in ACTIONS.values() if key in action.keys), None)
+
+
+def action_of_verb(verb: str) -> Action | None:
+    """The action whose command begins with a verb of the language: the plainest, so the first."""
+    found = (action for action in ACTIONS.values() if action.command.split()[:1] == [verb])
+    return next(found, None)

@@ -1,6 +1,6 @@
 """Keys inside dialogs: everything that takes the keys while it lies over the main screen.
 
-The same registry as :mod:`pfnmap.engine.language.keys`, apart because these actions mean nothing
+The same registry as :mod:`pfnmap.tui.keys.actions`, apart because these actions mean nothing
 on the main screen: there a letter acts, in a dialog it may be text. A user's keymap names
 their ids like any other. Which areas of actions are alive together says :data:`CONTEXTS`.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pfnmap.engine.language.keys import ACTIONS, Action
+from pfnmap.tui.keys.actions import ACTIONS, Action
 
 DIALOG_AREAS: Final = {
     "dialog": "In every dialog",
