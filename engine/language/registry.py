@@ -1,6 +1,6 @@
 """The one registry of the command language: every verb, what it takes and what it means.
 
-Help, completion and the README's table are generated from :data:`VERBS`; nothing else lists
+Help and completion are generated from :data:`VERBS`; nothing else lists
 verbs.
 """
 

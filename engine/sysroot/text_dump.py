@@ -16,15 +16,16 @@ import re
 SHELL_LINE = r"""( echo pagesize:$(getconf PAGESIZE)
 cd /sys/devices/system; find "$PWD/memory" -type l -name 'node[0-9]*'
 find "$PWD/node" -type d -name 'node[0-9]*'
-find "$PWD/memory" "$PWD/node" /sys/module/memory_hotplug/parameters /sys/kernel/mm/hugepages \
- -type f \( -name state -o -name valid_zones -o -name removable -o -name phys_device \
- -o -name 'block_size*' -o -name 'auto_*' -o -name 'has_*' -o -name possible \
- -o -path '*/node/online' -o -name '*_hugepages' -o -path '*/parameters/*' \) \
+find "$PWD/memory" "$PWD/node" /sys/module/memory_hotplug/parameters \
+ /sys/kernel/mm/hugepages -type f \( -name state -o -name valid_zones \
+ -o -name removable -o -name phys_device -o -name 'block_size*' \
+ -o -name 'auto_*' -o -name 'has_*' -o -name '*_hugepages' \
+ -o -name possible -o -path '*/node/online' -o -path '*/parameters/*' \) \
  -exec grep -s . /dev/null {} +
 grep -sE 'Node|spanned|present|managed|start_pfn' /dev/null /proc/zoneinfo
 grep -sE 'RAM|Kernel|Crash|Persistent' /dev/null /proc/iomem
-cd /proc/sys; grep -s . /dev/null "$PWD/kernel/osrelease" "$PWD/kernel/arch" \
- "$PWD/vm/hugetlb_optimize_vmemmap"
+cd /proc/sys; grep -s . /dev/null "$PWD/kernel/osrelease" \
+ "$PWD/kernel/arch" "$PWD/vm/hugetlb_optimize_vmemmap"
 ! grep -qs movable_node /proc/cmdline || echo /proc/cmdline:movable_node
 ) > dump.txt 2> /dev/null"""
 """What a person pastes into a shell; the output may be gzipped."""

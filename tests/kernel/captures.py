@@ -30,7 +30,7 @@ class NoCaptureError(Exception):
 
 
 def take(guest: Guest) -> bytes:
-    """What the line of the README makes of the guest: a text dump."""
+    """What the line of the help makes of the guest: a text dump."""
     reply = guest.shell("capture")
     if reply.status:
         raise NoCaptureError(f"capture: exit status {reply.status}: {reply.output[-300:]}")

@@ -1,6 +1,6 @@
 """Let ``plan`` foresee random operations on a kernel: ``python -m tests.kernel.foresee``.
 
-A guest is captured, with the shell line of the README, before and after every operation of a
+A guest is captured, with the shell line of the help, before and after every operation of a
 random walk. For each, ``plan`` is asked what the operation would do to the machine captured
 before, and the capture after says whether that was right. Each boot is one seed; one that
 differed is kept in the folder of ``-o``: the captures, which can be judged again without a

@@ -14,6 +14,7 @@ from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.observation import Observation
 from pfnmap.engine.sysroot.read import observe
 from pfnmap.engine.sysroot.view import SysrootView
+from pfnmap.tui.help.topics import text
 from tests.engine.sysroot.trees import Tree, zone
 from tests.kernel.archive import CAPTURE_SCRIPT
 from tests.kernel.captures import (
@@ -224,9 +225,8 @@ def test_every_step_of_a_recording_is_a_line_of_the_language() -> None:
     assert line({"do": "hot-add", "result": "REFUSED_BY_FIRMWARE"} | dimm) is None
 
 
-def test_the_guest_captures_itself_with_the_line_of_the_readme() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    pasted = "\n".join(line.removeprefix("    ") for line in readme.splitlines())
+def test_the_guest_captures_itself_with_the_line_of_the_help() -> None:
+    pasted = "\n".join(line.removeprefix("    ") for line in text("real-machines").splitlines())
     script = CAPTURE_SCRIPT.splitlines()
     assert "\n".join(script[2:-1]) in pasted
 

@@ -1,7 +1,7 @@
 """The command line: finds the subcommand, runs it, turns every error into one line.
 
 A subcommand is a module of this package with ``add_arguments(parser)`` and ``run(arguments)``,
-listed in :data:`SUBCOMMANDS`. Only the module that is asked for is imported, and modules
+listed in :data:`.SUBCOMMANDS`. Only the module that is asked for is imported, and modules
 import what they need when they run: ``--version`` and ``--help`` load neither numpy nor Textual.
 
 Exit status: 0 done, 1 a check failed, 2 wrong input, 128 + n stopped by signal n (a closed
@@ -19,27 +19,7 @@ from typing import Final
 from pfnmap.engine.errors import PfnmapError
 from pfnmap.tui import __version__
 from pfnmap.tui.cli.parser import Parser, UsageError, printable, say, say_error
-
-SUBCOMMANDS: Final[dict[str, str]] = {
-    "show": "print the machine as plain text or JSON",
-    "run": "run a scenario and print what happened",
-    "check": "run scenarios and check what they expect",
-    "compare": "run a scenario under other rules and print the differences",
-    "live": "follow a real machine on the screen",
-    "blocks": "print the table of memory blocks of a real machine",
-    "capture": "save what can be read of a real machine as one file",
-    "plan": "print what commands would do on a real machine",
-    "verify": "compare the engine with recordings of real kernels",
-    "fmt": "put scenarios in normal form",
-    "export": "write a scenario or session as a picture or a scenario file",
-    "cast": "write a scenario as a screencast",
-    "sessions": "list the sessions that are kept",
-    "tour": "learn it in five minutes, on the screen",
-    "scenarios": "list the scenarios that come with pfnmap",
-    "themes": "list the themes, or show one",
-    "config": "print where settings, themes and sessions are kept",
-}
-"""Name and help of every subcommand; the module has the same name."""
+from pfnmap.tui.help.subcommands import SUBCOMMANDS
 
 OPEN: Final = "open"
 """The module for a command line without a subcommand: open a machine on the screen."""
@@ -82,26 +62,29 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(arguments: list[str]) -> int:
     """Run the subcommand, or open what the arguments name."""
     first = arguments[0] if arguments else ""
-    if first == "help" and len(arguments) > 1:
-        return _dispatch([_named(arguments[1:]), "--help"])
-    if first in ("-h", "--help", "help"):
+    if first in ("-h", "--help"):
         return _help()
     if first in ("-V", "--version"):
         return _version()
     name, rest = (first, arguments[1:]) if first in SUBCOMMANDS else (OPEN, arguments)
     if name == OPEN and (meant := _meant(first)):
         raise UsageError(f"{printable(first)}: no subcommand or file; did you mean {meant}?")
-    module = import_module(f"pfnmap.tui.cli.{name}")
-    prog = "pfnmap" if name == OPEN else f"pfnmap {name}"
-    parser = Parser(prog=prog, description=module.__doc__)
-    module.add_arguments(parser)
-    parsed = parser.parse(rest)
+    parsed = parser_of(name).parse(rest)
     if name == OPEN and parsed.source in SUBCOMMANDS and not os.path.lexists(parsed.source):
         raise UsageError(
             f"{parsed.source}: the subcommand comes first, as in: pfnmap {parsed.source}"
         )
-    status = module.run(parsed)
+    status = import_module(f"pfnmap.tui.cli.{name}").run(parsed)
     return int(status)
+
+
+def parser_of(name: str) -> Parser:
+    """The parser of a subcommand, or of :data:`OPEN`."""
+    module = import_module(f"pfnmap.tui.cli.{name}")
+    prog = "pfnmap" if name == OPEN else f"pfnmap {name}"
+    parser = Parser(prog=prog, description=module.__doc__)
+    module.add_arguments(parser)
+    return parser
 
 
 def _meant(word: str) -> str:
@@ -117,13 +100,6 @@ def _meant(word: str) -> str:
     return "" if word in shipped_scenarios() else close[0]
 
 
-def _named(words: list[str]) -> str:
-    """The subcommand that ``help`` is asked about."""
-    if len(words) == 1 and words[0] in SUBCOMMANDS:
-        return words[0]
-    raise UsageError(f"help {printable(' '.join(words))}: expected a subcommand; see pfnmap --help")
-
-
 def _version() -> int:
     """Print the version."""
     print(f"pfnmap {__version__}")
@@ -132,13 +108,11 @@ def _version() -> int:
 
 def _help() -> int:
     """Print the help of the whole command: how to open a machine, and the subcommands."""
-    parser = Parser(prog="pfnmap", description=import_module(f"pfnmap.tui.cli.{OPEN}").__doc__)
-    import_module(f"pfnmap.tui.cli.{OPEN}").add_arguments(parser)
-    print(parser.format_help().rstrip())
+    print(parser_of(OPEN).format_help().rstrip())
     print("\nsubcommands (each has --help):")
     for name, words in SUBCOMMANDS.items():
         print(f"  {name:<12} {words}")
-    print("\n  -V, --version  print the version")
+    print("\n  -V, --version  print the version\n\npfnmap help lists what there is to read.")
     return 0
 
 

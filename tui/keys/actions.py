@@ -1,6 +1,6 @@
 """Every action a key can have: its id, default keys, label, help and command.
 
-The table is the single source for key bindings, footer, palette, help screen and README.
+The table is the single source for key bindings, footer, palette and help.
 Ids are stable: a user's keymap names them. Keys are written as a person types them
 (``?``, ``ctrl+r``, ``space``); the screen translates them to its toolkit's names.
 """

@@ -201,7 +201,7 @@ def test_a_capture_with_anything_changed_is_read_or_refused(
 
 # -- text dumps -----------------------------------------------------------------------------
 def shell_dump(tree: Tree, shell: str, target: Path) -> bytes:
-    """Run the README's line on a tree instead of the machine."""
+    """Run the line of the help on a tree instead of the machine."""
     tree.write("proc/sys/vm/hugetlb_optimize_vmemmap", "0\n")
     line = re.sub(r"(?<![\w\"*])/(sys|proc)/", rf"{tree.root}/\1/", SHELL_LINE)
     subprocess.run([shell, "-c", line], cwd=target, check=True, timeout=60)

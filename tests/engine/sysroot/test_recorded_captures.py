@@ -1,6 +1,6 @@
 """Real kernels captured before and after real operations, which ``plan`` must have foreseen.
 
-The captures were made with the shell line of the README in guests that ran Linux 6.12 and 6.1
+The captures were made with the shell line of the help in guests that ran Linux 6.12 and 6.1
 (``python -m tests.kernel.series`` renews them).
 """
 

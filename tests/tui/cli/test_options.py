@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pfnmap.tui.cli import SUBCOMMANDS, main
+from pfnmap.tui.cli import main
 from pfnmap.tui.cli.parser import TEXT_COLUMNS
+from pfnmap.tui.help.subcommands import SUBCOMMANDS
 from pfnmap.tui.text.frame import MAIL_WIDTH
 from tests.engine.sysroot.trees import Tree, dimm_tree, x86_tree
 from tests.tui.pty_program import Program
@@ -252,23 +253,6 @@ def test_a_note_is_a_step_as_on_the_command_line_of_the_screen(
 
 
 # -- words in the wrong place --------------------------------------------------------------
-@pytest.mark.parametrize("name", ["show", "run", "plan", "config"])
-def test_help_about_a_subcommand_is_its_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as left:
-        main(["help", name])
-    assert left.value.code == 0
-    assert f"usage: pfnmap {name} " in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("words", ["nope", "show run", "--frob", "\x1b[31m"])
-def test_help_about_anything_else_is_refused(
-    words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    said = refused(["help", *words.split()], capsys)
-    assert "expected a subcommand; see pfnmap --help" in said
-    assert "\x1b" not in said
-
-
 @pytest.mark.parametrize("name", SUBCOMMANDS)
 def test_a_subcommand_behind_an_option_is_told_where_it_belongs(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

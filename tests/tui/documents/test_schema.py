@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from pfnmap.tui.cli import SUBCOMMANDS, main
+from pfnmap.tui.cli import main
 from pfnmap.tui.documents.diff import FORMAT as DIFF_FORMAT
 from pfnmap.tui.documents.diff import DiffData
 from pfnmap.tui.documents.view import FORMAT, ViewData
+from pfnmap.tui.help.subcommands import SUBCOMMANDS
 from pfnmap.tui.settings.state_directory import state_directory
 from pfnmap.tui.text.blocks_table import COLUMNS
 from tests.engine.sysroot.trees import x86_tree

@@ -1,0 +1,86 @@
+"""Explain a topic, a subcommand, a verb, or a word on the screen; list the topics if none.
+
+A name that is several of these is explained as each of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import Final
+
+from pfnmap.engine.language import ALIASES, help_lines
+from pfnmap.tui.cli import parser_of
+from pfnmap.tui.cli.parser import UsageError, emit, printable, say
+from pfnmap.tui.help.subcommands import SUBCOMMANDS
+from pfnmap.tui.help.topics import COLUMNS, search, text, topics
+from pfnmap.tui.keys.actions import action_of_verb
+from pfnmap.tui.say.glossary import NAMES, STATES
+from pfnmap.tui.say.terms import TERMS
+from pfnmap.tui.text.ascii import wrapped
+
+_WORDS: Final = ({NAMES[state]: words for state, words in STATES.items()}, *TERMS.values())
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to explain, or what to look for."""
+    parser.add_argument("name", metavar="TOPIC", nargs="?", help="what to explain")
+    parser.add_argument(
+        "--search", metavar="WORD", help="print the lines of all topics that hold a word"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print it; exit status 1 where a search finds nothing."""
+    if arguments.search is not None:
+        if arguments.name is not None:
+            raise UsageError("--search looks through all topics; name none beside it")
+        return _search(arguments.search)
+    if arguments.name is None:
+        emit(_overview())
+        return 0
+    emit(_explained(arguments.name))
+    return 0
+
+
+def _search(words: str) -> int:
+    found = list(search(words))
+    emit(f"{topic}: {line}" for topic, line in found)
+    if not found:
+        say(f"--search {words}: no topic has a line with it")
+    return 0 if found else 1
+
+
+def _overview() -> Iterator[str]:
+    """Every topic, and what else can be asked for."""
+    yield "pfnmap help TOPIC, with TOPIC one of"
+    for name, title in topics().items():
+        yield f"  {name:<14} {title}"
+    yield "or a subcommand, a verb of the command language, a word on the screen."
+    yield "pfnmap help --search WORD finds lines; pfnmap --help lists the options."
+
+
+def _explained(name: str) -> list[str]:
+    """All that is known by a name, a blank line between. UsageError where nothing is."""
+    parts = [
+        text(name).splitlines() if name in topics() else [],
+        list(_verb(name)),
+        *(wrapped(words[name], COLUMNS, first=f"{name}: ") for words in _WORDS if name in words),
+        parser_of(name).format_help().splitlines() if name in SUBCOMMANDS else [],
+    ]
+    lines = [line for part in parts if part for line in ["", *part]]
+    if not lines:
+        raise UsageError(
+            f"{printable(name)}: no topic, subcommand, verb or word; see pfnmap help, or look "
+            "for it with pfnmap help --search"
+        )
+    return lines[1:]
+
+
+def _verb(name: str) -> Iterator[str]:
+    """What ``:help VERB`` says, with the default keys."""
+    for line in help_lines(name):
+        yield from wrapped(line, COLUMNS)
+    action = action_of_verb(ALIASES.get(name, name))
+    if action is not None and action.keys:
+        yield f"  keys: {' '.join(action.keys)}"

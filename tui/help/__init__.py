@@ -1,0 +1,1 @@
+"""Help to read: a topic is a file ``NAME.md`` of this folder; :mod:`.topics` reads them."""
