@@ -53,8 +53,8 @@ class ModelView:
 
     @property
     def kernel_release(self) -> str:
-        """None: the machine is simulated."""
-        return ""
+        """The kernel that was asked for where it is newer than all whose rules are known."""
+        return self.state.profile.kernel
 
     @property
     def params(self) -> tuple[tuple[str, str], ...]:

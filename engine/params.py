@@ -108,5 +108,14 @@ PARAM_VALUES: dict[str, str] = {
 }
 """Every parameter of ``set`` and the values it takes, in words."""
 
+PARAM_SINCE: dict[str, str] = {
+    "memmap_on_memory": "5.14",
+    "hugetlb_free_vmemmap": "5.14",
+    "online_policy": "5.15",
+    "auto_movable_ratio": "5.15",
+    "auto_movable_numa_aware": "5.15",
+}
+"""The release that brought a parameter, for those that not every kernel has."""
+
 BOOT_ONLY_PARAMS: frozenset[str] = frozenset({"memmap_on_memory", "movable_node"})
 """Parameters that a real kernel takes on its command line only."""

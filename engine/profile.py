@@ -1,143 +1,323 @@
 """Kernel profiles: which rules hold in which kernel or posted patch series.
 
-A profile selects rules; it never copies code. Every switch names its source:
-
-==========================  =================================================================
-switch                      source
-==========================  =================================================================
-memmap                      posts "[PATCH v2 0/5] Allocate memmap from hotadded memory" (2019)
-                            for ``device`` and ``memblock``; a08a2ae34613 "mm,memory_hotplug:
-                            allocate memmap from the added memory range" (5.14, one block per
-                            add); "mm/memory_hotplug: split memmap_on_memory requests across
-                            memblocks" (6.8) for ``per-block``
-shrink                      f1dd2cd13c4b (4.13) for ``remove-valid``; post "[RFC v2 2/2] mm/
-                            memory_hotplug: Shrink spanned pages when offlining memory" (2018)
-                            for ``rfc2``; its respin of 15 Oct 2018 for ``oct2018``;
-                            feee6b298916 "mm/memory_hotplug: shrink zones when offlining
-                            memory" (5.5) for ``merged``
-removal                     v2 patch 4/5 (2019) for ``v2-refcount``; v3 3/5 (2019) for
-                            ``v3-bug``; a08a2ae34613 (5.14) for ``single-block``; the 6.8
-                            split for ``all-or-none``; before all of these ``plain``;
-                            ``forward`` is what v2's cover letter says cannot be done
-hugetlb                     post "[PATCH v2 2/2] mm: memory_hotplug: introduce
-                            SECTION_CANNOT_OPTIMIZE_VMEMMAP" (2022) for ``section-flag`` and
-                            ``self-map``; v3, v4 and v5 of that series for the flag rules;
-                            66361095129b (6.0) merged ``flag-on-backing``
-hugetlb_kept_pages          f41f2ed43ca5 "mm: hugetlb: free the vmemmap pages associated with
-                            each HugeTLB page" (5.14) keeps 2; e7d324850bfc "mm: hugetlb: free
-                            the 2nd vmemmap page" (5.18) keeps 1; kernels before 5.14 have
-                            no such thing, so there the posts of 2022 are tried out
-hugetlb_new_head            "mm: hugetlb_vmemmap: allocate a new vmemmap head page" (6.3),
-                            read in 6.12 ``__hugetlb_vmemmap_optimize_folio``
-hugetlb_this_node           read and recorded on 6.1: ``alloc_vmemmap_page_list`` has
-                            ``__GFP_THISNODE``; in 6.12 it has not (between the two: not known)
-hugetlb_excludes_memmap     5.14 ``mhp_supports_memmap_on_memory``: hugetlb_free_vmemmap
-                            takes precedence, lifted by 66361095129b (6.0)
-force                       "mm/memory_hotplug: support memmap_on_memory when memmap is not
-                            aligned to pageblocks" (6.6)
-auto_movable                e83a437faa62 "mm/memory_hotplug: introduce auto-movable online
-                            policy" (5.15)
-zone_shifting               before f1dd2cd13c4b (4.13) ``zone_can_shift``
-isolates_ends_first         b2c9e2fbba32 "mm: make alloc_contig_range work at pageblock
-                            granularity" (5.19): ``start_isolate_page_range`` isolates the first
-                            and the last pageblock before those between
-isolates_own_vmemmap        until a08a2ae34613 (5.14) ``offline_pages`` got all of a block
-arm64_keeps_boot_memory     bbd6ec605c0f "arm64/mm: Enable memory hot remove" (5.7):
-                            ``prevent_bootmem_remove_notifier``
-cancels_last                "mm/memory_hotplug.c: fix notification in offline error path" (5.1):
-                            pageblocks are given back before ``MEM_CANCEL_OFFLINE`` is sent
-fallback_log                6cf253925df7 "mm/page_alloc: print node fallback order" (5.16)
-demotion_log                "memory tiering: print demotion targets" (6.6), read in 6.12
-                            ``establish_demotion_targets``
-node_state_first            read in 6.12 ``offline_pages``: node states are cleared before the
-                            zonelists are rebuilt; 6.1 rebuilds first
-local_node_first            read in 6.1 ``find_next_best_node``: a node heads its own zonelist
-                            even without memory; 6.12 asks for N_MEMORY first
-acpi_retry                  recorded on 6.12, not on 6.1: the bus scan after a hot-add tries
-                            DIMMs whose memory was refused again
-offlined_pages_log          "Offlined Pages" is pr_debug, read in 6.1 ``offline_pages``; it was
-                            pr_info up to 5.11, as far as is known
-vmemmap_knob                v2 patch 5/5 (2019): ``/sys/devices/system/memory/vmemmap_hotplug``
-==========================  =================================================================
+A rule that differs between kernels is a switch of :class:`KernelProfile`. :data:`SWITCHES` says
+what each means, which values it has, and which release or post brought each value, with its
+source at the line. The rules of a release are looked up switch by switch; a posted series is a
+release with some switches set otherwise. ``rule NAME=VALUE`` sets any of them.
 """
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import replace
+from typing import Any, Final
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.values import dataclass
 
-MEMMAP_RULES = ("ram", "device", "memblock", "v3", "single-block", "per-block")
-SHRINK_RULES = ("remove-valid", "rfc2", "oct2018", "merged")
-REMOVAL_RULES = ("plain", "v2-refcount", "forward", "v3-bug", "single-block", "all-or-none")
-HUGETLB_RULES = (
-    "section-flag",
-    "self-map",
-    "flag-first-of-section",
-    "flag-first-of-block",
-    "flag-on-backing",
-)
+Value = str | int | bool
 
 
 @dataclass(frozen=True, slots=True)
 class KernelProfile:
-    """The rules of one kernel. See the module's table for where each comes from."""
+    """The rules of one kernel; what each switch means stands in :data:`SWITCHES`."""
 
     name: str
+    """What ``profile=`` calls it: a release or a series."""
     title: str
-    memmap: str = "per-block"
-    """Where the memmap of an add goes when the line does not say (one of MEMMAP_RULES)."""
-    shrink: str = "merged"
-    removal: str = "all-or-none"
-    hugetlb: str = "flag-on-backing"
-    hugetlb_kept_pages: int = 1
-    hugetlb_new_head: bool = True
-    hugetlb_this_node: bool = False
-    hugetlb_excludes_memmap: bool = False
-    force: bool = True
-    auto_movable: bool = True
-    zone_shifting: bool = False
-    isolates_ends_first: bool = True
-    isolates_own_vmemmap: bool = False
-    arm64_keeps_boot_memory: bool = True
-    cancels_last: bool = True
-    fallback_log: bool = True
-    demotion_log: bool = True
-    node_state_first: bool = True
-    local_node_first: bool = False
-    acpi_retry: bool = True
-    offlined_pages_log: bool = False
-    vmemmap_knob: bool = False
+    release: str
+    """The release whose rules these are, for a series the one that it was posted for."""
+    kernel: str
+    """The kernel that was asked for where that is newer than every known one, else empty."""
+    memmap: str
+    shrink: str
+    removal: str
+    memmap_falls_back: bool
+    force: bool
+    online_whole_pageblocks: bool
+    zone_shifting: bool
+    auto_movable: bool
+    isolates_ends_first: bool
+    isolates_own_vmemmap: bool
+    arm64_keeps_boot_memory: bool
+    cancels_last: bool
+    hugetlb: str
+    hugetlb_kept_pages: int
+    hugetlb_new_head: bool
+    hugetlb_this_node: bool
+    hugetlb_excludes_memmap: bool
+    fallback_log: bool
+    demotion_log: bool
+    offlined_pages_log: bool
+    node_state_first: bool
+    local_node_first: bool
+    acpi_retry: bool
+    vmemmap_knob: bool
 
-    def with_rule(self, name: str, value: str) -> KernelProfile:
-        """This profile with one rule changed (``rule NAME=VALUE``)."""
-        allowed = RULE_VALUES.get(name)
-        if allowed is None:
+    def is_since(self, release: str) -> bool:
+        """Whether the kernel is of this release or a later one."""
+        return _number(self.release) >= _number(release)
+
+    def with_rule(self, name: str, word: str) -> KernelProfile:
+        """This profile with one rule changed (``rule NAME=VALUE``); booleans are yes and no."""
+        if name not in SWITCHES:
             raise InputError(
-                f"rule {name}: there is no such rule; expected one of {', '.join(RULE_VALUES)}"
+                f"rule {name}: there is no such rule; expected one of {', '.join(SWITCHES)}"
             )
-        value = RULE_ALIASES.get((name, value), value)
-        if value not in allowed:
-            raise InputError(f"rule {name}={value}: expected one of {', '.join(allowed)}")
-        changed = {name: value}
+        word = RULE_ALIASES.get((name, word), word)
+        values = {_word(value): value for value in SWITCHES[name].values}
+        if word not in values:
+            raise InputError(f"rule {name}={word}: expected one of {', '.join(values)}")
+        changed: dict[str, Any] = {name: values[word]}
         if name == "memmap":
-            changed["removal"] = REMOVAL_OF_MEMMAP[value]
-        return replace(self, **changed)  # type: ignore[arg-type]
+            changed["removal"] = REMOVAL_OF_MEMMAP[word]
+        return replace(self, **changed)
 
 
-RULE_VALUES: dict[str, tuple[str, ...]] = {
-    "memmap": MEMMAP_RULES,
-    "shrink": SHRINK_RULES,
-    "removal": REMOVAL_RULES,
-    "hugetlb": HUGETLB_RULES,
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """What one rule decides, the values it may have, and who brought which."""
+
+    meaning: str
+    values: tuple[Value, ...]
+    history: tuple[tuple[str, Value, str], ...]
+    """(release, value from it on, source), ascending; the first is what the oldest kernel does."""
+    posted: tuple[tuple[Value, str], ...] = ()
+    """(value, source) of values that only a posted series or a thought has."""
+
+    def at(self, release: str) -> Value:
+        """The value in a release."""
+        number = _number(release)
+        return [value for since, value, _ in self.history if _number(since) <= number][-1]
+
+
+def _switch(meaning: str, *history: tuple[str, bool, str]) -> Switch:
+    """A switch that is on or off."""
+    return Switch(meaning, (True, False), history)
+
+
+OLDEST: Final = "4.12"
+NEWEST: Final = "7.3"
+"""The oldest and the newest release whose rules are known."""
+_LAST_OF_MAJOR: Final = {4: 20, 5: 19, 6: 19}
+
+_V2: Final = 'post "[PATCH v2 0/5] Allocate memmap from hotadded memory" (June 2019)'
+_SELF_HOSTED: Final = (
+    'post "[PATCH v2 2/2] mm: memory_hotplug: introduce SECTION_CANNOT_OPTIMIZE_VMEMMAP" (2022)'
+)
+_A08A: Final = (
+    'a08a2ae34613 "mm,memory_hotplug: allocate memmap from the added memory range" (5.14)'
+)
+_SPLIT: Final = '"mm/memory_hotplug: split memmap_on_memory requests across memblocks" (6.8)'
+_F1DD: Final = (
+    'f1dd2cd13c4b "mm, memory_hotplug: do not associate hotadded memory to zones until online" '
+    "(4.13)"
+)
+_SELF_HOSTED_FLAG: Final = "66361095129b (6.0), a flag for self-hosted vmemmap pages"
+
+SWITCHES: Final[dict[str, Switch]] = {
+    "memmap": Switch(
+        "where the memmap of an add goes when the line does not say",
+        ("ram", "device", "memblock", "v3", "single-block", "per-block"),
+        ((OLDEST, "ram", ""), ("5.14", "single-block", _A08A), ("6.8", "per-block", _SPLIT)),
+        (("device", _V2), ("memblock", _V2), ("v3", "v3 of it (July 2019), patch 3/5")),
+    ),
+    "shrink": Switch(
+        "what makes the spans of zones and nodes smaller",
+        ("remove-valid", "rfc2", "oct2018", "merged"),
+        (
+            (OLDEST, "remove-valid", "read in 4.12 and 4.19 ``__remove_zone``"),
+            (
+                "5.5",
+                "merged",
+                'feee6b298916 "mm/memory_hotplug: shrink zones when offlining memory" (5.5)',
+            ),
+        ),
+        (
+            (
+                "rfc2",
+                'post "[RFC v2 2/2] mm/memory_hotplug: Shrink spanned pages when offlining '
+                'memory" (August 2018)',
+            ),
+            ("oct2018", "posted again on 15 October 2018, <20181015153034.32203-5-osalvador>"),
+        ),
+    ),
+    "removal": Switch(
+        "in which portions memory with its own memmap is removed, and how",
+        ("plain", "v2-refcount", "forward", "v3-bug", "single-block", "all-or-none"),
+        ((OLDEST, "plain", ""), ("5.14", "single-block", _A08A), ("6.8", "all-or-none", _SPLIT)),
+        (
+            ("v2-refcount", f"{_V2}, patch 4/5"),
+            ("forward", f"{_V2}: the order that its cover letter says cannot be used"),
+            ("v3-bug", "v3 of it (July 2019), patch 3/5"),
+        ),
+    ),
+    "memmap_falls_back": _switch(
+        "an add that asks for its own memmap and cannot have it goes on without",
+        (OLDEST, True, ""),
+        ("5.14", False, f"{_A08A}: ``add_memory_resource`` gives EINVAL"),
+        ("6.6", True, '"mm/memory_hotplug: allow memmap on memory hotplug request to fallback"'),
+    ),
+    "force": _switch(
+        "memmap_on_memory=force rounds the vmemmap up to pageblocks",
+        (OLDEST, False, ""),
+        (
+            "6.6",
+            True,
+            '"mm/memory_hotplug: support memmap_on_memory when memmap is not aligned to '
+            'pageblocks" (6.6)',
+        ),
+    ),
+    "online_whole_pageblocks": _switch(
+        "onlining starts at a pageblock or is refused, which layouts of 2019 may run into",
+        (OLDEST, False, ""),
+        (
+            "5.5",
+            True,
+            '"mm/memory_hotplug: enforce section granularity when onlining/offlining" (5.10), '
+            "held here from 5.5 on, the first release whose rules are not those of the posts",
+        ),
+    ),
+    "zone_shifting": _switch(
+        "memory joins a zone at hot-add, leaves it at removal and may shift at a zone's edge",
+        (OLDEST, True, "read in 4.12 ``zone_can_shift``"),
+        ("4.13", False, _F1DD),
+    ),
+    "auto_movable": _switch(
+        "the online policy auto-movable is there",
+        (OLDEST, False, ""),
+        (
+            "5.15",
+            True,
+            'e83a437faa62 "mm/memory_hotplug: introduce auto-movable online policy" (5.15)',
+        ),
+    ),
+    "isolates_ends_first": _switch(
+        "offlining isolates the first and the last pageblock before those between",
+        (OLDEST, False, ""),
+        (
+            "5.19",
+            True,
+            'b2c9e2fbba32 "mm: make alloc_contig_range work at pageblock granularity" (5.19)',
+        ),
+    ),
+    "isolates_own_vmemmap": _switch(
+        "offlining isolates all of a block, its own vmemmap too",
+        (OLDEST, True, "read in 4.19 ``offline_pages``"),
+        ("5.14", False, _A08A),
+    ),
+    "arm64_keeps_boot_memory": _switch(
+        "arm64 refuses to offline memory of the boot",
+        (OLDEST, False, ""),
+        (
+            "5.7",
+            True,
+            'bbd6ec605c0f "arm64/mm: Enable memory hot remove" (5.7): '
+            "``prevent_bootmem_remove_notifier``",
+        ),
+    ),
+    "cancels_last": _switch(
+        "pageblocks are given back before MEM_CANCEL_OFFLINE is sent",
+        (OLDEST, False, ""),
+        ("5.1", True, '"mm/memory_hotplug.c: fix notification in offline error path" (5.1)'),
+    ),
+    "hugetlb": Switch(
+        "which huge pages keep their vmemmap because it is self-hosted",
+        (
+            "section-flag",
+            "self-map",
+            "flag-first-of-section",
+            "flag-first-of-block",
+            "flag-on-backing",
+        ),
+        ((OLDEST, "flag-on-backing", f"{_SELF_HOSTED_FLAG}; older kernels try the posts out"),),
+        (
+            ("section-flag", _SELF_HOSTED),
+            ("self-map", f"asked for in answer to {_SELF_HOSTED}"),
+            ("flag-first-of-section", f"v3 of it, after {_SELF_HOSTED}"),
+            ("flag-first-of-block", f"v4 of it, after {_SELF_HOSTED}"),
+        ),
+    ),
+    "hugetlb_kept_pages": Switch(
+        "vmemmap pages that an optimised huge page keeps",
+        (1, 2),
+        (
+            (OLDEST, 1, "kernels before 5.14 have no such thing: the posts of 2022 are tried out"),
+            (
+                "5.14",
+                2,
+                'f41f2ed43ca5 "mm: hugetlb: free the vmemmap pages associated with each HugeTLB '
+                'page" (5.14)',
+            ),
+            ("5.18", 1, 'e7d324850bfc "mm: hugetlb: free the 2nd vmemmap page" (5.18)'),
+        ),
+    ),
+    "hugetlb_new_head": _switch(
+        "optimising a huge page takes a new page for the vmemmap that it keeps",
+        (OLDEST, False, ""),
+        ("6.2", True, '"mm/hugetlb_vmemmap: remap head page to newly allocated page" (6.2)'),
+    ),
+    "hugetlb_this_node": _switch(
+        "vmemmap of a huge page is taken back from the huge page's own node only",
+        (OLDEST, True, "recorded on 6.1: ``alloc_vmemmap_page_list`` has ``__GFP_THISNODE``"),
+        ("6.6", False, "read in 6.12; which release after 6.1 took the flag away is not known"),
+    ),
+    "hugetlb_excludes_memmap": _switch(
+        "hugetlb_free_vmemmap=on takes precedence over memmap_on_memory",
+        (OLDEST, False, ""),
+        ("5.14", True, f"{_A08A}: ``mhp_supports_memmap_on_memory``"),
+        ("6.0", False, _SELF_HOSTED_FLAG),
+    ),
+    "fallback_log": _switch(
+        "the kernel logs the fallback order of each node",
+        (OLDEST, False, ""),
+        ("5.16", True, '6cf253925df7 "mm/page_alloc: print node fallback order" (5.16)'),
+    ),
+    "demotion_log": _switch(
+        "the kernel logs demotion targets",
+        (OLDEST, False, ""),
+        (
+            "6.6",
+            True,
+            '"memory tiering: print demotion targets" (6.6), read in 6.12 '
+            "``establish_demotion_targets``",
+        ),
+    ),
+    "offlined_pages_log": _switch(
+        "the kernel logs Offlined Pages, not only for debugging",
+        (OLDEST, True, "pr_info up to 5.11, as far as is known"),
+        ("5.12", False, "read in 6.1 ``offline_pages``: pr_debug"),
+    ),
+    "node_state_first": _switch(
+        "offlining clears node states before it builds the zonelists anew",
+        (OLDEST, False, "read in 6.1 ``offline_pages``"),
+        ("6.7", True, '"mm: memory_hotplug: drop memoryless node from fallback lists" (6.7)'),
+    ),
+    "local_node_first": _switch(
+        "a node heads its own zonelist even without memory",
+        (OLDEST, True, "read in 6.1 ``find_next_best_node``"),
+        ("6.7", False, '"mm: page_alloc: skip memoryless nodes entirely" (6.7)'),
+    ),
+    "acpi_retry": _switch(
+        "the bus scan after a hot-add tries DIMMs again whose memory was refused",
+        (OLDEST, False, "not recorded on 6.1"),
+        ("6.8", True, "recorded on 6.12; which release after 6.1 brought it is not known"),
+    ),
+    "vmemmap_knob": Switch(
+        "/sys/devices/system/memory/vmemmap_hotplug is there",
+        (True, False),
+        ((OLDEST, False, ""),),
+        ((True, f"{_V2}, patch 5/5"),),
+    ),
 }
-RULE_ALIASES: dict[tuple[str, str], str] = {
+"""Every rule that differs between kernels, by its name in :class:`KernelProfile`."""
+
+RULE_ALIASES: Final[dict[tuple[str, str], str]] = {
     ("memmap", "on_memory"): "per-block",
     ("memmap", "none"): "ram",
 }
-REMOVAL_OF_MEMMAP: dict[str, str] = {
+REMOVAL_OF_MEMMAP: Final[dict[str, str]] = {
     "ram": "plain",
     "device": "v2-refcount",
     "memblock": "v2-refcount",
@@ -145,128 +325,111 @@ REMOVAL_OF_MEMMAP: dict[str, str] = {
     "single-block": "single-block",
     "per-block": "all-or-none",
 }
-"""The removal rule that came with each memmap rule."""
+"""The removal rule that came with each memmap rule and goes into force with it."""
 
-_V6_12 = KernelProfile("6.12", "Linux 6.12")
-_V6_1 = replace(
-    _V6_12,
-    name="6.1",
-    title="Linux 6.1",
-    memmap="single-block",
-    removal="single-block",
-    hugetlb_new_head=False,
-    hugetlb_this_node=True,
-    force=False,
-    demotion_log=False,
-    node_state_first=False,
-    local_node_first=True,
-    acpi_retry=False,
-)
-_V5_14 = replace(
-    _V6_1,
-    name="5.14",
-    title="Linux 5.14, the merged design of 2021",
-    hugetlb_kept_pages=2,
-    hugetlb_excludes_memmap=True,
-    auto_movable=False,
-    isolates_ends_first=False,
-    fallback_log=False,
-)
-_V5_5 = replace(
-    _V5_14,
-    name="5.5",
-    title="Linux 5.5, spans shrink at offline",
-    memmap="ram",
-    removal="plain",
-    hugetlb_kept_pages=1,
-    hugetlb_excludes_memmap=False,
-    isolates_own_vmemmap=True,
-    arm64_keeps_boot_memory=False,
-    offlined_pages_log=True,
-)
-_V4_19 = replace(
-    _V5_5,
-    name="4.19",
-    title="Linux 4.19, spans shrink at removal",
-    shrink="remove-valid",
-    cancels_last=False,
-)
-_SERIES_2019 = replace(_V4_19, vmemmap_knob=True, removal="v2-refcount", cancels_last=True)
 
-PROFILES: dict[str, KernelProfile] = {
+def _word(value: Value) -> str:
+    """A value as the language writes it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+RULE_VALUES: Final[dict[str, tuple[str, ...]]] = {
+    name: tuple(_word(value) for value in switch.values) for name, switch in SWITCHES.items()
+}
+"""The words of each rule."""
+
+
+# -- releases ----------------------------------------------------------------------------
+def _number(release: str) -> tuple[int, int]:
+    major, _, minor = release.partition(".")
+    return int(major), int(minor)
+
+
+def is_release(word: str) -> bool:
+    """Whether the word is a kernel release from 4.12 on that is known, or newer than those."""
+    if re.fullmatch(r"[1-9][0-9]{0,2}\.(?:0|[1-9][0-9]{0,2})", word) is None:
+        return False
+    major, minor = _number(word)
+    return (major, minor) >= _number(OLDEST) and minor <= _LAST_OF_MAJOR.get(major, minor)
+
+
+def _resolved(release: str, title: str = "", *, name: str = "", **rules: Value) -> KernelProfile:
+    """The profile of a release, each switch by its own history but for those in ``rules``."""
+    values: dict[str, Any] = {key: switch.at(release) for key, switch in SWITCHES.items()}
+    title = title or f"Linux {release}"
+    return KernelProfile(name or release, title, release, "", **{**values, **rules})
+
+
+PROFILES: Final[dict[str, KernelProfile]] = {
     profile.name: profile
     for profile in (
-        _V6_12,
-        replace(_V6_12, name="6.8", title="Linux 6.8, one altmap per block"),
-        replace(
-            _V6_1,
-            name="6.6",
-            title="Linux 6.6, force and silent fallback",
-            force=True,
-            hugetlb_new_head=True,
-            hugetlb_this_node=False,
-            demotion_log=True,
-        ),
-        _V6_1,
-        _V5_14,
-        _V5_5,
-        _V4_19,
-        replace(
-            _V4_19,
-            name="4.12",
-            title="Linux 4.12, zones are shifted",
-            zone_shifting=True,
-        ),
-        replace(
-            _SERIES_2019,
+        _resolved("6.12"),
+        _resolved("6.8", "Linux 6.8, one altmap per block"),
+        _resolved("6.6", "Linux 6.6, force and silent fallback"),
+        _resolved("6.1"),
+        _resolved("5.14", "Linux 5.14, the merged design of 2021"),
+        _resolved("5.5", "Linux 5.5, spans shrink at offline"),
+        _resolved("4.19", "Linux 4.19, spans shrink at removal"),
+        _resolved("4.12", "Linux 4.12, zones are shifted"),
+        _resolved(
+            "5.1",
+            "memmap from hot-added memory, v1 (March 2019)",
             name="memmap-v1",
-            title="memmap from hot-added memory, v1 (March 2019)",
             memmap="device",
-            vmemmap_knob=False,
+            removal="v2-refcount",
         ),
-        replace(
-            _SERIES_2019,
+        _resolved(
+            "5.2",
+            "memmap from hot-added memory, v2 (June 2019)",
             name="memmap-v2",
-            title="memmap from hot-added memory, v2 (June 2019)",
             memmap="device",
+            removal="v2-refcount",
+            vmemmap_knob=True,
         ),
-        replace(
-            _SERIES_2019,
+        _resolved(
+            "5.2",
+            "memmap from hot-added memory, v3 (July 2019)",
             name="memmap-v3",
-            title="memmap from hot-added memory, v3 (July 2019)",
             memmap="v3",
             removal="v3-bug",
-            vmemmap_knob=False,
         ),
-        replace(
-            _V4_19,
+        _resolved(
+            "4.19",
+            "shrink spans at offline, RFC v2 (August 2018)",
             name="shrink-rfc2",
-            title="shrink spans at offline, RFC v2 (August 2018)",
             shrink="rfc2",
         ),
-        replace(
-            _V4_19,
+        _resolved(
+            "4.19",
+            "shrink spans at offline, October 2018",
             name="shrink-oct2018",
-            title="shrink spans at offline, October 2018",
             shrink="oct2018",
         ),
     )
 }
-"""Every selectable profile by name, newest kernels first, then the posted series."""
+"""The profiles to choose from by name, newest kernels first, then the posted series."""
 
 
 def get_profile(name: str) -> KernelProfile:
-    """The profile of that name; InputError with the nearest names otherwise."""
-    try:
-        return PROFILES[name]
-    except KeyError:
-        import difflib  # only a wrong name pays for this import
+    """The profile of that name or release; InputError with the nearest names otherwise.
 
-        near = difflib.get_close_matches(name, PROFILES, n=1, cutoff=0.4)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise InputError(
-            f"profile={name}: there is no such profile; expected one of {', '.join(PROFILES)}{hint}"
-        ) from None
+    A release that is newer than every known one has the rules of the newest, and says so.
+    """
+    if name in PROFILES:
+        return PROFILES[name]
+    if is_release(name):
+        if _number(name) <= _number(NEWEST):
+            return _resolved(name)
+        return replace(
+            _resolved(NEWEST), title=f"Linux {name}, by the rules of {NEWEST}", kernel=name
+        )
+    near = difflib.get_close_matches(name, PROFILES, n=1, cutoff=0.4)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise InputError(
+        f"profile={name}: there is no such profile; expected one of {', '.join(PROFILES)}{hint}"
+    )
 
 
 def is_release_of(kernel: str, name: str) -> bool:
@@ -275,13 +438,14 @@ def is_release_of(kernel: str, name: str) -> bool:
 
 
 def profile_of(kernel: str) -> KernelProfile:
-    """The profile for a kernel release: the newest one that is not newer."""
-    match = re.match(r"([0-9]{1,4})\.([0-9]{1,4})", kernel)
-    wanted = (int(match[1]), int(match[2])) if match else (6, 12)
-    versions = sorted(
-        (tuple(int(part) for part in name.split(".")), name)
-        for name in PROFILES
-        if re.fullmatch(r"\d+\.\d+", name)
-    )
-    fitting = [name for version, name in versions if version <= wanted]
-    return PROFILES[fitting[-1] if fitting else versions[0][1]]
+    """The profile for what a kernel calls itself, ``6.9.3-arch1``.
+
+    That of the oldest or the newest known release where it is older or newer than those.
+    """
+    match = re.match(r"([0-9]{1,3})\.([0-9]{1,3})(?![0-9])", kernel)
+    if match is None:
+        return get_profile("6.12")
+    number = int(match[1]), int(match[2])
+    oldest, newest = _number(OLDEST), _number(NEWEST)
+    major, minor = min(max(number, oldest), newest)
+    return get_profile(f"{major}.{min(minor, _LAST_OF_MAJOR.get(major, minor))}")

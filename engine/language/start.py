@@ -9,7 +9,7 @@ from pfnmap.engine.commands import Command, SetParam, SetRule, StartMachine
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import ARCHITECTURES, MAX_NUMNODES
 from pfnmap.engine.language.arguments import Arguments
-from pfnmap.engine.language.tables import parse_param, profile_names, rule_values
+from pfnmap.engine.language.tables import parse_param, parse_profile, rule_values
 from pfnmap.engine.language.values import parse_positive, parse_size
 from pfnmap.engine.language.wrong import choose, closest, either, shown, wrong
 from pfnmap.engine.params import PARAM_VALUES
@@ -23,7 +23,7 @@ def parse_machine(arguments: Arguments) -> Command:
     default = StartMachine()
     ram = arguments.option("ram", parse_size)
     arch = arguments.option("arch", lambda word: choose(word, ARCHITECTURES, "architecture"))
-    profile = arguments.option("profile", lambda word: choose(word, profile_names(), "profile"))
+    profile = arguments.option("profile", parse_profile)
     block = arguments.option("block", lambda word: _block_size(word, arch or default.arch))
     nodes = arguments.option("nodes", _node_count)
     node_ram: dict[int, int] = {}

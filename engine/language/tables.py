@@ -9,6 +9,7 @@ from pfnmap.engine.kinds import ZONE_BY_LABEL, PageState, ZoneType
 from pfnmap.engine.language.values import parse_number
 from pfnmap.engine.language.wrong import choose, closest, shown, wrong
 from pfnmap.engine.params import PARAM_VALUES, Params
+from pfnmap.engine.profile import PROFILES, RULE_ALIASES, RULE_VALUES, is_release
 
 PIN_KINDS: Final = ("unmovable", "movable", "offline")
 ZOOM_LEVELS: Final = ("page", "subsection", "section", "block", "fit")
@@ -49,8 +50,6 @@ def parse_param(name: str, value: str, column: int, value_column: int) -> tuple[
 
 def rule_values() -> dict[str, tuple[str, ...]]:
     """Every rule of ``rule`` with the values it takes."""
-    from pfnmap.engine.profile import RULE_ALIASES, RULE_VALUES
-
     return {
         name: (*values, *(alias for rule, alias in RULE_ALIASES if rule == name))
         for name, values in RULE_VALUES.items()
@@ -58,7 +57,10 @@ def rule_values() -> dict[str, tuple[str, ...]]:
 
 
 def profile_names() -> tuple[str, ...]:
-    """Every profile of ``machine profile=``."""
-    from pfnmap.engine.profile import PROFILES
-
+    """The profiles of ``machine profile=`` that have a name of their own."""
     return tuple(PROFILES)
+
+
+def parse_profile(text: str) -> str:
+    """A profile's name, or any release such as ``6.9``."""
+    return text if is_release(text) else choose(text, profile_names(), "profile")

@@ -9,7 +9,7 @@ from pfnmap.engine.commands import Command, Goto, Interactive, Note, Pause, Titl
 from pfnmap.engine.errors import ParseError
 from pfnmap.engine.language.arguments import Arguments
 from pfnmap.engine.language.refs import parse_pfn, parse_refs
-from pfnmap.engine.language.tables import ZOOM_LEVELS, parse_param, profile_names, rule_values
+from pfnmap.engine.language.tables import ZOOM_LEVELS, parse_param, parse_profile, rule_values
 from pfnmap.engine.language.values import parse_address, parse_number, parse_seconds, parse_size
 from pfnmap.engine.language.wrong import choose, shown, wrong
 from pfnmap.engine.params import PARAM_VALUES
@@ -223,7 +223,7 @@ def _variant(key: str, value: str) -> tuple[str, str]:
     rules = rule_values()
     choose(key, ("profile", "block", *rules, *PARAM_VALUES), "compare key", 0)
     if key == "profile":
-        return key, choose(value, profile_names(), "profile")
+        return key, parse_profile(value)
     if key == "block":
         parse_size(value)
         return key, value

@@ -100,7 +100,7 @@ def _merged_choice(state: State, size_pages: int, *, asked: bool) -> MemmapChoic
     if not failed:
         return MemmapChoice(MemmapKind.PER_BLOCK, "; ".join(check.rule for check in checks), area)
     rule = f"memmap from RAM, because this does not hold: {failed[0]}"
-    if asked and profile.memmap == "single-block" and profile.name in ("6.1", "5.14"):
+    if asked and not profile.memmap_falls_back:
         return MemmapChoice(MemmapKind.RAM, rule, refused=failed[0])
     return MemmapChoice(MemmapKind.RAM, rule)
 

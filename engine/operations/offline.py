@@ -279,15 +279,15 @@ def _offline_batch(tx: Transaction, first: int, count: int, veto: Refusal | None
         if text:
             tx.event(phase, text, block=first, nr_blocks=count)
     _leave_buddy(tx, before, first, count, row)
-    if tx.state.profile.zone_shifting and not row["early"]:
+    rule, stays = tx.state.profile.shrink, tx.state.profile.zone_shifting and not row["early"]
+    if stays:
         zone_shifting.after_offline(tx, first)
-    elif tx.state.profile.shrink == "merged":
+    elif rule == "merged":
         _shrink_merged(tx, node, zone_type, start_pfn, end_pfn, vmemmap if count == 1 else 0)
-    elif tx.state.profile.shrink != "remove-valid":
+    elif rule != "remove-valid":
         spans_history.shrink_sections(tx, node, zone_type, start_pfn, end_pfn)
-    poisoned = tx.state.profile.shrink == "merged"
     blocks = tx.state.blocks.update(first, first + count, zone=int(ZoneType.NONE))
-    if poisoned:
+    if rule == "merged" and not stays:  # remove_pfn_range_from_zone poisons the struct pages
         blocks = blocks.update(
             first, first + count, initialised=0, link_zone=int(ZoneType.DMA), link_node=0
         )

@@ -201,9 +201,9 @@ def _online_batch(
 
 
 def _misaligned(state: State, block: int, vmemmap: int) -> Refusal | None:
-    """``online_pages`` since 5.5 wants to start at a pageblock (a layout of 2019 may not)."""
+    """``online_pages`` may want to start at a pageblock, which a layout of 2019 may not."""
     unit = state.geometry.pageblock_pages
-    if vmemmap % unit == 0 or state.profile.shrink != "merged":
+    if vmemmap % unit == 0 or not state.profile.online_whole_pageblocks:
         return None
     rule = f"the usable part starts {vmemmap} pages into the block, not at a pageblock of {unit}"
     return Refusal("EINVAL", "online_pages", rule, block)

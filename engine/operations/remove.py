@@ -15,7 +15,7 @@ from pfnmap.engine.memory import free_memory, resources, spans_history
 from pfnmap.engine.memory.runs import Rows
 from pfnmap.engine.memory.state import Device, State
 from pfnmap.engine.memory.transaction import Transaction
-from pfnmap.engine.operations import offline, online, remove_2019, zone_shifting
+from pfnmap.engine.operations import offline, online, remove_2019
 from pfnmap.engine.operations.allocations import PIN_KINDS
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.words import ranged
@@ -92,9 +92,8 @@ def remove_range(tx: Transaction, first: int, last: int) -> Refusal | None:
     refusal = _check_offline(tx, rows) or _check_granularity(tx, rows, first, last)
     if refusal is not None:
         return refusal
-    if tx.state.profile.zone_shifting:
-        zone_shifting.before_remove(tx, rows)
-    elif tx.state.profile.shrink == "remove-valid":
+    profile = tx.state.profile
+    if profile.zone_shifting or profile.shrink == "remove-valid":
         _shrink_at_removal(tx, rows)
     if remove_2019.governs(tx.state, rows):
         refusal = remove_2019.remove_sections(tx, rows)

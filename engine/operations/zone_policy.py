@@ -13,6 +13,7 @@ from typing import Any
 from pfnmap.engine.kinds import BlockState, OnlineType, ZoneType
 from pfnmap.engine.memory.spans import span_text
 from pfnmap.engine.memory.state import Device, State
+from pfnmap.engine.operations import zone_shifting
 from pfnmap.engine.values import dataclass
 
 
@@ -157,9 +158,7 @@ def block_device(state: State, row: Any) -> Device | None:
 
 def valid_zones(state: State, block: int, row: Any) -> tuple[tuple[str, ...], str]:
     """What ``valid_zones`` reads for a block, and the rule that decided it."""
-    from pfnmap.engine.operations import zone_shifting
-
-    if state.profile.zone_shifting and not row["early"]:
+    if state.profile.zone_shifting and not row["early"] and row["initialised"]:
         return zone_shifting.valid_zones(state, block, row)
     if row["state"] == BlockState.ONLINE:
         zone_type = ZoneType(int(row["zone"]))

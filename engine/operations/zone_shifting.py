@@ -12,8 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from pfnmap.engine.kinds import BlockState, OnlineType, ZoneType
-from pfnmap.engine.memory import free_memory, spans_history, zonelists
-from pfnmap.engine.memory.runs import Rows
+from pfnmap.engine.memory import free_memory, zonelists
 from pfnmap.engine.memory.spans import grow, span_text
 from pfnmap.engine.memory.state import Device, State
 from pfnmap.engine.memory.transaction import Transaction
@@ -21,25 +20,30 @@ from pfnmap.engine.outcome import Refusal
 
 
 def after_add(tx: Transaction, device: Device) -> None:
+    """The memory joins a zone before any of it is online."""
+    _join_zone(tx, device.node, device.start_pfn, device.end_pfn)
+
+
+def _join_zone(tx: Transaction, node: int, start_pfn: int, end_pfn: int) -> None:
     """``__add_zone``: the range joins Normal, or Movable when that lies below it already."""
     state = tx.state
-    movable = state.zone(device.node, ZoneType.MOVABLE)
-    joins_movable = movable.spanned and device.start_pfn >= movable.start_pfn
+    movable = state.zone(node, ZoneType.MOVABLE)
+    joins_movable = movable.spanned and start_pfn >= movable.start_pfn
     zone_type = ZoneType.MOVABLE if joins_movable else ZoneType.NORMAL
     pages = state.geometry.block_pages
-    state = grow(state, device.node, zone_type, device.start_pfn, device.nr_pages)
+    state = grow(state, node, zone_type, start_pfn, end_pfn - start_pfn)
     tx.state = replace(
         state,
         blocks=state.blocks.update(
-            device.start_pfn // pages,
-            device.end_pfn // pages,
+            start_pfn // pages,
+            end_pfn // pages,
             initialised=1,
             link_zone=int(zone_type),
-            link_node=device.node,
+            link_node=node,
         ),
     )
-    zone = tx.state.zone(device.node, zone_type)
-    tx.event("__add_zone", f"{zone_type.label} of node {device.node} spans {span_text(zone)}")
+    zone = tx.state.zone(node, zone_type)
+    tx.event("__add_zone", f"{zone_type.label} of node {node} spans {span_text(zone)}")
 
 
 def _can_shift(state: State, block: int, row: Any, target: ZoneType) -> bool:
@@ -71,6 +75,9 @@ def valid_zones(state: State, block: int, row: Any) -> tuple[tuple[str, ...], st
 def online_block(tx: Transaction, block: int, kind: OnlineType) -> Refusal | None:
     """``online_pages`` of 4.12: shift if asked to, then give the pages to the buddy."""
     row = tx.state.blocks.row_at(block)
+    if not row["initialised"]:  # added, or taken offline, before this rule was in force
+        _join_zone(tx, int(row["node"]), tx.state.block_pfn(block), tx.state.block_pfn(block + 1))
+        row = tx.state.blocks.row_at(block)
     node, current = int(row["node"]), ZoneType(int(row["link_zone"]))
     target = {
         OnlineType.ONLINE_KERNEL: ZoneType.NORMAL,
@@ -132,16 +139,3 @@ def _shift(tx: Transaction, block: int, node: int, current: ZoneType, target: Zo
 def after_offline(tx: Transaction, block: int) -> None:
     """Offlining changes no span before 4.13; the block stays in its zone."""
     tx.event("offline_pages", "no span changes until the memory is removed", block=block)
-
-
-def before_remove(tx: Transaction, rows: Rows) -> None:
-    """``__remove_zone``: spans shrink section by section, in the zone of the first page."""
-    row, pages = rows[0], tx.state.geometry.block_pages
-    end = int(rows["start"][-1] + rows["count"][-1]) * pages
-    spans_history.shrink_sections(
-        tx,
-        int(row["link_node"]),
-        ZoneType(int(row["link_zone"])),
-        int(row["start"]) * pages,
-        end,
-    )

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import ZONE_BY_LABEL, ZoneType
+from pfnmap.engine.profile import KernelProfile, get_profile
 from pfnmap.engine.sysroot.architecture import geometry_of
 from pfnmap.engine.sysroot.inference import Inferred, infer
 from pfnmap.engine.sysroot.observation import Observation
@@ -21,9 +21,6 @@ from pfnmap.engine.sysroot.page_runs import device_ranges
 from pfnmap.engine.sysroot.parse import ZoneInfo
 from pfnmap.engine.sysroot.rules import rules_of
 from pfnmap.engine.view import NodeRow, ResourceRow, ZoneRow
-
-if TYPE_CHECKING:
-    from pfnmap.engine.profile import KernelProfile
 
 PARAM_ORDER = (
     "memmap_on_memory",
@@ -74,9 +71,7 @@ class Reading:
     @property
     def profile(self) -> KernelProfile:
         """The rules of ``profile_name``."""
-        from pfnmap.engine.profile import PROFILES
-
-        return PROFILES[self.profile_name]
+        return get_profile(self.profile_name)
 
     @cached_property
     def params(self) -> tuple[tuple[str, str], ...]:

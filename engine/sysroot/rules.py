@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pfnmap.engine.profile import profile_of
 from pfnmap.engine.sysroot.observation import Observation
 
 ASSUMED_PROFILE = "6.12"
@@ -19,8 +20,6 @@ def rules_of(observation: Observation) -> tuple[str, str]:
     block since 53cdc1cb29e8 "drivers/base/memory.c: indicate all memory blocks as removable"
     (5.8), before it told blocks apart.
     """
-    from pfnmap.engine.profile import profile_of
-
     if observation.kernel:
         return profile_of(observation.kernel).name, ""
     for seen, version, words in (

@@ -18,7 +18,7 @@ from pfnmap.engine.memory.boot import from_observation
 from pfnmap.engine.memory.runs import Rows, joined_ranges, merge_rows
 from pfnmap.engine.memory.spans import boot_zone_limits
 from pfnmap.engine.memory.state import BLOCK_DTYPE, Device, Resource, State
-from pfnmap.engine.params import Params
+from pfnmap.engine.params import PARAM_SINCE, Params
 from pfnmap.engine.profile import is_release_of
 from pfnmap.engine.sysroot.inference import UNKNOWN, block_memmap_pages, state_mask
 from pfnmap.engine.sysroot.parse import is_kernel_image
@@ -102,13 +102,9 @@ def assumptions(reading: Reading, state: State, pages: str = "") -> tuple[str, .
 
 def _missing_params(reading: Reading) -> list[str]:
     """Parameters that the kernel has and that could not be read."""
-    profile = reading.profile
+    profile, known = reading.profile, reading.observation.params
     passed_over = {"movable_node", "vmemmap_hotplug"}
-    if profile.memmap == "ram":
-        passed_over |= {"memmap_on_memory", "hugetlb_free_vmemmap"}
-    if not profile.auto_movable:
-        passed_over |= {"online_policy", "auto_movable_ratio", "auto_movable_numa_aware"}
-    known = reading.observation.params
+    passed_over |= {name for name, since in PARAM_SINCE.items() if not profile.is_since(since)}
     return [name for name, _ in Params().words() if name not in passed_over and name not in known]
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pfnmap.engine import Machine
-from pfnmap.engine.commands import Online, Ref
+from pfnmap.engine.commands import Online, Ref, StartMachine
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState
+from pfnmap.engine.profile import NEWEST
 from tests.engine.tools import booted
 
 ONLINE = Online((Ref(40, 40),))
@@ -48,3 +49,9 @@ def test_a_step_left_half_way_leaves_the_machine_in_that_phase() -> None:
 def test_an_empty_line_is_no_command() -> None:
     with pytest.raises(InputError, match="an empty line is no command"):
         booted("machine").run("  # nothing")
+
+
+def test_a_machine_of_a_kernel_that_is_not_known_yet_says_whose_rules_it_follows() -> None:
+    view = Machine.boot(StartMachine(profile="9.1")).view()
+    assert (view.profile_name, view.kernel_release) == (NEWEST, "9.1")
+    assert Machine.boot(StartMachine(profile="6.9")).view().profile_name == "6.9"

@@ -11,44 +11,51 @@ import pytest
 from pfnmap.engine import profile as module
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.profile import (
+    NEWEST,
+    OLDEST,
     PROFILES,
     REMOVAL_OF_MEMMAP,
     RULE_VALUES,
+    SWITCHES,
     KernelProfile,
     get_profile,
+    is_release,
+    is_release_of,
+    profile_of,
 )
 
-NAMES = ("name", "title")
-SWITCHES = [f.name for f in dataclasses.fields(KernelProfile) if f.name not in NAMES]
+FIELDS = [f.name for f in dataclasses.fields(KernelProfile)]
 SOURCE = re.compile(
     r"\b[0-9a-f]{12}\b"  # a commit
     r'|"[^"]{15,}"'  # the title of a commit or a post
-    r"|post(s|ed)? \"|patch \d/\d"
     r"|\bread in \d\.\d+|\brecorded on \d\.\d+"
-    r"|\b\d\.\d+\b.*``\w+``"
+    r"|<[\w.-]+>|\b5\.11\b"
 )
 
 
-def citations() -> dict[str, str]:
-    """The rows of the table in the module's docstring: switch to its source."""
-    assert module.__doc__ is not None
-    table = module.__doc__.split("=\n")[2]
-    rows: dict[str, str] = {}
-    current = ""
-    for line in table.splitlines():
-        if line.startswith("=="):
-            break
-        if line[:1].strip():
-            current, _, rest = line.partition(" ")
-            rows[current] = rest.strip()
-        elif line.strip():
-            rows[current] += " " + line.strip()
-    return rows
+def test_every_field_behind_the_names_is_a_switch() -> None:
+    assert [*SWITCHES] == FIELDS[4:]
 
 
 @pytest.mark.parametrize("switch", SWITCHES)
-def test_every_switch_cites_a_commit_a_post_or_the_kernel_it_was_read_in(switch: str) -> None:
-    assert SOURCE.search(citations()[switch]), citations()[switch]
+def test_every_change_of_a_switch_cites_a_commit_a_post_or_the_kernel_it_was_read_in(
+    switch: str,
+) -> None:
+    history, posted = SWITCHES[switch].history, SWITCHES[switch].posted
+    assert history[0][0] == OLDEST
+    for _, value, source in history[1:]:
+        assert SOURCE.search(source), f"{switch}={value}: {source}"
+    for value, source in posted:
+        assert SOURCE.search(source) or re.search(r"v\d of it", source), f"{switch}={value}"
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_every_value_of_a_switch_is_some_kernel_s_or_some_post_s(switch: str) -> None:
+    it = SWITCHES[switch]
+    told = [value for _, value, _ in it.history] + [value for value, _ in it.posted]
+    assert set(it.values) == set(told)
+    releases = [tuple(map(int, since.split("."))) for since, _, _ in it.history]
+    assert releases == sorted(set(releases))
 
 
 @pytest.mark.parametrize("switch", SWITCHES)
@@ -59,23 +66,21 @@ def test_every_switch_is_asked_for_by_the_engine(switch: str) -> None:
     assert any(f".{switch}" in text for text in texts)
 
 
-def test_the_table_has_no_row_for_a_switch_that_is_gone() -> None:
-    assert set(citations()) - {"switch"} == set(SWITCHES)
-
-
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_profile_is_known_by_its_name_and_uses_known_rules(name: str) -> None:
     profile = get_profile(name)
     assert profile.name == name
     assert profile.title
-    for rule, values in RULE_VALUES.items():
-        assert getattr(profile, rule) in values
+    for rule, switch in SWITCHES.items():
+        assert getattr(profile, rule) in switch.values
 
 
 def test_only_6_8_and_6_12_share_all_rules() -> None:
     names: dict[KernelProfile, list[str]] = {}
     for name, profile in PROFILES.items():
-        names.setdefault(dataclasses.replace(profile, name="", title=""), []).append(name)
+        names.setdefault(dataclasses.replace(profile, name="", title="", release=""), []).append(
+            name
+        )
     assert [shared for shared in names.values() if len(shared) > 1] == [["6.12", "6.8"]]
 
 
@@ -119,3 +124,85 @@ def test_the_rules_of_each_kernel(row: tuple[str, str, str, str, int, bool, bool
     p = get_profile(row[0])
     rules = (p.memmap, p.shrink, p.removal, p.hugetlb_kept_pages, p.force, p.auto_movable)
     assert rules == row[1:]
+
+
+def rules(profile: KernelProfile) -> list[object]:
+    return [getattr(profile, switch) for switch in SWITCHES]
+
+
+@pytest.mark.parametrize(("rule", "words"), RULE_VALUES.items())
+def test_every_switch_can_be_named_by_rule_and_changes_nothing_else(
+    rule: str, words: tuple[str, ...]
+) -> None:
+    base = get_profile("6.1")
+    for word, value in zip(words, SWITCHES[rule].values, strict=True):
+        changed = base.with_rule(rule, word)
+        assert getattr(changed, rule) == value
+        together = {rule, "removal"} if rule == "memmap" else {rule}
+        assert all(
+            getattr(changed, other) == getattr(base, other) for other in set(SWITCHES) - together
+        )
+
+
+@pytest.mark.parametrize(
+    ("release", "expected"),
+    [
+        ("4.13", {"zone_shifting": False, "shrink": "remove-valid", "cancels_last": False}),
+        ("4.18", {"zone_shifting": False, "isolates_own_vmemmap": True}),
+        ("5.4", {"shrink": "remove-valid", "cancels_last": True}),
+        ("5.10", {"shrink": "merged", "arm64_keeps_boot_memory": True, "memmap": "ram"}),
+        ("5.15", {"auto_movable": True, "hugetlb_kept_pages": 2, "fallback_log": False}),
+        ("5.19", {"hugetlb_kept_pages": 1, "hugetlb_excludes_memmap": True}),
+        ("6.2", {"hugetlb_new_head": True, "force": False, "memmap_falls_back": False}),
+        ("6.7", {"memmap": "single-block", "node_state_first": True, "force": True}),
+        ("6.9", {"memmap": "per-block", "removal": "all-or-none"}),
+    ],
+)
+def test_a_release_in_between_has_what_came_before_it(
+    release: str, expected: dict[str, object]
+) -> None:
+    profile = get_profile(release)
+    assert (profile.name, profile.title) == (release, f"Linux {release}")
+    assert {name: getattr(profile, name) for name in expected} == expected
+
+
+def test_a_series_is_a_release_with_some_rules_set_otherwise() -> None:
+    v2, base = get_profile("memmap-v2"), get_profile("5.2")
+    assert v2.release == "5.2"
+    differing = {name for name in SWITCHES if getattr(v2, name) != getattr(base, name)}
+    assert differing == {"memmap", "removal", "vmemmap_knob"}
+
+
+def test_a_release_newer_than_all_has_the_newest_rules_and_says_so() -> None:
+    newer = get_profile("9.1")
+    assert rules(newer) == rules(get_profile(NEWEST))
+    assert (newer.name, newer.kernel) == (NEWEST, "9.1")
+    assert newer.title == f"Linux 9.1, by the rules of {NEWEST}"
+
+
+@pytest.mark.parametrize("word", ["4.11", "4.21", "5.20", "6.20", "06.1", "6", "6.1.3", "6.-1", ""])
+def test_what_is_no_release_from_4_12_on_is_none(word: str) -> None:
+    assert not is_release(word)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "name"),
+    [
+        ("6.12.9-arch1", "6.12"),
+        ("5.10.0-8-amd64", "5.10"),
+        ("6.18.15", "6.18"),
+        ("4.4.0", OLDEST),
+        ("5.30.1", "5.19"),
+        ("12.3", NEWEST),
+        ("custom", "6.12"),
+    ],
+)
+def test_the_profile_of_what_a_kernel_calls_itself(kernel: str, name: str) -> None:
+    assert profile_of(kernel).name == name
+
+
+def test_a_kernel_is_of_its_own_release_only() -> None:
+    assert is_release_of("6.12.9-arch1", "6.12")
+    assert not is_release_of("6.120.1", "6.12")
+    assert get_profile("5.14").is_since("5.5")
+    assert not get_profile("5.5").is_since("5.14")

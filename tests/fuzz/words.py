@@ -14,7 +14,7 @@ from pfnmap.engine.geometry import ARCHITECTURES
 from pfnmap.engine.kinds import BlockState
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.phases import FAILABLE_PHASES
-from pfnmap.engine.profile import HUGETLB_RULES, MEMMAP_RULES, REMOVAL_RULES, SHRINK_RULES
+from pfnmap.engine.profile import RULE_VALUES
 
 MERGED_PROFILES = ("6.12", "6.1", "6.12", "6.1", "6.12", "6.1", "6.8", "6.6", "5.14", "5.5")
 HISTORICAL_PROFILES = (
@@ -228,11 +228,9 @@ class LineMaker:
         return f"set {name}={self.rng.choice(PARAMETERS[name])}"
 
     def rule(self, state: State) -> str:
-        rules: dict[str, tuple[str, ...]] = {"hugetlb": HUGETLB_RULES}
-        if self.any_rule:
-            rules |= {"shrink": SHRINK_RULES, "removal": REMOVAL_RULES, "memmap": MEMMAP_RULES}
-        name = self.rng.choice(list(rules))
-        return f"rule {name}={self.rng.choice(rules[name])}"
+        layouts = () if self.any_rule else ("shrink", "removal", "memmap", "zone_shifting")
+        name = self.rng.choice([rule for rule in RULE_VALUES if rule not in layouts])
+        return f"rule {name}={self.rng.choice(RULE_VALUES[name])}"
 
     def fail(self, state: State) -> str:
         phase = self.rng.choice(list(FAILABLE_PHASES))

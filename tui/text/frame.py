@@ -14,6 +14,7 @@ from typing import Final
 from pfnmap.engine.commands import Command
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.profile import is_release_of
 from pfnmap.engine.view import View
 from pfnmap.engine.words import counted
 from pfnmap.tui.text.ascii import plain, section, size, wrapped
@@ -131,8 +132,6 @@ def _heading(view: View, step: str, width: int) -> list[str]:
 
 def _kernel(view: View) -> str:
     """The kernel whose rules hold, behind the machine's own where that is another."""
-    from pfnmap.engine.profile import is_release_of
-
     release, rules = view.kernel_release, view.profile_name
     if not release or is_release_of(release, rules):
         return rules

@@ -260,3 +260,10 @@ def test_the_language_is_usable_without_numpy_or_a_machine() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout == "machine ram=1G profile=6.1\n"
+
+
+@pytest.mark.parametrize("profile", ["6.9", "4.13", "5.10", "9.1", "memmap-v2"])
+def test_a_profile_is_a_name_or_any_release(profile: str) -> None:
+    command = parse_line(f"machine ram=1G profile={profile}")
+    assert isinstance(command, c.StartMachine)
+    assert command.profile == profile

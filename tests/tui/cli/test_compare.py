@@ -99,7 +99,7 @@ def test_everything_is_fit_for_mail(width: int) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("profile=9.9", "profile"),
+        ("profile=3.9", "profile"),
         ("memap=device", "memap"),
         ("memmap=nowhere", "nowhere"),
         ("memmap", "--with memmap"),

@@ -210,7 +210,7 @@ def test_a_plan_checks_claims(tree: Tree, capsys: pytest.CaptureFixture[str]) ->
 @pytest.mark.parametrize(
     ("release", "heading", "assumed"),
     [
-        ("6.18.44", "Linux 6.18.44, by the rules of 6.12, on x86_64", True),
+        ("7.9.44", "Linux 7.9.44, by the rules of 7.3, on x86_64", True),
         ("6.12.9-arch1", "Linux 6.12 on x86_64", False),
     ],
 )
@@ -221,7 +221,7 @@ def test_a_newer_kernel_is_not_called_the_one_whose_rules_are_taken(
     assert run("show", tree.root) == 0
     assert heading in capsys.readouterr().out.splitlines()
     assert run("plan", "--root", tree.root, "-c", "offline 32") == 0
-    said = f"Linux {release} is taken to follow the rules of 6.12"
+    said = f"Linux {release} is taken to follow the rules of 7.3"
     assert (said in capsys.readouterr().out) is assumed
 
 
