@@ -24,6 +24,7 @@ from pfnmap.engine.commands import (
     StartMachine,
 )
 from pfnmap.engine.errors import InputError, PfnmapError
+from pfnmap.engine.facts import device_facts, total_facts
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.geometry import MIB
 from pfnmap.engine.kinds import BlockState, MemmapPolicy, PageState, ZoneType
@@ -34,7 +35,6 @@ from pfnmap.engine.memory.state import State
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.params import PARAM_VALUES
 from pfnmap.engine.scenarios.expect import evaluate
-from pfnmap.engine.scenarios.facts import device_facts, total_facts
 from pfnmap.engine.scenarios.scenario import Scenario, build_scenario
 from pfnmap.engine.session import Session
 from pfnmap.engine.values import dataclass

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pfnmap.engine.claims import corrected, evaluate
 from pfnmap.engine.commands import Expect, StartMachine
 from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.language import format_command
-from pfnmap.engine.scenarios.claims import corrected, evaluate
 from pfnmap.engine.values import dataclass
 
 if TYPE_CHECKING:

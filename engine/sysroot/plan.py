@@ -70,8 +70,8 @@ def _differences(outcome: Outcome, last: Outcome | None) -> list[str]:
     """What a claim says that is not so; ``last``: of the last command for the machine."""
     if not isinstance(outcome.command, Expect):
         return []
+    from pfnmap.engine.claims import evaluate
     from pfnmap.engine.model_view import ModelView
-    from pfnmap.engine.scenarios.claims import evaluate
 
     state = outcome.before
     return evaluate(outcome.command, view=ModelView(state), state=state, last=last)

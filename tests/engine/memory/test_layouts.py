@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pfnmap.engine.facts import device_facts
 from pfnmap.engine.geometry import GIB, MIB, TIB
 from pfnmap.engine.kinds import PageState, ZoneType
 from pfnmap.engine.memory.memmap import tower
 from pfnmap.engine.outcome import Outcome
-from pfnmap.engine.scenarios.facts import device_facts
 from tests.engine.tools import booted, span
 
 NAMES = {"128M": 128 * MIB, "256M": 256 * MIB, "1G": GIB, "2G": 2 * GIB, "64G": 64 * GIB}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pfnmap.engine import Machine
+from pfnmap.engine.facts import total_facts
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.memory import memmap
-from pfnmap.engine.scenarios.facts import total_facts
 
 CHUNK = 256
 WINDOW = CHUNK * 1024

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Final
 
+from pfnmap.engine import facts
 from pfnmap.engine.commands import Expect, ExpectValue, PfnRef
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import ZoneType
@@ -18,7 +19,6 @@ from pfnmap.engine.language.refs import format_pfn, format_ref
 from pfnmap.engine.language.wrong import printable
 from pfnmap.engine.memory.alike import alike_blocks
 from pfnmap.engine.operations.refs import block_ranges, pfn_of
-from pfnmap.engine.scenarios import facts
 from pfnmap.engine.values import dataclass
 from pfnmap.engine.words import ranged
 
