@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pfnmap.engine import facts
 from pfnmap.engine.commands import Expect, ExpectValue, PfnRef
@@ -18,14 +18,13 @@ from pfnmap.engine.language.expectations import EXPECTATIONS
 from pfnmap.engine.language.refs import format_pfn, format_ref
 from pfnmap.engine.language.wrong import printable
 from pfnmap.engine.memory.alike import alike_blocks
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.operations.refs import block_ranges, pfn_of
+from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.values import dataclass
+from pfnmap.engine.view import BlockRow
 from pfnmap.engine.words import ranged
-
-if TYPE_CHECKING:
-    from pfnmap.engine.memory.state import State
-    from pfnmap.engine.outcome import Outcome
-    from pfnmap.engine.view import BlockRow, View
 
 MAX_LOG_LINES = 5
 
@@ -37,32 +36,32 @@ class _Case:
     """Everything an expectation may be compared with."""
 
     expect: Expect
-    view: View
     state: State
+    view: ModelView
     last: Outcome | None
     readings: list[dict[str, Actual]] = field(default_factory=list)
     """The values that hold, of each thing the claim turned out to be about."""
 
 
-def evaluate(expect: Expect, *, view: View, state: State, last: Outcome | None) -> list[str]:
+def evaluate(expect: Expect, state: State, last: Outcome | None) -> list[str]:
     """Why the expectation does not hold, a sentence for each difference; empty: it holds.
 
     Args:
         expect: The claim.
-        view: The machine as its screens show it.
-        state: The same machine's state.
+        state: The machine that it is about.
         last: Outcome of the last action, None before the first.
     """
-    return [printable(words) for words in CHECKS[expect.what](_Case(expect, view, state, last))]
+    case = _Case(expect, state, ModelView(state), last)
+    return [printable(words) for words in CHECKS[expect.what](case)]
 
 
-def corrected(expect: Expect, *, view: View, state: State, last: Outcome | None) -> Expect | None:
+def corrected(expect: Expect, state: State, last: Outcome | None) -> Expect | None:
     """The claim as it would hold; None where one line cannot say it. Arguments as above."""
     if expect.what in ("ok", "errno"):
         if last is None:
             return None
         return Expect("errno", last.errno) if last.errno else Expect("ok")
-    case = _Case(expect, view, state, last)
+    case = _Case(expect, state, ModelView(state), last)
     CHECKS[expect.what](case)
     if not case.readings or any(reading != case.readings[0] for reading in case.readings):
         return None

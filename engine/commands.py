@@ -283,3 +283,18 @@ class Expect(Command):
     subject: ZoneType | tuple[Ref, ...] | PfnRef | int | str | None = None
     node: int = 0
     pairs: tuple[tuple[str, ExpectValue], ...] = ()
+
+
+# -- kinds of commands --------------------------------------------------------------------
+TALK = (Note, Title, Pause, Goto, Zoom, Expect)
+"""Steps that are for the reader: they leave a machine as it is."""
+
+
+def is_step(command: Command) -> bool:
+    """Whether a command is a step with a number: all but ``machine`` and the session's own."""
+    return not isinstance(command, (StartMachine, Interactive))
+
+
+def is_action(command: Command) -> bool:
+    """Whether a command is a step for the machine."""
+    return is_step(command) and not isinstance(command, TALK)

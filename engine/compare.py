@@ -22,6 +22,7 @@ from pfnmap.engine.commands import (
     SetParam,
     SetRule,
     StartMachine,
+    is_step,
 )
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.facts import device_facts, total_facts
@@ -30,11 +31,11 @@ from pfnmap.engine.geometry import MIB
 from pfnmap.engine.kinds import BlockState, MemmapPolicy, PageState, ZoneType
 from pfnmap.engine.language import format_command, line_of, parse_line, parse_size
 from pfnmap.engine.language.tables import rule_values
-from pfnmap.engine.machine import TALK, Machine
+from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.params import PARAM_VALUES
-from pfnmap.engine.scenarios.expect import evaluate
+from pfnmap.engine.play import do
 from pfnmap.engine.scenarios.scenario import Scenario, build_scenario
 from pfnmap.engine.session import Session
 from pfnmap.engine.values import dataclass
@@ -81,17 +82,6 @@ class VariantRun:
     nr_expectations: int = 0
     failed: tuple[str, ...] = ()
     """What the scenario expects and this variant does not do, a sentence each."""
-
-    @property
-    def outcomes(self) -> tuple[Outcome, ...]:
-        """Of every command that could be done, in order."""
-        return tuple(step.outcome for step in self.steps if step.outcome is not None)
-
-    def session(self) -> Session:
-        """The run as a timeline to step through, at its end."""
-        session = Session(Machine(self.start), self.name, loaded=self.outcomes)
-        session.seek(len(session.outcomes))
-        return session
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,20 +206,28 @@ def run_variant(scenario: Scenario, pairs: Pairs) -> VariantRun:
                 machine.apply(SetRule(key, value))
     except PfnmapError as error:
         raise InputError(f"--with {name}: {error}") from None
-    start, steps = machine.state, list[VariantStep]()
+    session, steps = Session(machine), list[VariantStep]()
     nr_expectations, failed = 0, list[str]()
     for number, command in scenario.lines:
+        if not is_step(command):
+            continue
+        ran, said = _under(pairs, command)
+        words = line_of(command), format_command(ran) if said and ran != command else ""
+        try:
+            step = do(number, ran, session)
+        except PfnmapError as error:
+            steps.append(VariantStep(words[0], None, str(error), words[1]))
+            continue
         if isinstance(command, Expect):
             nr_expectations += 1
-            failed += [f"line {number}: {text}" for text in _differences(machine, command, steps)]
-        elif not isinstance(command, (StartMachine, *TALK)):
-            steps.append(_step(machine, command, pairs))
-    return VariantRun(name, pairs, start, tuple(steps), machine, nr_expectations, tuple(failed))
-
-
-def _differences(machine: Machine, expect: Expect, steps: Sequence[VariantStep]) -> list[str]:
-    last = steps[-1].outcome if steps else None
-    return evaluate(expect, view=machine.view(), state=machine.state, last=last)
+            if steps and steps[-1].outcome is None:
+                step = replace(step, last=None)  # what it is about could not be done
+            failed += [f"line {number}: {text}" for text in step.failures]
+        elif step.is_action:
+            steps.append(VariantStep(words[0], step.outcome, ran=words[1]))
+    return VariantRun(
+        name, pairs, session.start, tuple(steps), session.machine, nr_expectations, tuple(failed)
+    )
 
 
 def _start(start: StartMachine, pairs: Pairs) -> StartMachine:
@@ -245,20 +243,15 @@ def _start(start: StartMachine, pairs: Pairs) -> StartMachine:
     return start
 
 
-def _step(machine: Machine, command: Command, pairs: Pairs) -> VariantStep:
-    """Do one command, unless the variant decides what it would change."""
-    line = line_of(command)
-    wanted, said, fixed = command, True, dict(pairs)
+def _under(pairs: Pairs, command: Command) -> tuple[Command, bool]:
+    """The command as the variant lets it be, and whether its own words give way for that."""
+    fixed = dict(pairs)
     if isinstance(command, SetParam | SetRule) and command.name in fixed:
-        command = replace(command, value=fixed[command.name])
+        return replace(command, value=fixed[command.name]), True
     if isinstance(command, Add) and "memmap" in fixed:
         said = command.memmap is not None
-        command = replace(command, memmap=_policy(fixed["memmap"]))
-    ran = format_command(command) if said and command != wanted else ""
-    try:
-        return VariantStep(line, machine.apply(command), ran=ran)
-    except PfnmapError as error:
-        return VariantStep(line, None, str(error), ran)
+        return replace(command, memmap=_policy(fixed["memmap"])), said
+    return command, False
 
 
 def _policy(rule: str) -> MemmapPolicy | None:

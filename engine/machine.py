@@ -34,17 +34,6 @@ from pfnmap.engine.operations.refs import block_ranges, pfn_of
 from pfnmap.engine.outcome import Event, Outcome, Refusal
 from pfnmap.engine.params import BOOT_ONLY_PARAMS
 
-TALK = (
-    commands.Note,
-    commands.Title,
-    commands.Pause,
-    commands.Goto,
-    commands.Zoom,
-    commands.Expect,
-    commands.Interactive,
-)
-"""Commands that are not for the machine."""
-
 
 class CheckError(AssertionError):
     """Identities that do not hold; ``broken`` lists them as sentences."""
@@ -112,7 +101,7 @@ def predict(state: State, command: commands.Command) -> Outcome:
     """The outcome of a command on a state: the one place where commands become effects."""
     if isinstance(command, commands.StartMachine):
         return Outcome(command, state, boot.boot(command))
-    if isinstance(command, TALK):
+    if not commands.is_action(command):
         return Outcome(command, state, state)
     tx = Transaction(state)
     refusal = _EFFECTS[type(command)](tx, command)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pfnmap.engine.commands import Command, is_action
 from pfnmap.engine.values import dataclass
 
 if TYPE_CHECKING:
-    from pfnmap.engine.commands import Command
     from pfnmap.engine.memory.state import State
 
 SHELL_TEXT: dict[str, str] = {
@@ -88,3 +89,8 @@ class Outcome:
     def log(self) -> tuple[str, ...]:
         """The kernel log lines of the whole command, in order."""
         return tuple(line for event in self.events for line in event.log)
+
+
+def last_action(outcomes: Sequence[Outcome]) -> Outcome | None:
+    """The last that was for the machine: it is what claims are about. None: there is none."""
+    return next((o for o in reversed(outcomes) if is_action(o.command)), None)

@@ -13,7 +13,7 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.machine import Machine, predict
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.model_view import ModelView
-from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.outcome import Outcome, last_action
 from pfnmap.engine.values import dataclass
 from pfnmap.engine.view import View
 
@@ -95,6 +95,11 @@ class Session:
         if self.phase is not None:
             return self.outcomes[self.position]
         return self.outcomes[self.position - 1] if self.position else None
+
+    @property
+    def last_action(self) -> Outcome | None:
+        """The last step up to here that was for the machine; None before the first."""
+        return last_action(self.outcomes[: self.position])
 
     @property
     def trouble(self) -> str | None:

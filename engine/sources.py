@@ -48,9 +48,13 @@ def trace_session(trace: Trace) -> Session:
 
 def scenario_session(scenario: Scenario) -> Session:
     """A scenario as a session: its machine at boot, every command ready to redo."""
-    session = Session(Machine.boot(scenario.start), scenario.source, start_command=scenario.start)
-    for command in scenario.commands:
-        session.run(command)
+    from pfnmap.engine.play import play
+    from pfnmap.engine.scenarios.run import opened
+
+    session = opened(scenario)
+    session.title = scenario.source
+    for _step in play(scenario.lines, session, scenario.complaint):
+        pass
     session.seek(0)
     return session
 

@@ -7,12 +7,11 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pfnmap.engine.commands import Expect, Ref, StartMachine
-from pfnmap.engine.errors import PfnmapError
+from pfnmap.engine.commands import Expect, Ref
 from pfnmap.engine.kinds import ZoneType
-from pfnmap.engine.machine import TALK
 from pfnmap.engine.model_view import ModelView
-from pfnmap.engine.scenarios.expect import booted
+from pfnmap.engine.play import play
+from pfnmap.engine.scenarios.run import opened
 from pfnmap.engine.scenarios.scenario import Scenario, ScenarioLine
 
 if TYPE_CHECKING:
@@ -33,21 +32,15 @@ def with_expectations(scenario: Scenario, *, each_step: bool = False) -> Scenari
     Raises:
         ParseError: A line cannot be done on the scenario's machine (``FILE:LINE:COL: …``).
     """
-    machine = booted(scenario)
+    session = opened(scenario)
+    played = play(scenario.lines, session, scenario.complaint)
+    actions = {step.line: step.outcome for step in played if step.is_action}
     body: list[ScenarioLine] = []
     for line in scenario.body:
         body.append(line)
-        if line.command is None or isinstance(line.command, (StartMachine, *TALK)):
-            continue
-        before = machine.view()
-        try:
-            outcome = machine.apply(line.command)
-        except PfnmapError as error:
-            raise scenario.complaint(line.number, error) from None
-        if each_step:
-            claims = expectations_after(before, outcome, machine.view())
-            body += (ScenarioLine(0, claim) for claim in claims)
-    body += (ScenarioLine(0, claim) for claim in expectations_of(machine.view()))
+        if each_step and (outcome := actions.get(line.number)):
+            body += (ScenarioLine(0, claim) for claim in expectations_after(outcome))
+    body += (ScenarioLine(0, claim) for claim in expectations_of(ModelView(session.state)))
     numbered = (replace(line, number=number) for number, line in enumerate(body, 1))
     return replace(scenario, body=tuple(numbered))
 
@@ -65,8 +58,9 @@ def expectations_of(view: ModelView) -> Iterator[Expect]:
     )
 
 
-def expectations_after(before: ModelView, outcome: Outcome, after: ModelView) -> Iterator[Expect]:
+def expectations_after(outcome: Outcome) -> Iterator[Expect]:
     """Claims about one step: how it ended, then the zones and blocks that it changed."""
+    before, after = ModelView(outcome.before), ModelView(outcome.after)
     yield Expect("errno", outcome.errno) if outcome.errno else Expect("ok")
     old = {(zone.node, zone.zone): _zone_claim(zone) for zone in before.zones}
     new = {(zone.node, zone.zone): _zone_claim(zone) for zone in after.zones}

@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from pfnmap.engine import commands as c
-from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.kinds import BlockState, OnlineType
 from pfnmap.engine.language import format_command, format_size
-from pfnmap.engine.machine import TALK
 from pfnmap.engine.operations.refs import block_ranges
-from pfnmap.engine.scenarios.expect import booted
+from pfnmap.engine.play import play
+from pfnmap.engine.scenarios.run import opened
 from pfnmap.engine.sysfs_words import (
     HUGEPAGES_DIR,
     MEMORY_DIR,
@@ -39,18 +38,9 @@ def as_shell(scenario: Scenario) -> list[str]:
     Raises:
         ParseError: A line cannot be done on the scenario's machine (``FILE:LINE:COL: …``).
     """
-    machine = booted(scenario)
     lines = [*_boot_lines(scenario.start)]
-    for number, command in scenario.lines:
-        if isinstance(command, c.StartMachine):
-            continue
-        before = machine.state
-        try:
-            if not isinstance(command, TALK):
-                machine.apply(command)
-            lines += _WRITERS[type(command)](command, before, machine.state)
-        except PfnmapError as error:
-            raise scenario.complaint(number, error) from None
+    for step in play(scenario.lines, opened(scenario), scenario.complaint):
+        lines += _WRITERS[type(step.command)](step.command, step.outcome.before, step.outcome.after)
     return lines
 
 

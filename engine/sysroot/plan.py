@@ -22,9 +22,11 @@ from pfnmap.engine.commands import (
 )
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, ZoneType
-from pfnmap.engine.machine import TALK, predict
+from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.play import play
+from pfnmap.engine.session import Session
 from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.inference import UNKNOWN
 from pfnmap.engine.sysroot.obstacles import REMOVABLE_IS_0
@@ -40,16 +42,10 @@ def plan(view: SysrootView, commands: Iterable[Command]) -> list[Outcome]:
     claims and is not so (see :func:`is_false`); other lines for the reader do nothing.
     """
     outcomes: list[Outcome] = []
-    state = view.state
-    last: Outcome | None = None
-    for command in commands:
-        _check_plannable(command)
-        outcome = predict(state, command)
-        notes = (*outcome.notes, *_doubts(view, outcome), *_differences(outcome, last))
-        outcomes.append(replace(outcome, notes=notes))
-        state = outcome.after
-        if not isinstance(command, TALK):
-            last = outcomes[-1]
+    lines = enumerate(map(_plannable, commands), 1)
+    for step in play(lines, Session(Machine(view.state))):
+        notes = (*step.outcome.notes, *_doubts(view, step.outcome), *step.failures)
+        outcomes.append(replace(step.outcome, notes=notes))
     return outcomes
 
 
@@ -58,23 +54,13 @@ def is_false(outcome: Outcome) -> bool:
     return isinstance(outcome.command, Expect) and bool(outcome.notes)
 
 
-def _check_plannable(command: Command) -> None:
-    """InputError for what only a session or a simulated machine can do."""
+def _plannable(command: Command) -> Command:
+    """The command; InputError for what only a session or a simulated machine can do."""
     if isinstance(command, StartMachine):
         raise InputError("plan: machine: the machine is the real one; leave this line out")
     if isinstance(command, Interactive):
         raise InputError(f"plan: {command.verb}: works on the screen only; leave this line out")
-
-
-def _differences(outcome: Outcome, last: Outcome | None) -> list[str]:
-    """What a claim says that is not so; ``last``: of the last command for the machine."""
-    if not isinstance(outcome.command, Expect):
-        return []
-    from pfnmap.engine.claims import evaluate
-    from pfnmap.engine.model_view import ModelView
-
-    state = outcome.before
-    return evaluate(outcome.command, view=ModelView(state), state=state, last=last)
+    return command
 
 
 def _doubts(view: SysrootView, outcome: Outcome) -> list[str]:

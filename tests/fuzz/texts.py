@@ -8,7 +8,7 @@ from random import Random
 from pfnmap.engine.language import VERBS, format_command, parse_with_comment
 from pfnmap.engine.language.completion import complete
 from pfnmap.engine.machine import Machine
-from pfnmap.engine.scenarios.expect import run_scenario
+from pfnmap.engine.scenarios.run import run_scenario
 from pfnmap.engine.scenarios.scenario import decode_scenario, format_scenario, parse_scenario
 from pfnmap.engine.sources import shipped_scenarios
 from tests.fuzz.damage import damaged_bytes, damaged_text, nasty_text

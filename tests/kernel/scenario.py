@@ -13,22 +13,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pfnmap.engine.commands import (
+    TALK,
     Add,
     Command,
-    Expect,
-    Goto,
-    Note,
     Offline,
     Online,
-    Pause,
     Ref,
     Remove,
     SetParam,
     StartMachine,
     SysfsRead,
     SysfsWrite,
-    Title,
-    Zoom,
 )
 from pfnmap.engine.language import parse_line
 from tests.kernel.hardware import GIB, LOW_RAM_BYTES, Hardware
@@ -53,7 +48,6 @@ _BOOT_WORDS = {
     "hugetlb_free_vmemmap": "hugetlb_free_vmemmap={}",
 }
 _STATE_FILE = re.compile(r"/sys/devices/system/memory/memory(\d+)/state\Z")
-_TALK = (Note, Title, Pause, Goto, Zoom, Expect)
 
 
 class UnplayableError(Exception):
@@ -78,7 +72,7 @@ def read_script(lines: Iterable[str], version: str | None = None) -> Script:
         start = commands[0]
         commands = commands[1:]
     params = dict(start.params)
-    while commands and isinstance(commands[0], (SetParam, *_TALK)):
+    while commands and isinstance(commands[0], (SetParam, *TALK)):
         first = commands.pop(0)
         if isinstance(first, SetParam):
             params[first.name] = first.value
@@ -157,7 +151,7 @@ def actions(recorder: Recorder, command: Command) -> Sequence[Action]:
         case SysfsRead(paths=paths, named=named):
             read = "grep ." if named else "cat"
             return [Shell(" ".join((read, *(shlex.quote(path) for path in paths))))]
-    if isinstance(command, _TALK):
+    if isinstance(command, TALK):
         return []
     raise UnplayableError(f"{command.text or type(command).__name__}: only the model can do this")
 

@@ -15,7 +15,7 @@ from pfnmap.tui.cli.parser import UsageError, emit, printable, say_error
 from pfnmap.tui.cli.scenario_files import scenario_file
 
 if TYPE_CHECKING:
-    from pfnmap.engine.scenarios.expect import ScenarioRun
+    from pfnmap.engine.scenarios.run import ScenarioRun
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
             wrong.append((name, error))
     failures = [failure for done in runs for failure in done.failures]
     emit(printable(line) for failure in failures for line in (str(failure), *failure.diff))
-    expectations = sum(done.nr_expectations for done in runs)
+    expectations = sum(len(done.claims) for done in runs)
     done = (counted(len(runs), "scenario"), counted(expectations, "expectation"))
     emit([f"{', '.join(done)}, {sum(map(_nr_failed, runs))} failed"])
     if report is not None:
@@ -76,7 +76,7 @@ def _report_file(name: str, scenarios: Sequence[str]) -> Path:
 
 def _checked(file: Path) -> ScenarioRun:
     """One scenario, run."""
-    from pfnmap.engine.scenarios.expect import run_scenario
+    from pfnmap.engine.scenarios.run import run_scenario
     from pfnmap.engine.scenarios.scenario import load_scenario
 
     return run_scenario(load_scenario(file))

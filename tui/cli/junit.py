@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from xml.etree import ElementTree
 
-from pfnmap.engine.commands import Expect
 from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.language import format_command
-from pfnmap.engine.scenarios.expect import ScenarioRun
+from pfnmap.engine.scenarios.run import ScenarioRun
 from pfnmap.tui.text.ascii import plain
 
 
@@ -36,15 +35,14 @@ def _not_run(suites: ElementTree.Element, name: str, why: str) -> None:
 def _suite(suites: ElementTree.Element, run: ScenarioRun) -> None:
     """Add one scenario."""
     source = plain(run.scenario.source)
-    claims = [(number, line) for number, line in run.scenario.lines if isinstance(line, Expect)]
     failed: dict[int, list[str]] = {}
     for failure in run.failures:
         lines = map(plain, (str(failure), *failure.diff))
         failed.setdefault(failure.line, []).extend(lines)
     suite = ElementTree.SubElement(
-        suites, "testsuite", name=source, tests=str(len(claims)), failures=str(len(failed))
+        suites, "testsuite", name=source, tests=str(len(run.claims)), failures=str(len(failed))
     )
-    for number, claim in claims:
+    for number, claim in run.claims:
         case = ElementTree.SubElement(
             suite,
             "testcase",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pfnmap.engine.errors import InputError
 
 if TYPE_CHECKING:
-    from pfnmap.engine.commands import Command, StartMachine
+    from pfnmap.engine.commands import Command, Interactive, StartMachine
     from pfnmap.engine.outcome import Outcome
     from pfnmap.engine.session import Session
     from pfnmap.engine.view import View
@@ -31,8 +31,6 @@ class Opened:
     """What ``expect`` commands found."""
     before: View | None = None
     """Before the last step, None at the start."""
-    zoom: str | None = None
-    """The last ``zoom`` command's word."""
     looks: list[Command] = field(default_factory=list)
     """``goto`` and ``zoom`` commands, for a screen that can be looked at elsewhere."""
 
@@ -77,9 +75,24 @@ def opened(
 
 
 def run_all(machine: Opened, commands: Sequence[Command]) -> None:
-    """Run ``-c`` commands."""
-    for command in commands:
-        _run(machine, command)
+    """Run ``-c`` commands as the ``:`` line would, as far as they make sense without a screen."""
+    if not commands:
+        return
+    from pfnmap.engine.commands import Goto, Interactive, StartMachine, Zoom
+    from pfnmap.engine.play import play
+
+    if any(isinstance(command, StartMachine) for command in commands):
+        raise InputError("-c machine: the machine comes first, and only once")
+    machine.looks += [command for command in commands if isinstance(command, Goto | Zoom)]
+    done = [command for command in commands if not isinstance(command, Goto | Zoom)]
+    session = machine.session
+    for step in play(enumerate(done, 1), session):
+        machine.failures += [f"{step.command.text}: {words}" for words in step.failures]
+        if isinstance(step.command, Interactive):
+            _move(session, step.command)
+        elif step.is_action:
+            machine.outcomes.append(step.outcome)
+    _look(machine)
 
 
 def _boot(start: Command) -> Opened:
@@ -110,75 +123,18 @@ def _seek(machine: Opened, step: str) -> None:
     _look(machine)
 
 
-def last_action(session: Session) -> Outcome | None:
-    """The last step up to here that was for the machine: notes and claims change nothing."""
-    from pfnmap.engine.machine import TALK
-
-    done = reversed(session.outcomes[: session.position])
-    return next((o for o in done if not isinstance(o.command, TALK)), None)
-
-
 def _look(machine: Opened) -> None:
     """Take the views at the session's position."""
     from pfnmap.engine.model_view import ModelView
 
     session = machine.session
     machine.view = session.view
-    done = last_action(session)
+    done = session.last_action
     machine.before = None if done is None else ModelView(done.before)
 
 
-def _run(machine: Opened, command: Command) -> None:
-    """Run one command as the ``:`` line would, as far as it makes sense without a screen."""
-    from pfnmap.engine.commands import (
-        Expect,
-        Goto,
-        Interactive,
-        Note,
-        Pause,
-        StartMachine,
-        Title,
-        Zoom,
-    )
-
-    session = machine.session
-    match command:
-        case StartMachine():
-            raise InputError("-c machine: the machine comes first, and only once")
-        case Expect():
-            _expect(machine, command)
-        case Interactive():
-            _move(session, command)
-        case Zoom():
-            machine.zoom = command.level
-            machine.looks.append(command)
-        case Goto():
-            machine.looks.append(command)
-        case Note() | Title() | Pause():
-            # Steps of the session, as on the `:` line; nothing to report of.
-            session.run(command)
-        case _:
-            machine.outcomes.append(session.run(command))
-    _look(machine)
-
-
-def _expect(machine: Opened, command: Command) -> None:
-    """Check a claim."""
-    from pfnmap.engine.commands import Expect
-    from pfnmap.engine.scenarios.expect import evaluate
-
-    assert isinstance(command, Expect)
-    session = machine.session
-    last = last_action(session)
-    found = evaluate(command, view=session.view, state=session.state, last=last)
-    machine.failures += [f"{command.text}: {difference}" for difference in found]
-
-
-def _move(session: Session, command: Command) -> None:
+def _move(session: Session, command: Interactive) -> None:
     """``undo``, ``redo`` and ``seek``."""
-    from pfnmap.engine.commands import Interactive
-
-    assert isinstance(command, Interactive)
     if command.verb not in ("undo", "redo", "seek"):
         raise InputError(f"-c {command.verb}: works on the ':' line of the screen only")
     steps = int(command.arguments[0]) if command.arguments else 1
@@ -188,6 +144,13 @@ def _move(session: Session, command: Command) -> None:
         session.undo(steps)
     else:
         session.redo(steps)
+
+
+def zoom_of(looks: Sequence[Command]) -> str | None:
+    """The word of the last ``zoom`` command."""
+    from pfnmap.engine.commands import Zoom
+
+    return next((look.level for look in reversed(looks) if isinstance(look, Zoom)), None)
 
 
 def zoom_pages(view: View, word: str | None) -> int | None:

@@ -52,7 +52,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _verdict(outcome: Outcome) -> list[str]:
     """What the kernel, or the claim, comes to; nothing for lines that are for the reader."""
     from pfnmap.engine import commands
-    from pfnmap.engine.machine import TALK
     from pfnmap.engine.sysroot.plan import is_false
 
     premises = (
@@ -66,7 +65,7 @@ def _verdict(outcome: Outcome) -> list[str]:
     match outcome.command:
         case commands.Expect():
             return ["  does not hold" if is_false(outcome) else "  holds"]
-        case command if not outcome.ok or isinstance(command, TALK):
+        case command if not outcome.ok or not commands.is_action(command):
             return []
         case command if isinstance(command, premises):
             return ["  assumed for the commands that follow"]

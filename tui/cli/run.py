@@ -197,55 +197,33 @@ def _refuse_second_machine(commands: list[Command]) -> None:
 
 def _run(scenario: Scenario) -> _Run:
     """Every step with the machine after it, as far as they can be done."""
-    from pfnmap.engine.commands import (
-        Expect,
-        Goto,
-        Interactive,
-        Note,
-        Pause,
-        StartMachine,
-        Title,
-        Zoom,
-    )
+    from pfnmap.engine.commands import Interactive, Note, Title, is_step
     from pfnmap.engine.language.tables import profile_names
-    from pfnmap.engine.scenarios.expect import booted, evaluate
+    from pfnmap.engine.model_view import ModelView
+    from pfnmap.engine.play import play
+    from pfnmap.engine.scenarios.run import failures_of, opened
 
-    machine = booted(scenario)
-    steps = [_Step(0, machine.view())]
+    session = opened(scenario)
+    steps = [_Step(0, session.view)]
     failures: list[str] = []
     said: list[str] = []
-    reached = 0
     stopped: PfnmapError | None = None
-    for line, command in scenario.lines:
-        match command:
-            case StartMachine() | Pause() | Goto() | Zoom():
-                pass
-            case Note() | Title():
-                said.append(command.words)
-            case Expect():
-                last = steps[-1].outcome
-                found = evaluate(command, view=machine.view(), state=machine.state, last=last)
-                failures += [f"{scenario.source}:{line}: {difference}" for difference in found]
-            case Interactive(verb="profiles"):
-                said.append("profiles: " + " ".join(profile_names()))
-            case _:
-                try:
-                    outcome = machine.apply(command)
-                except PfnmapError as error:
-                    stopped = scenario.complaint(line, error)
-                    break
-                steps.append(_Step(reached + 1, machine.view(), outcome, tuple(said)))
-                said = []
-        reached += _counts(command)
-    nr_steps = sum(_counts(command) for _line, command in scenario.lines)
-    return _Run(steps, nr_steps, reached, failures, tuple(said), stopped)
-
-
-def _counts(command: Command) -> bool:
-    """Whether a command is a step of the session, as on the screen."""
-    from pfnmap.engine.commands import Interactive, StartMachine
-
-    return not isinstance(command, (StartMachine, Interactive))
+    try:
+        for step in play(scenario.lines, session, scenario.complaint):
+            failures += map(str, failures_of(step, scenario.source))
+            match step.command:
+                case Note(words=words) | Title(words=words):
+                    said.append(words)
+                case Interactive():
+                    said.append("profiles: " + " ".join(profile_names()))
+                case _ if step.is_action:
+                    view = ModelView(step.outcome.after)
+                    steps.append(_Step(step.number, view, step.outcome, tuple(said)))
+                    said = []
+    except PfnmapError as error:
+        stopped = error
+    nr_steps = sum(is_step(command) for _line, command in scenario.lines)
+    return _Run(steps, nr_steps, session.position, failures, tuple(said), stopped)
 
 
 def _transcript(run: _Run, width: int) -> Iterator[str]:

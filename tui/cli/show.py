@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from pfnmap.tui.cli.opening import Opened, last_action, opened, zoom_pages
+from pfnmap.tui.cli.opening import Opened, opened, zoom_of, zoom_pages
 from pfnmap.tui.cli.parser import (
     UsageError,
     add_commands,
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         from pfnmap.tui.documents.view import as_json, view_data
 
-        emit([as_json(view_data(machine.view, last_action(machine.session)))])
+        emit([as_json(view_data(machine.view, machine.session.last_action))])
     else:
         emit(_frame(machine, arguments))
     for failure in machine.failures:
@@ -90,12 +90,12 @@ def _frame(machine: Opened, arguments: argparse.Namespace) -> list[str]:
     from pfnmap.tui.text.frame import render_text
 
     session = machine.session
-    last = last_action(session)
+    last = session.last_action
     outcomes = machine.outcomes or ([last] if last else [])
     return render_text(
         machine.view,
         width=text_width(arguments),
-        pages_per_cell=zoom_pages(machine.view, arguments.zoom or machine.zoom),
+        pages_per_cell=zoom_pages(machine.view, arguments.zoom or zoom_of(machine.looks)),
         before=machine.before,
         outcomes=outcomes,
         step=_where(session),

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pfnmap.engine.commands import Expect, Goto, Note, Pause, Title, Zoom
+from pfnmap.engine.claims import evaluate
+from pfnmap.engine.commands import Expect, Note, Title, is_action
 from pfnmap.engine.language import line_of
-from pfnmap.engine.outcome import Event, Outcome
+from pfnmap.engine.outcome import Event, Outcome, last_action
 from pfnmap.engine.values import dataclass
-
-TALK = (Expect, Goto, Note, Pause, Title, Zoom)
-"""Commands that are for the reader, not for the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +69,7 @@ def result_words(outcomes: Sequence[Outcome], index: int) -> str:
     outcome = outcomes[index]
     if isinstance(outcome.command, Expect):
         return "does not hold" if claim_failures(outcomes, index) else "holds"
-    if isinstance(outcome.command, TALK):
-        return ""
-    return outcome.errno or "0"
+    return (outcome.errno or "0") if is_action(outcome.command) else ""
 
 
 def claim_failures(outcomes: Sequence[Outcome], index: int) -> list[str]:
@@ -81,9 +77,4 @@ def claim_failures(outcomes: Sequence[Outcome], index: int) -> list[str]:
     outcome = outcomes[index]
     if not isinstance(outcome.command, Expect):
         return []
-    from pfnmap.engine.model_view import ModelView
-    from pfnmap.engine.scenarios.expect import evaluate
-
-    actions = (o for o in reversed(outcomes[:index]) if not isinstance(o.command, TALK))
-    state = outcome.after
-    return evaluate(outcome.command, view=ModelView(state), state=state, last=next(actions, None))
+    return evaluate(outcome.command, outcome.after, last_action(outcomes[:index]))

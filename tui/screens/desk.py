@@ -10,7 +10,6 @@ from pfnmap.engine.commands import Command, StartMachine
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.language import parse_line
-from pfnmap.engine.machine import TALK
 from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.view import BlockRow, View
@@ -110,10 +109,7 @@ class Desk:
             if session.phase < 2:
                 return outcome.before
             return outcome.events[session.phase - 2].state
-        for index in range(session.position - 1, -1, -1):
-            if not isinstance(session.outcomes[index].command, TALK):
-                return session.outcomes[index].before
-        return None
+        return session.last_action.before if session.last_action else None
 
     @property
     def devices(self) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pytest
 
 from pfnmap.engine.errors import ParseError
-from pfnmap.engine.scenarios.expect import run_scenario
+from pfnmap.engine.scenarios.run import run_scenario
 from pfnmap.engine.scenarios.scenario import decode_scenario, format_scenario, parse_scenario
 
 MEMORY = "/sys/devices/system/memory"

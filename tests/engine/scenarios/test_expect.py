@@ -6,7 +6,7 @@ import pytest
 
 from pfnmap.engine.errors import ParseError
 from pfnmap.engine.model_view import ModelView
-from pfnmap.engine.scenarios.expect import run_scenario
+from pfnmap.engine.scenarios.run import run_scenario
 from pfnmap.engine.scenarios.scenario import parse_scenario
 from pfnmap.engine.view import BlockRow
 
@@ -125,8 +125,8 @@ def test_a_failure_names_file_and_line() -> None:
         "talk.hotplug:4: zone Movable spanned: expected 1, is 32768"
     ]
     assert not run.ok
-    assert run.nr_expectations == 1
-    assert [number for number, _outcome in run.outcomes] == [2, 3]
+    assert len(run.claims) == 1
+    assert [step.line for step in run.steps] == [2, 3, 4]
 
 
 def test_log_lines_are_those_of_the_last_action() -> None:
@@ -169,7 +169,7 @@ def test_a_refused_command_does_not_stop_the_run() -> None:
     text = "machine ram=1G\nadd a 100M\nexpect errno=EINVAL\nadd b 128M\nexpect ok\n"
     run = run_scenario(parse_scenario(text))
     assert run.ok
-    assert len(run.outcomes) == 2
+    assert sum(step.is_action for step in run.steps) == 2
 
 
 def test_a_line_that_means_nothing_on_the_machine_is_an_error_with_its_place() -> None:

@@ -24,7 +24,7 @@ from pfnmap.engine.errors import InputError, ParseError, PfnmapError
 from pfnmap.engine.kinds import OnlineType
 from pfnmap.engine.language import format_command
 from pfnmap.engine.machine import Machine
-from pfnmap.engine.scenarios.expect import run_scenario
+from pfnmap.engine.scenarios.run import run_scenario
 from pfnmap.engine.scenarios.scenario import (
     MAX_ERRORS_SHOWN,
     MAX_FILE_BYTES,

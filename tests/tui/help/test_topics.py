@@ -11,7 +11,7 @@ import pytest
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.language import VERBS
-from pfnmap.engine.scenarios.expect import run_scenario
+from pfnmap.engine.scenarios.run import run_scenario
 from pfnmap.engine.scenarios.scenario import parse_scenario
 from pfnmap.themes.loader import read_theme
 from pfnmap.tui.cli import main
@@ -68,7 +68,7 @@ def test_the_frame_is_what_show_prints() -> None:
 def test_the_scenario_holds() -> None:
     scenario = indented_block(text("scenarios"), "machine ram=1G")
     run = run_scenario(parse_scenario(scenario, "help"))
-    assert run.nr_expectations == 2
+    assert len(run.claims) == 2
     assert run.failures == ()
 
 

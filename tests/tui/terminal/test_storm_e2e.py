@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from pfnmap.engine.claims import evaluate
 from pfnmap.engine.commands import Expect, Title
 from pfnmap.engine.journal.resume import Replayed, read_session
 from pfnmap.engine.journal.store import JournalStore
-from pfnmap.engine.scenarios.expect import evaluate
 from pfnmap.engine.scenarios.scenario import load_scenario
 from tests.tui.pty_program import PATIENCE_SECONDS, Program
 from tests.tui.terminal.test_terminal_e2e import KEYS, leave
@@ -107,11 +107,7 @@ def assert_as_the_journal_says(file: Path, replayed: Replayed) -> None:
     kept = [outcome.command for outcome in session.outcomes[: session.position]]
     assert done == kept
     assert claims
-    wrong = [
-        text
-        for claim in claims
-        for text in evaluate(claim, view=session.view, state=session.state, last=session.last)
-    ]
+    wrong = [text for claim in claims for text in evaluate(claim, session.state, session.last)]
     assert not wrong
 
 

@@ -7,7 +7,7 @@ needs for each step and its notes, and whatever ``pause`` lines add.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pfnmap.engine.commands import (
     Command,
@@ -23,14 +23,14 @@ from pfnmap.engine.commands import (
 )
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.language import format_command
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.operations.refs import pfn_of
-from pfnmap.engine.scenarios.expect import booted, evaluate
-from pfnmap.engine.session import Session
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.play import Step, play
+from pfnmap.engine.scenarios.run import opened
+from pfnmap.engine.scenarios.scenario import Scenario
 from pfnmap.tui.pictures.picture import clean
-
-if TYPE_CHECKING:
-    from pfnmap.engine.outcome import Outcome
-    from pfnmap.engine.scenarios.scenario import Scenario
 
 OPENING_MS: Final = 1500
 """How long the machine at boot is shown."""
@@ -88,54 +88,48 @@ class Script:
 def script_of(scenario: Scenario) -> Script:
     """Run a scenario on the model; InputError names the line that cannot be done."""
     script = Script(clean(scenario.title), scenario.start, [Beat(hold_ms=OPENING_MS)])
-    session = Session(booted(scenario))
-    for number, command in scenario.lines:
-        place = f"{scenario.source}:{number}"
-        match command:
-            case StartMachine():
-                pass
-            case Title():
-                script.told.append(command)
-            case Pause():
-                script.told.append(command)
-                script.beats[-1].pause_ms += round(command.seconds * 1000)
-            case Note():
-                words = clean(command.words)
-                script.add(Beat(note=words, hold_ms=reading_ms(words), told=(command,)))
-            case Expect():
-                script.told.append(command)
-                found = evaluate(command, view=session.view, state=session.state, last=session.last)
-                script.failures += [f"{place}: {difference}" for difference in found]
-            case Interactive():
-                raise InputError(f"{place}: {command.verb} works in a session only")
-            case _:
-                try:
-                    script.add(_done(session, command))
-                except PfnmapError as error:
-                    raise scenario.complaint(number, error) from None
+    for step in play(scenario.lines, opened(scenario), scenario.complaint):
+        try:
+            _take(script, step, f"{scenario.source}:{step.line}")
+        except PfnmapError as error:
+            raise scenario.complaint(step.line, error) from None
     return script
 
 
-def _done(session: Session, command: Command) -> Beat:
-    line = clean(format_command(command))
-    if isinstance(command, Goto | Zoom):
-        if isinstance(command, Goto):
-            _check_place(session, command)
-        return Beat(line, command, hold_ms=MOVE_MS)
-    return Beat(line, command, hold_ms=EFFECT_MS, outcome=session.run(command))
+def _take(script: Script, step: Step, place: str) -> None:
+    """Let a step be a beat, or be told with the next one."""
+    match step.command:
+        case Note() as command:
+            words = clean(command.words)
+            script.add(Beat(note=words, hold_ms=reading_ms(words), told=(command,)))
+        case Title() | Pause() | Expect() as command:
+            script.told.append(command)
+            script.failures += [f"{place}: {difference}" for difference in step.failures]
+            if isinstance(command, Pause):
+                script.beats[-1].pause_ms += round(command.seconds * 1000)
+        case Interactive() as command:
+            raise InputError(f"{command.verb} works in a session only")
+        case Goto() | Zoom() as command:
+            if isinstance(command, Goto):
+                _check_place(step.outcome.after, command)
+            script.add(Beat(clean(format_command(command)), command, hold_ms=MOVE_MS))
+        case command:
+            line = clean(format_command(command))
+            script.add(Beat(line, command, hold_ms=EFFECT_MS, outcome=step.outcome))
 
 
-def _check_place(session: Session, command: Goto) -> None:
+def _check_place(state: State, command: Goto) -> None:
     """InputError for a place that the screen could not go to."""
-    geometry, base = session.view.geometry, 0
+    geometry, base = state.geometry, 0
     if command.device is not None:
-        base = pfn_of(session.state, PfnRef(0, command.device))
+        base = pfn_of(state, PfnRef(0, command.device))
     if command.unit == "address":
         pfn = command.value // geometry.page_bytes
     else:
         pfn = base + command.value * (geometry.block_pages if command.unit == "block" else 1)
-    if pfn >= session.view.end_pfn:
-        raise InputError(f"pfn {pfn:#x} is behind the end of memory ({session.view.end_pfn:#x})")
+    end_pfn = ModelView(state).end_pfn
+    if pfn >= end_pfn:
+        raise InputError(f"pfn {pfn:#x} is behind the end of memory ({end_pfn:#x})")
 
 
 def reading_ms(words: str) -> int:
