@@ -22,7 +22,8 @@ for _name in [name for name in os.environ if name in _COLOUR or name.startswith(
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
 os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"
 
-pytest_plugins = ["pfnmap.tui.testing"]
+# Where pfnmap is installed it is there already, by this very name.
+pytest_plugins = ["pfnmap.tui.pictures.snapshot"]
 
 # The same examples everywhere, and none thrown away because the machine was busy.
 settings.register_profile("default", derandomize=True, deadline=None, database=None)

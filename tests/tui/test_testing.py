@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pfnmap.engine.errors import InputError, ParseError
-from pfnmap.tui.testing import CELL_DTYPE, Snapshot, render
+from pfnmap.tui.pictures.snapshot import Snapshot
+from pfnmap.tui.testing import CELL_DTYPE, render
 
 STORY = "machine ram=1G memmap_on_memory=Y\nadd dimm0 256M\nonline dimm0[0] movable\n"
 ROOT = Path(__file__).parent.parent.parent
+PLUGIN = "pfnmap.tui.pictures.snapshot"
 
 
 def test_text_is_the_screen_without_colours() -> None:
@@ -110,52 +113,49 @@ async def test_it_works_inside_an_event_loop() -> None:
 
 
 # -- the fixture ---------------------------------------------------------------------------------
-PROJECT_TEST = f"""
-def test_story(pfnmap_snapshot):
-    pfnmap_snapshot({STORY!r}, size=(80, 24))
-    pfnmap_snapshot({STORY!r}, format="svg", name="picture", step=1)
-"""
-
-
-def pytest_in(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the tests of another project."""
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
-        cwd=project,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+def test_a_screen_is_compared_with_its_file(tmp_path: Path) -> None:
+    kept, updating = Snapshot(tmp_path, "a"), Snapshot(tmp_path, "a", update=True)
+    with pytest.raises(pytest.fail.Exception, match=r"does not exist yet; pytest --pfnmap-update"):
+        kept.compare("Movable\n", ".txt")
+    updating.compare("Movable\n", ".txt")
+    kept.compare("Movable\n", ".txt")
+    with pytest.raises(pytest.fail.Exception) as failed:
+        kept.compare("Mauvable\n", ".txt")
+    first, *diff = str(failed.value).splitlines()
+    assert first.endswith("differs from the screen; pytest --pfnmap-update writes it anew")
+    assert diff[-2:] == ["-Movable", "+Mauvable"]
+    updating.compare("Mauvable\n", ".txt")
+    kept.compare("Mauvable\n", ".txt")
 
 
 def test_another_project_keeps_its_screens(tmp_path: Path) -> None:
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "conftest.py").write_text('pytest_plugins = ["pfnmap.tui.testing"]\n')
-    (project / "test_story.py").write_text(PROJECT_TEST)
-
-    missing = pytest_in(project)
-    assert missing.returncode == 1
-    assert "does not exist yet; pytest --pfnmap-update writes it" in missing.stdout
-
-    assert pytest_in(project, "--pfnmap-update").returncode == 0
-    kept = project / "snapshots" / "test_story"
+    (tmp_path / "test_story.py").write_text(f"""
+def test_story(pfnmap_snapshot):
+    pfnmap_snapshot({STORY!r}, size=(80, 24))
+    pfnmap_snapshot({STORY!r}, format="svg", name="picture", step=1)
+""")
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:asyncio",
+         "-p", "no:hypothesispytest", "-p", PLUGIN, "--pfnmap-update"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT / ".names")},
+        capture_output=True, check=True,
+    )  # fmt: skip
+    kept = tmp_path / "snapshots" / "test_story"
     assert sorted(path.name for path in kept.iterdir()) == [
         "test_story-picture.svg",
         "test_story.txt",
     ]
     assert (kept / "test_story.txt").read_text() == render(STORY)
-    assert pytest_in(project).returncode == 0
 
-    text = (kept / "test_story.txt").read_text()
-    (kept / "test_story.txt").write_text(text.replace("Movable", "Mauvable"))
-    differs = pytest_in(project)
-    assert differs.returncode == 1
-    assert "differs from the screen; pytest --pfnmap-update writes it anew" in differs.stdout
-    assert any(line.startswith("E") or "-" in line for line in differs.stdout.splitlines())
-    assert "Mauvable" in differs.stdout
-    assert "Traceback" not in differs.stdout
+
+def test_pytest_finds_the_fixture_and_loads_nothing_that_draws() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["entry-points"]["pytest11"] == {PLUGIN: PLUGIN}
+    program = f"import sys, {PLUGIN}; print({{*sys.modules}} & {{'numpy', 'rich', 'textual'}})"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"
 
 
 def test_a_difference_is_shown_without_escape_sequences(tmp_path: Path) -> None:
