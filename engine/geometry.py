@@ -1,8 +1,12 @@
-"""Sizes of page, subsection, pageblock, section and memory block, per architecture.
+"""What an architecture is to memory hotplug: its sizes, its zones, its boot RAM, its own rules.
+
+One :class:`Geometry` an architecture, and nothing else in the engine asks for its name.
 
 Sources: ``arch/x86/include/asm/sparsemem.h``, ``include/linux/mmzone.h`` (Linux 6.12),
-``arch/x86/mm/init_64.c:probe_memory_block_size``; arm64 and powerpc figures from
-``arch/arm64/include/asm/sparsemem.h`` and ``arch/powerpc/include/asm/sparsemem.h``.
+``arch/x86/mm/init_64.c:probe_memory_block_size``; arm64, powerpc and s390 figures from
+``arch/arm64/include/asm/sparsemem.h``, ``arch/powerpc/include/asm/sparsemem.h`` and
+``arch/s390/include/asm/sparsemem.h``; zone ends from each architecture's
+``arch_zone_limits_init`` or ``zone_sizes_init``.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.values import dataclass
 
 MIB = 1 << 20
@@ -19,7 +24,7 @@ TIB = 1 << 40
 MAX_NUMNODES = 1 << 10
 """Nodes with NODES_SHIFT 10, the largest that any architecture configures (``linux/numa.h``)."""
 
-MIN_BLOCKS_BYTES_HYPERVISOR = (2 * GIB, GIB, 512 * MIB, 256 * MIB)
+NO_HOLE = (1 << 62, 1 << 62)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,24 @@ class Geometry:
 
     hugetlb_bytes: tuple[int, ...] = (2 * MIB, GIB)
     """Sizes of huge pages (``hugepages-*kB``); the first one is ``Hugepagesize``, the default."""
+    zone_ends: tuple[tuple[ZoneType, int], ...] = ()
+    """(zone, end in bytes) of the zones of boot memory below Normal, ascending."""
+    spares_dma: bool = False
+    """Whether struct pages are not taken from DMA, which is small and for devices."""
+    ram_start: int = 0
+    """Where boot RAM begins, in bytes."""
+    ram_hole: tuple[int, int] = NO_HOLE
+    """[first byte, end) in which there is no boot RAM."""
+    reserves_page_0: bool = False
+    """Whether page 0 is the firmware's and no memory of any zone
+    (``arch/x86/kernel/setup.c:trim_bios_range``)."""
+    guest_block_bytes: tuple[int, ...] = ()
+    """Block sizes that a guest with much RAM tries, the largest first."""
+    memmap_in_whole_pmds: bool = True
+    """Whether only a memmap of whole PMDs may be hosted (``arch_supports_memmap_on_memory``)."""
+    keeps_boot_memory: bool = False
+    """Whether a notifier may refuse to offline memory of the boot
+    (``arch/arm64/mm/mmu.c:prevent_bootmem_remove_notifier``)."""
 
     @property
     def page_shift(self) -> int:
@@ -67,6 +90,12 @@ class Geometry:
     def memmap_pages(self, nr_pages: int) -> int:
         """Whole pages of struct pages that describe ``nr_pages`` pages (rounded up)."""
         return -(-nr_pages * self.struct_page_bytes // self.page_bytes)
+
+    def boot_zones(self) -> tuple[tuple[ZoneType, int, int], ...]:
+        """(zone, first pfn, end pfn) of the zones that boot memory is divided into."""
+        ends = [end >> self.page_shift for _, end in self.zone_ends]
+        zones = [*(zone for zone, _ in self.zone_ends), ZoneType.NORMAL]
+        return tuple(zip(zones, [0, *ends], [*ends, 1 << 52], strict=True))
 
     @property
     def block_memmap_pages(self) -> int:
@@ -103,61 +132,124 @@ class Geometry:
         return replace(self, block_pages=block_bytes // self.page_bytes)
 
 
+def _arm64(kib: int, sizes: Geometry) -> Geometry:
+    """arm64 with pages of so many KiB; 48 bits of addresses, DMA up to 4 GiB."""
+    return replace(
+        sizes,
+        arch=f"arm64-{kib}k",
+        physmem_end=(1 << 48) - 1,
+        zone_ends=((ZoneType.DMA, 4 * GIB),),
+        ram_start=GIB,
+        keeps_boot_memory=True,
+    )
+
+
 ARCHITECTURES: dict[str, Geometry] = {
-    "x86_64": Geometry("x86_64", 4096, 32768, 512, 512, 2 * MIB, 32768),
-    "arm64-4k": Geometry(
-        "arm64-4k",
-        4096,
-        32768,
-        512,
-        512,
-        2 * MIB,
-        32768,
-        base_page_fallback=False,
-        physmem_end=(1 << 48) - 1,
-        hugetlb_bytes=(2 * MIB, MIB >> 4, 32 * MIB, GIB),
-    ),
-    "arm64-16k": Geometry(
-        "arm64-16k",
-        16384,
-        8192,
-        128,
-        2048,
-        32 * MIB,
-        8192,
-        max_order=11,
-        physmem_end=(1 << 48) - 1,
-        hugetlb_bytes=(32 * MIB, 2 * MIB, GIB),
-    ),
-    "arm64-64k": Geometry(
-        "arm64-64k",
-        65536,
-        8192,
-        32,
-        8192,
-        512 * MIB,
-        8192,
-        max_order=13,
-        physmem_end=(1 << 48) - 1,
-        hugetlb_bytes=(512 * MIB, 2 * MIB, 16 * GIB),
-    ),
-    "ppc64-64k": Geometry(
-        "ppc64-64k",
-        65536,
-        256,
-        32,
-        32,
-        2 * MIB,
-        4096,
-        max_order=8,
-        physmem_end=(1 << 51) - 1,
-        vmemmap_chunk_pages=256,
-        base_page_fallback=False,
-        hugetlb_bytes=(16 * MIB, 16 * GIB),
-    ),
+    geometry.arch: geometry
+    for geometry in (
+        Geometry(
+            "x86_64",
+            4096,
+            32768,
+            512,
+            512,
+            2 * MIB,
+            32768,
+            zone_ends=((ZoneType.DMA, 16 * MIB), (ZoneType.DMA32, 4 * GIB)),
+            spares_dma=True,
+            ram_hole=(3 * GIB, 4 * GIB),
+            reserves_page_0=True,
+            guest_block_bytes=(2 * GIB, GIB, 512 * MIB, 256 * MIB),
+        ),
+        _arm64(
+            4,
+            Geometry(
+                "",
+                4096,
+                32768,
+                512,
+                512,
+                2 * MIB,
+                32768,
+                base_page_fallback=False,  # as kernels before the fallback of 2020
+                hugetlb_bytes=(2 * MIB, MIB >> 4, 32 * MIB, GIB),
+            ),
+        ),
+        _arm64(
+            16,
+            Geometry(
+                "",
+                16384,
+                8192,
+                128,
+                2048,
+                32 * MIB,
+                8192,
+                max_order=11,
+                hugetlb_bytes=(32 * MIB, 2 * MIB, GIB),
+            ),
+        ),
+        _arm64(
+            64,
+            Geometry(
+                "",
+                65536,
+                8192,
+                32,
+                8192,
+                512 * MIB,
+                8192,
+                max_order=13,
+                hugetlb_bytes=(512 * MIB, 2 * MIB, 16 * GIB),
+            ),
+        ),
+        Geometry(
+            "ppc64-64k",
+            65536,
+            256,
+            32,
+            32,
+            2 * MIB,
+            4096,
+            max_order=8,
+            physmem_end=(1 << 51) - 1,
+            vmemmap_chunk_pages=256,  # hash: the memmap is mapped in 16 MiB pages
+            base_page_fallback=False,
+            hugetlb_bytes=(16 * MIB, 16 * GIB),
+            memmap_in_whole_pmds=False,
+        ),
+    )
 }
-"""arm64-4k refuses base pages as kernels before the fallback of 2020 did; ppc64 (hash) maps
-its memmap in 16 MiB pages and never falls back."""
+"""The architectures that a simulated machine may have."""
+
+S390X = Geometry(
+    "s390x",
+    4096,
+    65536,
+    512,
+    256,
+    MIB,
+    65536,
+    max_order=8,
+    physmem_end=(1 << 53) - 1,
+    zone_ends=((ZoneType.DMA, 2 * GIB),),
+)
+"""SECTION_SIZE_BITS 28; HugeTLB and PMD are 1 MiB. Seen on real machines only."""
+
+
+def another_architecture(name: str, sizes: Geometry) -> Geometry:
+    """An architecture of which only the sizes are taken to be those of another."""
+    return replace(
+        sizes,
+        arch=name,
+        zone_ends=((ZoneType.DMA, 4 * GIB),),
+        spares_dma=False,
+        ram_start=GIB,
+        ram_hole=NO_HOLE,
+        reserves_page_0=False,
+        guest_block_bytes=(),
+        keeps_boot_memory=False,
+    )
 
 
 def probe_block_bytes(geometry: Geometry, end_of_ram: int) -> int:
@@ -166,9 +258,7 @@ def probe_block_bytes(geometry: Geometry, end_of_ram: int) -> int:
     x86_64: ``probe_memory_block_size`` for a guest of a hypervisor; other
     architectures have a fixed default.
     """
-    if geometry.arch != "x86_64" or end_of_ram < 64 * GIB:
+    if end_of_ram < 64 * GIB:
         return geometry.block_bytes
-    for size in MIN_BLOCKS_BYTES_HYPERVISOR:
-        if end_of_ram % size == 0:
-            return size
-    return 128 * MIB
+    fitting = (size for size in geometry.guest_block_bytes if end_of_ram % size == 0)
+    return next(fitting, geometry.block_bytes)

@@ -17,7 +17,6 @@ from pfnmap.engine.commands import StartMachine
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import (
     ARCHITECTURES,
-    GIB,
     MAX_NUMNODES,
     MIB,
     Geometry,
@@ -26,7 +25,6 @@ from pfnmap.engine.geometry import (
 from pfnmap.engine.kinds import KERNEL_ZONES, BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory import free_memory
 from pfnmap.engine.memory.runs import Rows, RunMap
-from pfnmap.engine.memory.spans import boot_zone_limits
 from pfnmap.engine.memory.state import (
     BLOCK_DTYPE,
     HOME_DTYPE,
@@ -44,24 +42,19 @@ KERNEL_IMAGE_BYTES = (16 * MIB, 64 * MIB)
 """Where a simulated kernel image lies (start, end), bytes."""
 
 
-def _geometry(start: StartMachine, ram_end: int) -> Geometry:
-    if start.arch not in ARCHITECTURES:
+def _architecture(name: str) -> Geometry:
+    if name not in ARCHITECTURES:
         raise InputError(
-            f"arch={start.arch}: there is no such architecture; expected one of "
+            f"arch={name}: there is no such architecture; expected one of "
             f"{', '.join(ARCHITECTURES)}"
         )
-    geometry = ARCHITECTURES[start.arch]
-    size = start.block_bytes or probe_block_bytes(geometry, ram_end)
-    return geometry.with_block_bytes(size)
+    return ARCHITECTURES[name]
 
 
 def boot_layout(start: StartMachine) -> list[tuple[int, int, int]]:
-    """(first byte, end byte, node) of boot RAM, ascending.
-
-    x86_64: from 0 to 3 GiB and on at 4 GiB; arm64: from 1 GiB on; powerpc: from 0.
-    """
-    holes = {"x86_64": (0, 3 * GIB, 4 * GIB), "ppc64-64k": (0, 1 << 62, 1 << 62)}
-    low, hole, after = holes.get(start.arch, (GIB, 1 << 62, 1 << 62))
+    """(first byte, end byte, node) of boot RAM, ascending."""
+    geometry = _architecture(start.arch)
+    low, (hole, after) = geometry.ram_start, geometry.ram_hole
     sizes = dict(start.node_ram_bytes)
     layout: list[tuple[int, int, int]] = []
     for node in range(start.nodes):
@@ -100,15 +93,17 @@ def boot(start: StartMachine) -> State:
     layout = boot_layout(start)
     if not layout or layout[0][2] != 0:
         raise InputError("ram=0: node 0 must have memory")
-    geometry = _geometry(start, layout[-1][1])
+    geometry = _architecture(start.arch)
+    size = start.block_bytes or probe_block_bytes(geometry, layout[-1][1])
+    geometry = geometry.with_block_bytes(size)
     layout = _addressable(layout, geometry.physmem_end)
     params = Params()
     for name, value in start.params:
         params = params.with_word(name, value)
     shift = geometry.page_shift
     ram = np.array([(a >> shift, b >> shift, n) for a, b, n in layout], np.int64)
-    if start.arch == "x86_64":
-        ram[0, 0] = 1  # page 0 is reserved and no memory of any zone
+    if geometry.reserves_page_0:
+        ram[0, 0] = 1
     state = _assemble(geometry, get_profile(start.profile), params, ram, start.nodes)
     state = replace(
         state,
@@ -127,7 +122,7 @@ def _assemble(
     nr_nodes: int,
 ) -> State:
     """Zones, nodes and blocks of boot memory, everything managed."""
-    limits = boot_zone_limits(geometry.arch, geometry.page_shift)
+    limits = geometry.boot_zones()
     nodes = []
     for number in range(nr_nodes):
         mine = ram[ram[:, 2] == number]
@@ -163,7 +158,7 @@ def _assemble(
 def early_block_rows(geometry: Geometry, ram: NDArray[np.int64]) -> Rows:
     """Rows of the boot memory blocks: zone and node where a block has just one of each."""
     pages = geometry.block_pages
-    limits = boot_zone_limits(geometry.arch, geometry.page_shift)
+    limits = geometry.boot_zones()
     edges = {int(edge) // pages for edge in ram[:, :2].ravel()}
     edges |= {-(-int(edge) // pages) for edge in ram[:, :2].ravel()}
     edges |= {low // pages for _, low, _ in limits}
@@ -235,7 +230,7 @@ def _reserve(state: State) -> State:
 
 def _within(state: State, first: int, end: int, node: int) -> tuple[int, int, ZoneType]:
     """The part of the range that lies in one zone's RAM, from its end."""
-    limits = boot_zone_limits(state.geometry.arch, state.geometry.page_shift)
+    limits = state.geometry.boot_zones()
     for start, stop, owner in reversed(state.early_ram.tolist()):
         for zone, low, high in limits:
             a, b = max(first, start, low), min(end, stop, high)

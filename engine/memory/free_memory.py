@@ -100,7 +100,7 @@ def locate(state: State, node: int, nr_pages: int, align: int) -> NDArray[np.int
     than ``nr_pages`` where nothing more is free.
     """
     rows = state.blocks.rows
-    zones = [z for z in KERNEL_ZONES if z != ZoneType.DMA or state.geometry.arch != "x86_64"]
+    zones = [z for z in KERNEL_ZONES if z != ZoneType.DMA or not state.geometry.spares_dma]
     chosen: list[tuple[int, int]] = []
     left = nr_pages
     for part in (rows[rows["early"] != 0], rows[rows["early"] == 0]):

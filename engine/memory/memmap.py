@@ -67,7 +67,7 @@ def eligibility(geometry: Geometry, parameter: str) -> tuple[list[Check], int]:
             area < geometry.block_pages,
         ),
     ]
-    if geometry.arch != "ppc64-64k":
+    if geometry.memmap_in_whole_pmds:
         checks.append(
             Check(
                 f"memmap of a block, {bytes_needed} bytes, is whole PMDs of {geometry.pmd_bytes}",

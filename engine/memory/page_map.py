@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import FREE_BY_ZONE, BlockState, PageState, ZoneType
 from pfnmap.engine.memory.runs import Rows, RunMap, sorted_set
-from pfnmap.engine.memory.spans import boot_zone_limits
 from pfnmap.engine.memory.state import State
 
 NR_STATES = len(PageState)
@@ -33,7 +33,7 @@ def page_zone(state: State, pfn: int) -> tuple[int, ZoneType]:
         return int(row["node"]), ZoneType.NONE
     if row["zone"] != ZoneType.NONE:
         return int(row["node"]), ZoneType(int(row["zone"]))
-    limits = boot_zone_limits(state.geometry.arch, state.geometry.page_shift)
+    limits = state.geometry.boot_zones()
     zone_type = next(zone for zone, low, high in limits if low <= pfn < high)
     return _early_node(state, pfn, int(row["node"])), zone_type
 
@@ -58,7 +58,7 @@ def zone_pieces(state: State, start_pfn: int, end_pfn: int) -> list[ZonePiece]:
         high = min(end_pfn, int(row["start"] + row["count"]) * pages)
         cuts = {low, high}
         if row["zone"] == ZoneType.NONE:
-            limits = boot_zone_limits(state.geometry.arch, state.geometry.page_shift)
+            limits = state.geometry.boot_zones()
             edges = [*state.early_ram[:, :2].ravel().tolist(), *(first for _, first, _ in limits)]
             cuts |= {edge for edge in edges if low < edge < high}
         for first, end in pairwise(sorted(cuts)):
@@ -75,12 +75,9 @@ def zones_of(state: State, start_pfn: int, end_pfn: int) -> set[tuple[int, ZoneT
 
 
 def page_0_is_reserved(state: State) -> bool:
-    """Whether the boot RAM of x86 begins at pfn 1: its first page is the firmware's.
-
-    ``arch/x86/kernel/setup.c:trim_bios_range`` takes it out of the RAM of the e820 map.
-    """
+    """Whether boot RAM begins at pfn 1, because page 0 is the firmware's."""
     ram = state.early_ram
-    return state.geometry.arch == "x86_64" and len(ram) > 0 and int(ram[:, 0].min()) == 1
+    return state.geometry.reserves_page_0 and len(ram) > 0 and int(ram[:, 0].min()) == 1
 
 
 def first_hole(state: State, start_pfn: int, end_pfn: int) -> int | None:
@@ -123,10 +120,8 @@ _BLOCK_STATES = np.array(
 
 
 @lru_cache(maxsize=8)
-def _boot_limits(arch: str, page_shift: int) -> tuple[tuple[int, int, PageState], ...]:
-    return tuple(
-        (low, high, FREE_BY_ZONE[zone]) for zone, low, high in boot_zone_limits(arch, page_shift)
-    )
+def _boot_limits(geometry: Geometry) -> tuple[tuple[int, int, PageState], ...]:
+    return tuple((low, high, FREE_BY_ZONE[zone]) for zone, low, high in geometry.boot_zones())
 
 
 class PageMap:
@@ -156,7 +151,7 @@ class PageMap:
         state = self.state
         pages = state.geometry.block_pages
         rows = state.blocks.slice(int(starts[0]) // pages, -(-int(ends[-1]) // pages))
-        limits = _boot_limits(state.geometry.arch, state.geometry.page_shift)
+        limits = _boot_limits(state.geometry)
         cuts = [
             rows["start"] * pages,
             (rows["start"] + rows["count"]) * pages,
@@ -225,7 +220,7 @@ class PageMap:
         """Boot blocks with holes, and those whose pages are in several zones: their pieces."""
         state = self.state
         pages = state.geometry.block_pages
-        limits = _boot_limits(state.geometry.arch, state.geometry.page_shift)
+        limits = _boot_limits(state.geometry)
         rows = state.blocks.rows
         pieces: list[tuple[int, int, int]] = []
         for row in rows[_are_odd(rows, pages)]:

@@ -20,21 +20,6 @@ from pfnmap.engine.values import dataclass
 
 # As plain numbers: numpy looks at a member of an enum at length, once for every comparison.
 _NO_ZONE, _ONLINE = int(ZoneType.NONE), int(BlockState.ONLINE)
-_X86_ZONE_ENDS = ((ZoneType.DMA, 16 << 20), (ZoneType.DMA32, 4 << 30))
-_ARM64_ZONE_ENDS = ((ZoneType.DMA, 4 << 30),)
-_S390_ZONE_ENDS = ((ZoneType.DMA, 2 << 30),)
-_ZONE_ENDS = {"x86_64": _X86_ZONE_ENDS, "ppc64-64k": (), "s390x": _S390_ZONE_ENDS}
-
-
-def boot_zone_limits(state_arch: str, page_shift: int) -> list[tuple[ZoneType, int, int]]:
-    """(zone, first pfn, end pfn) of the zones that boot memory is divided into."""
-    ends = _ZONE_ENDS.get(state_arch, _ARM64_ZONE_ENDS)
-    limits, start = [], 0
-    for zone, end in ends:
-        limits.append((zone, start, end >> page_shift))
-        start = end >> page_shift
-    limits.append((ZoneType.NORMAL, start, 1 << 52))
-    return limits
 
 
 def grow(state: State, node: int, zone_type: ZoneType, start_pfn: int, nr_pages: int) -> State:
@@ -77,7 +62,7 @@ def _odd_ranges(state: State, rows: Rows, node: int, zone_type: ZoneType) -> NDA
     """Ranges of boot blocks of the zone, or of several zones, by subsection."""
     step = state.geometry.subsection_pages
     pages = state.geometry.block_pages
-    limits = boot_zone_limits(state.geometry.arch, state.geometry.page_shift)
+    limits = state.geometry.boot_zones()
     out: list[tuple[int, int]] = []
     for row in rows:
         lo, hi = int(row["start"]) * pages, int(row["start"] + row["count"]) * pages

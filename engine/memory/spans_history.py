@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import BlockState, ZoneType
-from pfnmap.engine.memory.spans import SpanSearch, boot_zone_limits, span_text
+from pfnmap.engine.memory.spans import SpanSearch, span_text
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.values import dataclass
@@ -40,7 +40,7 @@ def section_runs(state: State) -> NDArray[np.int64]:
     Struct pages that were never initialised read as zero: node 0, zone DMA.
     """
     pages = state.geometry.block_pages
-    limits = boot_zone_limits(state.geometry.arch, state.geometry.page_shift)
+    limits = state.geometry.boot_zones()
     out: list[tuple[int, int, int, int, int]] = []
     for row in state.blocks.rows:
         low, high = int(row["start"]) * pages, int(row["start"] + row["count"]) * pages

@@ -176,7 +176,7 @@ def check_offline(state: State, block: int) -> Refusal | None:
 
 def _keeps_boot_memory(state: State) -> bool:
     """Whether the notifier of arm64 that answers NOTIFY_BAD for early sections is there."""
-    return state.geometry.arch.startswith("arm64") and state.profile.arm64_keeps_boot_memory
+    return state.geometry.keeps_boot_memory and state.profile.arm64_keeps_boot_memory
 
 
 def _refused(tx: Transaction, block: int, refusal: Refusal) -> Refusal:

@@ -12,18 +12,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from pfnmap.engine.geometry import ARCHITECTURES, MIB, Geometry
+from pfnmap.engine.geometry import ARCHITECTURES, MIB, S390X, Geometry, another_architecture
 from pfnmap.engine.sysroot.observation import Observation
 
 PAGE_SIZES = (4096, 16384, 65536)
 
-S390X = Geometry("s390x", 4096, 65536, 512, 256, MIB, 65536, max_order=8, physmem_end=(1 << 53) - 1)
-"""``arch/s390/include/asm/sparsemem.h``: SECTION_SIZE_BITS 28; HugeTLB and PMD are 1 MiB."""
-
 UNKNOWN_ARCH = "unknown"
 """The name of a machine that is not x86_64, where it does not show what it is instead."""
-_X86_DMA_END = 16 * MIB
-"""End of zone DMA on x86_64 (``MAX_DMA_PFN``)."""
 
 _NAMES = (
     (re.compile(r"x86_64|amd64|i[3-6]86"), "x86_64"),
@@ -103,7 +98,7 @@ def _by_dma(observation: Observation) -> str | None:
     blocks, nr_bytes = observation.blocks, observation.block_bytes or 0
     codes = [code for code, words in enumerate(blocks.zone_lists) if "DMA" in (words or ())]
     in_dma = blocks.ids[np.isin(blocks.zones, codes)]
-    if not len(in_dma) or int(in_dma[-1]) * nr_bytes < _X86_DMA_END:
+    if not len(in_dma) or int(in_dma[-1]) * nr_bytes < ARCHITECTURES["x86_64"].zone_ends[0][1]:
         return None
     return UNKNOWN_ARCH if blocks.ids[0] == 0 else "aarch64"
 
@@ -166,4 +161,4 @@ def _base(machine: str | None, page_bytes: int) -> Geometry:
     base = ARCHITECTURES["x86_64"]
     if page_bytes != base.page_bytes:
         base = ARCHITECTURES.get(f"arm64-{kib}k", replace(base, page_bytes=page_bytes))
-    return base if machine in (None, "x86_64") else replace(base, arch=machine)
+    return base if machine in (None, "x86_64") else another_architecture(machine, base)

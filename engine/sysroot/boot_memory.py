@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import ZoneType
-from pfnmap.engine.memory.spans import boot_zone_limits
 from pfnmap.engine.sysroot.observation import BlockColumns
 from pfnmap.engine.view import ZoneRow
 
@@ -41,7 +40,7 @@ def told_by_zones(
     ``own_pages``: pages of struct pages that a hot-added block may hold itself, 0 for none.
     """
     told = hot.copy()
-    if geometry.arch == "x86_64":
+    if any(zone == ZoneType.DMA32 for zone, _ in geometry.zone_ends):
         _by_dma32(told, line, blocks, geometry, zones)
     for row in zones:
         mine = (zone == row.zone) & on_node(blocks, row.node)
@@ -65,8 +64,7 @@ def _by_dma32(
 
     PCs have no RAM right below 4 GiB, so offlining never takes that end away.
     """
-    limits = boot_zone_limits(geometry.arch, geometry.page_shift)
-    limit = next(end for kind, _, end in limits if kind == ZoneType.DMA32)
+    limit = next(end for kind, _, end in geometry.boot_zones() if kind == ZoneType.DMA32)
     first = limit // geometry.block_pages
     unknown = (told < 0) & (blocks.ids >= first)
     for row in zones:

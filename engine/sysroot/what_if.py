@@ -16,7 +16,6 @@ from pfnmap.engine.geometry import MAX_NUMNODES
 from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory.boot import from_observation
 from pfnmap.engine.memory.runs import Rows, joined_ranges, merge_rows
-from pfnmap.engine.memory.spans import boot_zone_limits
 from pfnmap.engine.memory.state import BLOCK_DTYPE, Device, Resource, State
 from pfnmap.engine.params import PARAM_SINCE, Params
 from pfnmap.engine.profile import is_release_of
@@ -194,7 +193,7 @@ def _zones(reading: Reading, rows: Rows) -> list[ZoneRow]:
     if reading.observation.zones is not None:
         return list(zones.values())
     geometry = reading.geometry
-    limits = boot_zone_limits(geometry.arch, geometry.page_shift)
+    limits = geometry.boot_zones()
     telling_none = rows[_without_zone(reading)]
     for low, high, node in _node_runs(telling_none, geometry.block_pages):
         for zone, zone_low, zone_high in limits:

@@ -37,7 +37,9 @@ from tests.engine.reference_model import (
 )
 
 # Two sections of 16 pages a block, four struct pages a page: a block's memmap is 8 pages.
-TINY = Geometry("ppc64-64k", 4096, 16, 4, 4, 4 * 4096, 32, struct_page_bytes=1024)
+TINY = Geometry(
+    "tiny", 4096, 16, 4, 4, 4 * 4096, 32, struct_page_bytes=1024, memmap_in_whole_pmds=False
+)
 BOOT_BLOCKS = 24
 HOT_BLOCKS = range(32, 52)
 BLOCK_BYTES = TINY.block_bytes

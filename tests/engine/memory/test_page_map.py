@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pfnmap.engine.geometry import Geometry
+from pfnmap.engine.geometry import ARCHITECTURES
 from pfnmap.engine.kinds import BlockState, PageState, ZoneType
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.boot import early_block_rows
@@ -26,7 +26,15 @@ from pfnmap.engine.params import Params
 from pfnmap.engine.profile import PROFILES
 
 # Blocks of 16 pages; DMA ends at pfn 4096, so boot memory around it is in two zones.
-TINY = Geometry("x86_64", 4096, 16, 4, 4, 4 * 4096, 16, struct_page_bytes=1024)
+TINY = replace(
+    ARCHITECTURES["x86_64"],
+    section_pages=16,
+    subsection_pages=4,
+    pageblock_pages=4,
+    pmd_bytes=4 * 4096,
+    block_pages=16,
+    struct_page_bytes=1024,
+)
 FIRST, END = 4048, 4048 + 30 * 16
 DMA_END = 4096
 FREE = {

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pfnmap.engine.geometry import ARCHITECTURES, S390X
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.memory.runs import Rows
 from pfnmap.engine.memory.spans import (
     SpanSearch,
-    boot_zone_limits,
     find_biggest_section_pfn,
     find_smallest_section_pfn,
     grow,
@@ -41,7 +41,9 @@ S = 0x200  # pages of a subsection of 2 MiB
 def test_the_zones_that_boot_memory_is_divided_into(
     arch: str, page_shift: int, limits: list[tuple[str, int, int]]
 ) -> None:
-    *below, (last, start, end) = boot_zone_limits(arch, page_shift)
+    geometry = S390X if arch == "s390x" else ARCHITECTURES[arch]
+    assert geometry.page_shift == page_shift
+    *below, (last, start, end) = geometry.boot_zones()
     assert [(zone.label, low, high) for zone, low, high in below] == limits
     assert (last, start) == (NORMAL, limits[-1][2] if limits else 0)
     assert end == 1 << 52
