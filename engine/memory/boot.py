@@ -24,11 +24,10 @@ from pfnmap.engine.geometry import (
 )
 from pfnmap.engine.kinds import KERNEL_ZONES, BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory import free_memory
+from pfnmap.engine.memory.page_map import zone_pieces
 from pfnmap.engine.memory.runs import Rows, RunMap
 from pfnmap.engine.memory.state import (
     BLOCK_DTYPE,
-    HOME_DTYPE,
-    TAKEN_DTYPE,
     Node,
     Resource,
     State,
@@ -104,6 +103,9 @@ def boot(start: StartMachine) -> State:
     ram = np.array([(a >> shift, b >> shift, n) for a, b, n in layout], np.int64)
     if geometry.reserves_page_0:
         ram[0, 0] = 1
+    ram = ram[ram[:, 0] < ram[:, 1]]
+    if not len(ram) or ram[0, 2] != 0:
+        raise InputError(f"ram: node 0 must have more than a page of {geometry.page_bytes} bytes")
     state = _assemble(geometry, get_profile(start.profile), params, ram, start.nodes)
     state = replace(
         state,
@@ -192,57 +194,56 @@ def early_block_rows(geometry: Geometry, ram: NDArray[np.int64]) -> Rows:
 
 
 def _reserve(state: State) -> State:
-    """Take the kernel image and the boot memmap (top of each node's RAM) out of managed."""
-    geometry = state.geometry
-    shift = geometry.page_shift
-    low, high = KERNEL_IMAGE_BYTES[0] >> shift, KERNEL_IMAGE_BYTES[1] >> shift
-    image_base = int(state.early_ram[0, 0]) if state.early_ram[0, 0] > high else 0
-    ranges = [(low + image_base, high + image_base, 0, PageState.RESERVED)]
-    homes = RunMap(HOME_DTYPE)
-    per_frame = geometry.pages_per_struct_page_frame
+    """Take the kernel image and each node's boot memmap out of managed.
+
+    Like memblock, from the top down: a node's memmap lies in the highest piece of its RAM that
+    holds all of it (``sparse_init_nid`` asks for one buffer a node).
+    """
+    shift = state.geometry.page_shift
+    base = int(state.early_ram[0, 0])
+    low, high = (address >> shift for address in KERNEL_IMAGE_BYTES)
+    base = base if base > high else 0
+    for start, end, _ in state.early_ram[state.early_ram[:, 2] == 0].tolist():
+        part = (max(start, base + low), min(end, base + high))
+        state = _reserve_range(state, *part, PageState.RESERVED)
+    per_frame = state.geometry.pages_per_struct_page_frame
+    homes = state.homes
     for node in range(len(state.nodes)):
         mine = state.early_ram[state.early_ram[:, 2] == node]
         # A struct page lies at vmemmap + pfn: memory begins in the middle of a frame of them.
         frames = [(start // per_frame, -(-end // per_frame)) for start, end, _ in mine.tolist()]
         described = sum(last - first for first, last in frames)
-        cursor = int(mine[-1, 1]) - described if len(mine) else 0
-        if not len(mine) or cursor < mine[-1, 0]:
-            continue  # a machine too small for the model's layout: nothing is reserved
-        ranges.append((cursor, int(mine[-1, 1]), node, PageState.VMEMMAP))
+        gaps = [
+            gap for start, end, _ in mine.tolist() for gap in free_memory.untaken(state, start, end)
+        ]
+        top = max((end for start, end in gaps if end - start >= described), default=None)
+        if top is None:
+            if described:
+                raise InputError(
+                    f"ram of node {node}: no {described} pages in a row are left for its struct "
+                    "pages; give it more"
+                )
+            continue
+        cursor = top - described
+        state = _reserve_range(state, cursor, top, PageState.VMEMMAP)
         for first, last in frames:
             start, count = first * per_frame, (last - first) * per_frame
             homes = homes.insert(start, count, bias=cursor * per_frame - start, node=node)
             cursor += last - first
-    taken = RunMap(TAKEN_DTYPE)
-    for first, end, node, kind in ranges:
-        first, end, zone_type = _within(state, first, end, node)
-        if first >= end:
-            continue
-        state = _reserve_range(state, first, end, node, zone_type)
-        taken = taken.insert(
-            first,
-            end - first,
-            kind=int(kind),
-            owner=-1,
-        )
-    return replace(state, taken=taken, homes=homes)
+    return replace(state, homes=homes)
 
 
-def _within(state: State, first: int, end: int, node: int) -> tuple[int, int, ZoneType]:
-    """The part of the range that lies in one zone's RAM, from its end."""
-    limits = state.geometry.boot_zones()
-    for start, stop, owner in reversed(state.early_ram.tolist()):
-        for zone, low, high in limits:
-            a, b = max(first, start, low), min(end, stop, high)
-            if owner == node and a < b and b == min(end, stop):
-                return a, b, zone
-    return 0, 0, ZoneType.NONE
-
-
-def _reserve_range(state: State, first: int, end: int, node: int, zone_type: ZoneType) -> State:
-    zone = state.zone(node, zone_type)
-    state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed - (end - first)))
-    return free_memory.change(state, node, free_memory.KERNEL, first - end)
+def _reserve_range(state: State, first: int, end: int, kind: PageState) -> State:
+    """Take boot RAM [first, end) for good: each part leaves managed of the zone it lies in."""
+    if first >= end:
+        return state
+    state = replace(state, taken=state.taken.insert(first, end - first, kind=int(kind), owner=-1))
+    for low, high, node, zone_type in zone_pieces(state, first, end):
+        zone = state.zone(node, zone_type)
+        zone = replace(zone, managed=zone.managed - (high - low))
+        state = state.with_zone(node, zone_type, zone)
+        state = free_memory.change(state, node, free_memory.KERNEL, low - high)
+    return state
 
 
 def _policy_zone(nodes: Sequence[Node]) -> ZoneType:

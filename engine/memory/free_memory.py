@@ -130,7 +130,7 @@ def free_ranges(
         ranges = zone_ranges(state, rows, node, zone_type).tolist()
         for low, high in ranges if upward else reversed(ranges):
             for start, end in _usable(state, low, high, align, upward):
-                for a, b in _untaken(state, start, end, upward):
+                for a, b in untaken(state, start, end, upward=upward):
                     first, last = -(-a // align) * align, b // align * align
                     if first < last:
                         yield first, last
@@ -170,7 +170,7 @@ def _ram(state: State, low: int, high: int, upward: bool) -> Iterator[tuple[int,
             yield max(low, start), min(high, end)
 
 
-def _untaken(state: State, low: int, high: int, upward: bool) -> list[tuple[int, int]]:
+def untaken(state: State, low: int, high: int, *, upward: bool = True) -> list[tuple[int, int]]:
     """[low, high) without the pages that something occupies."""
     rows = state.taken.slice(low, high)
     edges = [low, *np.stack((rows["start"], rows["start"] + rows["count"]), axis=1).ravel(), high]
