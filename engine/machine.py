@@ -149,11 +149,7 @@ def _remove(tx: Transaction, command: commands.Remove) -> Refusal | None:
         held = tx.state.device_named(whole.device)
         if held is not None and held.kind == "dimm":
             return remove.eject(tx, held)
-        failed = [d for d in tx.state.failed_dimms if d.name == whole.device]
-        if failed:
-            kept = tuple(d for d in tx.state.failed_dimms if d.name != whole.device)
-            tx.state = replace(tx.state, failed_dimms=kept)
-            tx.event("acpi_memory_device_remove", f"{whole.device} held no memory")
+        if add.unplug_failed(tx, whole.device):
             return None
     for first, last in block_ranges(tx.state, command.blocks):
         if (refusal := remove.remove_range(tx, first, last)) is not None:

@@ -37,6 +37,7 @@ def broken_identities(state: State) -> list[str]:
     broken += _block_identities(state)
     broken += _present_identities(state)
     broken += _hugetlb_identities(state)
+    broken += _device_identities(state)
     if state.profile.shrink == "merged" and not state.profile.zone_shifting:
         broken += _span_identities(state)
     if not state.recorded:
@@ -121,6 +122,24 @@ def _free_identities(state: State) -> list[str]:
     held = state.taken.rows
     if (held["kind"] > int(max(PageState))).any():
         broken.append("a taken page is of no known kind")
+    return broken
+
+
+def _device_identities(state: State) -> list[str]:
+    """No two plugged devices share an address; every hot-added block lies in its device."""
+    broken = []
+    reach, last = 0, ""
+    for name, start, end in sorted(state.plugged(), key=lambda place: place[1:]):
+        if start < reach:
+            broken.append(f"{name} lies over {last}")
+        if end > reach:
+            reach, last = end, name
+    pages = state.geometry.block_pages
+    for row in state.blocks.rows:
+        device = state.devices.get(int(row["device"]))
+        low, high = int(row["start"]) * pages, int(row["start"] + row["count"]) * pages
+        if device is not None and not device.start_pfn <= low <= high <= device.end_pfn:
+            broken.append(f"blocks of {device.name} lie outside of it: pfns {low:#x}-{high - 1:#x}")
     return broken
 
 

@@ -139,7 +139,7 @@ def _leak(tx: Transaction, device: Device, described: int, refusal: Refusal) -> 
     start, size = device.start_pfn << shift, device.nr_pages << shift
     tx.state, _ = resources.release(tx.state, start, start + size - 1)
     # The page frames taken so far stay taken: no later device may be mistaken for their owner.
-    tx.state = replace(tx.state, next_id=device.id + 1)
+    tx.state = replace(tx.state, next_id=max(tx.state.next_id, device.id + 1))
     if built:
         tx.state = replace(
             tx.state,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.geometry import Geometry
-from pfnmap.engine.kinds import MemmapKind, ZoneType
+from pfnmap.engine.kinds import MemmapKind, MemmapPolicy, ZoneType
 from pfnmap.engine.memory.runs import RunMap, run_dtype
 from pfnmap.engine.params import Params
 from pfnmap.engine.profile import KernelProfile
@@ -140,6 +140,10 @@ class FailedDimm:
     start: int
     size_bytes: int
     acpi_index: int
+    node: int = 0
+    policy: MemmapPolicy | None = None
+    bound: bool = False
+    """The driver took EEXIST for success: it holds the DIMM, and nothing tries it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +262,12 @@ class State:
     def device_named(self, name: str) -> Device | None:
         """The device of that name."""
         return next((d for d in self.devices.values() if d.name == name), None)
+
+    def plugged(self) -> list[tuple[str, int, int]]:
+        """(name, first byte, end byte) of every device, and of DIMMs without memory."""
+        shift, held = self.geometry.page_shift, self.devices.values()
+        places = [(d.name, d.start_pfn << shift, d.end_pfn << shift) for d in held]
+        return places + [(d.name, d.start, d.start + d.size_bytes) for d in self.failed_dimms]
 
     def block_pfn(self, block: int) -> int:
         """First pfn of a block (``section_nr_to_pfn(mem->start_section_nr)``)."""

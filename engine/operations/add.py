@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from pfnmap.engine.commands import Add
 from pfnmap.engine.geometry import GIB
-from pfnmap.engine.kinds import MemmapKind, OnlineType
+from pfnmap.engine.kinds import MemmapKind, MemmapPolicy, OnlineType
 from pfnmap.engine.memory import memmap, memmap_from_ram, resources, zonelists
 from pfnmap.engine.memory.memmap import MemmapChoice
 from pfnmap.engine.memory.state import Device, FailedDimm, Resource, State
@@ -22,43 +22,107 @@ from pfnmap.engine.words import counted
 
 
 def default_address(state: State, size_bytes: int) -> int:
-    """Lowest free block-aligned address at or above 4 GiB and the end of boot RAM."""
+    """Lowest free block-aligned address at or above 4 GiB and the end of boot RAM.
+
+    Where sections of a failed add are still mapped nothing fits.
+    """
     block = state.geometry.block_bytes
     shift = state.geometry.page_shift
     boot_end = int(state.early_ram[:, 1].max()) << shift if len(state.early_ram) else 0
     address = -(-max(4 * GIB, boot_end) // block) * block
     busy = [(r.start, r.end + 1) for r in state.resources]
-    busy += [(d.start_pfn << shift, d.end_pfn << shift) for d in state.devices.values()]
-    busy += [(d.start, d.start + d.size_bytes) for d in state.failed_dimms]
+    busy += [(start, end) for _, start, end in state.plugged()]
+    leaked = state.leaked.rows
+    ends = leaked["start"] + leaked["count"]
+    busy += list(zip((leaked["start"] << shift).tolist(), (ends << shift).tolist(), strict=True))
     for start, end in sorted(busy):
         if start < address + size_bytes and end > address:
             address = -(-end // block) * block
     return address
 
 
+def occupied(state: State, start: int, size: int) -> Refusal | None:
+    """The firmware's refusal of a device where another one is plugged; bytes.
+
+    A device keeps its place until it is unplugged, whatever became of its memory.
+    """
+    for name, low, high in state.plugged():
+        if low < start + size and start < high:
+            return Refusal("EEXIST", "add", f"{name} is plugged at [{low:#x}-{high - 1:#x}]")
+    return None
+
+
 def add(tx: Transaction, command: Add) -> Refusal | None:
-    """Plug a DIMM: ``acpi_memory_device_add`` → ``__add_memory``; auto-online at the end."""
-    state = tx.state
-    if state.device_named(command.name) is not None:
+    """Plug a DIMM: ``acpi_memory_device_add`` → ``__add_memory``; auto-online at the end.
+
+    A name whose DIMM is plugged but was refused is unplugged first: it is tried again.
+    """
+    if tx.state.device_named(command.name) is not None:
         return Refusal("EEXIST", "add", f"there is a device {command.name} already")
-    address = command.address
-    if address is None:
-        address = default_address(state, command.size_bytes)
+    unplug_failed(tx, command.name)
+    state = tx.state
+    start = command.address
+    if start is None:
+        start = default_address(state, command.size_bytes)
     # The bus scan goes through the slots in order, so the new DIMM is in the middle.
-    index = _acpi_index(state)
-    _retry_failed(tx, 0, index)
-    refusal = _add_memory(tx, command, address)
-    unaligned = refusal is not None and refusal.function == "check_hotplug_memory_range"
-    if refusal is not None and (unaligned or refusal.errno in ("ENOMEM", "E2BIG")):
-        tx.event(
-            "acpi_memory_enable_device",
-            "the DIMM is plugged, but its memory was not added",
-            log=_acpi_failure(index),
-        )
-    _retry_failed(tx, index)
-    if unaligned:
-        failed = FailedDimm(command.name, address, command.size_bytes, index)
-        tx.state = replace(tx.state, failed_dimms=(*tx.state.failed_dimms, failed))
+    dimm = FailedDimm(
+        command.name,
+        start,
+        command.size_bytes,
+        _acpi_index(state),
+        command.node or 0,
+        command.memmap,
+    )
+    refusal = check_range(state, start, command.size_bytes, dimm.node)
+    if refusal is not None and refusal.function == "register_memory_resource":
+        tx.event(refusal.function, refusal.rule)
+        return refusal
+    if (refusal := occupied(state, start, command.size_bytes)) is not None:
+        return refusal
+    _retry_failed(tx, 0, dimm.acpi_index)
+    refusal = _enable(tx, dimm)
+    _retry_failed(tx, dimm.acpi_index + 1)
+    return refusal
+
+
+def probe(tx: Transaction, start: int) -> Refusal | None:
+    """``probe_store``: one block of whatever is plugged at that address, no ACPI device of its own.
+
+    MHP_NONE: memory that is probed never hosts its own memmap.
+    """
+    size = tx.state.geometry.block_bytes
+    dimm = FailedDimm(f"probe-{start:#x}", start, size, -1, policy=MemmapPolicy.RAM)
+    return _add_memory(tx, dimm)
+
+
+def unplug_failed(tx: Transaction, name: str) -> bool:
+    """Take out the DIMM of that name whose memory was never added, if there is one."""
+    kept = tuple(dimm for dimm in tx.state.failed_dimms if dimm.name != name)
+    if len(kept) == len(tx.state.failed_dimms):
+        return False
+    tx.state = replace(tx.state, failed_dimms=kept)
+    tx.event("acpi_memory_device_remove", f"{name} held no memory")
+    return True
+
+
+def _enable(tx: Transaction, dimm: FailedDimm) -> Refusal | None:
+    """``acpi_memory_enable_device`` for a plugged DIMM; refused, it stays plugged.
+
+    EEXIST counts as success there: the memory is taken for used by the kernel already.
+    """
+    others = tuple(held for held in tx.state.failed_dimms if held.name != dimm.name)
+    tx.state = replace(tx.state, failed_dimms=others)
+    refusal = _add_memory(tx, dimm)
+    if refusal is None:
+        return None
+    bound = refusal.errno == "EEXIST"
+    tx.state = replace(tx.state, failed_dimms=(*others, replace(dimm, bound=bound)))
+    tx.event(
+        "acpi_memory_enable_device",
+        "the DIMM is plugged, but its memory was not added"
+        + (" (EEXIST is taken for success)" if bound else ""),
+        log=[] if bound else _acpi_failure(dimm.acpi_index),
+    )
     return refusal
 
 
@@ -84,15 +148,10 @@ def _retry_failed(tx: Transaction, first: int, end: int | None = None) -> None:
     if not tx.state.profile.acpi_retry:
         return
     for dimm in sorted(tx.state.failed_dimms, key=lambda dimm: dimm.acpi_index):
-        if dimm.acpi_index < first or (end is not None and dimm.acpi_index >= end):
+        if dimm.bound or dimm.acpi_index < first or (end is not None and dimm.acpi_index >= end):
             continue
-        log = _unaligned_log(tx.state, dimm.start, dimm.size_bytes)
-        if log:
-            tx.event(
-                "acpi_memory_device_add",
-                f"{dimm.name} is tried again and fails again",
-                log=[*log, *_acpi_failure(dimm.acpi_index)],
-            )
+        tx.event("acpi_memory_device_add", f"{dimm.name} is tried again")
+        _enable(tx, dimm)
 
 
 def _unaligned_log(state: State, start: int, size: int) -> list[str]:
@@ -148,8 +207,8 @@ def _refusal_log(state: State, refusal: Refusal, start: int, size: int, node: in
     return []
 
 
-def _add_memory(tx: Transaction, command: Add, start: int) -> Refusal | None:
-    size, node = command.size_bytes, command.node or 0
+def _add_memory(tx: Transaction, dimm: FailedDimm) -> Refusal | None:
+    start, size, node = dimm.start, dimm.size_bytes, dimm.node
     before = tx.state
     refusal = check_range(before, start, size, node)
     if refusal is not None:
@@ -159,13 +218,15 @@ def _add_memory(tx: Transaction, command: Add, start: int) -> Refusal | None:
     for phase in ("register_memory_resource", "__try_online_node"):
         if (refusal := tx.injected(phase)) is not None:
             return refusal
-    entry = Resource(start, start + size - 1, "System RAM", owner=before.next_id)
+    holder = holder_of(before, start >> before.geometry.page_shift)
+    owner = before.next_id if holder is None else holder.id
+    entry = Resource(start, start + size - 1, "System RAM", owner=owner)
     tx.state = resources.insert(tx.state, entry)
     tx.event("register_memory_resource", f"System RAM {start:#x}-{start + size - 1:#x} claimed")
     if not before.nodes[node].online:
         tx.state, log = zonelists.rebuild(tx.state, hotadded=node)
         tx.event("__try_online_node", f"node {node} is initialised", log=log)
-    refusal = _build(tx, command, start, size, node)
+    refusal = _build(tx, dimm)
     if refusal is not None:
         return refusal
     if not before.nodes[node].online:
@@ -174,11 +235,12 @@ def _add_memory(tx: Transaction, command: Add, start: int) -> Refusal | None:
     return _auto_online(tx, start, size)
 
 
-def _build(tx: Transaction, command: Add, start: int, size: int, node: int) -> Refusal | None:
+def _build(tx: Transaction, dimm: FailedDimm) -> Refusal | None:
     """``arch_add_memory`` and ``create_memory_block_devices``."""
+    start, size = dimm.start, dimm.size_bytes
     shift = tx.state.geometry.page_shift
     start_pfn, nr_pages = start >> shift, size >> shift
-    choice = memmap.choose(tx.state, nr_pages, command.memmap)
+    choice = memmap.choose(tx.state, nr_pages, dimm.policy)
     if choice.refused:
         return _give_up(
             tx,
@@ -191,16 +253,18 @@ def _build(tx: Transaction, command: Add, start: int, size: int, node: int) -> R
             ),
         )
     tx.event("mhp_supports_memmap_on_memory", choice.rule)
+    # A block of a DIMM that was removed and is probed belongs to that DIMM again.
+    holder = holder_of(tx.state, start_pfn)
     device = Device(
-        tx.state.next_id,
-        command.name,
+        tx.state.next_id if holder is None else holder.id,
+        dimm.name,
         "dimm",
         start_pfn,
         nr_pages,
-        node,
+        dimm.node,
         choice.kind,
         group_pages=nr_pages,
-        acpi_index=_acpi_index(tx.state),
+        acpi_index=dimm.acpi_index,
     )
     if len(tx.state.leaked.slice(start_pfn, start_pfn + nr_pages)):
         return _give_up(
@@ -219,6 +283,12 @@ def _build(tx: Transaction, command: Add, start: int, size: int, node: int) -> R
     if refusal is not None:
         return refusal if choice.kind == MemmapKind.RAM else _give_up(tx, start, size, refusal)
     return None
+
+
+def holder_of(state: State, pfn: int) -> Device | None:
+    """The DIMM that a page lies in, whether or not its memory was added."""
+    dimms = (held for held in state.devices.values() if held.kind == "dimm")
+    return next((held for held in dimms if held.start_pfn <= pfn < held.end_pfn), None)
 
 
 def _give_up(tx: Transaction, start: int, size: int, refusal: Refusal) -> Refusal:
@@ -280,8 +350,8 @@ def _populate(tx: Transaction, device: Device, choice: MemmapChoice) -> Refusal 
     tx.state = replace(
         tx.state,
         blocks=tx.state.blocks.replace(first, first + count, rows),
-        devices={**tx.state.devices, device.id: device},
-        next_id=device.id + 1,
+        devices={**tx.state.devices, device.id: tx.state.devices.get(device.id, device)},
+        next_id=max(tx.state.next_id, device.id + 1),
     )
     if tx.state.profile.zone_shifting:
         zone_shifting.after_add(tx, device)

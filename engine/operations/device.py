@@ -16,7 +16,7 @@ from pfnmap.engine.memory import free_memory, memmap, resources, spans_history
 from pfnmap.engine.memory.spans import grow, span_text
 from pfnmap.engine.memory.state import Device, Resource, State
 from pfnmap.engine.memory.transaction import Transaction
-from pfnmap.engine.operations.add import default_address
+from pfnmap.engine.operations.add import default_address, occupied
 from pfnmap.engine.operations.remove import try_offline_node
 from pfnmap.engine.outcome import Refusal
 
@@ -38,6 +38,8 @@ def check(state: State, command: DeviceAdd, start: int) -> Refusal | None:
                 f"[{start:#x}-{end:#x}] overlaps {resource.name} "
                 f"[{resource.start:#x}-{resource.end:#x}]",
             )
+    if (refusal := occupied(state, start, command.size_bytes)) is not None:
+        return refusal
     unit = state.geometry.subsection_pages * state.geometry.page_bytes
     if start % unit or command.size_bytes % unit:
         return Refusal(

@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from pfnmap.engine.commands import Add, SysfsRead, SysfsWrite
+from pfnmap.engine.commands import SysfsRead, SysfsWrite
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.kinds import REAL_ZONES, BlockState, MemmapPolicy, OnlineType, ZoneType
+from pfnmap.engine.kinds import REAL_ZONES, BlockState, OnlineType, ZoneType
 from pfnmap.engine.memory.spans import grow
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.transaction import Transaction
@@ -153,8 +153,7 @@ def _probe(tx: Transaction, word: str) -> Refusal | None:
     size = tx.state.geometry.block_bytes
     if address % size:
         return Refusal("EINVAL", "probe_store", f"{address:#x} is no multiple of {size:#x}")
-    # MHP_NONE: memory that is probed never hosts its own memmap.
-    return add.add(tx, Add(f"probe-{address:#x}", size, address, memmap=MemmapPolicy.RAM))
+    return add.probe(tx, address)
 
 
 def _resize_pool(

@@ -61,16 +61,20 @@ class Reference2(Reference):
 
     def add(self, name: str, first: int, count: int, node: int, memmap: str) -> str | None:
         """``add NAME`` at block ``first``; frames of a memmap in RAM are handed over later."""
-        if name in self.devices or any(first <= number < first + count for number in self.blocks):
-            return "EEXIST"
+        size = self.sizes.block
+        low, high = first * size, (first + count) * size
+        if name in self.devices or any(
+            d.start < high and low < d.end for d in self.devices.values()
+        ):
+            return "EEXIST"  # a device keeps its place
         asked, given = memmap == "on_memory", self.param["memmap_on_memory"] == "Y"
         single = count == 1
         if asked and not self.modern and not single:
+            self.devices[name] = RefDevice(low, high - low, node)  # plugged, without memory
             return "EINVAL"
         hosts = asked or (memmap == "" and given and (self.modern or single))
         vmemmap = self.sizes.block // self.sizes.per_frame if hosts else 0
-        size = self.sizes.block
-        self.devices[name] = RefDevice(first * size, count * size, node)
+        self.devices[name] = RefDevice(low, high - low, node)
         self.nodes[node].online = True
         for number in range(first, first + count):
             self.blocks[number] = RefBlock(node, vmemmap=vmemmap, device=name)
@@ -83,6 +87,9 @@ class Reference2(Reference):
         """Two passes of offlining, then removal; or everything online again."""
         device = self.devices[name]
         numbers = [n for n, b in self.blocks.items() if b.device == name]
+        if not numbers:
+            del self.devices[name]
+            return None
         were_online = [n for n in sorted(numbers) if self.blocks[n].online]
         for _ in range(2):
             for number in were_online:
@@ -199,10 +206,9 @@ class EngineAgainstReference(RuleBasedStateMachine):
         names = sorted(name for name, d in self.reference.devices.items() if d.dimm)
         name = data.draw(st.sampled_from(names))
         device = self.session.state.device_named(name)
-        assert device is not None
         outcome = self.run(f"remove {name}")
         errno = self.reference.eject(name)
-        if errno is None:
+        if errno is None and device is not None:
             self.give_frames_back(device.id)
         self.agree(outcome, errno)
 

@@ -55,3 +55,33 @@ def test_a_machine_of_a_kernel_that_is_not_known_yet_says_whose_rules_it_follows
     view = Machine.boot(StartMachine(profile="9.1")).view()
     assert (view.profile_name, view.kernel_release) == (NEWEST, "9.1")
     assert Machine.boot(StartMachine(profile="6.9")).view().profile_name == "6.9"
+
+
+def test_a_plugged_device_keeps_its_place() -> None:
+    """Whatever became of its memory: no second device fits where a DIMM is plugged."""
+    machine = booted("machine ram=1G", "add dimm0 512M", "remove 32-33")
+    for line in ("add dimm1 256M at=0x100000000", "device-add pmem0 256M at=0x100000000"):
+        refused = machine.run(line)
+        assert refused.errno == "EEXIST" and "dimm0 is plugged" in str(refused.refusal)
+    assert machine.run("add dimm1 256M").ok
+    assert machine.state.device_named("dimm1").start_pfn == 0x120000  # type: ignore[union-attr]
+    # A block that is probed belongs to the DIMM that it lies in.
+    assert machine.run("echo 0x100000000 > /sys/devices/system/memory/probe").ok
+    machine.check()
+    assert machine.run("remove dimm0").ok
+    assert [d.name for d in machine.state.devices.values()] == ["dimm1"]
+    machine.check()
+
+
+def test_a_dimm_whose_memory_was_refused_stays_plugged() -> None:
+    """It is unplugged by name, tried again by name, and tried by the bus scan of 6.12."""
+    machine = booted("machine ram=1G", "free 3M")
+    assert machine.run("add dimm0 256M").errno == "ENOMEM"
+    assert machine.run("add dimm1 256M at=0x100000000").errno == "EEXIST"
+    assert machine.run("remove dimm0").ok
+    assert machine.run("free 64M").ok
+    assert machine.run("add dimm1 256M").ok  # behind the sections that are still mapped
+    assert machine.run("add dimm0 200M at=0x180000000").errno == "EINVAL"
+    again = machine.run("add dimm0 256M at=0x180000000")
+    assert again.ok
+    machine.check()
