@@ -7,8 +7,10 @@ with the values that hold.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import field, replace
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pfnmap.engine import facts
 from pfnmap.engine.commands import Expect, ExpectValue, PfnRef
@@ -22,7 +24,6 @@ from pfnmap.engine.memory.state import State
 from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.operations.refs import block_ranges, pfn_of
 from pfnmap.engine.outcome import Outcome
-from pfnmap.engine.values import dataclass
 from pfnmap.engine.view import BlockRow
 from pfnmap.engine.words import ranged
 
@@ -31,8 +32,7 @@ MAX_LOG_LINES = 5
 Actual = int | bool | str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(Struct, frozen=True):
     """Everything an expectation may be compared with."""
 
     expect: Expect

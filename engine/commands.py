@@ -1,19 +1,17 @@
 """The commands as values: what a parsed line of the command language means.
 
-One frozen dataclass per verb of the language. Parsing and printing live in
+One frozen struct per verb of the language. Parsing and printing live in
 ``pfnmap.engine.language``; what a command does to a machine lives in ``pfnmap.engine.machine``.
 """
 
 from __future__ import annotations
 
-from dataclasses import field
+from msgspec import Struct
 
 from pfnmap.engine.kinds import MemmapPolicy, OnlineType, ZoneType
-from pfnmap.engine.values import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(Struct, frozen=True):
     """One part of a REF: which memory blocks a command means, before a machine is asked.
 
     Exactly one of the three forms: block ids (``first``..``last`` inclusive, no device),
@@ -27,24 +25,33 @@ class Ref:
     address: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PfnRef:
+class PfnRef(Struct, frozen=True):
     """A page: ``base`` device (or none) plus a pfn or an offset in pages."""
 
     offset: int
     device: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True, kw_only=True):
     """Base of all commands. ``text`` is the line as written, for messages; not compared."""
 
-    text: str = field(default="", compare=False, kw_only=True)
+    text: str = ""
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self._compared() == other._compared()
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other  # what Struct would inherit looks at all fields
+
+    def __hash__(self) -> int:
+        return hash(self._compared())
+
+    def _compared(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in self.__struct_fields__ if name != "text")
 
 
 # -- start ------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class StartMachine(Command):
+class StartMachine(Command, frozen=True):
     """``machine …``: the machine at boot. Sizes in bytes; ``params`` are ``set`` words."""
 
     ram_bytes: int = 4 << 30
@@ -57,16 +64,14 @@ class StartMachine(Command):
     params: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SetParam(Command):
+class SetParam(Command, frozen=True):
     """``set NAME=VALUE``."""
 
     name: str
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class SetRule(Command):
+class SetRule(Command, frozen=True):
     """``rule NAME=VALUE``: change one rule of the profile."""
 
     name: str
@@ -74,8 +79,7 @@ class SetRule(Command):
 
 
 # -- actions ----------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Add(Command):
+class Add(Command, frozen=True):
     """``add NAME SIZE [at=ADDR] [node=N] [memmap=…]``; address in bytes."""
 
     name: str
@@ -85,30 +89,26 @@ class Add(Command):
     memmap: MemmapPolicy | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Online(Command):
+class Online(Command, frozen=True):
     """``online REF [kernel|movable]``."""
 
     blocks: tuple[Ref, ...]
     online_type: OnlineType = OnlineType.ONLINE
 
 
-@dataclass(frozen=True, slots=True)
-class Offline(Command):
+class Offline(Command, frozen=True):
     """``offline REF``."""
 
     blocks: tuple[Ref, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Remove(Command):
+class Remove(Command, frozen=True):
     """``remove NAME`` (eject of a DIMM: a single whole-device ref) or ``remove REF``."""
 
     blocks: tuple[Ref, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Shrink(Command):
+class Shrink(Command, frozen=True):
     """``shrink ZONE [node=N] [blocks=K]``."""
 
     zone: ZoneType
@@ -116,8 +116,7 @@ class Shrink(Command):
     nr_blocks: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceAdd(Command):
+class DeviceAdd(Command, frozen=True):
     """``device-add NAME SIZE [at=] [node=] [altmap=SIZE]`` (ZONE_DEVICE)."""
 
     name: str
@@ -127,15 +126,13 @@ class DeviceAdd(Command):
     altmap_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceDel(Command):
+class DeviceDel(Command, frozen=True):
     """``device-del NAME``."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pin(Command):
+class Pin(Command, frozen=True):
     """``pin REF|pfn=N [pages=K] [kind=unmovable|movable|offline]``."""
 
     blocks: tuple[Ref, ...] = ()
@@ -144,8 +141,7 @@ class Pin(Command):
     kind: str = "unmovable"
 
 
-@dataclass(frozen=True, slots=True)
-class Unpin(Command):
+class Unpin(Command, frozen=True):
     """``unpin REF|pfn=N [pages=K] [kind=…]``; no kind lifts every kind."""
 
     blocks: tuple[Ref, ...] = ()
@@ -154,8 +150,7 @@ class Unpin(Command):
     kind: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Hugetlb(Command):
+class Hugetlb(Command, frozen=True):
     """``hugetlb NAME SIZE [count=K] [at=ADDR|pfn=N] [node=N]``."""
 
     name: str
@@ -166,47 +161,41 @@ class Hugetlb(Command):
     node: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HugetlbFree(Command):
+class HugetlbFree(Command, frozen=True):
     """``hugetlb-free NAME``."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Free(Command):
+class Free(Command, frozen=True):
     """``free SIZE [node=N]``: say how much memory is free."""
 
     size_bytes: int
     node: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Freelist(Command):
+class Freelist(Command, frozen=True):
     """``freelist order:count … [node=N]``: a buddy free list."""
 
     counts: tuple[tuple[int, int], ...]
     node: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FailNext(Command):
+class FailNext(Command, frozen=True):
     """``fail next at=PHASE errno=E``."""
 
     phase: str
     errno: str
 
 
-@dataclass(frozen=True, slots=True)
-class SysfsWrite(Command):
+class SysfsWrite(Command, frozen=True):
     """``echo WORD > PATH`` as pasted from a mail."""
 
     word: str
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class SysfsRead(Command):
+class SysfsRead(Command, frozen=True):
     """``cat PATH…`` and ``grep . PATH…``; ``named`` prefixes each line with its path."""
 
     paths: tuple[str, ...]
@@ -214,29 +203,25 @@ class SysfsRead(Command):
 
 
 # -- talking ----------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Note(Command):
+class Note(Command, frozen=True):
     """``note "…"``."""
 
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Title(Command):
+class Title(Command, frozen=True):
     """``title "…"``."""
 
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pause(Command):
+class Pause(Command, frozen=True):
     """``pause 2s``."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Goto(Command):
+class Goto(Command, frozen=True):
     """``goto PFN|block N|ADDR``. ``unit`` is ``pfn``, ``block`` or ``address``.
 
     With a ``device``, ``value`` counts pages or blocks from its start.
@@ -247,16 +232,14 @@ class Goto(Command):
     device: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Zoom(Command):
+class Zoom(Command, frozen=True):
     """``zoom page|subsection|section|block|fit``."""
 
     level: str
 
 
 # -- interactive ------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Interactive(Command):
+class Interactive(Command, frozen=True):
     """``undo redo seek diff save write compare profiles quit help``: for the session."""
 
     verb: str
@@ -269,8 +252,7 @@ ExpectValue = int | bool | str | PfnRef
 """What an expectation compares with: a number or bytes, a truth, a word, or a page."""
 
 
-@dataclass(frozen=True, slots=True)
-class Expect(Command):
+class Expect(Command, frozen=True):
     """``expect WHAT …``: a claim that is checked.
 
     ``what`` is ok, errno, log, no-log, zone, node, block, device, pfn, hugetlb, finding,

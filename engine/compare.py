@@ -8,10 +8,11 @@ in force from boot on. It wins over the scenario's own lines: a ``set``, a ``rul
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.commands import (
@@ -38,7 +39,6 @@ from pfnmap.engine.params import PARAM_VALUES
 from pfnmap.engine.play import do
 from pfnmap.engine.scenarios.scenario import Scenario, build_scenario
 from pfnmap.engine.session import Session
-from pfnmap.engine.values import dataclass
 from pfnmap.engine.view import View
 
 Pairs = tuple[tuple[str, str], ...]
@@ -47,8 +47,7 @@ AS_WRITTEN = "as written"
 """The name of the variant that changes nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class VariantStep:
+class VariantStep(Struct, frozen=True):
     """One command of the scenario under one variant."""
 
     line: str
@@ -67,8 +66,7 @@ class VariantStep:
         return "ok" if refusal is None else f"{refusal.errno} ({refusal.function})"
 
 
-@dataclass(frozen=True, slots=True)
-class VariantRun:
+class VariantRun(Struct, frozen=True):
     """A scenario run under one variant."""
 
     name: str
@@ -84,8 +82,7 @@ class VariantRun:
     """What the scenario expects and this variant does not do, a sentence each."""
 
 
-@dataclass(frozen=True, slots=True)
-class CounterRow:
+class CounterRow(Struct, frozen=True):
     """One counter of every variant at the end, None where it does not exist.
 
     Pages, unless the name ends in ``bytes``.
@@ -100,8 +97,7 @@ class CounterRow:
         return len(set(self.values)) > 1
 
 
-@dataclass(frozen=True, slots=True)
-class BlockDifference:
+class BlockDifference(Struct, frozen=True):
     """Memory [start_pfn, end_pfn) whose blocks are not alike in all variants.
 
     ``words``: the blocks of each variant in words, e.g. ``online Movable, vmemmap 512``.
@@ -112,8 +108,7 @@ class BlockDifference:
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Alignment:
+class Alignment(Struct, frozen=True):
     """The page states of every variant over the same cells, the rows of a side-by-side map.
 
     edges: int64 (n + 1,), pfns; counts: int64 (variants, n, page states), pages;
@@ -127,8 +122,7 @@ class Alignment:
     differs: NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(Struct, frozen=True, dict=True):
     """Two or more runs of the same commands, and where they part."""
 
     title: str

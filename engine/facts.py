@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from pfnmap.engine.kinds import MemmapKind, PageState
 from pfnmap.engine.memory import free_memory
 from pfnmap.engine.memory.state import Device, State
-from pfnmap.engine.values import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceFacts:
+class DeviceFacts(Struct, frozen=True):
     """How a device's memory is laid out, whether online or not.
 
     ``heads`` counts the vmemmap chunks. ``refcount`` (sections that use it) and ``private``
@@ -93,8 +93,7 @@ def _first_chunk(state: State, device: Device, vmemmap_pages: int) -> tuple[int,
     return state.heads.get(device.start_pfn, geometry.sections_per_block), pages
 
 
-@dataclass(frozen=True, slots=True)
-class TotalFacts:
+class TotalFacts(Struct, frozen=True):
     """The whole machine: pages and bytes over all nodes and zones."""
 
     managed: int
@@ -162,8 +161,7 @@ def _memory_in(state: State, low: int, high: int) -> Iterator[tuple[int, int, in
         yield int(row["start"]), int(row["start"] + row["count"]), int(row["node"])
 
 
-@dataclass(frozen=True, slots=True)
-class HugetlbFacts:
+class HugetlbFacts(Struct, frozen=True):
     """A set of huge pages."""
 
     optimised: bool

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pfnmap.engine.values import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """Something the rules in force break: shown in place, never hidden.
 
     ``code`` is a stable short name, ``text`` the sentence; the pfn range says where.

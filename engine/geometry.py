@@ -11,11 +11,11 @@ Sources: ``arch/x86/include/asm/sparsemem.h``, ``include/linux/mmzone.h`` (Linux
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import ZoneType
-from pfnmap.engine.values import dataclass
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -27,8 +27,7 @@ MAX_NUMNODES = 1 << 10
 NO_HOLE = (1 << 62, 1 << 62)
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
+class Geometry(Struct, frozen=True):
     """Every size in pages unless the name says bytes."""
 
     arch: str

@@ -12,7 +12,8 @@ commands in ``pfnmap.engine.language``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pfnmap.engine import commands
 from pfnmap.engine.errors import InputError

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from pfnmap.engine.commands import Command, is_action
-from pfnmap.engine.values import dataclass
 
 if TYPE_CHECKING:
     from pfnmap.engine.memory.state import State
@@ -29,8 +30,7 @@ SHELL_TEXT: dict[str, str] = {
 """What a shell prints for each errno (libc ``strerror``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One phase of an operation: the kernel function, what it changed, the state after it.
 
     ``first_block``/``nr_blocks`` say which blocks the phase was about (-1/0: none);
@@ -45,8 +45,7 @@ class Event:
     nr_blocks: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why the kernel said no: errno, the function that decided, and the rule in words."""
 
     errno: str
@@ -61,8 +60,7 @@ class Refusal:
         return SHELL_TEXT.get(self.errno, self.errno)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The result of one command."""
 
     command: Command

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pfnmap.engine.errors import MAX_QUOTED_CHARACTERS, InputError, quoted
 from pfnmap.engine.kinds import OnlineType
-from pfnmap.engine.values import dataclass
 
 _TRUE = ("Y", "y", "1", "on", "t", "T")
 _FALSE = ("N", "n", "0", "off", "f", "F")
 
 
-@dataclass(frozen=True, slots=True)
-class Params:
+class Params(Struct, frozen=True):
     """``memory_hotplug.*`` module parameters, sysfs knobs and boot options."""
 
     memmap_on_memory: str = "N"
@@ -71,7 +70,7 @@ class Params:
             plain = value.isprintable() and len(value) < MAX_QUOTED_CHARACTERS
             shown = value if plain else quoted(value)
             raise InputError(f"set {name}={shown}: expected {PARAM_VALUES[name]}")
-        return replace(self, **{name: changed})  # type: ignore[arg-type]
+        return replace(self, **{name: changed})
 
 
 def kstrtobool(word: str) -> bool | None:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from msgspec import Struct
+
 from pfnmap.engine.claims import corrected, evaluate
 from pfnmap.engine.commands import Command, Expect, Interactive, StartMachine, is_action
 from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import Session
-from pfnmap.engine.values import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """A command and what came of it."""
 
     number: int

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import replace
 from typing import Any, Final
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.values import dataclass
 
 Value = str | int | bool
 
 
-@dataclass(frozen=True, slots=True)
-class KernelProfile:
+class KernelProfile(Struct, frozen=True):
     """The rules of one kernel; what each switch means stands in :data:`SWITCHES`."""
 
     name: str
@@ -75,8 +75,7 @@ class KernelProfile:
         return replace(self, **changed)
 
 
-@dataclass(frozen=True, slots=True)
-class Switch:
+class Switch(Struct, frozen=True):
     """What one rule decides, the values it may have, and who brought which."""
 
     meaning: str

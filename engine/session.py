@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from msgspec import Struct
+
 from pfnmap.engine.commands import Command, StartMachine
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.machine import Machine, predict
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.outcome import Outcome, last_action
-from pfnmap.engine.values import dataclass
 from pfnmap.engine.view import View
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(Struct, frozen=True):
     """A line of commands that was left: it departs after ``position`` steps of the timeline."""
 
     position: int

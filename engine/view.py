@@ -10,18 +10,17 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import PageState, ZoneType
-from pfnmap.engine.values import dataclass
 
 NR_PAGE_STATES = len(PageState)
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneRow:
+class ZoneRow(Struct, frozen=True):
     """A zone of a node as ``/proc/zoneinfo`` shows it; all counts in pages."""
 
     node: int
@@ -37,8 +36,7 @@ class ZoneRow:
         return self.start_pfn + self.spanned
 
 
-@dataclass(frozen=True, slots=True)
-class NodeRow:
+class NodeRow(Struct, frozen=True):
     """A NUMA node; pages."""
 
     node: int
@@ -51,8 +49,7 @@ class NodeRow:
     has_cpu: bool
 
 
-@dataclass(frozen=True, slots=True)
-class BlockRow:
+class BlockRow(Struct, frozen=True):
     """A memory block as sysfs shows it, plus what the model knows. ``None`` = unknown."""
 
     id: int
@@ -73,8 +70,7 @@ class BlockRow:
     """The rule that decided valid_zones, in words."""
 
 
-@dataclass(frozen=True, slots=True)
-class PageRow:
+class PageRow(Struct, frozen=True):
     """Everything known about one page frame. ``None`` = not applicable or unknown."""
 
     pfn: int
@@ -93,8 +89,7 @@ class PageRow:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceRow:
+class ResourceRow(Struct, frozen=True):
     """A line of ``/proc/iomem``; ``end`` inclusive, bytes."""
 
     depth: int

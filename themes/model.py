@@ -8,10 +8,11 @@ nothing is lost when the colours are stripped. Colours are words: ``#rrggbb``, o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pfnmap.engine.kinds import BlockState, PageState, ZoneType
-from pfnmap.engine.values import dataclass
 
 ANSI_COLOURS: tuple[str, ...] = (
     "black",
@@ -49,8 +50,7 @@ PARTIAL_STEPS = 8
 """A cell is divided into eighths: partial glyph k covers k/8 of the cell from the left."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """How one thing is drawn: a glyph of one column (may be empty for a mark) and two colours."""
 
     glyph: str
@@ -59,8 +59,7 @@ class Look:
     attributes: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(Struct, frozen=True):
     """Colours of everything around the map."""
 
     background: str
@@ -97,8 +96,7 @@ BLOCK_KEYS: tuple[str, ...] = tuple(state.word for state in BlockState)
 MARK_KEYS: tuple[str, ...] = ("cursor", "selection", "change")
 
 
-@dataclass(frozen=True, slots=True)
-class Theme:
+class Theme(Struct, frozen=True):
     """One complete theme. Immutable; the ``with_…`` methods return variants."""
 
     name: str

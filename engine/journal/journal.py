@@ -22,9 +22,11 @@ import json
 import os
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pfnmap.engine.commands import Command, Note, StartMachine, Title
 from pfnmap.engine.errors import InputError, PfnmapError
@@ -36,7 +38,6 @@ from pfnmap.engine.language.wrong import printable
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import Session
-from pfnmap.engine.values import dataclass
 
 if TYPE_CHECKING:
     from pfnmap.engine.sysroot.view import SysrootView
@@ -45,8 +46,7 @@ FORMAT: Final = "pfnmap-journal-1"
 MAX_MACHINE_CHARACTERS: Final = MAX_LINE_BYTES // 2
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """What a session began with: a ``machine`` line, a recording, or a real machine."""
 
     title: str

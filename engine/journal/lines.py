@@ -11,15 +11,14 @@ import zlib
 from collections.abc import Iterable
 from typing import Final
 
-from pfnmap.engine.values import dataclass
+from msgspec import Struct
 
 MAX_LINE_BYTES: Final = 1 << 20
 """Far longer than any line of the command language; a longer one is damage."""
 _DIGITS: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(Struct, frozen=True):
     """Where a journal stops being readable."""
 
     line: int
@@ -39,8 +38,7 @@ class Damage:
         return f"line {self.line} is damaged ({self.nr_bytes} bytes from there to the end)"
 
 
-@dataclass(frozen=True, slots=True)
-class Scanned:
+class Scanned(Struct, frozen=True):
     """The readable part of a journal."""
 
     payloads: tuple[str, ...]

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from typing import Final
 
+from msgspec import Struct
+
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.journal.file import JournalFile, OpenFile
 from pfnmap.engine.journal.journal import JournaledSession, Origin, read_header
@@ -15,13 +17,11 @@ from pfnmap.engine.language import parse_line
 from pfnmap.engine.language.talk import MARK_NAME
 from pfnmap.engine.language.wrong import printable
 from pfnmap.engine.session import Session
-from pfnmap.engine.values import dataclass
 
 LATEST: Final = "latest"
 
 
-@dataclass(frozen=True, slots=True)
-class Resumed:
+class Resumed(Struct, frozen=True):
     """A session taken up again."""
 
     session: Session
@@ -32,8 +32,7 @@ class Resumed:
     """What was not as it should be, to be shown; None when all was."""
 
 
-@dataclass(frozen=True, slots=True)
-class Replayed:
+class Replayed(Struct, frozen=True):
     """What the readable lines of a journal led to."""
 
     session: Session
@@ -179,8 +178,7 @@ def _do(session: Session, line: str) -> None:
 
 
 # -- listing -----------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class SessionInfo:
+class SessionInfo(Struct, frozen=True):
     """A line of ``pfnmap sessions``."""
 
     id: int

@@ -13,10 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.journal.file import OpenFile, sync_directory, try_lock
 from pfnmap.engine.journal.lines import Scanned, scan
-from pfnmap.engine.values import dataclass
 
 KEPT_SESSIONS: Final = 200
 MAX_FILE_BYTES: Final = 256 << 20
@@ -24,8 +25,7 @@ _NAME: Final = re.compile(r"session-([1-9][0-9]{0,8})\.journal\Z")
 _TRIES: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class StoredJournal:
+class StoredJournal(Struct, frozen=True):
     """A journal on disk."""
 
     id: int

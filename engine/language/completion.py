@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from msgspec import Struct
+
 from pfnmap.engine.geometry import ARCHITECTURES
 from pfnmap.engine.kinds import ZONE_BY_LABEL, MemmapPolicy
 from pfnmap.engine.language.expectations import EXPECTATIONS
@@ -18,7 +20,6 @@ from pfnmap.engine.language.tables import (
 from pfnmap.engine.language.values import ERRNO_NAMES
 from pfnmap.engine.params import PARAM_VALUES, Params
 from pfnmap.engine.phases import FAILABLE_PHASES
-from pfnmap.engine.values import dataclass
 
 Keys = Mapping[str, tuple[str, ...]]
 """Values for each key; none where any number, size or name may stand."""
@@ -53,8 +54,7 @@ _WORDS: dict[str, tuple[tuple[str, ...], ...]] = {
 """Fixed words for each place behind a verb."""
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(Struct, frozen=True):
     """Words that may replace the line from index ``start`` on."""
 
     start: int

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+from msgspec import Struct
+
 from pfnmap.engine.commands import Command, Expect, ExpectValue, PfnRef, Ref
 from pfnmap.engine.errors import ParseError
 from pfnmap.engine.kinds import ZONE_BY_LABEL, ZoneType
@@ -26,13 +28,11 @@ from pfnmap.engine.language.values import (
     parse_truth,
 )
 from pfnmap.engine.language.wrong import choose, either, wrong
-from pfnmap.engine.values import dataclass
 
 Subject: TypeAlias = ZoneType | tuple[Ref, ...] | PfnRef | int | str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ValueKind:
+class ValueKind(Struct, frozen=True):
     """How the value of a key is read, printed and described."""
 
     parse: Callable[[str], ExpectValue]
@@ -101,8 +101,7 @@ ZONES: Final = ValueKind(_valid_zones, str, '"Normal Movable"', (*ZONE_BY_LABEL,
 SPAN: Final = {"start": START, "spanned": COUNT, "present": COUNT}
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(Struct, frozen=True):
     """One row of the expectations table."""
 
     what: str

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from msgspec import Struct
+
 from pfnmap.engine.language.wrong import shown, wrong
-from pfnmap.engine.values import dataclass
 
 MAX_LINE_CHARACTERS = 64 * 1024
 
@@ -31,8 +32,7 @@ _TYPOGRAPHIC = {"\u201c": '"', "\u201d": '"', "\u201e": '"', "\u2013": "-", "\u2
 """What word processors and mail clients make of quotes and hyphens."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """One word. Columns count characters from 1; ``text`` has quotes and escapes undone."""
 
     text: str
@@ -44,8 +44,7 @@ class Token:
     value_column: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A line taken apart."""
 
     tokens: tuple[Token, ...]

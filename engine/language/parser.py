@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from pfnmap.engine.commands import Command
 from pfnmap.engine.errors import ParseError

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Final
 
+from msgspec import Struct
+
 from pfnmap.engine.commands import Command
 from pfnmap.engine.kinds import MemmapPolicy
 from pfnmap.engine.language import actions, start, talk
 from pfnmap.engine.language.arguments import Arguments
 from pfnmap.engine.language.expectations import EXPECTATIONS, parse_expect
 from pfnmap.engine.language.tables import ONLINE_KINDS, PIN_KINDS, ZOOM_LEVELS
-from pfnmap.engine.values import dataclass
 
 __all__ = [
     "ALIASES",
@@ -39,8 +40,7 @@ class Kind(Enum):
     INTERACTIVE = "In a session only"
 
 
-@dataclass(frozen=True, slots=True)
-class Verb:
+class Verb(Struct, frozen=True):
     """One verb of the language."""
 
     name: str

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import re
 
+from msgspec import Struct
+
 from pfnmap.engine.commands import Command, SysfsRead, SysfsWrite
 from pfnmap.engine.language.lexer import clean
 from pfnmap.engine.language.values import format_hex, parse_number
 from pfnmap.engine.language.wrong import shown, wrong
 from pfnmap.engine.sysfs_words import MAX_BRACE_WORDS, complete_path, expand_braces
-from pfnmap.engine.values import dataclass
 
 _PROMPT = re.compile(
     r"[ \t]*(?:\$|[~/][\w./~-]*[ \t]*[#$]|\[?[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+[^#$\"]*[#$])[ \t]+"
@@ -34,8 +35,7 @@ _PATTERNS = (".", "")
 _OPERATORS = "numbers with + - * / << >> and parentheses"
 
 
-@dataclass(frozen=True, slots=True)
-class ShellWord:
+class ShellWord(Struct, frozen=True):
     """A word of the shell, or the redirection sign ``>``."""
 
     text: str

@@ -8,9 +8,9 @@ Sources: ``mm/mm_init.c:calculate_node_totalpages`` and ``zone_spanned_pages_in_
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.commands import StartMachine

@@ -7,10 +7,10 @@ memory first, then of its hot-added kernel memory.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import KERNEL_ZONES, PageState, ZoneType

@@ -8,29 +8,27 @@ Allocate memmap from hotadded memory" (June 2019) for the policies ``device`` an
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import MemmapKind, MemmapPolicy
 from pfnmap.engine.memory.state import BLOCK_DTYPE, State
 from pfnmap.engine.profile import KernelProfile
-from pfnmap.engine.values import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One condition of the eligibility test: the rule with its numbers, and the answer."""
 
     rule: str
     holds: bool
 
 
-@dataclass(frozen=True, slots=True)
-class MemmapChoice:
+class MemmapChoice(Struct, frozen=True):
     """Where the memmap of an add goes, and why.
 
     ``block_pages``: vmemmap pages at the start of each block (PER_BLOCK only); ``heads``:

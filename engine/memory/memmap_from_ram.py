@@ -7,7 +7,7 @@ fallbacks: ``pfnmap.engine.geometry``.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import PageState

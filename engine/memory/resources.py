@@ -6,7 +6,7 @@ Source: ``kernel/resource.c`` of 6.12 (``__request_region_locked``,
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from pfnmap.engine.memory.state import Resource, State
 

@@ -8,15 +8,14 @@ kernels and posts are in ``pfnmap.engine.memory.spans_history``.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import BlockState, ZoneType
 from pfnmap.engine.memory.runs import Rows
 from pfnmap.engine.memory.state import State, Zone
-from pfnmap.engine.values import dataclass
 
 # As plain numbers: numpy looks at a member of an enum at length, once for every comparison.
 _NO_ZONE, _ONLINE = int(ZoneType.NONE), int(BlockState.ONLINE)
@@ -106,8 +105,7 @@ def find_biggest_section_pfn(
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class SpanSearch:
+class SpanSearch(Struct, frozen=True):
     """What a span search looked for and found, for the event that shows it."""
 
     function: str

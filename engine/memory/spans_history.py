@@ -17,16 +17,15 @@ Both posted rules set the online bit of ZONE_DEVICE sections (``add_device_memor
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import BlockState, ZoneType
 from pfnmap.engine.memory.spans import SpanSearch, span_text
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.transaction import Transaction
-from pfnmap.engine.values import dataclass
 
 START, END, ONLINE, NODE, ZONE = range(5)
 
@@ -66,8 +65,7 @@ def section_runs(state: State) -> NDArray[np.int64]:
     return np.array(sorted(out), dtype=np.int64).reshape(-1, 5)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sections:
+class _Sections(Struct, frozen=True):
     """The sections that still count while a range is torn down section by section."""
 
     runs: NDArray[np.int64]
@@ -88,8 +86,7 @@ class _Sections:
         return parts[parts[:, 0] < parts[:, 1]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(Struct, frozen=True):
     """What one section's teardown did to one span."""
 
     span: tuple[int, int]

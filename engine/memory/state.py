@@ -8,9 +8,10 @@ derived is not stored.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.finding import Finding
@@ -19,7 +20,6 @@ from pfnmap.engine.kinds import MemmapKind, MemmapPolicy, ZoneType
 from pfnmap.engine.memory.runs import RunMap, run_dtype
 from pfnmap.engine.params import Params
 from pfnmap.engine.profile import KernelProfile
-from pfnmap.engine.values import dataclass
 
 BLOCK_DTYPE = run_dtype(
     ("state", "u1"),  # BlockState
@@ -53,8 +53,7 @@ DEVICE_ZONE_DTYPE = run_dtype(("node", "<i2"), ("device", "<i4"), ("altmap", "<i
 struct pages."""
 
 
-@dataclass(frozen=True, slots=True)
-class Zone:
+class Zone(Struct, frozen=True):
     """A zone of one node; pages. ``present_early`` counts boot memory only."""
 
     start_pfn: int = 0
@@ -75,8 +74,7 @@ class Zone:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """A NUMA node: its span and the zones (indexed by ZoneType), in pages."""
 
     start_pfn: int = 0
@@ -104,11 +102,10 @@ class Node:
         """This node with one zone changed."""
         zones = list(self.zones)
         zones[zone_type] = zone
-        return replace(self, zones=tuple(zones))  # type: ignore[arg-type]
+        return replace(self, zones=tuple(zones))
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(Struct, frozen=True):
     """A DIMM (``kind`` dimm) or a ZONE_DEVICE range (``kind`` pmem); bytes and pfns."""
 
     id: int
@@ -132,8 +129,7 @@ class Device:
         return self.start_pfn + self.nr_pages
 
 
-@dataclass(frozen=True, slots=True)
-class FailedDimm:
+class FailedDimm(Struct, frozen=True):
     """A plugged DIMM whose memory the kernel refused; bytes."""
 
     name: str
@@ -146,8 +142,7 @@ class FailedDimm:
     """The driver took EEXIST for success: it holds the DIMM, and nothing tries it again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """A line of ``/proc/iomem``: bytes, ``end`` inclusive; ``owner`` is a device id or -1."""
 
     start: int
@@ -158,8 +153,7 @@ class Resource:
     owner: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class HugetlbSet:
+class HugetlbSet(Struct, frozen=True):
     """HugeTLB pages placed by one command.
 
     ``freed_per_page``: vmemmap pages that optimising one of them gives back;
@@ -184,24 +178,21 @@ class HugetlbSet:
         return self.nr_pages // self.page_pages
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """``fail next at=PHASE errno=E``."""
 
     phase: str
     errno: str
 
 
-@dataclass(frozen=True, slots=True)
-class Teardown:
+class Teardown(Struct, frozen=True):
     """v2's global state of a deferred hot-remove (post "[PATCH v2 0/5]", patch 4/5)."""
 
     freeing: bool = False
     head_pfn: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """A whole machine at one moment."""
 
     geometry: Geometry

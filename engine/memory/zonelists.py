@@ -6,7 +6,7 @@ Sources: ``mm/page_alloc.c`` of 6.12 and 6.1 (``build_all_zonelists``, ``build_z
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from pfnmap.engine.kinds import KERNEL_ZONES, ZoneType
 from pfnmap.engine.memory.state import State

@@ -7,7 +7,7 @@ Source: ``drivers/acpi/acpi_memhotplug.c:acpi_memory_enable_device`` and
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from pfnmap.engine.commands import Add
 from pfnmap.engine.geometry import GIB

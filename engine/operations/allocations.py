@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec.structs import replace
 
 from pfnmap.engine.commands import Pin, Unpin
 from pfnmap.engine.kinds import BlockState, PageState

@@ -8,7 +8,8 @@ Since 5.5 a ZONE_DEVICE span never shrinks (feee6b298916).
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pfnmap.engine.commands import DeviceAdd
 from pfnmap.engine.kinds import MemmapKind, PageState, ZoneType

@@ -7,10 +7,10 @@ Source: ``mm/hugetlb.c`` of 6.12 and 6.1. What becomes of their struct pages is 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from pfnmap.engine.commands import Hugetlb
 from pfnmap.engine.finding import Finding

@@ -7,7 +7,8 @@ mm: memory_hotplug: introduce SECTION_CANNOT_OPTIMIZE_VMEMMAP" (2022) and its re
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import KERNEL_ZONES, BlockState, MemmapKind, PageState, ZoneType

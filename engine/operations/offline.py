@@ -7,10 +7,10 @@ gives what one after the other gives.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from pfnmap.engine.kinds import BlockState, PageState, ZoneType
 from pfnmap.engine.memory import free_memory, spans_history, zonelists

@@ -7,8 +7,9 @@ the first of them; the result is that of one block after the other.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from pfnmap.engine.kinds import BlockState, OnlineType, ZoneType
 from pfnmap.engine.memory import free_memory, zonelists

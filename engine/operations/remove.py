@@ -6,9 +6,8 @@ try_remove_memory`` of 6.12 and 6.1; ``__remove_pages`` with spans as in 4.19.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec.structs import replace
 
 from pfnmap.engine.kinds import BlockState, MemmapKind, OnlineType, ZoneType
 from pfnmap.engine.memory import free_memory, resources, spans_history

@@ -7,9 +7,8 @@ reported as findings, with the struct pages that are gone.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.errors import InputError

@@ -9,7 +9,8 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pfnmap.engine.commands import SysfsRead, SysfsWrite
 from pfnmap.engine.errors import InputError

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import Struct
+
 from pfnmap.engine.kinds import BlockState, OnlineType, ZoneType
 from pfnmap.engine.memory.spans import span_text
 from pfnmap.engine.memory.state import Device, State
 from pfnmap.engine.operations import zone_shifting
-from pfnmap.engine.values import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneChoice:
+class ZoneChoice(Struct, frozen=True):
     """A zone and why: the rule in words, with the numbers that entered it."""
 
     zone: ZoneType

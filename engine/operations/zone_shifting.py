@@ -8,8 +8,9 @@ online" (4.13).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from pfnmap.engine.kinds import BlockState, OnlineType, ZoneType
 from pfnmap.engine.memory import free_memory, zonelists

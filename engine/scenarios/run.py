@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from pfnmap.engine.commands import Expect, StartMachine
 from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.language import format_command
@@ -9,11 +11,9 @@ from pfnmap.engine.machine import Machine
 from pfnmap.engine.play import Step, play
 from pfnmap.engine.scenarios.scenario import Scenario
 from pfnmap.engine.session import Session
-from pfnmap.engine.values import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """An expectation that did not hold."""
 
     source: str
@@ -34,8 +34,7 @@ class Failure:
         return f"{self.source}:{self.line}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True)
-class ScenarioRun:
+class ScenarioRun(Struct, frozen=True):
     """What running a scenario gave."""
 
     scenario: Scenario

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from pfnmap.engine.commands import (
     Command,
     Interactive,
@@ -19,7 +21,6 @@ from pfnmap.engine.errors import InputError, ParseError, PfnmapError
 from pfnmap.engine.language import format_command, parse_with_comment
 from pfnmap.engine.language.lexer import MAX_LINE_CHARACTERS
 from pfnmap.engine.language.wrong import printable, wrong
-from pfnmap.engine.values import dataclass
 
 if TYPE_CHECKING:
     from pfnmap.engine.view import View
@@ -29,8 +30,7 @@ MAX_ERRORS_SHOWN: Final = 20
 SUFFIX: Final = ".hotplug"
 
 
-@dataclass(frozen=True, slots=True)
-class ScenarioLine:
+class ScenarioLine(Struct, frozen=True):
     """A line of the file: a command, a comment, both, or neither (a blank line)."""
 
     number: int
@@ -56,8 +56,7 @@ class ScenarioLine:
         return "  ".join(part for part in (words, self.comment) if part)
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(Struct, frozen=True):
     """A whole file. ``source`` is its name as messages show it."""
 
     source: str

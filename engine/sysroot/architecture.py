@@ -8,9 +8,9 @@ assumed is said.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 
 from pfnmap.engine.geometry import ARCHITECTURES, MIB, S390X, Geometry, another_architecture
 from pfnmap.engine.sysroot.observation import Observation

@@ -10,10 +10,10 @@ that a bug report needs.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.commands import Add, Command, Offline, Online, Ref, Remove, SetParam
@@ -39,8 +39,7 @@ MAX_SHOWN = 8
 _TYPES = (OnlineType.ONLINE, OnlineType.ONLINE_KERNEL, OnlineType.ONLINE_MOVABLE)
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """What is taken to have happened, and where the model foresees something else."""
 
     changes: tuple[Change, ...]

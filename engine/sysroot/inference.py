@@ -6,10 +6,10 @@ where its struct pages live. Every answer can be "unknown"; a guess is called in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.geometry import Geometry
@@ -52,8 +52,7 @@ ZONE_RULES = (
 NO_RULE, OWN_ZONE, SEVERAL, BEFORE_4_13, BY_SPAN, NOT_KNOWN = range(6)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Inferred:
+class Inferred(Struct, frozen=True, eq=False):
     """One entry a block in each column."""
 
     zone: Column

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from pfnmap.engine.sysroot.files import FileProblem
 
 
-@dataclass
-class Notes:
+class Notes(Struct):
     """Sentences in the order found; files that are missing for one reason share a sentence."""
 
     sentences: dict[str, None] = field(default_factory=dict)

@@ -8,10 +8,10 @@ small integers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.sysroot.parse import IomemLine, ZoneInfo
@@ -24,8 +24,7 @@ UNKNOWN_STATE = "unknown"
 MAX_ZONE_WORDS = 8
 
 
-@dataclass(frozen=True, eq=False)
-class BlockColumns:
+class BlockColumns(Struct, frozen=True, eq=False):
     """Memory blocks; every column has one entry a block, ascending by id."""
 
     ids: NDArray[np.int64]
@@ -69,7 +68,10 @@ class BlockColumns:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BlockColumns):
             return NotImplemented
-        return all(_same(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+        return all(_same(getattr(self, f), getattr(other, f)) for f in self.__struct_fields__)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -112,8 +114,7 @@ def _ordered(words: Sequence[Word], codes: NDArray[np.integer[Any]]) -> Coded16[
     return tuple(order), table[codes]
 
 
-@dataclass(frozen=True, slots=True)
-class HugetlbPool:
+class HugetlbPool(Struct, frozen=True):
     """A pool of huge pages: of the machine (``node`` None) or of a node; counts of huge pages.
 
     ``reserved`` and ``surplus`` are None where the kernel does not say (per node).
@@ -127,8 +128,7 @@ class HugetlbPool:
     surplus: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(Struct, frozen=True):
     """Everything that was read of a machine at one moment, and what could not be."""
 
     title: str
@@ -148,5 +148,5 @@ class Observation:
     params: Mapping[str, str]
     """Words of ``set`` that could be read: name to value."""
     pools: tuple[HugetlbPool, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
     """What is missing or odd, and why; ready to show."""

@@ -6,10 +6,10 @@ The interval is the caller's; nothing here knows the time.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.sysroot.files import DirectoryTree
@@ -24,8 +24,7 @@ ABSENT = "absent"
 """What a field is before its block or zone came and after it went."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """A field that was one thing and is another, as words.
 
     ``block`` is None for what belongs to no block; then ``field`` names the whole thing, e.g.

@@ -10,9 +10,9 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from pfnmap.engine.commands import SysfsWrite
 from pfnmap.engine.errors import InputError
@@ -28,16 +28,14 @@ from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.words import listed
 
 
-@dataclass(frozen=True, slots=True)
-class WriteAllowed:
+class WriteAllowed(Struct, frozen=True):
     """A person's consent to one write: given with ``--allow-writes``, block and word named."""
 
     block: int
     word: str
 
 
-@dataclass(frozen=True, slots=True)
-class Foreseen:
+class Foreseen(Struct, frozen=True):
     """What to show a person before they confirm."""
 
     block: int
@@ -50,8 +48,7 @@ class Foreseen:
     block_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """The kernel's answer to one write, beside the model's."""
 
     block: int

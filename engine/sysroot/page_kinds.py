@@ -7,9 +7,8 @@ is n, and :attr:`PageKinds.words` says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import PageState
@@ -22,8 +21,7 @@ CANNOT_MOVE = (int(PageState.UNMOVABLE), int(PageState.RESERVED))
 """Page states that make offlining a block fail with EBUSY."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PageKinds:
+class PageKinds(Struct, frozen=True, eq=False):
     """Pages that were read: columns with one entry a page, ascending."""
 
     pfns: Pfns

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.geometry import Geometry
@@ -19,8 +18,7 @@ OPEN_KINDS = (int(PageState.ONLINE), int(PageState.RESERVED))
 """What the files of the blocks leave open: page flags may know more."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PageRuns:
+class PageRuns(Struct, frozen=True, eq=False):
     """Sorted disjoint runs; pfns in no run are holes."""
 
     starts: NDArray[np.int64]

@@ -7,7 +7,8 @@ words; nothing raises.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pfnmap.engine.geometry import MAX_NUMNODES
 from pfnmap.engine.sysroot.files import clean
@@ -21,8 +22,7 @@ _COUNTER = re.compile(r"\s+(spanned|present|managed|start_pfn:)\s+(\d{1,20})\s*\
 _IOMEM = re.compile(r"( *)([0-9a-fA-F]{1,16})-([0-9a-fA-F]{1,16}) : (.*)")
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneInfo:
+class ZoneInfo(Struct, frozen=True):
     """A zone as ``/proc/zoneinfo`` prints it; pages. ``start_pfn`` None: not printed."""
 
     node: int
@@ -33,8 +33,7 @@ class ZoneInfo:
     start_pfn: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class IomemLine:
+class IomemLine(Struct, frozen=True):
     """A line of ``/proc/iomem``; bytes, ``end`` inclusive."""
 
     depth: int

@@ -7,9 +7,9 @@ known from its files is said with each answer.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 
 from pfnmap.engine.commands import (
     Command,

@@ -11,10 +11,10 @@ import errno
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.errors import InputError
@@ -73,8 +73,7 @@ def block_names(ids: NDArray[np.int64]) -> list[str]:
     return [f"memory{number}" for number in ids.tolist()]
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(Struct):
     """Blocks under way: those of the last reading that are still the same, and fresh ones."""
 
     ids: Ids

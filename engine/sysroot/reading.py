@@ -6,10 +6,10 @@ as a real one is made of it (see ``what_if``).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
+from msgspec.structs import replace
 
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import ZONE_BY_LABEL, ZoneType

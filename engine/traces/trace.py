@@ -11,13 +11,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+
 from pfnmap.engine.errors import InputError, quoted
 from pfnmap.engine.geometry import ARCHITECTURES, MAX_NUMNODES
 from pfnmap.engine.kinds import ZONE_BY_LABEL
 from pfnmap.engine.memory.state import Resource
 from pfnmap.engine.params import Params
 from pfnmap.engine.sysfs_words import parse_mask
-from pfnmap.engine.values import dataclass
 from pfnmap.engine.view import ZoneRow
 
 FORMAT = "hotplug-trace-1"
@@ -29,8 +30,7 @@ class TraceError(InputError):
     """A recording that cannot be used: names the file, the step and the field."""
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedBlock:
+class RecordedBlock(Struct, frozen=True):
     """A memory block as the recording has it."""
 
     id: int
@@ -40,8 +40,7 @@ class RecordedBlock:
     valid_zones: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedState:
+class RecordedState(Struct, frozen=True):
     """What the kernel showed at one moment."""
 
     zones: tuple[ZoneRow, ...]
@@ -50,8 +49,7 @@ class RecordedState:
     masks: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedStep:
+class RecordedStep(Struct, frozen=True):
     """One step: what was done, what the kernel answered, and what it showed then."""
 
     do: str
@@ -62,8 +60,7 @@ class RecordedStep:
     unmovable: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Struct, frozen=True):
     """A whole recording."""
 
     name: str

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from msgspec import Struct
+
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.model_view import ModelView
@@ -25,7 +27,6 @@ from pfnmap.engine.traces.trace import (
     load_trace,
     parse_trace,
 )
-from pfnmap.engine.values import dataclass
 
 _PREDICTABLE = re.compile(
     r"Fallback order for Node|Built \d+ zonelists|Policy zone:|Demotion targets for Node"
@@ -35,8 +36,7 @@ _PREDICTABLE = re.compile(
 _TOTAL = re.compile(r"Total pages: \d+")
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """One field that differs after one step (0: at boot)."""
 
     step: int

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from itertools import cycle
 
 import numpy as np
+from msgspec.structs import replace
 
 from pfnmap.engine.commands import Offline, Online, Ref
 from pfnmap.engine.kinds import OnlineType

@@ -7,12 +7,11 @@ every identity of ``Machine.check`` must hold.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
 
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import BlockState, PageState

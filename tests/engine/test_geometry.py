@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import ARCHITECTURES, GIB, MIB, TIB, Geometry, probe_block_bytes

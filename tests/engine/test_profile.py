@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pfnmap.engine import profile as module
 from pfnmap.engine.errors import InputError
@@ -24,7 +24,7 @@ from pfnmap.engine.profile import (
     profile_of,
 )
 
-FIELDS = [f.name for f in dataclasses.fields(KernelProfile)]
+FIELDS = [*KernelProfile.__struct_fields__]
 SOURCE = re.compile(
     r"\b[0-9a-f]{12}\b"  # a commit
     r'|"[^"]{15,}"'  # the title of a commit or a post
@@ -78,9 +78,7 @@ def test_a_profile_is_known_by_its_name_and_uses_known_rules(name: str) -> None:
 def test_only_6_8_and_6_12_share_all_rules() -> None:
     names: dict[KernelProfile, list[str]] = {}
     for name, profile in PROFILES.items():
-        names.setdefault(dataclasses.replace(profile, name="", title="", release=""), []).append(
-            name
-        )
+        names.setdefault(replace(profile, name="", title="", release=""), []).append(name)
     assert [shared for shared in names.values() if len(shared) > 1] == [["6.12", "6.8"]]
 
 

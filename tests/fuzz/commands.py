@@ -94,7 +94,7 @@ def look_around(machine: Machine, maker: LineMaker) -> None:
 
 def contents(state: State) -> tuple[bytes, ...]:
     """Everything in the columns of a state; not the copies of it that a column may keep."""
-    columns = (getattr(state, name) for name in State.__dataclass_fields__)
+    columns = (getattr(state, name) for name in State.__struct_fields__)
     return tuple(
         RunMap(column.dtype, column._chunks).rows.tobytes()
         if isinstance(column, RunMap)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from pfnmap.engine.commands import Offline, Ref, Remove
 from pfnmap.engine.sysroot.capture import parse_capture
@@ -96,7 +97,7 @@ def test_blocks_on_one_side_alone_are_found() -> None:
 
 def test_another_result_is_told_with_the_reason_of_the_plan() -> None:
     found = moment("perhaps", "EINVAL")
-    operation = replace(found.operation, result=None)
+    operation = dataclasses.replace(found.operation, result=None)
     (one,) = judge(found.before, operation, found.after).deviations
     assert str(one) == "result: kernel success, plan EINVAL (perhaps is no state)"
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from pfnmap.engine.words import counted
 from pfnmap.tui.cli.outputs import STANDARD_OUTPUT, output_file, outside_tree

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from pfnmap.engine.errors import InputError
 
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from pfnmap.engine.view import View
 
 
-@dataclass
-class Opened:
+class Opened(Struct):
     """A machine as it was opened, and what the ``-c`` commands did to it."""
 
     session: Session

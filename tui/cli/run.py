@@ -10,8 +10,9 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from pfnmap.engine.errors import InputError, PfnmapError
-from pfnmap.engine.values import dataclass
 from pfnmap.tui.cli.opening import parsed
 from pfnmap.tui.cli.parser import (
     UsageError,
@@ -126,8 +127,7 @@ def _print_picture(scenario: Scenario, arguments: argparse.Namespace) -> None:
     write_out(None, render(scenario, size=size, theme=theme, format=form))
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(Struct, frozen=True):
     """The machine after a command that was for it; the first step is the machine at boot."""
 
     number: int
@@ -138,8 +138,7 @@ class _Step:
     """Titles and notes since the step before."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
+class _Run(Struct, frozen=True):
     """A scenario, run to its end or to the line that cannot be done."""
 
     steps: list[_Step]

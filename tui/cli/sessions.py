@@ -6,8 +6,9 @@ import argparse
 import json
 import os
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING
+
+from msgspec.structs import asdict
 
 from pfnmap.tui.cli.parser import emit, printable
 

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.values import dataclass
 from pfnmap.tui.cli.parser import refuse_idle, say
 
 if TYPE_CHECKING:
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from pfnmap.tui.terminal.abilities import Terminal
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """How to draw: options of the command line, else the user's settings."""
 
     terminal: Terminal

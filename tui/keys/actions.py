@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from pfnmap.engine.values import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """Something one key does."""
 
     id: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from msgspec import Struct
 
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.memory.runs import unbroken
-from pfnmap.engine.values import dataclass
 from pfnmap.engine.view import BlockRow, View
 from pfnmap.engine.words import listed
 
@@ -14,8 +14,7 @@ MOST_BLOCKS = 65_536
 """Blocks that one key press may act on; more would be a slip of the hand."""
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Struct, frozen=True):
     """``start``, ``end``: the pfns [start, end) of the cursor's cell or of the selection."""
 
     view: View

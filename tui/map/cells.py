@@ -22,10 +22,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import PageState
-from pfnmap.engine.values import dataclass
 from pfnmap.engine.view import NR_PAGE_STATES, View
 from pfnmap.tui.map.viewport import Lines, Viewport
 
@@ -48,8 +48,7 @@ SALIENT = (PageState.UNMOVABLE, PageState.BROKEN)
 page decides whether a block can be offlined, one broken struct page is a crash."""
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(Struct, frozen=True):
     """The visible part of the map."""
 
     lines: Lines
@@ -215,8 +214,7 @@ def glyph_code(state: PageState) -> int:
     return int(state) | int(state) << OVER_SHIFT
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """A code taken apart."""
 
     under: PageState
@@ -241,8 +239,7 @@ def unpack(code: int) -> Cell:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Runs:
+class Runs(Struct, frozen=True):
     """Run-length form of a grid: runs never cross a line."""
 
     codes: list[int]

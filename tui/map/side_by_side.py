@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.memory.runs import joined_ranges
-from pfnmap.engine.values import dataclass
 from pfnmap.engine.view import View
 from pfnmap.tui.map.cells import CHANGED, Codes, grid
 from pfnmap.tui.map.viewport import Viewport
@@ -20,8 +20,7 @@ MIN_CELLS = 8
 MAX_CELLS = 128
 
 
-@dataclass(frozen=True, slots=True)
-class SideRow:
+class SideRow(Struct, frozen=True):
     """Consecutive pfns on one row of all maps."""
 
     start_pfn: int

@@ -8,13 +8,12 @@ from the extents of memory and only for what is visible; 2^40 pfns cost as littl
 
 from __future__ import annotations
 
-from dataclasses import field, replace
-
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import force_setattr, replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.memory.runs import sorted_set
-from pfnmap.engine.values import dataclass
 
 Int64s = NDArray[np.int64]
 
@@ -22,8 +21,7 @@ MIN_COLUMNS = 8
 MAX_COLUMNS = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(Struct, frozen=True):
     """Consecutive lines of the map, as columns; pfn ranges are half open."""
 
     start_pfn: Int64s
@@ -88,15 +86,14 @@ def _row_segments(extents: Int64s, pages_per_row: int, *, fold: bool) -> tuple[I
     return first[begins], last[ends]
 
 
-@dataclass(frozen=True, slots=True)
-class Viewport:
+class Viewport(Struct, frozen=True, eq=False):
     """One state of the map's window; every motion returns a new one.
 
     ``cursor_pfn`` is exact: zooming out and in again comes back to the same page, and the
     cell of the cursor is the one that contains it.
     """
 
-    extents: Int64s = field(compare=False)
+    extents: Int64s
     block_pages: int
     columns: int = 64
     nr_rows: int = 1
@@ -110,15 +107,20 @@ class Viewport:
     """True until a person zooms: one memory block a row, whatever the width."""
     goal_column: int = 0
     """The column that vertical motion tries to keep."""
-    rows: RowMap = field(default=None, compare=False)  # type: ignore[assignment]
+    rows: RowMap = None  # type: ignore[assignment]
     """The sheet; made from the other values when it is not given."""
 
     def __post_init__(self) -> None:
         """Lay the sheet out, with the cursor on it."""
         if self.rows is None:
             sheet = RowMap(self.extents, self.pages_per_row, fold=self.fold)
-            object.__setattr__(self, "rows", sheet)
-            object.__setattr__(self, "cursor_pfn", self._clamped(self.cursor_pfn))
+            force_setattr(self, "rows", sheet)
+            force_setattr(self, "cursor_pfn", self._clamped(self.cursor_pfn))
+
+    def is_at(self, other: Viewport) -> bool:
+        """Whether both show the same cells, cursor and selection, of the same memory."""
+        names = set(self.__struct_fields__) - {"extents", "rows"}
+        return all(getattr(self, name) == getattr(other, name) for name in names)
 
     # -- sizes ----------------------------------------------------------------------
     @property
@@ -337,7 +339,7 @@ class Viewport:
     def _laid(self, **changes: object) -> Viewport:
         """On a new sheet; the cursor keeps its page and, where possible, its screen line."""
         row = max(0, self.cursor_row)
-        laid = replace(self, rows=None, **changes)  # type: ignore[arg-type]
+        laid = replace(self, rows=None, **changes)
         laid = replace(laid, top_line=laid.cursor_line - row, goal_column=laid.cursor_column)
         return laid._scrolled()
 

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pfnmap.engine.values import dataclass
+from msgspec import Struct
+
 from pfnmap.tui.app import PfnmapApp
 from pfnmap.tui.keys.keymap import textual_key
 from pfnmap.tui.pictures.offscreen import picture, press, settle
@@ -28,8 +29,7 @@ _CHANGES_COLOURS: Final = ("NO_COLOR",)
 """Variables that Textual obeys and that would make the same picture differ."""
 
 
-@dataclass(frozen=True, slots=True)
-class Screen:
+class Screen(Struct, frozen=True):
     """The program, running headlessly."""
 
     app: PfnmapApp

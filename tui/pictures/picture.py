@@ -8,12 +8,12 @@ Textual.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Final
 
+from msgspec import Struct
+from msgspec.structs import replace
 from rich.cells import cell_len, set_cell_size
 
-from pfnmap.engine.values import dataclass
 from pfnmap.themes.model import ANSI_COLOURS, DEFAULT_COLOUR, Theme
 
 ANSI_RGB: Final = {
@@ -32,8 +32,7 @@ MAX_PIECE: Final = 4096
 """No screen is wider; longer text is cut."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ink:
+class Ink(Struct, frozen=True):
     """How text looks. Colours are a theme's words: ``#rrggbb``, an ANSI name or ``default``."""
 
     fg: str = DEFAULT_COLOUR
@@ -46,8 +45,7 @@ class Ink:
 PLAIN: Final = Ink()
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """Text in one ink; make it with :func:`piece`."""
 
     text: str
@@ -59,8 +57,7 @@ class Piece:
 Line = tuple[Piece, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(Struct, frozen=True):
     """A screen of ``width`` columns. Every line is exactly that wide."""
 
     width: int

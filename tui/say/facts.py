@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from msgspec import Struct
 
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.outcome import Refusal
-from pfnmap.engine.values import dataclass
 from pfnmap.engine.view import BlockRow, PageRow, View
 from pfnmap.engine.words import counted
 from pfnmap.tui.say.glossary import NAMES
@@ -19,8 +19,7 @@ DEPENDENTS_SHOWN = 4
 MIX_SHOWN = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """Whether an action would succeed here now."""
 
     key: str

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import Struct
+
 from pfnmap.engine.claims import evaluate
 from pfnmap.engine.commands import Expect, Note, Title, is_action
 from pfnmap.engine.language import line_of
 from pfnmap.engine.outcome import Event, Outcome, last_action
-from pfnmap.engine.values import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """A line of the log before it is drawn."""
 
     role: str

@@ -242,7 +242,7 @@ class Acts:
     # -- adding -------------------------------------------------------------------------------
     def _fresh_values(self) -> AddValues:
         """The last values with a name that is free."""
-        from dataclasses import replace
+        from msgspec.structs import replace
 
         return replace(self.desk.add_values, name=self.desk.next_name(), at="")
 

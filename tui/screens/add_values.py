@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pfnmap.engine.values import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class AddValues:
+class AddValues(Struct, frozen=True):
     """Everything as typed; empty means the default."""
 
     name: str = "dimm0"

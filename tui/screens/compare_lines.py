@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
+from msgspec import Struct
+from msgspec.structs import replace
 from textual.strip import Strip
 
 from pfnmap.engine.compare import Comparison, VariantRun
 from pfnmap.engine.machine import Machine
-from pfnmap.engine.values import dataclass
 from pfnmap.tui.map.side_by_side import SideRow, cells_that_fit, side_by_side
 from pfnmap.tui.say.words import wrapped
 from pfnmap.tui.screens.compare_zones import zone_lines
@@ -27,8 +27,7 @@ LEAST_CELLS: Final = 16
 """A map narrower than this is left out for want of room."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """What a person chose to see."""
 
     first: int = 1

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import ClassVar
 
+from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.strip import Strip
 
@@ -140,7 +140,7 @@ class ComparePanel(Panel):
 
     def choose(self, **changes: int | bool) -> None:
         """See something else."""
-        self.options = replace(self.options, **changes)  # type: ignore[arg-type]
+        self.options = replace(self.options, **changes)
         self.repaint()
 
 

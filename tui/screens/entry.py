@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pfnmap.engine.values import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """Something that can be chosen: ``id`` is an action's, ``theme:NAME`` or ``run:LINE``."""
 
     id: str

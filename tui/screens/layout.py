@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pfnmap.engine.values import dataclass
+from msgspec import Struct
 
 SMALLEST = (60, 16)
 """Below this the map alone is shown, with one line that says so."""
@@ -25,8 +25,7 @@ SIDE_BLOCKS = 8
 """Lines of the block table under the inspector, at least."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrangement:
+class Arrangement(Struct, frozen=True):
     """Heights and widths in cells; 0 means that a panel is not shown."""
 
     title: int = 0
@@ -153,8 +152,7 @@ def _events_height(room: int) -> int:
     return max(3, room // 4)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A rectangle of the screen."""
 
     x: int

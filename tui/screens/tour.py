@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import field
 from typing import Final
+
+from msgspec import Struct, field
 
 from pfnmap.engine.commands import Command, Pin
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.session import Session
-from pfnmap.engine.values import dataclass
 from pfnmap.engine.view import BlockRow
 from pfnmap.tui.keys.actions import ACTIONS
 from pfnmap.tui.keys.keymap import Keymap, shown_key
@@ -25,8 +25,7 @@ MACHINE: Final = "machine ram=1G"
 _KEY = re.compile(r"\{([a-z_.]+)\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """What a step is judged by."""
 
     session: Session
@@ -45,8 +44,7 @@ class Seen:
         return [outcome.command for outcome in self.session.outcomes[: self.session.position]]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One thing to learn."""
 
     title: str
@@ -244,8 +242,7 @@ STEPS: Final = (
 )
 
 
-@dataclass(slots=True)
-class Progress:
+class Progress(Struct):
     """Where a person is on the tour."""
 
     steps: tuple[Step, ...] = STEPS

@@ -21,12 +21,12 @@ that no terminal sends, and bindings that hide each other, without a word.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec import Struct, field
+
 from pfnmap.engine.errors import InputError, quoted
-from pfnmap.engine.values import dataclass
 from pfnmap.tui.keys.actions import AREAS
 from pfnmap.tui.keys.dialog_actions import ALL_ACTIONS, DIALOG_AREAS, TYPING
 from pfnmap.tui.keys.keymap import DEAD_KEYS, MAIN, NAMED_KEYS, Keymap, action_contexts, textual_key
@@ -79,8 +79,7 @@ MODIFIED: Final = frozenset(
 _DEFAULTS: Final[dict[str, type]] = {"theme": str, "color": str, "mouse": bool, "ascii": bool}
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """What is in force where the command line says nothing."""
 
     keys: Keymap = field(default_factory=Keymap)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, Protocol
 
-from pfnmap.engine.values import dataclass
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from pfnmap.themes.model import Theme
@@ -40,8 +40,7 @@ class Stream(Protocol):
         """The file descriptor."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terminal:
+class Terminal(Struct, frozen=True):
     """The terminal's abilities."""
 
     interactive: bool

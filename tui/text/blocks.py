@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from pfnmap.engine.kinds import ZoneType
-from pfnmap.engine.values import dataclass
 from pfnmap.engine.view import BlockRow, View
 from pfnmap.engine.words import counted
 from pfnmap.tui.text.ascii import plain, span
@@ -17,8 +18,7 @@ MAX_LISTED: Final = 16384
 HEADING: Final = f"{'blocks':<15} {'state':<13} {'node':>4} {'zone':<7} {'vmemmap':>7} valid_zones"
 
 
-@dataclass(frozen=True, slots=True)
-class BlockRange:
+class BlockRange(Struct, frozen=True):
     """Consecutive block ids that differ in nothing but id and address."""
 
     first: int

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from msgspec import Struct
+
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import ZoneType
-from pfnmap.engine.values import dataclass
 from pfnmap.engine.view import BlockRow, View
 from pfnmap.engine.words import counted
 from pfnmap.tui.text.ascii import plain, span, wrapped
@@ -62,8 +63,7 @@ _PER_BLOCK: Final = frozenset({"RULE", "WHY"})
 Key = tuple[object, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TableOptions:
+class TableOptions(Struct, frozen=True):
     """What to print. ``split``: columns that keep neighbours apart, None: the shown ones."""
 
     columns: tuple[str, ...] = DEFAULT_COLUMNS
@@ -95,8 +95,7 @@ def parse_split(text: str) -> tuple[str, ...]:
     return () if text.strip().lower() == "none" else parse_columns(text, ())
 
 
-@dataclass(frozen=True, slots=True)
-class TableRow:
+class TableRow(Struct, frozen=True):
     """Neighbouring blocks ``first`` to ``last``."""
 
     first: int

@@ -6,14 +6,14 @@ Holes fold into one line, and so do lines that repeat. Only numpy and the view.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.memory.runs import joined_ranges
-from pfnmap.engine.values import dataclass
 from pfnmap.engine.view import View
 from pfnmap.engine.words import counted
 from pfnmap.tui.map.cells import CHANGED, EIGHTHS_MASK, EIGHTHS_SHIFT, OVER_SHIFT, STATE_MASK, Grid
@@ -51,8 +51,7 @@ STATE_WORDS: Final[dict[PageState, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class MapRow:
+class MapRow(Struct, frozen=True):
     """Consecutive pfns on one line of the map."""
 
     start_pfn: int
@@ -64,8 +63,7 @@ class MapRow:
     changed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TextMap:
+class TextMap(Struct, frozen=True):
     """The map's lines, and what stands above and below them."""
 
     title: str

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from pfnmap.engine.values import dataclass
+from msgspec import Struct
+
 from pfnmap.engine.view import View, ZoneRow
 
 
-@dataclass(frozen=True, slots=True)
-class _Segment:
+class _Segment(Struct, frozen=True):
     """A pfn range in which the same zones' spans lie; no label where there is none."""
 
     start_pfn: int

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
 from rich.style import Style
 from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
-from pfnmap.engine.values import dataclass
 from pfnmap.engine.view import BlockRow, View
 from pfnmap.tui.say.words import pfn_words
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, Row
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column of the table; columns of higher rank go first when room is short."""
 
     name: str

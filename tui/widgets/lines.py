@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from msgspec import Struct
 from textual.strip import Strip
 
 from pfnmap.engine.commands import Expect
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.language import line_of
 from pfnmap.engine.outcome import Outcome
-from pfnmap.engine.values import dataclass
 from pfnmap.engine.view import View
 from pfnmap.tui.map import cells
 from pfnmap.tui.say.glossary import NAMES
@@ -212,8 +212,7 @@ class StatusLine(Line):
         return [row.strip()]
 
 
-@dataclass(frozen=True, slots=True)
-class KeyHint:
+class KeyHint(Struct, frozen=True):
     """A key of the footer and what it does now."""
 
     key: str

@@ -5,13 +5,13 @@ from __future__ import annotations
 from operator import is_
 
 import numpy as np
+from msgspec import Struct
 from rich.segment import Segment
 from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
 from pfnmap.engine.kinds import FREE_BY_ZONE, PageState, ZoneType
-from pfnmap.engine.values import dataclass
 from pfnmap.engine.view import View
 from pfnmap.tui.map import cells
 from pfnmap.tui.map.cells import Codes, Grid
@@ -27,8 +27,7 @@ SIDE_COLUMN = 34
 ZONE_OF_FREE = {int(state): zone.label for zone, state in FREE_BY_ZONE.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Margins:
+class Margins(Struct, frozen=True):
     """Widths beside the cells; a page number or block id of width 0 is left out."""
 
     pfn: int
@@ -109,7 +108,7 @@ class PfnMap(Panel):
 
     def look(self, viewport: Viewport, *, force: bool = False) -> None:
         """Move the window or the cursor."""
-        if viewport == self.viewport and not force:
+        if viewport.is_at(self.viewport) and not force:
             return
         self.viewport = viewport
         self.repaint()

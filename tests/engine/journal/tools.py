@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from random import Random
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from pfnmap.engine.commands import Command, StartMachine
 from pfnmap.engine.errors import PfnmapError
@@ -78,8 +78,8 @@ def values(thing: Any) -> Any:
         return thing.rows.tobytes()
     if isinstance(thing, np.ndarray):
         return thing.shape, thing.tobytes()
-    if is_dataclass(thing):
-        return tuple(values(getattr(thing, field.name)) for field in fields(thing))
+    if isinstance(thing, Struct):
+        return tuple(values(getattr(thing, name)) for name in thing.__struct_fields__)
     if isinstance(thing, Mapping):
         return tuple((key, values(value)) for key, value in sorted(thing.items()))
     if isinstance(thing, tuple | list):

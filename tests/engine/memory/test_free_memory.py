@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from pfnmap.engine.kinds import KERNEL_ZONES, PageState, ZoneType
 from pfnmap.engine.memory import free_memory

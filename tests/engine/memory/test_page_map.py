@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pfnmap.engine.geometry import ARCHITECTURES
 from pfnmap.engine.kinds import BlockState, PageState, ZoneType

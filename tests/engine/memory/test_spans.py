@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from pfnmap.engine.geometry import ARCHITECTURES, S390X
 from pfnmap.engine.kinds import ZoneType

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.memory.state import State, Zone

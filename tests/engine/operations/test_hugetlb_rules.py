@@ -5,9 +5,8 @@ A recording does not show where the memmap of boot memory lies.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.machine import Machine

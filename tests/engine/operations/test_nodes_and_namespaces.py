@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from pfnmap.engine.commands import SysfsRead, SysfsWrite
 from pfnmap.engine.errors import InputError

@@ -21,10 +21,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
+
+from msgspec import NODEFAULT, Struct
 
 from pfnmap.engine.commands import StartMachine
 from pfnmap.engine.errors import InputError
@@ -129,27 +131,27 @@ def phases(outcome: Outcome) -> list[str]:
 
 def changes(old: State, new: State) -> Iterator[str]:
     """Every part of the state that differs, with the value it has now."""
-    for field in fields(State):
-        was, now = getattr(old, field.name), getattr(new, field.name)
+    for name in State.__struct_fields__:
+        was, now = getattr(old, name), getattr(new, name)
         if was is now:
             continue
-        if field.name == "nodes":
+        if name == "nodes":
             yield from _node_changes(old, new)
-        elif field.name == "free_pages":
+        elif name == "free_pages":
             for node, (pair, (kernel, movable)) in enumerate(zip(was, now, strict=True)):
                 if pair != (kernel, movable):
                     yield f"free pages of node {node}: kernel {kernel}, movable {movable}"
         elif isinstance(now, RunMap):
-            yield from _run_changes(field.name, was, now)
+            yield from _run_changes(name, was, now)
         elif isinstance(now, Mapping):
-            yield from _set_changes(field.name, list(was.items()), list(now.items()))
+            yield from _set_changes(name, list(was.items()), list(now.items()))
         elif isinstance(now, tuple):
-            yield from _set_changes(field.name, list(was), list(now))
-        elif is_dataclass(now):
+            yield from _set_changes(name, list(was), list(now))
+        elif isinstance(now, Struct):
             if words := _differing(was, now):
-                yield f"{field.name}: {words}"
+                yield f"{name}: {words}"
         elif was != now:
-            yield f"{field.name}: {_word(field.name, now)}"
+            yield f"{name}: {_word(name, now)}"
 
 
 def _node_changes(old: State, new: State) -> Iterator[str]:
@@ -197,20 +199,24 @@ def _set_changes(name: str, old: list[Any], new: list[Any]) -> Iterator[str]:
 
 
 def _item(item: Any) -> str:
-    if is_dataclass(item):
-        shown = [f for f in fields(item) if getattr(item, f.name) != _default(f)]
-        return ", ".join(f"{f.name} {_word(f.name, getattr(item, f.name))}" for f in shown)
+    if isinstance(item, Struct):
+        shown = [name for name, default in _fields(item) if getattr(item, name) != default]
+        return ", ".join(f"{name} {_word(name, getattr(item, name))}" for name in shown)
     if isinstance(item, tuple):
         return ": ".join(_item(part) for part in item)
     return str(item)
 
 
-def _default(field: Field[Any]) -> Any:
-    return None if field.default is MISSING else field.default
+def _fields(item: Struct) -> Iterator[tuple[str, Any]]:
+    """Every field with its default; None where it has none."""
+    names, defaults = item.__struct_fields__, item.__struct_defaults__
+    required = [NODEFAULT] * (len(names) - len(defaults))
+    for name, default in zip(names, [*required, *defaults], strict=True):
+        yield name, None if default is NODEFAULT else default
 
 
 def _differing(old: Any, new: Any, *, skip: str = "") -> str:
-    names = [f.name for f in fields(new) if f.name != skip]
+    names = [name for name in new.__struct_fields__ if name != skip]
     names = [name for name in names if getattr(old, name) != getattr(new, name)]
     return ", ".join(f"{name} {_word(name, getattr(new, name))}" for name in names)
 

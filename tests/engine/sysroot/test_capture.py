@@ -7,12 +7,12 @@ import json
 import re
 import shutil
 import subprocess
-from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.sysroot.capture import (
@@ -42,7 +42,7 @@ def seen(tree: Tree) -> Observation:
 
 def same(one: Observation, other: Observation) -> list[str]:
     """Fields that differ, but for the title."""
-    names = [item.name for item in fields(Observation) if item.name != "title"]
+    names = [name for name in Observation.__struct_fields__ if name != "title"]
     return [name for name in names if getattr(one, name) != getattr(other, name)]
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pfnmap.engine.memory.runs import unbroken
 from pfnmap.engine.sysroot.explain import Explanation, explain

@@ -6,12 +6,12 @@ import json
 import re
 import unicodedata
 import xml.etree.ElementTree as ET
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pfnmap.engine.commands import Command, Note, StartMachine, Title
 from pfnmap.engine.outcome import Outcome

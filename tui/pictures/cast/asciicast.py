@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from pfnmap.engine.values import dataclass
+from msgspec import Struct
+
 from pfnmap.tui.pictures.picture import ANSI_RGB, Picture, clean
 
 VERSIONS: Final = (2, 3)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """A line of the file after the first."""
 
     at_ms: int

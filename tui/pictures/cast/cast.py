@@ -7,13 +7,14 @@ captions in the last two lines of the screen.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.values import dataclass
 from pfnmap.themes import load_theme
 from pfnmap.tui.pictures.cast.asciicast import VERSIONS, Event, cast_header, cast_lines
 from pfnmap.tui.pictures.cast.frames import FrameSource, ScreenFrames
@@ -30,8 +31,7 @@ CAPTION_LINES: Final = 2
 LEAST_IDLE_SECONDS: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Shot:
+class Shot(Struct, frozen=True):
     """A picture, from a moment on."""
 
     at_ms: int
@@ -39,8 +39,7 @@ class Shot:
     marker: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Cast:
+class Cast(Struct, frozen=True):
     """A finished screencast."""
 
     text: str
@@ -142,8 +141,7 @@ def shots_of(script: Script, pictures: Iterable[Picture], theme: Theme) -> list[
     return [*shots, Shot(now, shots[-1].picture)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Caption:
+class _Caption(Struct, frozen=True):
     """The lines under a picture, and how long they stay."""
 
     lines: tuple[Line, ...]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import Struct
+
 from pfnmap.engine.commands import Goto, Zoom
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.session import Session
-from pfnmap.engine.values import dataclass
 from pfnmap.tui.pictures.picture import Picture, text_picture
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ class FrameSource(Protocol):
         """For each beat the picture once it has happened; ``size`` is (columns, lines)."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScreenFrames:
+class ScreenFrames(Struct, frozen=True):
     """The program's own screen, run headlessly."""
 
     keys: tuple[str, ...] = ()

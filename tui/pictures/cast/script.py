@@ -6,8 +6,9 @@ needs for each step and its notes, and whatever ``pause`` lines add.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from pfnmap.engine.commands import (
     Command,
@@ -48,8 +49,7 @@ LONGEST_NOTE_MS: Final = 6000
 """What is longer than this has another caption to go on in, or a ``pause`` behind it."""
 
 
-@dataclass(slots=True)
-class Beat:
+class Beat(Struct):
     """One thing that happens: a command, a note, or (neither) the opening picture."""
 
     line: str = ""
@@ -66,8 +66,7 @@ class Beat:
     """Steps of the session since the beat before that are for the reader: claims, a note."""
 
 
-@dataclass(slots=True)
-class Script:
+class Script(Struct):
     """A whole scenario."""
 
     title: str
