@@ -1,0 +1,35 @@
+"""Amounts of memory for people: a size in the unit that fits, with the pages beside it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.words import counted
+
+_UNITS: Final = "KMGTPE"
+
+
+def human(size_bytes: int) -> str:
+    """A size in the largest unit it has one of: ``252M``, ``1.9G``, ``512`` bytes ``0.5K``."""
+    if size_bytes == 0:
+        return "0"
+    power = min(max((size_bytes.bit_length() - 1) // 10, 1), len(_UNITS))
+    value = size_bytes / (1 << 10 * power)
+    return f"{value:.1f}".removesuffix(".0") + _UNITS[power - 1]
+
+
+def amount(nr_pages: int, state: State) -> str:
+    """``2M (512 pages)``."""
+    return f"{human(nr_pages * state.geometry.page_bytes)} ({counted(nr_pages, 'page')})"
+
+
+def pages_words(nr_pages: int, block_pages: int) -> str:
+    """A length as blocks where it is whole ones, else as pages."""
+    blocks, rest = divmod(nr_pages, block_pages)
+    return counted(nr_pages, "page") if rest else counted(blocks, "block")
+
+
+def delta(nr_pages: int) -> str:
+    """A change with its sign."""
+    return f"{nr_pages:+d}"

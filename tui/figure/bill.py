@@ -1,0 +1,246 @@
+"""The bill: what each device gives and costs, and what each node pays for it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from pfnmap.engine.kinds import BlockState
+from pfnmap.engine.memory.page_map import page_zone
+from pfnmap.engine.memory.state import Device, State
+from pfnmap.engine.scenarios.facts import DeviceFacts, device_facts
+from pfnmap.engine.words import counted, ranged
+from pfnmap.tui.figure.amounts import human
+from pfnmap.tui.figure.result import memmap_in_ram, memmap_place
+
+
+@dataclass(frozen=True)
+class HugePages:
+    """The huge pages in a device: pages in each condition, and vmemmap pages saved."""
+
+    optimised: int
+    refused: int
+    corrupt: int
+    saved_pages: int
+
+
+@dataclass(frozen=True)
+class DeviceBill:
+    """A DIMM or ZONE_DEVICE range; bytes, and pages where the name says so."""
+
+    name: str
+    size_bytes: int
+    first_block: int
+    nr_blocks: int
+    """0 for ZONE_DEVICE memory, which has none."""
+    online: int
+    """Blocks that are online."""
+    memmap_place: str
+    memmap_pages: int
+    """Pages of its struct pages, wherever they are."""
+    usable_bytes: int
+    longest_bytes: int
+    """The longest usable range without a vmemmap page in it."""
+    all_vmemmap_blocks: int
+    heads: int
+    refcount: int
+    private: int
+    chunked: bool
+    """Whether the profile keeps refcount and private in heads, rather than nr_vmemmap_pages."""
+    huge: HugePages | None
+
+    def lines(self) -> list[tuple[str, str]]:
+        """(what, words): one fact each."""
+        blocks = "ZONE_DEVICE"
+        if self.nr_blocks:
+            last = self.first_block + self.nr_blocks - 1
+            blocks = f"{ranged('block', self.first_block, last)}, {self.online} online"
+        facts = [
+            ("size", f"{human(self.size_bytes)}, {blocks}"),
+            ("struct pages", self.memmap_place),
+            ("usable", human(self.usable_bytes)),
+            ("longest run", human(self.longest_bytes)),
+        ]
+        if self.all_vmemmap_blocks:
+            facts.append(("nothing but struct pages", counted(self.all_vmemmap_blocks, "block")))
+        if self.heads and self.chunked:
+            words = f"{self.heads} x (refcount {self.refcount}, private {self.private})"
+            facts.append(("heads", words))
+        elif self.heads:
+            facts.append(("nr_vmemmap_pages", f"{self.private} in {counted(self.heads, 'block')}"))
+        if self.huge is not None:
+            h = self.huge
+            words = f"{h.optimised} optimised, {h.refused} not, {h.corrupt} corrupt"
+            facts.append(("huge pages", f"{words}; {counted(h.saved_pages, 'page')} saved"))
+        return facts
+
+
+@dataclass(frozen=True)
+class NodeBill:
+    """A node; pages."""
+
+    node: int
+    free_pages: int
+    """Free for the kernel, so for struct pages."""
+    movable_free_pages: int
+    waiting_pages: int
+    """Pages of it that hold struct pages of blocks that are not online."""
+    memmap_pages: int
+    """Pages of it that hold struct pages of hot-added memory."""
+    remote_pages: int
+    """The part of them that describes memory of other nodes."""
+    freelist: tuple[tuple[int, int], ...]
+
+    def lines(self, page_bytes: int) -> list[tuple[str, str]]:
+        """(what, words): one fact each."""
+
+        def words(pages: int) -> str:
+            return f"{human(pages * page_bytes)} ({counted(pages, 'page')})"
+
+        facts = [("free now", words(self.free_pages))]
+        if self.movable_free_pages:
+            facts.append(("free in Movable", words(self.movable_free_pages)))
+        if self.memmap_pages:
+            facts.append(("holds struct pages", words(self.memmap_pages)))
+        if self.waiting_pages:
+            facts.append(("of memory not online yet", words(self.waiting_pages)))
+        if self.remote_pages:
+            facts.append(("of memory of other nodes", words(self.remote_pages)))
+        if self.freelist:
+            facts.append(("buddy list", " ".join(f"{order}:{n}" for order, n in self.freelist)))
+        return facts
+
+
+@dataclass(frozen=True)
+class Bill:
+    """Who holds what at one moment."""
+
+    devices: tuple[DeviceBill, ...]
+    nodes: tuple[NodeBill, ...]
+    page_bytes: int
+
+    def lines(self) -> list[tuple[str, str, str]]:
+        """(who, what, words): one fact each, devices first; those that are alike are one."""
+        facts = []
+        for alike in self.alike:
+            name = alike[0].name
+            if len(alike) > 1:
+                name = f"{name} ... {alike[-1].name}: {counted(len(alike), 'device')}, each"
+            facts += [(name, *fact) for fact in alike[0].lines()]
+        for node in self.nodes:
+            facts += [(f"node {node.node}", *fact) for fact in node.lines(self.page_bytes)]
+        return facts
+
+    @property
+    def alike(self) -> list[list[DeviceBill]]:
+        """The devices, neighbours that differ in name and place only together."""
+        groups: list[list[DeviceBill]] = []
+        for bill in self.devices:
+            first = groups[-1][0] if groups else None
+            if first is not None and bill == replace(
+                first, name=bill.name, first_block=bill.first_block
+            ):
+                groups[-1].append(bill)
+            else:
+                groups.append([bill])
+        return groups
+
+
+def bill_of(state: State) -> Bill:
+    """The bill of a machine."""
+    devices = sorted(state.devices.values(), key=lambda device: (device.start_pfn, device.id))
+    bills = [
+        _device(state, device, facts)
+        for device in devices
+        if (facts := device_facts(state, device.name)) is not None
+    ]
+    held = [
+        each
+        for device, bill in zip(devices, bills, strict=True)
+        for each in _held(state, device, bill)
+    ]
+    nodes = [number for number, node in enumerate(state.nodes) if node.online and node.spanned]
+    return Bill(
+        tuple(bills),
+        tuple(_node(state, number, held) for number in nodes),
+        state.geometry.page_bytes,
+    )
+
+
+def _device(state: State, device: Device, facts: DeviceFacts) -> DeviceBill:
+    geometry = state.geometry
+    first, blocks, online = device.start_pfn // geometry.block_pages, 0, 0
+    if device.kind == "dimm":
+        rows = state.blocks.slice(first, device.end_pfn // geometry.block_pages)
+        blocks = int(rows["count"].sum())
+        online = int(rows["count"][rows["state"] == BlockState.ONLINE].sum())
+        first = int(rows["start"][0]) if len(rows) else first
+    in_ram = int(memmap_in_ram(state, device)["count"].sum())
+    return DeviceBill(
+        name=device.name,
+        size_bytes=device.nr_pages * geometry.page_bytes,
+        first_block=first,
+        nr_blocks=blocks,
+        online=online,
+        memmap_place=memmap_place(state, device),
+        memmap_pages=in_ram + facts.vmemmap_pages,
+        usable_bytes=facts.usable_bytes,
+        longest_bytes=facts.largest_run_bytes,
+        all_vmemmap_blocks=facts.all_vmemmap_blocks,
+        heads=facts.heads,
+        refcount=facts.refcount,
+        private=facts.private,
+        chunked=device.head_pages > 0,
+        huge=_huge(state, device),
+    )
+
+
+def _huge(state: State, device: Device) -> HugePages | None:
+    inside = [
+        pages
+        for pages in state.hugetlb.values()
+        if device.start_pfn <= pages.start_pfn < device.end_pfn
+    ]
+    if not inside:
+        return None
+    return HugePages(
+        optimised=sum(pages.count for pages in inside if pages.freed_pages),
+        refused=sum(pages.count for pages in inside if not pages.freed_pages),
+        corrupt=sum(pages.count for pages in inside if pages.verdict == "corrupts"),
+        saved_pages=sum(pages.freed_pages for pages in inside),
+    )
+
+
+def _node(state: State, number: int, held: Sequence[_Held]) -> NodeBill:
+    kernel, movable = state.free_pages[number] if number < len(state.free_pages) else (0, 0)
+    mine = [each for each in held if each.node == number]
+    return NodeBill(
+        number,
+        kernel,
+        movable,
+        waiting_pages=sum(each.waiting for each in mine),
+        memmap_pages=sum(each.pages for each in mine),
+        remote_pages=sum(each.pages for each in mine if each.device.node != number),
+        freelist=tuple(state.freelists.get(number, ())),
+    )
+
+
+@dataclass(frozen=True)
+class _Held:
+    """Pages of a node that hold struct pages of a device, and those of blocks not online."""
+
+    node: int
+    device: Device
+    pages: int
+    waiting: int
+
+
+def _held(state: State, device: Device, bill: DeviceBill) -> Iterator[_Held]:
+    pages: Counter[int] = Counter()
+    for row in memmap_in_ram(state, device):
+        node, _ = page_zone(state, int(row["start"]))
+        pages[node] += int(row["count"])
+    offline = bill.nr_blocks - bill.online
+    for node, count in pages.items():
+        yield _Held(node, device, count, count * offline // max(1, bill.nr_blocks))

@@ -1,0 +1,351 @@
+"""One moment on an axis: a row for each zone and node, and what differs from the moment before.
+
+A :class:`Figure` is a value: painters turn its rows of marks and cell codes into letters or
+colours and add nothing. Its codes are those of the pfn map (``pfnmap.tui.map.cells``), so a
+cell looks the same in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pfnmap.engine.kinds import FREE_BY_ZONE, FREE_STATES, PageState, ZoneType
+from pfnmap.engine.memory.runs import sorted_set
+from pfnmap.engine.view import NR_PAGE_STATES
+from pfnmap.tui.figure.axis import Axis, Column
+from pfnmap.tui.figure.moments import Moment
+from pfnmap.tui.map.cells import EIGHTHS_MASK, EIGHTHS_SHIFT, OVER_SHIFT, STATE_MASK, glyph_code
+
+Marks = NDArray[np.int8]
+Codes = NDArray[np.int32]
+
+SALIENT: Final = (
+    PageState.ISOLATED,
+    PageState.HUGETLB,
+    PageState.HUGETLB_OPTIMISED,
+    PageState.UNMOVABLE,
+    PageState.BROKEN,
+)
+"""States that own their cell however few their pages are, the last one first."""
+
+
+class Mark(IntEnum):
+    """What stands in a column of a row."""
+
+    BLANK = 0
+    CELL = 1
+    """Memory of this row: its code says which."""
+    GAP = 2
+    """In the span, but not present."""
+    OPEN = 3
+    """Here the span begins."""
+    CLOSE = 4
+    """Here it ends."""
+    TICK = 5
+    """An edge between two blocks of this row."""
+    BREAK = 6
+    """Blocks that are left out, equal to those on both sides."""
+    NODE = 7
+    """In the span of a node."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A counter of a row, in pages, and what it was before; None: it does not exist."""
+
+    name: str
+    now: int | None
+    was: int | None
+
+    @property
+    def changed(self) -> bool:
+        """Whether it is another one than before."""
+        return self.now != self.was
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A row at one moment: a mark and a code for each column."""
+
+    marks: Marks
+    codes: Codes
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing in it."""
+        return not self.marks.any()
+
+    def same_as(self, other: Line) -> bool:
+        """Whether both look the same."""
+        return np.array_equal(self.marks, other.marks) and np.array_equal(self.codes, other.codes)
+
+    def runs(
+        self, changed: NDArray[np.bool_] | None = None
+    ) -> Iterator[tuple[Mark, int, bool, int]]:
+        """(mark, code, changed, columns) of equal columns from left to right."""
+        flags = np.zeros(len(self.marks), bool) if changed is None else changed
+        together = self.codes.astype(np.int64) << 8 | self.marks.astype(np.int64) << 1 | flags
+        first = np.flatnonzero(np.append(True, together[1:] != together[:-1]))
+        lengths = np.diff(first, append=len(together))
+        for at, length in zip(first.tolist(), lengths.tolist(), strict=True):
+            yield Mark(self.marks[at]), int(self.codes[at]), bool(flags[at]), length
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """A zone, a node, or the blocks of a node that are in no zone.
+
+    ``was`` is the line of the moment before, where that differs in anything.
+    """
+
+    node: int
+    zone: ZoneType | None
+    """NONE for the blocks in no zone; None for the node as a whole."""
+    now: Line
+    was: Line | None
+    numbers: tuple[Number, ...]
+
+    @property
+    def name(self) -> str:
+        """``Movable``, ``no zone``, ``node``."""
+        if self.zone is None:
+            return "node"
+        return "no zone" if self.zone == ZoneType.NONE else self.zone.label
+
+    @property
+    def changed(self) -> bool:
+        """Whether the row or one of its numbers differs from the moment before."""
+        return self.was is not None or any(number.changed for number in self.numbers)
+
+    @property
+    def differs(self) -> NDArray[np.bool_]:
+        """Columns that differ from the moment before."""
+        if self.was is None:
+            return np.zeros(len(self.now.marks), bool)
+        marks, codes = self.was.marks != self.now.marks, self.was.codes != self.now.codes
+        return np.asarray(marks | codes)
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """One moment as a drawing."""
+
+    axis: Axis
+    moment: Moment
+    rows: tuple[Row, ...]
+    """Node by node: the node, its zones, its blocks in no zone."""
+
+    @property
+    def changed(self) -> tuple[Row, ...]:
+        """The rows that differ from the moment before."""
+        return tuple(row for row in self.rows if row.changed)
+
+    def fitting(self, lines: int) -> tuple[Row, ...]:
+        """The rows for a place of so many lines: changed ones before others, in their order.
+
+        A row that changed takes two lines, its before and its now.
+        """
+        kept: set[int] = set()
+        order = sorted(range(len(self.rows)), key=lambda at: not self.rows[at].changed)
+        for at in order:
+            lines -= 1 + (self.rows[at].was is not None)
+            if lines < 0:
+                break
+            kept.add(at)
+        return tuple(row for at, row in enumerate(self.rows) if at in kept)
+
+    @property
+    def states(self) -> tuple[PageState, ...]:
+        """The states that can be seen in it, for a legend."""
+        seen: set[int] = set()
+        for code in np.unique(np.concatenate([_codes_of(row) for row in self.rows])).tolist():
+            seen |= {code & STATE_MASK, code >> OVER_SHIFT & STATE_MASK}
+        return tuple(PageState(state) for state in sorted(seen))
+
+    @property
+    def marks(self) -> frozenset[Mark]:
+        """The marks that can be seen in it."""
+        lines = [line for row in self.rows for line in (row.now, row.was) if line is not None]
+        return frozenset(Mark(mark) for line in lines for mark in np.unique(line.marks).tolist())
+
+
+def _codes_of(row: Row) -> Codes:
+    lines = [row.now] if row.was is None else [row.now, row.was]
+    return np.concatenate([line.codes[line.marks == Mark.CELL] for line in lines])
+
+
+def figure_of(moment: Moment, axis: Axis) -> Figure:
+    """Draw one moment; what differs from the moment before is marked."""
+    now = _Drawing(moment, axis)
+    before = moment.before
+    was = now if before is None else _Drawing(before, axis)
+    rows = []
+    for key in sorted(dict.fromkeys((*now.keys(), *was.keys())), key=_order):
+        line, old = now.line(key), was.line(key)
+        numbers = tuple(
+            Number(name, value, earlier)
+            for (name, value), (_, earlier) in zip(now.numbers(key), was.numbers(key), strict=True)
+        )
+        rows.append(Row(*key, line, None if line.same_as(old) else old, numbers))
+    return Figure(axis, moment, tuple(rows))
+
+
+Key = tuple[int, ZoneType | None]
+"""Node and zone of a row, as in :class:`Row`."""
+
+
+def _order(key: Key) -> tuple[int, int]:
+    node, zone = key
+    if zone is None:
+        return node, -1
+    return node, len(ZoneType) if zone == ZoneType.NONE else int(zone)
+
+
+class _Drawing:
+    """The lines of one moment; what all of them need is computed once."""
+
+    def __init__(self, moment: Moment, axis: Axis) -> None:
+        self.view, self.memory, self.axis = moment.view, moment.memory, axis
+        self.cells = np.flatnonzero(np.isin(axis.kinds, (Column.CELL, Column.HOLE, Column.BREAK)))
+        self.edges = np.flatnonzero(axis.kinds == Column.EDGE)
+        zones = (row for row in self.view.zones if row.spanned or row.present)
+        self.zones = {(row.node, row.zone): row for row in zones}
+        self.nodes = {row.node: row for row in self.view.nodes if row.spanned}
+        self.counts = self._counts()
+
+    def _counts(self) -> NDArray[np.int64]:
+        """Pages of each state in every cell."""
+        starts, ends = self.axis.starts[self.cells], self.axis.ends[self.cells]
+        edges = sorted_set(np.concatenate((starts, ends)))
+        counts = self.view.page_counts(edges)
+        return np.asarray(counts[np.searchsorted(edges, starts)])
+
+    def keys(self) -> list[Key]:
+        """The rows there are."""
+        keys: list[Key] = [*self.zones, *((node, None) for node in self.nodes)]
+        free = self.memory.zones == ZoneType.NONE
+        keys += [(node, ZoneType.NONE) for node in np.unique(self.memory.nodes[free]).tolist()]
+        return keys
+
+    def numbers(self, key: Key) -> list[tuple[str, int | None]]:
+        """Name and value of the counters of a row."""
+        node, zone = key
+        if zone is None:
+            row = self.nodes.get(node)
+            return [("spanned", row.spanned if row else 0), ("present", row.present if row else 0)]
+        if zone == ZoneType.NONE:
+            mine = self.memory.of(node, zone)
+            pages = int((self.memory.ends[mine] - self.memory.starts[mine]).sum())
+            return [("blocks", pages // self.axis.block_pages)]
+        found = self.zones.get((node, zone))
+        return [
+            (name, getattr(found, name) if found else 0)
+            for name in ("spanned", "present", "managed")
+        ]
+
+    def line(self, key: Key) -> Line:
+        """One row."""
+        node, zone = key
+        span = self._span(key)
+        marks = np.zeros(self.axis.width, np.int8)
+        codes = np.zeros(self.axis.width, np.int32)
+        starts, ends = self.axis.starts, self.axis.ends
+        spanned = (starts[self.cells] < span[1]) & (ends[self.cells] > span[0])
+        marks[self.cells[spanned]] = Mark.GAP
+        if zone is None:
+            marks = self._bracket(marks, span, spanned & False)
+            marks[marks == Mark.GAP] = Mark.NODE
+            return Line(marks, codes)
+        pages = self._owned(node, zone)
+        owned = pages > 0
+        at = self.cells[owned]
+        broken = self.axis.kinds[at] == Column.BREAK
+        codes[at] = self._code(owned, pages[owned], zone)
+        plain = broken & ~np.isin(codes[at] & STATE_MASK, SALIENT)
+        marks[at] = np.where(plain, Mark.BREAK, Mark.CELL)
+        codes[at[plain]] = 0
+        return Line(self._bracket(marks, span, owned), codes)
+
+    def _span(self, key: Key) -> tuple[int, int]:
+        node, zone = key
+        if zone is None:
+            home = self.nodes.get(node)
+            return (home.start_pfn, home.start_pfn + home.spanned) if home else (0, 0)
+        found = self.zones.get((node, zone))
+        return (found.start_pfn, found.end_pfn) if found else (0, 0)
+
+    def _owned(self, node: int, zone: ZoneType) -> NDArray[np.int64]:
+        """Pages of each cell that are the row's."""
+        mine = self.memory.of(node, zone)
+        starts, ends = self.memory.starts[mine], self.memory.ends[mine]
+        if not len(starts):
+            return np.zeros(len(self.cells), np.int64)
+        sums = np.concatenate(([0], np.cumsum(ends - starts)))
+
+        def below(pfns: NDArray[np.int64]) -> NDArray[np.int64]:
+            index = np.searchsorted(starts, pfns, side="right")
+            last = np.maximum(index - 1, 0)
+            over = np.where(index > 0, np.maximum(ends[last] - pfns, 0), 0)
+            return np.asarray(sums[index] - over)
+
+        return below(self.axis.ends[self.cells]) - below(self.axis.starts[self.cells])
+
+    def _code(self, owned: NDArray[np.bool_], pages: NDArray[np.int64], zone: ZoneType) -> Codes:
+        """The codes of cells of which so many pages are a row's.
+
+        Where others have a part of a cell too, it shows what this zone's pages are: those of
+        other zones and of offline blocks are left out, and there are no more than ``pages``.
+        """
+        counts = self.counts[owned].copy()
+        counts[:, PageState.HOLE] = 0
+        apart = counts.sum(axis=1) > pages
+        counts[np.ix_(apart, [s for s in range(NR_PAGE_STATES) if not _can_be(s, zone)])] = 0
+        return _classified(counts, pages)
+
+    def _bracket(self, marks: Marks, span: tuple[int, int], owned: NDArray[np.bool_]) -> Marks:
+        """Put the ends of a span, and the edges between its blocks."""
+        mine = np.zeros(self.axis.width + 1, bool)
+        mine[self.cells[owned]] = True
+        pfns, edges = self.axis.starts[self.edges], self.edges
+        left, right = mine[edges - 1], mine[edges + 1]
+        inside = (pfns > span[0]) & (pfns < span[1])
+        marks[edges[inside]] = Mark.GAP
+        marks[edges[(left | right) & inside]] = Mark.TICK
+        marks[edges[left & right]] = Mark.TICK
+        if span[0] < span[1]:
+            for pfn, mark in ((span[0], Mark.OPEN), (span[1], Mark.CLOSE)):
+                marks[edges[pfns == pfn]] = mark
+        return marks
+
+
+def _can_be(state: int, zone: ZoneType) -> bool:
+    """Whether a page of a zone (NONE: of an offline block) can be in a state."""
+    if zone == ZoneType.NONE:
+        return state in (PageState.OFFLINE, PageState.VMEMMAP, PageState.BROKEN)
+    if zone == ZoneType.DEVICE:
+        return state in (PageState.DEVICE, PageState.VMEMMAP, PageState.BROKEN)
+    if state in FREE_STATES:
+        return state == FREE_BY_ZONE.get(zone)
+    return state not in (PageState.OFFLINE, PageState.DEVICE, PageState.HOLE)
+
+
+def _classified(counts: NDArray[np.int64], pages: NDArray[np.int64]) -> Codes:
+    """Codes as those of the map, but huge and isolated pages are never too few to be seen."""
+    other = counts.copy()
+    other[:, PageState.VMEMMAP] = 0
+    under = other.argmax(axis=1)
+    most = other.max(axis=1, initial=0)
+    for state in SALIENT:
+        under[counts[:, state] > 0] = int(state)
+    memmap = counts[:, PageState.VMEMMAP]
+    eighths = np.clip((memmap * 16 + pages) // (2 * np.maximum(pages, 1)), 1, EIGHTHS_MASK)
+    part = under | int(PageState.VMEMMAP) << OVER_SHIFT | eighths << EIGHTHS_SHIFT
+    codes = np.where((memmap > 0) & ~np.isin(under, SALIENT), part, under | under << OVER_SHIFT)
+    codes = np.where((memmap > 0) & (most == 0), glyph_code(PageState.VMEMMAP), codes)
+    return codes.astype(np.int32)

@@ -1,0 +1,123 @@
+"""What there is to draw: the steps of a session, or the phases of one, each with its before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from pfnmap.engine.commands import Hugetlb, Offline, Online, Pin, Remove, Unpin
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.language import line_of
+from pfnmap.engine.machine import TALK
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.model_view import ModelView
+from pfnmap.engine.operations.refs import block_ranges, pfn_of
+from pfnmap.engine.outcome import Event, Outcome
+from pfnmap.engine.session import Session
+from pfnmap.engine.view import View
+from pfnmap.tui.figure.memory import Memory, memory_of
+
+BOOT = "at the start"
+"""What the moment before the first step is called."""
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """A machine at rest or after a phase, what led there, and the moment before it."""
+
+    view: View
+    state: State
+    words: str
+    """The command's line, or the kernel function of a phase."""
+    number: int = 0
+    """Which step of the session; 0 is the machine as it was opened."""
+    phase: int = 0
+    """Which phase of the step, counted from 1; 0: the step as a whole."""
+    outcome: Outcome | None = None
+    event: Event | None = None
+    before: Moment | None = None
+
+    @cached_property
+    def memory(self) -> Memory:
+        """Which memory is where; the moment before's own where no block and no zone changed."""
+        before = self.before
+        if before is not None and self._same_memory_as(before):
+            return before.memory
+        return memory_of(self.view, self.state)
+
+    def _same_memory_as(self, other: Moment) -> bool:
+        mine, its = self.state, other.state
+        return (
+            mine.blocks is its.blocks
+            and mine.device_ranges is its.device_ranges
+            and tuple(self.view.zones) == tuple(other.view.zones)
+        )
+
+    @property
+    def title(self) -> str:
+        """Which step or phase this is, for a heading: ``step 3``, ``step 3.2``."""
+        if self.number == 0:
+            return BOOT
+        return f"step {self.number}.{self.phase}" if self.phase else f"step {self.number}"
+
+    def touched(self) -> Iterator[tuple[int, int]]:
+        """[start_pfn, end_pfn) of what the step was about, whether it changed or not."""
+        outcome, pages = self.outcome, self.state.geometry.block_pages
+        if outcome is None:
+            return
+        for event in outcome.events:
+            if event.first_block >= 0:
+                yield event.first_block * pages, (event.first_block + event.nr_blocks) * pages
+        yield from _named(outcome)
+        one, other = outcome.before.hugetlb, outcome.after.hugetlb
+        for number in one.keys() ^ other.keys():
+            pool = other.get(number) or one[number]
+            yield pool.start_pfn, pool.start_pfn + pool.nr_pages
+
+
+def _named(outcome: Outcome) -> Iterator[tuple[int, int]]:
+    """The memory that a command names."""
+    command, state = outcome.command, outcome.before
+    pages = state.geometry.block_pages
+    try:
+        if isinstance(command, Online | Offline | Remove | Pin | Unpin):
+            for first, last in block_ranges(state, command.blocks):
+                yield first * pages, (last + 1) * pages
+        if isinstance(command, Hugetlb | Pin | Unpin) and command.pfn is not None:
+            pfn = pfn_of(state, command.pfn)
+            yield pfn, pfn + 1
+    except InputError:
+        return  # it names what was never there, and was refused for that
+
+
+def moments(session: Session) -> list[Moment]:
+    """The machine as it was opened, and after every step that is for the machine.
+
+    Steps keep the numbers that they have in the session; notes and claims are passed over.
+    """
+    found = [Moment(session.view_at(0), session.start, BOOT)]
+    for number, outcome in enumerate(session.outcomes, 1):
+        if isinstance(outcome.command, TALK) and outcome.before is outcome.after:
+            continue
+        # A step that changed nothing has the view of the one before: nothing is asked twice.
+        last = found[-1]
+        view = last.view if outcome.after is last.state else session.view_at(number)
+        words = line_of(outcome.command)
+        found.append(Moment(view, outcome.after, words, number, 0, outcome, None, last))
+    return found
+
+
+def phases(moment: Moment) -> list[Moment]:
+    """The phases of a step, each with the one before it."""
+    outcome, before = moment.outcome, moment.before
+    if outcome is None or before is None:
+        return []
+    found: list[Moment] = []
+    for number, event in enumerate(outcome.events, 1):
+        view = before.view if event.state is before.state else ModelView(event.state)
+        before = Moment(
+            view, event.state, event.function, moment.number, number, outcome, event, before
+        )
+        found.append(before)
+    return found
