@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from pfnmap.engine.facts import DeviceFacts, device_facts
 from pfnmap.engine.kinds import BlockState
 from pfnmap.engine.memory.page_map import page_zone
 from pfnmap.engine.memory.state import Device, State
-from pfnmap.engine.scenarios.facts import DeviceFacts, device_facts
 from pfnmap.engine.words import counted, ranged
 from pfnmap.tui.figure.amounts import human
 from pfnmap.tui.figure.result import memmap_in_ram, memmap_place
@@ -50,12 +50,12 @@ class DeviceBill:
     """Whether the profile keeps refcount and private in heads, rather than nr_vmemmap_pages."""
     huge: HugePages | None
 
-    def lines(self) -> list[tuple[str, str]]:
-        """(what, words): one fact each."""
+    def lines(self, last: DeviceBill | None = None) -> list[tuple[str, str]]:
+        """(what, words): one fact each; up to ``last``, where others are like this one."""
         blocks = "ZONE_DEVICE"
         if self.nr_blocks:
-            last = self.first_block + self.nr_blocks - 1
-            blocks = f"{ranged('block', self.first_block, last)}, {self.online} online"
+            end = (last or self).first_block + self.nr_blocks - 1
+            blocks = f"{ranged('block', self.first_block, end)}, {self.online} online"
         facts = [
             ("size", f"{human(self.size_bytes)}, {blocks}"),
             ("struct pages", self.memmap_place),
@@ -126,8 +126,8 @@ class Bill:
         for alike in self.alike:
             name = alike[0].name
             if len(alike) > 1:
-                name = f"{name} ... {alike[-1].name}: {counted(len(alike), 'device')}, each"
-            facts += [(name, *fact) for fact in alike[0].lines()]
+                name = f"{name} ... {alike[-1].name}, each of {counted(len(alike), 'device')}"
+            facts += [(name, *fact) for fact in alike[0].lines(alike[-1])]
         for node in self.nodes:
             facts += [(f"node {node.node}", *fact) for fact in node.lines(self.page_bytes)]
         return facts

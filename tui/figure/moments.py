@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from pfnmap.engine.commands import Hugetlb, Offline, Online, Pin, Remove, Unpin
+from pfnmap.engine.commands import Hugetlb, Offline, Online, Pin, Remove, Unpin, is_action
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.language import line_of
-from pfnmap.engine.machine import TALK
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.operations.refs import block_ranges, pfn_of
@@ -98,7 +97,7 @@ def moments(session: Session) -> list[Moment]:
     """
     found = [Moment(session.view_at(0), session.start, BOOT)]
     for number, outcome in enumerate(session.outcomes, 1):
-        if isinstance(outcome.command, TALK) and outcome.before is outcome.after:
+        if not is_action(outcome.command) and outcome.before is outcome.after:
             continue
         # A step that changed nothing has the view of the one before: nothing is asked twice.
         last = found[-1]
