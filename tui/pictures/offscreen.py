@@ -14,6 +14,7 @@ from rich.style import Style
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.events import Key
 from textual.strip import Strip
+from textual.widget import Widget
 
 from pfnmap.themes.model import ANSI_COLOURS, DEFAULT_COLOUR
 from pfnmap.tui.pictures.picture import Ink, Picture, Piece, on_page, piece
@@ -54,10 +55,32 @@ class CaptureDriver(HeadlessDriver):
 # -- private: Textual's own parts ----------------------------------------------------------
 async def settle(pilot: Pilot[Any], rounds: int = SETTLE_ROUNDS) -> None:
     """Let every widget handle its messages and paint, without any clock."""
+    quiet = 0
     for _ in range(rounds):
         await _drain(pilot.app)
         await asyncio.sleep(0)
+        quiet = 0 if _moves(pilot.app) else quiet + 1
         pilot.app.screen._on_timer_update()
+        if quiet == 2:
+            return
+
+
+def _moves(app: App[Any]) -> bool:
+    """Whether something waits to be handled, laid out or painted."""
+    screen = app.screen
+    widgets = (screen, *(child for child in screen.walk_children() if isinstance(child, Widget)))
+    return bool(
+        screen._dirty_widgets
+        or screen._callbacks
+        or any(pump._next_callbacks or pump.message_queue_size for pump in (app, *widgets))
+        or any(
+            widget._layout_required
+            or widget._scroll_required
+            or widget._repaint_required
+            or widget._recompose_required
+            for widget in widgets
+        )
+    )
 
 
 async def _drain(app: App[Any]) -> None:
