@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from textual.events import Paste
 from textual.pilot import Pilot
 
 from pfnmap.engine.commands import StartMachine
@@ -19,6 +20,9 @@ from pfnmap.tui.app import PfnmapApp
 from pfnmap.tui.keys.keymap import Keymap, textual_key
 from pfnmap.tui.screens.main import MainScreen
 from pfnmap.tui.testing import press, screen_text, settle, type_text
+from tests.tui.headless import quicken
+
+quicken()
 
 MACHINE = "machine ram=1G memmap_on_memory=Y"
 DIMM = ("add dimm0 256M", "online dimm0[0] movable")
@@ -75,7 +79,8 @@ class Stage:
     async def command(self, line: str) -> None:
         """A whole line behind ``:``."""
         await self.keys(":")
-        await self.type(line, "enter")
+        self.app.post_message(Paste(line))
+        await self.keys("enter")
 
     async def resize(self, width: int, height: int) -> None:
         await self.pilot.resize_terminal(width, height)
@@ -117,3 +122,5 @@ async def stage(
     async with app.run_test(size=size, notifications=True) as pilot:
         await settle(pilot)
         yield Stage(app, pilot)
+        if app.is_running:
+            screen_text(app)

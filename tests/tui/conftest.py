@@ -1,0 +1,3 @@
+from tests.tui.headless import quicken
+
+quicken()
