@@ -59,7 +59,7 @@ def signalled_after(seconds: float, name: str, home: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ENDING)
-@pytest.mark.parametrize("part", [0.0, 0.25, 0.4, 0.5, 0.6, 1.0])
+@pytest.mark.parametrize("part", [0.25, 0.5, 1.0])
 def test_a_signal_while_it_starts(name: str, part: float, tmp_path: Path) -> None:
     signalled_after(part * START_UP_SECONDS, name, tmp_path)
 
@@ -129,8 +129,18 @@ def test_stopped_and_continued(tmp_path: Path) -> None:
         assert_terminal_as_found(program)
 
 
-@pytest.mark.parametrize("name", ["SIGTSTP", "SIGSTOP"])
-@pytest.mark.parametrize("part", [0.0, 0.4, 0.8, 2.0])
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("SIGTSTP", 0.4),
+        ("SIGSTOP", 0.8),
+        *(
+            pytest.param(name, part, marks=pytest.mark.slow)
+            for name in ("SIGTSTP", "SIGSTOP")
+            for part in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 2.0)
+        ),
+    ],
+)
 def test_stopped_and_continued_while_it_starts(name: str, part: float, tmp_path: Path) -> None:
     with Program(home=tmp_path) as program:
         read_for(program, part * START_UP_SECONDS)

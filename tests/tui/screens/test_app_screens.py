@@ -97,7 +97,7 @@ async def test_colours(theme: str, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "size", [(1, 1), (2, 2), (1, 50), (300, 1), (10, 3), (40, 10), (59, 40), (120, 15)],
+    "size", [(1, 1), (1, 50), (300, 1), (40, 10), (59, 40)],
     ids=lambda size: f"{size[0]}x{size[1]}",
 )  # fmt: skip
 async def test_no_terminal_is_too_small(size: tuple[int, int]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import time
 from pathlib import Path
 from random import Random
 
@@ -40,13 +39,14 @@ def steps_seen(program: Program) -> int:
     return int(found[1])
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 10))]
+)
 def test_killed_in_a_storm_of_keys(tmp_path: Path, seed: int) -> None:
     random = Random(seed)
     with Program("-c", "add dimm0 1G", env=env(tmp_path), home=tmp_path) as program:
         program.wait_for("step 1/1")
-        deadline = time.monotonic() + 0.5 + random.random()
-        while time.monotonic() < deadline:
+        for _ in range(40):
             program.send("".join(random.choices(KEYS, k=random.randrange(1, 6))))
             program.read(0.01)
         program.send("m")
