@@ -86,19 +86,16 @@ def _on_screen(start: Start, scenario: Scenario, comparison: Comparison) -> int:
 
 def _json(comparison: Comparison) -> str:
     """Every variant's results and machine at the end, and all counters beside each other."""
+    from pfnmap.tui.documents.reports import CompareData, VariantData, VariantStepData
     from pfnmap.tui.documents.view import as_json, view_data
 
-    return as_json(
-        {
-            "format": "pfnmap-compare-1",
-            "variants": [
-                {
-                    "name": run.name,
-                    "steps": [{"command": s.line, "result": s.result} for s in run.steps],
-                    "end": view_data(run.machine.view()),
-                }
-                for run in comparison.runs
-            ],
-            "counters": {row.name: row.values for row in comparison.counters},
-        }
-    )
+    variants = [
+        VariantData(
+            run.name,
+            [VariantStepData(step.line, step.result) for step in run.steps],
+            view_data(run.machine.view()),
+        )
+        for run in comparison.runs
+    ]
+    counters = {row.name: row.values for row in comparison.counters}
+    return as_json(CompareData("pfnmap-compare-1", variants, counters))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 
 from pfnmap.tui.cli.parser import emit, printable
@@ -25,6 +24,8 @@ def run(arguments: argparse.Namespace) -> int:
     import platformdirs
 
     from pfnmap.themes import user_directory
+    from pfnmap.tui.documents.reports import ConfigData
+    from pfnmap.tui.documents.view import as_json
     from pfnmap.tui.settings.config import keymap_lines, load_settings, settings_file
     from pfnmap.tui.settings.state_directory import state_directory
 
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     }
     if arguments.json:
         paths = {name: str(path) for name, path in places.items()}
-        emit([json.dumps({"format": "pfnmap-config-1", **paths}, indent=2)])
+        emit([as_json(ConfigData("pfnmap-config-1", **paths))])
     else:
         emit(f"{name:<8} {printable(str(path))}" for name, path in places.items())
     return 0

@@ -74,14 +74,8 @@ def _verdict(outcome: Outcome) -> list[str]:
 
 def _json(title: str, outcomes: list[Outcome], assumed: tuple[str, ...]) -> str:
     """Format ``pfnmap-plan-1``."""
-    import json
+    from pfnmap.tui.documents.reports import PlanData
+    from pfnmap.tui.documents.view import as_json, outcome_data
 
-    from pfnmap.tui.documents.view import outcome_data
-
-    data = {
-        "format": "pfnmap-plan-1",
-        "title": title,
-        "outcomes": [outcome_data(outcome) for outcome in outcomes],
-        "assumed": list(assumed),
-    }
-    return json.dumps(data, indent=1)
+    done = [outcome_data(outcome) for outcome in outcomes]
+    return as_json(PlanData("pfnmap-plan-1", title, done, assumed), indent=1)

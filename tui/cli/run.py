@@ -306,22 +306,17 @@ def _chosen(run: _Run, arguments: argparse.Namespace) -> list[int]:
 
 def _json(steps: list[_Step]) -> str:
     """The outcomes of all steps and the machine at the end."""
+    from pfnmap.tui.documents.reports import RunData
     from pfnmap.tui.documents.view import as_json, outcome_data, view_data
 
     outcomes = [outcome_data(step.outcome) for step in steps if step.outcome]
-    return as_json(
-        {
-            "format": "pfnmap-run-1",
-            "steps": outcomes,
-            "end": view_data(steps[-1].view, steps[-1].outcome),
-        }
-    )
+    return as_json(RunData("pfnmap-run-1", outcomes, view_data(steps[-1].view, steps[-1].outcome)))
 
 
 def _json_diff(run: _Run, arguments: argparse.Namespace) -> str:
     """What the chosen steps changed."""
     from pfnmap.engine.language import line_of
-    from pfnmap.tui.documents.diff import FORMAT, step_diff
+    from pfnmap.tui.documents.diff import DiffData, step_diff
     from pfnmap.tui.documents.view import as_json
 
     diffs = []
@@ -332,4 +327,4 @@ def _json_diff(run: _Run, arguments: argparse.Namespace) -> str:
             line = line_of(step.outcome.command)
             before = run.steps[at - 1].view
             diffs.append(step_diff(number, line, step.outcome.errno, before, step.view))
-    return as_json({"format": FORMAT, "steps": diffs})
+    return as_json(DiffData("pfnmap-diff-1", diffs))

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
 from typing import TYPE_CHECKING
-
-from msgspec.structs import asdict
 
 from pfnmap.tui.cli.parser import emit, printable
 
@@ -24,18 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print a line for each session, the newest first."""
     from pfnmap.engine.journal.resume import list_sessions
+    from pfnmap.tui.documents.reports import SessionsData
+    from pfnmap.tui.documents.view import as_json
     from pfnmap.tui.settings.state_directory import session_store
 
     store = session_store(os.environ)
     sessions = list_sessions(store)
     if arguments.json:
-        found = [asdict(session) for session in sessions]
-        document = {
-            "format": "pfnmap-sessions-1",
-            "directory": str(store.directory),
-            "sessions": found,
-        }
-        emit([json.dumps(document, indent=2)])
+        emit([as_json(SessionsData("pfnmap-sessions-1", str(store.directory), sessions))])
     elif sessions:
         emit(map(_line, sessions))
     else:
