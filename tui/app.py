@@ -9,29 +9,22 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from textual.app import App
 from textual.events import Event, Key
 from textual.theme import Theme as TextualTheme
 
+from pfnmap.engine.commands import StartMachine
+from pfnmap.engine.session import Session
 from pfnmap.themes import choose_theme
 from pfnmap.themes.model import Theme
-from pfnmap.tui.keys.actions import ACTIONS
-from pfnmap.tui.keys.keymap import Keymap, textual_key
-from pfnmap.tui.screens.desk import Desk
-from pfnmap.tui.screens.dialog import Dialog
+from pfnmap.tui.dialogs.dialog import Dialog, quitting_keys
+from pfnmap.tui.keys.keymap import Keymap
+from pfnmap.tui.keys.names import textual_key
 from pfnmap.tui.screens.main import MainScreen
 from pfnmap.tui.terminal.signals import ENDING_SIGNALS, noted_endings, stoppable
 from pfnmap.tui.widgets.paint import Paint
 
-if TYPE_CHECKING:
-    from pfnmap.engine.commands import StartMachine
-    from pfnmap.engine.session import Session
-    from pfnmap.tui.pictures.cast.recorder import CastRecorder
-
-ALWAYS = ("app.quit",)
-"""Actions whose control keys work in every dialog as well."""
 TERMINAL_CHECK_SECONDS = 1.0
 """How often it is asked whether the terminal is still there."""
 SWITCH_SECONDS = 0.001
@@ -102,8 +95,6 @@ class PfnmapApp(App[int], inherit_bindings=False):
     ) -> None:
         self.paint = Paint(theme)
         self.keys = keymap or Keymap()
-        self.last_frame = ""
-        """What ``Q`` leaves in the scrollback, with escape sequences."""
         self.notice = ""
         """Something to say as soon as the screen is there."""
         self.opening: Callable[[PfnmapApp], object] | None = None
@@ -121,9 +112,15 @@ class PfnmapApp(App[int], inherit_bindings=False):
             os.environ["NO_COLOR"] = no_color
         self.animation_level = "none"
         self._take_colours(theme)
-        self._bind_keys()
-        self.desk = Desk(session, self.keys, read_only=read_only, start=start)
-        self.main = MainScreen(self.desk, self.paint, self.use_theme, source_title=source_title)
+        self._bindings.bind("ctrl+c", "how_to_quit", priority=True)
+        self.main = MainScreen(
+            session,
+            self.paint,
+            self.keys,
+            source_title=source_title,
+            read_only=read_only,
+            start=start,
+        )
 
     def get_default_screen(self) -> MainScreen:
         """The one screen, in place of an empty one of Textual's under it."""
@@ -132,7 +129,7 @@ class PfnmapApp(App[int], inherit_bindings=False):
     def on_mount(self) -> None:
         """Do what was left for when the screen is there."""
         if self.notice:
-            self.call_after_refresh(self.main.acts.complain, self.notice)
+            self.call_after_refresh(self.main.complain, self.notice)
         if self.opening is not None:
             self.call_after_refresh(self.opening, self)
         if not self.is_headless:
@@ -159,28 +156,6 @@ class PfnmapApp(App[int], inherit_bindings=False):
             self.exit(128 + signal.SIGHUP)
 
     # -- keys ---------------------------------------------------------------------------
-    def _bind_keys(self) -> None:
-        """Bind the keys in force to their actions."""
-        # With priority a key acts at once; without, Textual would send it through the
-        # focused panel first, and a key typed right after ``:`` would miss the prompt.
-        for key, action in self.keys.items():
-            self._bindings.bind(key, f"act('{action.id}', '{key}')", priority=True)
-        self._bindings.bind("ctrl+c", "how_to_quit")
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys act on the main screen; in dialogs they type, but for ``ctrl+q`` and its like."""
-        if action != "act" or self.screen is self.main:
-            return True
-        action_id, key = parameters
-        return action_id in ALWAYS and str(key).startswith("ctrl+")
-
-    def action_act(self, action_id: str, _key: str) -> None:
-        """Do an action of the registry."""
-        if self.screen is self.main:
-            self.main.act(action_id)
-        else:
-            self.exit(0)
-
     async def on_event(self, event: Event) -> None:
         """Hold keys back while a dialog opens or closes, so that none is lost or misread."""
         if isinstance(event, Key) and not event.is_forwarded:
@@ -212,9 +187,13 @@ class PfnmapApp(App[int], inherit_bindings=False):
     def action_how_to_quit(self) -> None:
         """``ctrl+c`` does not quit, so that a slip of the hand loses nothing."""
         key = self.keys.first("app.quit")
-        self.main.acts.toasts.show(f"press {key} to quit", "information")
+        self.main.toast(f"press {key} to quit", "information")
 
     # -- themes -----------------------------------------------------------------------------
+    def on_main_screen_theme_chosen(self, message: MainScreen.ThemeChosen) -> None:
+        """Use the theme that a person chose."""
+        self.use_theme(message.name)
+
     def use_theme(self, name: str) -> None:
         """Change colours and glyphs; the terminal's limits still hold."""
         theme = choose_theme(
@@ -274,8 +253,7 @@ def leaving_keys(keymap: Keymap) -> frozenset[str]:
     them, because in a dialog that is still to open it may be text.
     """
     closing = [key for key in keymap.keys("dialog.close") if len(key) > 1 and key != "space"]
-    ending = [key for name in ALWAYS for key in keymap.keys(name) if key.startswith("ctrl+")]
-    return frozenset(["ctrl+c", *map(textual_key, [*closing, *ending])])
+    return frozenset(["ctrl+c", *map(textual_key, closing), *quitting_keys(keymap)])
 
 
 def run_app(
@@ -289,7 +267,7 @@ def run_app(
     start: StartMachine | None = None,
     keymap: Keymap | None = None,
     notice: str = "",
-    recorder: CastRecorder | None = None,
+    prepare: Callable[[PfnmapApp], object] | None = None,
     opening: Callable[[PfnmapApp], object] | None = None,
 ) -> tuple[int, Session]:
     """Show a session until the person quits.
@@ -307,7 +285,7 @@ def run_app(
         start: The ``machine`` line the session began with, for ``save``; None without one.
         keymap: Keys that differ from the registry's.
         notice: Something to say at once; empty for nothing.
-        recorder: Records what is drawn and done; closed at the end.
+        prepare: Called once before the app runs.
         opening: Called once when the screen is there.
     """
     app = PfnmapApp(
@@ -323,25 +301,16 @@ def run_app(
     app.opening = opening
     app.ended_by = noted_endings()
     app.driver_class = stoppable(app.driver_class)
-    if recorder is not None:
-        from pfnmap.tui.pictures.cast.recorder import record
-
-        record(app, recorder)
+    if prepare is not None:
+        prepare(app)
     sys.setswitchinterval(SWITCH_SECONDS)
-    try:
-        status = app.run(mouse=mouse)
-    finally:
-        if recorder is not None:
-            recorder.close()
-    if app.last_frame:
-        print(app.last_frame)
-    return (status if status is not None else app.return_code or 0), app.desk.session
+    status = app.run(mouse=mouse)
+    if app.main.last_frame:
+        print(app.main.last_frame)
+    return (status if status is not None else app.return_code or 0), app.main.session
 
 
 def _encoding() -> str | None:
     """Encoding of the stream that Textual draws on."""
     stream = sys.__stderr__
     return None if stream is None else stream.encoding
-
-
-assert all("'" not in name for name in ACTIONS)  # ids are quoted in the bindings above

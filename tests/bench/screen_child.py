@@ -31,7 +31,7 @@ from pfnmap.engine.machine import Machine
 from pfnmap.engine.session import Session
 from pfnmap.themes import load_theme
 from pfnmap.tui.app import PfnmapApp
-from pfnmap.tui.keys.keymap import textual_key
+from pfnmap.tui.keys.names import textual_key
 from pfnmap.tui.pictures.offscreen import CaptureDriver, settle
 
 SIZE = (200, 50)
@@ -140,7 +140,7 @@ async def serve(what: list[str]) -> None:
         answer("ready")
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             if line.startswith(":"):
-                app.main.acts.run(parse_line(line[1:]))
+                app.main.run(parse_line(line[1:]))
                 await settle(pilot)
                 answer("ok")
                 continue

@@ -17,7 +17,8 @@ from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import Session
 from pfnmap.themes import load_theme
 from pfnmap.tui.app import PfnmapApp
-from pfnmap.tui.keys.keymap import Keymap, textual_key
+from pfnmap.tui.keys.keymap import Keymap
+from pfnmap.tui.keys.names import textual_key
 from pfnmap.tui.screens.main import MainScreen
 from pfnmap.tui.testing import press, screen_text, settle, type_text
 from tests.tui.headless import quicken
@@ -47,7 +48,7 @@ class Stage:
 
     @property
     def session(self) -> Session:
-        return self.app.desk.session
+        return self.app.main.session
 
     @property
     def last(self) -> Outcome:

@@ -73,14 +73,14 @@ def run(arguments: argparse.Namespace) -> int:
 def _on_screen(start: Start, scenario: Scenario, comparison: Comparison) -> int:
     """The comparison over the scenario's own session, which is left when it is closed."""
     from pfnmap.engine.sources import scenario_session
-    from pfnmap.tui.screens.compare_screen import CompareScreen
+    from pfnmap.tui.keys.effects import Compare, Open
 
     return show(
         start,
         scenario_session(scenario),
         scenario.title,
         machine=scenario.start,
-        opening=lambda app: app.push_screen(CompareScreen(app.paint, comparison)),
+        opening=lambda app: app.main.perform(Open(Compare(comparison))),
     )
 
 

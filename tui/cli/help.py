@@ -14,7 +14,7 @@ from pfnmap.tui.cli import parser_of
 from pfnmap.tui.cli.parser import UsageError, emit, printable, say
 from pfnmap.tui.help.subcommands import SUBCOMMANDS
 from pfnmap.tui.help.topics import COLUMNS, search, text, topics
-from pfnmap.tui.keys.actions import action_of_verb
+from pfnmap.tui.keys.table import action_of_verb
 from pfnmap.tui.say.glossary import NAMES, STATES
 from pfnmap.tui.say.terms import TERMS
 from pfnmap.tui.text.ascii import wrapped

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from typing import TYPE_CHECKING
 
 from pfnmap.tui.cli.keeping import add_no_journal, simulations_kept
 from pfnmap.tui.cli.parser import UsageError, add_terminal_options, emit, refuse_idle, say
@@ -19,6 +20,9 @@ from pfnmap.tui.cli.starting import (
     refuse_without_screen,
     show,
 )
+
+if TYPE_CHECKING:
+    from pfnmap.tui.app import PfnmapApp
 
 DEFAULT_SECONDS = 2.0
 LEAST_SECONDS = 0.1
@@ -75,22 +79,28 @@ def run_root(
         for note in watcher.view.observation.notes:
             say(note)
         return 0
-    from pfnmap.tui.screens.live import Live
-
     session = RootSession(watcher)
+
+    def follow(app: PfnmapApp) -> None:
+        from pfnmap.tui.screens.live import Live
+
+        live = Live(
+            app.main,
+            session,
+            seconds=interval if watcher.tree is not None else None,
+            allow_writes=allow_writes,
+            keep=None if arguments.no_journal else simulations_kept(session, arguments),
+        )
+        app.main.follow(live)
+        live.follow()
+
     return show(
         start,
         session,
         watcher.view.title,
         read_only=True,
         record=record,
-        opening=lambda app: Live.begin(
-            app.main,
-            session,
-            seconds=interval if watcher.tree is not None else None,
-            allow_writes=allow_writes,
-            keep=None if arguments.no_journal else simulations_kept(session, arguments),
-        ),
+        opening=follow,
     )
 
 

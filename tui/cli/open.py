@@ -75,9 +75,9 @@ def _look(app: PfnmapApp, commands: list[Command]) -> None:
     """Do what ``-c`` lines say about what is in sight."""
     try:
         for command in commands:
-            app.main.acts.run(command)
+            app.main.run(command)
     except PfnmapError as error:
-        app.main.acts.complain(str(error))
+        app.main.complain(str(error))
 
 
 def _what(arguments: argparse.Namespace) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from pfnmap.engine.session import Session
     from pfnmap.themes.model import Theme
     from pfnmap.tui.app import PfnmapApp
-    from pfnmap.tui.pictures.cast.recorder import CastRecorder
     from pfnmap.tui.settings.config import Settings
     from pfnmap.tui.terminal.abilities import Terminal
 
@@ -119,30 +119,39 @@ def show(
     os.environ.update(start.terminal.textual_environment())
     from pfnmap.tui.app import run_app
 
-    recorder = _recorder(record, start.terminal)
-    status, shown_last = run_app(
-        session,
-        theme=start.theme,
-        colour_system=start.terminal.colour_system,
-        mouse=start.mouse,
-        source_title=title,
-        read_only=read_only,
-        start=machine,
-        keymap=start.settings.keys,
-        notice=notice,
-        recorder=recorder,
-        opening=opening,
-    )
-    for trouble in (shown_last.trouble, recorder and recorder.trouble):
-        if trouble:
-            say(trouble)
+    with _recording(record, start.terminal) as prepare:
+        status, shown_last = run_app(
+            session,
+            theme=start.theme,
+            colour_system=start.terminal.colour_system,
+            mouse=start.mouse,
+            source_title=title,
+            read_only=read_only,
+            start=machine,
+            keymap=start.settings.keys,
+            notice=notice,
+            prepare=prepare,
+            opening=opening,
+        )
+        if shown_last.trouble:
+            say(shown_last.trouble)
     return status
 
 
-def _recorder(file: Path | None, terminal: Terminal) -> CastRecorder | None:
-    """What records the screen, where that is wanted."""
+@contextmanager
+def _recording(
+    file: Path | None, terminal: Terminal
+) -> Iterator[Callable[[PfnmapApp], object] | None]:
+    """What makes an app record its screen, where that is wanted; at the end says what failed."""
     if file is None:
-        return None
-    from pfnmap.tui.pictures.cast.recorder import CastRecorder
+        yield None
+        return
+    from pfnmap.tui.pictures.cast.recorder import CastRecorder, record
 
-    return CastRecorder(file, (terminal.columns, terminal.rows))
+    recorder = CastRecorder(file, (terminal.columns, terminal.rows))
+    try:
+        yield lambda app: record(app, recorder)
+    finally:
+        recorder.close()
+    if recorder.trouble:
+        say(recorder.trouble)

@@ -37,7 +37,6 @@ def run(arguments: argparse.Namespace) -> int:
     from pfnmap.engine.language import parse_line
     from pfnmap.engine.machine import Machine
     from pfnmap.engine.session import Session
-    from pfnmap.tui.screens.tour_panel import Tour
 
     machine = parse_line(MACHINE)
     assert isinstance(machine, StartMachine)
@@ -47,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         TITLE,
         machine=machine,
         record=record,
-        opening=lambda app: Tour.begin(app.main),
+        opening=lambda app: app.main.begin_tour(),
     )
 
 

@@ -14,8 +14,7 @@ from pfnmap.engine.language import VERBS, parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.sysroot.text_dump import SHELL_LINE
 from pfnmap.tui.help.subcommands import SUBCOMMANDS
-from pfnmap.tui.keys.actions import AREAS
-from pfnmap.tui.keys.dialog_actions import ALL_ACTIONS, DIALOG_AREAS
+from pfnmap.tui.keys.table import ALL_ACTIONS, AREAS, DIALOG_AREAS
 from pfnmap.tui.say.glossary import NAMES, STATES
 from pfnmap.tui.say.terms import TERMS
 from pfnmap.tui.text.ascii import plain, wrapped

@@ -1,258 +1,457 @@
-"""Every action a key can have: its id, default keys, label, help and command.
+"""What the actions of the main screen do: what is shown and where the cursor is, to effects.
 
-The table is the single source for key bindings, footer, palette and help.
-Ids are stable: a user's keymap names them. Keys are written as a person types them
-(``?``, ``ctrl+r``, ``space``); the screen translates them to its toolkit's names.
+Every function is pure and is named by a row of ``keys/table.py``. What cannot be done is an
+InputError with one sentence. What is only sometimes of use has a second function that says why
+not; the footer and the palette leave it out then.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
 
-from msgspec import Struct
+from msgspec.structs import replace
 
-
-class Action(Struct, frozen=True):
-    """Something one key does."""
-
-    id: str
-    """Stable name, ``area.what``."""
-    keys: tuple[str, ...]
-    """Default keys, the first is shown; none: palette only."""
-    label: str
-    """A word or two for the footer."""
-    help: str
-    """One line for the help screen."""
-    command: str = ""
-    """The command-language line it stands for: ``{ref}`` the blocks under cursor or
-    selection, ``{pfn}``, ``{zone}``, ``{node}``, ``{name}``, ``{size}`` likewise. Empty for
-    an action that only moves or changes the screen."""
-    footer: bool = False
-    """Whether the footer offers it by default."""
-
-    @property
-    def area(self) -> str:
-        """What it is about: mem, zone, time, cursor, view, find, session, app."""
-        return self.id.partition(".")[0]
-
-
-AREAS: Final = {
-    "mem": "Memory",
-    "zone": "Zones",
-    "time": "Time",
-    "cursor": "Cursor",
-    "view": "View",
-    "find": "Find",
-    "session": "Session",
-    "app": "Program",
-}
-"""Headings of the help screen, in order."""
-
-_TABLE: Final = (
-    # id, keys, label, help, command, footer
-    (
-        "mem.add",
-        "a",
-        "add",
-        "hot-add a DIMM (asks for size, node, memmap)",
-        "add {name} {size}",
-        True,
-    ),
-    ("mem.online", "o e", "online", "online; the policy picks the zone", "online {ref}", True),
-    (
-        "mem.online_kernel",
-        "O",
-        "online kernel",
-        "online to a kernel zone",
-        "online {ref} kernel",
-        False,
-    ),
-    (
-        "mem.online_movable",
-        "m",
-        "online movable",
-        "online to Movable",
-        "online {ref} movable",
-        False,
-    ),
-    ("mem.offline", "f d", "offline", "offline", "offline {ref}", True),
-    (
-        "mem.remove",
-        "x",
-        "remove",
-        "remove the device, or the offline blocks selected",
-        "remove {ref}",
-        True,
-    ),
-    ("mem.pin", "", "pin", "place an unmovable allocation here", "pin pfn={pfn}", False),
-    ("mem.unpin", "", "unpin", "lift the allocation here", "unpin pfn={pfn}", False),
-    (
-        "mem.toggle_memmap",
-        "t",
-        "memmap",
-        "memmap_on_memory for the next add",
-        "set memmap_on_memory={value}",
-        False,
-    ),
-    (
-        "zone.shrink",
-        "s",
-        "shrink",
-        "take the highest online block of the zone out",
-        "shrink {zone} node={node}",
-        True,
-    ),
-    ("time.undo", "u", "undo", "undo the last command", "undo", True),
-    ("time.redo", "ctrl+r", "redo", "redo", "redo", False),
-    ("time.back", "[", "back", "one step back", "", True),
-    ("time.forward", "]", "step", "one step forward", "", True),
-    (
-        "time.phase.back",
-        ",",
-        "phase back",
-        "slow motion: one phase of the operation back",
-        "",
-        False,
-    ),
-    ("time.phase.forward", ";", "phase", "slow motion: the next phase of the operation", "", False),
-    ("time.seek", "S", "seek", "go to a step by its number", "seek {step}", False),
-    ("time.play", "space", "play", "play the scenario, or pause it", "", False),
-    ("time.slower", "<", "slower", "play slower", "", False),
-    ("time.faster", ">", "faster", "play faster", "", False),
-    ("time.repeat", ".", "repeat", "the last action again, at the cursor", "", False),
-    ("cursor.left", "h left", "left", "one cell left", "", False),
-    ("cursor.down", "j down", "down", "one row down", "", False),
-    ("cursor.up", "k up", "up", "one row up", "", False),
-    ("cursor.right", "l right", "right", "one cell right", "", False),
-    ("cursor.block.previous", "H", "previous block", "previous memory block", "", False),
-    ("cursor.block.next", "L", "next block", "next memory block", "", False),
-    ("cursor.edge.previous", "{", "previous edge", "previous zone boundary or hole", "", False),
-    ("cursor.edge.next", "}", "next edge", "next zone boundary or hole", "", False),
-    ("cursor.row.start", "0 home", "row start", "start of the row", "", False),
-    ("cursor.row.end", "$ end", "row end", "end of the row", "", False),
-    ("cursor.first", "g", "first pfn", "first pfn", "", False),
-    ("cursor.last", "G", "last pfn", "last pfn", "", False),
-    ("cursor.half.down", "ctrl+d", "half down", "half a page down", "", False),
-    ("cursor.half.up", "ctrl+u", "half up", "half a page up", "", False),
-    ("cursor.page.down", "pagedown", "page down", "a page down", "", False),
-    ("cursor.page.up", "pageup", "page up", "a page up", "", False),
-    ("cursor.mark", '"', "mark", "name this place: asks for a letter", "mark {name}", False),
-    (
-        "cursor.to_mark",
-        "'",
-        "to mark",
-        "go to a named place; twice: back to where the last jump began",
-        "",
-        False,
-    ),
-    ("cursor.struct_pages", "w", "struct pages", "jump to where the struct pages live", "", False),
-    (
-        "view.zoom.in",
-        "+ =",
-        "zoom in",
-        "smaller cells: block, section, subsection, page",
-        "",
-        False,
-    ),
-    ("view.zoom.out", "-", "zoom out", "larger cells", "", False),
-    (
-        "view.zoom.fit",
-        "Z",
-        "zoom fit",
-        "all memory on one screen; again: one block a row",
-        "",
-        False,
-    ),
-    ("view.fold", "z", "fold", "fold or unfold holes", "", False),
-    ("view.select", "v", "select", "start or drop a selection", "", False),
-    (
-        "view.deselect",
-        "escape",
-        "drop selection",
-        "drop the selection; stop what takes long",
-        "",
-        False,
-    ),
-    (
-        "view.explain",
-        "enter",
-        "explain",
-        "explain the cell: who owns it, which rule says so",
-        "",
-        False,
-    ),
-    ("view.diff", "D", "diff", "before and after of the last step", "diff", False),
-    ("view.maximise", "M", "maximise", "the focused panel alone", "", False),
-    ("view.focus.next", "tab", "next panel", "focus the next panel", "", False),
-    ("view.focus.previous", "shift+tab", "previous panel", "focus the previous panel", "", False),
-    ("view.panel.map", "1", "map", "show or hide the map", "", False),
-    ("view.panel.zones", "2", "zones", "show or hide the zones", "", False),
-    ("view.panel.blocks", "3", "blocks", "show or hide the block list", "", False),
-    ("view.panel.events", "4", "events", "show or hide the events", "", False),
-    ("view.panel.legend", "5", "legend", "show or hide the legend", "", False),
-    ("view.panel.inspector", "6", "inspector", "show or hide the inspector", "", False),
-    ("view.yank", "y", "copy panel", "copy the focused panel as plain text", "", False),
-    ("view.yank.frame", "Y", "copy frame", "copy the whole frame as plain text", "", False),
-    ("find.open", "/", "find", "find a block, pfn, address, zone or state", "", False),
-    ("find.next", "n", "next match", "next match", "", False),
-    ("find.previous", "N", "previous match", "previous match", "", False),
-    (
-        "session.branch",
-        "b",
-        "branch",
-        "another branch of the session; of a real machine: a simulation of it",
-        "",
-        False,
-    ),
-    ("session.save", "", "save", "save the session as a scenario", "save {file}", False),
-    ("session.write", "", "write", "write the frame to a file", "write {file}", False),
-    (
-        "session.compare",
-        "",
-        "compare",
-        "the same commands under other rules",
-        "compare {variant}",
-        False,
-    ),
-    ("app.command", ":", "command", "type a command", "", True),
-    ("app.help", "? f1", "help", "this help", "help", True),
-    (
-        "app.glossary",
-        "K",
-        "words",
-        "what the words and states on the screen mean",
-        "",
-        False,
-    ),
-    ("app.palette", "ctrl+p", "palette", "every action that applies now", "", False),
-    ("app.tour", "T", "leave tour", "leave the tour that 'pfnmap tour' begins", "", False),
-    ("app.tour.again", "R", "set up", "set up the present step of the tour anew", "", False),
-    ("app.redraw", "ctrl+l", "redraw", "draw the screen anew", "", False),
-    ("app.suspend", "ctrl+z", "suspend", "back to the shell for a while", "", False),
-    ("app.quit", "q ctrl+q", "quit", "quit", "quit", False),
-    (
-        "app.quit.keep",
-        "Q",
-        "quit, keep frame",
-        "quit and leave the frame in the scrollback",
-        "",
-        False,
-    ),
+from pfnmap.engine.commands import (
+    Command,
+    Goto,
+    Offline,
+    Online,
+    PfnRef,
+    Pin,
+    Ref,
+    Remove,
+    SetParam,
+    Shrink,
+    Unpin,
+    Zoom,
 )
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import OnlineType, ZoneType
+from pfnmap.engine.language import line_of, parse_line
+from pfnmap.engine.language.completion import complete
+from pfnmap.engine.language.refs import MAX_PARTS
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.words import counted
+from pfnmap.tui.keys.effects import (
+    AddValues,
+    AskAdd,
+    AskLine,
+    BackToReal,
+    Choose,
+    Effects,
+    Entry,
+    Look,
+    Open,
+    ReadDiff,
+    Remember,
+    Run,
+    Scroll,
+    Seek,
+    Simulate,
+    StepPhase,
+    Switch,
+    Tell,
+)
+from pfnmap.tui.keys.here import MOST_BLOCKS, Here
+from pfnmap.tui.keys.shown import Shown
+from pfnmap.tui.map import finder
+from pfnmap.tui.map.motions import Edges, edges, zoomed_to
+from pfnmap.tui.map.viewport import Viewport
 
-ACTIONS: Final[dict[str, Action]] = {
-    name: Action(name, tuple(keys.split()), label, text, command, footer)
-    for name, keys, label, text, command, footer in _TABLE
-}
-"""Every action by its id, in the order of the help screen."""
+
+def always(effect: Effects) -> Callable[[Shown, Here], Effects]:
+    """An action that is the same everywhere."""
+    return lambda _, __: effect
 
 
-def action_of_key(key: str) -> Action | None:
-    """The action a key has by default."""
-    return next((action for action in ACTIONS.values() if key in action.keys), None)
+# -- memory ------------------------------------------------------------------------------
+def _blocks(here: Here, label: str, refs: tuple[Ref, ...]) -> tuple[Ref, ...]:
+    """``refs``, where they are blocks that one key press may act on."""
+    if refs == here.refs and (here.nr_blocks > MOST_BLOCKS or len(refs) > MAX_PARTS):
+        raise InputError(
+            f"{here.nr_blocks} blocks are here; a key acts on {MOST_BLOCKS} at most: "
+            f"type :{label.partition(' ')[0]} and which ones"
+        )
+    if not refs:
+        raise InputError(f"{label}: there is no memory block here")
+    return refs
 
 
-def action_of_verb(verb: str) -> Action | None:
-    """The action whose command begins with a verb of the language: the plainest, so the first."""
-    found = (action for action in ACTIONS.values() if action.command.split()[:1] == [verb])
-    return next(found, None)
+def online(_: Shown, here: Here) -> Command:
+    """Online the blocks here; the policy picks the zone."""
+    return Online(_blocks(here, "online", here.refs))
+
+
+def online_kernel(_: Shown, here: Here) -> Command:
+    """Online the blocks here to a kernel zone."""
+    return Online(_blocks(here, "online kernel", here.refs), OnlineType.ONLINE_KERNEL)
+
+
+def online_movable(_: Shown, here: Here) -> Command:
+    """Online the blocks here to Movable."""
+    return Online(_blocks(here, "online movable", here.refs), OnlineType.ONLINE_MOVABLE)
+
+
+def offline(_: Shown, here: Here) -> Command:
+    """Offline the blocks here."""
+    return Offline(_blocks(here, "offline", here.refs))
+
+
+def remove(_: Shown, here: Here) -> Command:
+    """Remove the device here, or the blocks selected."""
+    return Remove(_blocks(here, "remove", here.removal_refs))
+
+
+def pin(_: Shown, here: Here) -> Command:
+    """Place an unmovable allocation on the page here."""
+    return Pin(pfn=PfnRef(here.start))
+
+
+def unpin(_: Shown, here: Here) -> Command:
+    """Lift what is allocated on the page here."""
+    return Unpin(pfn=PfnRef(here.start))
+
+
+def shrink(_: Shown, here: Here) -> Command:
+    """Take the highest online block of the zone here out."""
+    if here.zone == ZoneType.NONE:
+        raise InputError("shrink: no zone here; move to a block of one")
+    line = f"shrink {here.zone.label} node={here.node}"
+    return Shrink(here.zone, here.node, text=line)
+
+
+def toggle_memmap(shown: Shown, _: Here) -> Command:
+    """Turn ``memmap_on_memory`` over."""
+    on = dict(shown.view.params).get("memmap_on_memory", "N") != "N"
+    return SetParam("memmap_on_memory", "N" if on else "Y")
+
+
+def ask_add(shown: Shown, _: Here) -> Effects:
+    """Open the form with the last values and a name that is free."""
+    return Open(AskAdd(fresh_values(shown), shown.predict), add)
+
+
+def fresh_values(shown: Shown) -> AddValues:
+    """The last values of the form with a name that is free."""
+    return replace(shown.memory.add_values, name=shown.next_name(), at="")
+
+
+def add(values: AddValues) -> Effects:
+    """Hot-add what the form says."""
+    command = parse_line(values.line())
+    assert command is not None
+    return Remember({"add_values": values, "last_action": "mem.add"}), Run(command)
+
+
+def needs_blocks(state: str) -> Callable[[Shown, Here], str]:
+    """Of use where there is a block in a state."""
+
+    def why_not(_: Shown, here: Here) -> str:
+        if not here.states:
+            return "there is no memory block here"
+        return "" if state in here.states else f"no block here is {state}"
+
+    return why_not
+
+
+def not_removable(_: Shown, here: Here) -> str:
+    """Of use on a device, and where something is offline."""
+    block = here.first_block
+    if block is None:
+        return "there is no memory block here"
+    if block.device or "offline" in here.states:
+        return ""
+    return "boot memory that is online cannot be removed"
+
+
+def no_zone(_: Shown, here: Here) -> str:
+    """Of use in a zone."""
+    return "" if here.zone >= 0 else "there is no zone here"
+
+
+# -- time --------------------------------------------------------------------------------
+def undo(shown: Shown, steps: int = 1) -> Effects:
+    """Steps back; out of slow motion, to before the step that was under way."""
+    if shown.phase is not None:
+        return Seek(shown.position)
+    if not shown.position or steps < 1:
+        first = "this is the first reading" if shown.real else "the machine is as it was at boot"
+        raise InputError(f"nothing to undo: {first}")
+    return Seek(max(0, shown.position - steps))
+
+
+def redo(shown: Shown, steps: int = 1) -> Effects:
+    """Steps forward."""
+    if shown.position >= shown.last or steps < 1:
+        raise InputError("nothing to redo: this is the last step")
+    return Seek(min(shown.last, shown.position + steps))
+
+
+def seek(shown: Shown, position: int) -> Effects:
+    """Go to a step."""
+    if not 0 <= position <= shown.last:
+        raise InputError(f"there is no step {position}; steps are {_zero(shown)} to {shown.last}")
+    return Seek(position)
+
+
+def _zero(shown: Shown) -> str:
+    """Step 0 in words."""
+    return f"0 ({shown.beginning})"
+
+
+def ask_step(shown: Shown, _: Here) -> Effects:
+    """Ask for a step to go to."""
+    words = f"a step from {_zero(shown)} to {shown.last}"
+    return Open(AskLine("step ", help_words=words), lambda text: _run_line(f"seek {text}"))
+
+
+def phase_forward(shown: Shown, _: Here) -> Effects:
+    """Slow motion: the next phase."""
+    if shown.phase is None and shown.position >= shown.last:
+        raise InputError("slow motion goes through a step that comes next: undo one first")
+    return StepPhase(1)
+
+
+def phase_back(shown: Shown, _: Here) -> Effects:
+    """Slow motion: a phase back."""
+    if shown.phase is None and shown.position == 0:
+        raise InputError("there is no step to go back into")
+    return StepPhase(-1)
+
+
+def nothing_to_undo(shown: Shown, _: Here) -> str:
+    """Of use behind a step."""
+    return "" if shown.position or shown.phase is not None else "nothing to undo"
+
+
+def nothing_to_redo(shown: Shown, _: Here) -> str:
+    """Of use before a step."""
+    return "" if shown.position < shown.last else "nothing to redo"
+
+
+def no_phase_back(shown: Shown, _: Here) -> str:
+    """Of use behind a step, or in one."""
+    return "" if shown.phase is not None or shown.position else "no step to go back into"
+
+
+def nothing_to_repeat(shown: Shown, _: Here) -> str:
+    """Of use behind an action for the memory."""
+    return "" if shown.memory.last_action else "nothing has been done yet that could be repeated"
+
+
+# -- the cursor and the window of the map ------------------------------------------------
+Scrolling = Callable[[int, int], int]
+"""(height, lines) of a panel to the lines by which it scrolls."""
+
+
+def moves(
+    move: Callable[[Viewport], Viewport], scroll: Scrolling | None = None
+) -> Callable[[Shown, Here], Effects]:
+    """Move the cursor or the window; with ``scroll`` another panel scrolls when it has the keys."""
+
+    def effects(shown: Shown, _: Here) -> Effects:
+        if scroll is not None and shown.focus != "map":
+            return Scroll(scroll)
+        return Look(move(shown.viewport))
+
+    return effects
+
+
+def moves_to_edge(
+    move: Callable[[Viewport, Edges], Viewport],
+) -> Callable[[Shown, Here], Effects]:
+    """Move the cursor to the next edge of memory or of a zone."""
+    return lambda shown, _: Look(move(shown.viewport, edges(shown.view)))
+
+
+def goto(shown: Shown, command: Goto) -> Look:
+    """Where ``goto`` says."""
+    view, base = shown.view, 0
+    if command.device is not None:
+        device = shown.session.state.device_named(command.device)
+        if device is None:
+            raise InputError(f"there is no device {command.device!r}")
+        base = device.start_pfn
+    unit = {"pfn": 1, "block": view.geometry.block_pages}.get(command.unit)
+    pfn = base + command.value * unit if unit else command.value // view.geometry.page_bytes
+    if not 0 <= pfn < view.end_pfn:
+        raise InputError(f"pfn {pfn:#x} is behind the end of memory ({view.end_pfn:#x})")
+    return jump(shown, pfn)
+
+
+def zoom(shown: Shown, command: Zoom) -> Look:
+    """What a cell stands for."""
+    return Look(zoomed_to(shown.viewport, command.level, shown.view.geometry))
+
+
+def follow(shown: Shown, outcome: Outcome) -> Effects:
+    """Bring what a step was about into sight, when it is not."""
+    if isinstance(outcome.command, Goto):
+        return goto(shown, outcome.command)
+    if isinstance(outcome.command, Zoom):
+        return zoom(shown, outcome.command)
+    for event in outcome.events:
+        if event.first_block >= 0 and shown.view.block(event.first_block) is not None:
+            pfn = event.first_block * shown.view.geometry.block_pages
+            return () if shown.viewport.shows(pfn) else Look(shown.viewport.at(pfn))
+    return ()
+
+
+def jump(shown: Shown, pfn: int) -> Look:
+    """Put the cursor somewhere else; one can go back."""
+    return Look(shown.viewport.at(pfn), jump=True)
+
+
+def jump_back(shown: Shown, _: Here) -> Effects:
+    """To where the last jump began."""
+    pfn = shown.memory.jumped_from
+    if pfn is None:
+        raise InputError("there was no jump to go back from yet")
+    if pfn >= shown.view.end_pfn:
+        raise InputError(f"pfn {pfn:#x} is behind the end of memory now")
+    return jump(shown, pfn)
+
+
+def to_struct_page(shown: Shown, _: Here) -> Effects:
+    """To the page that holds the struct page of the page under the cursor."""
+    pfn = shown.viewport.cursor_pfn
+    home = shown.view.page(pfn).memmap_pfn
+    if home is None:
+        raise InputError(f"where the struct page of pfn {pfn:#x} lives is not known")
+    if home == pfn:
+        raise InputError(f"pfn {pfn:#x} holds its own struct page")
+    return jump(shown, home), Tell(f"the struct page of pfn {pfn:#x} is in pfn {home:#x}")
+
+
+# -- finding -----------------------------------------------------------------------------
+def ask_search(shown: Shown, _: Here) -> Effects:
+    """Ask what to find."""
+    view, pfn = shown.view, shown.viewport.cursor_pfn
+
+    def check(text: str) -> int:
+        return finder.find(view, text, pfn)
+
+    def go(text: str) -> Effects:
+        return Remember({"search": text}), jump(shown, check(text))
+
+    return Open(AskLine("/", check, help_words="find " + ", ".join(finder.FORMS)), go)
+
+
+def find(shown: Shown, *, forward: bool) -> Effects:
+    """The next or the previous match of the last search."""
+    if not shown.memory.search:
+        raise InputError("nothing has been searched for yet")
+    pfn = shown.viewport.cursor_pfn
+    return jump(shown, finder.find(shown.view, shown.memory.search, pfn, forward=forward))
+
+
+def no_search(shown: Shown, _: Here) -> str:
+    """Of use behind a search."""
+    return "" if shown.memory.search else "nothing has been searched for yet"
+
+
+# -- commands and the session ------------------------------------------------------------
+def ask_command(shown: Shown, begin: str = "") -> Effects:
+    """The ``:`` line."""
+    block_ids = shown.here.block_ids[:1]
+    names = [*shown.devices, *map(str, block_ids)]
+    marks = sorted(shown.session.marks)
+
+    def go(text: str) -> Effects:
+        return Remember({"history": (*shown.memory.history, text)}), *_run_line(text)
+
+    ask = AskLine(
+        ":",
+        parse_line,
+        lambda text: completions(text, names, marks),
+        shown.memory.history,
+        "a command; tab completes, up and down go through the history",
+        begin,
+    )
+    return Open(ask, go)
+
+
+def completions(line: str, names: list[str], marks: list[str]) -> list[str]:
+    """Whole lines that ``line`` may become, by completing its last word."""
+    found = complete(line, names, marks)
+    offered = (line[: found.start] + word for word in found.words)
+    return [text for text in dict.fromkeys(offered) if text != line]
+
+
+def _run_line(line: str) -> tuple[Run, ...]:
+    command = parse_line(line)
+    return () if command is None else (Run(command),)
+
+
+def read_diff(shown: Shown, _: Here) -> Effects:
+    """What the last step changed."""
+    if shown.before is None:
+        raise InputError("nothing has happened yet")
+    return Open(ReadDiff(shown.before, shown.view, "what the last step changed"))
+
+
+def no_diff(shown: Shown, _: Here) -> str:
+    """Of use behind a step."""
+    return "" if shown.before is not None else "nothing has happened yet"
+
+
+def branch(shown: Shown, _: Here) -> Effects:
+    """Choose another branch of the session; from a real machine, begin a simulation of it."""
+    if shown.blocked:
+        raise InputError(shown.blocked)
+    if shown.real:
+        return Simulate()
+    entries = branch_entries(shown)
+    if not entries:
+        raise InputError(
+            "there is no other branch yet: undo, then do something else; what was undone stays "
+            "a branch"
+        )
+    return Open(Choose(entries, "a branch"), lambda entry: entry.effect)
+
+
+def branch_entries(shown: Shown) -> list[Entry]:
+    """What can be switched to: the branch left last comes first."""
+    found: list[Entry] = []
+    for index, left in enumerate(shown.session.branches):
+        words = "; ".join(_line(outcome) for outcome in left.outcomes[:3])
+        where = f"after step {left.position}" if left.position else "from boot"
+        name = f"{where}: {counted(len(left.outcomes), 'step')}"
+        more = "; ..." if len(left.outcomes) > 3 else ""
+        found.insert(0, Entry(name, words + more, Switch(index)))
+    if shown.real_title:
+        found.append(Entry("back to the real machine", shown.real_title, BackToReal()))
+    return found
+
+
+def _line(outcome: Outcome) -> str:
+    return line_of(outcome.command)
+
+
+def no_branch(shown: Shown, _: Here) -> str:
+    """Of use on a real machine, and where a branch was left."""
+    there = shown.real or shown.real_title or shown.session.branches
+    return "" if there else "there is no other branch"
+
+
+def no_start(shown: Shown, _: Here) -> str:
+    """Of use where the machine can be booted again."""
+    there = shown.start is not None
+    return "" if there else "this machine was not described by a machine line"
+
+
+# -- the tour ----------------------------------------------------------------------------
+def of_tour(effect: Effects) -> Callable[[Shown, Here], Effects]:
+    """Something that the tour does."""
+
+    def effects(shown: Shown, here: Here) -> Effects:
+        if why := no_tour(shown, here):
+            raise InputError(why)
+        return effect
+
+    return effects
+
+
+def no_tour(shown: Shown, _: Here) -> str:
+    """Of use while the tour is under way."""
+    return "" if shown.touring else "the tour begins with: pfnmap tour"

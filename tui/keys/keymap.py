@@ -1,107 +1,20 @@
-"""Keys: from what a person types to the toolkit's names, and the keymap in force.
+"""The keys in force: those of the table (``keys/table.py``) with a user's changes.
 
-The registry (``pfnmap.tui.keys.actions.ACTIONS``) says which keys an action has by default; a
-user's keymap replaces the keys of single actions by their ids. Textual accepts key names
-that do not exist and bindings that hide each other without a word, so both are checked
-here.
+Textual accepts bindings that hide each other without a word, so that is checked here. Its own
+keymap (``App.set_keymap``) knows no action without a key and none whose key is a comma.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 
 from pfnmap.engine.errors import InputError
-from pfnmap.tui.keys.actions import ACTIONS, Action
-from pfnmap.tui.keys.dialog_actions import ALL_ACTIONS, CONTEXTS, DIALOG_ACTIONS
+from pfnmap.tui.keys.action import Action
+from pfnmap.tui.keys.names import first_key, textual_key
+from pfnmap.tui.keys.table import ACTIONS, ALL_ACTIONS, DIALOG_ACTIONS, DIALOGS
 
 MAIN = "main"
 """The context of the keys that act on the main screen; the others are those of dialogs."""
-
-NAMED_KEYS: dict[str, str] = {
-    "space": "space",
-    "enter": "enter",
-    "escape": "escape",
-    "tab": "tab",
-    "backspace": "backspace",
-    "delete": "delete",
-    "insert": "insert",
-    "home": "home",
-    "end": "end",
-    "pageup": "pageup",
-    "pagedown": "pagedown",
-    "left": "left",
-    "right": "right",
-    "up": "up",
-    "down": "down",
-    **{f"f{number}": f"f{number}" for number in range(1, 25)},
-}
-"""Names a person may write for keys that are not characters, and Textual's names."""
-
-SHOWN: dict[str, str] = {"pagedown": "pgdn", "pageup": "pgup", "escape": "esc"}
-"""Shorter spellings for the screen."""
-
-DEAD_KEYS: dict[str, str] = {
-    "ctrl+h": "terminals send it for Backspace",
-    "ctrl+i": "terminals send it for Tab",
-    "ctrl+j": "terminals send it for Enter",
-    "ctrl+m": "terminals send it for Enter",
-    "ctrl+[": "terminals send it for Escape",
-}
-"""Keys that never arrive as themselves."""
-
-SPECIAL_NAMES: dict[str, str] = {
-    "-": "minus",
-    "_": "underscore",
-    "+": "plus",
-    "/": "slash",
-    "\\": "backslash",
-    "@": "at",
-}
-"""Characters whose Textual name is not their Unicode name."""
-
-
-def textual_key(typed: str) -> str:
-    """Textual's name for a key as a person writes it (``?``, ``ctrl+r``, ``O``).
-
-    Raises InputError with one sentence for a key that does not exist or never arrives.
-    """
-    if typed in DEAD_KEYS:
-        raise InputError(f"{typed} cannot be a key: {DEAD_KEYS[typed]}")
-    *modifiers, key = [typed] if len(typed) == 1 else typed.split("+")
-    if any(word not in ("ctrl", "shift") for word in modifiers):
-        raise InputError(f"{typed!r} is not a key: only ctrl+ and shift+ may stand in front")
-    if len(key) == 1:
-        name = _character_name(key)
-    elif key in NAMED_KEYS:
-        name = NAMED_KEYS[key]
-    else:
-        raise InputError(
-            f"{typed!r} is not a key; write one character, ctrl+ and a letter, or one of "
-            + " ".join(list(NAMED_KEYS)[:15])
-        )
-    if "ctrl" in modifiers and len(key) == 1 and not (key.isascii() and key.isalpha()):
-        raise InputError(f"{typed!r} is not a key that terminals send")
-    if "shift" in modifiers and len(key) == 1:
-        raise InputError(f"{typed!r}: write the character itself, {key.upper()!r}")
-    return "+".join([*sorted(modifiers), name.lower() if "ctrl" in modifiers else name])
-
-
-def _character_name(character: str) -> str:
-    """As Textual names the key of a character."""
-    if character.isalnum():
-        return character
-    if character in SPECIAL_NAMES:
-        return SPECIAL_NAMES[character]
-    name = unicodedata.name(character, "")
-    if not name or not character.isprintable():
-        raise InputError(f"{character!r} is not a key")
-    return name.lower().replace("-", "_").replace(" ", "_")
-
-
-def shown_key(typed: str) -> str:
-    """A key as the footer and help print it."""
-    return SHOWN.get(typed, typed)
 
 
 class Keymap:
@@ -113,11 +26,12 @@ class Keymap:
         Raises InputError for an unknown action, an unknown key, or a key with two
         meanings in one place.
         """
-        self._keys = {name: action.keys for name, action in ALL_ACTIONS.items()}
+        self.by_action = {name: action.keys for name, action in ALL_ACTIONS.items()}
+        """The keys of every action as a person types them."""
         for name, keys in (changes or {}).items():
             if name not in ALL_ACTIONS:
                 raise InputError(f"keymap: there is no action {name!r}; see the help screen")
-            self._keys[name] = tuple(keys)
+            self.by_action[name] = tuple(keys)
         self._contexts = {
             context: self._claimed(names) for context, names in action_contexts().items()
         }
@@ -126,7 +40,7 @@ class Keymap:
         """Textual's key names with their actions, for actions that are alive together."""
         claimed: dict[str, Action] = {}
         for name in names:
-            for key in self._keys[name]:
+            for key in self.by_action[name]:
                 other = claimed.setdefault(textual_key(key), ALL_ACTIONS[name])
                 if other.id != name:
                     raise InputError(f"keymap: {key!r} would mean both {other.id} and {name}")
@@ -134,12 +48,11 @@ class Keymap:
 
     def keys(self, action_id: str) -> tuple[str, ...]:
         """The keys of an action as a person types them."""
-        return self._keys[action_id]
+        return self.by_action[action_id]
 
     def first(self, action_id: str) -> str:
         """The key to show for an action, empty when it has none."""
-        keys = self._keys[action_id]
-        return shown_key(keys[0]) if keys else ""
+        return first_key(self.by_action[action_id])
 
     def items(self, context: str = MAIN) -> list[tuple[str, Action]]:
         """(Textual key name, action) of every key in force, of the main screen or a dialog."""
@@ -149,6 +62,6 @@ class Keymap:
 def action_contexts() -> dict[str, list[str]]:
     """Ids of the actions that are alive together: on the main screen, and in each dialog."""
     contexts = {MAIN: list(ACTIONS)}
-    for context, areas in CONTEXTS.items():
-        contexts[context] = [a.id for a in DIALOG_ACTIONS.values() if a.area in areas]
+    for context in DIALOGS:
+        contexts[context] = [a.id for a in DIALOG_ACTIONS.values() if a.area in ("dialog", context)]
     return contexts

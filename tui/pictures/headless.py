@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from msgspec import Struct
 
 from pfnmap.tui.app import PfnmapApp
-from pfnmap.tui.keys.keymap import textual_key
+from pfnmap.tui.keys.names import textual_key
 from pfnmap.tui.pictures.offscreen import picture, press, settle
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Screen(Struct, frozen=True):
 
     async def do(self, command: Command) -> None:
         """Do a command as the ``:`` line does it; PfnmapError where that cannot be done."""
-        self.app.main.acts.run(command)
+        self.app.main.run(command)
         await settle(self.pilot)
 
     async def tell(self, commands: Sequence[Command]) -> None:
@@ -45,7 +45,7 @@ class Screen(Struct, frozen=True):
         if not commands:
             return
         for command in commands:
-            self.app.main.desk.session.run(command)
+            self.app.main.session.run(command)
         self.app.main.show_session()
         await settle(self.pilot)
 

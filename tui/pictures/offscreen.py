@@ -124,7 +124,7 @@ async def press(pilot: Pilot[Any], *keys: str) -> None:
 
 async def type_text(pilot: Pilot[Any], text: str) -> None:
     """Type characters."""
-    from pfnmap.tui.keys.keymap import textual_key
+    from pfnmap.tui.keys.names import textual_key
 
     for character in text:
         name = "space" if character == " " else textual_key(character)

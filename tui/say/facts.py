@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from msgspec import Struct
 
 from pfnmap.engine.kinds import PageState
-from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.view import BlockRow, PageRow, View
 from pfnmap.engine.words import counted
 from pfnmap.tui.say.glossary import NAMES
@@ -17,27 +13,6 @@ from pfnmap.tui.say.words import pfn_words, size_spelt
 TOWER_LIMIT = 6
 DEPENDENTS_SHOWN = 4
 MIX_SHOWN = 4
-
-
-class Verdict(Struct, frozen=True):
-    """Whether an action would succeed here now."""
-
-    key: str
-    label: str
-    refusal: Refusal | None
-
-
-def merged(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """Verdicts with those of one refusal in one: the three ways to online, mostly."""
-    result: list[Verdict] = []
-    for verdict in verdicts:
-        last = result[-1] if result else None
-        same = last is not None and last.refusal is not None and last.refusal == verdict.refusal
-        if same and last is not None:
-            result[-1] = Verdict(last.key + verdict.key, last.label, last.refusal)
-        else:
-            result.append(verdict)
-    return result
 
 
 Fact = tuple[str, str, str]

@@ -17,7 +17,7 @@ def safe(text: str, *, ascii_only: bool = False) -> str:
     Each such character becomes ``?``, a tab a blank. With ``ascii_only`` so does
     everything outside printable ASCII, except that common signs get an ASCII likeness.
     """
-    if text.isascii() and text.isprintable():
+    if text.isprintable() and (text.isascii() or not ascii_only):
         return text
     if ascii_only:
         text = text.translate(_ASCII_LIKENESS)

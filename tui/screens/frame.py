@@ -2,49 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from rich.console import Console
+from textual.geometry import Size
 from textual.strip import Strip
 
 from pfnmap.themes import load_theme
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel
 
-if TYPE_CHECKING:
-    from pfnmap.tui.screens.main import MainScreen
 
-
-def panel_text(screen: MainScreen) -> str:
-    """The focused panel in ASCII, whatever the theme."""
-    focused = screen.focused
-    panel = focused if isinstance(focused, Panel) else screen.map
+def panel_text(panel: Panel) -> str:
+    """A panel in ASCII, whatever the theme."""
     return _text(_drawn(panel, Paint(load_theme("ascii"))))
 
 
-def frame_text(screen: MainScreen) -> str:
+def frame_text(panels: Iterable[Panel], size: Size) -> str:
     """The whole frame in ASCII, whatever the theme."""
-    return _text(_frame(screen, Paint(load_theme("ascii"))))
+    return _text(frame(panels, size, Paint(load_theme("ascii"))))
 
 
-def frame_ansi(screen: MainScreen) -> str:
-    """The whole frame as it is, with escape sequences for its colours."""
-    console: Console = screen.app.console
-    return "\n".join(strip.render(console) for strip in _frame(screen, screen.paint))
-
-
-def _frame(screen: MainScreen, paint: Paint) -> list[Strip]:
+def frame(panels: Iterable[Panel], size: Size, paint: Paint) -> list[Strip]:
     """The lines of all panels, laid out as on the screen."""
-    width, height = screen.app.size
-    rows: list[list[tuple[int, Strip]]] = [[] for _ in range(height)]
-    for panel in screen.panels:
+    rows: list[list[tuple[int, Strip]]] = [[] for _ in range(size.height)]
+    for panel in panels:
         if not panel.display:
             continue
         x, y = panel.region.offset
         for index, strip in enumerate(_drawn(panel, paint)):
-            if 0 <= y + index < height:
+            if 0 <= y + index < size.height:
                 rows[y + index].append((x, strip))
-    return [_joined(row, width) for row in rows]
+    return [_joined(row, size.width) for row in rows]
 
 
 def _joined(row: list[tuple[int, Strip]], width: int) -> Strip:

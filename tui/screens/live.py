@@ -1,13 +1,17 @@
-"""A real machine on the main screen: read it again and again, branch, and operate it with care."""
+"""A real machine on the screen: read it again and again, branch off it, operate it with care."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from textual.timer import Timer
+from textual.widget import Widget
 
 from pfnmap.engine.errors import InputError, PfnmapError
+from pfnmap.engine.session import Session
 from pfnmap.engine.sysroot.operate import (
     Foreseen,
     WriteAllowed,
@@ -18,27 +22,14 @@ from pfnmap.engine.sysroot.operate import (
     write_state,
 )
 from pfnmap.engine.sysroot.session import RootSession
+from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.words import counted
-from pfnmap.tui.keys.actions import ACTIONS
+from pfnmap.tui.keys.effects import AskYes, Complain, Effect, Effects, Open, Tell
+from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.say.words import safe
 from pfnmap.tui.screens.audit import FILE_NAME, Audit
-from pfnmap.tui.screens.confirm import Confirm
+from pfnmap.tui.screens.real_machine import Changed, Wants
 from pfnmap.tui.settings.state_directory import state_directory
-
-if TYPE_CHECKING:
-    from textual.timer import Timer
-
-    from pfnmap.engine.session import Session
-    from pfnmap.engine.sysroot.view import SysrootView
-    from pfnmap.tui.screens.main import MainScreen
-
-WORDS: Final[dict[str, str]] = {
-    "mem.online": "online",
-    "mem.online_kernel": "online_kernel",
-    "mem.online_movable": "online_movable",
-    "mem.offline": "offline",
-}
-"""What each action writes into the ``state`` file of a block."""
 
 LOOK_SECONDS: Final = 0.25
 """How soon the pages that come into sight are asked for."""
@@ -48,11 +39,11 @@ MOST_WRITES: Final = 64
 
 
 class Live:
-    """What the main screen does because its machine is real."""
+    """Reads a real machine and writes to it; tells its owner by messages."""
 
     def __init__(
         self,
-        screen: MainScreen,
+        owner: Widget,
         session: RootSession,
         *,
         seconds: float | None = None,
@@ -60,17 +51,18 @@ class Live:
         audit: Audit | None = None,
         keep: Callable[[Session], Session] | None = None,
     ) -> None:
-        """Say how a machine is followed and operated; :meth:`begin` also starts to follow it.
+        """Say how a machine is followed and operated; :meth:`follow` starts it.
 
         Args:
-            screen: the screen that shows the session.
+            owner: what shows the session, and gets the messages.
             session: the real machine.
             seconds: between two readings; None reads once only, as a capture.
             allow_writes: whether keys may write to the machine after a question.
             audit: where writes are recorded; the user's own file if None.
             keep: keeps a simulation that is begun; None where none is kept.
         """
-        self.screen = screen
+        self._owner = owner
+        self._frame: Shown | None = None
         self.session = session
         self.allow_writes = allow_writes
         self._seconds = seconds
@@ -83,37 +75,26 @@ class Live:
         self._looked_at: tuple[int, int] | None = None
         self._missing: set[str] = set()
 
-    @classmethod
-    def begin(
-        cls,
-        screen: MainScreen,
-        session: RootSession,
-        *,
-        seconds: float | None = None,
-        allow_writes: bool = False,
-        keep: Callable[[Session], Session] | None = None,
-    ) -> Live:
-        """Attach to the screen, say what is not known, and start to follow."""
-        live = cls(screen, session, seconds=seconds, allow_writes=allow_writes, keep=keep)
-        screen.acts.live = live
-        screen.desk.writable = frozenset(WORDS) if allow_writes else frozenset()
-        for note in session.view.observation.notes:
-            screen.acts.tell(note)
-        live.follow()
-        screen.show_keys()
-        return live
-
     @property
     def shown(self) -> bool:
         """Whether the real machine is on the screen, and no simulation that began as it."""
-        return self.screen.desk.session is self.session
+        return self._frame is not None and self._frame.session is self.session
+
+    def show(self, shown: Shown) -> None:
+        """Know what is on the screen: its pages are those to be asked for."""
+        self._frame = shown
+
+    def _want(self, effect: Effect) -> None:
+        self._owner.post_message(Wants(effect))
 
     # -- following -------------------------------------------------------------------------
     def follow(self) -> None:
-        """Start the readings."""
+        """Say what is not known, and start the readings."""
+        for note in self.session.view.observation.notes:
+            self._want(Tell(note))
         if self._seconds is not None and self._timer is None:
-            self._timer = self.screen.set_interval(self._seconds, self._tick)
-            self.screen.set_interval(LOOK_SECONDS, self._glance)
+            self._timer = self._owner.set_interval(self._seconds, self._tick)
+            self._owner.set_interval(LOOK_SECONDS, self._glance)
 
     @property
     def _busy(self) -> bool:
@@ -121,12 +102,12 @@ class Live:
 
     def _tick(self) -> None:
         if not self._busy:
-            self.screen.run_worker(self.read(), group="live", exit_on_error=False)
+            self._owner.run_worker(self.read(), group="live", exit_on_error=False)
 
     def _glance(self) -> None:
         """Ask what the pages are that have come into sight."""
         if not self._busy and self.shown and self._in_sight() != self._looked_at:
-            self.screen.run_worker(self.look(), group="live", exit_on_error=False)
+            self._owner.run_worker(self.look(), group="live", exit_on_error=False)
 
     async def read(self) -> bool:
         """Read the machine once, apart from the screen; True when something changed."""
@@ -147,7 +128,7 @@ class Live:
                 view = await asyncio.to_thread(self.session.observe)
                 changed = self.session.take(view)
                 if changed and self.shown:
-                    self.screen.show_session()
+                    self._owner.post_message(Changed())
             except Exception as error:
                 self._say_trouble("reading the machine", error)
                 return None
@@ -172,74 +153,58 @@ class Live:
         pages = await asyncio.to_thread(self.session.look, low, high)
         for note in () if pages is None else pages.notes:
             if note not in self._missing:
-                self.screen.acts.tell(f"page kinds: {note}")
+                self._want(Tell(f"page kinds: {note}"))
                 self._missing.add(note)
         differs = self.session.show_pages(pages)
         if differs and self.shown:
-            self.screen.show_session()
+            self._owner.post_message(Changed())
         return differs
 
     def _in_sight(self) -> tuple[int, int]:
         """The pfns that the map shows, [low, high)."""
-        lines = self.screen.viewport.lines()
+        assert self._frame is not None
+        lines = self._frame.viewport.lines()
         return int(lines.start_pfn[0]), int(lines.end_pfn[-1])
 
     def _say_trouble(self, what: str, error: Exception) -> None:
         """Say once what goes wrong, until it has gone well again."""
         words = _words(what, error)
         if words != self._trouble.get(what):
-            self.screen.acts.complain(words)
+            self._want(Complain(words))
         self._trouble[what] = words
 
     # -- branching -------------------------------------------------------------------------
-    def branch(self) -> None:
-        """From real to what-if: a simulated machine that starts as this one is now shown."""
+    def branch(self) -> tuple[Session, Effects]:
+        """From real to what-if: a simulated machine that starts as this one is now shown.
+
+        With it comes what is to be said.
+        """
+        said: list[Effect] = [Tell("simulated from here on; assumed:")]
+        said += [Tell(f"  {words}") for words in self.session.assumptions]
         branch = self.session.branch()
-        trouble = ""
         if self._keep is not None:
             try:
                 branch = self._keep(branch)
             except InputError as error:
-                trouble = str(error)
-        assumed = self.session.assumptions
-        self.screen.show_other(branch, "what if", read_only=False)
-        self.screen.acts.tell("simulated from here on; assumed:")
-        for words in assumed:
-            self.screen.acts.tell(f"  {words}")
-        if trouble:
-            self.screen.acts.complain(trouble)
-
-    def back(self) -> None:
-        """From what-if to the real machine."""
-        self.screen.show_other(self.session, self.session.view.title, read_only=True)
+                said.append(Complain(str(error)))
+        return branch, said
 
     # -- operating -------------------------------------------------------------------------
-    def operate(self, action_id: str) -> None:
-        """Ask, then write the state of the blocks here; InputError where nothing is written."""
-        word = WORDS.get(action_id)
-        if not self.allow_writes or word is None:
-            key = self.screen.desk.keymap.first("session.branch") or ":"
-            raise InputError(
-                f"{ACTIONS[action_id].label}: this is a real machine; press {key} to try it in "
-                "a simulation"
-            )
+    def ask(self, word: str, block_ids: Sequence[int]) -> Open:
+        """The question before a word is written; InputError where nothing can be."""
         if not self.session.live:
             raise InputError("an earlier reading is shown; go to the last step to operate")
-        blocks = self.screen.here.block_ids
-        if not blocks:
-            raise InputError(f"{ACTIONS[action_id].label}: there is no memory block here")
-        if len(blocks) > MOST_WRITES:
-            raise InputError(f"{len(blocks)} blocks are selected; at most {MOST_WRITES} at once")
-        self._ask(foresee(self.session.view, blocks, word))
-
-    def _ask(self, foreseen: list[Foreseen]) -> None:
-        title = "this writes to the real machine"
+        if len(block_ids) > MOST_WRITES:
+            words = f"{len(block_ids)} blocks are selected; at most {MOST_WRITES} at once"
+            raise InputError(words)
+        foreseen = foresee(self.session.view, block_ids, word)
         warnings = [f"memory{each.block}: {each.warning}" for each in foreseen if each.warning]
-        dialog = Confirm(self.screen.paint, title, questions(foreseen), warnings)
-        self.screen.acts.open(dialog, lambda yes: self._write_all(foreseen) if yes else None)
+        question = AskYes("this writes to the real machine", questions(foreseen), warnings)
+        return Open(question, lambda yes: self._write_all(foreseen) if yes else ())
 
-    def _write_all(self, foreseen: list[Foreseen]) -> None:
-        self.screen.run_worker(self.write(foreseen), group="writes", exit_on_error=False)
+    def _write_all(self, foreseen: list[Foreseen]) -> Effects:
+        self._owner.run_worker(self.write(foreseen), group="writes", exit_on_error=False)
+        return ()
 
     async def write(self, foreseen: list[Foreseen]) -> list[Written]:
         """Write what was confirmed, block by block; the first refusal ends it."""
@@ -260,7 +225,7 @@ class Live:
             waiting = self._foreseen_still(each, before, waiting)
         left = len(waiting)
         if left:
-            self.screen.acts.tell(f"{counted(left, 'block')} not written")
+            self._want(Tell(f"{counted(left, 'block')} not written"))
         await self.look()
         return answers
 
@@ -289,7 +254,7 @@ class Live:
                 each.prediction,
             )
         except Exception as error:
-            self.screen.acts.complain(_words(f"writing memory{each.block}", error))
+            self._want(Complain(_words(f"writing memory{each.block}", error)))
             return None
 
     def _record(self, line: str) -> bool:
@@ -297,7 +262,7 @@ class Live:
         try:
             self._audit.append(line)
         except Exception as error:
-            self.screen.acts.complain(_words("recording the write", error))
+            self._want(Complain(_words("recording the write", error)))
             return False
         return True
 
@@ -306,9 +271,9 @@ class Live:
         place = f"memory{answer.block}: {answer.word}"
         words = f"{place}: {answer.errno or 'done'} ({answer.explanation})"
         if answer.errno is None:
-            self.screen.acts.tell(words)
+            self._want(Tell(words))
         else:
-            self.screen.acts.complain(words)
+            self._want(Complain(words))
 
 
 def _words(what: str, error: Exception) -> str:

@@ -1,113 +1,181 @@
-"""The screen: panels around the map, and the keys that act on them."""
+"""The main screen: panels around the map, and what their actions want done.
+
+A key is a row of ``keys/table.py``; its function answers with effects, and :meth:`perform`
+carries them out. What is shown then is one frozen frame (``keys/shown.py``) that every panel is
+handed. Clock, background work, a real machine and the tour know no screen: they send messages.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
 
+from msgspec.structs import replace
 from textual import events
 from textual.app import ComposeResult
 from textual.geometry import Offset
+from textual.message import Message
 from textual.screen import Screen
 
-from pfnmap.engine.errors import PfnmapError
+from pfnmap.engine.commands import Add, Command, Goto, Interactive, StartMachine, Zoom
+from pfnmap.engine.errors import InputError, PfnmapError
+from pfnmap.engine.language import line_of
+from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import Session
-from pfnmap.engine.words import counted
-from pfnmap.tui.keys.situation import Situation
-from pfnmap.tui.map import motions
+from pfnmap.engine.whole_file import write_whole
+from pfnmap.themes import theme_files
+from pfnmap.tui.keys import actions, offered
+from pfnmap.tui.keys.effects import (
+    Act,
+    BackToReal,
+    ChangeSpeed,
+    Compare,
+    Complain,
+    Copy,
+    Effect,
+    Effects,
+    Exit,
+    FocusPanel,
+    LeaveTour,
+    Look,
+    Mark,
+    Maximise,
+    Open,
+    OpenPalette,
+    Play,
+    Redraw,
+    Remember,
+    Repeat,
+    Run,
+    Scroll,
+    Seek,
+    SetUpTour,
+    Simulate,
+    StepPhase,
+    Stop,
+    Suspend,
+    Switch,
+    Tell,
+    TogglePanel,
+    UseTheme,
+    Work,
+    Write,
+    WriteFrame,
+)
+from pfnmap.tui.keys.keymap import Keymap
+from pfnmap.tui.keys.shown import Shown, shown
+from pfnmap.tui.keys.table import ACTIONS
 from pfnmap.tui.map.viewport import Viewport
 from pfnmap.tui.say.facts import summary
+from pfnmap.tui.say.words import fitted, safe
 from pfnmap.tui.screens import layout
-from pfnmap.tui.screens.acts import Acts
-from pfnmap.tui.screens.desk import Desk
-from pfnmap.tui.screens.footer import hints
+from pfnmap.tui.screens.background import Background
+from pfnmap.tui.screens.clock import Clock
+from pfnmap.tui.screens.frame import frame, frame_text, panel_text
 from pfnmap.tui.screens.layout import Arrangement, Place
-from pfnmap.tui.screens.panel_keys import focus_first, panel_act, scrolls
-from pfnmap.tui.screens.sizes import is_overtaken
+from pfnmap.tui.screens.real_machine import RealMachine, Wants
+from pfnmap.tui.screens.tour_panel import TourPanel
 from pfnmap.tui.widgets.block_table import BlockTable
 from pfnmap.tui.widgets.event_log import EventLog
 from pfnmap.tui.widgets.inspector import Inspector
 from pfnmap.tui.widgets.lines import KeyLine, Legend, StatusLine, Timeline, TitleLine
 from pfnmap.tui.widgets.paint import Paint
-from pfnmap.tui.widgets.panel import Panel
+from pfnmap.tui.widgets.panel import Panel, is_overtaken
 from pfnmap.tui.widgets.pfn_map import PfnMap
 from pfnmap.tui.widgets.zone_bars import ZoneBars
 
 AT_FIRST = frozenset(layout.PANELS) - {layout.BLOCKS}
 """Panels that are wanted before anybody said otherwise."""
+FOCUS_ORDER = (layout.MAP, layout.ZONES, layout.BLOCKS, layout.INSPECTOR, layout.EVENTS)
+TOAST_SECONDS = 2.5
+"""How long words lie on top of the map when nobody presses a key; the log keeps them."""
 
 
 class MainScreen(Screen[None], inherit_bindings=False):
-    """All panels; keys arrive as actions of the registry through ``action_act``."""
+    """All panels around one session."""
 
     DEFAULT_CSS = """
     MainScreen { background: $background; overflow: hidden; }
     MainScreen > Panel { position: absolute; }
     """
 
+    class ThemeChosen(Message):
+        """A person wants another theme."""
+
+        def __init__(self, name: str) -> None:
+            self.name = name
+            super().__init__()
+
     def __init__(
         self,
-        desk: Desk,
+        session: Session,
         paint: Paint,
-        use_theme: Callable[[str], object],
+        keymap: Keymap,
         *,
         source_title: str = "",
+        read_only: bool = False,
+        start: StartMachine | None = None,
     ) -> None:
-        """``use_theme`` makes the program use the theme of a name."""
+        """Show a session.
+
+        Args:
+            session: the machine and its timeline.
+            paint: the theme.
+            keymap: the keys in force.
+            source_title: where the machine comes from, for the title line.
+            read_only: True for a machine that must not be changed.
+            start: the ``machine`` line it began with, where the session does not know it.
+        """
         super().__init__()
-        self.use_theme = use_theme
-        self.desk = desk
         self.paint = paint
-        self.source_title = source_title
+        self.keymap = keymap
         self.wanted = AT_FIRST
         self.maximised: str | None = None
         self.arrangement = Arrangement()
+        self.last_frame = ""
+        """What is to be left in the scrollback, with escape sequences."""
+        self.background = Background(self)
+        self.clock = Clock(self)
+        self.live: RealMachine | None = None
+        """The real machine, where one was opened."""
+        self.tour: TourPanel | None = None
+        """The tour, while it is under way."""
         self._places: dict[str, Place] = {}
-        self.acts = Acts(self)
-        self._edges = motions.edges(desk.view)
         self._following = False
+        self._followed: Shown | None = None
         self._in_trouble = False
-        view = desk.view
+        self._toast = False
         self.title_line = TitleLine(paint, id="title")
         self.notice = StatusLine(paint, id="notice")
         self.zones = ZoneBars(paint, id=layout.ZONES)
-        self.map = PfnMap(paint, view, id=layout.MAP)
+        self.map = PfnMap(paint, session.view, id=layout.MAP)
         self.legend = Legend(paint, id=layout.LEGEND)
-        self.inspector = Inspector(paint, desk.judge, id=layout.INSPECTOR)
+        self.inspector = Inspector(paint, id=layout.INSPECTOR)
         self.blocks = BlockTable(paint, id=layout.BLOCKS)
         self.events = EventLog(paint, id=layout.EVENTS)
         self.timeline = Timeline(paint, id="timeline")
         self.status = StatusLine(paint, id="status")
         self.footer = KeyLine(paint, id="footer")
         self.by_name = {panel.id or "": panel for panel in self.panels}
-        self.events.hint = self._hint()
-
-    def _hint(self) -> str:
-        """What to press first."""
-        key = self.desk.keymap.first
-        if self.desk.session.outcomes and not self.desk.real:
-            return (
-                f"press {key('time.forward')} to step through what happened, "
-                f"{key('time.play')} to play it, {key('app.help')} for help"
-            )
-        if self.desk.real:
-            return (
-                f"a real machine: press {key('session.branch')} to try things in a simulation, "
-                f"{key('app.help')} for help"
-            )
-        if self.desk.read_only:
-            return f"this machine is shown read-only; press {key('app.help')} for help"
-        return f"press {key('mem.add')} to hot-add a DIMM, {key('app.help')} for help"
-
-    def compose(self) -> ComposeResult:
-        """Every panel, whether it is shown or not."""
-        yield from self.panels
+        self._shown = shown(
+            session,
+            keymap.by_action,
+            self.map.viewport,
+            source_title=source_title,
+            read_only=read_only,
+            start=start,
+        )
+        for key, action in keymap.items():
+            # With priority a key acts at once; without, Textual would send it through the
+            # focused panel first, and a key typed right after ``:`` would miss the prompt.
+            self._bindings.bind(key, f"act('{action.id}')", priority=True)
 
     @property
     def panels(self) -> tuple[Panel, ...]:
-        """Every panel."""
-        tour = self.acts.tour
+        """Every panel, whether it is shown or not; the map is painted first."""
         return (
-            *(() if tour is None else (tour.panel,)),
+            *(() if self.tour is None else (self.tour,)),
             self.map,
             self.title_line,
             self.notice,
@@ -121,8 +189,47 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self.footer,
         )
 
+    @property
+    def session(self) -> Session:
+        """What is shown."""
+        return self._shown.session
+
+    @property
+    def viewport(self) -> Viewport:
+        """The window of the map."""
+        return self.map.viewport
+
+    @property
+    def shown(self) -> Shown:
+        """The frame: what is on the screen now."""
+        now = replace(
+            self._shown,
+            viewport=self.map.viewport,
+            focus=(self.focused and self.focused.id) or layout.MAP,
+            theme=self.paint.theme.name,
+            busy=self.background.words(self._stop_key),
+            blocked=self.background.blocks(self._stop_key),
+            touring=self.tour is not None,
+        )
+        if now != self._shown:
+            self._shown = now
+        return self._shown
+
+    @property
+    def _stop_key(self) -> str:
+        """The key that stops work, or how to find that action where it has no key."""
+        label = ACTIONS["view.deselect"].label
+        return self.keymap.first("view.deselect") or f"{label!r} in the palette"
+
+    # -- messages of Textual ---------------------------------------------------------------
+    def compose(self) -> ComposeResult:
+        """Every panel, whether it is shown or not."""
+        yield from self.panels
+
     def on_mount(self) -> None:
         """Place the panels and show the machine, so that the first frame is whole."""
+        if self.app.is_headless:
+            self.background.patience_seconds = None  # pictures and screencasts know no clock
         self.place(self.app.size.width, self.app.size.height)
         self.map.focus()
         self.show_session()
@@ -137,15 +244,93 @@ class MainScreen(Screen[None], inherit_bindings=False):
         if self._places is not before:
             self.call_after_refresh(self.show_cursor)
 
-    def on_unmount(self) -> None:
-        """Nobody waits for work any more."""
-        self.acts.work.stop()
+    def on_mouse_down(self) -> None:
+        """As a key would: what was said has been seen."""
+        self._clear_toast()
+
+    on_mouse_scroll_down = on_mouse_scroll_up = on_mouse_down
+
+    # -- what is shown ---------------------------------------------------------------------
+    def show_session(self) -> None:
+        """Everything anew, after the machine changed."""
+        self._shown = self._shown.now()
+        frame_now = self.shown
+        wanted = ZoneBars.wanted_height(frame_now.view, frame_now.before)
+        if self.arrangement.zones and wanted != self.arrangement.zones:
+            self.place(self.app.size.width, self.app.size.height)
+        self.map.show(frame_now)
+        frame_now = self.shown
+        for panel in (self.title_line, self.zones, self.legend, self.events, self.timeline):
+            panel.show(frame_now)
+        self.show_cursor()
+        self._say_trouble()
+
+    def _say_trouble(self) -> None:
+        """Say once when the session can no longer be kept on disk."""
+        trouble = self.session.trouble
+        if trouble is not None and not self._in_trouble:
+            self.complain(trouble)
+        self._in_trouble = trouble is not None
+
+    def show_cursor(self) -> None:
+        """Everything that depends on the cursor, after the map itself is painted."""
+        if not self._following:
+            self._following = True
+            self.call_after_refresh(self._follow_cursor)
+
+    def _follow_cursor(self) -> None:
+        self._following = False
+        frame_now = self.shown
+        if frame_now is self._followed:
+            return
+        self._followed = frame_now
+        for panel in (self.inspector, self.blocks, self.zones, self.status, self.footer):
+            if panel.display:
+                panel.show(frame_now)
+        for other in (self.tour, self.live):
+            if other is not None:
+                other.show(frame_now)
+
+    def set_paint(self, paint: Paint) -> None:
+        """Use another theme."""
+        self.paint = paint
+        for panel in self.panels:
+            panel.set_paint(paint)
+
+    def show_other(self, session: Session, title: str, *, read_only: bool) -> None:
+        """Put another session on the screen; the place on the map stays as far as it exists."""
+        was = self._shown
+        session.listeners = was.session.listeners  # whoever hears commands goes on hearing them
+        for name, pfn in was.session.marks.items():
+            if name not in session.marks:
+                session.mark(name, pfn)
+        self.clock.pause()
+        self._shown = replace(
+            shown(session, was.keys, was.viewport, source_title=title, read_only=read_only),
+            memory=was.memory,
+            real_title=was.view.title if was.real and not read_only else "",
+        )
+        if self.live is not None:
+            self.follow(self.live)
+        self.place(self.app.size.width, self.app.size.height)
+        self.show_session()
+
+    def follow(self, live: RealMachine) -> None:
+        """Show the readings of a real machine from now on."""
+        self.live = live
+        writes = live.allow_writes and self.session is live.session
+        self._shown = replace(self._shown, writes_allowed=writes)
+        live.show(self.shown)
+        self.show_cursor()
 
     # -- where things are ------------------------------------------------------------------
     def place(self, width: int, height: int) -> None:
         """Give every panel its place; those without one are hidden."""
-        height = self._place_tour(width, height)
-        zone_lines = ZoneBars.wanted_height(self.desk.view, self.desk.before)
+        if self.tour is not None:
+            self.tour.styles.offset = Offset(0, max(0, height - TourPanel.HEIGHT))
+            self.tour.styles.width = width
+            height = max(0, height - TourPanel.HEIGHT)
+        zone_lines = ZoneBars.wanted_height(self._shown.view, self._shown.before)
         self.arrangement = made = layout.arrange(
             width,
             height,
@@ -159,15 +344,15 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self._put(places)
         size = f"{width}x{height}"
         needs = f"{layout.SMALLEST[0]}x{layout.SMALLEST[1]}"
-        self.notice.show([("warning", f"{size} is small; all panels from {needs}")])
+        self.notice.say([("warning", f"{size} is small; all panels from {needs}")])
         foot = made.events + made.timeline + made.status + made.footer
         self.query("ToastRack").set_styles(f"margin-bottom: {min(foot, height // 2)};")
         if self.focused is None or not self.focused.display:
-            focus_first(self)
+            self._step_focus(0)
 
     def _put(self, places: dict[str, Place]) -> None:
         """Put every panel where it goes; Textual lays all of them out again for any change."""
-        self._places = places
+        self._places, self._followed = places, None
         for name, panel in self.by_name.items():
             place = places.get(name)
             panel.display = place is not None
@@ -178,128 +363,304 @@ class MainScreen(Screen[None], inherit_bindings=False):
         if layout.MAP in places:
             self.map.fit(places[layout.MAP].width, places[layout.MAP].height)
 
-    def _place_tour(self, width: int, height: int) -> int:
-        """Put the tour's instruction at the bottom; the height that is left for the rest."""
-        tour = self.acts.tour
-        if tour is None:
-            return height
-        top = max(0, height - tour.panel.HEIGHT)
-        tour.panel.styles.offset = Offset(0, top)
-        tour.panel.styles.width = width
-        return top
-
-    def replace(self) -> None:
+    def replace_panels(self) -> None:
         """Place everything anew after a panel was shown or hidden."""
         self.place(self.app.size.width, self.app.size.height)
         self.call_after_refresh(self.show_session)
 
-    def tidy(self) -> None:
-        """Panels, focus and selection as they were at first."""
-        self.wanted, self.maximised = AT_FIRST, None
-        self.place(self.app.size.width, self.app.size.height)
-        self.map.focus()
-        self.map.look(self.viewport.selecting(False))
+    def _toggle(self, name: str) -> None:
+        """Focus a panel that is visible; hide it when it has the focus; else show it."""
+        panel = self.by_name[name]
+        if panel.display and panel.can_focus and not panel.has_focus:
+            panel.focus()
+            return
+        shows = not (panel.display and name in self.wanted)
+        self.wanted = self.wanted | {name} if shows else self.wanted - {name}
+        self.maximised = None
+        self.replace_panels()
+        if not panel.display:
+            self._step_focus(0)
+        if shows and not panel.display:
+            self.complain(f"there is no room for {name} in this terminal")
+        elif panel.display and panel.can_focus:
+            panel.focus()
 
-    # -- what is shown ---------------------------------------------------------------------
-    @property
-    def viewport(self) -> Viewport:
-        """The window of the map."""
-        return self.map.viewport
+    def _step_focus(self, step: int) -> None:
+        """Give the focus to a panel so many places behind the one that has it, 0: to the first."""
+        there = [panel for name in FOCUS_ORDER if (panel := self.by_name[name]).display]
+        if there:
+            place = there.index(self.focused) if self.focused in there and step else 0
+            there[(place + step) % len(there)].focus()
 
-    @property
-    def here(self) -> Situation:
-        """Where keys act now: the selection, else the cell under the cursor."""
-        selection = self.viewport.selection
-        start, end = selection or self.viewport.cursor_cell
-        return Situation(self.desk.view, start, end, selected=selection is not None)
+    def _scroll(self, effect: Scroll) -> None:
+        """Scroll the focused panel; in the block list the cursor goes along."""
+        panel = self.focused
+        if panel is self.blocks:
+            lines = effect.lines(max(1, panel.size.height - 2), self._shown.view.nr_blocks)
+            self._step_blocks(lines)
+        elif isinstance(panel, Panel):
+            panel.scroll_lines(effect.lines(max(1, panel.size.height - 1), panel.nr_lines))
 
-    def show_session(self) -> None:
-        """Everything anew, after the machine changed."""
-        desk = self.desk
-        session, view, before = desk.session, desk.view, desk.before
-        self._edges = motions.edges(view)
-        wanted = ZoneBars.wanted_height(view, before)
-        if self.arrangement.zones and wanted != self.arrangement.zones:
-            self.place(self.app.size.width, self.app.size.height)
-        self.title_line.show(desk.facts(self.source_title), desk.step_words())
-        self.zones.show(view, before)
-        self.map.show(view, before)
-        self.legend.show(view, before is not None, desk.keymap.first("app.help"))
-        self.events.show(session.outcomes, session.position, session.phase)
-        self.timeline.show(session.outcomes, session.position, session.phase, desk.beginning)
-        self.show_cursor()
-        self._say_trouble()
-
-    def _say_trouble(self) -> None:
-        """Say once when the session can no longer be kept on disk."""
-        trouble = self.desk.session.trouble
-        if trouble is not None and not self._in_trouble:
-            self.acts.complain(trouble)
-        self._in_trouble = trouble is not None
-
-    def show_cursor(self) -> None:
-        """Everything that depends on the cursor, after the map itself is painted."""
-        if not self._following:
-            self._following = True
-            self.call_after_refresh(self._follow_cursor)
-
-    def _follow_cursor(self) -> None:
-        self._following = False
-        view, vp = self.desk.view, self.viewport
-        cell = vp.cursor_cell
+    def _step_blocks(self, count: int) -> None:
+        """Move the cursor by blocks that exist."""
+        view = self._shown.view
         pages = view.geometry.block_pages
-        selection = vp.selection
-        if self.inspector.display:
-            self.inspector.show(view, vp.cursor_pfn, cell)
-        if self.blocks.display:
-            start, end = selection or (0, 0)
-            self.blocks.show(view, cell[0] // pages, (start // pages, -(-end // pages)))
-        if self.zones.display:
-            self.zones.look(self.here.node)
-        self.show_status()
-        self.show_keys()
-        if self.acts.tour is not None:
-            self.acts.tour.look()
+        rank = view.rank_of(self.viewport.cursor_cell[0] // pages) + count
+        ids = view.block_ids(min(max(rank, 0), max(0, view.nr_blocks - 1)), 1)
+        if len(ids):
+            self.map.look(self.viewport.at(int(ids[0]) * pages))
 
-    def show_status(self) -> None:
-        """The line about the cursor, with what goes on, the selection and the findings first."""
-        view, vp = self.desk.view, self.viewport
-        selection = vp.selection
-        parts = summary(view, vp.cursor_pfn, vp.cursor_cell, self.paint.dash)
-        if names := self.acts.marks.here():
-            parts.insert(1, ("accent", f"mark {' '.join(names)}"))
-        if selection is not None:
-            count = self.here.nr_blocks
-            words = f"selected {counted(count, 'block')}"
-            parts.insert(0, ("accent", words))
-        if view.findings:
-            count = len(view.findings)
-            key = self.desk.keymap.first("view.explain")
-            parts.insert(0, ("finding", f"{counted(count, 'finding')}: press {key}"))
-        if self.acts.work.busy:
-            parts.insert(0, ("warning", self.acts.work.words))
-        self.status.show(parts)
+    # -- saying things ---------------------------------------------------------------------
+    def complain(self, words: str) -> None:
+        """Say why something was not done: on top of the map, and a line in the log."""
+        self.events.say(words, "warning")
+        self.toast(words, "warning")
 
-    def show_keys(self) -> None:
-        """The footer: the actions that do something now, with the keys in force."""
-        self.footer.show(*hints(self.desk, self.here))
+    def toast(
+        self, words: str, severity: Literal["information", "warning", "error"], title: str = ""
+    ) -> None:
+        """Say something on top of the map, in place of whatever was said before."""
+        self._clear_toast()
+        self.notify(words, title=title, severity=severity, markup=False, timeout=TOAST_SECONDS)
+        self._toast = True
 
-    def set_paint(self, paint: Paint) -> None:
-        """Use another theme."""
-        self.paint = paint
-        for panel in self.panels:
-            panel.set_paint(paint)
+    def _clear_toast(self) -> None:
+        if self._toast:
+            self._toast = False
+            self.app.clear_notifications()
 
-    def show_other(self, session: Session, title: str, *, read_only: bool) -> None:
-        """Put another session on the screen; the place on the map stays as far as it exists."""
-        self.acts.clock.pause()
-        self.desk.take(session, read_only=read_only)
-        self.source_title = title
-        self.events.hint = self._hint()
-        self.place(self.app.size.width, self.app.size.height)
+    # -- doing things ----------------------------------------------------------------------
+    def action_act(self, action_id: str) -> None:
+        """Do an action of the table. What goes wrong is said, never raised."""
+        self._clear_toast()
+        action, now = ACTIONS[action_id], self.shown
+        try:
+            self.perform(offered.effects_of(action, now, now.here))
+        except PfnmapError as error:
+            self.complain(str(error))
+        self._saw(action_id)
+
+    def _saw(self, action_id: str) -> None:
+        """An action was done; the tour may have asked for it."""
+        if self.tour is not None:
+            self.tour.progress.saw(action_id)
+            self.tour.show(self.shown)
+
+    def perform(self, effects: Effects) -> None:
+        """Carry out what is wanted, one after another. PfnmapError where it cannot be done."""
+        if isinstance(effects, Iterable):
+            for effect in effects:
+                self._perform(effect)
+        else:
+            self._perform(effects)
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case Run(command):
+                self.run(command)
+            case Work(what, work, then):
+                self._claim()
+                self.clock.pause()
+                self.background.do(what, work, lambda result: self.perform(then(result)))
+            case Seek() | StepPhase() | Switch():
+                self._claim()
+                self.clock.pause()
+                self._move_in_time(effect)
+            case Play():
+                self._play()
+            case ChangeSpeed(steps):
+                self.clock.change_speed(steps)
+                self.tell(f"playing at {self.clock.speed:g} times the speed")
+            case Mark(name, pfn):
+                self.session.mark(name, pfn)
+                self.status.show(self.shown)
+            case Write(word, block_ids):
+                assert self.live is not None
+                self.perform(self.live.ask(word, block_ids))
+            case Simulate():
+                self._simulate()
+            case BackToReal():
+                assert self.live is not None
+                real = self.live.session
+                self.show_other(real, real.view.title, read_only=True)
+            case Look(viewport, jump):
+                if jump:
+                    self._remember(jumped_from=self.viewport.cursor_pfn)
+                self.map.look(viewport)
+            case Scroll():
+                self._scroll(effect)
+            case TogglePanel(name):
+                self._toggle(name)
+            case FocusPanel(step):
+                self._step_focus(step)
+            case Maximise():
+                focused = self.focused.id if self.focused is not None else None
+                self.maximised = None if self.maximised else focused
+                self.replace_panels()
+            case Remember(values):
+                self._remember(**values)
+            case Tell(words):
+                self.tell(words)
+            case Complain(words):
+                self.complain(words)
+            case Open():
+                self._open(effect)
+            case Act(action_id):
+                self.action_act(action_id)
+            case Repeat():
+                self.perform(offered.repeat(self.shown, self.shown.here))
+            case OpenPalette():
+                self.perform(offered.palette(self.shown, self.shown.here, list(theme_files())))
+            case Copy(whole):
+                self._copy(whole)
+            case WriteFrame(file):
+                self._write_frame(file)
+            case UseTheme(name):
+                self.post_message(self.ThemeChosen(name))
+            case SetUpTour():
+                self._set_up_tour()
+            case LeaveTour():
+                self._leave_tour()
+            case Stop():
+                if words := self.background.stop():
+                    self.tell(words)
+                else:
+                    self.map.look(self.viewport.selecting(False))
+            case Redraw():
+                self.refresh(layout=True)
+            case Suspend():
+                self.app.action_suspend_process()
+            case Exit(keep_frame):
+                if keep_frame:
+                    strips = frame(self.panels, self.app.size, self.paint)
+                    self.last_frame = "\n".join(each.render(self.app.console) for each in strips)
+                self.app.exit(0)
+
+    def tell(self, words: str) -> None:
+        """Say something in the log."""
+        self.events.say(words, "text")
+
+    def _remember(self, **values: Any) -> None:
+        self._shown = replace(self._shown, memory=replace(self._shown.memory, **values))
+
+    def _claim(self) -> None:
+        """Raise InputError where long work goes on that this would cut the ground from."""
+        if words := self.background.blocks(self._stop_key):
+            raise InputError(words)
+
+    # -- commands --------------------------------------------------------------------------
+    def run(self, command: Command) -> None:
+        """Do a command: the session's, the screen's, or the machine's."""
+        self._clear_toast()
+        match command:
+            case Interactive():
+                # The verbs bring scenarios and comparing along: loaded when one is typed.
+                from pfnmap.tui.keys import verbs
+
+                self.perform(verbs.effects_of(command, self.shown))
+            case Goto():
+                self.perform(actions.goto(self.shown, command))
+            case Zoom():
+                self.perform(actions.zoom(self.shown, command))
+            case StartMachine():
+                raise InputError("the machine has booted; start pfnmap anew for another one")
+            case _:
+                self._to_machine(command)
+
+    def _to_machine(self, command: Command) -> None:
+        if self._shown.read_only:
+            raise InputError("this machine is shown read-only")
+        session = self.session
+        here = session.position, session.phase, len(session.outcomes)
+
+        def take(outcome: Outcome) -> Effects:
+            now = session.position, session.phase, len(session.outcomes)
+            if self.session is not session or here != now:
+                raise InputError(f"{line_of(outcome.command)}: dropped, the session has gone on")
+            session.record(outcome)
+            self._show_outcome(outcome)
+            return ()
+
+        what = fitted(line_of(command), 40)
+        self.perform(Work(what, lambda: session.predict(command), take))
+
+    def _show_outcome(self, outcome: Outcome) -> None:
+        """Show what a command did, and where."""
+        command, refusal = outcome.command, outcome.refusal
         self.show_session()
+        if refusal is not None:
+            words = f"{refusal.errno} from {refusal.function}: {refusal.rule}"
+            self.toast(words, "error", line_of(command))
+        elif isinstance(command, Add):
+            device = self.session.state.device_named(command.name)
+            if device is not None:
+                self.map.look(self.viewport.at(device.start_pfn))
+        else:
+            self.perform(actions.follow(self.shown, outcome))
 
-    # -- messages of the panels ----------------------------------------------------------------
+    # -- the timeline ----------------------------------------------------------------------
+    def _move_in_time(self, effect: Seek | StepPhase | Switch) -> None:
+        """Show the session somewhere else, and what its last step there was about."""
+        match effect:
+            case Seek(position):
+                self.session.seek(position)
+            case StepPhase(delta):
+                self.session.step_phase(delta)
+            case Switch(index):
+                self.session.switch(index)
+        self.show_session()
+        last = self.session.last
+        if last is not None:
+            self.perform(actions.follow(self.shown, last))
+
+    def _play(self) -> None:
+        """Play what comes next, or pause."""
+        if self.clock.playing:
+            self.clock.pause()
+        elif self.session.position >= len(self.session.outcomes):
+            raise InputError("nothing to play: this is the last step")
+        else:
+            self._claim()
+            self.on_clock_tick()
+
+    def on_clock_tick(self) -> None:
+        """One step, and the next after a while."""
+        self.clock.pause()
+        if self.session.position < len(self.session.outcomes):
+            self._move_in_time(Seek(self.session.position + 1))
+        if self.session.position < len(self.session.outcomes):
+            self.clock.wait(self.session.last)
+
+    # -- long work, a real machine, the panels: messages -------------------------------------
+    def on_background_goes(self) -> None:
+        """Take up the result of long work when it is there; else show that time passes.
+
+        While a dialog has the keys the result waits, too: it may open a dialog itself, which
+        would get what is typed for the other.
+        """
+        if self.app.screen is self:
+            what = self.background.what
+            try:
+                self.background.take()
+            except PfnmapError as error:
+                self.complain(str(error))
+            except Exception as error:
+                # Nobody waits for this call: raised, it would end the program and the session.
+                self.complain(safe(f"{what} failed: {type(error).__name__}: {error}"))
+        self.status.show(self.shown)
+
+    def on_machine_changed(self) -> None:
+        """The real machine that is shown is another one."""
+        if self.live is not None and self.live.shown:
+            self.show_session()
+
+    def on_machine_wants(self, message: Wants) -> None:
+        """Do what a real machine asks for."""
+        try:
+            self.perform(message.effect)
+        except PfnmapError as error:
+            self.complain(str(error))
+
     def on_pfn_map_moved(self) -> None:
         """The cursor moved."""
         self.show_cursor()
@@ -307,37 +668,95 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def on_pfn_map_hovered(self, message: PfnMap.Hovered) -> None:
         """Say in the status line what is under the mouse."""
         if message.pfn is None:
-            self.show_cursor()
+            self.status.show(self.shown)
             return
         cell = message.pfn, message.pfn + self.viewport.pages_per_cell
-        self.status.show(summary(self.desk.view, message.pfn, cell, self.paint.dash))
+        self.status.say(summary(self._shown.view, message.pfn, cell, self.paint.dash))
 
     def on_block_table_chosen(self, message: BlockTable.Chosen) -> None:
         """Go to the block that was clicked."""
-        pages = self.desk.view.geometry.block_pages
+        pages = self._shown.view.geometry.block_pages
         self.map.look(self.viewport.at(message.block_id * pages))
 
-    # -- the mouse and keys ----------------------------------------------------------------
-    def on_mouse_down(self) -> None:
-        """As a key would: what was said has been seen."""
-        self.acts.toasts.clear()
+    def _simulate(self) -> None:
+        """Begin a simulation of the real machine that is shown."""
+        self._claim()
+        if self.live is not None:
+            session, said = self.live.branch()
+            self.show_other(session, "what if", read_only=False)
+            self.perform(said)
 
-    on_mouse_scroll_down = on_mouse_scroll_up = on_mouse_down
+    # -- dialogs ---------------------------------------------------------------------------
+    def _open(self, wanted: Open) -> None:
+        """Open a dialog; what its result does may go wrong like any action."""
+        # Textual's inputs are heavy, and nobody sees one before a first key was pressed.
+        from pfnmap.tui.dialogs.made import dialog_of
 
-    def act(self, action_id: str) -> None:
-        """Do an action of the registry. What goes wrong is said, never raised."""
-        self.acts.toasts.clear()
-        try:
-            if scrolls(self, action_id):
-                return
-            if action_id == "view.deselect" and self.acts.work.stop():
-                return
-            motion = motions.MOTIONS.get(action_id)
-            if motion is not None:
-                self.map.look(motion(self.viewport, self._edges))
-                return
-            if not panel_act(self, action_id):
-                self.acts.do(action_id)
-        except PfnmapError as error:
-            self.acts.complain(str(error))
-        self.acts.saw(action_id)
+        dialog = dialog_of(wanted.dialog, self.shown, self.paint, self.keymap)
+
+        def done(result: Any) -> None:
+            if result is not None:
+                try:
+                    self.perform(wanted.then(result))
+                except PfnmapError as error:
+                    self.complain(str(error))
+            dialog.ready()
+
+        self._clear_toast()
+        dialog.answered = True
+        self.app.push_screen(dialog, done)
+        if isinstance(wanted.dialog, Compare):
+            self._saw("session.compare")
+
+    # -- the frame -------------------------------------------------------------------------
+    def _copy(self, whole: bool) -> None:
+        """Copy the focused panel, or the frame, as plain ASCII text."""
+        panel = self.focused if isinstance(self.focused, Panel) else self.map
+        text = frame_text(self.panels, self.app.size) if whole else panel_text(panel)
+        self.app.copy_to_clipboard(text)
+        self.tell(f"copied {text.count(chr(10)) + 1} lines as plain text")
+
+    def _write_frame(self, file: Path) -> None:
+        """``write FILE``: the frame as a file."""
+        from pfnmap.tui.pictures.offscreen import picture
+        from pfnmap.tui.pictures.web import to_html, to_svg
+
+        if file.suffix == ".txt":
+            text = frame_text(self.panels, self.app.size) + "\n"
+        elif file.suffix == ".svg":
+            text = to_svg(picture(self.app, self.paint.theme), "pfnmap")
+        elif file.suffix == ".html":
+            text = to_html(picture(self.app, self.paint.theme), "pfnmap")
+        else:
+            raise InputError(f"write {file}: the name must end in .txt, .svg or .html")
+        write_whole(file, text.encode("utf-8"))
+        self.tell(f"wrote {file}")
+
+    # -- the tour --------------------------------------------------------------------------
+    def begin_tour(self) -> TourPanel:
+        """Put the first instruction on the screen."""
+        self.tour = TourPanel(self.paint, self.keymap)
+        self.mount(self.tour)
+        self.replace_panels()
+        return self.tour
+
+    def _set_up_tour(self) -> None:
+        """Set the machine up for the present step, and the panels as they were at first."""
+        assert self.tour is not None
+        self._claim()
+        self.clock.pause()
+        self.tour.progress.restage(self.session)
+        self.wanted, self.maximised = AT_FIRST, None
+        self.place(self.app.size.width, self.app.size.height)
+        self.map.focus()
+        self.map.look(self.viewport.selecting(False))
+        self.show_session()
+        pages = self._shown.view.geometry.block_pages
+        self.map.look(self.viewport.at(self.tour.progress.step.block * pages))
+
+    def _leave_tour(self) -> None:
+        assert self.tour is not None
+        self.tour.remove()
+        self.tour = None
+        self.replace_panels()
+        self.tell("the tour has ended; go on from here")

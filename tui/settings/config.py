@@ -27,9 +27,9 @@ from typing import Any, Final
 from msgspec import Struct, field
 
 from pfnmap.engine.errors import InputError, quoted
-from pfnmap.tui.keys.actions import AREAS
-from pfnmap.tui.keys.dialog_actions import ALL_ACTIONS, DIALOG_AREAS, TYPING
-from pfnmap.tui.keys.keymap import DEAD_KEYS, MAIN, NAMED_KEYS, Keymap, action_contexts, textual_key
+from pfnmap.tui.keys.keymap import MAIN, Keymap, action_contexts
+from pfnmap.tui.keys.names import DEAD_KEYS, EDITING, NAMED_KEYS, textual_key
+from pfnmap.tui.keys.table import ALL_ACTIONS, AREAS, DIALOG_AREAS, TYPING
 from pfnmap.tui.terminal.abilities import COLOUR_SYSTEMS
 
 FILE_NAME: Final = "config.toml"
@@ -64,9 +64,6 @@ TAKEN: Final[dict[str, str]] = {
 
 WAYS_OUT: Final = ("app.quit", "app.quit.keep", "app.command", "app.palette")
 """Of these at least one keeps a key, or nobody could leave."""
-
-KEPT: Final = ("dialog.close", "edit.accept")
-"""Each of these keeps a key, or a dialog would be a trap."""
 
 _MOVES: Final = ("left", "right", "up", "down", "home", "end", "pageup", "pagedown")
 MODIFIED: Final = frozenset(
@@ -179,9 +176,8 @@ def _keymap(table: Mapping[str, Any]) -> Keymap:
     keymap = Keymap(changes)
     if not any(keymap.keys(name) for name in WAYS_OUT):
         raise InputError(f"keys: leave a key for one of {', '.join(WAYS_OUT)}")
-    for name in KEPT:
-        if not keymap.keys(name):
-            raise InputError(f"keys.{name!r}: leave a key for this, it is the way out of dialogs")
+    if not keymap.keys("dialog.close"):
+        raise InputError("keys.'dialog.close': leave a key for this, it is the way out of dialogs")
     return keymap
 
 
@@ -233,6 +229,8 @@ def _check_place(name: str, key: str) -> None:
     area = name.partition(".")[0]
     if area in (*TYPING, "dialog") and (len(key) == 1 or key == "space"):
         raise InputError(f"{key!r} is text while one types; take a key such as 'f2' or 'ctrl+g'")
+    if area in (*TYPING, "dialog") and key in EDITING:
+        raise InputError(f"{key!r} edits the line while one types; take another one")
 
 
 def _refuse_twice(changes: Mapping[str, tuple[str, ...]]) -> None:

@@ -9,6 +9,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from pfnmap.engine.view import BlockRow, View
+from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.say.words import pfn_words
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, Row
@@ -64,15 +65,14 @@ class BlockTable(Panel):
         self._view: View | None = None
         self._here = -1
         self._selected = (0, 0)
-        self._changed: frozenset[int] = frozenset()
         self._rows: list[int] = []
 
-    def show(self, view: View, here: int, selected: tuple[int, int]) -> None:
-        """Show the blocks of a machine.
-
-        ``here`` is the block id of the cursor; ``selected`` the block ids [first, end) of
-        the selection. The window follows the cursor.
-        """
+    def show(self, shown: Shown) -> None:
+        """Show the blocks of a machine; the window follows the cursor."""
+        view, pages = shown.view, shown.view.geometry.block_pages
+        here = shown.viewport.cursor_cell[0] // pages
+        start, end = shown.viewport.selection or (0, 0)
+        selected = start // pages, -(-end // pages)
         moved = view is not self._view or here != self._here
         self._view, self._here, self._selected = view, here, selected
         if moved:
@@ -104,7 +104,7 @@ class BlockTable(Panel):
         columns = columns_for(width)
         names = Row(width, paint, "dim").gap()
         for column in columns:
-            names.add(column.name, paint.role("dim"), column.width).gap()
+            names.add(column.name, "dim", column.width).gap()
         lines = [self.heading(width, right, summary), names.strip()]
         return lines + [self._line(width, view, columns, block_id) for block_id in self._rows]
 
@@ -114,19 +114,19 @@ class BlockTable(Panel):
         line = Row(width, paint)
         selected = self._selected[0] <= block_id < self._selected[1]
         mark = paint.selected_mark if selected else " "
-        line.add(paint.pointer if block_id == self._here else mark, paint.role("here"))
+        line.add(paint.pointer if block_id == self._here else mark, "here")
         if block is None:
-            return line.add(f"{block_id} is gone", paint.role("dim")).strip()
+            return line.add(f"{block_id} is gone", "dim").strip()
         for column in columns:
             words, style = self._field(block, column.name)
             if block_id == self._here and column.name == "block":
-                style = paint.role("here")
+                style = "here"
             line.add(words, style, column.width).gap()
         return line.strip()
 
-    def _field(self, block: BlockRow, name: str) -> tuple[str, Style]:
+    def _field(self, block: BlockRow, name: str) -> tuple[str, Style | str]:
         paint = self.paint
-        text, dim = paint.role("text"), paint.role("dim")
+        text, dim = "text", "dim"
         match name:
             case "block":
                 return str(block.id), text

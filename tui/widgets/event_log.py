@@ -8,10 +8,12 @@ from textual.strip import Strip
 
 from pfnmap.engine.language import line_of
 from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.session import Session
+from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.say.told import Piece, outcome_pieces, result_words
 from pfnmap.tui.say.words import cell_width, fitted, safe, wrapped
 from pfnmap.tui.widgets.paint import Paint
-from pfnmap.tui.widgets.panel import Panel, Row
+from pfnmap.tui.widgets.panel import Panel, Row, strip_of
 
 KEPT_OUTCOMES = 400
 """Commands whose lines are kept; the ones before are one step of ``[`` away each."""
@@ -27,6 +29,7 @@ class EventLog(Panel):
 
     def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
+        self._session: Session | None = None
         self._outcomes: Sequence[Outcome] = ()
         self._position = 0
         self._phase: int | None = None
@@ -34,12 +37,15 @@ class EventLog(Panel):
         self._follow = True
         self._drawn: dict[tuple[int, int], tuple[Outcome, list[Strip]]] = {}
         self.hint = ""
+        """What to press first; shown before the first step."""
 
-    def show(self, outcomes: Sequence[Outcome], position: int, phase: int | None) -> None:
+    def show(self, shown: Shown) -> None:
         """Show the commands in force, and the events of the one under way in slow motion."""
-        if (position, phase) != (self._position, self._phase) or outcomes is not self._outcomes:
+        now = shown.session, shown.position, shown.phase
+        if now != (self._session, self._position, self._phase):
             self._follow = True
-        self._outcomes, self._position, self._phase = outcomes, position, phase
+        self._session, self._position, self._phase = now
+        self._outcomes, self.hint = shown.outcomes, shown.hint()
         self.repaint()
 
     def say(self, text: str, role: str = "text") -> None:
@@ -84,7 +90,7 @@ class EventLog(Panel):
         body: list[Strip] = []
         if first:
             words = f"{first} earlier commands: step back to read them"
-            body.append(Row(width, self.paint).gap().add(words, self.paint.role("dim")).strip())
+            body.append(Row(width, self.paint).gap().add(words, "dim").strip())
         if self._position == 0 and self._phase is None and self.hint:
             body += self._piece(width, Piece("text", self.hint), indent=1)
         body += self._said(width, 0) if first == 0 else []
@@ -129,18 +135,18 @@ class EventLog(Panel):
             room = line.room - cell_width(right) - bool(right)
             words = safe(piece.text, ascii_only=paint.ascii_only)
             words = fitted(words, room, ascii_only=paint.ascii_only)
-            line.add(words, paint.role("heading"))
-            line.right(right, paint.role("refusal" if piece.bad else "dim"))
+            line.add(words, "heading")
+            line.right(right, "refusal" if piece.bad else "dim")
             return [line.strip()]
-        style = paint.role("dim" if piece.role == "log" else piece.role)
+        style = "dim" if piece.role == "log" else piece.role
         indent += 2 if piece.role == "log" else 0
         words = f"{paint.bar_line} {piece.text}" if piece.role == "log" else piece.text
         head = f"{piece.head}: " if piece.head else ""
         strips = []
         for index, text in enumerate(wrapped(head + words, max(10, width - indent - 1))):
-            line = Row(width, paint).gap(indent)
-            if index == 0 and head and text.startswith(head.strip()):
-                line.add(head.strip(), paint.role("accent"))
-                text = text[len(head.strip()) :]
-            strips.append(line.add(text, style).strip())
+            name = head.strip() if index == 0 and text.startswith(head.strip()) else ""
+            text = text.removeprefix(name)
+            strips.append(
+                strip_of(width, paint, (" " * indent, "text"), (name, "accent"), (text, style))
+            )
         return strips

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from rich.style import Style
 from textual.strip import Strip
 
-from pfnmap.engine.view import BlockRow, PageRow, View
-from pfnmap.tui.say.facts import Fact, Verdict, block_facts, merged, page_facts
+from pfnmap.engine.view import BlockRow, PageRow
+from pfnmap.tui.keys.offered import merged, verdicts
+from pfnmap.tui.keys.shown import Shown
+from pfnmap.tui.say.facts import Fact, block_facts, page_facts
 from pfnmap.tui.say.words import wrapped
 from pfnmap.tui.widgets.paint import Paint
-from pfnmap.tui.widgets.panel import Panel, Row
+from pfnmap.tui.widgets.panel import Panel, strip_of
 
 NAME_WIDTH = 13
 LABEL_WIDTH = 15
-
-
-Judge = Callable[[BlockRow], Sequence[Verdict]]
-"""Gives the verdicts for a block; asks the machine without changing it."""
 
 
 class Inspector(Panel):
@@ -25,32 +24,30 @@ class Inspector(Panel):
 
     TITLE = "inspector"
 
-    def __init__(self, paint: Paint, judge: Judge, *, id: str | None = None) -> None:
+    def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
-        self._judge = judge
-        self._view: View | None = None
-        self._pfn = 0
-        self._cell = (0, 1)
+        self._frame: Shown | None = None
 
-    def show(self, view: View, pfn: int, cell: tuple[int, int]) -> None:
-        """Show a page of a cell [start_pfn, end_pfn) and its block."""
-        if cell != self._cell:
+    def show(self, shown: Shown) -> None:
+        """Show the page under the cursor and its block."""
+        was, self._frame = self._frame, shown
+        if was is None or was.viewport.cursor_cell != shown.viewport.cursor_cell:
             self.first_line = 0
-        self._view, self._pfn, self._cell = view, pfn, cell
         self.repaint()
 
     def draw(self, width: int, height: int) -> list[Strip]:
         """Headings and facts."""
-        view = self._view
-        if view is None:
+        if self._frame is None:
             return []
-        page = view.page(self._pfn)
-        body = self._facts(width, page_facts(view, page, self._cell, self.paint.arrow), page)
+        view, viewport = self._frame.view, self._frame.viewport
+        page = view.page(viewport.cursor_pfn)
+        facts = page_facts(view, page, viewport.cursor_cell, self.paint.arrow)
+        body = self._facts(width, facts, page)
         block = view.block(page.block) if page.block is not None else None
         if block is not None:
             body.append(self._head(width, f"memory block {block.id}"))
             body += self._facts(width, block_facts(view, block), page)
-            body += self._verdicts(width, block)
+            body += self._verdicts(width, self._frame, block)
         shown = self.window(body, max(0, height - 1))
         right = ""
         if len(body) > len(shown):
@@ -60,14 +57,16 @@ class Inspector(Panel):
 
     def _head(self, width: int, words: str) -> Strip:
         paint = self.paint
-        row = Row(width, paint).add(f"{paint.line} ", paint.role("rule"))
-        row.add(f"{words} ", paint.role("heading"))
-        return row.rule(paint.line, paint.role("rule")).strip()
+        rule = paint.line * max(0, width - len(words) - 3)
+        return strip_of(
+            width, paint, (f"{paint.line} ", "rule"), (f"{words} ", "heading"), (rule, "rule")
+        )
 
     def _facts(self, width: int, facts: Sequence[Fact], page: PageRow) -> list[Strip]:
         paint = self.paint
         lines: list[Strip] = []
         for name, words, role in facts:
+            style: Style | str
             if role == "state":
                 style = paint.state_text(page.state)
             elif role == "zone":
@@ -75,32 +74,26 @@ class Inspector(Panel):
             elif role == "state_word" and words != "online":
                 style = paint.zone_text(words)
             else:
-                style = paint.role("text" if role == "state_word" else role)
+                style = "text" if role == "state_word" else role
             for index, text in enumerate(wrapped(words, max(8, width - NAME_WIDTH - 2))):
-                row = Row(width, paint).gap()
-                row.add(name if index == 0 else "", paint.role("dim"), NAME_WIDTH)
-                lines.append(row.add(text, style).strip())
+                head = " " + (name if index == 0 else "")
+                lines.append(strip_of(width, paint, (head, "dim", 1 + NAME_WIDTH), (text, style)))
         return lines
 
-    def _verdicts(self, width: int, block: BlockRow) -> list[Strip]:
+    def _verdicts(self, width: int, shown: Shown, block: BlockRow) -> list[Strip]:
         """What may be done here now, and why not what may not."""
-        verdicts = merged(self._judge(block))
-        if not verdicts:
+        answers = merged(verdicts(shown, block.id))
+        if not answers:
             return []
         paint = self.paint
         lines = [self._head(width, "would the kernel")]
-        for verdict in verdicts:
-            row = Row(width, paint).gap().add(verdict.key, paint.role("accent"), 4)
-            row.add(verdict.label, paint.role("text"), LABEL_WIDTH)
-            if verdict.refusal is None:
-                lines.append(row.add("yes", paint.role("ok")).strip())
-                continue
-            refusal = verdict.refusal
-            words = f"{refusal.errno}, {refusal.function}: {refusal.rule}"
-            room = width - LABEL_WIDTH - 6
-            pieces = wrapped(words, max(8, room))
-            lines.append(row.add(pieces[0], paint.role("refusal")).strip())
-            for text in pieces[1:]:
-                more = Row(width, paint).gap(LABEL_WIDTH + 5).add(text, paint.role("dim"))
-                lines.append(more.strip())
+        for verdict in answers:
+            refusal, words, role = verdict.refusal, "yes", "ok"
+            if refusal is not None:
+                words, role = f"{refusal.errno}, {refusal.function}: {refusal.rule}", "refusal"
+            first, *more = wrapped(words, max(8, width - LABEL_WIDTH - 6))
+            what = (f" {verdict.key}", "accent", 5), (verdict.label, "text", LABEL_WIDTH)
+            lines.append(strip_of(width, paint, *what, (first, role)))
+            indent = " " * (LABEL_WIDTH + 5)
+            lines += [strip_of(width, paint, (indent + text, "dim")) for text in more]
         return lines

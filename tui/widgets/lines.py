@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from msgspec import Struct
 from textual.strip import Strip
 
 from pfnmap.engine.commands import Expect
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.language import line_of
 from pfnmap.engine.outcome import Outcome
-from pfnmap.engine.view import View
+from pfnmap.engine.words import counted
+from pfnmap.tui.keys.names import first_key
+from pfnmap.tui.keys.offered import footer
+from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.map import cells
+from pfnmap.tui.say.facts import summary
 from pfnmap.tui.say.glossary import NAMES
 from pfnmap.tui.say.told import claim_failures
 from pfnmap.tui.say.words import cell_width, fitted, safe
 from pfnmap.tui.widgets.paint import Paint
-from pfnmap.tui.widgets.panel import Panel, Row
+from pfnmap.tui.widgets.panel import Panel, Piece, Row, strip_of
 
 SHORT_TITLE = 12
 """Columns that are left of a long title before other facts give way."""
@@ -40,18 +43,19 @@ class TitleLine(Line):
         self._facts: tuple[str, ...] = ()
         self._right = ""
 
-    def show(self, facts: Sequence[str], right: str) -> None:
-        """What is shown, where it runs, its rules, then what is left out first.
+    def show(self, shown: Shown) -> None:
+        """Show a frame."""
+        self.say(shown.facts(), shown.step_words())
 
-        The first fact is shortened before the two behind it go.
-        """
+    def say(self, facts: Sequence[str], right: str) -> None:
+        """The most important fact first; it is shortened before the two behind it go."""
         self._facts, self._right = tuple(facts), right
         self.repaint()
 
     def draw(self, width: int, height: int) -> list[Strip]:
         """The one line."""
         paint = self.paint
-        row = Row(width, paint, "bar").add(" pfnmap ", paint.role("key"))
+        row = Row(width, paint, "bar").add(" pfnmap ", "key")
         right = f" {self._right} " if cell_width(self._right) + 12 <= width else ""
         room = row.room - cell_width(right)
         joint = f" {paint.dot} "
@@ -62,8 +66,8 @@ class TitleLine(Line):
                 if cell_width(longer) >= room:
                     break
                 words = longer
-        row.add(f" {words}", paint.role("bar"))
-        return [row.right(right, paint.role("bar")).strip()]
+        row.add(f" {words}", "bar")
+        return [row.right(right, "bar").strip()]
 
     def _first_facts(self, room: int, joint: str) -> str:
         """The first three facts, or the first and the third, or the first."""
@@ -87,15 +91,12 @@ class Legend(Line):
         self._changes = False
         self._help_key = ""
 
-    def show(self, view: View, changes: bool, help_key: str) -> None:
-        """Show the states of a machine, and what marks a change when there is one.
-
-        ``help_key`` leads to those for which there is no room.
-        """
-        edges = np.array([0, max(1, view.end_pfn)], dtype=np.int64)
-        counts = view.page_counts(edges)[0]
+    def show(self, shown: Shown) -> None:
+        """Show the states of a machine, and what marks a change when there is one."""
+        edges = np.array([0, max(1, shown.view.end_pfn)], dtype=np.int64)
+        counts = shown.view.page_counts(edges)[0]
         self._states = [state for state in NAMES if counts[state]]
-        self._changes, self._help_key = changes, help_key
+        self._changes, self._help_key = shown.before is not None, shown.key("app.help")
         self.repaint()
 
     def draw(self, width: int, height: int) -> list[Strip]:
@@ -108,13 +109,13 @@ class Legend(Line):
             more = f" +{left}: press {self._help_key}" if self._help_key else f" +{left}"
             keep = len(more) if left > 1 else 0
             if cell_width(name) + 4 + keep > row.room:
-                row.add(more, paint.role("dim"))
+                row.add(more, "dim")
                 return [row.strip()]
             glyph, style = paint.cell(code)
-            row.add(glyph * 2, style).gap().add(name, paint.role("dim")).gap()
+            row.add(glyph * 2, style).gap().add(name, "dim").gap()
         words = f"{paint.changed_mark} changed by the last step"
         if self._changes and cell_width(words) + 1 <= row.room:
-            row.gap().add(words, paint.role("changed"))
+            row.gap().add(words, "changed")
         return [row.strip()]
 
 
@@ -133,42 +134,38 @@ class Timeline(Line):
         self._beginning = ""
         self._false: dict[int, tuple[Outcome, bool]] = {}
 
-    def show(
-        self, outcomes: Sequence[Outcome], position: int, phase: int | None, beginning: str
-    ) -> None:
-        """Show a session's commands; ``beginning`` is what step 0 is."""
-        if outcomes is not self._outcomes:
-            self._false.clear()
-        self._outcomes, self._position, self._phase = outcomes, position, phase
-        self._beginning = beginning
+    def show(self, shown: Shown) -> None:
+        """Show a session's commands."""
+        self._outcomes, self._position = shown.outcomes, shown.position
+        self._phase, self._beginning = shown.phase, shown.beginning
         self.repaint()
 
     def draw(self, width: int, height: int) -> list[Strip]:
         """The one line, around the present when there are too many marks."""
         paint = self.paint
-        row = Row(width, paint).gap().add("time ", paint.role("dim"))
+        row = Row(width, paint).gap().add("time ", "dim")
         words = self._words()
         room = max(4, row.room - min(cell_width(words) + 2, row.room // 2))
         first = max(0, min(self._position - room // 2, len(self._outcomes) - room + 4))
         last = min(len(self._outcomes), first + room - 4)
-        row.add(paint.ellipsis if first else "", paint.role("dim"))
+        row.add(paint.ellipsis if first else "", "dim")
         done, refused, undone = paint.time_marks
         for index in range(first, last):
             if index == self._position:
-                row.add(paint.bar_line, paint.role("here"))
+                row.add(paint.bar_line, "here")
             outcome = self._outcomes[index]
             if index < self._position:
                 well = outcome.ok and not self._is_false(index)
-                row.add(done if well else refused, paint.role("accent" if well else "refusal"))
+                row.add(done if well else refused, "accent" if well else "refusal")
             else:
-                row.add(undone if outcome.ok else refused, paint.role("dim"))
+                row.add(undone if outcome.ok else refused, "dim")
         if self._position >= last:
-            row.add(paint.bar_line, paint.role("here"))
-        row.add(paint.ellipsis if last < len(self._outcomes) else "", paint.role("dim"))
+            row.add(paint.bar_line, "here")
+        row.add(paint.ellipsis if last < len(self._outcomes) else "", "dim")
         words = fitted(
             safe(words, ascii_only=paint.ascii_only), row.room - 2, ascii_only=paint.ascii_only
         )
-        return [row.right(f"{words} ", paint.role("dim")).strip()]
+        return [row.right(f"{words} ", "dim").strip()]
 
     def _is_false(self, index: int) -> bool:
         """Whether a command is a claim that does not hold; found out once for each claim."""
@@ -191,32 +188,41 @@ class Timeline(Line):
 
 
 class StatusLine(Line):
-    """What is under the cursor, in one line; findings and the selection."""
+    """What goes on, findings, the selection, and what is under the cursor, in one line."""
 
     def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
         self._parts: tuple[tuple[str, str], ...] = ()
 
-    def show(self, parts: Sequence[tuple[str, str]]) -> None:
+    def show(self, shown: Shown) -> None:
+        """Show a frame."""
+        view, viewport = shown.view, shown.viewport
+        start, end = viewport.cursor_cell
+        parts = []
+        if shown.busy:
+            parts.append(("warning", shown.busy))
+        if count := len(view.findings):
+            words = f"{counted(count, 'finding')}: press {shown.key('view.explain')}"
+            parts.append(("finding", words))
+        if viewport.selection is not None:
+            parts.append(("accent", f"selected {counted(shown.here.nr_blocks, 'block')}"))
+        first, *rest = summary(view, viewport.cursor_pfn, (start, end), self.paint.dash)
+        names = sorted(name for name, pfn in shown.session.marks.items() if start <= pfn < end)
+        marks = [("accent", f"mark {' '.join(names)}")] if names else []
+        self.say([*parts, first, *marks, *rest])
+
+    def say(self, parts: Sequence[tuple[str, str]]) -> None:
         """``parts``: (role, words) in order of importance; later ones are cut first."""
         self._parts = tuple(parts)
         self.repaint()
 
     def draw(self, width: int, height: int) -> list[Strip]:
         """The one line."""
-        row = Row(width, self.paint).gap()
-        for index, (role, words) in enumerate(self._parts):
-            if index:
-                row.add(f" {self.paint.dot} ", self.paint.role("dim"))
-            row.add(words, self.paint.role(role))
-        return [row.strip()]
-
-
-class KeyHint(Struct, frozen=True):
-    """A key of the footer and what it does now."""
-
-    key: str
-    label: str
+        joint = f" {self.paint.dot} "
+        pieces: list[Piece] = []
+        for role, words in self._parts:
+            pieces += [(joint if pieces else " ", "dim"), (words, role)]
+        return [strip_of(width, self.paint, *pieces)]
 
 
 class KeyLine(Line):
@@ -224,33 +230,38 @@ class KeyLine(Line):
 
     def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
-        self._hints: tuple[KeyHint, ...] = ()
-        self._tail: tuple[KeyHint, ...] = ()
+        self._useful: list[Hint] = []
+        self._always: list[Hint] = []
 
-    def show(self, hints: Sequence[KeyHint], tail: Sequence[KeyHint]) -> None:
-        """``tail`` is always shown; ``hints`` as far as there is room, in order."""
-        self._hints, self._tail = tuple(hints), tuple(tail)
+    def show(self, shown: Shown) -> None:
+        """Show the keys that do something at a place, as far as there is room, in order.
+
+        Some are always shown, at the end.
+        """
+        self._useful, self._always = (
+            [(first_key(shown.keys[action.id]), f" {action.label}  ") for action in actions]
+            for actions in footer(shown, shown.here)
+        )
         self.repaint()
 
     def draw(self, width: int, height: int) -> list[Strip]:
         """The one line."""
-        paint = self.paint
-        row = Row(width, paint, "bar").gap()
-        reserved = sum(_hint_width(hint) for hint in self._tail)
-        for hint in self._hints:
-            if _hint_width(hint) + reserved > row.room:
-                break
-            self._hint(row, hint)
-        for hint in self._tail:
-            if _hint_width(hint) <= row.room + 1:
-                self._hint(row, hint)
-        return [row.strip()]
-
-    def _hint(self, row: Row, hint: KeyHint) -> None:
-        row.add(hint.key, self.paint.role("key")).gap()
-        row.add(hint.label, self.paint.role("bar"))
-        row.add("  ", self.paint.role("bar"))
+        pieces: list[Piece] = [(" ", "bar")]
+        room = width - 1
+        reserved = sum(map(_hint_width, self._always))
+        for hints, kept in ((self._useful, reserved), (self._always, -1)):
+            for key, label in hints:
+                wide = _hint_width((key, label))
+                if wide + kept > room:
+                    break
+                pieces += [(key, "key"), (label, "bar")]
+                room -= wide
+        return [strip_of(width, self.paint, *pieces, role="bar")]
 
 
-def _hint_width(hint: KeyHint) -> int:
-    return cell_width(hint.key) + 1 + cell_width(hint.label) + 2
+Hint = tuple[str, str]
+"""A key, and what it does now with the blanks around it."""
+
+
+def _hint_width(hint: Hint) -> int:
+    return cell_width("".join(hint))

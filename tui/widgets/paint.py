@@ -32,7 +32,8 @@ class Paint:
         self.ascii_only = theme.ascii_only
         self._cells: dict[int, tuple[str, Style]] = {}
         self._zone_texts: dict[str, Style] = {}
-        self._roles = _roles(theme)
+        self.roles = _roles(theme)
+        """The style of each part of the screen."""
         plain = theme.borders == "ascii"
         self.line = "-" if plain else "─"
         self.bar_line = "|" if plain else "│"
@@ -56,7 +57,7 @@ class Paint:
     # -- chrome -----------------------------------------------------------------------
     def role(self, name: str) -> Style:
         """The style of a part of the screen, see ``_roles``."""
-        return self._roles[name]
+        return self.roles[name]
 
     def zone_text(self, label: str) -> Style:
         """The style in which a zone's name (or a block's state) is written."""
@@ -73,7 +74,7 @@ class Paint:
                 return self._text_of(look)
         if label in ("offline", "going-offline", "going-online"):
             return self._text_of(self.theme.block(label))
-        return self._roles["dim"]
+        return self.roles["dim"]
 
     def state_text(self, state: PageState) -> Style:
         """The style in which the name of a page state is written."""
@@ -97,8 +98,8 @@ class Paint:
         if code == HOLE:
             return self._span_hole, self._text_of(look)
         if code == OUT:
-            return " ", self._roles["text"]
-        return "-" if code == LOST else "+", self._roles["changed"]
+            return " ", self.roles["text"]
+        return "-" if code == LOST else "+", self.roles["changed"]
 
     # -- cells ------------------------------------------------------------------------
     def cell(self, code: int) -> tuple[str, Style]:

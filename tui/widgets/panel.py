@@ -7,18 +7,20 @@ has to be applied again; that is what makes a full frame cheap.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from textual import events
 from textual.geometry import Region
+from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
+from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.say.words import cell_width, fitted, safe
-
-if TYPE_CHECKING:
-    from pfnmap.tui.widgets.paint import Paint
+from pfnmap.tui.widgets.paint import Paint
 
 PLAIN = Style()
 WHEEL_LINES = 3
@@ -26,44 +28,49 @@ WHEEL_LINES = 3
 
 
 class Row:
-    """Builds one line of exact width from pieces of text; every piece is made safe."""
+    """Builds one line of exact width from pieces of text; every piece is made safe.
 
-    __slots__ = ("_base", "_segments", "_used", "_width", "ascii_only")
+    A style is one of rich's, or the name of a role of the theme.
+    """
+
+    __slots__ = ("_base", "_roles", "_segments", "ascii_only", "room", "width")
 
     def __init__(self, width: int, paint: Paint, role: str = "text") -> None:
-        self._width = width
-        self._used = 0
-        self._segments: list[Segment] = []
-        self._base = paint.role(role)
-        self.ascii_only = paint.ascii_only
-
-    @property
-    def room(self) -> int:
+        self.width = width
+        self.room = width
         """Cells not used yet."""
-        return self._width - self._used
+        self.ascii_only = paint.ascii_only
+        self._roles = paint.roles
+        self._base = self._roles[role]
+        self._segments: list[Segment] = []
 
-    def add(self, text: str, style: Style | None = None, width: int | None = None) -> Row:
+    def add(self, text: str, style: Style | str | None = None, width: int | None = None) -> Row:
         """Append text; with ``width``, padded or cut to it. Cut at the end of the line."""
-        clean = safe(text, ascii_only=self.ascii_only)
         room = self.room if width is None else min(width, self.room)
         if room <= 0:
             return self
-        cells = cell_width(clean)
-        cut = cells > room
-        if cut:
-            clean = fitted(clean, room, ascii_only=self.ascii_only)
-            cells = cell_width(clean)
-        # Behind the sign that something is missing there is no room for another one.
-        pad = room - cells if cut or width is not None else 0
-        self._segments.append(Segment(clean + " " * pad, style or self._base))
-        self._used += cells + pad
+        plain = text.isascii()
+        # Most texts are safe, and need not be looked at character by character.
+        if not text.isprintable() or (self.ascii_only and not plain):
+            text = safe(text, ascii_only=self.ascii_only)
+        cells = len(text) if plain else cell_len(text)
+        pad = 0 if width is None else max(0, room - cells)
+        if cells > room:
+            text = fitted(text, room, ascii_only=self.ascii_only)
+            # Behind the sign that something is missing there is no room for another one.
+            pad = room - cell_width(text)
+            cells = room - pad
+        if isinstance(style, str):
+            style = self._roles[style]
+        self._segments.append(Segment(text + " " * pad, style or self._base))
+        self.room -= cells + pad
         return self
 
     def raw(self, segment: Segment, width: int) -> Row:
         """Append a segment made by a painter, known to be ``width`` cells wide."""
         if width <= self.room:
             self._segments.append(segment)
-            self._used += width
+            self.room -= width
         return self
 
     def gap(self, cells: int = 1) -> Row:
@@ -71,10 +78,10 @@ class Row:
         cells = min(cells, self.room)
         if cells > 0:
             self._segments.append(Segment(" " * cells, self._base))
-            self._used += cells
+            self.room -= cells
         return self
 
-    def right(self, text: str, style: Style | None = None) -> Row:
+    def right(self, text: str, style: Style | str | None = None) -> Row:
         """Append text at the right end of the line, or nothing when it does not fit."""
         clean = safe(text, ascii_only=self.ascii_only)
         width = cell_width(clean)
@@ -83,19 +90,31 @@ class Row:
             self.add(clean, style)
         return self
 
-    def rule(self, glyph: str, style: Style) -> Row:
+    def rule(self, glyph: str, role: str = "rule") -> Row:
         """Fill the rest of the line with one glyph."""
         if self.room > 0:
-            self._segments.append(Segment(glyph * self.room, style))
-            self._used = self._width
+            self._segments.append(Segment(glyph * self.room, self._roles[role]))
+            self.room = 0
         return self
 
     def strip(self) -> Strip:
         """The finished line, padded."""
         if self.room > 0:
             self._segments.append(Segment(" " * self.room, self._base))
-            self._used = self._width
-        return Strip(self._segments, self._width)
+            self.room = 0
+        return Strip(self._segments, self.width)
+
+
+Piece = tuple[str, Style | str] | tuple[str, Style | str, int]
+"""Text, its style, and the width it is padded or cut to."""
+
+
+def strip_of(width: int, paint: Paint, *pieces: Piece, role: str = "text") -> Strip:
+    """A line of pieces from left to right, padded to the width."""
+    row = Row(width, paint, role)
+    for piece in pieces:
+        row.add(*piece)
+    return row.strip()
 
 
 class Panel(Widget, can_focus=True):
@@ -120,6 +139,9 @@ class Panel(Widget, can_focus=True):
         self.nr_lines = 0
         """Lines the body has in all, as of the last drawing."""
 
+    def show(self, shown: Shown) -> None:
+        """Show what is on the screen now, as far as it is this panel's; nothing by default."""
+
     # -- for subclasses -----------------------------------------------------------------
     def draw(self, width: int, height: int) -> list[Strip]:
         """The lines of the panel; fewer than ``height`` are filled with blanks."""
@@ -128,19 +150,19 @@ class Panel(Widget, can_focus=True):
     def heading(self, width: int, right: str = "", extra: str = "") -> Strip:
         """The rule above a panel: its title, details, and something at the right end."""
         paint = self.paint
-        rule, title = paint.role("rule"), paint.role("title" if self.has_focus else "heading")
+        rule, title = "rule", "title" if self.has_focus else "heading"
         row = Row(width, paint, "rule").add(paint.line + " ", rule).add(self.TITLE, title)
         keep = len(right) + 8 if right else 5
         if extra and row.room > keep:
             row.add(f" {paint.line} ", rule)
-            row.add(extra, paint.role("dim"), min(cell_width(extra), row.room - keep + 3))
+            row.add(extra, "dim", min(cell_width(extra), row.room - keep + 3))
         row.add(" ", rule)
         if len(right) + 4 > row.room:
             right = right.partition(" ")[2]  # "1-9 of 80": at least how many there are
         tail = f" {right} {paint.line}" if right else ""
         if tail and len(tail) < row.room:
             row.add(paint.line * (row.room - len(tail)), rule)
-            row.add(f" {right} ", paint.role("dim")).rule(paint.line, rule)
+            row.add(f" {right} ", "dim").rule(paint.line, rule)
         return row.rule(paint.line, rule).strip()
 
     def window(self, body: list[Strip], height: int, *, follow: bool = False) -> list[Strip]:
@@ -234,3 +256,15 @@ class Panel(Widget, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One drawn line."""
         return self.render_lines(Region(0, y, self.size.width, 1))[0]
+
+
+def is_overtaken(screen: Screen[Any], event: events.Resize) -> bool:
+    """Whether news of a size came too late; then the screen takes no notice of it.
+
+    A screen that lays itself out tells itself its size. With two sizes on their way each
+    brings the other back, and the screen is laid out and drawn without an end.
+    """
+    if event.size == screen.app.size:
+        return False
+    event.prevent_default().stop()
+    return True

@@ -13,6 +13,7 @@ from textual.strip import Strip
 
 from pfnmap.engine.kinds import FREE_BY_ZONE, PageState, ZoneType
 from pfnmap.engine.view import View
+from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.map import cells
 from pfnmap.tui.map.cells import Codes, Grid
 from pfnmap.tui.map.viewport import RowMap, Viewport
@@ -100,11 +101,11 @@ class PfnMap(Panel):
         """The machine that is shown."""
         return self._view
 
-    def show(self, view: View, before: View | None) -> None:
-        """Show a machine; cells that differ from ``before`` are marked."""
-        self._view, self._before = view, before
+    def show(self, shown: Shown) -> None:
+        """Show a machine; cells that differ from the one before are marked."""
+        self._view, self._before = shown.view, shown.before
         self._labels.clear()
-        self.look(self.viewport.on(view.extents()), force=True)
+        self.look(self.viewport.on(shown.view.extents()), force=True)
 
     def look(self, viewport: Viewport, *, force: bool = False) -> None:
         """Move the window or the cursor."""

@@ -11,6 +11,7 @@ from textual.strip import Strip
 
 from pfnmap.engine.kinds import FREE_BY_ZONE, PageState, ZoneType
 from pfnmap.engine.view import NodeRow, View, ZoneRow
+from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.map.axis import Axis, reaching
 from pfnmap.tui.say.words import pfn_words, signed
 from pfnmap.tui.widgets.paint import GAINED, HOLE, LOST, OUT, PRESENT, Paint
@@ -126,18 +127,20 @@ class ZoneBars(Panel):
         self._scrolled = False
         """Whether somebody scrolled since something was last brought into sight."""
 
-    def look(self, node: int) -> None:
-        """Bring a node into sight where not all are: the one that the cursor is in."""
+    def show(self, shown: Shown) -> None:
+        """Show a machine; differences from the one before are drawn in.
+
+        Where not all nodes are in sight, the one that the cursor is in comes into sight.
+        """
+        if shown.view is not self._view or shown.before is not self._before:
+            self._view, self._before = shown.view, shown.before
+            self._to_node = self._scrolled = False
+            self.repaint()
+        node = shown.here.node
         if node != self._at_node:
             self._at_node, self._to_node, self._scrolled = node, True, False
             if self.nr_lines >= self.size.height:
                 self.repaint()
-
-    def show(self, view: View, before: View | None) -> None:
-        """Show a machine; differences from ``before`` are drawn in."""
-        self._view, self._before, self._to_node = view, before, False
-        self._scrolled = False
-        self.repaint()
 
     def scroll_lines(self, lines: int) -> None:
         """Scroll; what was brought into sight need not stay there."""
@@ -186,7 +189,7 @@ class ZoneBars(Panel):
     def _title(self, width: int, bar: int, fields: tuple[str, ...], hidden: str) -> Strip:
         """The heading, with the names of the counters over their columns."""
         paint = self.paint
-        rule, dim = paint.role("rule"), paint.role("dim")
+        rule, dim = "rule", "dim"
         names = LABEL_WIDTH + bar + 1
         title = self.heading(names, extra=hidden or self._summary())
         row = Row(width, paint, "rule")
@@ -216,7 +219,7 @@ class ZoneBars(Panel):
         fields: tuple[str, ...],
     ) -> Strip:
         paint = self.paint
-        line = Row(width, paint).gap().add(head, paint.role("heading"), 8)
+        line = Row(width, paint).gap().add(head, "heading", 8)
         line.add(row.zone.label, paint.zone_text(row.zone.label), LABEL_WIDTH - 9)
         for code, length in _runs(codes):
             glyph, style = paint.bar(row.zone, code)
@@ -234,14 +237,14 @@ class ZoneBars(Panel):
             value = getattr(row, name)
             was = value if old is None else getattr(old, name)
             words = _number_words(name, value)
-            style = paint.role("changed" if value != was else "text")
+            style = "changed" if value != was else "text"
             mark = paint.changed_mark if value != was else " "
             line.add(f"{mark}{words}".rjust(self._widths[name]), style)
             if value != was and name != "start_pfn":
                 deltas.append(f"{name} {signed(value - was)}")
         words = "  " + " ".join(deltas)
         if deltas and len(words) <= line.room:
-            line.add(words, paint.role("changed"))
+            line.add(words, "changed")
 
     def _node(
         self,
@@ -255,14 +258,14 @@ class ZoneBars(Panel):
     ) -> Strip:
         paint = self.paint
         line = Row(width, paint, "dim").gap()
-        line.add(f"node {node.node}" if alone else "", paint.role("heading"), 8)
-        line.add("span" if node.spanned else "empty", paint.role("dim"), LABEL_WIDTH - 9)
+        line.add(f"node {node.node}" if alone else "", "heading", 8)
+        line.add("span" if node.spanned else "empty", "dim", LABEL_WIDTH - 9)
         first, end = axis.columns(node.start_pfn, node.start_pfn + node.spanned)
-        line.gap(first).add(paint.span_line(end - first), paint.role("rule"))
+        line.gap(first).add(paint.span_line(end - first), "rule")
         line.gap(bar - end + 1)
         for name in fields:
             value = getattr(node, name, None)
-            line.add(_number_words(name, value).rjust(self._widths[name]), paint.role("dim"))
+            line.add(_number_words(name, value).rjust(self._widths[name]), "dim")
         return line.strip()
 
 

@@ -7,12 +7,13 @@ from textual.events import Key
 
 from pfnmap.engine.commands import Add, Offline, Online, Remove, SetParam, Shrink
 from pfnmap.engine.kinds import OnlineType, ZoneType
-from pfnmap.tui.keys.actions import ACTIONS
-from pfnmap.tui.keys.keymap import Keymap, textual_key
-from pfnmap.tui.screens.add_form import AddForm
-from pfnmap.tui.screens.palette import Palette
-from pfnmap.tui.screens.prompt import Prompt
-from pfnmap.tui.screens.reader import Reader
+from pfnmap.tui.dialogs.add_form import AddForm
+from pfnmap.tui.dialogs.palette import Palette
+from pfnmap.tui.dialogs.prompt import Prompt
+from pfnmap.tui.dialogs.reader import Reader
+from pfnmap.tui.keys.keymap import Keymap
+from pfnmap.tui.keys.names import textual_key
+from pfnmap.tui.keys.table import ACTIONS
 from pfnmap.tui.testing import settle
 from tests.tui.stage import DIMM, Stage, stage
 
@@ -203,12 +204,12 @@ async def test_space_plays_and_pauses() -> None:
     async with stage(*DIMM) as on:
         await on.keys("[", "[", "space")
         assert on.session.position == 1
-        assert on.main.acts.clock.playing
+        assert on.main.clock.playing
         await on.keys("space")
-        assert not on.main.acts.clock.playing
+        assert not on.main.clock.playing
         await on.keys("space")
         assert on.session.position == 2
-        assert not on.main.acts.clock.playing
+        assert not on.main.clock.playing
 
 
 # -- the cursor ----------------------------------------------------------------------------
@@ -443,8 +444,8 @@ async def test_capital_q_leaves_the_frame() -> None:
     async with stage(*DIMM) as on:
         await on.keys("Q")
         assert on.app.return_value == 0
-        assert "dimm0" in on.app.last_frame
-        assert len(on.app.last_frame.splitlines()) == 40
+        assert "dimm0" in on.main.last_frame
+        assert len(on.main.last_frame.splitlines()) == 40
 
 
 async def test_ctrl_c_says_how_to_quit() -> None:
@@ -576,7 +577,7 @@ async def test_stepping_a_scenario_follows_it() -> None:
 async def test_a_pause_of_the_scenario_is_kept() -> None:
     async with stage(*SCENARIO) as on:
         on.session.seek(2)
-        clock = on.main.acts.clock
+        clock = on.main.clock
         await on.keys("space")
         assert clock._timer is not None
         assert clock._timer._interval == 0.25

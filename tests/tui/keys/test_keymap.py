@@ -6,11 +6,13 @@ import string
 
 import pytest
 from textual.keys import Keys, _character_to_key
+from textual.widgets import Input
 
 from pfnmap.engine.errors import InputError
-from pfnmap.tui.keys.actions import ACTIONS, Action
-from pfnmap.tui.keys.dialog_actions import CONTEXTS, DIALOG_ACTIONS, DIALOG_AREAS
-from pfnmap.tui.keys.keymap import DEAD_KEYS, Keymap, textual_key
+from pfnmap.tui.keys.action import Action
+from pfnmap.tui.keys.keymap import Keymap
+from pfnmap.tui.keys.names import DEAD_KEYS, EDITING, textual_key
+from pfnmap.tui.keys.table import ACTIONS, DIALOG_ACTIONS, DIALOG_AREAS, DIALOGS
 
 REAL = {key.value for key in Keys}
 
@@ -55,9 +57,9 @@ def test_keys_that_never_arrive_are_refused(typed: str, message: str) -> None:
         textual_key(typed)
 
 
-@pytest.mark.parametrize("context", CONTEXTS)
+@pytest.mark.parametrize("context", DIALOGS)
 def test_no_key_means_two_things_in_one_dialog(context: str) -> None:
-    areas = CONTEXTS[context]
+    areas = ("dialog", context)
     keys = [textual_key(key) for a in DIALOG_ACTIONS.values() if a.area in areas for key in a.keys]
     assert len(keys) == len(set(keys)) == len(Keymap().items(context))
     assert all(is_real(key) for key in keys)
@@ -66,9 +68,14 @@ def test_no_key_means_two_things_in_one_dialog(context: str) -> None:
 @pytest.mark.parametrize("action", DIALOG_ACTIONS.values(), ids=lambda action: action.id)
 def test_every_action_of_a_dialog_is_alive_somewhere(action: Action) -> None:
     assert action.keys and action.label and action.help and action.area in DIALOG_AREAS
-    contexts = [name for name, areas in CONTEXTS.items() if action.area in areas]
+    contexts = [name for name in DIALOGS if action.area in ("dialog", name)]
     assert all(action in dict(Keymap().items(name)).values() for name in contexts)
     assert contexts
+
+
+def test_the_keys_that_edit_a_line_are_those_of_textual() -> None:
+    theirs = {key for each in Input.BINDINGS for key in str(getattr(each, "key")).split(",")}  # noqa: B009
+    assert {key for key in theirs if not key.startswith(("super+", "alt+"))} == EDITING
 
 
 def test_a_user_moves_an_action_to_another_key() -> None:

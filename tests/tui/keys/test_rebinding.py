@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from textual.events import Key
 
-from pfnmap.tui.app import leaving_keys
-from pfnmap.tui.keys.dialog_actions import CONTEXTS, DIALOG_ACTIONS
+from pfnmap.tui.app import PfnmapApp, leaving_keys
+from pfnmap.tui.dialogs.add_form import AddForm
+from pfnmap.tui.dialogs.compare import CompareScreen
+from pfnmap.tui.dialogs.confirm import Confirm
+from pfnmap.tui.dialogs.dialog import Dialog
+from pfnmap.tui.dialogs.palette import Palette
+from pfnmap.tui.dialogs.prompt import Prompt
+from pfnmap.tui.dialogs.reader import Reader
+from pfnmap.tui.keys.effects import AskYes
 from pfnmap.tui.keys.keymap import Keymap
-from pfnmap.tui.screens.add_form import AddForm
-from pfnmap.tui.screens.compare_screen import CompareScreen
-from pfnmap.tui.screens.confirm import Confirm
-from pfnmap.tui.screens.dialog import Dialog
-from pfnmap.tui.screens.mark_box import MarkBox
-from pfnmap.tui.screens.palette import Palette
-from pfnmap.tui.screens.prompt import Prompt
-from pfnmap.tui.screens.reader import Reader
-from pfnmap.tui.screens.typed import _DOES as TYPED
+from pfnmap.tui.keys.table import DIALOG_ACTIONS, DIALOGS
 from pfnmap.tui.testing import settle
 from tests.tui.stage import DIMM, Stage, stage
 
@@ -36,8 +36,6 @@ OWN = {
     "compare.back": ["b"],
     "compare.close": ["x"],
     "compare.help": ["H"],
-    "edit.accept": ["f8"],
-    "edit.delete.start": ["f6"],
 }
 
 
@@ -47,18 +45,20 @@ async def own(*lines: str) -> AsyncIterator[Stage]:
         yield on
 
 
-DIALOGS = (AddForm, CompareScreen, Confirm, MarkBox, Palette, Prompt, Reader)
+KINDS: tuple[type[Dialog[Any]], ...] = (AddForm, CompareScreen, Confirm, Palette, Prompt, Reader)
 
 
-@pytest.mark.parametrize("dialog", DIALOGS, ids=lambda dialog: dialog.__name__)
-def test_a_dialog_does_something_for_every_action_of_its_context(dialog: type[Dialog[str]]) -> None:
-    areas = CONTEXTS[dialog.CONTEXT]
-    wanted = {name for name, action in DIALOG_ACTIONS.items() if action.area in areas}
-    assert wanted == {*dialog.DOES, "dialog.close", *(TYPED if "edit" in areas else ())}
+@pytest.mark.parametrize("dialog", KINDS, ids=lambda dialog: dialog.__name__)
+def test_a_dialog_does_something_for_every_row_of_its_kind(dialog: type[Dialog[Any]]) -> None:
+    for action in DIALOG_ACTIONS.values():
+        if action.area in ("dialog", dialog.KIND):
+            what = action.does.partition("(")[0]
+            owner = PfnmapApp if what.startswith("app.") else dialog
+            assert hasattr(owner, f"action_{what.removeprefix('app.')}"), action.id
 
 
-def test_each_context_belongs_to_a_dialog() -> None:
-    assert {dialog.CONTEXT for dialog in DIALOGS} == set(CONTEXTS)
+def test_each_kind_belongs_to_a_dialog() -> None:
+    assert sorted(dialog.KIND for dialog in KINDS) == sorted(DIALOGS)
 
 
 async def test_text_is_scrolled_and_closed_with_own_keys() -> None:
@@ -79,17 +79,17 @@ async def test_text_is_scrolled_and_closed_with_own_keys() -> None:
 async def test_the_line_completes_remembers_and_closes_with_own_keys() -> None:
     async with own() as on:
         await on.keys(":")
-        await on.type("zoom page", "f8", ":", "ctrl+o")
+        await on.type("zoom page", "enter", ":", "ctrl+o")
         prompt = on.app.screen
         assert isinstance(prompt, Prompt)
         assert prompt.line.value == "zoom page"
-        await on.keys("f6")
+        await on.keys("ctrl+u")
         assert prompt.line.value == ""
         await on.type("prof", "tab")
         assert prompt.line.value == "prof"
         await on.keys("f2")
         assert prompt.line.value == "profiles "
-        await on.keys("enter", "escape")
+        await on.keys("escape")
         assert not on.on_main
         await on.keys("f9")
         assert on.on_main
@@ -99,7 +99,7 @@ async def test_the_form_and_the_list_go_by_own_keys() -> None:
     async with own() as on:
         await on.keys("a", "f3", "f3", "f3", "f4")
         assert "memmap=ram" in on.text
-        assert "f8 adds, f9 closes" in on.text
+        assert "enter adds, f9 closes" in on.text
         assert "(f4: next)" in on.text
         await on.keys("f9", "ctrl+p", "down", "f5")
         palette = on.app.screen
@@ -112,7 +112,7 @@ async def test_the_form_and_the_list_go_by_own_keys() -> None:
 async def test_a_question_names_its_own_keys_and_obeys_them() -> None:
     async with own() as on:
         answers: list[bool | None] = []
-        question = Confirm(on.app.paint, "write?", ["to memory32"])
+        question = Confirm(on.app.paint, Keymap(OWN), AskYes("write?", ["to memory32"]))
         on.app.push_screen(question, answers.append)
         await settle(on.pilot)
         assert "Y does it; n, q, enter and f9 do not" in on.text
@@ -125,7 +125,7 @@ async def test_a_question_names_its_own_keys_and_obeys_them() -> None:
 async def test_the_compare_screen_goes_by_own_keys() -> None:
     async with own(*DIMM) as on:
         await on.keys(":")
-        await on.type("compare profile=6.1", "f8")
+        await on.type("compare profile=6.1", "enter")
         assert isinstance(on.app.screen, CompareScreen)
         assert "b ] step" in on.lines[-1] and "H help  f9 close" in on.lines[-1]
         await on.keys("[", "q")
@@ -183,12 +183,12 @@ def _name(key: Key) -> str:
 
 
 async def test_help_lists_every_key_in_force() -> None:
-    from pfnmap.tui.screens.pages import help_lines
+    from pfnmap.tui.dialogs.texts import help_lines
 
     async with own() as on:
         keymap = on.app.keys
         words = "\n".join(
-            f"{head} {text}" for head, text, _ in help_lines(on.app.desk, on.app.paint)
+            f"{head} {text}" for head, text, _ in help_lines(on.main.shown, on.app.paint)
         )
         for name, action in DIALOG_ACTIONS.items():
             keys = " ".join(

@@ -11,9 +11,9 @@ import pytest
 import tests.tui.stage as stages
 from pfnmap.engine.compare import compare_commands
 from pfnmap.engine.language import parse_line
+from pfnmap.tui.dialogs.compare import CompareScreen
+from pfnmap.tui.dialogs.palette import Palette
 from pfnmap.tui.say.facts import MIX_SHOWN, page_facts
-from pfnmap.tui.screens.compare_screen import CompareScreen
-from pfnmap.tui.screens.palette import Palette
 from pfnmap.tui.testing import settle
 from tests.tui.dense import NODES, ZONES, dense_session
 from tests.tui.screens.test_app_screens import compare
@@ -129,7 +129,7 @@ async def test_more_variants_than_letters_are_all_named() -> None:
     variants = [f"auto_movable_ratio={ratio}" for ratio in range(100, 130)]
     comparison = compare_commands(start, [], variants, "many")  # type: ignore[arg-type]
     async with stage(size=(80, 24)) as on:
-        screen = CompareScreen(on.app.paint, comparison)
+        screen = CompareScreen(on.app.paint, on.app.keys, comparison)
         on.app.push_screen(screen)
         await settle(on.pilot)
         assert "and 27 more: h and l move to them" in on.text

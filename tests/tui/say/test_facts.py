@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pfnmap.engine.outcome import Refusal
-from pfnmap.tui.say.facts import Verdict, block_facts, merged, page_facts, summary, tower
+from pfnmap.tui.say.facts import block_facts, page_facts, summary, tower
 from tests.tui.stage import DIMM, session_of
 
 
@@ -55,10 +54,3 @@ def test_one_line_for_the_status() -> None:
     words = [words for _, words in summary(view, 0x108000, (0x108000, 0x108200), "-")]
     assert words == ["pfn 0x108000-0x1081ff", "offline", "block 33 (dimm0) offline, no zone",
                      "node 0"] or words[1] == "vmemmap"  # fmt: skip
-
-
-def test_the_same_refusal_is_said_once() -> None:
-    refusal = Refusal("EINVAL", "device_online", "it is online already")
-    verdicts = [Verdict("o", "online", refusal), Verdict("O", "online kernel", refusal),
-                Verdict("f", "offline", None), Verdict("x", "remove", None)]  # fmt: skip
-    assert [v.key for v in merged(verdicts)] == ["oO", "f", "x"]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pfnmap.engine.scenarios.scenario import load_scenario
-from pfnmap.tui.screens.prompt import Prompt
-from pfnmap.tui.screens.reader import Reader
+from pfnmap.tui.dialogs.prompt import Prompt
+from pfnmap.tui.dialogs.reader import Reader
 from tests.tui.stage import DIMM, stage
 
 BLOCK = 32768
@@ -188,4 +188,4 @@ async def test_two_windows_of_a_session_never_share_history() -> None:
     async with stage() as one:
         await one.command("note one")
         async with stage() as two:
-            assert two.app.desk.history == []
+            assert two.main.shown.memory.history == ()

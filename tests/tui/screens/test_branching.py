@@ -7,11 +7,21 @@ import pytest
 from pfnmap.engine.commands import FailNext, Ref, Remove, SysfsWrite
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.phases import FAILABLE_PHASES
-from pfnmap.tui.screens.branches import entries
+from pfnmap.engine.session import Session
+from pfnmap.tui.dialogs.palette import Palette
+from pfnmap.tui.keys.actions import branch_entries
+from pfnmap.tui.keys.effects import Entry, Run
+from pfnmap.tui.keys.keymap import Keymap
+from pfnmap.tui.keys.offered import fault_entries
+from pfnmap.tui.keys.shown import shown
+from pfnmap.tui.map.viewport import Viewport
 from pfnmap.tui.screens.clock import SPEEDS
-from pfnmap.tui.screens.faults import RUN, fault_entries
-from pfnmap.tui.screens.palette import Palette
 from tests.tui.stage import DIMM, session_of, stage
+
+
+def entries(session: Session) -> list[Entry]:
+    viewport = Viewport(session.view.extents(), session.view.geometry.block_pages)
+    return branch_entries(shown(session, Keymap().by_action, viewport))
 
 
 # -- branches ----------------------------------------------------------------------------
@@ -76,7 +86,7 @@ def test_steps_that_were_never_lines_are_listed_in_normal_form() -> None:
 # -- playing -----------------------------------------------------------------------------
 async def test_playing_goes_faster_and_slower_within_limits() -> None:
     async with stage(*DIMM) as on:
-        clock = on.main.acts.clock
+        clock = on.main.clock
         await on.keys(">", ">")
         assert clock.speed == 4.0
         assert "playing at 4 times the speed" in on.text
@@ -100,19 +110,18 @@ async def test_the_speed_shortens_the_pauses_of_the_scenario() -> None:
         await on.keys("[", "[", ">", ">", ">")
         await on.keys("space")
         assert waits == [1.0]
-        assert on.main.acts.clock.playing
+        assert on.main.clock.playing
         await on.keys("space")
-        assert not on.main.acts.clock.playing
+        assert not on.main.clock.playing
 
 
 # -- faults ------------------------------------------------------------------------------
 def test_every_phase_that_can_fail_is_offered_as_a_line_that_is_right() -> None:
-    offered = {entry.id.removeprefix(RUN): entry for entry in fault_entries()}
     phases = []
-    for line in offered:
-        command = parse_line(line)
-        assert isinstance(command, FailNext)
-        phases.append(command.phase)
+    for entry in fault_entries():
+        assert isinstance(entry.effect, Run) and isinstance(entry.effect.command, FailNext)
+        assert parse_line(entry.effect.command.text) == entry.effect.command
+        phases.append(entry.effect.command.phase)
     assert phases == list(FAILABLE_PHASES)
 
 

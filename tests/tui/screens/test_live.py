@@ -16,8 +16,8 @@ from pfnmap.engine.sysroot.page_flags import bit
 from pfnmap.engine.sysroot.session import RootSession
 from pfnmap.themes import load_theme
 from pfnmap.tui.app import PfnmapApp
+from pfnmap.tui.dialogs.confirm import Confirm
 from pfnmap.tui.screens.audit import Audit
-from pfnmap.tui.screens.confirm import Confirm
 from pfnmap.tui.screens.live import Live
 from pfnmap.tui.testing import settle
 from tests.engine.sysroot.trees import MEMORY, Tree, dimm_tree, ratio_tree
@@ -37,8 +37,10 @@ async def live_stage(
     app = PfnmapApp(session, load_theme("dark"), source_title="tree", read_only=True)
     async with app.run_test(size=size, notifications=True) as pilot:
         await settle(pilot)
-        live = Live.begin(app.main, session, allow_writes=allow_writes)
+        live = Live(app.main, session, allow_writes=allow_writes)
         live._audit = Audit(tree.root.parent / "writes.log", clock=lambda: 0.0)
+        app.main.follow(live)
+        live.follow()
         await settle(pilot)
         yield Stage(app, pilot), live
 

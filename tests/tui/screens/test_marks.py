@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 
 from pfnmap.engine.commands import Interactive
 from pfnmap.engine.errors import ParseError
@@ -14,11 +15,9 @@ from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.language import format_command, parse_line
 from pfnmap.engine.sysroot.observe import Watcher
 from pfnmap.engine.sysroot.session import RootSession
-from pfnmap.tui.keys.keymap import Keymap
-from pfnmap.tui.screens.completion import complete
-from pfnmap.tui.screens.desk import Desk
-from pfnmap.tui.screens.mark_box import MarkBox
-from pfnmap.tui.screens.marks import SHOWN, mark_lines
+from pfnmap.themes import load_theme
+from pfnmap.tui.app import PfnmapApp
+from pfnmap.tui.keys.actions import completions
 from pfnmap.tui.testing import settle
 from tests.engine.sysroot.trees import x86_tree
 from tests.tui.stage import DIMM, MACHINE, session_of, stage
@@ -26,34 +25,25 @@ from tests.tui.stage import DIMM, MACHINE, session_of, stage
 BLOCK = 32768
 
 
-async def test_a_letter_names_a_place_and_leads_back_to_it() -> None:
-    async with stage(*DIMM) as on:
-        await on.keys("G", '"', "a", "g")
-        assert on.cursor < BLOCK
-        await on.keys("'")
-        assert isinstance(on.app.screen, MarkBox)
-        assert "a  pfn 0x10f" in on.text and "block 33 offline" in on.text
-        await on.keys("a")
-        assert on.on_main
-        assert on.cursor // BLOCK == 33
-
-
 async def test_the_mark_under_the_cursor_is_named_in_the_status_line() -> None:
     async with stage(*DIMM) as on:
-        await on.keys("L", '"', "k")
+        await on.keys("L", '"')
+        await on.type("k", "enter")
         assert "· mark k ·" in on.lines[-2]
         await on.keys("L")
         assert "mark k" not in on.lines[-2]
 
 
-async def test_the_sign_twice_goes_back_to_where_the_last_jump_began() -> None:
+async def test_the_way_back_goes_to_where_the_last_jump_began_and_forth_again() -> None:
     async with stage(*DIMM) as on:
+        await on.keys("'")
+        assert "there was no jump to go back from yet" in " ".join(on.text.split())
         await on.keys("L", "L")
         await on.command("goto block 32")
         assert on.cursor == 32 * BLOCK
-        await on.keys("'", "'")
+        await on.keys("'")
         assert on.cursor == 2 * BLOCK
-        await on.keys("'", "'")
+        await on.keys("'")
         assert on.cursor == 32 * BLOCK
 
 
@@ -61,39 +51,11 @@ async def test_the_way_to_the_struct_pages_has_a_way_back() -> None:
     async with stage(*DIMM) as on:
         await on.keys("G", "w")
         home = on.cursor
-        await on.keys("'", "'")
+        await on.keys("'")
         assert on.cursor != home and on.cursor // BLOCK == 33
 
 
-async def test_without_a_mark_the_key_says_how_to_set_one() -> None:
-    async with stage() as on:
-        await on.keys("'")
-        assert on.on_main
-        assert 'there is no mark yet: " and a letter sets one' in on.text
-
-
-async def test_what_is_no_letter_is_waited_over_and_escape_closes() -> None:
-    async with stage() as on:
-        await on.keys('"', "5", "left", "enter")
-        assert isinstance(on.app.screen, MarkBox)
-        await on.keys("escape")
-        assert on.on_main and not on.session.marks
-
-
-async def test_keys_typed_right_behind_the_letter_reach_the_map() -> None:
-    from textual.events import Key
-
-    async with stage() as on:
-        for name, letter in (("quotation_mark", '"'), ("a", "a"), ("L", "L"), ("L", "L")):
-            on.app.post_message(Key(name, letter))
-        await settle(on.pilot)
-        assert list(on.session.marks) == ["a"]
-        assert on.cursor == 2 * BLOCK
-
-
 async def test_keys_typed_right_behind_the_closing_key_reach_the_map() -> None:
-    from textual.events import Key
-
     async with stage() as on:
         await on.keys('"')
         for name, letter in (("escape", "\x1b"), ("L", "L"), ("L", "L")):
@@ -116,9 +78,10 @@ async def test_marks_by_command_may_have_whole_words() -> None:
 
 async def test_a_mark_behind_the_end_of_memory_is_not_gone_to() -> None:
     async with stage(*DIMM) as on:
-        await on.keys("G", '"', "a", "u", "u", "g", "'")
-        assert "behind the end of memory" in on.text
-        await on.keys("a")
+        await on.keys("G")
+        await on.command("mark a")
+        await on.keys("u", "u", "g")
+        await on.command("goto mark a")
         assert "is behind the end of memory now" in " ".join(on.text.split())
         assert on.cursor < BLOCK
 
@@ -130,15 +93,6 @@ async def test_the_palette_goes_to_marks() -> None:
         await on.keys("g", "ctrl+p")
         await on.type("mark: the", "enter")
         assert on.cursor // BLOCK == 33
-
-
-async def test_a_crowd_of_marks_is_counted() -> None:
-    session = session_of(*DIMM)
-    marks = {f"m{number:02}": number * BLOCK for number in range(SHOWN + 3)}
-    lines = mark_lines(session.view, marks)
-    assert lines[0].startswith("m00  pfn 0x0, block 0 online")
-    assert lines[-1] == "and 3 more: type :goto mark"
-    assert len(lines) == SHOWN + 1
 
 
 # -- the language ------------------------------------------------------------------------
@@ -158,10 +112,10 @@ def test_a_wrong_name_is_refused(line: str) -> None:
 
 
 def test_goto_offers_the_marks() -> None:
-    assert "goto mark" in complete("goto ma")
-    assert complete("goto mark ", marks=["a", "end"]) == ["goto mark a", "goto mark end"]
-    assert complete("goto mark e", marks=["a", "end"]) == ["goto mark end"]
-    assert complete("mark e", marks=["a", "end"]) == ["mark end"]
+    assert "goto mark" in completions("goto ma", [], [])
+    assert completions("goto mark ", [], ["a", "end"]) == ["goto mark a", "goto mark end"]
+    assert completions("goto mark e", [], ["a", "end"]) == ["goto mark end"]
+    assert completions("mark e", [], ["a", "end"]) == ["mark end"]
 
 
 # -- kept --------------------------------------------------------------------------------
@@ -191,16 +145,18 @@ def test_a_mark_that_no_session_wrote_ends_the_replay(line: str, tmp_path: Path)
     assert not replayed.session.marks
 
 
-def test_marks_of_a_real_machine_are_kept_with_its_simulation(tmp_path: Path) -> None:
+async def test_marks_of_a_real_machine_are_kept_with_its_simulation(tmp_path: Path) -> None:
     real = RootSession(Watcher(x86_tree(tmp_path / "root").root))
-    desk = Desk(real, Keymap(), read_only=True)
-    desk.session.mark("a", 5)
-    desk.session.mark("b", BLOCK)
+    app = PfnmapApp(real, load_theme("dark"), read_only=True)
+    real.mark("a", 5)
+    real.mark("b", BLOCK)
     simulation = real.branch()
     store = JournalStore(tmp_path / "sessions")
     session = keep(simulation, Origin.of_machine(real.view, simulation.title), store)
     session.mark("b", 7)
-    desk.take(session, read_only=False)
+    async with app.run_test() as pilot:
+        app.main.show_other(session, "what if", read_only=False)
+        await settle(pilot)
     assert session.marks == {"a": 5, "b": 7}, "a mark that it has already stays"
     session.close()
     assert resume(store).session.marks == {"a": 5, "b": 7}
@@ -208,7 +164,8 @@ def test_marks_of_a_real_machine_are_kept_with_its_simulation(tmp_path: Path) ->
 
 async def test_marks_go_along_into_another_session() -> None:
     async with stage(*DIMM) as on:
-        await on.keys("L", '"', "a")
+        await on.keys("L")
+        await on.command("mark a")
         on.main.show_other(session_of(*DIMM), "other", read_only=False)
         await settle(on.pilot)
         assert on.session.marks == {"a": BLOCK}

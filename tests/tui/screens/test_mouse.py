@@ -7,8 +7,8 @@ from textual.events import Click, MouseScrollDown, MouseScrollUp
 from textual.widget import Widget
 
 import tests.tui.stage as stages
-from pfnmap.tui.screens.palette import Palette
-from pfnmap.tui.screens.reader import Reader
+from pfnmap.tui.dialogs.palette import Palette
+from pfnmap.tui.dialogs.reader import Reader
 from pfnmap.tui.testing import settle
 from pfnmap.tui.widgets.panel import WHEEL_LINES
 from tests.tui.dense import dense_session

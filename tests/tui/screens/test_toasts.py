@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pfnmap.tui.screens.toasts import TOAST_SECONDS
+from pfnmap.engine.commands import Offline, Ref
+from pfnmap.tui.screens.main import TOAST_SECONDS
 from tests.tui.stage import DIMM, Stage, stage
 
 
@@ -46,7 +47,7 @@ async def test_a_click_removes_it() -> None:
 async def test_a_command_removes_it_and_may_bring_its_own() -> None:
     async with stage(*DIMM) as on:
         await on.keys("]")
-        on.main.acts.run_line("offline 0")
+        on.main.run(Offline((Ref(0, 0),)))
         await on.pilot.pause()
         assert all("nothing to redo" not in words for words in said(on))
 

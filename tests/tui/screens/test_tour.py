@@ -13,12 +13,12 @@ from pfnmap.engine.language import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.session import Session
 from pfnmap.tui.cli import main
-from pfnmap.tui.keys.actions import ACTIONS
+from pfnmap.tui.dialogs.dialog import Dialog
 from pfnmap.tui.keys.keymap import Keymap
+from pfnmap.tui.keys.table import ACTIONS
 from pfnmap.tui.say.words import wrapped
-from pfnmap.tui.screens.dialog import Dialog
 from pfnmap.tui.screens.tour import MACHINE, STEPS, Progress, Step, filled, press_words
-from pfnmap.tui.screens.tour_panel import HEIGHT, Tour
+from pfnmap.tui.screens.tour_panel import HEIGHT, TourPanel
 from pfnmap.tui.testing import settle
 from tests.tui.stage import Stage, stage
 
@@ -26,9 +26,9 @@ LAST = len(STEPS) - 1
 
 
 @asynccontextmanager
-async def touring(size: tuple[int, int] = (80, 24)) -> AsyncIterator[tuple[Stage, Tour]]:
+async def touring(size: tuple[int, int] = (80, 24)) -> AsyncIterator[tuple[Stage, TourPanel]]:
     async with stage(machine=MACHINE, size=size) as on:
-        tour = Tour.begin(on.main)
+        tour = on.main.begin_tour()
         await settle(on.pilot)
         yield on, tour
 
@@ -110,7 +110,7 @@ async def test_pressing_what_is_asked_for_leads_to_the_end(size: tuple[int, int]
             assert on.on_main, f"{step.title} leaves a dialog open"
         assert tour.progress.index == LAST
         await press(on, STEPS[-1])
-        assert on.main.acts.tour is None
+        assert on.main.tour is None
         assert STEPS[-1].title not in on.text
         assert not on.app.return_code
 
@@ -153,11 +153,11 @@ async def test_it_can_be_left_at_any_step() -> None:
         for index in range(len(STEPS)):
             tour.progress.index = index
             await on.keys("R", "T")
-            assert on.main.acts.tour is None
+            assert on.main.tour is None
             assert "sets this step up anew" not in on.text
             await on.keys("T")
             assert "the tour begins with: pfnmap tour" in " ".join(on.text.split())
-            tour = Tour.begin(on.main)
+            tour = on.main.begin_tour()
             await settle(on.pilot)
 
 
@@ -171,7 +171,7 @@ async def test_wrong_keys_never_break_it(seed: int) -> None:
     async with touring() as (on, tour):
         for _ in range(120):
             await on.keys(chance.choice(keys))
-            assert on.main.acts.tour is tour
+            assert on.main.tour is tour
         for _ in range(6):
             if isinstance(on.app.screen, Dialog):
                 await on.keys("escape")

@@ -9,9 +9,9 @@ import pytest
 from textual.keys import Keys, _character_to_key
 
 from pfnmap.engine.errors import InputError
-from pfnmap.tui.keys.actions import ACTIONS
-from pfnmap.tui.keys.dialog_actions import ALL_ACTIONS
-from pfnmap.tui.keys.keymap import Keymap, textual_key
+from pfnmap.tui.keys.keymap import Keymap
+from pfnmap.tui.keys.names import textual_key
+from pfnmap.tui.keys.table import ACTIONS, ALL_ACTIONS
 from pfnmap.tui.settings.config import (
     ALIASES,
     MODIFIED,
@@ -142,14 +142,15 @@ def test_one_key_may_mean_something_else_in_each_place() -> None:
             "give 'compare.copy' other keys too, or []",
         ),
         ('"text.down" = ["escape"]', "'escape' is bound to 'dialog.close' as well"),
-        ('"edit.left" = ["tab"]', "'tab' is bound to 'line.complete' as well"),
+        ('"line.older" = ["tab"]', "'tab' is bound to 'line.complete' as well"),
+        ('"line.older" = ["ctrl+w"]', "'ctrl+w' edits the line while one types"),
+        ('"edit.left" = ["f2"]', "there is no action 'edit.left'"),
         ('"list.next" = ["ctrl+q"]', "'ctrl+q' is bound to 'app.quit' as well"),
         ('"app.quit" = ["ctrl+n"]', "keys.'app.quit': 'ctrl+n' is bound to"),
         ('"line.complete" = ["a"]', "'a' is text while one types"),
         ('"list.next" = ["space"]', "'space' is text while one types"),
         ('"dialog.close" = ["q"]', "'q' is text while one types"),
         ('"dialog.close" = []', "leave a key for this, it is the way out"),
-        ('"edit.accept" = []', "leave a key for this, it is the way out"),
         ('"compare.closee" = ["x"]', "did you mean 'compare.close'?"),
     ],
 )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.view import BlockRow
+from pfnmap.tui.map.viewport import Viewport
 from pfnmap.tui.widgets.block_table import columns_for
 from tests.tui.fake_view import FakeView, block_row, dimm_view
 from tests.tui.stage import DIMM, stage
@@ -62,7 +64,9 @@ async def test_the_end_of_millions_is_shown_without_asking_for_the_rest() -> Non
         await on.keys("3")
         view = Endless(dimm_view().runs)
         height = on.main.blocks.size.height
-        on.main.blocks.show(view, MILLIONS - 1, (0, 0))
+        extents = np.array([[0, MILLIONS * 32768]])
+        end = Viewport(extents, 32768).at((MILLIONS - 1) * 32768)
+        on.main.blocks.show(replace(on.main.shown, view=view, viewport=end))
         assert len(view.asked) <= height
         last = on.main.blocks.render_line(height - 1).text
         assert f"{MILLIONS - 1}" in last

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from msgspec.structs import replace
 
 from pfnmap.engine.commands import SysfsWrite
 from pfnmap.engine.errors import InputError
@@ -31,7 +32,7 @@ async def test_the_heading_names_the_command_that_scrolled_out() -> None:
 
 async def test_hostile_text_is_shown_as_text() -> None:
     async with stage() as on:
-        on.main.acts.complain(str(InputError("\x1b[31m [bold]x[/] \u202e")))
+        on.main.complain(str(InputError("\x1b[31m [bold]x[/] \u202e")))
         await on.keys("escape")
         assert "?[31m [bold]x[/] ?" in on.text
 
@@ -39,7 +40,8 @@ async def test_hostile_text_is_shown_as_text() -> None:
 async def test_ten_thousand_commands_stay_light() -> None:
     session = session_of(*["set memmap_on_memory=N", "set memmap_on_memory=Y"] * 500)
     async with stage(*DIMM) as on:
-        on.main.events.show(session.outcomes, 1000, None)
+        frame = replace(on.main.shown, outcomes=tuple(session.outcomes), position=1000)
+        on.main.events.show(frame)
         assert "600 earlier commands" in on.main.events._body(100)[0].text
         assert on.main.events.nr_lines < 2500
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from pfnmap.engine.outcome import Outcome
 from pfnmap.tui.say.told import claim_failures
@@ -18,7 +19,7 @@ FACTS = ("x86_64", "linux-6.12", "memmap_on_memory=Y")
 @pytest.mark.parametrize("theme", ["dark", "ascii"])
 async def test_a_long_title_is_cut_before_the_profile_goes(theme: str) -> None:
     async with stage(size=(80, 24), theme=theme) as on:
-        on.main.title_line.show((LONG, *FACTS), "step 0/21")
+        on.main.title_line.say((LONG, *FACTS), "step 0/21")
         await on.pilot.pause()
         line = on.lines[0]
         sign, dot = ("~", ".") if theme == "ascii" else ("…", "·")
@@ -30,11 +31,11 @@ async def test_a_long_title_is_cut_before_the_profile_goes(theme: str) -> None:
 
 async def test_the_architecture_goes_before_the_profile() -> None:
     async with stage(size=(62, 24)) as on:
-        on.main.title_line.show((LONG, "powerpc64le", "linux-6.12-memmap"), "step 0/21")
+        on.main.title_line.say((LONG, "powerpc64le", "linux-6.12-memmap"), "step 0/21")
         await on.pilot.pause()
         assert "… · linux-6.12-memmap " in on.lines[0]
         assert "powerpc64le" not in on.lines[0]
-        on.main.title_line.show((LONG, "powerpc64le", "a profile " * 4), "step 0/21")
+        on.main.title_line.say((LONG, "powerpc64le", "a profile " * 4), "step 0/21")
         await on.pilot.pause()
         assert on.lines[0].startswith(" pfnmap  a recording of a machine")
         assert on.lines[0].endswith("…  step 0/21")
@@ -42,7 +43,7 @@ async def test_the_architecture_goes_before_the_profile() -> None:
 
 async def test_a_short_title_leaves_room_for_parameters() -> None:
     async with stage(size=(120, 24)) as on:
-        on.main.title_line.show(("simulated", *FACTS), "step 0/21")
+        on.main.title_line.say(("simulated", *FACTS), "step 0/21")
         await on.pilot.pause()
         assert "  simulated · x86_64 · linux-6.12 · memmap_on_memory=Y " in on.lines[0]
 
@@ -50,7 +51,7 @@ async def test_a_short_title_leaves_room_for_parameters() -> None:
 @pytest.mark.parametrize("width", range(1, 90, 4))
 async def test_any_width_holds_the_title(width: int) -> None:
     async with stage(size=(width, 6)) as on:
-        on.main.title_line.show((LONG, *FACTS), "step 0/21")
+        on.main.title_line.say((LONG, *FACTS), "step 0/21")
         await on.pilot.pause()
         assert len(on.lines[0]) <= width
 
@@ -116,6 +117,6 @@ async def test_a_claim_is_judged_once_however_often_the_time_line_is_drawn(
 async def test_a_claim_of_another_session_is_judged_anew() -> None:
     async with stage(*DIMM, *CLAIMS[:1], size=(80, 24)) as on:
         other = session_of("add dimm0 256M", "set memmap_on_memory=N", *CLAIMS[:1])
-        on.main.timeline.show(other.outcomes, 3, None, "at boot")
+        on.main.timeline.show(replace(on.main.shown, outcomes=tuple(other.outcomes), position=3))
         await on.pilot.pause()
         assert _time(on) == "●●×│"

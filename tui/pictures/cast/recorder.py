@@ -141,4 +141,4 @@ def record(app: PfnmapApp, recorder: CastRecorder) -> None:
         base.write(driver, data)
 
     app.driver_class = type(f"Recording{base.__name__}", (base,), {"write": write})
-    app.desk.session.listeners.append(recorder.heard)
+    app.main.session.listeners.append(recorder.heard)

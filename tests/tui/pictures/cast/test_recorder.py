@@ -200,9 +200,9 @@ async def test_commands_are_markers_also_when_the_screen_turned_to_a_simulation(
     recorder = CastRecorder(tmp_path / "a.cast", (100, 30), clock=Clock())
     record(app, recorder)
     async with app.run_test(headless=False, size=(100, 30)) as pilot:
-        app.main.acts.work.patience = PATIENCE_SECONDS
+        app.main.background.patience_seconds = PATIENCE_SECONDS
         await settle(pilot)
-        Live.begin(app.main, session)
+        app.main.follow(Live(app.main, session))
         await press(pilot, "b", "colon")
         await type_text(pilot, "online 32 movable")
         await press(pilot, "enter")
@@ -219,7 +219,7 @@ async def test_a_recorded_session_shows_what_the_program_showed(tmp_path: Path) 
     recorder = CastRecorder(path, (100, 30), clock=Clock())
     record(app, recorder)
     async with app.run_test(headless=False, size=(100, 30)) as pilot:
-        app.main.acts.work.patience = PATIENCE_SECONDS
+        app.main.background.patience_seconds = PATIENCE_SECONDS
         await settle(pilot)
         await press(pilot, "colon")
         await type_text(pilot, "add dimm0 256M")

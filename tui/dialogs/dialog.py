@@ -1,0 +1,130 @@
+"""What all dialogs share: a framed box over the map, and keys of the keymap, one to close."""
+
+from __future__ import annotations
+
+from typing import ClassVar, TypeVar
+
+from textual import events
+from textual.message import Message
+from textual.screen import ModalScreen
+
+from pfnmap.tui.keys.keymap import Keymap
+from pfnmap.tui.keys.names import textual_key
+from pfnmap.tui.widgets.paint import Paint
+from pfnmap.tui.widgets.panel import is_overtaken
+
+Result = TypeVar("Result")
+
+
+def quitting_keys(keymap: Keymap) -> list[str]:
+    """Textual's names of the keys that end the program in a dialog, too: none is a character."""
+    return [textual_key(key) for key in keymap.keys("app.quit") if key.startswith("ctrl+")]
+
+
+class Dialog(ModalScreen[Result], inherit_bindings=False):
+    """A dialog in the colours of the theme."""
+
+    class Ready(Message, namespace="dialog"):
+        """The dialog can take keys, or it has closed."""
+
+    AUTO_FOCUS = ""
+    """Each dialog gives the focus itself, once: keys typed ahead go where it is."""
+    KIND: ClassVar[str] = "text"
+    """Whose rows of the table of keys are alive in it, beside those of every dialog."""
+    HAS_LINE: ClassVar[bool] = False
+    """Whether it has a line to type into, which Enter may end."""
+    DEFAULT_CSS = """
+    Dialog { align: center middle; background: $background 40%; }
+    Dialog.plain { background: transparent; }
+    Dialog .box {
+        border: round $border; background: $background; color: $foreground;
+        padding: 0 1; height: auto; max-height: 100%; max-width: 100%;
+    }
+    Dialog .box.ascii { border: ascii $border; }
+    Dialog Input {
+        border: none; height: 1; padding: 0; background: $surface; color: $foreground;
+    }
+    Dialog Input:focus { border: none; background: $panel; }
+    Dialog.colourless Input > .input--cursor, Dialog.colourless Input:focus > .input--cursor {
+        color: ansi_default; background: ansi_default; text-style: reverse;
+    }
+    Dialog.colourless Input > .input--selection {
+        color: ansi_default; background: ansi_default; text-style: underline;
+    }
+    Dialog .title { text-style: bold; height: 1; }
+    Dialog .dim { color: $text-muted; height: auto; }
+    Dialog .wrong { color: $error; height: auto; }
+    """
+
+    def __init__(self, paint: Paint, keymap: Keymap) -> None:
+        classes = {"rgb": "", "ansi": "plain", "none": "plain colourless"}
+        super().__init__(classes=classes[paint.theme.colours])
+        self.paint = paint
+        self.keymap = keymap
+        self._finished = False
+        self._ending = {"enter"} if self.HAS_LINE else set()
+        self._bind_keys()
+        self.opened = False
+        """True once keys can go where they belong: something has the focus, or nothing can."""
+        self.answered = False
+        """True where the opener acts on the result, and calls :meth:`ready` when it has."""
+
+    @property
+    def box_classes(self) -> str:
+        """Classes of the framed box."""
+        return "box ascii" if self.paint.theme.borders == "ascii" else "box"
+
+    def _bind_keys(self) -> None:
+        """The keys in force, and those that end the program from everywhere."""
+        for key, action in self.keymap.items(self.KIND):
+            self._bindings.bind(key, action.does, show=False)
+            if action.does.partition("(")[0] in ("close", "answer"):
+                self._ending.add(key)
+        for key in quitting_keys(self.keymap):
+            self._bindings.bind(key, "leave", show=False, priority=True)
+
+    def key(self, action_id: str) -> str:
+        """The key to show for an action."""
+        return self.keymap.first(action_id)
+
+    def may_end(self, key: str) -> bool:
+        """Whether a key may close this: what is typed behind it waits until that is decided."""
+        return key in self._ending
+
+    def finish(self, result: Result | None) -> None:
+        """Close with a result, once: keys typed ahead may ask for it again."""
+        if not self._finished:
+            self._finished = True
+            self.dismiss(result)
+            if not self.answered:
+                self.ready()
+
+    def ready(self) -> None:
+        """Tell the program that keys typed ahead may come."""
+        self.app.post_message(self.Ready())
+
+    def on_descendant_focus(self) -> None:
+        """The dialog has opened: something in it has the focus."""
+        self._open()
+
+    def on_screen_resume(self) -> None:
+        """In a terminal too small for a line to type into, nothing ever gets the focus."""
+        self.call_after_refresh(self.call_after_refresh, self._open)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """What a small terminal hid had to give the focus up; give it back."""
+        if not is_overtaken(self, event) and self.opened and self.focused is None:
+            self.call_after_refresh(self.focus_next)
+
+    def _open(self) -> None:
+        if not self.opened:
+            self.opened = True
+            self.ready()
+
+    def action_leave(self) -> None:
+        """End the program."""
+        self.app.exit(0)
+
+    def action_close(self) -> None:
+        """Close without a result."""
+        self.finish(None)

@@ -1,0 +1,44 @@
+"""From what an action wants asked or read to the dialog that does it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pfnmap.engine.compare import Comparison
+from pfnmap.tui.dialogs import texts
+from pfnmap.tui.dialogs.add_form import AddForm
+from pfnmap.tui.dialogs.compare import CompareScreen
+from pfnmap.tui.dialogs.confirm import Confirm
+from pfnmap.tui.dialogs.dialog import Dialog
+from pfnmap.tui.dialogs.palette import Palette
+from pfnmap.tui.dialogs.prompt import Prompt
+from pfnmap.tui.dialogs.reader import Reader
+from pfnmap.tui.keys import effects
+from pfnmap.tui.keys.keymap import Keymap
+from pfnmap.tui.keys.shown import Shown
+from pfnmap.tui.widgets.paint import Paint
+
+
+def dialog_of(wanted: effects.Dialog, shown: Shown, paint: Paint, keymap: Keymap) -> Dialog[Any]:
+    """The dialog, ready to be opened."""
+    match wanted:
+        case effects.AskLine():
+            return Prompt(paint, keymap, wanted)
+        case effects.AskAdd():
+            return AddForm(paint, keymap, wanted)
+        case effects.Choose():
+            return Palette(paint, keymap, wanted)
+        case effects.AskYes():
+            return Confirm(paint, keymap, wanted)
+        case effects.ReadHelp():
+            return Reader(paint, keymap, "help", texts.help_lines(shown, paint))
+        case effects.ReadWords():
+            return Reader(paint, keymap, "words", texts.glossary_lines(shown, paint))
+        case effects.ReadCell():
+            title = f"pfn {shown.viewport.cursor_pfn:#x}"
+            return Reader(paint, keymap, title, texts.explanation(shown, paint))
+        case effects.ReadDiff(before, after, title):
+            return Reader(paint, keymap, title, texts.diff_lines(before, after))
+        case effects.Compare(comparison):
+            assert isinstance(comparison, Comparison)
+            return CompareScreen(paint, keymap, comparison)

@@ -1,0 +1,221 @@
+"""What is on the screen: one frozen frame, handed down to every panel and asked by every action."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from pfnmap.engine.commands import Command, StartMachine
+from pfnmap.engine.errors import PfnmapError
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.model_view import ModelView
+from pfnmap.engine.outcome import Outcome, Refusal
+from pfnmap.engine.session import Session
+from pfnmap.engine.view import View
+from pfnmap.tui.keys.effects import AddValues
+from pfnmap.tui.keys.here import Here
+from pfnmap.tui.keys.names import first_key
+from pfnmap.tui.map.viewport import Viewport
+
+
+class Memory(Struct, frozen=True):
+    """What the screen remembers of what a person did; ``Remember`` changes it."""
+
+    add_values: AddValues = AddValues()
+    history: tuple[str, ...] = ()
+    """Lines typed behind ``:``, the newest last."""
+    search: str = ""
+    last_action: str = ""
+    """Id of the last action for the memory, for ``.``."""
+    jumped_from: int | None = None
+    """The pfn where the last jump began."""
+
+
+class Verdict(Struct, frozen=True):
+    """Whether an action would succeed here now."""
+
+    key: str
+    label: str
+    refusal: Refusal | None
+
+
+class Shown(Struct, frozen=True):
+    """A session at one moment, with everything around it that is not drawing."""
+
+    session: Session
+    keys: dict[str, tuple[str, ...]]
+    """The keys in force by the id of their action, as a person types them."""
+    viewport: Viewport
+    """The window of the map, with the cursor and the selection."""
+    view: View
+    """The machine."""
+    before: View | None
+    """The machine before the last step that was for it, None at boot."""
+    outcomes: tuple[Outcome, ...] = ()
+    position: int = 0
+    phase: int | None = None
+    source_title: str = ""
+    """Where the machine comes from, for the title line."""
+    read_only: bool = False
+    writes_allowed: bool = False
+    """Whether keys may write to the real machine that is shown, after a question."""
+    real_title: str = ""
+    """Of the real machine that this simulation began from and that can be gone back to."""
+    start: StartMachine | None = None
+    """The ``machine`` line the session began with; None without one."""
+    memory: Memory = Memory()
+    focus: str = "map"
+    """The panel that takes the keys for up and down."""
+    theme: str = ""
+    busy: str = ""
+    """What takes long just now, and how to stop it; empty where nothing does."""
+    blocked: str = ""
+    """Why the machine is not to be changed otherwise meanwhile."""
+    touring: bool = False
+    verdicts: dict[int, tuple[Verdict, ...]] = field(default_factory=dict)
+    """What may be done with a block, found out once; of this machine and no other."""
+
+    def now(self) -> Shown:
+        """The same session as it is by now."""
+        session, view = self.session, self.session.view
+        if self.session.view is self.view and len(session.outcomes) == len(self.outcomes):
+            verdicts = self.verdicts
+        else:
+            verdicts = {}
+        return replace(
+            self,
+            view=view,
+            before=_before(session, self.before),
+            outcomes=tuple(session.outcomes),
+            position=session.position,
+            phase=session.phase,
+            verdicts=verdicts,
+        )
+
+    # -- the machine -----------------------------------------------------------------------
+    @property
+    def here(self) -> Here:
+        """Where keys act now: the selection, else the cell under the cursor."""
+        selection = self.viewport.selection
+        start, end = selection or self.viewport.cursor_cell
+        return Here(self.view, start, end, selected=selection is not None)
+
+    @property
+    def real(self) -> bool:
+        """Whether this is a real machine, or what was kept of one."""
+        return not isinstance(self.view, ModelView)
+
+    @property
+    def last(self) -> int:
+        """The number of steps."""
+        return len(self.outcomes)
+
+    @property
+    def devices(self) -> list[str]:
+        """Names of the devices that exist."""
+        return [device.name for device in self.session.state.devices.values()]
+
+    def next_name(self) -> str:
+        """The first ``dimmN`` that no device has."""
+        taken = set(self.devices)
+        return next(name for n in range(len(taken) + 1) if (name := f"dimm{n}") not in taken)
+
+    def predict(self, command: Command) -> Refusal | None:
+        """The refusal that a command would meet, None when it would succeed."""
+        try:
+            return self.session.machine.predict(command).refusal
+        except PfnmapError as error:
+            return Refusal("EINVAL", "pfnmap", str(error))
+
+    # -- words -------------------------------------------------------------------------------
+    def key(self, action_id: str) -> str:
+        """The key to show for an action, empty when it has none."""
+        return first_key(self.keys[action_id])
+
+    def facts(self) -> list[str]:
+        """Machine, profile and parameters for the title line, most important first."""
+        view = self.view
+        params = dict(view.params)
+        facts = [self.source_title or view.title, view.geometry.arch, view.profile_name]
+        if "memmap_on_memory" in params:
+            facts.append(f"memmap_on_memory={params['memmap_on_memory']}")
+        if "online_policy" in params:
+            facts.append(params["online_policy"])
+        if "auto_online_blocks" in params:
+            facts.append(f"auto-online {params['auto_online_blocks']}")
+        return [fact for fact in facts if fact]
+
+    @property
+    def beginning(self) -> str:
+        """What step 0 is: a real machine is read long after it booted."""
+        return "first reading" if self.real else "at boot"
+
+    def step_words(self) -> str:
+        """Where the session is, for the right end of the title line."""
+        words = f"step {self.position}/{self.last}"
+        if self.phase is not None:
+            words += f" phase {self.phase}"
+        count = len(self.session.branches)
+        if count:
+            words += f", {count} branch{'es' * (count != 1)}"
+        return words
+
+    def hint(self) -> str:
+        """What to press first."""
+        key = self.key
+        if self.real:
+            return (
+                f"a real machine: press {key('session.branch')} to try things in a simulation, "
+                f"{key('app.help')} for help"
+            )
+        if self.outcomes:
+            return (
+                f"press {key('time.forward')} to step through what happened, "
+                f"{key('time.play')} to play it, {key('app.help')} for help"
+            )
+        if self.read_only:
+            return f"this machine is shown read-only; press {key('app.help')} for help"
+        return f"press {key('mem.add')} to hot-add a DIMM, {key('app.help')} for help"
+
+
+def shown(
+    session: Session,
+    keys: dict[str, tuple[str, ...]],
+    viewport: Viewport,
+    *,
+    source_title: str = "",
+    read_only: bool = False,
+    start: StartMachine | None = None,
+) -> Shown:
+    """A session as it is now; ``start`` where the session itself does not know its beginning."""
+    return Shown(
+        session,
+        keys,
+        viewport,
+        session.view,
+        None,
+        source_title=source_title,
+        read_only=read_only,
+        start=start or session.start_command,
+    ).now()
+
+
+def _before(session: Session, known: View | None) -> View | None:
+    """The machine before the last step that was for it, None at boot.
+
+    A note or a claim behind a step leaves what the step changed marked. ``known`` is given
+    back where it is a view of that machine.
+    """
+    if not isinstance(session.view, ModelView):
+        return session.before if session.position or session.phase is not None else None
+    state = _state_before(session)
+    if state is None:
+        return None
+    return known if isinstance(known, ModelView) and known.state is state else ModelView(state)
+
+
+def _state_before(session: Session) -> State | None:
+    if session.phase is not None and session.position < len(session.outcomes):
+        outcome = session.outcomes[session.position]
+        return outcome.before if session.phase < 2 else outcome.events[session.phase - 2].state
+    return session.last_action.before if session.last_action else None

@@ -1,0 +1,483 @@
+"""Every action a key can have: a row an action. Nothing else lists actions or keys.
+
+The bindings, the footer, the palette, the help screen, the inspector's verdicts and a user's
+keymap are made from it. To add an action, write its function in ``keys/actions.py`` and a row
+here. A row of the main screen says what it does by a ``command`` for the memory or by
+``effects``; a row of a dialog names the dialog's method.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pfnmap.tui.keys import actions as do
+from pfnmap.tui.keys.action import Action
+from pfnmap.tui.keys.actions import always, moves, moves_to_edge, needs_blocks, of_tour
+from pfnmap.tui.keys.effects import (
+    ChangeSpeed,
+    Copy,
+    Exit,
+    FocusPanel,
+    LeaveTour,
+    Maximise,
+    Open,
+    OpenPalette,
+    Play,
+    ReadCell,
+    ReadHelp,
+    ReadWords,
+    Redraw,
+    Repeat,
+    SetUpTour,
+    Stop,
+    Suspend,
+    TogglePanel,
+)
+from pfnmap.tui.map.motions import fit_or_blocks
+
+AREAS: Final = {
+    "mem": "Memory",
+    "zone": "Zones",
+    "time": "Time",
+    "cursor": "Cursor",
+    "view": "View",
+    "find": "Find",
+    "session": "Session",
+    "app": "Program",
+}
+"""What actions of the main screen are about: headings of the help screen, in order."""
+
+DIALOG_AREAS: Final = {
+    "dialog": "In every dialog",
+    "text": "Where text is read: help, explanations, differences",
+    "line": "On the : line and wherever a line is asked for",
+    "form": "In the form that adds a DIMM",
+    "list": "In lists: palette, branches",
+    "question": "Before a real machine is written to",
+    "compare": "Comparing",
+}
+"""The headings behind those, for what takes the keys while it lies over the main screen."""
+
+ALWAYS: Final = 90
+"""From this place on the footer offers an action at every time."""
+
+
+def _row(name: str, keys: str, label: str, words: str, line: str = "", **more: Any) -> Action:
+    return Action(name, tuple(keys.split()), label, words, line, **more)
+
+
+def _panel(name: str, key: str) -> Action:
+    words = f"show or hide the {'block list' if name == 'blocks' else name}"
+    return _row(f"view.panel.{name}", key, name, words, effects=always(TogglePanel(name)))
+
+
+def _dialog(name: str, keys: str, label: str, words: str, does: str) -> Action:
+    return Action(name, tuple(keys.split()), label, words, does=does)
+
+
+_offline, _online = needs_blocks("offline"), needs_blocks("online")
+_undo: dict[str, Any] = {"effects": lambda shown, _: do.undo(shown), "why_not": do.nothing_to_undo}
+_redo: dict[str, Any] = {"effects": lambda shown, _: do.redo(shown), "why_not": do.nothing_to_redo}
+
+_MAIN: Final = (
+    # -- memory: a command, done on the blocks, page or zone under the cursor or selection
+    _row(
+        *("mem.add", "a", "add", "hot-add a DIMM (asks for size, node, memmap)", "add NAME SIZE"),
+        effects=do.ask_add,
+        footer=1,
+    ),
+    _row(
+        *("mem.online", "o e", "online", "online; the policy picks the zone", "online REF"),
+        command=do.online,
+        why_not=_offline,
+        writes="online",
+        judged=True,
+        footer=2,
+    ),
+    _row(
+        *("mem.online_kernel", "O", "online kernel", "online to a kernel zone"),
+        "online REF kernel",
+        command=do.online_kernel,
+        why_not=_offline,
+        writes="online_kernel",
+        judged=True,
+        footer=10,
+    ),
+    _row(
+        *("mem.online_movable", "m", "online movable", "online to Movable", "online REF movable"),
+        command=do.online_movable,
+        why_not=_offline,
+        writes="online_movable",
+        judged=True,
+        footer=11,
+    ),
+    _row(
+        *("mem.offline", "f d", "offline", "offline", "offline REF"),
+        command=do.offline,
+        why_not=_online,
+        writes="offline",
+        judged=True,
+        footer=3,
+    ),
+    _row(
+        *("mem.remove", "x", "remove", "remove the device, or the offline blocks selected"),
+        "remove NAME",
+        command=do.remove,
+        why_not=do.not_removable,
+        judged=True,
+        footer=4,
+    ),
+    _row(
+        *("mem.pin", "", "pin", "place an unmovable allocation here", "pin pfn=PFN"),
+        command=do.pin,
+        why_not=_online,
+    ),
+    _row(
+        *("mem.unpin", "", "unpin", "lift the allocation here", "unpin pfn=PFN"),
+        command=do.unpin,
+        why_not=_online,
+    ),
+    _row(
+        *("mem.toggle_memmap", "t", "memmap", "memmap_on_memory for the next add"),
+        "set memmap_on_memory=VALUE",
+        command=do.toggle_memmap,
+        footer=12,
+    ),
+    _row(
+        *("zone.shrink", "s", "shrink", "take the highest online block of the zone out"),
+        "shrink ZONE node=NODE",
+        command=do.shrink,
+        why_not=do.no_zone,
+        footer=5,
+    ),
+    # -- time
+    _row("time.undo", "u", "undo", "undo the last command", "undo", **_undo, footer=6),
+    _row("time.redo", "ctrl+r", "redo", "redo", "redo", **_redo, footer=14),
+    _row("time.back", "[", "back", "one step back", **_undo, footer=7),
+    _row("time.forward", "]", "step", "one step forward", **_redo, footer=8),
+    _row(
+        *("time.phase.back", ",", "phase back", "slow motion: one phase of the operation back"),
+        effects=do.phase_back,
+        why_not=do.no_phase_back,
+    ),
+    _row(
+        *("time.phase.forward", ";", "phase", "slow motion: the next phase of the operation"),
+        effects=do.phase_forward,
+        why_not=do.nothing_to_redo,
+        footer=15,
+    ),
+    _row(
+        *("time.seek", "S", "seek", "go to a step by its number", "seek STEP"),
+        effects=do.ask_step,
+    ),
+    _row(
+        *("time.play", "space", "play", "play the scenario, or pause it"),
+        effects=always(Play()),
+        why_not=do.nothing_to_redo,
+    ),
+    _row("time.slower", "<", "slower", "play slower", effects=always(ChangeSpeed(-1))),
+    _row("time.faster", ">", "faster", "play faster", effects=always(ChangeSpeed(1))),
+    _row(
+        *("time.repeat", ".", "repeat", "the last action again, at the cursor"),
+        effects=always(Repeat()),
+        why_not=do.nothing_to_repeat,
+        footer=13,
+    ),
+    # -- the cursor: up and down scroll another panel when that has the keys
+    _row("cursor.left", "h left", "left", "one cell left", effects=moves(lambda vp: vp.across(-1))),
+    _row(
+        *("cursor.down", "j down", "down", "one row down"),
+        effects=moves(lambda vp: vp.down(1), lambda height, lines: 1),
+    ),
+    _row(
+        *("cursor.up", "k up", "up", "one row up"),
+        effects=moves(lambda vp: vp.down(-1), lambda height, lines: -1),
+    ),
+    _row(
+        *("cursor.right", "l right", "right", "one cell right"),
+        effects=moves(lambda vp: vp.across(1)),
+    ),
+    _row(
+        *("cursor.block.previous", "H", "previous block", "previous memory block"),
+        effects=moves(lambda vp: vp.previous_block()),
+    ),
+    _row(
+        *("cursor.block.next", "L", "next block", "next memory block"),
+        effects=moves(lambda vp: vp.next_block()),
+    ),
+    _row(
+        *("cursor.edge.previous", "{", "previous edge", "previous zone boundary or hole"),
+        effects=moves_to_edge(lambda vp, edges: vp.previous_edge(edges)),
+    ),
+    _row(
+        *("cursor.edge.next", "}", "next edge", "next zone boundary or hole"),
+        effects=moves_to_edge(lambda vp, edges: vp.next_edge(edges)),
+    ),
+    _row(
+        *("cursor.row.start", "0 home", "row start", "start of the row"),
+        effects=moves(lambda vp: vp.row_start()),
+    ),
+    _row(
+        *("cursor.row.end", "$ end", "row end", "end of the row"),
+        effects=moves(lambda vp: vp.row_end()),
+    ),
+    _row(
+        *("cursor.first", "g", "first pfn", "first pfn"),
+        effects=moves(lambda vp: vp.at(vp.first_pfn), lambda height, lines: -lines),
+    ),
+    _row(
+        *("cursor.last", "G", "last pfn", "last pfn"),
+        effects=moves(lambda vp: vp.at(vp.end_pfn - 1), lambda height, lines: lines),
+    ),
+    _row(
+        *("cursor.half.down", "ctrl+d", "half down", "half a page down"),
+        effects=moves(
+            lambda vp: vp.down(max(1, vp.nr_rows // 2)), lambda height, lines: max(1, height // 2)
+        ),
+    ),
+    _row(
+        *("cursor.half.up", "ctrl+u", "half up", "half a page up"),
+        effects=moves(
+            lambda vp: vp.down(-max(1, vp.nr_rows // 2)), lambda height, lines: -max(1, height // 2)
+        ),
+    ),
+    _row(
+        *("cursor.page.down", "pagedown", "page down", "a page down"),
+        effects=moves(lambda vp: vp.down(vp.nr_rows), lambda height, lines: height),
+    ),
+    _row(
+        *("cursor.page.up", "pageup", "page up", "a page up"),
+        effects=moves(lambda vp: vp.down(-vp.nr_rows), lambda height, lines: -height),
+    ),
+    _row(
+        *("cursor.mark", '"', "mark", "name this place", "mark NAME"),
+        effects=lambda shown, _: do.ask_command(shown, "mark "),
+    ),
+    _row(
+        *("cursor.jump_back", "'", "jump back", "back to where the last jump began"),
+        effects=do.jump_back,
+    ),
+    _row(
+        *("cursor.struct_pages", "w", "struct pages", "jump to where the struct pages live"),
+        effects=do.to_struct_page,
+        footer=20,
+    ),
+    # -- the view
+    _row(
+        *("view.zoom.in", "+ =", "zoom in", "smaller cells: block, section, subsection, page"),
+        effects=moves(lambda vp: vp.zoomed(1)),
+        footer=16,
+    ),
+    _row(
+        *("view.zoom.out", "-", "zoom out", "larger cells"),
+        effects=moves(lambda vp: vp.zoomed(-1)),
+        footer=17,
+    ),
+    _row(
+        *("view.zoom.fit", "Z", "zoom fit", "all memory on one screen; again: one block a row"),
+        effects=moves(fit_or_blocks),
+    ),
+    _row(
+        *("view.fold", "z", "fold", "fold or unfold holes"),
+        effects=moves(lambda vp: vp.folded(not vp.fold)),
+    ),
+    _row(
+        *("view.select", "v", "select", "start or drop a selection"),
+        effects=moves(lambda vp: vp.selecting(vp.anchor_pfn is None)),
+        footer=18,
+    ),
+    _row(
+        *("view.deselect", "escape", "drop selection"),
+        "drop the selection; stop what takes long",
+        effects=always(Stop()),
+    ),
+    _row(
+        *("view.explain", "enter", "explain"),
+        "explain the cell: who owns it, which rule says so",
+        effects=always(Open(ReadCell())),
+        footer=21,
+    ),
+    _row(
+        *("view.diff", "D", "diff", "before and after of the last step", "diff"),
+        effects=do.read_diff,
+        why_not=do.no_diff,
+    ),
+    _row(
+        *("view.maximise", "M", "maximise", "the focused panel alone"),
+        effects=always(Maximise()),
+    ),
+    _row(
+        *("view.focus.next", "tab", "next panel", "focus the next panel"),
+        effects=always(FocusPanel(1)),
+    ),
+    _row(
+        *("view.focus.previous", "shift+tab", "previous panel", "focus the previous panel"),
+        effects=always(FocusPanel(-1)),
+    ),
+    _panel("map", "1"),
+    _panel("zones", "2"),
+    _panel("blocks", "3"),
+    _panel("events", "4"),
+    _panel("legend", "5"),
+    _panel("inspector", "6"),
+    _row(
+        *("view.yank", "y", "copy panel", "copy the focused panel as plain text"),
+        effects=always(Copy(whole=False)),
+    ),
+    _row(
+        *("view.yank.frame", "Y", "copy frame", "copy the whole frame as plain text"),
+        effects=always(Copy(whole=True)),
+    ),
+    # -- finding
+    _row(
+        *("find.open", "/", "find", "find a block, pfn, address, zone or state"),
+        effects=do.ask_search,
+        footer=19,
+    ),
+    _row(
+        *("find.next", "n", "next match", "next match"),
+        effects=lambda shown, _: do.find(shown, forward=True),
+        why_not=do.no_search,
+    ),
+    _row(
+        *("find.previous", "N", "previous match", "previous match"),
+        effects=lambda shown, _: do.find(shown, forward=False),
+        why_not=do.no_search,
+    ),
+    # -- the session
+    _row(
+        *("session.branch", "b", "branch"),
+        "another branch of the session; of a real machine: a simulation of it",
+        effects=do.branch,
+        why_not=do.no_branch,
+        footer=9,
+    ),
+    _row(
+        *("session.save", "", "save", "save the session as a scenario", "save FILE"),
+        effects=lambda shown, _: do.ask_command(shown, "save "),
+    ),
+    _row(
+        *("session.write", "", "write", "write the frame to a file", "write FILE"),
+        effects=lambda shown, _: do.ask_command(shown, "write "),
+    ),
+    _row(
+        *("session.compare", "", "compare", "the same commands under other rules"),
+        "compare KEY=VALUE",
+        effects=lambda shown, _: do.ask_command(shown, "compare "),
+        why_not=do.no_start,
+    ),
+    # -- the program
+    _row(
+        *("app.command", ":", "command", "type a command"),
+        effects=lambda shown, _: do.ask_command(shown),
+        footer=ALWAYS,
+    ),
+    _row(
+        *("app.help", "? f1", "help", "this help", "help"),
+        effects=always(Open(ReadHelp())),
+        footer=ALWAYS + 1,
+    ),
+    _row(
+        *("app.glossary", "K", "words", "what the words and states on the screen mean"),
+        effects=always(Open(ReadWords())),
+    ),
+    _row(
+        *("app.palette", "ctrl+p", "palette", "every action that applies now"),
+        effects=always(OpenPalette()),
+    ),
+    _row(
+        *("app.tour", "T", "leave tour", "leave the tour that 'pfnmap tour' begins"),
+        effects=of_tour(LeaveTour()),
+        why_not=do.no_tour,
+    ),
+    _row(
+        *("app.tour.again", "R", "set up", "set up the present step of the tour anew"),
+        effects=of_tour(SetUpTour()),
+        why_not=do.no_tour,
+    ),
+    _row("app.redraw", "ctrl+l", "redraw", "draw the screen anew", effects=always(Redraw())),
+    _row(
+        "app.suspend",
+        "ctrl+z",
+        "suspend",
+        "back to the shell for a while",
+        effects=always(Suspend()),
+    ),
+    _row("app.quit", "q ctrl+q", "quit", "quit", "quit", effects=always(Exit())),
+    _row(
+        *("app.quit.keep", "Q", "quit, keep frame", "quit and leave the frame in the scrollback"),
+        effects=always(Exit(keep_frame=True)),
+    ),
+)
+
+_DIALOGS: Final = (
+    _dialog("dialog.close", "escape", "close", "close without doing anything", "close"),
+    _dialog("text.close", "q enter ?", "close", "close", "close"),
+    _dialog("text.down", "j down", "down", "a line down", "scroll(1)"),
+    _dialog("text.up", "k up", "up", "a line up", "scroll(-1)"),
+    _dialog("text.page.down", "space pagedown ctrl+d", "page down", "a page down", "page(1)"),
+    _dialog("text.page.up", "pageup ctrl+u", "page up", "a page up", "page(-1)"),
+    _dialog("text.first", "g home", "start", "the first line", "top(0)"),
+    _dialog("text.last", "G end", "end", "the last line", "top(1)"),
+    _dialog("line.complete", "tab", "complete", "complete the word", "complete"),
+    _dialog("line.older", "up", "older", "the line before in the history", "older"),
+    _dialog("line.newer", "down", "newer", "the line after in the history", "newer"),
+    _dialog("form.next", "down tab", "next", "the next value", "app.focus_next"),
+    _dialog("form.previous", "up shift+tab", "previous", "the value before", "app.focus_previous"),
+    _dialog("form.choice.next", "ctrl+n", "next choice", "the next memmap policy", "choice(1)"),
+    _dialog(
+        *("form.choice.previous", "ctrl+p", "choice before", "the memmap policy before"),
+        "choice(-1)",
+    ),
+    _dialog("list.next", "down ctrl+n", "next", "the next entry", "step(1)"),
+    _dialog("list.previous", "up ctrl+p", "previous", "the entry before", "step(-1)"),
+    _dialog("list.page.down", "pagedown", "further", "ten entries further", "step(10)"),
+    _dialog("list.page.up", "pageup", "back", "ten entries back", "step(-10)"),
+    _dialog("question.yes", "y", "yes", "do it", "answer(True)"),
+    _dialog("question.no", "n q enter", "no", "do not", "answer(False)"),
+    _dialog("compare.help", "? f1", "help", "these keys", "help"),
+    _dialog("compare.close", "q", "close", "back to the session", "close"),
+    _dialog("compare.back", "[ u", "back", "one step back in all variants", "step(-1)"),
+    _dialog("compare.forward", "] ctrl+r", "step", "one step forward in all variants", "step(1)"),
+    _dialog("compare.zoom.in", "+ =", "zoom in", "smaller cells", "zoom(1)"),
+    _dialog("compare.zoom.out", "-", "zoom out", "larger cells", "zoom(-1)"),
+    _dialog(
+        *("compare.variants.previous", "h left", "variants before"),
+        *("other variants beside the first", "variants(-1)"),
+    ),
+    _dialog(
+        *("compare.variants.next", "l right", "variants after"),
+        *("other variants beside the first", "variants(1)"),
+    ),
+    _dialog(
+        *("compare.counters", "a", "all counters"),
+        *("all counters, or those that differ", "counters"),
+    ),
+    _dialog("compare.copy", "y", "copy", "copy everything as plain text", "copy"),
+    _dialog("compare.down", "j down", "down", "a line down", "scroll(1)"),
+    _dialog("compare.up", "k up", "up", "a line up", "scroll(-1)"),
+    _dialog("compare.page.down", "space pagedown ctrl+d", "page down", "a page down", "page(1)"),
+    _dialog("compare.page.up", "pageup ctrl+u", "page up", "a page up", "page(-1)"),
+    _dialog("compare.first", "g home", "start", "the first line", "top(0)"),
+    _dialog("compare.last", "G end", "end", "the last line", "top(1)"),
+)
+
+ACTIONS: Final = {action.id: action for action in _MAIN}
+"""Every action of the main screen by its id, in the order of the help screen."""
+
+DIALOG_ACTIONS: Final = {action.id: action for action in _DIALOGS}
+"""Every action of a dialog by its id, in the order of the help screen."""
+
+ALL_ACTIONS: Final = {**ACTIONS, **DIALOG_ACTIONS}
+"""Every action that a keymap may name."""
+
+DIALOGS: Final = tuple(DIALOG_AREAS)[1:]
+"""Kinds of dialogs: the keys of one are alive together with those of every dialog."""
+
+TYPING: Final = frozenset({"line", "form", "list"})
+"""Dialogs in which a character is text, and so no key."""
+
+
+def action_of_verb(verb: str) -> Action | None:
+    """The action whose line begins with a verb of the language: the plainest, so the first."""
+    return next((found for found in ACTIONS.values() if found.line.split()[:1] == [verb]), None)

@@ -1,0 +1,144 @@
+"""What the verbs of the language do that are for the session: undo, diff, save and so on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pfnmap.engine.commands import Interactive, StartMachine
+from pfnmap.engine.compare import Pairs, compare_commands
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.language import ALIASES, help_lines
+from pfnmap.engine.language.tables import profile_names
+from pfnmap.engine.scenarios.scenario import build_scenario, format_scenario
+from pfnmap.engine.whole_file import write_whole
+from pfnmap.tui.keys import actions
+from pfnmap.tui.keys.effects import (
+    Compare,
+    Effects,
+    Exit,
+    Mark,
+    Open,
+    ReadDiff,
+    ReadHelp,
+    Tell,
+    Work,
+    WriteFrame,
+)
+from pfnmap.tui.keys.names import shown_key
+from pfnmap.tui.keys.shown import Shown
+from pfnmap.tui.keys.table import action_of_verb
+from pfnmap.tui.say.words import pfn_words
+
+
+def effects_of(command: Interactive, shown: Shown) -> Effects:
+    """What a verb wants done. InputError with one sentence where that cannot be."""
+    match command.verb, command.arguments:
+        case "undo", arguments:
+            return actions.undo(shown, int(arguments[0]) if arguments else 1)
+        case "redo", arguments:
+            return actions.redo(shown, int(arguments[0]) if arguments else 1)
+        case "seek", (position,):
+            return actions.seek(shown, int(position))
+        case "mark", (name,):
+            pfn = shown.viewport.cursor_pfn
+            return Mark(name, pfn), Tell(f"mark {name} is pfn {pfn_words(pfn)}")
+        case "goto", (_, name):
+            return _to_mark(shown, name)
+        case "diff", ():
+            return actions.read_diff(shown, shown.here)
+        case "diff", (first, second):
+            return _diff(shown, int(first), int(second))
+        case "help", ():
+            return Open(ReadHelp())
+        case "help", (verb,):
+            return _help(shown, verb)
+        case "profiles", _:
+            return Tell("profiles: " + " ".join(profile_names()))
+        case "quit", _:
+            return Exit()
+        case "write", (file,):
+            return WriteFrame(Path(file))
+        case "compare", _:
+            return _compare(shown, command.options)
+        case "save", (file,):
+            return _save(shown, Path(file), dict(command.options).get("expect") == "yes")
+    raise InputError(f"{command.verb}: not here")
+
+
+def _to_mark(shown: Shown, name: str) -> Effects:
+    marks = shown.session.marks
+    pfn = marks.get(name)
+    if pfn is None:
+        known = f"marks are {' '.join(sorted(marks))}" if marks else ":mark NAME sets one"
+        raise InputError(f"there is no mark {name!r}; {known}")
+    if pfn >= shown.view.end_pfn:
+        raise InputError(f"mark {name}: pfn {pfn:#x} is behind the end of memory now")
+    return actions.jump(shown, pfn)
+
+
+def _diff(shown: Shown, first: int, second: int) -> Effects:
+    """``diff A B``: between two steps."""
+    for step in (first, second):
+        if not 0 <= step <= shown.last:
+            raise InputError(f"there is no step {step}; steps are 0 to {shown.last}")
+    before, after = map(shown.session.view_at, (first, second))
+    return Open(ReadDiff(before, after, f"from step {first} to step {second}"))
+
+
+def _help(shown: Shown, verb: str) -> Effects:
+    """``help VERB``: its lines, and its keys."""
+    lines = help_lines(verb)
+    if not lines:
+        key = shown.key("app.help")
+        raise InputError(f"there is no verb {verb!r}; press {key} for all of them")
+    action = action_of_verb(ALIASES.get(verb, verb))
+    if action is not None and (keys := shown.keys[action.id]):
+        lines.append(f"  keys: {' '.join(map(shown_key, keys))}")
+    return [Tell(line) for line in lines]
+
+
+def _start(shown: Shown, verb: str) -> StartMachine:
+    if shown.start is None:
+        raise InputError(f"{verb}: this machine was not described by a machine line")
+    return shown.start
+
+
+def _compare(shown: Shown, options: Pairs) -> Effects:
+    """``compare KEY=VALUE…``: the session's commands under other rules."""
+    start, title = _start(shown, "compare"), shown.session.title
+    commands = [outcome.command for outcome in shown.outcomes[: shown.position]]
+    variants = variants_of(options)
+    return Work(
+        "compare",
+        lambda: compare_commands(start, commands, variants, title),
+        lambda comparison: Open(Compare(comparison)),
+    )
+
+
+def variants_of(options: Pairs) -> list[Pairs]:
+    """The variants that pairs of one line mean: a key that comes again begins the next one.
+
+    ``memmap=device memmap=memblock`` are two variants, ``profile=4.19 memmap=ram`` is one.
+    """
+    variants: list[list[tuple[str, str]]] = [[]]
+    for key, value in options:
+        if key in {seen for seen, _ in variants[-1]}:
+            variants.append([])
+        variants[-1].append((key, value))
+    return [tuple(pairs) for pairs in variants if pairs]
+
+
+def _save(shown: Shown, file: Path, expect: bool) -> Effects:
+    """``save FILE``: the session's commands as a scenario; with ``expect`` also what holds."""
+    start, title = _start(shown, "save"), shown.session.title
+    commands = [outcome.command for outcome in shown.outcomes[: shown.position]]
+    view = shown.view if expect else None
+
+    def written() -> str:
+        return format_scenario(build_scenario(start, commands, title=title, expect=view))
+
+    def put(text: str) -> Effects:
+        write_whole(file, text.encode("utf-8"))
+        return Tell(f"saved {len(commands)} commands to {file}")
+
+    return Work(f"save {file.name}", written, put)

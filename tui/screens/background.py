@@ -1,0 +1,141 @@
+"""Long work, apart from the screen: what goes on is said, and its result can be given up.
+
+The states of a machine are immutable, so work on one may run in a thread while the screen
+goes on showing it: its result is taken up at the end, or dropped when the person stopped it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from textual.message import Message
+from textual.message_pump import MessagePump
+from textual.timer import Timer
+
+PATIENCE_SECONDS = 0.25
+"""What ends within this is as if it had been done at once."""
+LOOK_SECONDS = 0.1
+"""How often it is looked whether longer work has ended."""
+
+
+class Job:
+    """One piece of work in a thread of its own."""
+
+    def __init__(self, what: str, work: Callable[[], Any]) -> None:
+        """Begin. ``what``: what is done, for messages."""
+        self.what = what
+        self._work = work
+        self._began = monotonic()
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self.ended = threading.Event()
+        """Set when there is a result or an error."""
+        # A thread that is still busy when the program ends must not keep it from ending.
+        threading.Thread(target=self._run, name="work", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._result = self._work()
+        except BaseException as error:
+            self._error = error
+        finally:
+            self.ended.set()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been going on."""
+        return monotonic() - self._began
+
+    def result(self) -> Any:
+        """What the work gave, once it has ended; raises what the work raised."""
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+
+class Background:
+    """The work of one screen, one piece at a time."""
+
+    class Goes(Message):
+        """Work goes on, or has ended: :attr:`Background.ended` is to be asked."""
+
+    def __init__(self, owner: MessagePump, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self._owner = owner
+        self._job: Job | None = None
+        self._then: Callable[[Any], object] = lambda _: None
+        self._timer: Timer | None = None
+        self.patience_seconds: float | None = patience_seconds
+        """How long is waited before work counts as long; None: until it has ended, in no thread."""
+
+    @property
+    def what(self) -> str:
+        """What goes on, in a few words; empty where nothing does."""
+        return "" if self._job is None else self._job.what
+
+    @property
+    def busy(self) -> bool:
+        """Whether long work goes on."""
+        return self._job is not None
+
+    def words(self, key: str) -> str:
+        """What goes on, for how long, and how to stop it; empty where nothing does."""
+        if self._job is None:
+            return ""
+        return f"{self._job.what}: {self._job.seconds:.0f} s, {key} stops it"
+
+    def blocks(self, key: str) -> str:
+        """Why the machine is not to be changed otherwise now; empty where it may be."""
+        return "" if self._job is None else f"{self._job.what} is not done yet; {key} stops it"
+
+    def do(self, what: str, work: Callable[[], Any], then: Callable[[Any], object]) -> None:
+        """Do work, then something on the screen with its result.
+
+        What is short is done when this returns, and raises what it raises; what is long is
+        gone on with apart from the screen.
+
+        Args:
+            what: what is done, in a few words.
+            work: changes nothing; may run in a thread.
+            then: is given the result; not called when the work was stopped.
+        """
+        if self.patience_seconds is None:
+            then(work())
+            return
+        job = Job(what, work)
+        if job.ended.wait(self.patience_seconds):
+            then(job.result())
+            return
+        self._job, self._then = job, then
+        self._timer = self._owner.set_interval(LOOK_SECONDS, self._look)
+        self._look()
+
+    def _look(self) -> None:
+        self._owner.post_message(self.Goes())
+
+    def take(self) -> None:
+        """Take up the result, where there is one; raises what the work raised."""
+        job, then = self._job, self._then
+        if job is not None and job.ended.is_set():
+            self._forget()
+            then(job.result())
+
+    def stop(self) -> str:
+        """Give up the work that goes on; what is to be said of it, nothing where there is none.
+
+        Its thread goes on for a while, and nobody waits for what it finds.
+        """
+        job = self._job
+        if job is None:
+            return ""
+        self._forget()
+        return f"{job.what}: stopped after {job.seconds:.0f} s, nothing was changed"
+
+    def _forget(self) -> None:
+        self._job = None
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        self._look()
