@@ -17,15 +17,15 @@ from pfnmap.engine.commands import Expect, ExpectValue, PfnRef
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.language.expectations import EXPECTATIONS
-from pfnmap.engine.language.refs import format_pfn, format_ref
-from pfnmap.engine.language.wrong import printable
 from pfnmap.engine.memory.alike import alike_blocks
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.model_view import ModelView
+from pfnmap.engine.notation import format_pfn, format_ref
 from pfnmap.engine.operations.refs import block_ranges, pfn_of
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.view import BlockRow
 from pfnmap.engine.words import ranged
+from pfnmap.engine.wrong import printable
 
 MAX_LOG_LINES = 5
 

@@ -1,35 +1,49 @@
-"""The commands as values: what a parsed line of the command language means.
+"""The commands as values, and the verb of each: what a line of the command language means.
 
-One frozen struct per verb of the language. Parsing and printing live in
-``pfnmap.engine.language``; what a command does to a machine lives in ``pfnmap.engine.machine``.
+A command is a frozen value; :func:`verb` says beside it how its line is written, from which
+reading, printing, help and completion follow (``pfnmap.engine.language``), and which function
+of which operation is its effect (``pfnmap.engine.machine``). Nothing else lists verbs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from enum import Enum
+from typing import Final, TypeVar
+
 from msgspec import Struct
 
 from pfnmap.engine.kinds import MemmapPolicy, OnlineType, ZoneType
-
-
-class Ref(Struct, frozen=True):
-    """One part of a REF: which memory blocks a command means, before a machine is asked.
-
-    Exactly one of the three forms: block ids (``first``..``last`` inclusive, no device),
-    a device (``device`` set; ``first``/``last`` relative block indices or both None for
-    all of it), or physical addresses (``address`` set, inclusive pair).
-    """
-
-    first: int | None = None
-    last: int | None = None
-    device: str | None = None
-    address: tuple[int, int] | None = None
-
-
-class PfnRef(Struct, frozen=True):
-    """A page: ``base`` device (or none) plus a pfn or an offset in pages."""
-
-    offset: int
-    device: str | None = None
+from pfnmap.engine.notation import (
+    ADDRESS,
+    ERRNO,
+    FILE,
+    HELD,
+    MARK,
+    MEMMAP,
+    NAME,
+    NAME_OR_REF,
+    NODE,
+    ONLINE_TO,
+    ORDER_COUNT,
+    PFN,
+    PHASE,
+    PIN_KIND,
+    REF,
+    SIZE,
+    STEP,
+    STEPS,
+    TEXT,
+    TIME,
+    VERB_NAME,
+    ZONE,
+    ZOOM_LEVEL,
+    ValueKind,
+    one_of,
+    positive,
+)
+from pfnmap.engine.notation import PfnRef as PfnRef  # a part of a command as well
+from pfnmap.engine.notation import Ref as Ref
 
 
 class Command(Struct, frozen=True, kw_only=True):
@@ -50,7 +64,143 @@ class Command(Struct, frozen=True, kw_only=True):
         return tuple(getattr(self, name) for name in self.__struct_fields__ if name != "text")
 
 
+# -- how a verb is declared ---------------------------------------------------------------
+class Kind(Enum):
+    """What a verb is for, and so where it may stand."""
+
+    START = "Start"
+    PARAMETER = "Parameters"
+    ACTION = "Actions"
+    TALK = "Talking"
+    EXPECT = "Expectations"
+    INTERACTIVE = "In a session only"
+
+
+class Word(Struct, frozen=True):
+    """A word at its place behind the verb."""
+
+    field: str
+    """The field of the command that it fills; empty for a word that is only said."""
+    kind: ValueKind
+    needs: str = ""
+    """What is missing without it: ``a size``."""
+    example: str = ""
+    """What to write behind the verb then; ``{name}`` stands for what is in that field."""
+    optional: bool = False
+    many: bool = False
+    """Whether it stands for all words that are left."""
+    instead: str = ""
+    """The key that may be written instead."""
+
+
+class Key(Struct, frozen=True):
+    """A ``key=value`` behind the verb."""
+
+    key: str
+    kind: ValueKind
+    field: str = ""
+    """The field of the command that it fills, where that has another name."""
+    example: str = ""
+    """What to write behind the verb where the key must be there and is not."""
+    instead: str = ""
+    """The key that may be written instead."""
+
+
+class Verb(Struct, frozen=True):
+    """One verb of the language."""
+
+    name: str
+    command: type[Command]
+    help: str
+    """One line."""
+    example: str
+    """A line that is right."""
+    kind: Kind
+    words: tuple[Word, ...]
+    keys: tuple[Key, ...]
+    own_synopsis: str
+    """The arguments of a verb that has more to it than words and keys."""
+    effect: str
+    """``module.function`` of ``pfnmap.engine.operations``, empty for what is no operation."""
+    repeated_keys: bool
+    """Whether one key may stand in a line more than once."""
+
+    @property
+    def synopsis(self) -> str:
+        """Its arguments as help shows them."""
+        if self.own_synopsis:
+            return self.own_synopsis
+        keys = {key.key: f"{key.key}={key.kind.placeholder}" for key in self.keys}
+        instead = {word.instead for word in self.words} | {key.instead for key in self.keys}
+        parts = []
+        for word in self.words:
+            shown = word.kind.placeholder + "…" * word.many
+            shown += f"|{keys[word.instead]}" if word.instead else ""
+            parts.append(f"[{shown}]" if word.optional else shown)
+        for key in self.keys:
+            shown = keys[key.key] + (f"|{keys[key.instead]}" if key.instead else "")
+            if key.key not in instead:
+                parts.append(shown if key.example else f"[{shown}]")
+        return " ".join(parts)
+
+    @property
+    def usage(self) -> str:
+        """The verb with its arguments."""
+        return f"{self.name} {self.synopsis}".rstrip()
+
+
+VERBS: Final[dict[str, Verb]] = {}
+"""Every verb by name, in the order of the help screen."""
+
+ALIASES: Final[dict[str, str]] = {
+    "online_kernel": "online",
+    "online_movable": "online",
+    "q": "quit",
+    "w": "write",
+}
+"""Other spellings that are read; what is printed is the verb."""
+
+ALIAS_FIELDS: Final[dict[str, dict[str, object]]] = {
+    "online_kernel": {"online_type": OnlineType.ONLINE_KERNEL},
+    "online_movable": {"online_type": OnlineType.ONLINE_MOVABLE},
+}
+"""What an alias says that its verb alone does not."""
+
+C = TypeVar("C", bound=Command)
+
+
+def verb(
+    name: str,
+    help: str,
+    example: str,
+    *parameters: Word | Key,
+    kind: Kind = Kind.ACTION,
+    synopsis: str = "",
+    effect: str = "",
+    repeated_keys: bool = False,
+) -> Callable[[type[C]], type[C]]:
+    """Declare the verb whose lines are commands of the class that follows."""
+
+    def declare(command: type[C]) -> type[C]:
+        words = tuple(each for each in parameters if isinstance(each, Word))
+        keys = tuple(each for each in parameters if isinstance(each, Key))
+        VERBS[name] = Verb(
+            name, command, help, example, kind, words, keys, synopsis, effect, repeated_keys
+        )
+        return command
+
+    return declare
+
+
 # -- start ------------------------------------------------------------------------------
+@verb(
+    "machine",
+    "the machine at boot; at most once, first",
+    "machine ram=1G memmap_on_memory=Y",
+    kind=Kind.START,
+    synopsis="[ram=SIZE] [arch=ARCH] [profile=NAME] [block=SIZE] [nodes=N] [ramN=SIZE…] "
+    "[PARAM=VALUE…]",
+)
 class StartMachine(Command, frozen=True):
     """``machine …``: the machine at boot. Sizes in bytes; ``params`` are ``set`` words."""
 
@@ -64,6 +214,14 @@ class StartMachine(Command, frozen=True):
     params: tuple[tuple[str, str], ...] = ()
 
 
+@verb(
+    "set",
+    "change a parameter of the running kernel",
+    "set online_policy=auto-movable",
+    kind=Kind.PARAMETER,
+    synopsis="PARAM=VALUE",
+    effect="settings.set_param",
+)
 class SetParam(Command, frozen=True):
     """``set NAME=VALUE``."""
 
@@ -71,6 +229,14 @@ class SetParam(Command, frozen=True):
     value: str
 
 
+@verb(
+    "rule",
+    "change one rule of the profile",
+    "rule shrink=remove-valid",
+    kind=Kind.PARAMETER,
+    synopsis="NAME=VALUE",
+    effect="settings.set_rule",
+)
 class SetRule(Command, frozen=True):
     """``rule NAME=VALUE``: change one rule of the profile."""
 
@@ -79,6 +245,17 @@ class SetRule(Command, frozen=True):
 
 
 # -- actions ----------------------------------------------------------------------------
+@verb(
+    "add",
+    "hot-add a DIMM",
+    "add dimm0 256M",
+    Word("name", NAME, "a name for the DIMM", "NAME SIZE"),
+    Word("size_bytes", SIZE, "a size", "{name} SIZE, such as 256M"),
+    Key("at", ADDRESS, "address"),
+    Key("node", NODE),
+    Key("memmap", MEMMAP),
+    effect="add.add",
+)
 class Add(Command, frozen=True):
     """``add NAME SIZE [at=ADDR] [node=N] [memmap=…]``; address in bytes."""
 
@@ -89,6 +266,14 @@ class Add(Command, frozen=True):
     memmap: MemmapPolicy | None = None
 
 
+@verb(
+    "online",
+    "online memory blocks",
+    "online dimm0[1] movable",
+    Word("blocks", REF, "to know which blocks", "34, or 32-39, or dimm0[1]"),
+    Word("online_type", ONLINE_TO, optional=True),
+    effect="online.online",
+)
 class Online(Command, frozen=True):
     """``online REF [kernel|movable]``."""
 
@@ -96,18 +281,41 @@ class Online(Command, frozen=True):
     online_type: OnlineType = OnlineType.ONLINE
 
 
+@verb(
+    "offline",
+    "offline memory blocks",
+    "offline 32-33",
+    Word("blocks", REF, "to know which blocks", "34, or 32-39, or dimm0[1]"),
+    effect="offline.offline",
+)
 class Offline(Command, frozen=True):
     """``offline REF``."""
 
     blocks: tuple[Ref, ...]
 
 
+@verb(
+    "remove",
+    "eject a DIMM, or remove offline blocks",
+    "remove dimm0",
+    Word("blocks", NAME_OR_REF, "to know what", "dimm0, or 34, or dimm0[2-3]"),
+    effect="remove.remove",
+)
 class Remove(Command, frozen=True):
     """``remove NAME`` (eject of a DIMM: a single whole-device ref) or ``remove REF``."""
 
     blocks: tuple[Ref, ...]
 
 
+@verb(
+    "shrink",
+    "take the highest online blocks of a zone out",
+    "shrink Movable blocks=2",
+    Word("zone", ZONE, "a zone", "ZONE, such as Movable"),
+    Key("node", NODE),
+    Key("blocks", positive("number of blocks"), "nr_blocks"),
+    effect="shrink.shrink",
+)
 class Shrink(Command, frozen=True):
     """``shrink ZONE [node=N] [blocks=K]``."""
 
@@ -116,6 +324,17 @@ class Shrink(Command, frozen=True):
     nr_blocks: int = 1
 
 
+@verb(
+    "device-add",
+    "add ZONE_DEVICE memory",
+    "device-add pmem0 1G altmap=16M",
+    Word("name", NAME, "a name for the device", "NAME SIZE"),
+    Word("size_bytes", SIZE, "a size", "{name} SIZE, such as 1G"),
+    Key("at", ADDRESS, "address"),
+    Key("node", NODE),
+    Key("altmap", SIZE, "altmap_bytes"),
+    effect="device.add",
+)
 class DeviceAdd(Command, frozen=True):
     """``device-add NAME SIZE [at=] [node=] [altmap=SIZE]`` (ZONE_DEVICE)."""
 
@@ -126,12 +345,34 @@ class DeviceAdd(Command, frozen=True):
     altmap_bytes: int | None = None
 
 
+@verb(
+    "device-del",
+    "take ZONE_DEVICE memory away",
+    "device-del pmem0",
+    Word("name", HELD, "the name of the device", "NAME"),
+    effect="device.delete",
+)
 class DeviceDel(Command, frozen=True):
     """``device-del NAME``."""
 
     name: str
 
 
+_WHERE_PINNED: Final = (
+    Word("blocks", REF, "blocks or pfn=", "34, or pfn=0x108000", instead="pfn"),
+    Key("pfn", PFN),
+    Key("pages", positive("number of pages"), "nr_pages"),
+    Key("kind", PIN_KIND),
+)
+
+
+@verb(
+    "pin",
+    "place an allocation",
+    "pin pfn=0x108000 pages=16",
+    *_WHERE_PINNED,
+    effect="allocations.pin",
+)
 class Pin(Command, frozen=True):
     """``pin REF|pfn=N [pages=K] [kind=unmovable|movable|offline]``."""
 
@@ -141,6 +382,7 @@ class Pin(Command, frozen=True):
     kind: str = "unmovable"
 
 
+@verb("unpin", "lift an allocation", "unpin 33", *_WHERE_PINNED, effect="allocations.unpin")
 class Unpin(Command, frozen=True):
     """``unpin REF|pfn=N [pages=K] [kind=…]``; no kind lifts every kind."""
 
@@ -150,6 +392,18 @@ class Unpin(Command, frozen=True):
     kind: str | None = None
 
 
+@verb(
+    "hugetlb",
+    "allocate huge pages",
+    "hugetlb pool 2M count=4",
+    Word("name", NAME, "a name for the pages", "NAME SIZE"),
+    Word("page_bytes", SIZE, "a page size", "{name} SIZE, such as 2M"),
+    Key("count", positive("count")),
+    Key("at", ADDRESS, "address", instead="pfn"),
+    Key("pfn", PFN),
+    Key("node", NODE),
+    effect="hugetlb.place",
+)
 class Hugetlb(Command, frozen=True):
     """``hugetlb NAME SIZE [count=K] [at=ADDR|pfn=N] [node=N]``."""
 
@@ -161,12 +415,27 @@ class Hugetlb(Command, frozen=True):
     node: int | None = None
 
 
+@verb(
+    "hugetlb-free",
+    "free huge pages",
+    "hugetlb-free pool",
+    Word("name", HELD, "the name of the pages", "NAME"),
+    effect="hugetlb.free",
+)
 class HugetlbFree(Command, frozen=True):
     """``hugetlb-free NAME``."""
 
     name: str
 
 
+@verb(
+    "free",
+    "say how much memory is free",
+    "free 64M",
+    Word("size_bytes", SIZE, "a size", "SIZE, such as 64M"),
+    Key("node", NODE),
+    effect="settings.free",
+)
 class Free(Command, frozen=True):
     """``free SIZE [node=N]``: say how much memory is free."""
 
@@ -174,6 +443,14 @@ class Free(Command, frozen=True):
     node: int | None = None
 
 
+@verb(
+    "freelist",
+    "say what the buddy lists hold",
+    "freelist 0:2627 1:23 2:6",
+    Word("counts", ORDER_COUNT, "a list of order:count", "0:2627 1:23 2:6", many=True),
+    Key("node", NODE),
+    effect="settings.freelist",
+)
 class Freelist(Command, frozen=True):
     """``freelist order:count … [node=N]``: a buddy free list."""
 
@@ -181,6 +458,15 @@ class Freelist(Command, frozen=True):
     node: int | None = None
 
 
+@verb(
+    "fail",
+    "make a phase of the next action fail",
+    "fail next at=online_pages errno=ENOMEM",
+    Word("", one_of(("next",), "word"), "the word next", "next at=PHASE errno=E"),
+    Key("at", PHASE, "phase", example="next at=PHASE errno=E"),
+    Key("errno", ERRNO, example="next at=PHASE errno=E"),
+    effect="settings.fail_next",
+)
 class FailNext(Command, frozen=True):
     """``fail next at=PHASE errno=E``."""
 
@@ -188,6 +474,13 @@ class FailNext(Command, frozen=True):
     errno: str
 
 
+@verb(
+    "echo",
+    "write a sysfs file, as pasted from a mail",
+    "echo online_movable > /sys/devices/system/memory/memory34/state",
+    synopsis="WORD > PATH",
+    effect="sysfs.write",
+)
 class SysfsWrite(Command, frozen=True):
     """``echo WORD > PATH`` as pasted from a mail."""
 
@@ -202,25 +495,69 @@ class SysfsRead(Command, frozen=True):
     named: bool = False
 
 
+verb(
+    "grep",
+    "read sysfs files with their names",
+    "grep . /sys/devices/system/memory/memory3?/valid_zones",
+    synopsis=". PATH…",
+    effect="sysfs.read",
+)(SysfsRead)
+verb(
+    "cat",
+    "read sysfs files",
+    "cat /sys/devices/system/memory/auto_online_blocks",
+    synopsis="PATH…",
+    effect="sysfs.read",
+)(SysfsRead)
+
+
 # -- talking ----------------------------------------------------------------------------
+@verb(
+    "note",
+    "say something to the reader",
+    'note "the span followed the block"',
+    Word("words", TEXT, "a text", '"words in quotes"'),
+    kind=Kind.TALK,
+)
 class Note(Command, frozen=True):
     """``note "…"``."""
 
     words: str
 
 
+@verb(
+    "title",
+    "name the scenario",
+    'title "a DIMM and its struct pages"',
+    Word("words", TEXT, "a text", '"words in quotes"'),
+    kind=Kind.TALK,
+)
 class Title(Command, frozen=True):
     """``title "…"``."""
 
     words: str
 
 
+@verb(
+    "pause",
+    "wait, in screencasts",
+    "pause 2s",
+    Word("seconds", TIME, "a duration", "2s"),
+    kind=Kind.TALK,
+)
 class Pause(Command, frozen=True):
     """``pause 2s``."""
 
     seconds: float
 
 
+@verb(
+    "goto",
+    "move the cursor",
+    "goto block 34",
+    kind=Kind.TALK,
+    synopsis="PFN|block N|ADDR|mark NAME",
+)
 class Goto(Command, frozen=True):
     """``goto PFN|block N|ADDR``. ``unit`` is ``pfn``, ``block`` or ``address``.
 
@@ -232,19 +569,17 @@ class Goto(Command, frozen=True):
     device: str | None = None
 
 
+@verb(
+    "zoom",
+    "what one cell of the map stands for",
+    "zoom block",
+    Word("level", ZOOM_LEVEL, "a level", ZOOM_LEVEL.placeholder),
+    kind=Kind.TALK,
+)
 class Zoom(Command, frozen=True):
     """``zoom page|subsection|section|block|fit``."""
 
     level: str
-
-
-# -- interactive ------------------------------------------------------------------------
-class Interactive(Command, frozen=True):
-    """``undo redo seek diff save write compare profiles quit help``: for the session."""
-
-    verb: str
-    arguments: tuple[str, ...] = ()
-    options: tuple[tuple[str, str], ...] = ()
 
 
 # -- expectations -----------------------------------------------------------------------
@@ -252,6 +587,13 @@ ExpectValue = int | bool | str | PfnRef
 """What an expectation compares with: a number or bytes, a truth, a word, or a page."""
 
 
+@verb(
+    "expect",
+    "claim a fact",
+    "expect zone Movable start=0x108000 spanned=32768",
+    kind=Kind.EXPECT,
+    synopsis="ok|errno=E|log|no-log|zone|node|block|device|pfn|hugetlb|finding|no-findings|total …",
+)
 class Expect(Command, frozen=True):
     """``expect WHAT …``: a claim that is checked.
 
@@ -265,6 +607,55 @@ class Expect(Command, frozen=True):
     subject: ZoneType | tuple[Ref, ...] | PfnRef | int | str | None = None
     node: int = 0
     pairs: tuple[tuple[str, ExpectValue], ...] = ()
+
+
+# -- interactive ------------------------------------------------------------------------
+class Interactive(Command, frozen=True):
+    """``undo redo seek diff save write compare profiles quit help``: for the session."""
+
+    verb: str
+    arguments: tuple[str, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+
+
+def _session_verb(
+    name: str, help: str, example: str, *parameters: Word | Key, synopsis: str = ""
+) -> None:
+    declare = verb(
+        name,
+        help,
+        example,
+        *parameters,
+        kind=Kind.INTERACTIVE,
+        synopsis=synopsis,
+        repeated_keys=name == "compare",
+    )
+    declare(Interactive)
+
+
+_session_verb("undo", "undo", "undo", Word("", STEPS, optional=True))
+_session_verb("redo", "redo", "redo 2", Word("", STEPS, optional=True))
+_session_verb("seek", "go to a step", "seek 3", Word("", STEP, "a step", "N"))
+_session_verb(
+    "mark", "name the place of the cursor", "mark a", Word("", MARK, "the name of a mark", "a")
+)
+_session_verb("diff", "what changed, by the last step or between two", "diff 2 5", synopsis="[A B]")
+_session_verb(
+    "save",
+    "save the session as a scenario",
+    "save demo.hotplug",
+    Word("", FILE, "a file", "FILE.hotplug"),
+    Key("expect", one_of(("yes", "no"), "expect")),
+)
+_session_verb(
+    "write", "write the frame to a file", "write frame.txt", Word("", FILE, "a file", "FILE.txt")
+)
+_session_verb(
+    "compare", "the same commands under other rules", "compare profile=4.19", synopsis="KEY=VALUE…"
+)
+_session_verb("profiles", "list the profiles", "profiles")
+_session_verb("help", "help", "help online", Word("", VERB_NAME, optional=True))
+_session_verb("quit", "quit", "quit")
 
 
 # -- kinds of commands --------------------------------------------------------------------

@@ -31,9 +31,9 @@ from pfnmap.engine.finding import Finding
 from pfnmap.engine.geometry import MIB
 from pfnmap.engine.kinds import BlockState, MemmapPolicy, PageState, ZoneType
 from pfnmap.engine.language import format_command, line_of, parse_line, parse_size
-from pfnmap.engine.language.tables import rule_values
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.state import State
+from pfnmap.engine.notation import rule_values
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.params import PARAM_VALUES
 from pfnmap.engine.play import do

@@ -10,6 +10,7 @@ from pfnmap.engine.commands import StartMachine
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.session import Session
+from pfnmap.engine.wrong import closest, printable
 
 if TYPE_CHECKING:
     from pfnmap.engine.outcome import Outcome
@@ -96,7 +97,6 @@ def named_file(spec: str) -> Path:
     Raises:
         InputError: There is neither, or the path cannot be looked up.
     """
-    from pfnmap.engine.language.wrong import closest, printable
     from pfnmap.engine.scenarios.scenario import SUFFIX
 
     try:

@@ -56,14 +56,12 @@ def test_nothing_is_loaded_that_is_not_on_the_list(way: str) -> None:
     assert set(expected) - set(found) == set(), "not loaded any more: renew the list"
 
 
-def test_show_draws_without_the_screen_the_language_and_the_recordings() -> None:
+def test_show_draws_without_the_screen_the_operations_and_the_recordings() -> None:
     assert not {name.partition(".")[0] for name in kept("show")} & {"rich", "textual"}
-    assert not [
-        name
-        for name in kept("show")
-        if name.startswith(("pfnmap.engine.language", "pfnmap.tui.app"))
-    ]
     assert not {
+        "pfnmap.tui.app",
+        "pfnmap.engine.operations.add",
+        "pfnmap.engine.operations.online",
         "pfnmap.engine.traces.trace",
         "pfnmap.engine.scenarios.scenario",
         "pfnmap.engine.journal.journal",

@@ -34,10 +34,10 @@ from pfnmap.engine.journal.file import JournalFile
 from pfnmap.engine.journal.lines import MAX_LINE_BYTES
 from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.language import format_command, parse_line
-from pfnmap.engine.language.wrong import printable
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import Session
+from pfnmap.engine.wrong import printable
 
 if TYPE_CHECKING:
     from pfnmap.engine.sysroot.view import SysrootView

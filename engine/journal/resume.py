@@ -14,9 +14,9 @@ from pfnmap.engine.journal.journal import JournaledSession, Origin, read_header
 from pfnmap.engine.journal.lines import Damage, Scanned
 from pfnmap.engine.journal.store import JournalStore, StoredJournal
 from pfnmap.engine.language import parse_line
-from pfnmap.engine.language.talk import MARK_NAME
-from pfnmap.engine.language.wrong import printable
+from pfnmap.engine.notation import MARK_NAME
 from pfnmap.engine.session import Session
+from pfnmap.engine.wrong import printable
 
 LATEST: Final = "latest"
 

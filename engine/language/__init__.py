@@ -1,4 +1,4 @@
-"""The command language: lines to commands and back, and the registry of verbs.
+"""The command language: lines to commands and back.
 
 The same words stand in the ``:`` line, in scenario files, on the command line and in the
 journal. Reading them needs nothing but this package: no machine, no numpy.
@@ -6,17 +6,24 @@ journal. Reading them needs nothing but this package: no machine, no numpy.
 
 from __future__ import annotations
 
-from pfnmap.engine.language.parser import parse_line, parse_with_comment
-from pfnmap.engine.language.printer import format_command, line_of
-from pfnmap.engine.language.refs import format_pfn, format_refs, parse_pfn, parse_refs
-from pfnmap.engine.language.registry import (
-    ALIASES,
-    VERBS,
-    Kind,
-    Verb,
+from pfnmap.engine.commands import ALIASES, VERBS, Kind, Verb
+from pfnmap.engine.language.lines import (
+    format_command,
     help_lines,
+    line_of,
+    parse_line,
+    parse_with_comment,
 )
-from pfnmap.engine.language.values import format_size, parse_address, parse_number, parse_size
+from pfnmap.engine.notation import (
+    format_pfn,
+    format_refs,
+    format_size,
+    parse_address,
+    parse_number,
+    parse_pfn,
+    parse_refs,
+    parse_size,
+)
 
 __all__ = [
     "ALIASES",

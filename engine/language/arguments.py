@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pfnmap.engine.errors import ParseError
 from pfnmap.engine.language.lexer import Token
-from pfnmap.engine.language.wrong import closest, either, shown, wrong
+from pfnmap.engine.wrong import closest, either, shown, wrong
 
 T = TypeVar("T")
 
@@ -40,6 +40,11 @@ class Arguments:
                 )
 
     # -- words ---------------------------------------------------------------------------
+    @property
+    def words(self) -> tuple[Token, ...]:
+        """The words that were not taken yet."""
+        return tuple(self._words)
+
     @property
     def next_word(self) -> Token | None:
         """The next word without taking it."""

@@ -11,42 +11,37 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from pfnmap.engine.commands import Command, Expect, ExpectValue, PfnRef, Ref
+from pfnmap.engine.commands import Command, Expect, ExpectValue
 from pfnmap.engine.errors import ParseError
 from pfnmap.engine.kinds import ZONE_BY_LABEL, ZoneType
 from pfnmap.engine.language.arguments import Arguments
-from pfnmap.engine.language.refs import format_pfn, format_refs, parse_pfn, parse_refs
-from pfnmap.engine.language.tables import BLOCK_STATES, PAGE_WORDS, VERDICTS, parse_zone
-from pfnmap.engine.language.values import (
+from pfnmap.engine.notation import (
+    BLOCK_STATES,
+    ERRNO,
+    NODE,
+    PAGE_WORDS,
+    VERDICTS,
+    PfnRef,
+    Ref,
+    ValueKind,
     format_hex,
+    format_pfn,
+    format_refs,
     format_size,
     format_truth,
-    parse_errno,
+    number,
+    one_of,
     parse_name,
-    parse_number,
+    parse_pfn,
+    parse_refs,
     parse_size,
     parse_truth,
+    parse_zone,
+    quote,
 )
-from pfnmap.engine.language.wrong import choose, either, wrong
+from pfnmap.engine.wrong import choose, either, wrong
 
 Subject: TypeAlias = ZoneType | tuple[Ref, ...] | PfnRef | int | str | None
-
-
-class ValueKind(Struct, frozen=True):
-    """How the value of a key is read, printed and described."""
-
-    parse: Callable[[str], ExpectValue]
-    format: Callable[[ExpectValue], str]
-    placeholder: str = ""
-    words: tuple[str, ...] = ()
-
-
-def _count(text: str) -> int:
-    return parse_number(text, "number")
-
-
-def _word(words: tuple[str, ...], what: str) -> ValueKind:
-    return ValueKind(lambda text: choose(text, words, what), str, "|".join(words), words)
 
 
 def _valid_zones(text: str) -> str:
@@ -63,23 +58,9 @@ def _valid_zones(text: str) -> str:
     return " ".join(words)
 
 
-def _as_size(value: ExpectValue) -> str:
-    assert isinstance(value, int)
-    return format_size(value)
-
-
-def _as_hex(value: ExpectValue) -> str:
-    assert isinstance(value, int)
-    return format_hex(value)
-
-
 def _as_page(value: ExpectValue) -> str:
     """A page as written; a plain number is an absolute pfn."""
-    return format_pfn(value) if isinstance(value, PfnRef) else _as_hex(value)
-
-
-COUNT: Final = ValueKind(_count, str, "N")
-START: Final = ValueKind(_count, _as_hex, "PFN")
+    return format_pfn(value) if isinstance(value, PfnRef) else f"{value:#x}"
 
 
 def _size(text: str) -> int:
@@ -87,15 +68,15 @@ def _size(text: str) -> int:
     return 0 if text == "0" else parse_size(text)
 
 
-SIZE: Final = ValueKind(_size, _as_size, "SIZE")
-TRUTH: Final = ValueKind(
-    parse_truth, lambda value: format_truth(bool(value)), "true|false", ("true", "false")
-)
+COUNT: Final = number("number")
+START: Final = ValueKind(COUNT.parse, format_hex, "PFN")
+SIZE: Final = ValueKind(_size, format_size, "SIZE")
+TRUTH: Final = ValueKind(parse_truth, format_truth, "true|false", ("true", "false"))
 PAGE: Final = ValueKind(parse_pfn, _as_page, "PFN")
-STATE: Final = _word(BLOCK_STATES, "state")
-KIND: Final = _word(PAGE_WORDS, "kind of page")
-VERDICT: Final = _word(VERDICTS, "verdict")
-ZONE: Final = _word((*ZONE_BY_LABEL, "none"), "zone")
+STATE: Final = one_of(BLOCK_STATES, "state")
+KIND: Final = one_of(PAGE_WORDS, "kind of page")
+VERDICT: Final = one_of(VERDICTS, "verdict")
+ZONE: Final = one_of((*ZONE_BY_LABEL, "none"), "zone")
 ZONES: Final = ValueKind(_valid_zones, str, '"Normal Movable"', (*ZONE_BY_LABEL, "none"))
 
 SPAN: Final = {"start": START, "spanned": COUNT, "present": COUNT}
@@ -136,7 +117,7 @@ EXPECTATIONS: Final[dict[str, Expectation]] = {
     row.what: row
     for row in (
         Expectation("ok", "the last action was not refused"),
-        Expectation("errno", "the last action was refused with this errno", parse_errno, "E"),
+        Expectation("errno", "the last action was refused with this errno", ERRNO.parse, "E"),
         Expectation(
             "log", "a kernel log line of the last action contains the text", _text, '"text"'
         ),
@@ -158,7 +139,7 @@ EXPECTATIONS: Final[dict[str, Expectation]] = {
         Expectation(
             "node",
             "the span of a node, in pages, and its free kernel memory",
-            lambda text: parse_number(text, "node"),
+            NODE.parse,
             "N",
             keys={**SPAN, "online": TRUTH, "free": SIZE},
         ),
@@ -226,7 +207,7 @@ EXPECTATIONS: Final[dict[str, Expectation]] = {
 def parse_expect(arguments: Arguments) -> Command:
     """``expect WHAT …``."""
     if arguments.has("errno") and arguments.next_word is None:
-        errno = arguments.option("errno", parse_errno)
+        errno = arguments.option("errno", ERRNO.parse)
         arguments.finish()
         return Expect("errno", errno)
     words = [what if what != "errno" else "errno=E" for what in EXPECTATIONS]
@@ -250,7 +231,7 @@ def _parse_row(row: Expectation, arguments: Arguments) -> Expect:
         subject = arguments.word(row.subject, f"a subject ({row.subject_name})", row.subject_name)
     node = 0
     if row.has_node:
-        node = arguments.option("node", lambda text: parse_number(text, "node")) or 0
+        node = arguments.option("node", NODE.parse) or 0
     pairs: list[tuple[str, ExpectValue]] = []
     for key in _written_order(row, arguments):
         value = arguments.option(key, (row.keys or {})[key].parse)
@@ -274,8 +255,6 @@ def _written_order(row: Expectation, arguments: Arguments) -> list[str]:
 
 def format_expect(expect: Expect) -> str:
     """The arguments of ``expect`` in normal form."""
-    from pfnmap.engine.language.lexer import quote
-
     row = EXPECTATIONS[expect.what]
     if expect.what == "errno":
         return f"errno={expect.subject}"

@@ -12,7 +12,7 @@ import unicodedata
 
 from msgspec import Struct
 
-from pfnmap.engine.language.wrong import shown, wrong
+from pfnmap.engine.wrong import shown, wrong
 
 MAX_LINE_CHARACTERS = 64 * 1024
 
@@ -143,10 +143,3 @@ def _refuse_typography(plain: str, start: int) -> None:
                 expected="an ordinary space" if ordinary == " " else f"an ordinary {ordinary}",
                 column=start + offset + 1,
             )
-
-
-def quote(text: str, *, always: bool = False) -> str:
-    """``text`` as one word of the language: in quotes where it would not be one without."""
-    if not always and text and not any(c in ' \t"#\\=' for c in text) and text.isascii():
-        return text
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -4,9 +4,8 @@ A prompt in front is dropped: ``$``, ``user@host:~#``, ``[user@host dir]#``, ``~
 that begins with ``#`` is a comment even when a command follows, so that commenting out a
 line of a scenario always works.
 
-``$((…))`` is computed, ``{32..34}`` multiplied out, single quotes and ``>`` without blanks
-work, globs are kept for the machine to expand, and a path that a mail abbreviates with
-``…/`` or ``.../`` is completed.
+``{32..34}`` is multiplied out, single quotes and ``>`` without blanks work, globs are kept for
+the machine to expand, and a path that a mail abbreviates with ``…/`` or ``.../`` is completed.
 """
 
 from __future__ import annotations
@@ -17,9 +16,8 @@ from msgspec import Struct
 
 from pfnmap.engine.commands import Command, SysfsRead, SysfsWrite
 from pfnmap.engine.language.lexer import clean
-from pfnmap.engine.language.values import format_hex, parse_number
-from pfnmap.engine.language.wrong import shown, wrong
 from pfnmap.engine.sysfs_words import MAX_BRACE_WORDS, complete_path, expand_braces
+from pfnmap.engine.wrong import shown, wrong
 
 _PROMPT = re.compile(
     r"[ \t]*(?:\$|[~/][\w./~-]*[ \t]*[#$]|\[?[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+[^#$\"]*[#$])[ \t]+"
@@ -28,11 +26,9 @@ _PROMPT = re.compile(
 _VERB = re.compile(r"[ \t]*(?:sudo[ \t]+)?(echo|grep|cat)(?=[ \t]|\Z)")
 _PIECES = re.compile(
     r"(?P<blank>[ \t]+)|(?P<redirect>>>?)|(?P<single>'[^']*')|(?P<double>\"(?:[^\"\\]|\\.)*\")"
-    r"|(?P<plain>[^ \t\"'#>;&|<`$()\\]+)|(?P<dollar>\$\(\()"
+    r"|(?P<plain>[^ \t\"'#>;&|<`$()\\]+)"
 )
-_TERM = re.compile(r"[ \t]*(0[xX][0-9a-fA-F]+|[0-9]+|<<|>>|[-+*/()])")
 _PATTERNS = (".", "")
-_OPERATORS = "numbers with + - * / << >> and parentheses"
 
 
 class ShellWord(Struct, frozen=True):
@@ -87,7 +83,6 @@ def _split(line: str, at: int) -> tuple[list[ShellWord], str]:
         if piece is None:
             raise _unsupported(line, at)
         kind, text = piece.lastgroup, piece[0]
-        end = piece.end()
         if kind == "blank":
             close()
         elif kind == "redirect":
@@ -95,13 +90,11 @@ def _split(line: str, at: int) -> tuple[list[ShellWord], str]:
             words.append(ShellWord(text, at + 1, redirect=True))
         else:
             start = at if start < 0 else start
-            if kind == "dollar":
-                text, end = _arithmetic(line, at)
-            elif kind in ("single", "double"):
+            if kind in ("single", "double"):
                 quoted = True
                 text = _unquote(text, at) if kind == "double" else text[1:-1]
             pieces += text
-        at = end
+        at = piece.end()
     close()
     return words, ""
 
@@ -203,84 +196,3 @@ def _path(word: ShellWord) -> str:
             column=word.column,
         )
     return path
-
-
-# -- $((…)) ------------------------------------------------------------------------------
-def _arithmetic(line: str, at: int) -> tuple[str, int]:
-    """The value of ``$((…))`` at index ``at`` in hexadecimal, and the index behind it."""
-    inner, depth, end = at + 3, 2, at + 3
-    while depth and end < len(line):
-        depth += {"(": 1, ")": -1}.get(line[end], 0)
-        end += 1
-    if depth or line[end - 2] != ")":
-        raise wrong("this $((…)) is not closed", expected="))", column=at + 1)
-    value, rest = _shift(_terms(line[inner : end - 2], inner + 1), at + 1, 0)
-    if rest or not 0 <= value < 1 << 64:
-        raise wrong(
-            f"{shown(line[at:end])} has no value of 64 bits", expected=_OPERATORS, column=at + 1
-        )
-    return format_hex(value), end
-
-
-def _terms(text: str, column: int) -> list[str]:
-    terms: list[str] = []
-    at = 0
-    while text[at:].strip(" \t"):
-        term = _TERM.match(text, at)
-        if term is None or len(terms) > 200:
-            raise wrong(
-                f"{shown(text[at:].strip())} is no arithmetic",
-                expected=_OPERATORS,
-                column=column + at,
-            )
-        terms.append(term[1])
-        at = term.end()
-    return terms
-
-
-def _shift(terms: list[str], column: int, depth: int) -> tuple[int, list[str]]:
-    """``a << b``, the loosest of the operators, as in C."""
-    value, terms = _sum(terms, column, depth)
-    while terms and terms[0] in ("<<", ">>"):
-        sign = terms[0]
-        amount, terms = _sum(terms[1:], column, depth)
-        if not 0 <= amount < 64:
-            raise wrong(f"a shift by {amount}", expected="0 to 63", column=column)
-        value = _bounded(value << amount if sign == "<<" else value >> amount, column)
-    return value, terms
-
-
-def _sum(terms: list[str], column: int, depth: int) -> tuple[int, list[str]]:
-    value, terms = _product(terms, column, depth)
-    while terms and terms[0] in ("+", "-"):
-        sign = terms[0]
-        other, terms = _product(terms[1:], column, depth)
-        value = _bounded(value + other if sign == "+" else value - other, column)
-    return value, terms
-
-
-def _product(terms: list[str], column: int, depth: int) -> tuple[int, list[str]]:
-    value, terms = _atom(terms, column, depth)
-    while terms and terms[0] in ("*", "/"):
-        sign = terms[0]
-        other, terms = _atom(terms[1:], column, depth)
-        if sign == "/" and other == 0:
-            raise wrong("division by 0", column=column)
-        value = _bounded(value * other if sign == "*" else value // other, column)
-    return value, terms
-
-
-def _atom(terms: list[str], column: int, depth: int) -> tuple[int, list[str]]:
-    if terms and terms[0] == "(" and depth < 20:
-        value, rest = _shift(terms[1:], column, depth + 1)
-        if rest[:1] == [")"]:
-            return value, rest[1:]
-    elif terms and terms[0][0].isdigit():
-        return parse_number(terms[0]), terms[1:]
-    raise wrong("this $((…)) is not complete", expected=_OPERATORS, column=column)
-
-
-def _bounded(value: int, column: int) -> int:
-    if abs(value) >= 1 << 64:
-        raise wrong("the value of $((…)) is too large", expected="less than 2^64", column=column)
-    return value

@@ -6,11 +6,13 @@ import numpy as np
 from msgspec.structs import replace
 
 from pfnmap.engine.commands import Pin, Unpin
+from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, PageState
 from pfnmap.engine.memory import free_memory
 from pfnmap.engine.memory.page_map import first_hole, page_zone, zone_pieces, zones_of
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.transaction import Transaction
+from pfnmap.engine.operations.refs import block_ranges, pfn_of
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.words import counted
 
@@ -87,12 +89,15 @@ def place(tx: Transaction, pfn: int, nr_pages: int, kind: str) -> Refusal | None
     return None
 
 
-def pin(tx: Transaction, command: Pin, pfn: int | None, blocks: list[int]) -> Refusal | None:
+def pin(tx: Transaction, command: Pin) -> Refusal | None:
     """Place an allocation at a pfn, or one in each block."""
     nr_pages = command.nr_pages or 1
-    if pfn is not None:
-        return place(tx, pfn, nr_pages, command.kind)
-    for block in blocks:
+    if command.pfn is not None:
+        return place(tx, pfn_of(tx.state, command.pfn), nr_pages, command.kind)
+    ranges = block_ranges(tx.state, command.blocks)
+    if (count := sum(last - first + 1 for first, last in ranges)) > MAX_PINNED_BLOCKS:
+        raise InputError(f"pin: {count} blocks in one command; at most {MAX_PINNED_BLOCKS}")
+    for block in (block for first, last in ranges for block in range(first, last + 1)):
         start = first_free(tx.state, block, nr_pages)
         if start is None:
             return Refusal(
@@ -106,7 +111,19 @@ def pin(tx: Transaction, command: Pin, pfn: int | None, blocks: list[int]) -> Re
     return None
 
 
-def unpin(tx: Transaction, command: Unpin, low: int, high: int) -> Refusal | None:
+def unpin(tx: Transaction, command: Unpin) -> Refusal | None:
+    """Lift allocations from a pfn on, or all those in some blocks."""
+    if command.pfn is not None:
+        low = pfn_of(tx.state, command.pfn)
+        return _lift(tx, command, low, low + (command.nr_pages or 1))
+    for first, last in block_ranges(tx.state, command.blocks):
+        low, high = tx.state.block_pfn(first), tx.state.block_pfn(last + 1)
+        if (refusal := _lift(tx, command, low, high)) is not None:
+            return refusal
+    return None
+
+
+def _lift(tx: Transaction, command: Unpin, low: int, high: int) -> Refusal | None:
     """Lift the allocations within [low, high) (of one kind, or of all)."""
     kinds = [PIN_KINDS[command.kind]] if command.kind else list(PIN_KINDS.values())
     rows = tx.state.taken.slice(low, high)

@@ -11,7 +11,8 @@ import itertools
 
 from msgspec.structs import replace
 
-from pfnmap.engine.commands import DeviceAdd
+from pfnmap.engine.commands import DeviceAdd, DeviceDel
+from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory import free_memory, memmap, resources, spans_history
 from pfnmap.engine.memory.spans import grow, span_text
@@ -200,8 +201,11 @@ def _from_ram(tx: Transaction, device: Device, low: int, high: int) -> Refusal |
     return Refusal("ENOMEM", "vmemmap_populate", f"{needed} pages for struct pages are missing")
 
 
-def delete(tx: Transaction, device: Device) -> Refusal | None:
+def delete(tx: Transaction, command: DeviceDel) -> None:
     """``memunmap_pages``: who shrinks which span depends on the rule in force."""
+    device = tx.state.device_named(command.name)
+    if device is None or device.kind != "pmem":
+        raise InputError(f"{command.name}: there is no ZONE_DEVICE memory of that name")
     rule = tx.state.profile.shrink
     start, end = device.start_pfn, device.end_pfn
     if rule == "merged":
@@ -226,4 +230,3 @@ def delete(tx: Transaction, device: Device) -> Refusal | None:
         "not IORESOURCE_SYSRAM: the driver that claimed the region releases it",
     )
     try_offline_node(tx, device.node)
-    return None

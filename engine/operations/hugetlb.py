@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from msgspec.structs import replace
 
-from pfnmap.engine.commands import Hugetlb
+from pfnmap.engine.commands import Hugetlb, HugetlbFree
+from pfnmap.engine.errors import InputError
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import BlockState, PageState, ZoneType
 from pfnmap.engine.memory import free_memory
@@ -26,6 +27,7 @@ from pfnmap.engine.operations.hugetlb_vmemmap import (
     refuses,
     restore_vmemmap,
 )
+from pfnmap.engine.operations.refs import pfn_of
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.words import counted
 
@@ -120,9 +122,14 @@ def _place_at(state: State, start: int, pages: int, count: int) -> tuple[list[in
     return starts, None
 
 
-def place(tx: Transaction, command: Hugetlb, start_pfn: int | None) -> Refusal | None:
+def place(tx: Transaction, command: Hugetlb) -> Refusal | None:
     """Allocate huge pages and optimise their vmemmap where the rule in force allows it."""
     state = tx.state
+    start_pfn = pfn_of(state, command.pfn) if command.pfn else None
+    if command.address is not None:
+        if command.address % state.geometry.page_bytes:
+            raise InputError(f"at={command.address:#x} is not the start of a page")
+        start_pfn = command.address >> state.geometry.page_shift
     pages = command.page_bytes // state.geometry.page_bytes
     if pages < 2 or pages & (pages - 1) or pages * state.geometry.page_bytes != command.page_bytes:
         return Refusal(
@@ -217,8 +224,11 @@ def _take(state: State, starts: list[int], pages: int, number: int, optimise: li
     return replace(state, taken=taken)
 
 
-def release(tx: Transaction, held: HugetlbSet) -> None:
+def free(tx: Transaction, command: HugetlbFree) -> None:
     """Free a set: its pages return to the buddy, its vmemmap is built again."""
+    held = next((h for h in tx.state.hugetlb.values() if h.name == command.name), None)
+    if held is None:
+        raise InputError(f"{command.name}: there are no huge pages of that name")
     release_pages(tx, held, held.count)
 
 

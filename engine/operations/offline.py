@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 from msgspec.structs import replace
 
+from pfnmap.engine.commands import Offline
 from pfnmap.engine.kinds import BlockState, PageState, ZoneType
 from pfnmap.engine.memory import free_memory, spans_history, zonelists
 from pfnmap.engine.memory.spans import shrink_zone_span, span_text, update_pgdat_span
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import hugetlb, zone_shifting
+from pfnmap.engine.operations.refs import block_ranges
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.words import counted
 
@@ -41,6 +43,14 @@ _FAILURES: dict[str, tuple[str, str]] = {
     ),
 }
 """What happens in a phase that fails, and the reason that ``offline_pages`` gives for it."""
+
+
+def offline(tx: Transaction, command: Offline) -> Refusal | None:
+    """``offline REF``: each block in ascending order, up to the first refusal."""
+    for first, last in block_ranges(tx.state, command.blocks):
+        if (refusal := offline_blocks(tx, first, last)) is not None:
+            return refusal
+    return None
 
 
 def offline_blocks(

@@ -11,14 +11,25 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from pfnmap.engine.commands import Online
 from pfnmap.engine.kinds import BlockState, OnlineType, ZoneType
 from pfnmap.engine.memory import free_memory, zonelists
 from pfnmap.engine.memory.spans import grow, span_text
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import zone_shifting
+from pfnmap.engine.operations.refs import block_ranges
 from pfnmap.engine.operations.zone_policy import ZoneChoice, block_device, zone_for_pfn_range
 from pfnmap.engine.outcome import Refusal
+
+
+def online(tx: Transaction, command: Online) -> Refusal | None:
+    """``online REF``: each block in ascending order, up to the first refusal."""
+    for first, last in block_ranges(tx.state, command.blocks):
+        refusal = online_blocks(tx, first, last, command.online_type)
+        if refusal is not None:
+            return refusal
+    return None
 
 
 def online_blocks(

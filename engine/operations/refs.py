@@ -5,14 +5,12 @@ from __future__ import annotations
 from pfnmap.engine.commands import PfnRef, Ref
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.memory.state import Device, State
+from pfnmap.engine.wrong import closest
 
 
 def _device(state: State, name: str) -> Device:
     found = state.device_named(name)
     if found is None:
-        # Needed for this sentence only, and it brings the whole language along.
-        from pfnmap.engine.language.wrong import closest
-
         names = sorted(device.name for device in state.devices.values())
         known, near = ", ".join(names[:8]) or "none", closest(name, names)
         meant = f"; did you mean {near}?" if near else ""

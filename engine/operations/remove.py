@@ -9,15 +9,32 @@ from __future__ import annotations
 import numpy as np
 from msgspec.structs import replace
 
+from pfnmap.engine.commands import Remove
 from pfnmap.engine.kinds import BlockState, MemmapKind, OnlineType, ZoneType
 from pfnmap.engine.memory import free_memory, resources, spans_history
 from pfnmap.engine.memory.runs import Rows
 from pfnmap.engine.memory.state import Device, State
 from pfnmap.engine.memory.transaction import Transaction
-from pfnmap.engine.operations import offline, online, remove_2019
+from pfnmap.engine.operations import add, offline, online, remove_2019
 from pfnmap.engine.operations.allocations import PIN_KINDS
+from pfnmap.engine.operations.refs import block_ranges
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.words import ranged
+
+
+def remove(tx: Transaction, command: Remove) -> Refusal | None:
+    """``remove NAME`` ejects a DIMM, ``remove REF`` removes blocks that are offline."""
+    whole = command.blocks[0] if len(command.blocks) == 1 else None
+    if whole is not None and whole.device is not None and whole.first is None:
+        held = tx.state.device_named(whole.device)
+        if held is not None and held.kind == "dimm":
+            return eject(tx, held)
+        if add.unplug_failed(tx, whole.device):
+            return None
+    for first, last in block_ranges(tx.state, command.blocks):
+        if (refusal := remove_range(tx, first, last)) is not None:
+            return refusal
+    return None
 
 
 def eject(tx: Transaction, device: Device) -> Refusal | None:

@@ -20,7 +20,7 @@ from pfnmap.engine.commands import (
 from pfnmap.engine.errors import InputError, ParseError, PfnmapError
 from pfnmap.engine.language import format_command, parse_with_comment
 from pfnmap.engine.language.lexer import MAX_LINE_CHARACTERS
-from pfnmap.engine.language.wrong import printable, wrong
+from pfnmap.engine.wrong import printable, wrong
 
 if TYPE_CHECKING:
     from pfnmap.engine.view import View

@@ -14,7 +14,6 @@ from pfnmap.engine.commands import Add, Command, Note, Ref, Remove, SysfsWrite
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import ARCHITECTURES
 from pfnmap.engine.kinds import ZONE_BY_LABEL, BlockState, MemmapKind, PageState, ZoneType
-from pfnmap.engine.language.wrong import printable
 from pfnmap.engine.machine import predict
 from pfnmap.engine.memory.boot import from_observation
 from pfnmap.engine.memory.runs import Rows
@@ -25,6 +24,7 @@ from pfnmap.engine.sysfs_words import parse_mask
 from pfnmap.engine.traces.recorded_shell import ShellError, parse_script
 from pfnmap.engine.traces.trace import FIRMWARE, RecordedBlock, RecordedStep, Trace, TraceError
 from pfnmap.engine.view import ZoneRow
+from pfnmap.engine.wrong import printable
 
 
 def machine_state(trace: Trace) -> State:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from inspect import signature
+
 import pytest
 
 from pfnmap.engine import Machine
-from pfnmap.engine.commands import Online, Ref, StartMachine
+from pfnmap.engine.commands import VERBS, Kind, Online, Ref, StartMachine, Verb
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState
 from pfnmap.engine.profile import NEWEST
@@ -85,3 +88,18 @@ def test_a_dimm_whose_memory_was_refused_stays_plugged() -> None:
     again = machine.run("add dimm0 256M at=0x180000000")
     assert again.ok
     machine.check()
+
+
+ACTIONS = [verb for verb in VERBS.values() if verb.kind in (Kind.ACTION, Kind.PARAMETER)]
+
+
+@pytest.mark.parametrize("verb", ACTIONS, ids=lambda verb: verb.name)
+def test_the_effect_of_a_verb_is_a_function_of_an_operation_for_its_command(verb: Verb) -> None:
+    module, _, function = verb.effect.partition(".")
+    does = getattr(import_module(f"pfnmap.engine.operations.{module}"), function)
+    annotations = [each.annotation for each in signature(does).parameters.values()]
+    assert annotations == ["Transaction", verb.command.__name__]
+
+
+def test_a_verb_that_is_no_action_has_no_effect() -> None:
+    assert not [verb.name for verb in VERBS.values() if verb not in ACTIONS and verb.effect]

@@ -197,8 +197,8 @@ def _refuse_second_machine(commands: list[Command]) -> None:
 def _run(scenario: Scenario) -> _Run:
     """Every step with the machine after it, as far as they can be done."""
     from pfnmap.engine.commands import Interactive, Note, Title, is_step
-    from pfnmap.engine.language.tables import profile_names
     from pfnmap.engine.model_view import ModelView
+    from pfnmap.engine.notation import profile_names
     from pfnmap.engine.play import play
     from pfnmap.engine.scenarios.run import failures_of, opened
 

@@ -29,7 +29,7 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import OnlineType, ZoneType
 from pfnmap.engine.language import line_of, parse_line
 from pfnmap.engine.language.completion import complete
-from pfnmap.engine.language.refs import MAX_PARTS
+from pfnmap.engine.notation import MAX_PARTS
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.words import counted
 from pfnmap.tui.keys.effects import (

@@ -8,7 +8,7 @@ from pfnmap.engine.commands import Interactive, StartMachine
 from pfnmap.engine.compare import Pairs, compare_commands
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.language import ALIASES, help_lines
-from pfnmap.engine.language.tables import profile_names
+from pfnmap.engine.notation import profile_names
 from pfnmap.engine.scenarios.scenario import build_scenario, format_scenario
 from pfnmap.engine.whole_file import write_whole
 from pfnmap.tui.keys import actions

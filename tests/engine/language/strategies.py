@@ -10,16 +10,16 @@ from pfnmap.engine import commands as c
 from pfnmap.engine.geometry import ARCHITECTURES
 from pfnmap.engine.kinds import MemmapPolicy, OnlineType, ZoneType
 from pfnmap.engine.language.expectations import EXPECTATIONS
-from pfnmap.engine.language.tables import (
+from pfnmap.engine.notation import (
     BLOCK_STATES,
+    ERRNO_NAMES,
     PAGE_WORDS,
-    PIN_KINDS,
+    PIN_KIND,
     VERDICTS,
-    ZOOM_LEVELS,
+    ZOOM_LEVEL,
     profile_names,
     rule_values,
 )
-from pfnmap.engine.language.values import ERRNO_NAMES
 from pfnmap.engine.params import PARAM_VALUES, Params
 from pfnmap.engine.phases import FAILABLE_PHASES
 
@@ -96,8 +96,8 @@ def pins(draw: st.DrawFn) -> c.Command:
     )
     nr_pages = draw(maybe(positive))
     if draw(st.booleans()):
-        return c.Pin(blocks, pfn, nr_pages, draw(st.sampled_from(PIN_KINDS)))
-    return c.Unpin(blocks, pfn, nr_pages, draw(maybe(st.sampled_from(PIN_KINDS))))
+        return c.Pin(blocks, pfn, nr_pages, draw(st.sampled_from(PIN_KIND.words)))
+    return c.Unpin(blocks, pfn, nr_pages, draw(maybe(st.sampled_from(PIN_KIND.words))))
 
 
 @st.composite
@@ -202,7 +202,7 @@ BY_TYPE: dict[type[c.Command], st.SearchStrategy[c.Command]] = {
         st.builds(c.Goto, numbers, units),
         st.builds(c.Goto, small, st.sampled_from(["pfn", "block"]), names),
     ),
-    c.Zoom: st.builds(c.Zoom, st.sampled_from(ZOOM_LEVELS)),
+    c.Zoom: st.builds(c.Zoom, st.sampled_from(ZOOM_LEVEL.words)),
     c.Interactive: st.one_of(
         st.sampled_from(["undo", "redo", "seek"]).flatmap(
             lambda verb: small.map(lambda n: c.Interactive(verb, (str(n),)))

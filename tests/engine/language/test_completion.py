@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from pfnmap.engine.commands import VERBS
 from pfnmap.engine.errors import ParseError
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.language.completion import complete, keys_of
-from pfnmap.engine.language.registry import VERBS
 
 NAMES = ("dimm0", "dimm1", "pmem0")
 

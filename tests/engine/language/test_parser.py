@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from pfnmap.engine import commands as c
+from pfnmap.engine.commands import VERBS
 from pfnmap.engine.kinds import MemmapPolicy, OnlineType, ZoneType
 from pfnmap.engine.language import format_command, parse_line
-from pfnmap.engine.language.registry import VERBS
 from tests.fuzz.limits import bounded
 
 GIB = 1 << 30

@@ -30,6 +30,11 @@ def test_the_expectations() -> None:
     )
 
 
+def test_the_synopsis_of_expect_names_every_expectation() -> None:
+    words = [what if what != "errno" else "errno=E" for what in EXPECTATIONS]
+    assert VERBS["expect"].synopsis == f"{'|'.join(words)} …"
+
+
 def test_aliases_lead_to_verbs_and_hide_none() -> None:
     assert set(ALIASES.values()) <= set(VERBS)
     assert not set(ALIASES) & set(VERBS)

@@ -8,12 +8,10 @@ import pytest
 from hypothesis import given, settings
 
 from pfnmap.engine import commands
-from pfnmap.engine.commands import Command, Ref, Remove
+from pfnmap.engine.commands import VERBS, Command, Ref, Remove, Verb
 from pfnmap.engine.errors import ParseError
 from pfnmap.engine.language import format_command, line_of, parse_line
 from pfnmap.engine.language.lexer import clean
-from pfnmap.engine.language.printer import PRINTERS
-from pfnmap.engine.language.registry import VERBS, Verb
 from tests.engine.language import strategies
 
 ALL_COMMANDS = [
@@ -49,7 +47,7 @@ def test_a_printed_line_is_one_clean_line(command: Command) -> None:
 
 @pytest.mark.parametrize("kind", ALL_COMMANDS, ids=lambda kind: kind.__name__)
 def test_every_class_of_command_is_covered(kind: type[Command]) -> None:
-    assert kind in PRINTERS
+    assert kind in {verb.command for verb in VERBS.values()}
     assert kind in strategies.BY_TYPE
 
 

@@ -32,13 +32,6 @@ WRITES = [
     (f"echo online >> {MEMORY}/memory34/state", "online", f"{MEMORY}/memory34/state"),
     (f"sudo echo online > {MEMORY}/memory34/state", "online", f"{MEMORY}/memory34/state"),
     (f"echo no such word > {MEMORY}/memory34/state", "no such word", f"{MEMORY}/memory34/state"),
-    (f"echo $((0x100000000+(128<<20))) > {MEMORY}/probe", "0x108000000", f"{MEMORY}/probe"),
-    (
-        f"echo $(( (32 + 2) * 0x8000000 - 1 + 1 )) > {MEMORY}/probe",
-        "0x110000000",
-        f"{MEMORY}/probe",
-    ),
-    (f"echo $((1 << 32 >> 1)) > {MEMORY}/probe", "0x80000000", f"{MEMORY}/probe"),
     # paths as mails shorten them
     ("echo online > …/memory34/state", "online", f"{MEMORY}/memory34/state"),
     ("echo online > .../system/memory/memory34/state", "online", f"{MEMORY}/memory34/state"),

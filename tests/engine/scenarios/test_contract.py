@@ -112,7 +112,7 @@ HOLDS = {
     "a link of another node": "machine ram=1G nodes=2 ram1=1G\n"
     "cat /sys/devices/system/node/node1/memory0/state\nexpect errno=ENOENT",
     "probe": SMALL + "echo 0x100000000 > …/probe\nexpect ok\nexpect block 32 state=offline\n"
-    f"echo $((34<<27)) > {MEMORY}/probe\nexpect block 34 exists=true\n"
+    f"echo 0x110000000 > {MEMORY}/probe\nexpect block 34 exists=true\n"
     f"echo 0x100000001 > {MEMORY}/probe\nexpect errno=EINVAL",
     "what is no number to the kernel": SMALL + f"echo 0b11 > {MEMORY}/probe\nexpect errno=EINVAL\n"
     f"echo 1_0 > {MEMORY}/probe\nexpect errno=EINVAL\necho ３ > {MEMORY}/probe\n"

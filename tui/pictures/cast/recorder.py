@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.language import line_of
-from pfnmap.engine.language.wrong import printable
+from pfnmap.engine.wrong import printable
 from pfnmap.tui.pictures.cast.asciicast import VERSIONS, Event, cast_header, event_line
 from pfnmap.tui.pictures.cast.filter import DrawingFilter
 from pfnmap.tui.pictures.picture import Picture, clean

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 from pfnmap.engine.errors import ParseError
 
@@ -38,8 +39,6 @@ def either(words: Iterable[str], limit: int = 20) -> str:
 
 def closest(word: str, words: Iterable[str]) -> str:
     """The known word that was probably meant, empty when none is near."""
-    from difflib import get_close_matches  # only a wrong line pays for this import
-
     by_folded = {known.casefold(): known for known in words}
     near = get_close_matches(word[:SHOWN_CHARACTERS].casefold(), by_folded, n=1, cutoff=0.6)
     return by_folded[near[0]] if near else ""

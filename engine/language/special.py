@@ -1,0 +1,398 @@
+"""The verbs that have more to say than words and keys: how their lines are read and printed.
+
+``machine``, ``set``, ``rule`` and ``compare`` take parameters and rules by their names, ``goto``
+takes a place of any sort, ``diff`` two steps or none; ``expect`` has a table of its own, and
+shell lines a grammar of their own. Some others are only looked at before they are read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from pfnmap.engine.commands import (
+    Command,
+    Expect,
+    Goto,
+    Interactive,
+    SetParam,
+    SetRule,
+    StartMachine,
+    SysfsRead,
+    SysfsWrite,
+)
+from pfnmap.engine.errors import InputError, ParseError
+from pfnmap.engine.geometry import ARCHITECTURES, MAX_NUMNODES
+from pfnmap.engine.language.arguments import Arguments
+from pfnmap.engine.language.expectations import format_expect, parse_expect
+from pfnmap.engine.notation import (
+    MARK,
+    ONLINE_TO,
+    STEP,
+    PfnRef,
+    Ref,
+    format_hex,
+    format_pfn,
+    format_refs,
+    format_size,
+    parse_address,
+    parse_number,
+    parse_param,
+    parse_pfn,
+    parse_positive,
+    parse_profile,
+    parse_refs,
+    parse_size,
+    quote,
+    rule_values,
+)
+from pfnmap.engine.params import PARAM_VALUES
+from pfnmap.engine.wrong import choose, closest, either, shown, wrong
+
+ADDRESS_FLOOR = 1 << 32
+PAGE_MASK = 0xFFF
+_HEX = re.compile(r"0[xX]")
+_SIZED = re.compile(r"[0-9]+[A-Za-z]")
+_NODE_RAM = re.compile(r"ram([0-9]{1,4})\Z")
+_KEYS = ("ram", "arch", "profile", "block", "nodes")
+
+
+def parse_machine(arguments: Arguments) -> Command:
+    """``machine [ram=SIZE] [arch=…] [profile=…] [block=SIZE] [nodes=N] [ramN=SIZE…] […]``."""
+    default = StartMachine()
+    ram = arguments.option("ram", parse_size)
+    arch = arguments.option("arch", lambda word: choose(word, ARCHITECTURES, "architecture"))
+    profile = arguments.option("profile", parse_profile)
+    block = arguments.option("block", lambda word: _block_size(word, arch or default.arch))
+    nodes = arguments.option("nodes", _node_count)
+    node_ram: dict[int, int] = {}
+    params: dict[str, str] = {}
+    while pair := arguments.take_pair():
+        if matched := _NODE_RAM.match(pair.key):
+            node = int(matched[1])
+            _check_node(node, nodes, pair.column)
+            if node in node_ram:
+                raise wrong(f"ram{node}= is given twice", column=pair.column)
+            node_ram[node] = arguments.convert_value(pair, parse_size)
+        elif pair.key in PARAM_VALUES:
+            name, value = parse_param(pair.key, pair.value, pair.column, pair.value_column)
+            params[name] = value
+        else:
+            meant = closest(pair.key, (*_KEYS, *PARAM_VALUES))
+            raise wrong(
+                f"machine has no key {shown(pair.key)}",
+                expected=either((*(f"{key}=" for key in _KEYS), "ramN=", "a parameter of set")),
+                meant=f"{meant}=" if meant else "",
+                column=pair.column,
+            )
+    arguments.finish()
+    return StartMachine(
+        ram_bytes=default.ram_bytes if ram is None else ram,
+        arch=arch or default.arch,
+        profile=profile or default.profile,
+        block_bytes=block,
+        nodes=nodes or max(node_ram, default=0) + 1,
+        node_ram_bytes=tuple(sorted(node_ram.items())),
+        params=tuple(params.items()),
+    )
+
+
+def _node_count(text: str) -> int:
+    count = parse_positive(text, "number of nodes")
+    if count > MAX_NUMNODES:
+        raise wrong(f"{count} nodes are too many", expected=f"at most {MAX_NUMNODES}")
+    return count
+
+
+def _check_node(node: int, nodes: int | None, column: int) -> None:
+    """``ramN`` needs a node N; without ``nodes=`` it makes one."""
+    if node == 0:
+        raise wrong("node 0 has no ram0=", expected="ram=", meant="ram=", column=column)
+    if node >= (nodes or MAX_NUMNODES):
+        raise wrong(
+            f"ram{node}= is for a node that does not exist",
+            expected=f"nodes={node + 1} or more"
+            if node < MAX_NUMNODES
+            else f"a node below {MAX_NUMNODES}",
+            column=column,
+        )
+
+
+def _block_size(text: str, arch: str) -> int:
+    size = parse_size(text)
+    try:
+        ARCHITECTURES[arch].with_block_bytes(size)
+    except InputError as error:
+        raise wrong(str(error)) from None
+    return size
+
+
+def parse_set(arguments: Arguments) -> Command:
+    """``set NAME=VALUE``."""
+    pair = arguments.take_pair()
+    if pair is None:
+        name = _chosen(arguments, PARAM_VALUES, "parameter")
+        raise wrong(
+            f"set {name} has no value",
+            expected=f"set {name}={PARAM_VALUES[name]}",
+            column=arguments.end_column,
+        )
+    name, value = parse_param(pair.key, pair.value, pair.column, pair.value_column)
+    _refuse_second(arguments, "parameter")
+    return SetParam(name, value)
+
+
+def _chosen(arguments: Arguments, names: Iterable[str], what: str) -> str:
+    """The name of a line that lacks ``=VALUE``; a wrong or missing name is complained about."""
+    word = arguments.next_word
+    return choose(
+        word.text if word else "", names, what, word.column if word else arguments.end_column
+    )
+
+
+def parse_rule(arguments: Arguments) -> Command:
+    """``rule NAME=VALUE``."""
+    rules = rule_values()
+    pair = arguments.take_pair()
+    if pair is None:
+        name = _chosen(arguments, rules, "rule")
+        raise wrong(
+            f"rule {name} has no value",
+            expected=f"rule {name}={'|'.join(rules[name])}",
+            column=arguments.end_column,
+        )
+    choose(pair.key, rules, "rule", pair.column)
+    value = choose(pair.value, rules[pair.key], f"{pair.key} rule", pair.value_column)
+    _refuse_second(arguments, "rule")
+    return SetRule(pair.key, value)
+
+
+def _refuse_second(arguments: Arguments, what: str) -> None:
+    if second := arguments.take_pair():
+        raise wrong(
+            f"{arguments.verb} has a second {what} {shown(second.key)}",
+            expected=f"one {what} a line",
+            column=second.column,
+        )
+    arguments.finish()
+
+
+# -- goto ---------------------------------------------------------------------------------
+def parse_goto(arguments: Arguments) -> Command:
+    """``goto PFN|block N|ADDR``; ``goto pfn N`` and ``goto addr N`` leave no doubt.
+
+    ``goto mark NAME`` is for a session only, as the marks are.
+    """
+    if arguments.keyword("mark"):
+        mark = arguments.word(MARK.parse, "the name of a mark", "a")
+        arguments.finish()
+        return Interactive("goto", ("mark", mark))
+    readers: dict[str, Callable[[str], Goto]] = {
+        "block": _goto_block,
+        "pfn": _goto_pfn,
+        "addr": _goto_address,
+    }
+    unit = arguments.keyword(*readers)
+    reader = readers[unit] if unit else _goto_anything
+    command = arguments.word(reader, "a place", "0x108000, or block 34, or 4G")
+    arguments.finish()
+    return command
+
+
+def is_plainly_address(text: str) -> bool:
+    """Whether a bare place is an address: ``4G``, or ``0x…`` page-aligned from 4 GiB up.
+
+    pfns are written in hexadecimal too, so small numbers stay pfns; ``pfn`` and ``addr``
+    in front settle the rest.
+    """
+    if _SIZED.match(text) and not _HEX.match(text):
+        return True
+    if not _HEX.match(text):
+        return False
+    number = parse_number(text, "pfn")
+    return number >= ADDRESS_FLOOR and not number & PAGE_MASK
+
+
+def _goto_anything(text: str) -> Goto:
+    if "[" in text:
+        return _goto_block(text)
+    return _goto_address(text) if is_plainly_address(text) else _goto_pfn(text)
+
+
+def _goto_pfn(text: str) -> Goto:
+    page = parse_pfn(text)
+    return Goto(page.offset, "pfn", page.device)
+
+
+def _goto_address(text: str) -> Goto:
+    return Goto(parse_address(text), "address")
+
+
+def _goto_block(text: str) -> Goto:
+    refs = parse_refs(text)
+    if len(refs) != 1 or refs[0].first is None or refs[0].first != refs[0].last:
+        raise wrong(f"{shown(text)} is not one block", expected="one block such as 34 or dimm0[1]")
+    return Goto(refs[0].first, "block", refs[0].device)
+
+
+# -- for the session -----------------------------------------------------------------------
+def parse_diff(arguments: Arguments) -> Command:
+    """``diff [A B]``."""
+    first = arguments.optional_word(STEP.parse)
+    second = None if first is None else arguments.word(STEP.parse, "two steps or none", "A B")
+    arguments.finish()
+    return Interactive("diff", () if first is None or second is None else (first, second))
+
+
+def parse_compare(arguments: Arguments) -> Command:
+    """``compare KEY=VALUE…``: a profile, a rule, a parameter or ``block=``."""
+    pairs: list[tuple[str, str]] = []
+    while pair := arguments.take_pair():
+        try:
+            pairs.append(_variant(pair.key, pair.value))
+        except ParseError as error:
+            column = pair.column if error.column == 0 else pair.value_column
+            raise ParseError(error.message, column=column) from None
+    if word := arguments.next_word:
+        raise wrong(
+            f"{shown(word.text)} is not KEY=VALUE",
+            expected="KEY=VALUE, such as profile=4.19 or memmap=device",
+            column=word.column,
+        )
+    if not pairs:
+        raise wrong(
+            "compare needs what differs",
+            expected="compare profile=4.19 or memmap=device or another rule or parameter",
+            column=arguments.end_column,
+        )
+    arguments.finish()
+    return Interactive("compare", (), tuple(pairs))
+
+
+def _variant(key: str, value: str) -> tuple[str, str]:
+    """One thing that differs; an error about the key has column 0, about the value 1."""
+    rules = rule_values()
+    choose(key, ("profile", "block", *rules, *PARAM_VALUES), "compare key", 0)
+    if key == "profile":
+        return key, parse_profile(value)
+    if key == "block":
+        parse_size(value)
+        return key, value
+    if key in rules:
+        return key, choose(value, rules[key], f"{key} rule")
+    return parse_param(key, value, 0, 1)
+
+
+# -- a look before reading -------------------------------------------------------------------
+def _check_text(arguments: Arguments) -> None:
+    """A text is one word: more of them lack their quotes."""
+    for extra in arguments.words[1:]:
+        raise wrong(
+            f"{shown(extra.text)} stands behind the text",
+            expected='words in quotes: "…"',
+            column=extra.column,
+        )
+
+
+def _check_order_of_online(arguments: Arguments) -> None:
+    """``online movable 34``: the blocks come first."""
+    first, second = (*arguments.words, None, None)[:2]
+    if first and second and first.text in ONLINE_TO.words and second.text not in ONLINE_TO.words:
+        raise wrong(
+            f"{first.text} stands before the blocks",
+            expected="online REF [kernel|movable]",
+            meant=f"online {second.text} {first.text}"
+            if second.text.isprintable() and len(second.text) < 40
+            else "",
+            column=first.column,
+        )
+
+
+def _check_orders(arguments: Arguments) -> None:
+    """``freelist`` has each order once."""
+    found = [re.fullmatch("([0-9]{1,9}):[0-9]+", word.text) for word in arguments.words]
+    orders = [int(each[1]) for each in found if each]
+    for order in orders if all(found) else ():
+        if orders.count(order) > 1:
+            raise wrong(
+                f"order {order} is given twice",
+                expected="each order once",
+                column=arguments.end_column,
+            )
+
+
+# -- printing --------------------------------------------------------------------------------
+def _options(*pairs: tuple[str, object]) -> str:
+    return "".join(f" {key}={value}" for key, value in pairs if value is not None)
+
+
+def _machine(m: StartMachine) -> str:
+    default = StartMachine()
+    return "machine" + _options(
+        ("ram", format_size(m.ram_bytes)),
+        ("arch", m.arch if m.arch != default.arch else None),
+        ("profile", m.profile if m.profile != default.profile else None),
+        ("block", None if m.block_bytes is None else format_size(m.block_bytes)),
+        ("nodes", m.nodes if m.nodes != default.nodes else None),
+        *((f"ram{node}", format_size(size)) for node, size in m.node_ram_bytes),
+        *m.params,
+    )
+
+
+def _goto(g: Goto) -> str:
+    if g.unit == "block":
+        return f"goto block {format_refs((Ref(g.value, g.value, g.device),))}"
+    if g.unit == "address":
+        place = format_hex(g.value)
+        return f"goto {place}" if is_plainly_address(place) else f"goto addr {place}"
+    place = format_pfn(PfnRef(g.value, g.device))
+    return f"goto pfn {place}" if is_plainly_address(place) else f"goto {place}"
+
+
+def _interactive(i: Interactive) -> str:
+    words = [quote(word) for word in i.arguments]
+    return " ".join((i.verb, *words, *(f"{key}={quote(value)}" for key, value in i.options)))
+
+
+def _shell_word(text: str) -> str:
+    """A word as the shell takes it: bare where it can be, else in double quotes."""
+    if text and re.fullmatch(r"[\w@%+=:,./*?\[\]!~^-]+", text, re.ASCII):
+        return text
+    return '"' + re.sub(r'(["\\$`])', r"\\\1", text) + '"'
+
+
+def _sysfs_read(r: SysfsRead) -> str:
+    return " ".join(("grep ." if r.named else "cat", *(_shell_word(path) for path in r.paths)))
+
+
+READERS: Final[dict[str, Callable[[Arguments], Command]]] = {
+    "machine": parse_machine,
+    "set": parse_set,
+    "rule": parse_rule,
+    "goto": parse_goto,
+    "expect": parse_expect,
+    "diff": parse_diff,
+    "compare": parse_compare,
+}
+"""Verbs whose lines are read by a function of their own."""
+
+CHECKS: Final[dict[str, Callable[[Arguments], None]]] = {
+    "online": _check_order_of_online,
+    "freelist": _check_orders,
+    "note": _check_text,
+    "title": _check_text,
+}
+"""What is looked at before a line is read as its verb is declared."""
+
+PRINTERS: Final[dict[type[Command], Callable[[Any], str]]] = {
+    StartMachine: _machine,
+    SetParam: lambda s: f"set {s.name}={s.value}",
+    SetRule: lambda r: f"rule {r.name}={r.value}",
+    Goto: _goto,
+    Interactive: _interactive,
+    Expect: lambda e: f"expect {format_expect(e)}",
+    SysfsWrite: lambda w: f"echo {_shell_word(w.word)} > {_shell_word(w.path)}",
+    SysfsRead: _sysfs_read,
+}
+"""Commands that are printed by a function of their own."""
