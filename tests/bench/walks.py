@@ -14,7 +14,8 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from types import FrameType
 
@@ -25,6 +26,7 @@ from pfnmap.engine.sysroot.observe import Watcher
 from pfnmap.engine.sysroot.session import RootSession
 from pfnmap.themes import load_theme
 from pfnmap.tui.app import PfnmapApp
+from pfnmap.tui.cli import main as check
 from pfnmap.tui.screens.live import Live
 from pfnmap.tui.testing import press, settle
 from tests.bench.processes import ROOT
@@ -91,15 +93,14 @@ async def key() -> Walk:
 
 
 async def claim() -> Walk:
-    """A line ``expect`` that does not hold, to its words."""
-    session = Session(Machine.boot(parse_line("machine ram=1G")))  # type: ignore[arg-type]
-    session.run(parse_line("add dimm0 256M"))  # type: ignore[arg-type]
+    """A scenario of one claim that does not hold, to its words: what ``pfnmap check`` does."""
     walk = Walk()
-    for counted in (Walk(), walk):
-        with counted.counting():
-            command = parse_line("expect block 33 state=online")
-            assert command is not None
-            session.run(command)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "x.hotplug"
+        file.write_text("machine ram=1G\nadd dimm0 256M\nexpect block 33 state=online\n")
+        for counted in (Walk(), walk):
+            with counted.counting(), redirect_stdout(StringIO()):
+                assert check(["check", str(file)]) == 1
     return walk
 
 

@@ -12,7 +12,7 @@ from pfnmap.engine.compare import Comparison, VariantRun
 from pfnmap.engine.words import counted
 from pfnmap.themes import load_theme
 from pfnmap.tui.dialogs.compare_body import Options, at_step, body_lines, letter, shown_runs
-from pfnmap.tui.dialogs.dialog import Dialog
+from pfnmap.tui.dialogs.dialog import Scrolling
 from pfnmap.tui.dialogs.reader import Reader
 from pfnmap.tui.dialogs.texts import area_lines
 from pfnmap.tui.keys.keymap import Keymap
@@ -135,7 +135,7 @@ def _expectations(run: VariantRun) -> str:
     return f"; {run.nr_expectations - wrong} of {run.nr_expectations} expectations hold"
 
 
-class CompareScreen(Dialog[None]):
+class CompareScreen(Scrolling):
     """All variants of one scenario."""
 
     KIND = "compare"
@@ -145,8 +145,8 @@ class CompareScreen(Dialog[None]):
     """
 
     def __init__(self, paint: Paint, keymap: Keymap, comparison: Comparison) -> None:
-        super().__init__(paint, keymap)
         self.panel = ComparePanel(paint, keymap, comparison)
+        super().__init__(paint, keymap, self.panel, rows_kept=5)
 
     def compose(self) -> ComposeResult:
         """The one panel."""
@@ -155,18 +155,6 @@ class CompareScreen(Dialog[None]):
     def on_mount(self) -> None:
         """Keys go to it."""
         self.panel.focus()
-
-    def action_scroll(self, lines: int) -> None:
-        """Scroll by lines."""
-        self.panel.scroll_lines(lines)
-
-    def action_top(self, end: int) -> None:
-        """To the first line, or the last."""
-        self.panel.scroll_lines((2 * end - 1) * self.panel.nr_lines)
-
-    def action_page(self, pages: int) -> None:
-        """Scroll by pages."""
-        self.panel.scroll_lines(pages * max(1, self.panel.size.height - 5))
 
     def action_step(self, steps: int) -> None:
         """Another step of the scenario, in all variants."""

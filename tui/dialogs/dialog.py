@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.names import textual_key
 from pfnmap.tui.widgets.paint import Paint
-from pfnmap.tui.widgets.panel import is_overtaken
+from pfnmap.tui.widgets.panel import Panel, is_overtaken
 
 Result = TypeVar("Result")
 
@@ -128,3 +128,24 @@ class Dialog(ModalScreen[Result], inherit_bindings=False):
     def action_close(self) -> None:
         """Close without a result."""
         self.finish(None)
+
+
+class Scrolling(Dialog[None]):
+    """A dialog whose rows scroll its one panel."""
+
+    def __init__(self, paint: Paint, keymap: Keymap, panel: Panel, *, rows_kept: int) -> None:
+        """``rows_kept``: lines of the panel that a page leaves in sight."""
+        super().__init__(paint, keymap)
+        self._panel, self._rows_kept = panel, rows_kept
+
+    def action_scroll(self, lines: int) -> None:
+        """Scroll by lines."""
+        self._panel.scroll_lines(lines)
+
+    def action_page(self, pages: int) -> None:
+        """Scroll by pages."""
+        self._panel.scroll_lines(pages * max(1, self._panel.size.height - self._rows_kept))
+
+    def action_top(self, end: int) -> None:
+        """To the first line, or the last."""
+        self._panel.scroll_lines((2 * end - 1) * self._panel.nr_lines)

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.strip import Strip
 
-from pfnmap.tui.dialogs.dialog import Dialog
+from pfnmap.tui.dialogs.dialog import Scrolling
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.say.words import wrapped
 from pfnmap.tui.widgets.paint import Paint
@@ -61,7 +61,7 @@ class Pages(Panel):
         return strips
 
 
-class Reader(Dialog[None]):
+class Reader(Scrolling):
     """A box with text; any of the closing keys closes it."""
 
     KIND = "text"
@@ -70,8 +70,8 @@ class Reader(Dialog[None]):
     """
 
     def __init__(self, paint: Paint, keymap: Keymap, title: str, lines: Lines) -> None:
-        super().__init__(paint, keymap)
         self.pages = Pages(paint, title, lines)
+        super().__init__(paint, keymap, self.pages, rows_kept=2)
 
     def compose(self) -> ComposeResult:
         """The box."""
@@ -82,15 +82,3 @@ class Reader(Dialog[None]):
         """Keys go to the text."""
         self.pages.hint = f"{self.key('dialog.close')} closes"
         self.pages.focus()
-
-    def action_scroll(self, lines: int) -> None:
-        """Scroll by lines."""
-        self.pages.scroll_lines(lines)
-
-    def action_top(self, end: int) -> None:
-        """To the first line, or the last."""
-        self.pages.scroll_lines((2 * end - 1) * self.pages.nr_lines)
-
-    def action_page(self, pages: int) -> None:
-        """Scroll by pages."""
-        self.pages.scroll_lines(pages * max(1, self.pages.size.height - 2))

@@ -36,8 +36,8 @@ from pfnmap.tui.keys.effects import (
     AddValues,
     AskAdd,
     AskLine,
-    BackToReal,
     Choose,
+    Do,
     Effects,
     Entry,
     Look,
@@ -47,7 +47,6 @@ from pfnmap.tui.keys.effects import (
     Run,
     Scroll,
     Seek,
-    Simulate,
     StepPhase,
     Switch,
     Tell,
@@ -57,11 +56,6 @@ from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.map import finder
 from pfnmap.tui.map.motions import Edges, edges, zoomed_to
 from pfnmap.tui.map.viewport import Viewport
-
-
-def always(effect: Effects) -> Callable[[Shown, Here], Effects]:
-    """An action that is the same everywhere."""
-    return lambda _, __: effect
 
 
 # -- memory ------------------------------------------------------------------------------
@@ -240,13 +234,12 @@ def nothing_to_repeat(shown: Shown, _: Here) -> str:
 
 
 # -- the cursor and the window of the map ------------------------------------------------
+Move = Callable[[Viewport], Viewport]
 Scrolling = Callable[[int, int], int]
 """(height, lines) of a panel to the lines by which it scrolls."""
 
 
-def moves(
-    move: Callable[[Viewport], Viewport], scroll: Scrolling | None = None
-) -> Callable[[Shown, Here], Effects]:
+def moves(move: Move, scroll: Scrolling | None = None) -> Callable[[Shown, Here], Effects]:
     """Move the cursor or the window; with ``scroll`` another panel scrolls when it has the keys."""
 
     def effects(shown: Shown, _: Here) -> Effects:
@@ -400,7 +393,7 @@ def branch(shown: Shown, _: Here) -> Effects:
     if shown.blocked:
         raise InputError(shown.blocked)
     if shown.real:
-        return Simulate()
+        return Do.SIMULATE
     entries = branch_entries(shown)
     if not entries:
         raise InputError(
@@ -420,7 +413,7 @@ def branch_entries(shown: Shown) -> list[Entry]:
         more = "; ..." if len(left.outcomes) > 3 else ""
         found.insert(0, Entry(name, words + more, Switch(index)))
     if shown.real_title:
-        found.append(Entry("back to the real machine", shown.real_title, BackToReal()))
+        found.append(Entry("back to the real machine", shown.real_title, Do.BACK_TO_REAL))
     return found
 
 

@@ -7,6 +7,7 @@ cursor is, and answers with one of these, or with several that are done one afte
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,14 +19,37 @@ from pfnmap.engine.view import View
 from pfnmap.tui.map.viewport import Viewport
 
 
+class Effect(Struct, frozen=True):
+    """Something to be done; each kind says what."""
+
+
+class Do(Enum):
+    """What needs no further words."""
+
+    PLAY = "do what comes next, step by step, or pause"
+    SIMULATE = "go on with a simulation that begins as the real machine is"
+    BACK_TO_REAL = "show the real machine again"
+    MAXIMISE = "the focused panel alone, or all of them again"
+    REPEAT = "do the last action for the memory again, here"
+    OPEN_PALETTE = "every action that applies now, to choose from"
+    SET_UP_TOUR = "set the machine up for the present step of the tour"
+    LEAVE_TOUR = "end the tour; the machine stays as it is"
+    STOP = "stop what takes long; where nothing does, drop the selection"
+    REDRAW = "draw the screen anew"
+    SUSPEND = "back to the shell for a while"
+
+
+Effects: TypeAlias = Effect | Do | Sequence[Effect | Do]
+
+
 # -- the machine and its timeline --------------------------------------------------------
-class Run(Struct, frozen=True):
+class Run(Effect, frozen=True):
     """Do a command of the language."""
 
     command: Command
 
 
-class Work(Struct, frozen=True):
+class Work(Effect, frozen=True):
     """Do what may take long apart from the screen, then what ``then`` says of its result."""
 
     what: str
@@ -35,35 +59,31 @@ class Work(Struct, frozen=True):
     then: Callable[[Any], Effects]
 
 
-class Seek(Struct, frozen=True):
+class Seek(Effect, frozen=True):
     """Show the machine after so many steps."""
 
     position: int
 
 
-class StepPhase(Struct, frozen=True):
+class StepPhase(Effect, frozen=True):
     """Slow motion: so many phases on, or back."""
 
     delta: int
 
 
-class Play(Struct, frozen=True):
-    """Do what comes next, step by step, or pause."""
-
-
-class ChangeSpeed(Struct, frozen=True):
+class ChangeSpeed(Effect, frozen=True):
     """Play faster, or slower."""
 
     steps: int
 
 
-class Switch(Struct, frozen=True):
+class Switch(Effect, frozen=True):
     """Take up a branch of the session, by its index."""
 
     index: int
 
 
-class Mark(Struct, frozen=True):
+class Mark(Effect, frozen=True):
     """Give a page a name."""
 
     name: str
@@ -71,65 +91,53 @@ class Mark(Struct, frozen=True):
 
 
 # -- a real machine ----------------------------------------------------------------------
-class Write(Struct, frozen=True):
+class Write(Effect, frozen=True):
     """Ask, then write a word into the ``state`` files of a real machine's blocks."""
 
     word: str
     block_ids: tuple[int, ...]
 
 
-class Simulate(Struct, frozen=True):
-    """Go on with a simulation that begins as the real machine is."""
-
-
-class BackToReal(Struct, frozen=True):
-    """Show the real machine again."""
-
-
 # -- what is in sight --------------------------------------------------------------------
-class Look(Struct, frozen=True):
+class Look(Effect, frozen=True):
     """Show this window of the map; after a jump one can go back to where it began."""
 
     viewport: Viewport
     jump: bool = False
 
 
-class Scroll(Struct, frozen=True):
+class Scroll(Effect, frozen=True):
     """Scroll the focused panel; ``lines`` are told its height and how many lines it has."""
 
     lines: Callable[[int, int], int]
 
 
-class TogglePanel(Struct, frozen=True):
+class TogglePanel(Effect, frozen=True):
     """Show, focus or hide a panel."""
 
     name: str
 
 
-class FocusPanel(Struct, frozen=True):
+class FocusPanel(Effect, frozen=True):
     """Give the focus to a panel so many places behind the one that has it."""
 
     step: int
 
 
-class Maximise(Struct, frozen=True):
-    """The focused panel alone, or all of them again."""
-
-
-class Remember(Struct, frozen=True):
+class Remember(Effect, frozen=True):
     """Change what the screen remembers: fields of ``Shown.memory``."""
 
     values: dict[str, Any]
 
 
 # -- saying and asking -------------------------------------------------------------------
-class Tell(Struct, frozen=True):
+class Tell(Effect, frozen=True):
     """Say something in the log."""
 
     words: str
 
 
-class Complain(Struct, frozen=True):
+class Complain(Effect, frozen=True):
     """Say why something was not done, in the log and on top of the map."""
 
     words: str
@@ -228,7 +236,7 @@ Dialog: TypeAlias = (
 )
 
 
-class Open(Struct, frozen=True):
+class Open(Effect, frozen=True):
     """Open a dialog, then do what ``then`` says of its result; nothing when it is closed."""
 
     dialog: Dialog
@@ -236,96 +244,31 @@ class Open(Struct, frozen=True):
 
 
 # -- the program -------------------------------------------------------------------------
-class Act(Struct, frozen=True):
+class Act(Effect, frozen=True):
     """Do an action of the table, by its id."""
 
     action_id: str
 
 
-class Repeat(Struct, frozen=True):
-    """Do the last action for the memory again, here."""
-
-
-class OpenPalette(Struct, frozen=True):
-    """Every action that applies now, to choose from."""
-
-
-class Copy(Struct, frozen=True):
+class Copy(Effect, frozen=True):
     """Copy the focused panel, or the whole frame, as plain text."""
 
     whole: bool
 
 
-class WriteFrame(Struct, frozen=True):
+class WriteFrame(Effect, frozen=True):
     """Write the frame to a file: ``.txt``, ``.svg`` or ``.html``."""
 
     file: Path
 
 
-class UseTheme(Struct, frozen=True):
+class UseTheme(Effect, frozen=True):
     """Other colours and glyphs, by the name of a theme."""
 
     name: str
 
 
-class SetUpTour(Struct, frozen=True):
-    """Set the machine up for the present step of the tour."""
-
-
-class LeaveTour(Struct, frozen=True):
-    """End the tour; the machine stays as it is."""
-
-
-class Stop(Struct, frozen=True):
-    """Stop what takes long; where nothing does, drop the selection."""
-
-
-class Redraw(Struct, frozen=True):
-    """Draw the screen anew."""
-
-
-class Suspend(Struct, frozen=True):
-    """Back to the shell for a while."""
-
-
-class Exit(Struct, frozen=True):
+class Exit(Effect, frozen=True):
     """End the program; ``keep_frame`` leaves the frame in the scrollback."""
 
     keep_frame: bool = False
-
-
-Effect: TypeAlias = (
-    Run
-    | Work
-    | Seek
-    | StepPhase
-    | Play
-    | ChangeSpeed
-    | Switch
-    | Mark
-    | Write
-    | Simulate
-    | BackToReal
-    | Look
-    | Scroll
-    | TogglePanel
-    | FocusPanel
-    | Maximise
-    | Remember
-    | Tell
-    | Complain
-    | Open
-    | Act
-    | Repeat
-    | OpenPalette
-    | Copy
-    | WriteFrame
-    | UseTheme
-    | SetUpTour
-    | LeaveTour
-    | Stop
-    | Redraw
-    | Suspend
-    | Exit
-)
-Effects: TypeAlias = Effect | Sequence[Effect]

@@ -12,25 +12,18 @@ from typing import Any, Final
 
 from pfnmap.tui.keys import actions as do
 from pfnmap.tui.keys.action import Action
-from pfnmap.tui.keys.actions import always, moves, moves_to_edge, needs_blocks, of_tour
+from pfnmap.tui.keys.actions import Move, Scrolling, moves, moves_to_edge, needs_blocks, of_tour
 from pfnmap.tui.keys.effects import (
     ChangeSpeed,
     Copy,
+    Do,
+    Effects,
     Exit,
     FocusPanel,
-    LeaveTour,
-    Maximise,
     Open,
-    OpenPalette,
-    Play,
     ReadCell,
     ReadHelp,
     ReadWords,
-    Redraw,
-    Repeat,
-    SetUpTour,
-    Stop,
-    Suspend,
     TogglePanel,
 )
 from pfnmap.tui.map.motions import fit_or_blocks
@@ -66,349 +59,177 @@ def _row(name: str, keys: str, label: str, words: str, line: str = "", **more: A
     return Action(name, tuple(keys.split()), label, words, line, **more)
 
 
+def _does(name: str, keys: str, label: str, words: str, effect: Effects, footer: int = 0) -> Action:
+    """The same effect everywhere."""
+    return _row(name, keys, label, words, effects=lambda _, __: effect, footer=footer)
+
+
+def _moves(
+    name: str, keys: str, label: str, words: str, move: Move, scroll: Scrolling | None = None
+) -> Action:
+    """A move of the cursor or the window; with ``scroll`` another panel with the keys scrolls."""
+    return _row(name, keys, label, words, effects=moves(move, scroll))
+
+
+def _types(name: str, keys: str, label: str, words: str, begin: str, **more: Any) -> Action:
+    """The ``:`` line, begun."""
+    return _row(name, keys, label, words, effects=lambda s, _: do.ask_command(s, begin), **more)
+
+
 def _panel(name: str, key: str) -> Action:
     words = f"show or hide the {'block list' if name == 'blocks' else name}"
-    return _row(f"view.panel.{name}", key, name, words, effects=always(TogglePanel(name)))
+    return _does(f"view.panel.{name}", key, name, words, TogglePanel(name))
 
 
 def _dialog(name: str, keys: str, label: str, words: str, does: str) -> Action:
     return Action(name, tuple(keys.split()), label, words, does=does)
 
 
-_offline, _online = needs_blocks("offline"), needs_blocks("online")
-_undo: dict[str, Any] = {"effects": lambda shown, _: do.undo(shown), "why_not": do.nothing_to_undo}
-_redo: dict[str, Any] = {"effects": lambda shown, _: do.redo(shown), "why_not": do.nothing_to_redo}
+_online: dict[str, Any] = {"why_not": needs_blocks("offline"), "judged": True}
+_undo: dict[str, Any] = {"effects": lambda s, _: do.undo(s), "why_not": do.nothing_to_undo}
+_redo: dict[str, Any] = {"effects": lambda s, _: do.redo(s), "why_not": do.nothing_to_redo}
+_allocate: dict[str, Any] = {"why_not": needs_blocks("online")}
 
+# fmt: off
 _MAIN: Final = (
-    # -- memory: a command, done on the blocks, page or zone under the cursor or selection
-    _row(
-        *("mem.add", "a", "add", "hot-add a DIMM (asks for size, node, memmap)", "add NAME SIZE"),
-        effects=do.ask_add,
-        footer=1,
-    ),
-    _row(
-        *("mem.online", "o e", "online", "online; the policy picks the zone", "online REF"),
-        command=do.online,
-        why_not=_offline,
-        writes="online",
-        judged=True,
-        footer=2,
-    ),
-    _row(
-        *("mem.online_kernel", "O", "online kernel", "online to a kernel zone"),
-        "online REF kernel",
-        command=do.online_kernel,
-        why_not=_offline,
-        writes="online_kernel",
-        judged=True,
-        footer=10,
-    ),
-    _row(
-        *("mem.online_movable", "m", "online movable", "online to Movable", "online REF movable"),
-        command=do.online_movable,
-        why_not=_offline,
-        writes="online_movable",
-        judged=True,
-        footer=11,
-    ),
-    _row(
-        *("mem.offline", "f d", "offline", "offline", "offline REF"),
-        command=do.offline,
-        why_not=_online,
-        writes="offline",
-        judged=True,
-        footer=3,
-    ),
-    _row(
-        *("mem.remove", "x", "remove", "remove the device, or the offline blocks selected"),
-        "remove NAME",
-        command=do.remove,
-        why_not=do.not_removable,
-        judged=True,
-        footer=4,
-    ),
-    _row(
-        *("mem.pin", "", "pin", "place an unmovable allocation here", "pin pfn=PFN"),
-        command=do.pin,
-        why_not=_online,
-    ),
-    _row(
-        *("mem.unpin", "", "unpin", "lift the allocation here", "unpin pfn=PFN"),
-        command=do.unpin,
-        why_not=_online,
-    ),
-    _row(
-        *("mem.toggle_memmap", "t", "memmap", "memmap_on_memory for the next add"),
-        "set memmap_on_memory=VALUE",
-        command=do.toggle_memmap,
-        footer=12,
-    ),
-    _row(
-        *("zone.shrink", "s", "shrink", "take the highest online block of the zone out"),
-        "shrink ZONE node=NODE",
-        command=do.shrink,
-        why_not=do.no_zone,
-        footer=5,
-    ),
-    # -- time
+    # memory: a command, for the blocks, the page or the zone under the cursor or selection
+    _row("mem.add", "a", "add", "hot-add a DIMM (asks for size, node, memmap)", "add NAME SIZE",
+         effects=do.ask_add, footer=1),
+    _row("mem.online", "o e", "online", "online; the policy picks the zone", "online REF",
+         command=do.online, **_online, writes="online", footer=2),
+    _row("mem.online_kernel", "O", "online kernel", "online to a kernel zone", "online REF kernel",
+         command=do.online_kernel, **_online, writes="online_kernel", footer=10),
+    _row("mem.online_movable", "m", "online movable", "online to Movable", "online REF movable",
+         command=do.online_movable, **_online, writes="online_movable", footer=11),
+    _row("mem.offline", "f d", "offline", "offline", "offline REF",
+         command=do.offline, **_allocate, judged=True, writes="offline", footer=3),
+    _row("mem.remove", "x", "remove", "remove the device, or the offline blocks selected",
+         "remove NAME", command=do.remove, why_not=do.not_removable, judged=True, footer=4),
+    _row("mem.pin", "", "pin", "place an unmovable allocation here", "pin pfn=PFN",
+         command=do.pin, **_allocate),
+    _row("mem.unpin", "", "unpin", "lift the allocation here", "unpin pfn=PFN",
+         command=do.unpin, **_allocate),
+    _row("mem.toggle_memmap", "t", "memmap", "memmap_on_memory for the next add",
+         "set memmap_on_memory=VALUE", command=do.toggle_memmap, footer=12),
+    _row("zone.shrink", "s", "shrink", "take the highest online block of the zone out",
+         "shrink ZONE node=NODE", command=do.shrink, why_not=do.no_zone, footer=5),
+    # time
     _row("time.undo", "u", "undo", "undo the last command", "undo", **_undo, footer=6),
     _row("time.redo", "ctrl+r", "redo", "redo", "redo", **_redo, footer=14),
     _row("time.back", "[", "back", "one step back", **_undo, footer=7),
     _row("time.forward", "]", "step", "one step forward", **_redo, footer=8),
-    _row(
-        *("time.phase.back", ",", "phase back", "slow motion: one phase of the operation back"),
-        effects=do.phase_back,
-        why_not=do.no_phase_back,
-    ),
-    _row(
-        *("time.phase.forward", ";", "phase", "slow motion: the next phase of the operation"),
-        effects=do.phase_forward,
-        why_not=do.nothing_to_redo,
-        footer=15,
-    ),
-    _row(
-        *("time.seek", "S", "seek", "go to a step by its number", "seek STEP"),
-        effects=do.ask_step,
-    ),
-    _row(
-        *("time.play", "space", "play", "play the scenario, or pause it"),
-        effects=always(Play()),
-        why_not=do.nothing_to_redo,
-    ),
-    _row("time.slower", "<", "slower", "play slower", effects=always(ChangeSpeed(-1))),
-    _row("time.faster", ">", "faster", "play faster", effects=always(ChangeSpeed(1))),
-    _row(
-        *("time.repeat", ".", "repeat", "the last action again, at the cursor"),
-        effects=always(Repeat()),
-        why_not=do.nothing_to_repeat,
-        footer=13,
-    ),
-    # -- the cursor: up and down scroll another panel when that has the keys
-    _row("cursor.left", "h left", "left", "one cell left", effects=moves(lambda vp: vp.across(-1))),
-    _row(
-        *("cursor.down", "j down", "down", "one row down"),
-        effects=moves(lambda vp: vp.down(1), lambda height, lines: 1),
-    ),
-    _row(
-        *("cursor.up", "k up", "up", "one row up"),
-        effects=moves(lambda vp: vp.down(-1), lambda height, lines: -1),
-    ),
-    _row(
-        *("cursor.right", "l right", "right", "one cell right"),
-        effects=moves(lambda vp: vp.across(1)),
-    ),
-    _row(
-        *("cursor.block.previous", "H", "previous block", "previous memory block"),
-        effects=moves(lambda vp: vp.previous_block()),
-    ),
-    _row(
-        *("cursor.block.next", "L", "next block", "next memory block"),
-        effects=moves(lambda vp: vp.next_block()),
-    ),
-    _row(
-        *("cursor.edge.previous", "{", "previous edge", "previous zone boundary or hole"),
-        effects=moves_to_edge(lambda vp, edges: vp.previous_edge(edges)),
-    ),
-    _row(
-        *("cursor.edge.next", "}", "next edge", "next zone boundary or hole"),
-        effects=moves_to_edge(lambda vp, edges: vp.next_edge(edges)),
-    ),
-    _row(
-        *("cursor.row.start", "0 home", "row start", "start of the row"),
-        effects=moves(lambda vp: vp.row_start()),
-    ),
-    _row(
-        *("cursor.row.end", "$ end", "row end", "end of the row"),
-        effects=moves(lambda vp: vp.row_end()),
-    ),
-    _row(
-        *("cursor.first", "g", "first pfn", "first pfn"),
-        effects=moves(lambda vp: vp.at(vp.first_pfn), lambda height, lines: -lines),
-    ),
-    _row(
-        *("cursor.last", "G", "last pfn", "last pfn"),
-        effects=moves(lambda vp: vp.at(vp.end_pfn - 1), lambda height, lines: lines),
-    ),
-    _row(
-        *("cursor.half.down", "ctrl+d", "half down", "half a page down"),
-        effects=moves(
-            lambda vp: vp.down(max(1, vp.nr_rows // 2)), lambda height, lines: max(1, height // 2)
-        ),
-    ),
-    _row(
-        *("cursor.half.up", "ctrl+u", "half up", "half a page up"),
-        effects=moves(
-            lambda vp: vp.down(-max(1, vp.nr_rows // 2)), lambda height, lines: -max(1, height // 2)
-        ),
-    ),
-    _row(
-        *("cursor.page.down", "pagedown", "page down", "a page down"),
-        effects=moves(lambda vp: vp.down(vp.nr_rows), lambda height, lines: height),
-    ),
-    _row(
-        *("cursor.page.up", "pageup", "page up", "a page up"),
-        effects=moves(lambda vp: vp.down(-vp.nr_rows), lambda height, lines: -height),
-    ),
-    _row(
-        *("cursor.mark", '"', "mark", "name this place", "mark NAME"),
-        effects=lambda shown, _: do.ask_command(shown, "mark "),
-    ),
-    _row(
-        *("cursor.jump_back", "'", "jump back", "back to where the last jump began"),
-        effects=do.jump_back,
-    ),
-    _row(
-        *("cursor.struct_pages", "w", "struct pages", "jump to where the struct pages live"),
-        effects=do.to_struct_page,
-        footer=20,
-    ),
-    # -- the view
-    _row(
-        *("view.zoom.in", "+ =", "zoom in", "smaller cells: block, section, subsection, page"),
-        effects=moves(lambda vp: vp.zoomed(1)),
-        footer=16,
-    ),
-    _row(
-        *("view.zoom.out", "-", "zoom out", "larger cells"),
-        effects=moves(lambda vp: vp.zoomed(-1)),
-        footer=17,
-    ),
-    _row(
-        *("view.zoom.fit", "Z", "zoom fit", "all memory on one screen; again: one block a row"),
-        effects=moves(fit_or_blocks),
-    ),
-    _row(
-        *("view.fold", "z", "fold", "fold or unfold holes"),
-        effects=moves(lambda vp: vp.folded(not vp.fold)),
-    ),
-    _row(
-        *("view.select", "v", "select", "start or drop a selection"),
-        effects=moves(lambda vp: vp.selecting(vp.anchor_pfn is None)),
-        footer=18,
-    ),
-    _row(
-        *("view.deselect", "escape", "drop selection"),
-        "drop the selection; stop what takes long",
-        effects=always(Stop()),
-    ),
-    _row(
-        *("view.explain", "enter", "explain"),
-        "explain the cell: who owns it, which rule says so",
-        effects=always(Open(ReadCell())),
-        footer=21,
-    ),
-    _row(
-        *("view.diff", "D", "diff", "before and after of the last step", "diff"),
-        effects=do.read_diff,
-        why_not=do.no_diff,
-    ),
-    _row(
-        *("view.maximise", "M", "maximise", "the focused panel alone"),
-        effects=always(Maximise()),
-    ),
-    _row(
-        *("view.focus.next", "tab", "next panel", "focus the next panel"),
-        effects=always(FocusPanel(1)),
-    ),
-    _row(
-        *("view.focus.previous", "shift+tab", "previous panel", "focus the previous panel"),
-        effects=always(FocusPanel(-1)),
-    ),
+    _row("time.phase.back", ",", "phase back", "slow motion: one phase of the operation back",
+         effects=do.phase_back, why_not=do.no_phase_back),
+    _row("time.phase.forward", ";", "phase", "slow motion: the next phase of the operation",
+         effects=do.phase_forward, why_not=do.nothing_to_redo, footer=15),
+    _row("time.seek", "S", "seek", "go to a step by its number", "seek STEP", effects=do.ask_step),
+    _row("time.play", "space", "play", "play the scenario, or pause it",
+         effects=lambda _, __: Do.PLAY, why_not=do.nothing_to_redo),
+    _does("time.slower", "<", "slower", "play slower", ChangeSpeed(-1)),
+    _does("time.faster", ">", "faster", "play faster", ChangeSpeed(1)),
+    _row("time.repeat", ".", "repeat", "the last action again, at the cursor",
+         effects=lambda _, __: Do.REPEAT, why_not=do.nothing_to_repeat, footer=13),
+    # the cursor: up and down scroll another panel when that has the keys
+    _moves("cursor.left", "h left", "left", "one cell left", lambda vp: vp.across(-1)),
+    _moves("cursor.down", "j down", "down", "one row down",
+           lambda vp: vp.down(1), lambda height, lines: 1),
+    _moves("cursor.up", "k up", "up", "one row up",
+           lambda vp: vp.down(-1), lambda height, lines: -1),
+    _moves("cursor.right", "l right", "right", "one cell right", lambda vp: vp.across(1)),
+    _moves("cursor.block.previous", "H", "previous block", "previous memory block",
+           lambda vp: vp.previous_block()),
+    _moves("cursor.block.next", "L", "next block", "next memory block",
+           lambda vp: vp.next_block()),
+    _row("cursor.edge.previous", "{", "previous edge", "previous zone boundary or hole",
+         effects=moves_to_edge(lambda vp, edges: vp.previous_edge(edges))),
+    _row("cursor.edge.next", "}", "next edge", "next zone boundary or hole",
+         effects=moves_to_edge(lambda vp, edges: vp.next_edge(edges))),
+    _moves("cursor.row.start", "0 home", "row start", "start of the row",
+           lambda vp: vp.row_start()),
+    _moves("cursor.row.end", "$ end", "row end", "end of the row", lambda vp: vp.row_end()),
+    _moves("cursor.first", "g", "first pfn", "first pfn",
+           lambda vp: vp.at(vp.first_pfn), lambda height, lines: -lines),
+    _moves("cursor.last", "G", "last pfn", "last pfn",
+           lambda vp: vp.at(vp.end_pfn - 1), lambda height, lines: lines),
+    _moves("cursor.half.down", "ctrl+d", "half down", "half a page down",
+           lambda vp: vp.down(max(1, vp.nr_rows // 2)), lambda height, lines: max(1, height // 2)),
+    _moves("cursor.half.up", "ctrl+u", "half up", "half a page up",
+           lambda vp: vp.down(-max(1, vp.nr_rows // 2)),
+           lambda height, lines: -max(1, height // 2)),
+    _moves("cursor.page.down", "pagedown", "page down", "a page down",
+           lambda vp: vp.down(vp.nr_rows), lambda height, lines: height),
+    _moves("cursor.page.up", "pageup", "page up", "a page up",
+           lambda vp: vp.down(-vp.nr_rows), lambda height, lines: -height),
+    _types("cursor.mark", '"', "mark", "name this place", "mark ", line="mark NAME"),
+    _row("cursor.jump_back", "'", "jump back", "back to where the last jump began",
+         effects=do.jump_back),
+    _row("cursor.struct_pages", "w", "struct pages", "jump to where the struct pages live",
+         effects=do.to_struct_page, footer=20),
+    # the view
+    _row("view.zoom.in", "+ =", "zoom in", "smaller cells: block, section, subsection, page",
+         effects=moves(lambda vp: vp.zoomed(1)), footer=16),
+    _row("view.zoom.out", "-", "zoom out", "larger cells",
+         effects=moves(lambda vp: vp.zoomed(-1)), footer=17),
+    _moves("view.zoom.fit", "Z", "zoom fit", "all memory on one screen; again: one block a row",
+           fit_or_blocks),
+    _moves("view.fold", "z", "fold", "fold or unfold holes", lambda vp: vp.folded(not vp.fold)),
+    _row("view.select", "v", "select", "start or drop a selection",
+         effects=moves(lambda vp: vp.selecting(vp.anchor_pfn is None)), footer=18),
+    _does("view.deselect", "escape", "drop selection", "drop the selection; stop what takes long",
+          Do.STOP),
+    _does("view.explain", "enter", "explain", "explain the cell: who owns it, which rule says so",
+          Open(ReadCell()), footer=21),
+    _row("view.diff", "D", "diff", "before and after of the last step", "diff",
+         effects=do.read_diff, why_not=do.no_diff),
+    _does("view.maximise", "M", "maximise", "the focused panel alone", Do.MAXIMISE),
+    _does("view.focus.next", "tab", "next panel", "focus the next panel", FocusPanel(1)),
+    _does("view.focus.previous", "shift+tab", "previous panel", "focus the previous panel",
+          FocusPanel(-1)),
     _panel("map", "1"),
     _panel("zones", "2"),
     _panel("blocks", "3"),
     _panel("events", "4"),
     _panel("legend", "5"),
     _panel("inspector", "6"),
-    _row(
-        *("view.yank", "y", "copy panel", "copy the focused panel as plain text"),
-        effects=always(Copy(whole=False)),
-    ),
-    _row(
-        *("view.yank.frame", "Y", "copy frame", "copy the whole frame as plain text"),
-        effects=always(Copy(whole=True)),
-    ),
-    # -- finding
-    _row(
-        *("find.open", "/", "find", "find a block, pfn, address, zone or state"),
-        effects=do.ask_search,
-        footer=19,
-    ),
-    _row(
-        *("find.next", "n", "next match", "next match"),
-        effects=lambda shown, _: do.find(shown, forward=True),
-        why_not=do.no_search,
-    ),
-    _row(
-        *("find.previous", "N", "previous match", "previous match"),
-        effects=lambda shown, _: do.find(shown, forward=False),
-        why_not=do.no_search,
-    ),
-    # -- the session
-    _row(
-        *("session.branch", "b", "branch"),
-        "another branch of the session; of a real machine: a simulation of it",
-        effects=do.branch,
-        why_not=do.no_branch,
-        footer=9,
-    ),
-    _row(
-        *("session.save", "", "save", "save the session as a scenario", "save FILE"),
-        effects=lambda shown, _: do.ask_command(shown, "save "),
-    ),
-    _row(
-        *("session.write", "", "write", "write the frame to a file", "write FILE"),
-        effects=lambda shown, _: do.ask_command(shown, "write "),
-    ),
-    _row(
-        *("session.compare", "", "compare", "the same commands under other rules"),
-        "compare KEY=VALUE",
-        effects=lambda shown, _: do.ask_command(shown, "compare "),
-        why_not=do.no_start,
-    ),
-    # -- the program
-    _row(
-        *("app.command", ":", "command", "type a command"),
-        effects=lambda shown, _: do.ask_command(shown),
-        footer=ALWAYS,
-    ),
-    _row(
-        *("app.help", "? f1", "help", "this help", "help"),
-        effects=always(Open(ReadHelp())),
-        footer=ALWAYS + 1,
-    ),
-    _row(
-        *("app.glossary", "K", "words", "what the words and states on the screen mean"),
-        effects=always(Open(ReadWords())),
-    ),
-    _row(
-        *("app.palette", "ctrl+p", "palette", "every action that applies now"),
-        effects=always(OpenPalette()),
-    ),
-    _row(
-        *("app.tour", "T", "leave tour", "leave the tour that 'pfnmap tour' begins"),
-        effects=of_tour(LeaveTour()),
-        why_not=do.no_tour,
-    ),
-    _row(
-        *("app.tour.again", "R", "set up", "set up the present step of the tour anew"),
-        effects=of_tour(SetUpTour()),
-        why_not=do.no_tour,
-    ),
-    _row("app.redraw", "ctrl+l", "redraw", "draw the screen anew", effects=always(Redraw())),
-    _row(
-        "app.suspend",
-        "ctrl+z",
-        "suspend",
-        "back to the shell for a while",
-        effects=always(Suspend()),
-    ),
-    _row("app.quit", "q ctrl+q", "quit", "quit", "quit", effects=always(Exit())),
-    _row(
-        *("app.quit.keep", "Q", "quit, keep frame", "quit and leave the frame in the scrollback"),
-        effects=always(Exit(keep_frame=True)),
-    ),
+    _does("view.yank", "y", "copy panel", "copy the focused panel as plain text",
+          Copy(whole=False)),
+    _does("view.yank.frame", "Y", "copy frame", "copy the whole frame as plain text",
+          Copy(whole=True)),
+    # finding
+    _row("find.open", "/", "find", "find a block, pfn, address, zone or state",
+         effects=do.ask_search, footer=19),
+    _row("find.next", "n", "next match", "next match",
+         effects=lambda s, _: do.find(s, forward=True), why_not=do.no_search),
+    _row("find.previous", "N", "previous match", "previous match",
+         effects=lambda s, _: do.find(s, forward=False), why_not=do.no_search),
+    # the session
+    _row("session.branch", "b", "branch",
+         "another branch of the session; of a real machine: a simulation of it",
+         effects=do.branch, why_not=do.no_branch, footer=9),
+    _types("session.save", "", "save", "save the session as a scenario", "save ",
+           line="save FILE"),
+    _types("session.write", "", "write", "write the frame to a file", "write ",
+           line="write FILE"),
+    _types("session.compare", "", "compare", "the same commands under other rules", "compare ",
+           line="compare KEY=VALUE", why_not=do.no_start),
+    # the program
+    _types("app.command", ":", "command", "type a command", "", footer=ALWAYS),
+    _row("app.help", "? f1", "help", "this help", "help",
+         effects=lambda _, __: Open(ReadHelp()), footer=ALWAYS + 1),
+    _does("app.glossary", "K", "words", "what the words and states on the screen mean",
+          Open(ReadWords())),
+    _does("app.palette", "ctrl+p", "palette", "every action that applies now", Do.OPEN_PALETTE),
+    _row("app.tour", "T", "leave tour", "leave the tour that 'pfnmap tour' begins",
+         effects=of_tour(Do.LEAVE_TOUR), why_not=do.no_tour),
+    _row("app.tour.again", "R", "set up", "set up the present step of the tour anew",
+         effects=of_tour(Do.SET_UP_TOUR), why_not=do.no_tour),
+    _does("app.redraw", "ctrl+l", "redraw", "draw the screen anew", Do.REDRAW),
+    _does("app.suspend", "ctrl+z", "suspend", "back to the shell for a while", Do.SUSPEND),
+    _row("app.quit", "q ctrl+q", "quit", "quit", "quit", effects=lambda _, __: Exit()),
+    _does("app.quit.keep", "Q", "quit, keep frame", "quit and leave the frame in the scrollback",
+          Exit(keep_frame=True)),
 )
+# fmt: on
 
 _DIALOGS: Final = (
     _dialog("dialog.close", "escape", "close", "close without doing anything", "close"),

@@ -26,43 +26,8 @@ from pfnmap.engine.session import Session
 from pfnmap.engine.whole_file import write_whole
 from pfnmap.themes import theme_files
 from pfnmap.tui.keys import actions, offered
-from pfnmap.tui.keys.effects import (
-    Act,
-    BackToReal,
-    ChangeSpeed,
-    Compare,
-    Complain,
-    Copy,
-    Effect,
-    Effects,
-    Exit,
-    FocusPanel,
-    LeaveTour,
-    Look,
-    Mark,
-    Maximise,
-    Open,
-    OpenPalette,
-    Play,
-    Redraw,
-    Remember,
-    Repeat,
-    Run,
-    Scroll,
-    Seek,
-    SetUpTour,
-    Simulate,
-    StepPhase,
-    Stop,
-    Suspend,
-    Switch,
-    Tell,
-    TogglePanel,
-    UseTheme,
-    Work,
-    Write,
-    WriteFrame,
-)
+from pfnmap.tui.keys import effects as want
+from pfnmap.tui.keys.effects import Do, Effect, Effects
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.shown import Shown, shown
 from pfnmap.tui.keys.table import ACTIONS
@@ -392,7 +357,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             place = there.index(self.focused) if self.focused in there and step else 0
             there[(place + step) % len(there)].focus()
 
-    def _scroll(self, effect: Scroll) -> None:
+    def _scroll(self, effect: want.Scroll) -> None:
         """Scroll the focused panel; in the block list the cursor goes along."""
         panel = self.focused
         if panel is self.blocks:
@@ -454,83 +419,83 @@ class MainScreen(Screen[None], inherit_bindings=False):
         else:
             self._perform(effects)
 
-    def _perform(self, effect: Effect) -> None:
+    def _perform(self, effect: Effect | Do) -> None:
         match effect:
-            case Run(command):
+            case want.Run(command):
                 self.run(command)
-            case Work(what, work, then):
+            case want.Work(what, work, then):
                 self._claim()
                 self.clock.pause()
                 self.background.do(what, work, lambda result: self.perform(then(result)))
-            case Seek() | StepPhase() | Switch():
+            case want.Seek() | want.StepPhase() | want.Switch():
                 self._claim()
                 self.clock.pause()
                 self._move_in_time(effect)
-            case Play():
+            case Do.PLAY:
                 self._play()
-            case ChangeSpeed(steps):
+            case want.ChangeSpeed(steps):
                 self.clock.change_speed(steps)
                 self.tell(f"playing at {self.clock.speed:g} times the speed")
-            case Mark(name, pfn):
+            case want.Mark(name, pfn):
                 self.session.mark(name, pfn)
                 self.status.show(self.shown)
-            case Write(word, block_ids):
+            case want.Write(word, block_ids):
                 assert self.live is not None
                 self.perform(self.live.ask(word, block_ids))
-            case Simulate():
+            case Do.SIMULATE:
                 self._simulate()
-            case BackToReal():
+            case Do.BACK_TO_REAL:
                 assert self.live is not None
                 real = self.live.session
                 self.show_other(real, real.view.title, read_only=True)
-            case Look(viewport, jump):
+            case want.Look(viewport, jump):
                 if jump:
                     self._remember(jumped_from=self.viewport.cursor_pfn)
                 self.map.look(viewport)
-            case Scroll():
+            case want.Scroll():
                 self._scroll(effect)
-            case TogglePanel(name):
+            case want.TogglePanel(name):
                 self._toggle(name)
-            case FocusPanel(step):
+            case want.FocusPanel(step):
                 self._step_focus(step)
-            case Maximise():
+            case Do.MAXIMISE:
                 focused = self.focused.id if self.focused is not None else None
                 self.maximised = None if self.maximised else focused
                 self.replace_panels()
-            case Remember(values):
+            case want.Remember(values):
                 self._remember(**values)
-            case Tell(words):
+            case want.Tell(words):
                 self.tell(words)
-            case Complain(words):
+            case want.Complain(words):
                 self.complain(words)
-            case Open():
+            case want.Open():
                 self._open(effect)
-            case Act(action_id):
+            case want.Act(action_id):
                 self.action_act(action_id)
-            case Repeat():
+            case Do.REPEAT:
                 self.perform(offered.repeat(self.shown, self.shown.here))
-            case OpenPalette():
+            case Do.OPEN_PALETTE:
                 self.perform(offered.palette(self.shown, self.shown.here, list(theme_files())))
-            case Copy(whole):
+            case want.Copy(whole):
                 self._copy(whole)
-            case WriteFrame(file):
+            case want.WriteFrame(file):
                 self._write_frame(file)
-            case UseTheme(name):
+            case want.UseTheme(name):
                 self.post_message(self.ThemeChosen(name))
-            case SetUpTour():
+            case Do.SET_UP_TOUR:
                 self._set_up_tour()
-            case LeaveTour():
+            case Do.LEAVE_TOUR:
                 self._leave_tour()
-            case Stop():
+            case Do.STOP:
                 if words := self.background.stop():
                     self.tell(words)
                 else:
                     self.map.look(self.viewport.selecting(False))
-            case Redraw():
+            case Do.REDRAW:
                 self.refresh(layout=True)
-            case Suspend():
+            case Do.SUSPEND:
                 self.app.action_suspend_process()
-            case Exit(keep_frame):
+            case want.Exit(keep_frame):
                 if keep_frame:
                     strips = frame(self.panels, self.app.size, self.paint)
                     self.last_frame = "\n".join(each.render(self.app.console) for each in strips)
@@ -582,7 +547,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             return ()
 
         what = fitted(line_of(command), 40)
-        self.perform(Work(what, lambda: session.predict(command), take))
+        self.perform(want.Work(what, lambda: session.predict(command), take))
 
     def _show_outcome(self, outcome: Outcome) -> None:
         """Show what a command did, and where."""
@@ -599,14 +564,14 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self.perform(actions.follow(self.shown, outcome))
 
     # -- the timeline ----------------------------------------------------------------------
-    def _move_in_time(self, effect: Seek | StepPhase | Switch) -> None:
+    def _move_in_time(self, effect: want.Seek | want.StepPhase | want.Switch) -> None:
         """Show the session somewhere else, and what its last step there was about."""
         match effect:
-            case Seek(position):
+            case want.Seek(position):
                 self.session.seek(position)
-            case StepPhase(delta):
+            case want.StepPhase(delta):
                 self.session.step_phase(delta)
-            case Switch(index):
+            case want.Switch(index):
                 self.session.switch(index)
         self.show_session()
         last = self.session.last
@@ -627,7 +592,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """One step, and the next after a while."""
         self.clock.pause()
         if self.session.position < len(self.session.outcomes):
-            self._move_in_time(Seek(self.session.position + 1))
+            self._move_in_time(want.Seek(self.session.position + 1))
         if self.session.position < len(self.session.outcomes):
             self.clock.wait(self.session.last)
 
@@ -687,7 +652,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self.perform(said)
 
     # -- dialogs ---------------------------------------------------------------------------
-    def _open(self, wanted: Open) -> None:
+    def _open(self, wanted: want.Open) -> None:
         """Open a dialog; what its result does may go wrong like any action."""
         # Textual's inputs are heavy, and nobody sees one before a first key was pressed.
         from pfnmap.tui.dialogs.made import dialog_of
@@ -705,7 +670,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._clear_toast()
         dialog.answered = True
         self.app.push_screen(dialog, done)
-        if isinstance(wanted.dialog, Compare):
+        if isinstance(wanted.dialog, want.Compare):
             self._saw("session.compare")
 
     # -- the frame -------------------------------------------------------------------------
