@@ -12,6 +12,7 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.language import VERBS, parse_line
 from pfnmap.engine.machine import Machine
+from pfnmap.engine.profile import PROFILES, RULE_VALUES, SWITCHES
 from pfnmap.engine.sysroot.text_dump import SHELL_LINE
 from pfnmap.tui.help.subcommands import SUBCOMMANDS
 from pfnmap.tui.keys.table import ALL_ACTIONS, AREAS, DIALOG_AREAS
@@ -98,6 +99,22 @@ def _verbs() -> Iterator[str]:
         yield f"        {verb.help}"
 
 
+def _profiles() -> Iterator[str]:
+    return _table({name: profile.title for name, profile in PROFILES.items()}, 15)
+
+
+def _rules() -> Iterator[str]:
+    """Each switch with its values, by release and then as posted."""
+    for name, switch in SWITCHES.items():
+        words = dict(zip(switch.values, RULE_VALUES[name], strict=True))
+        yield from ("", f"## {name}", "", *wrapped(switch.meaning, COLUMNS, indent=""), "")
+        for release, value, source in switch.history:
+            why = f"from {release}" + (f": {source}" if source else "")
+            yield from _table({words[value]: why}, 13)
+        for value, source in switch.posted:
+            yield from _table({words[value]: source}, 13)
+
+
 def _frame() -> Iterator[str]:
     """What ``pfnmap show`` prints of a small machine."""
     boot, *lines = FRAME
@@ -132,6 +149,8 @@ PARTS: Final[dict[str, Callable[[], Iterator[str]]]] = {
     "subcommands": _subcommands,
     "keys": _keys,
     "verbs": _verbs,
+    "profiles": _profiles,
+    "rules": _rules,
     "frame": _frame,
     "dump": _dump,
     "states": _states,
