@@ -24,6 +24,7 @@ if "pfnmap" not in sys.modules:
     sys.modules["pfnmap"].__path__ = [str(ROOT)]
 
 from pfnmap.tui import __version__, cli  # noqa: E402
+from pfnmap.tui.documents.schema import schema_names  # noqa: E402
 from pfnmap.tui.help.subcommands import SUBCOMMANDS  # noqa: E402
 from pfnmap.tui.help.topics import topics  # noqa: E402
 
@@ -56,7 +57,7 @@ def _complete(parser: argparse.ArgumentParser) -> None:
         elif action.metavar == "DIR":
             action.complete = shtab.DIRECTORY
         elif action.metavar == "TOPIC":
-            action.choices = [*topics(), *SUBCOMMANDS]
+            action.choices = [*topics(), *SUBCOMMANDS, "schema", *schema_names()]
 
 
 def manual_page(parser: argparse.ArgumentParser) -> str:

@@ -1,6 +1,7 @@
 """Explain a topic, a subcommand, a verb, or a word on the screen; list the topics if none.
 
-A name that is several of these is explained as each of them.
+A name that is several of these is explained as each of them. ``help schema`` lists the
+documents that have a JSON Schema, ``help schema NAME`` prints one.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 from pfnmap.engine.language import ALIASES, help_lines
 from pfnmap.tui.cli import parser_of
 from pfnmap.tui.cli.parser import UsageError, emit, printable, say
+from pfnmap.tui.documents.schema import schema, schema_names
 from pfnmap.tui.help.subcommands import SUBCOMMANDS
 from pfnmap.tui.help.topics import COLUMNS, search, text, topics
 from pfnmap.tui.keys.table import action_of_verb
@@ -24,7 +26,12 @@ _WORDS: Final = ({NAMES[state]: words for state, words in STATES.items()}, *TERM
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to explain, or what to look for."""
-    parser.add_argument("name", metavar="TOPIC", nargs="?", help="what to explain")
+    parser.add_argument(
+        "names",
+        metavar="TOPIC",
+        nargs="*",
+        help="what to explain; 'schema NAME' prints the JSON Schema of a document",
+    )
     parser.add_argument(
         "--search", metavar="WORD", help="print the lines of all topics that hold a word"
     )
@@ -33,13 +40,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print it; exit status 1 where a search finds nothing."""
     if arguments.search is not None:
-        if arguments.name is not None:
+        if arguments.names:
             raise UsageError("--search looks through all topics; name none beside it")
         return _search(arguments.search)
-    if arguments.name is None:
-        emit(_overview())
-        return 0
-    emit(_explained(arguments.name))
+    match arguments.names:
+        case []:
+            emit(_overview())
+        case ["schema"]:
+            emit(schema_names())
+        case ["schema", name]:
+            emit([schema(name)])
+        case [name]:
+            emit(_explained(name))
+        case names:
+            raise UsageError(f"{printable(' '.join(names))}: name one thing at a time")
     return 0
 
 

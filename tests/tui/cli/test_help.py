@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from pfnmap.engine.language import help_lines
 from pfnmap.tui.cli import main
+from pfnmap.tui.documents.schema import schema_names
 from pfnmap.tui.help.subcommands import SUBCOMMANDS
 from pfnmap.tui.help.topics import text, topics
 
@@ -49,6 +52,11 @@ def test_about_a_word_on_the_screen_it_says_what_it_means(
     assert printed(capsys, "pageblock").startswith("pageblock: The pages that share a migrate ")
 
 
+def test_schemas_are_listed_and_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tuple(printed(capsys, "schema").split()) == schema_names()
+    assert json.loads(printed(capsys, "schema", "pfnmap-view-1"))["$id"] == "pfnmap-view-1.json"
+
+
 def test_a_search_names_the_topic_of_each_line(capsys: pytest.CaptureFixture[str]) -> None:
     found = printed(capsys, "--search", "kpageflags").splitlines()
     assert found == [
@@ -63,7 +71,8 @@ def test_a_search_names_the_topic_of_each_line(capsys: pytest.CaptureFixture[str
     [
         (["nope"], "nope: no topic, subcommand, verb or word; see pfnmap help"),
         (["\x1b[31m"], "\\x1b[31m: no topic"),
-        (["show", "run"], "unrecognized arguments: run"),
+        (["show", "run"], "show run: name one thing at a time"),
+        (["schema", "nope"], "schema 'nope': expected one of pfnmap-blocks-1, "),
         (["--frob"], "unrecognized arguments: --frob; see pfnmap help --help"),
         (["keys", "--search", "x"], "--search looks through all topics; name none beside it"),
     ],
