@@ -354,8 +354,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Give the focus to a panel so many places behind the one that has it, 0: to the first."""
         there = [panel for name in FOCUS_ORDER if (panel := self.by_name[name]).display]
         if there:
-            place = there.index(self.focused) if self.focused in there and step else 0
-            there[(place + step) % len(there)].focus()
+            place = there.index(self.focused) + step if step and self.focused in there else 0
+            there[place % len(there)].focus()
 
     def _scroll(self, effect: want.Scroll) -> None:
         """Scroll the focused panel; in the block list the cursor goes along."""
