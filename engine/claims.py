@@ -17,15 +17,15 @@ from pfnmap.engine.commands import Expect, ExpectValue, PfnRef
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.language.expectations import EXPECTATIONS
-from pfnmap.engine.memory.alike import alike_blocks
+from pfnmap.engine.memory.alike import alike_blocks, joined
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.notation import format_pfn, format_ref
 from pfnmap.engine.operations.refs import block_ranges, pfn_of
 from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.printable import printable
 from pfnmap.engine.view import BlockRow
 from pfnmap.engine.words import ranged
-from pfnmap.engine.wrong import printable
 
 MAX_LOG_LINES = 5
 
@@ -218,7 +218,9 @@ def _block(case: _Case) -> list[str]:
             out += _missing(case, f"block {format_ref(ref)}") if gone else [f"block {error}"]
             continue
         found += [part for pair in blocks for part in _block_parts(case, *pair) if part[2]]
-    return out + [line for part in _joined(found) for line in part]
+    for first, last, lines in joined(found):
+        out += [ranged("block", first, last) + line for line in lines]
+    return out
 
 
 def _block_parts(case: _Case, first: int, last: int) -> Iterator[tuple[int, int, list[str]]]:
@@ -264,19 +266,6 @@ def _block_value(row: BlockRow, key: str) -> Actual:
         "vmemmap": row.vmemmap_pages,
         "exists": True,
     }[key]
-
-
-def _joined(parts: list[tuple[int, int, list[str]]]) -> Iterator[list[str]]:
-    """Sentences about blocks, neighbours with the same differences in one."""
-    merged: list[tuple[int, int, list[str]]] = []
-    for first, last, lines in parts:
-        if merged and merged[-1][1] + 1 == first and merged[-1][2] == lines:
-            merged[-1] = (merged[-1][0], last, lines)
-        else:
-            merged.append((first, last, lines))
-    for first, last, lines in merged:
-        name = ranged("block", first, last)
-        yield [name + line for line in lines]
 
 
 # -- devices, pages, huge pages, findings ------------------------------------------------

@@ -12,12 +12,13 @@ from pfnmap.engine.finding import Finding
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import REAL_ZONES, BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory import memmap
+from pfnmap.engine.memory.alike import alike_blocks
 from pfnmap.engine.memory.checks import span_findings
 from pfnmap.engine.memory.page_map import PageMap, page_zone
 from pfnmap.engine.memory.runs import joined_ranges
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.operations.zone_policy import valid_zones
-from pfnmap.engine.view import BlockRow, NodeRow, PageRow, ResourceRow, ZoneRow
+from pfnmap.engine.view import BlockRow, HugetlbPool, NodeRow, PageRow, ResourceRow, ZoneRow
 
 _MEMMAP_WORDS: dict[int, str] = {
     MemmapKind.BOOT: "boot",
@@ -32,6 +33,11 @@ MOST_PAGES = 256
 
 class ModelView:
     """:class:`pfnmap.engine.view.View` over one immutable state."""
+
+    real = False
+    pools: tuple[HugetlbPool, ...] = ()
+    notes: tuple[str, ...] = ()
+    page_source = ""
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -134,10 +140,8 @@ class ModelView:
         """Ids of the blocks with these ranks."""
         return self.state.blocks.keys_from(first_rank, count)
 
-    def block_runs(self) -> Iterator[tuple[int, int]]:
-        """All blocks in runs that differ in their place only."""
-        from pfnmap.engine.memory.alike import alike_blocks  # the screen asks for single blocks
-
+    def block_runs(self, *, reasons: bool = False) -> Iterator[tuple[int, int]]:
+        """All blocks in runs that the model says the same about."""
         return alike_blocks(self.state, 0, self.state.blocks.end_key)
 
     def rank_of(self, block_id: int) -> int:
@@ -172,6 +176,22 @@ class ModelView:
         rows = self.state.blocks.rows
         counts = np.bincount(rows["state"], weights=rows["count"], minlength=len(BlockState))
         return {state.word: int(counts[state]) for state in BlockState if counts[state]}
+
+    def node_block_counts(self) -> list[tuple[int | None, int, int]]:
+        """(node, online blocks, blocks) of each node that has blocks."""
+        rows = self.state.blocks.rows
+        out: list[tuple[int | None, int, int]] = []
+        for node in np.unique(rows["node"]).tolist():
+            mine = rows[rows["node"] == node]
+            online = mine["count"][mine["state"] == BlockState.ONLINE]
+            out.append((node, int(online.sum()), int(mine["count"].sum())))
+        return out
+
+    def offline_obstacle(self, row: BlockRow) -> str:
+        """Why a block cannot be offlined; empty when nothing is known."""
+        from pfnmap.engine.operations.offline import offline_obstacle  # for one table only
+
+        return offline_obstacle(self.state, row)
 
     @cached_property
     def _page_map(self) -> PageMap:

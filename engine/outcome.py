@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from pfnmap.engine.commands import Command, is_action
-
-if TYPE_CHECKING:
-    from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.state import State
 
 SHELL_TEXT: dict[str, str] = {
     "EPERM": "Operation not permitted",

@@ -6,6 +6,7 @@ motion are changes of a position, never recomputation.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
@@ -26,26 +27,22 @@ class Branch(Struct, frozen=True):
     outcomes: tuple[Outcome, ...]
 
 
-class Session:
-    """A timeline of outcomes. Position 0 is the machine as it was opened."""
+class History(ABC):
+    """A machine over time: what a screen shows, and how it moves along.
 
-    def __init__(
-        self,
-        machine: Machine,
-        title: str = "",
-        *,
-        loaded: Sequence[Outcome] = (),
-        start_command: StartMachine | None = None,
-    ) -> None:
-        """Open a timeline.
+    Position 0 is the machine as it was opened. :class:`Session` is the timeline of a simulated
+    machine; that of a real one is :class:`pfnmap.engine.sysroot.history.ObservedHistory`.
+    """
 
-        ``loaded``: steps that already happened (a recording), to be stepped through;
-        ``start_command``: the ``machine`` line, where the machine came from one.
-        """
-        self.start_command = start_command
-        self.start: State = machine.state
+    read_only = False
+    """Whether commands only foresee, and change nothing."""
+    start_command: StartMachine | None = None
+    """The ``machine`` line, where the machine came from one."""
+
+    def __init__(self, start: State, title: str) -> None:
+        self.start = start
         self.title = title
-        self.outcomes: list[Outcome] = list(loaded)
+        self.outcomes: list[Outcome] = []
         self.position = 0
         self.phase: int | None = None
         self.branches: list[Branch] = []
@@ -53,7 +50,6 @@ class Session:
         """Places with a name: pfns. They are of the session, not of the machine."""
         self.listeners: list[Callable[[Outcome], object]] = []
         """Called with every new outcome once it is in force."""
-        self._view: tuple[State, ModelView] | None = None
 
     # -- where we are ----------------------------------------------------------------
     @property
@@ -69,25 +65,22 @@ class Session:
 
     @property
     def machine(self) -> Machine:
-        """The machine at this position (changing it does not change the session)."""
+        """The machine at this position (changing it does not change the timeline)."""
         return Machine(self.state)
 
     @property
+    @abstractmethod
     def view(self) -> View:
-        """The view of the state shown."""
-        state = self.state
-        if self._view is None or self._view[0] is not state:
-            self._view = (state, ModelView(state))
-        return self._view[1]
+        """The machine as it is shown."""
 
     @property
-    def before(self) -> View:
-        """The view before the last step (the same as ``view`` at the start)."""
-        return self.view_at(self.position if self.phase is not None else max(0, self.position - 1))
+    @abstractmethod
+    def before(self) -> View | None:
+        """The machine before what is shown came about; None at the start."""
 
+    @abstractmethod
     def view_at(self, position: int) -> View:
         """The view at rest at a position (0 to the number of steps)."""
-        return ModelView(self._at(position))
 
     @property
     def last(self) -> Outcome | None:
@@ -106,29 +99,11 @@ class Session:
         """What keeps the session from being kept; None when nothing does."""
         return None
 
-    # -- moving ----------------------------------------------------------------------
     def predict(self, command: Command) -> Outcome:
         """What a command would do here; changes nothing."""
         return predict(self._at(self.position), command)
 
-    def run(self, command: Command) -> Outcome:
-        """Apply a command here; steps that were undone become a branch."""
-        return self.record(self.predict(command))
-
-    def record(self, outcome: Outcome) -> Outcome:
-        """Append an outcome of the state at this position."""
-        self.phase = None
-        if self.position < len(self.outcomes):
-            rest = tuple(self.outcomes[self.position :])
-            self._root_branches(self.position, rest)
-            self.branches.append(Branch(self.position, rest))
-            del self.outcomes[self.position :]
-        self.outcomes.append(outcome)
-        self.position += 1
-        for listener in self.listeners:
-            listener(outcome)
-        return outcome
-
+    # -- moving ----------------------------------------------------------------------
     def mark(self, name: str, pfn: int) -> None:
         """Give a place a name, instead of the one that had it."""
         self.marks[name] = pfn
@@ -153,29 +128,6 @@ class Session:
             raise InputError(f"seek {position}: there are steps 0 to {len(self.outcomes)}")
         self.phase = None
         self.position = position
-
-    def switch(self, index: int) -> None:
-        """Take up a branch that was left; the steps that are there now become one."""
-        if not 0 <= index < len(self.branches):
-            raise InputError(f"branch {index}: there are {len(self.branches)} branches")
-        branch = self.branches.pop(index)
-        rest = tuple(self.outcomes[branch.position :])
-        if rest:
-            self._root_branches(branch.position, rest)
-            self.branches.append(Branch(branch.position, rest))
-        self.phase = None
-        self.outcomes[branch.position :] = branch.outcomes
-        self.position = len(self.outcomes)
-
-    def _root_branches(self, position: int, rest: tuple[Outcome, ...]) -> None:
-        """Let every branch depart from what stays when ``rest``, after ``position``, goes.
-
-        A branch of the part that goes takes its share of that part along.
-        """
-        for index, branch in enumerate(self.branches):
-            if branch.position > position:
-                taken = rest[: branch.position - position]
-                self.branches[index] = Branch(position, taken + branch.outcomes)
 
     def step_phase(self, delta: int) -> None:
         """Slow motion: forward or back by phases, across the borders of steps."""
@@ -207,3 +159,100 @@ class Session:
                 self.phase -= 1
             if self.phase == 0:
                 self.phase = None
+
+
+class Session(History):
+    """The timeline of a simulated machine: commands are steps, and those undone are branches."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        title: str = "",
+        *,
+        loaded: Sequence[Outcome] = (),
+        start_command: StartMachine | None = None,
+    ) -> None:
+        """Open a timeline.
+
+        ``loaded``: steps that already happened (a recording), to be stepped through.
+        """
+        super().__init__(machine.state, title)
+        self.start_command = start_command
+        self.outcomes += loaded
+        self._views: dict[str, ModelView] = {}
+
+    @classmethod
+    def booted(cls, start: StartMachine | None = None) -> Session:
+        """A machine at boot: the one described, or else 4 GiB under Linux 6.12."""
+        start = start or StartMachine(text="machine")
+        return cls(Machine.boot(start), "simulated machine", start_command=start)
+
+    @property
+    def view(self) -> View:
+        """The view of the state shown."""
+        return self._view_of("shown", self.state)
+
+    @property
+    def before(self) -> View | None:
+        """The machine before the last step for it, or before the phase; None at the start.
+
+        A note or a claim behind a step leaves what the step changed marked.
+        """
+        if self.phase is not None and self.position < len(self.outcomes):
+            outcome = self.outcomes[self.position]
+            state = outcome.before if self.phase < 2 else outcome.events[self.phase - 2].state
+            return self._view_of("before", state)
+        last = self.last_action
+        return None if last is None else self._view_of("before", last.before)
+
+    def view_at(self, position: int) -> View:
+        """The view at rest at a position (0 to the number of steps)."""
+        return ModelView(self._at(position))
+
+    def _view_of(self, which: str, state: State) -> ModelView:
+        """The view of a state; the same one as long as the state is the same."""
+        view = self._views.get(which)
+        if view is None or view.state is not state:
+            view = self._views[which] = ModelView(state)
+        return view
+
+    def run(self, command: Command) -> Outcome:
+        """Apply a command here; steps that were undone become a branch."""
+        return self.record(self.predict(command))
+
+    def record(self, outcome: Outcome) -> Outcome:
+        """Append an outcome of the state at this position."""
+        self.phase = None
+        if self.position < len(self.outcomes):
+            rest = tuple(self.outcomes[self.position :])
+            self._root_branches(self.position, rest)
+            self.branches.append(Branch(self.position, rest))
+            del self.outcomes[self.position :]
+        self.outcomes.append(outcome)
+        self.position += 1
+        for listener in self.listeners:
+            listener(outcome)
+        return outcome
+
+    def switch(self, index: int) -> None:
+        """Take up a branch that was left; the steps that are there now become one."""
+        if not 0 <= index < len(self.branches):
+            raise InputError(f"branch {index}: there are {len(self.branches)} branches")
+        branch = self.branches.pop(index)
+        rest = tuple(self.outcomes[branch.position :])
+        if rest:
+            self._root_branches(branch.position, rest)
+            self.branches.append(Branch(branch.position, rest))
+        self.phase = None
+        self.outcomes[branch.position :] = branch.outcomes
+        self.position = len(self.outcomes)
+
+    def _root_branches(self, position: int, rest: tuple[Outcome, ...]) -> None:
+        """Let every branch depart from what stays when ``rest``, after ``position``, goes.
+
+        A branch of the part that goes takes its share of that part along.
+        """
+        for index, branch in enumerate(self.branches):
+            if branch.position > position:
+                taken = rest[: branch.position - position]
+                self.branches[index] = Branch(position, taken + branch.outcomes)

@@ -4,37 +4,27 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pfnmap.engine.commands import StartMachine
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.machine import Machine
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.play import play
+from pfnmap.engine.printable import printable
+from pfnmap.engine.scenarios.run import opened
+from pfnmap.engine.scenarios.scenario import SUFFIX, Scenario, load_scenario
 from pfnmap.engine.session import Session
-from pfnmap.engine.wrong import closest, printable
+from pfnmap.engine.traces.replay import machine_state, run_step
+from pfnmap.engine.traces.trace import FORMAT, Trace, load_trace
+from pfnmap.engine.wrong import closest
 
-if TYPE_CHECKING:
-    from pfnmap.engine.outcome import Outcome
-    from pfnmap.engine.scenarios.scenario import Scenario
-    from pfnmap.engine.traces.trace import Trace
-
-# The default machine needs neither scenarios nor recordings: their modules are imported by
-# the functions that use them.
 SCENARIOS = Path(__file__).parent / "scenarios" / "shipped"
 """The scenarios that ship with the program."""
 
 _BEFORE_JSON = b"\xef\xbb\xbf \t\r\n"
 
 
-def default_session() -> Session:
-    """The machine that opens when nothing is named: 4 GiB, Linux 6.12."""
-    start = StartMachine(text="machine")
-    return Session(Machine.boot(start), "simulated machine", start_command=start)
-
-
 def trace_session(trace: Trace) -> Session:
     """A recording as a session: the machine at boot, every recorded step ready to redo."""
-    from pfnmap.engine.traces.replay import machine_state, run_step
-
     state = machine_state(trace)
     outcomes: list[Outcome] = []
     current = state
@@ -49,9 +39,6 @@ def trace_session(trace: Trace) -> Session:
 
 def scenario_session(scenario: Scenario) -> Session:
     """A scenario as a session: its machine at boot, every command ready to redo."""
-    from pfnmap.engine.play import play
-    from pfnmap.engine.scenarios.run import opened
-
     session = opened(scenario)
     session.title = scenario.source
     for _step in play(scenario.lines, session, scenario.complaint):
@@ -62,8 +49,6 @@ def scenario_session(scenario: Scenario) -> Session:
 
 def shipped_scenarios() -> dict[str, Path]:
     """Name to file of every scenario that ships with the program, sorted by name."""
-    from pfnmap.engine.scenarios.scenario import SUFFIX
-
     return {path.name.removesuffix(SUFFIX): path for path in sorted(SCENARIOS.glob(f"*{SUFFIX}"))}
 
 
@@ -77,8 +62,6 @@ def says_recording(path: Path) -> bool:
     head = _head(path)
     if not head.lstrip(_BEFORE_JSON).startswith(b"{"):
         return False
-    from pfnmap.engine.traces.trace import FORMAT
-
     return FORMAT.encode() in head
 
 
@@ -97,8 +80,6 @@ def named_file(spec: str) -> Path:
     Raises:
         InputError: There is neither, or the path cannot be looked up.
     """
-    from pfnmap.engine.scenarios.scenario import SUFFIX
-
     try:
         os.stat(spec)
     except (FileNotFoundError, NotADirectoryError):
@@ -116,17 +97,11 @@ def named_file(spec: str) -> Path:
     raise InputError(f"{printable(spec)}: no such file, and no scenario of that name; {remedy}")
 
 
-def open_source(spec: str | None) -> Session:
+def open_source(spec: str) -> Session:
     """A session for what the person named; InputError in one sentence otherwise.
 
-    ``None``: the default machine; a ``*.hotplug`` file or the name of a shipped scenario; a
-    recording (JSON).
+    A ``*.hotplug`` file or the name of a shipped scenario; a recording (JSON).
     """
-    if spec is None:
-        return default_session()
-    from pfnmap.engine.scenarios.scenario import SUFFIX, load_scenario
-    from pfnmap.engine.traces.trace import FORMAT, load_trace
-
     path = named_file(spec)
     if path.suffix == SUFFIX:
         return scenario_session(load_scenario(path))

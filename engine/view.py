@@ -89,6 +89,20 @@ class PageRow(Struct, frozen=True):
     note: str = ""
 
 
+class HugetlbPool(Struct, frozen=True):
+    """A pool of huge pages: of the machine (``node`` None) or of a node; counts of huge pages.
+
+    ``reserved`` and ``surplus`` are None where the kernel does not say (per node).
+    """
+
+    node: int | None
+    page_bytes: int
+    total: int
+    free: int
+    reserved: int | None = None
+    surplus: int | None = None
+
+
 class ResourceRow(Struct, frozen=True):
     """A line of ``/proc/iomem``; ``end`` inclusive, bytes."""
 
@@ -104,6 +118,10 @@ class View(Protocol):
     @property
     def title(self) -> str:
         """Where this machine comes from, e.g. ``simulated``, ``trace x.json``, ``/``."""
+
+    @property
+    def real(self) -> bool:
+        """Whether this is a real machine, or what was kept of one."""
 
     @property
     def geometry(self) -> Geometry:
@@ -138,6 +156,18 @@ class View(Protocol):
         """The lines of ``/proc/iomem`` that matter here."""
 
     @property
+    def pools(self) -> Sequence[HugetlbPool]:
+        """The pools of huge pages that a real machine's files show."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What is missing, odd or assumed about a real machine, and why; ready to show."""
+
+    @property
+    def page_source(self) -> str:
+        """How single pages of a real machine are known (``pages sampled, 1 of 96``); or empty."""
+
+    @property
     def first_pfn(self) -> int:
         """Lowest pfn with memory."""
 
@@ -155,10 +185,11 @@ class View(Protocol):
     def block_ids(self, first_rank: int, count: int) -> NDArray[np.int64]:
         """Ids of the blocks with these ranks (0 = lowest id); shorter at the end."""
 
-    def block_runs(self) -> Iterable[tuple[int, int]]:
+    def block_runs(self, *, reasons: bool = False) -> Iterable[tuple[int, int]]:
         """All blocks, ascending, as (first, last) of runs that differ in their place only.
 
-        Neighbouring runs may be alike as well; the words of ``zone_rule`` may differ in one.
+        Neighbouring runs may be alike as well. ``reasons``: what the model's rules know apart
+        is apart, too (``zone_rule``, :meth:`offline_obstacle`).
         """
 
     def rank_of(self, block_id: int) -> int:
@@ -169,6 +200,15 @@ class View(Protocol):
 
     def block_counts(self) -> dict[str, int]:
         """How many blocks are in each state, e.g. ``{"online": 3, "offline": 1}``."""
+
+    def node_block_counts(self) -> Sequence[tuple[int | None, int, int]]:
+        """(node, online blocks, blocks) of each node that has blocks; None, last: not known."""
+
+    def offline_obstacle(self, row: BlockRow) -> str:
+        """Why a block cannot be offlined, in words with the errno; empty when nothing is known.
+
+        That does not mean that the kernel keeps no page in it.
+        """
 
     def page_counts(self, edges: NDArray[np.int64]) -> NDArray[np.int64]:
         """Pages of each state between successive pfns.

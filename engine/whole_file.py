@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.wrong import printable
+from pfnmap.engine.printable import printable
 
 NAME_KEPT: Final = 40
 """Characters of a file's name in that of its successor, of at most 4 bytes each."""

@@ -1,4 +1,4 @@
-"""Numbers and ranges in sentences."""
+"""Numbers, ranges and sizes in words."""
 
 from __future__ import annotations
 
@@ -18,3 +18,16 @@ def ranged(noun: str, first: int, last: int) -> str:
 def listed(ranges: Iterable[tuple[int, int]]) -> str:
     """(first, last) of each range as ``32-34,40``."""
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in ranges)
+
+
+def human_size(nr_bytes: int) -> str:
+    """A size as lsmem prints it: the largest unit, one decimal rounded half up."""
+    if nr_bytes <= 0:
+        return "0B"
+    exponent = min((nr_bytes.bit_length() - 1) // 10, 6)
+    unit = 1 << 10 * exponent
+    tenths = (nr_bytes * 10 + unit // 2) // unit
+    if tenths >= 10240 and exponent < 6:
+        tenths, exponent = 10, exponent + 1
+    whole, rest = divmod(tenths, 10)
+    return f"{whole}{f'.{rest}' if rest else ''}{'BKMGTPE'[exponent]}"

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from pfnmap.engine.errors import ParseError
+from pfnmap.engine.printable import printable
 
 SHOWN_CHARACTERS = 40
 
@@ -18,13 +19,6 @@ def shown(text: str) -> str:
     """
     cut = text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
     return f'"{printable(cut)}"'
-
-
-def printable(text: str) -> str:
-    r"""The text with everything that is not printable as ``\x1b``, ``\u202e`` and the like."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def either(words: Iterable[str], limit: int = 20) -> str:

@@ -14,8 +14,7 @@ from textual.app import App
 from textual.events import Event, Key
 from textual.theme import Theme as TextualTheme
 
-from pfnmap.engine.commands import StartMachine
-from pfnmap.engine.session import Session
+from pfnmap.engine.session import History
 from pfnmap.themes import choose_theme
 from pfnmap.themes.model import Theme
 from pfnmap.tui.dialogs.dialog import Dialog, quitting_keys
@@ -84,14 +83,12 @@ class PfnmapApp(App[int], inherit_bindings=False):
 
     def __init__(
         self,
-        session: Session,
+        session: History,
         theme: Theme,
         *,
         source_title: str = "",
-        read_only: bool = False,
         keymap: Keymap | None = None,
         colour_system: str = "truecolor",
-        start: StartMachine | None = None,
     ) -> None:
         self.paint = Paint(theme)
         self.keys = keymap or Keymap()
@@ -118,8 +115,6 @@ class PfnmapApp(App[int], inherit_bindings=False):
             self.paint,
             self.keys,
             source_title=source_title,
-            read_only=read_only,
-            start=start,
         )
 
     def get_default_screen(self) -> MainScreen:
@@ -257,19 +252,16 @@ def leaving_keys(keymap: Keymap) -> frozenset[str]:
 
 
 def run_app(
-    session: Session,
+    session: History,
     *,
     theme: Theme,
     colour_system: str,
     mouse: bool,
     source_title: str,
-    read_only: bool = False,
-    start: StartMachine | None = None,
     keymap: Keymap | None = None,
     notice: str = "",
-    prepare: Callable[[PfnmapApp], object] | None = None,
     opening: Callable[[PfnmapApp], object] | None = None,
-) -> tuple[int, Session]:
+) -> tuple[int, History]:
     """Show a session until the person quits.
 
     Returns the exit status and the session that was shown last: that of a real machine may
@@ -281,28 +273,21 @@ def run_app(
         colour_system: What the terminal can show: ``truecolor``, ``256``, ``16`` or ``none``.
         mouse: False leaves the mouse to the terminal.
         source_title: Where the machine comes from, for the title line.
-        read_only: True for a machine that must not be changed.
-        start: The ``machine`` line the session began with, for ``save``; None without one.
         keymap: Keys that differ from the registry's.
         notice: Something to say at once; empty for nothing.
-        prepare: Called once before the app runs.
         opening: Called once when the screen is there.
     """
     app = PfnmapApp(
         session,
         theme,
         source_title=source_title,
-        read_only=read_only,
         keymap=keymap,
         colour_system=colour_system,
-        start=start,
     )
     app.notice = notice
     app.opening = opening
     app.ended_by = noted_endings()
     app.driver_class = stoppable(app.driver_class)
-    if prepare is not None:
-        prepare(app)
     sys.setswitchinterval(SWITCH_SECONDS)
     status = app.run(mouse=mouse)
     if app.main.last_frame:

@@ -20,10 +20,9 @@ from __future__ import annotations
 
 import json
 import os
-from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -36,11 +35,8 @@ from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.language import format_command, parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.printable import printable
 from pfnmap.engine.session import Session
-from pfnmap.engine.wrong import printable
-
-if TYPE_CHECKING:
-    from pfnmap.engine.sysroot.view import SysrootView
 
 FORMAT: Final = "pfnmap-journal-1"
 MAX_MACHINE_CHARACTERS: Final = MAX_LINE_BYTES // 2
@@ -68,13 +64,10 @@ class Origin(Struct, frozen=True):
         return cls(title, trace=path.absolute(), sha256=_sha256(path))
 
     @classmethod
-    def of_machine(cls, view: SysrootView, title: str, page_bytes: int | None = None) -> Origin:
-        """A real machine as it is shown; InputError when it is too large for a journal."""
-        from pfnmap.engine.sysroot.capture import capture_bytes
-        from pfnmap.engine.sysroot.held import coded_runs, held_runs
-
-        machine = b64encode(capture_bytes(view.observation, compress=True)).decode("ascii")
-        held = "" if view.pages is None else coded_runs(held_runs(view.pages))
+    def of_machine(
+        cls, machine: str, held: str, title: str, page_bytes: int | None = None
+    ) -> Origin:
+        """A real machine as ``sysroot.history.coded`` has it; InputError when it is too large."""
         if len(machine) + len(held) > MAX_MACHINE_CHARACTERS:
             raise InputError(f"{title}: the machine is too large to be kept in a journal")
         return cls(title, machine=machine, held=held, page_bytes=page_bytes)
@@ -89,7 +82,9 @@ class Origin(Struct, frozen=True):
     def session(self) -> Session:
         """The session as it began. InputError when the recording is gone or has changed."""
         if self.machine:
-            return self._simulation()
+            from pfnmap.engine.sysroot.history import simulation
+
+            return simulation(self.machine, self.held, self.title, self.page_bytes)
         if self.trace is None:
             return Session(Machine.boot(self.start), self.title, start_command=self.start)
         from pfnmap.engine.sources import trace_session
@@ -100,22 +95,6 @@ class Origin(Struct, frozen=True):
         session = trace_session(load_trace(self.trace))
         session.title = self.title
         return session
-
-    def _simulation(self) -> Session:
-        """The simulation of a real machine, as it began."""
-        from pfnmap.engine.sysroot.capture import capture_content, parse_capture
-        from pfnmap.engine.sysroot.held import decoded_runs, with_held_runs
-        from pfnmap.engine.sysroot.observe import Watcher
-        from pfnmap.engine.sysroot.sources import Kept
-
-        try:
-            content = capture_content(b64decode(self.machine, validate=True))
-        except ValueError:
-            raise InputError("what it began with is no capture of a machine") from None
-        observation = parse_capture(content, self.title.removeprefix("what if: "))
-        view = Watcher(Kept(observation), page_bytes=self.page_bytes).view
-        state = with_held_runs(view.state, decoded_runs(self.held))
-        return Session(Machine(state), self.title)
 
 
 def _sha256(path: Path) -> str:

@@ -15,8 +15,8 @@ from pfnmap.engine.journal.lines import Damage, Scanned
 from pfnmap.engine.journal.store import JournalStore, StoredJournal
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.notation import MARK_NAME
+from pfnmap.engine.printable import printable
 from pfnmap.engine.session import Session
-from pfnmap.engine.wrong import printable
 
 LATEST: Final = "latest"
 

@@ -7,8 +7,10 @@ question about thirty thousand of them is a handful of questions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
+from operator import eq
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,24 @@ from pfnmap.engine.kinds import BlockState
 from pfnmap.engine.memory.runs import sorted_set
 from pfnmap.engine.memory.state import State
 
+What = TypeVar("What")
 Ids = NDArray[np.int64]
+
+
+def joined(
+    parts: Iterable[tuple[int, int, What]], same: Callable[[What, What], bool] = eq
+) -> Iterator[tuple[int, int, What]]:
+    """Ascending (first, last, what), neighbours with the same ``what`` as one, the first one's."""
+    run: tuple[int, int, What] | None = None
+    for first, last, what in parts:
+        if run is not None and run[1] + 1 == first and same(run[2], what):
+            run = (run[0], last, run[2])
+            continue
+        if run is not None:
+            yield run
+        run = (first, last, what)
+    if run is not None:
+        yield run
 
 
 def alike(state: State, runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -21,10 +21,13 @@ from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import hugetlb, zone_shifting
 from pfnmap.engine.operations.refs import block_ranges
 from pfnmap.engine.outcome import Refusal
+from pfnmap.engine.view import BlockRow
 from pfnmap.engine.words import counted
 
 UNMOVABLE_KINDS = (PageState.UNMOVABLE, PageState.RESERVED, PageState.VMEMMAP)
 
+
+REMOVABLE_IS_0 = "removable is 0, so the kernel saw a page that cannot move (before 5.8)"
 
 RING_BUFFER_LINES = 4096
 """Lines that one event logs at most: about as many as a ring buffer of 256 KiB keeps of them."""
@@ -391,3 +394,21 @@ def _shrink_merged(
                 f"{name} now spans {span_text(zone)}",
                 block=start // tx.state.geometry.block_pages,
             )
+
+
+def offline_obstacle(state: State, row: BlockRow) -> str:
+    """Why a block cannot be offlined, in words with the errno; empty when none is known.
+
+    ``state``: the machine as the model has it (of a real one: ``SysrootView.state``). Known
+    are the block's state, zones, holes and the kernel image.
+    """
+    if row.state == "offline":
+        return "EINVAL: offline already"
+    if row.state != "online":
+        return f"its state is {row.state}"
+    if state.blocks.at(row.id) is None:
+        return ""
+    refusal = check_offline(state, row.id)
+    if refusal is not None:
+        return f"{refusal.errno}: {refusal.rule}"
+    return f"EBUSY: {REMOVABLE_IS_0}" if row.removable is False else ""

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from pfnmap.engine.commands import Expect, Ref
+from pfnmap.engine.commands import Expect, ExpectValue, Ref
 from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.memory.alike import joined
 from pfnmap.engine.model_view import ModelView
+from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.play import play
 from pfnmap.engine.scenarios.run import opened
 from pfnmap.engine.scenarios.scenario import Scenario, ScenarioLine
+from pfnmap.engine.view import BlockRow, View, ZoneRow
 
-if TYPE_CHECKING:
-    from pfnmap.engine.commands import ExpectValue
-    from pfnmap.engine.outcome import Outcome
-    from pfnmap.engine.view import BlockRow, ZoneRow
-
-Pairs = tuple[tuple[str, "ExpectValue"], ...]
+Pairs = tuple[tuple[str, ExpectValue], ...]
 Run = tuple[int, int, Pairs]
 """First and last block id, and what holds of every block between."""
 
@@ -46,7 +43,7 @@ def with_expectations(scenario: Scenario, *, each_step: bool = False) -> Scenari
     return replace(scenario, body=tuple(numbered))
 
 
-def expectations_of(view: ModelView) -> Iterator[Expect]:
+def expectations_of(view: View) -> Iterator[Expect]:
     """Claims that hold in a view: populated zones, runs of equal blocks, the total."""
     yield from (_zone_claim(zone) for zone in view.zones if zone.present or zone.spanned)
     yield from _block_claims(_runs(view))
@@ -91,33 +88,20 @@ def _block_claims(runs: Iterable[Run]) -> Iterator[Expect]:
         yield Expect("block", (Ref(first, last),), pairs=pairs)
 
 
-def _runs(view: ModelView) -> list[Run]:
+def _runs(view: View) -> list[Run]:
     """The blocks of a machine, neighbours with equal facts in one run."""
-    runs: list[Run] = []
-    for first, last in view.block_runs():
-        row = view.block(first)
-        if row is not None:
-            _append(runs, (first, last, _block_pairs(row)))
-    return runs
+    rows = ((first, last, view.block(first)) for first, last in view.block_runs())
+    return list(joined((first, last, _block_pairs(row)) for first, last, row in rows if row))
 
 
-def _append(runs: list[Run], run: Run) -> None:
-    """Add a run, joined with the one before where nothing tells them apart."""
-    if runs and runs[-1][1] + 1 == run[0] and runs[-1][2] == run[2]:
-        run = (runs.pop()[0], run[1], run[2])
-    runs.append(run)
-
-
-def _changed(before: Sequence[Run], after: Sequence[Run]) -> list[Run]:
+def _changed(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Run]:
     """What holds now of the blocks of which something else held before."""
     edges = sorted({edge for first, last, _ in (*before, *after) for edge in (first, last + 1)})
     old, new = _Walk(before), _Walk(after)
-    changed: list[Run] = []
-    for first, end in pairwise(edges):
-        was, now = old.at(first), new.at(first)
-        if was != now:
-            _append(changed, (first, end - 1, GONE if now is None else now))
-    return changed
+    parts = ((first, end - 1, old.at(first), new.at(first)) for first, end in pairwise(edges))
+    return joined(
+        (first, last, GONE if now is None else now) for first, last, was, now in parts if was != now
+    )
 
 
 class _Walk:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import Struct
 
 from pfnmap.engine.commands import (
     Command,
+    Expect,
     Interactive,
     Note,
     Pause,
@@ -20,10 +21,8 @@ from pfnmap.engine.commands import (
 from pfnmap.engine.errors import InputError, ParseError, PfnmapError
 from pfnmap.engine.language import format_command, parse_with_comment
 from pfnmap.engine.language.lexer import MAX_LINE_CHARACTERS
-from pfnmap.engine.wrong import printable, wrong
-
-if TYPE_CHECKING:
-    from pfnmap.engine.view import View
+from pfnmap.engine.printable import printable
+from pfnmap.engine.wrong import wrong
 
 MAX_FILE_BYTES: Final = 16 << 20
 MAX_ERRORS_SHOWN: Final = 20
@@ -212,7 +211,7 @@ def build_scenario(
     *,
     source: str = "session",
     title: str = "",
-    expect: View | None = None,
+    claims: Iterable[Expect] = (),
 ) -> Scenario:
     """A scenario from a session: its machine, its commands, and claims about its end.
 
@@ -221,19 +220,14 @@ def build_scenario(
         commands: What was done, in order; commands for the session itself are left out.
         source: The name messages will show.
         title: A title line; none when empty, a scenario's file name, or among the commands.
-        expect: The view whose zones, blocks and totals are written down as ``expect`` lines.
+        claims: About the machine at the end, such as :func:`.generated.expectations_of` gives.
     """
-    from pfnmap.engine.model_view import ModelView
-    from pfnmap.engine.scenarios.generated import expectations_of
-
     done = [c for c in commands if not isinstance(c, Interactive | StartMachine)]
     written: list[Command] = [start]
     # A file's name is its title anyway; the title it gives itself counts.
     if title and not title.endswith(SUFFIX) and not any(isinstance(c, Title) for c in done):
         written.append(Title(title))
-    written += done
-    if isinstance(expect, ModelView):
-        written += expectations_of(expect)
+    written += [*done, *claims]
     lines = (ScenarioLine(number, command) for number, command in enumerate(written, 1))
     return Scenario(source, tuple(lines))
 

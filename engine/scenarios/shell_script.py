@@ -8,14 +8,16 @@ names and default addresses come out as block ids and addresses.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pfnmap.engine import commands as c
 from pfnmap.engine.kinds import BlockState, OnlineType
 from pfnmap.engine.language import format_command, format_size
+from pfnmap.engine.memory.state import State
 from pfnmap.engine.operations.refs import block_ranges
 from pfnmap.engine.play import play
 from pfnmap.engine.scenarios.run import opened
+from pfnmap.engine.scenarios.scenario import Scenario
 from pfnmap.engine.sysfs_words import (
     HUGEPAGES_DIR,
     MEMORY_DIR,
@@ -23,10 +25,6 @@ from pfnmap.engine.sysfs_words import (
     PARAMETERS_DIR,
     VM_DIR,
 )
-
-if TYPE_CHECKING:
-    from pfnmap.engine.memory.state import State
-    from pfnmap.engine.scenarios.scenario import Scenario
 
 MAX_SEPARATE_BLOCKS: Final = 4
 """More blocks than this in a row become a loop."""

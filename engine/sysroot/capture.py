@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.params import PARAM_VALUES, Params
 from pfnmap.engine.sysroot.capture_fields import Fields
+from pfnmap.engine.sysroot.dumps import is_lsmem_json, is_text_dump, observation_of, parse_text_dump
 from pfnmap.engine.sysroot.files import TextTree, clean
-from pfnmap.engine.sysroot.lsmem_json import is_lsmem_json, observation_of
-from pfnmap.engine.sysroot.observation import BlockColumns, HugetlbPool, Observation
+from pfnmap.engine.sysroot.observation import BlockColumns, Observation
 from pfnmap.engine.sysroot.parse import IomemLine, ZoneInfo
 from pfnmap.engine.sysroot.read import MASKS, observe
-from pfnmap.engine.sysroot.text_dump import is_text_dump, parse_text_dump
+from pfnmap.engine.view import HugetlbPool
 from pfnmap.engine.whole_file import write_whole
 
 FORMAT = "pfnmap-capture-1"
@@ -178,8 +179,6 @@ def parse_capture(data: bytes, name: str) -> Observation:
     top = Fields(name, "capture", parsed)
     if top.data.get("format") != FORMAT:
         raise InputError(f"{name}: not a capture of format {FORMAT}")
-    from pfnmap.engine.params import PARAM_VALUES, Params
-
     params: dict[str, str] = {}
     for key, value in top.mapping("params").items():
         if key not in PARAM_VALUES or not isinstance(value, str):

@@ -14,7 +14,10 @@ import stat
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from msgspec import Struct, field
+
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.printable import masked
 
 READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 """Never for writing, never through a link, never waiting for a pipe, never taking a terminal."""
@@ -56,10 +59,7 @@ class FileProblem(Exception):
 def clean(data: bytes | str, limit: int = MAX_WORD) -> str:
     """One line of text from outside: printable ASCII, bounded; anything else becomes ``?``."""
     text = data.decode("ascii", "replace") if isinstance(data, bytes) else data
-    text = text[:limit].strip()
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
+    return masked(text[:limit].strip(), ascii_only=True)
 
 
 class Tree(Protocol):
@@ -274,3 +274,43 @@ class TextTree:
         found = [self._files.get(f"{path}/{directory}/{name}") for directory in directories]
         failed = {index: errno.ENOENT for index, data in enumerate(found) if data is None}
         return [(data or b"")[:SHORT_BYTES] for data in found], failed
+
+
+class Notes(Struct):
+    """Sentences in the order found; files that are missing for one reason share a sentence."""
+
+    sentences: dict[str, None] = field(default_factory=dict)
+    problems: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, sentence: str) -> None:
+        """Note a sentence, once."""
+        self.sentences.setdefault(sentence)
+
+    def problem(self, problem: FileProblem) -> None:
+        """Note a file that cannot be read."""
+        self.problems.setdefault(problem.why, []).append(problem.path)
+
+    def has(self, path: str) -> bool:
+        """Whether a file is noted as one that cannot be read."""
+        return any(path in paths for paths in self.problems.values())
+
+    def copy(self) -> Notes:
+        """The same notes, to go on from."""
+        return Notes(dict(self.sentences), {why: list(p) for why, p in self.problems.items()})
+
+    def lines(self) -> tuple[str, ...]:
+        """Everything noted, ready to show."""
+        missing = (f"{why}: {_paths(paths)}" for why, paths in self.problems.items())
+        return (*self.sentences, *missing)
+
+
+def _paths(paths: list[str]) -> str:
+    """The paths, files of one directory together."""
+    groups: dict[str, list[str]] = {}
+    for path in paths:
+        directory, _, name = path.rpartition("/")
+        groups.setdefault(directory, []).append(name)
+    return ", ".join(
+        f"{directory}/{names[0]}" if len(names) == 1 else f"{directory}/{{{','.join(names)}}}"
+        for directory, names in groups.items()
+    )

@@ -15,6 +15,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.sysroot.parse import IomemLine, ZoneInfo
+from pfnmap.engine.view import HugetlbPool
 
 Word = TypeVar("Word")
 Coded = tuple[Sequence[Word], NDArray[np.integer[Any]]]
@@ -112,20 +113,6 @@ def _ordered(words: Sequence[Word], codes: NDArray[np.integer[Any]]) -> Coded16[
     for code in used:
         table[code] = place[words[code]]
     return tuple(order), table[codes]
-
-
-class HugetlbPool(Struct, frozen=True):
-    """A pool of huge pages: of the machine (``node`` None) or of a node; counts of huge pages.
-
-    ``reserved`` and ``surplus`` are None where the kernel does not say (per node).
-    """
-
-    node: int | None
-    page_bytes: int
-    total: int
-    free: int
-    reserved: int | None = None
-    surplus: int | None = None
 
 
 class Observation(Struct, frozen=True):

@@ -12,10 +12,8 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from pfnmap.engine.sysroot.files import DirectoryTree, FileProblem
-from pfnmap.engine.sysroot.notes import Notes
-from pfnmap.engine.sysroot.page_flags import Flags, page_states
-from pfnmap.engine.sysroot.page_kinds import PageKinds, nothing_read
+from pfnmap.engine.sysroot.files import DirectoryTree, FileProblem, Notes
+from pfnmap.engine.sysroot.page_kinds import Flags, PageKinds, nothing_read, page_states
 from pfnmap.engine.sysroot.view import SysrootView
 
 KPAGEFLAGS = "proc/kpageflags"

@@ -24,12 +24,12 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, ZoneType
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.state import State
+from pfnmap.engine.operations.offline import REMOVABLE_IS_0
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.play import play
 from pfnmap.engine.session import Session
 from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.inference import UNKNOWN
-from pfnmap.engine.sysroot.obstacles import REMOVABLE_IS_0
 from pfnmap.engine.sysroot.page_files import read_pages
 from pfnmap.engine.sysroot.view import SysrootView
 

@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterable
 
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.params import Params
 from pfnmap.engine.sysfs_words import parse_mask
-from pfnmap.engine.sysroot.files import SHORT_BYTES, FileProblem, Tree, clean
-from pfnmap.engine.sysroot.notes import Notes
-from pfnmap.engine.sysroot.observation import HugetlbPool, Observation
+from pfnmap.engine.sysroot.files import SHORT_BYTES, FileProblem, Notes, Tree, clean
+from pfnmap.engine.sysroot.observation import Observation
 from pfnmap.engine.sysroot.parse import (
     IomemLine,
     ZoneInfo,
@@ -25,6 +25,7 @@ from pfnmap.engine.sysroot.parse import (
     parse_zoneinfo,
 )
 from pfnmap.engine.sysroot.read_blocks import MEMORY, NODE, BlockReader, read_node_ids
+from pfnmap.engine.view import HugetlbPool
 
 PARAMETERS = "sys/module/memory_hotplug/parameters"
 HUGEPAGES = "sys/kernel/mm/hugepages"
@@ -172,8 +173,6 @@ def _page_size(tree: Tree) -> int | None:
 
 def read_params(tree: Tree, notes: Notes) -> dict[str, str]:
     """The parameters as words of ``set``; of the kernel's command line only what matters."""
-    from pfnmap.engine.params import Params
-
     found: list[tuple[str, str, str]] = []
     sources = [(name, f"{PARAMETERS}/{name}") for name in PARAMETER_NAMES]
     sources.append(("auto_online_blocks", f"{MEMORY}/auto_online_blocks"))

@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import MAX_NUMNODES
-from pfnmap.engine.sysroot.files import FileProblem, Tree, clean
-from pfnmap.engine.sysroot.notes import Notes
+from pfnmap.engine.sysroot.files import FileProblem, Notes, Tree, clean
 from pfnmap.engine.sysroot.observation import MAX_ZONE_WORDS, UNKNOWN_STATE, BlockColumns, Coded
 from pfnmap.engine.sysroot.parse import parse_count
 

@@ -14,13 +14,12 @@ from msgspec.structs import replace
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import ZONE_BY_LABEL, ZoneType
 from pfnmap.engine.profile import KernelProfile, get_profile
-from pfnmap.engine.sysroot.architecture import geometry_of
 from pfnmap.engine.sysroot.inference import Inferred, infer
+from pfnmap.engine.sysroot.kernel import geometry_of, rules_of
 from pfnmap.engine.sysroot.observation import Observation
 from pfnmap.engine.sysroot.page_runs import device_ranges
 from pfnmap.engine.sysroot.parse import ZoneInfo
-from pfnmap.engine.sysroot.rules import rules_of
-from pfnmap.engine.view import NodeRow, ResourceRow, ZoneRow
+from pfnmap.engine.view import HugetlbPool, NodeRow, ResourceRow, ZoneRow
 
 PARAM_ORDER = (
     "memmap_on_memory",
@@ -92,6 +91,11 @@ class Reading:
         odd = {zone.name for zone in self._zone_infos if zone.name not in ZONE_BY_LABEL}
         notes += [f"zone {name} is not one that this program knows" for name in sorted(odd)]
         return tuple(dict.fromkeys(notes))
+
+    @property
+    def pools(self) -> tuple[HugetlbPool, ...]:
+        """The pools of huge pages."""
+        return self.observation.pools
 
     # -- zones and nodes -----------------------------------------------------------------
     @property

@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import copy
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import FREE_BY_ZONE, PageState, ZoneType
+from pfnmap.engine.memory.alike import alike
 from pfnmap.engine.memory.runs import joined_ranges
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.operations.offline import offline_obstacle
+from pfnmap.engine.operations.zone_policy import valid_zones
+from pfnmap.engine.sysroot.held import with_held
 from pfnmap.engine.sysroot.inference import (
     MEMMAP_WORDS,
     NO_RULE,
@@ -26,17 +30,17 @@ from pfnmap.engine.sysroot.inference import (
     covered,
 )
 from pfnmap.engine.sysroot.observation import Observation
+from pfnmap.engine.sysroot.page_kinds import PageKinds, overlay
 from pfnmap.engine.sysroot.page_runs import OPEN_KINDS, PageRuns, page_runs
 from pfnmap.engine.sysroot.reading import Reading
+from pfnmap.engine.sysroot.what_if import assumptions, state_of
 from pfnmap.engine.view import NR_PAGE_STATES, BlockRow, PageRow
-
-if TYPE_CHECKING:
-    from pfnmap.engine.memory.state import State
-    from pfnmap.engine.sysroot.page_kinds import PageKinds
 
 
 class SysrootView(Reading):
     """:class:`pfnmap.engine.view.View` over one observation."""
+
+    real = True
 
     def __init__(self, observation: Observation, *, page_bytes: int | None = None) -> None:
         """``page_bytes``: the page size, where a person knows it and the tree does not say."""
@@ -62,8 +66,6 @@ class SysrootView(Reading):
 
     @cached_property
     def _file_state(self) -> State:
-        from pfnmap.engine.sysroot.what_if import state_of
-
         return state_of(self)
 
     @cached_property
@@ -71,22 +73,16 @@ class SysrootView(Reading):
         """The machine as a simulated one (see ``what_if``), with the pages that cannot move."""
         if self.pages is None:
             return self._file_state
-        from pfnmap.engine.sysroot.held import with_held
-
         return with_held(self._file_state, self.pages)
 
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What ``state`` takes for granted, in sentences."""
-        from pfnmap.engine.sysroot.what_if import assumptions
-
         return assumptions(self, self.state, self.page_source)
 
     # -- single pages ------------------------------------------------------------------------
     def with_pages(self, pages: PageKinds | None) -> SysrootView:
         """The same machine, with what is known of single pages."""
-        from pfnmap.engine.sysroot.page_kinds import overlay
-
         if pages is self.pages:
             return self
         view = copy(self)
@@ -269,8 +265,6 @@ class SysrootView(Reading):
 
     def _policy_rule(self, block_id: int, words: tuple[str, ...] | None) -> str:
         """Why an offline block would go where ``valid_zones`` says, by the model's rules."""
-        from pfnmap.engine.operations.zone_policy import valid_zones
-
         row = self.state.blocks.at(block_id)
         if row is None:
             return ""
@@ -285,8 +279,11 @@ class SysrootView(Reading):
         counts = np.bincount(blocks.state, minlength=len(blocks.states)).tolist()
         return {word: count for word, count in zip(blocks.states, counts, strict=True) if count}
 
-    def block_runs(self) -> Iterator[tuple[int, int]]:
+    def block_runs(self, *, reasons: bool = False) -> Iterator[tuple[int, int]]:
         """(first, last) ids of neighbouring blocks that are alike in every column."""
+        return alike(self.state, self._block_runs()) if reasons else self._block_runs()
+
+    def _block_runs(self) -> Iterator[tuple[int, int]]:
         blocks, inferred = self.observation.blocks, self.inferred
         starts = blocks.run_starts()
         change = np.zeros(len(blocks), bool)
@@ -308,3 +305,7 @@ class SysrootView(Reading):
             node = nodes[0] if nodes is not None and len(nodes) == 1 else None
             out.append((node, int((mine & online).sum()), int(mine.sum())))
         return sorted(out, key=lambda row: (row[0] is None, row[0] or 0))
+
+    def offline_obstacle(self, row: BlockRow) -> str:
+        """Why a block cannot be offlined; empty when nothing is known."""
+        return offline_obstacle(self.state, row)

@@ -19,12 +19,12 @@ from pfnmap.engine.memory.boot import from_observation
 from pfnmap.engine.memory.runs import Rows
 from pfnmap.engine.memory.state import BLOCK_DTYPE, Resource, State
 from pfnmap.engine.outcome import Event, Outcome
+from pfnmap.engine.printable import printable
 from pfnmap.engine.profile import profile_of
 from pfnmap.engine.sysfs_words import parse_mask
 from pfnmap.engine.traces.recorded_shell import ShellError, parse_script
 from pfnmap.engine.traces.trace import FIRMWARE, RecordedBlock, RecordedStep, Trace, TraceError
 from pfnmap.engine.view import ZoneRow
-from pfnmap.engine.wrong import printable
 
 
 def machine_state(trace: Trace) -> State:

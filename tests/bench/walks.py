@@ -22,8 +22,8 @@ from types import FrameType
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.session import Session
+from pfnmap.engine.sysroot.history import ObservedHistory
 from pfnmap.engine.sysroot.observe import Watcher
-from pfnmap.engine.sysroot.session import RootSession
 from pfnmap.themes import load_theme
 from pfnmap.tui.app import PfnmapApp
 from pfnmap.tui.cli import main as check
@@ -108,8 +108,8 @@ async def reading() -> Walk:
     """A block that somebody takes offline, to its row on the screen."""
     with tempfile.TemporaryDirectory() as folder:
         tree = dimm_tree(Path(folder) / "root")
-        session = RootSession(Watcher(tree.root))
-        app = PfnmapApp(session, load_theme("dark"), read_only=True)
+        session = ObservedHistory(Watcher(tree.root))
+        app = PfnmapApp(session, load_theme("dark"))
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             await settle(pilot)
             live = Live(app.main, session)

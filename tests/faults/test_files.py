@@ -23,7 +23,6 @@ from pfnmap.engine.machine import Machine
 from pfnmap.engine.session import Session
 from pfnmap.engine.whole_file import write_whole
 from pfnmap.tui.cli import main
-from pfnmap.tui.pictures.cast.recorder import CastRecorder
 from pfnmap.tui.screens.audit import Audit
 from tests.engine.sysroot.trees import Tree
 from tests.faults.disk import ERRORS, MAKING_A_DIRECTORY, READ_ONLY, STEPS, FailingDisk
@@ -267,37 +266,6 @@ def test_a_damaged_journal_that_cannot_be_repaired_is_read_and_left_as_it_was(
     assert again.session.position == 1
     assert isinstance(again.session, JournaledSession)
     again.session.close()
-
-
-@pytest.mark.parametrize("code", ERRORS, ids=errno.errorcode.get)
-def test_a_recording_that_cannot_begin_is_said_before_the_screen_is_taken(
-    code: int, disk: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        FailingDisk(patch, disk, "open", code)
-        with pytest.raises(InputError, match=f"cannot be recorded to: {os.strerror(code)}"):
-            CastRecorder(disk / "a.cast", (80, 24), clock=lambda: 0.0)
-    assert os.listdir(disk) == []
-
-
-@pytest.mark.parametrize("code", ERRORS, ids=errno.errorcode.get)
-def test_a_recording_ends_at_a_whole_line(
-    code: int, disk: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = disk / "a.cast"
-    with monkeypatch.context() as patch:
-        failing = FailingDisk(patch, disk, "", code)
-        recorder = CastRecorder(file, (80, 24), clock=lambda: 0.0)
-        recorder.output("before")
-        failing.step = "write"
-        recorder.output("lost")
-        failing.mend()
-        recorder.output("after")
-        recorder.close()
-    assert recorder.trouble == f"the recording to {file} stopped: {os.strerror(code)}"
-    lines = file.read_text().splitlines()
-    assert len(lines) == 2
-    assert "before" in lines[1]
 
 
 @pytest.mark.parametrize("code", [*ERRORS, READ_ONLY], ids=errno.errorcode.get)

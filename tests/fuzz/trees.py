@@ -19,15 +19,15 @@ from pfnmap.engine.language import parse_line
 from pfnmap.engine.sysroot.capture import capture_bytes, capture_data, load_capture, parse_capture
 from pfnmap.engine.sysroot.explain import explain
 from pfnmap.engine.sysroot.files import DirectoryTree, FileProblem, TextTree, Tree
+from pfnmap.engine.sysroot.history import ObservedHistory
 from pfnmap.engine.sysroot.observation import Observation
 from pfnmap.engine.sysroot.observe import Watcher
 from pfnmap.engine.sysroot.plan import plan
 from pfnmap.engine.sysroot.read import Reader, observe
-from pfnmap.engine.sysroot.session import RootSession
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.traces.trace import load_trace
 from pfnmap.tui.documents.view import as_json, view_data
-from pfnmap.tui.text.blocks_table import table_lines
+from pfnmap.tui.text.blocks import table_lines
 from pfnmap.tui.text.frame import render_text
 from tests.engine.sysroot.recorded import recorded_files
 from tests.fuzz.damage import NASTY_TEXTS, NUMBERS, damaged_bytes, damaged_value, nasty_text
@@ -164,7 +164,7 @@ class Trees(Inputs[Machine]):
 
     @staticmethod
     def _watched(folder: Path) -> str:
-        session = RootSession(Watcher(DirectoryTree(folder)))
+        session = ObservedHistory(Watcher(DirectoryTree(folder)))
         looked_at(session.view)
         for path in sorted(folder.rglob("state"))[:2]:
             path.unlink()

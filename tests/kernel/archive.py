@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pfnmap.engine.sysroot.text_dump import SHELL_LINE
+from pfnmap.engine.sysroot.dumps import SHELL_LINE
 from tests.kernel.images import BUSYBOX, Image, MissingPartError, program
 
 INIT_SCRIPT = Path(__file__).with_name("init.sh")

@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.geometry import ARCHITECTURES, Geometry
 from pfnmap.engine.kinds import PageState, ZoneType
-from pfnmap.engine.view import NR_PAGE_STATES, BlockRow, NodeRow, PageRow, ResourceRow, ZoneRow
+from pfnmap.engine.view import (
+    NR_PAGE_STATES,
+    BlockRow,
+    HugetlbPool,
+    NodeRow,
+    PageRow,
+    ResourceRow,
+    ZoneRow,
+)
 
 BLOCK = 32768
 """Pages in a memory block of the default geometry."""
@@ -27,6 +35,10 @@ class FakeView:
     blocks: Sequence[BlockRow] = ()
     findings: Sequence[Finding] = ()
     resources: Sequence[ResourceRow] = ()
+    pools: Sequence[HugetlbPool] = ()
+    notes: Sequence[str] = ()
+    page_source: str = ""
+    real: bool = False
     params: Sequence[tuple[str, str]] = (("memmap_on_memory", "Y"),)
     title: str = "made by hand"
     profile_name: str = "6.12"
@@ -58,7 +70,7 @@ class FakeView:
         ids = [block.id for block in self.blocks[first_rank : first_rank + count]]
         return np.array(ids, dtype=np.int64)
 
-    def block_runs(self) -> list[tuple[int, int]]:
+    def block_runs(self, *, reasons: bool = False) -> list[tuple[int, int]]:
         return [(block.id, block.id) for block in self.blocks]
 
     def rank_of(self, block_id: int) -> int:
@@ -72,6 +84,12 @@ class FakeView:
         for block in self.blocks:
             counts[block.state] = counts.get(block.state, 0) + 1
         return counts
+
+    def node_block_counts(self) -> list[tuple[int | None, int, int]]:
+        return []
+
+    def offline_obstacle(self, row: BlockRow) -> str:
+        return ""
 
     def page_counts(self, edges: NDArray[np.int64]) -> NDArray[np.int64]:
         counts = np.zeros((len(edges) - 1, NR_PAGE_STATES), dtype=np.int64)

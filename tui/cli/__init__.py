@@ -1,8 +1,8 @@
 """The command line: finds the subcommand, runs it, turns every error into one line.
 
-A subcommand is a module of this package with ``add_arguments(parser)`` and ``run(arguments)``,
-listed in :data:`.SUBCOMMANDS`. Only the module that is asked for is imported, and modules
-import what they need when they run: ``--version`` and ``--help`` load neither numpy nor Textual.
+A subcommand is a module of this package with ``run(arguments)``, listed in :data:`.SUBCOMMANDS`;
+its options are declared in ``options``. Only the module that is asked for is imported, so
+``--version`` and ``--help`` load neither numpy nor Textual.
 
 Exit status: 0 done, 1 a check failed, 2 wrong input, 128 + n stopped by signal n (a closed
 pipe counts as SIGPIPE).
@@ -17,8 +17,10 @@ from importlib import import_module
 from typing import Final
 
 from pfnmap.engine.errors import PfnmapError
+from pfnmap.engine.printable import printable
 from pfnmap.tui import __version__
-from pfnmap.tui.cli.parser import Parser, UsageError, printable, say, say_error
+from pfnmap.tui.cli.options import OPTIONS
+from pfnmap.tui.cli.parser import Parser, UsageError, say, say_error
 from pfnmap.tui.help.subcommands import SUBCOMMANDS
 
 OPEN: Final = "open"
@@ -80,10 +82,9 @@ def _dispatch(arguments: list[str]) -> int:
 
 def parser_of(name: str) -> Parser:
     """The parser of a subcommand, or of :data:`OPEN`."""
-    module = import_module(f"pfnmap.tui.cli.{name}")
     prog = "pfnmap" if name == OPEN else f"pfnmap {name}"
-    parser = Parser(prog=prog, description=module.__doc__)
-    module.add_arguments(parser)
+    parser = Parser(prog=prog, description=OPTIONS[name].__doc__)
+    OPTIONS[name](parser)
     return parser
 
 

@@ -7,30 +7,16 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from pfnmap.engine.sysroot.capture import capture_bytes, save_capture
+from pfnmap.engine.sysroot.observe import page_size
 from pfnmap.engine.words import counted
-from pfnmap.tui.cli.outputs import STANDARD_OUTPUT, output_file, outside_tree
+from pfnmap.tui.cli.files import STANDARD_OUTPUT, output_file, outside_tree
+from pfnmap.tui.cli.opening import opened_root
 from pfnmap.tui.cli.parser import emit, say
-from pfnmap.tui.cli.roots import add_root, opened_root
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which machine, and where to."""
-    add_root(parser)
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        required=True,
-        help="the capture to write, replaced when it is there, compressed where the name ends in "
-        ".gz; - for standard output",
-    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the capture; what could not be read is said."""
-    from pfnmap.engine.sysroot.capture import capture_bytes, save_capture
-    from pfnmap.engine.sysroot.sources import page_size
-
     out = arguments.output
     if out != STANDARD_OUTPUT:
         root = arguments.root or "/"

@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 from pfnmap.engine.errors import PfnmapError
+from pfnmap.engine.language import format_command
+from pfnmap.engine.printable import printable
+from pfnmap.engine.scenarios.run import ScenarioRun, run_scenario
+from pfnmap.engine.scenarios.scenario import load_scenario
+from pfnmap.engine.sources import shipped_scenarios
+from pfnmap.engine.whole_file import write_whole
 from pfnmap.engine.words import counted
-from pfnmap.tui.cli.outputs import output_file
-from pfnmap.tui.cli.parser import UsageError, emit, printable, say_error
-from pfnmap.tui.cli.scenario_files import scenario_file
-
-if TYPE_CHECKING:
-    from pfnmap.engine.scenarios.run import ScenarioRun
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The scenarios, and where else to report."""
-    parser.add_argument(
-        "files", metavar="FILE", nargs="*", help="a scenario, or the name of a shipped one"
-    )
-    parser.add_argument("--all", action="store_true", help="check every shipped scenario")
-    parser.add_argument(
-        "--junit",
-        metavar="FILE",
-        help="also write a JUnit report, which replaces a file that is there",
-    )
+from pfnmap.tui.cli.files import output_file, scenario_file
+from pfnmap.tui.cli.parser import UsageError, emit, say_error
+from pfnmap.tui.text.ascii import plain
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check every scenario, those after a wrong one too; the worst status counts."""
-    from pfnmap.engine.sources import shipped_scenarios
-
     names = [*arguments.files, *(shipped_scenarios() if arguments.all else ())]
     if not names:
         raise UsageError("nothing to check; give a FILE, or --all")
@@ -53,9 +41,6 @@ def run(arguments: argparse.Namespace) -> int:
     done = (counted(len(runs), "scenario"), counted(expectations, "expectation"))
     emit([f"{', '.join(done)}, {sum(map(_nr_failed, runs))} failed"])
     if report is not None:
-        from pfnmap.engine.whole_file import write_whole
-        from pfnmap.tui.cli.junit import junit_report
-
         write_whole(report, junit_report(runs, wrong).encode("utf-8"))
     return 2 if wrong else 1 if failures else 0
 
@@ -76,7 +61,47 @@ def _report_file(name: str, scenarios: Sequence[str]) -> Path:
 
 def _checked(file: Path) -> ScenarioRun:
     """One scenario, run."""
-    from pfnmap.engine.scenarios.run import run_scenario
-    from pfnmap.engine.scenarios.scenario import load_scenario
-
     return run_scenario(load_scenario(file))
+
+
+def junit_report(runs: Iterable[ScenarioRun], wrong: Iterable[tuple[str, PfnmapError]] = ()) -> str:
+    """The report as XML text. Without times: the same scenarios give the same bytes.
+
+    ``wrong``: name of each scenario that could not be run, and why.
+    """
+    suites = ElementTree.Element("testsuites", name="pfnmap")
+    for run in runs:
+        _suite(suites, run)
+    for name, error in wrong:
+        _not_run(suites, plain(name), plain(str(error)))
+    ElementTree.indent(suites)
+    return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _not_run(suites: ElementTree.Element, name: str, why: str) -> None:
+    """Add a scenario that is no scenario, so that a build server does not miss it."""
+    suite = ElementTree.SubElement(suites, "testsuite", name=name, tests="1", errors="1")
+    case = ElementTree.SubElement(suite, "testcase", classname=name, name="can be run")
+    ElementTree.SubElement(case, "error", message=why)
+
+
+def _suite(suites: ElementTree.Element, run: ScenarioRun) -> None:
+    """Add one scenario."""
+    source = plain(run.scenario.source)
+    failed: dict[int, list[str]] = {}
+    for failure in run.failures:
+        lines = map(plain, (str(failure), *failure.diff))
+        failed.setdefault(failure.line, []).extend(lines)
+    suite = ElementTree.SubElement(
+        suites, "testsuite", name=source, tests=str(len(run.claims)), failures=str(len(failed))
+    )
+    for number, claim in run.claims:
+        case = ElementTree.SubElement(
+            suite,
+            "testcase",
+            classname=source,
+            name=f"line {number}: {plain(format_command(claim))}",
+        )
+        if messages := failed.get(number):
+            element = ElementTree.SubElement(case, "failure", message=messages[0])
+            element.text = "\n".join(messages)

@@ -5,30 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 
-from pfnmap.tui.cli.parser import emit, printable
+import platformdirs
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The form of the output."""
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print data, format pfnmap-config-1")
-    form.add_argument(
-        "--keys",
-        action="store_true",
-        help="print the keys in force as a section of the settings file",
-    )
+from pfnmap.engine.printable import printable
+from pfnmap.themes import user_directory
+from pfnmap.tui.cli.parser import emit
+from pfnmap.tui.documents.reports import ConfigData
+from pfnmap.tui.documents.view import as_json
+from pfnmap.tui.settings.config import keymap_lines, load_settings, settings_file
+from pfnmap.tui.settings.state_directory import state_directory
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the paths, none of which need exist; or the keys. Wrong settings are said."""
-    import platformdirs
-
-    from pfnmap.themes import user_directory
-    from pfnmap.tui.documents.reports import ConfigData
-    from pfnmap.tui.documents.view import as_json
-    from pfnmap.tui.settings.config import keymap_lines, load_settings, settings_file
-    from pfnmap.tui.settings.state_directory import state_directory
-
     settings = load_settings()
     if arguments.keys:
         emit(keymap_lines(settings.keys))

@@ -5,59 +5,21 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
 from pfnmap.engine.errors import InputError
-from pfnmap.tui.cli.outputs import SCENARIO, output_file, theme_input
-from pfnmap.tui.cli.parser import UsageError, printable, refuse_idle
-from pfnmap.tui.cli.picture_options import PICTURE_OPTIONS, add_size, add_theme, look_of, write_out
-from pfnmap.tui.cli.scenario_files import scenario_file
-
-if TYPE_CHECKING:
-    from pfnmap.engine.scenarios.scenario import Scenario
-    from pfnmap.tui.pictures.render import TextFormat
-
-PICTURES: Final[dict[str, TextFormat]] = {
-    ".txt": "text",
-    ".svg": "svg",
-    ".html": "html",
-    ".ansi": "ansi",
-}
-"""What the file's name ends in, and what is drawn into it."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to write down, where, and how it looks."""
-    parser.add_argument(
-        "file", metavar="FILE", nargs="?", help="a scenario, or the name of a shipped one"
-    )
-    parser.add_argument(
-        "--session", metavar="ID", help="a session of 'pfnmap sessions', or latest, instead"
-    )
-    endings = ", ".join([*PICTURES, SCENARIO])
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="OUT",
-        required=True,
-        help=f"the file, replaced when it is there; its name ends in {endings}, or is such an "
-        "ending for standard output",
-    )
-    parser.add_argument(
-        "--step", metavar="N", type=int, help="the screen at step N (default: at the end)"
-    )
-    parser.add_argument(
-        "--expect",
-        action="store_true",
-        help=f"with {SCENARIO}: add what is true at the end as expect lines",
-    )
-    parser.add_argument(
-        "--expect-steps",
-        action="store_true",
-        help="as --expect, and behind each command how it ended and what it changed",
-    )
-    add_size(parser)
-    add_theme(parser)
+from pfnmap.engine.journal.resume import read_session
+from pfnmap.engine.printable import printable
+from pfnmap.engine.scenarios.generated import with_expectations
+from pfnmap.engine.scenarios.scenario import (
+    Scenario,
+    build_scenario,
+    format_scenario,
+    load_scenario,
+)
+from pfnmap.tui.cli.files import output_file, scenario_file, theme_input, write_out
+from pfnmap.tui.cli.options import PICTURE_OPTIONS, PICTURES, SCENARIO, look_of
+from pfnmap.tui.cli.parser import UsageError, refuse_idle
+from pfnmap.tui.settings.state_directory import session_store
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -102,16 +64,11 @@ def _scenario(
     ``as_file``: with a line for the session's title. A picture takes the title from the name,
     for the line would be a step that the session does not have.
     """
-    from pfnmap.engine.scenarios.scenario import build_scenario, load_scenario
-
     if (arguments.file is None) == (arguments.session is None):
         raise UsageError("name one thing to export: a scenario FILE, or --session ID")
     if arguments.file is not None:
         file = scenario_file(arguments.file)
         return load_scenario(file), [(file, "the scenario")]
-    from pfnmap.engine.journal.resume import read_session
-    from pfnmap.tui.settings.state_directory import session_store
-
     replayed = read_session(session_store(os.environ), arguments.session)
     start, session = replayed.origin.start, replayed.session
     if start is None:
@@ -127,9 +84,6 @@ def _scenario(
 
 def _as_scenario(scenario: Scenario, *, expect: bool, each_step: bool) -> str:
     """The scenario in normal form, with claims about its end or its steps when wanted."""
-    from pfnmap.engine.scenarios.generated import with_expectations
-    from pfnmap.engine.scenarios.scenario import format_scenario
-
     if expect or each_step:
         scenario = with_expectations(scenario, each_step=each_step)
     return format_scenario(scenario)

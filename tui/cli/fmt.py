@@ -5,18 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pfnmap.tui.cli.parser import emit, printable
-from pfnmap.tui.cli.picture_options import write_out
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Files, and what to do with the result."""
-    parser.add_argument("files", metavar="FILE", nargs="+", help="a scenario")
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument("--write", action="store_true", help="change the files (default: print)")
-    how.add_argument(
-        "--check", action="store_true", help="name the files that are not in normal form; exit 1"
-    )
+from pfnmap.engine.printable import printable
+from pfnmap.engine.scenarios.scenario import (
+    decode_scenario,
+    format_scenario,
+    parse_scenario,
+    scenario_bytes,
+)
+from pfnmap.engine.whole_file import write_whole
+from pfnmap.tui.cli.files import write_out
+from pfnmap.tui.cli.parser import emit
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -28,8 +26,6 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     changed = [(file, text) for file, data, text in formatted if data != text.encode()]
     if arguments.write:
-        from pfnmap.engine.whole_file import write_whole
-
         for file, text in changed:
             write_whole(file, text.encode())
         return 0
@@ -39,12 +35,5 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _formatted(file: Path) -> tuple[bytes, str]:
     """What is in the file, which may be a pipe and is read once, and what ought to be."""
-    from pfnmap.engine.scenarios.scenario import (
-        decode_scenario,
-        format_scenario,
-        parse_scenario,
-        scenario_bytes,
-    )
-
     data, name = scenario_bytes(file), printable(str(file))
     return data, format_scenario(parse_scenario(decode_scenario(data, name), name))

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from pfnmap.engine.language import ALIASES, help_lines
+from pfnmap.engine.printable import printable
 from pfnmap.tui.cli import parser_of
-from pfnmap.tui.cli.parser import UsageError, emit, printable, say
+from pfnmap.tui.cli.parser import UsageError, emit, say
 from pfnmap.tui.documents.schema import schema, schema_names
 from pfnmap.tui.help.subcommands import SUBCOMMANDS
 from pfnmap.tui.help.topics import COLUMNS, search, text, topics
@@ -22,19 +23,6 @@ from pfnmap.tui.say.terms import TERMS
 from pfnmap.tui.text.ascii import wrapped
 
 _WORDS: Final = ({NAMES[state]: words for state, words in STATES.items()}, *TERMS.values())
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to explain, or what to look for."""
-    parser.add_argument(
-        "names",
-        metavar="TOPIC",
-        nargs="*",
-        help="what to explain; 'schema NAME' prints the JSON Schema of a document",
-    )
-    parser.add_argument(
-        "--search", metavar="WORD", help="print the lines of all topics that hold a word"
-    )
 
 
 def run(arguments: argparse.Namespace) -> int:

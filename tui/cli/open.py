@@ -10,63 +10,54 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from pfnmap.engine.commands import Command
 from pfnmap.engine.errors import PfnmapError
-from pfnmap.tui.cli.keeping import add_keeping, check_keeping, kept, taken_up
-from pfnmap.tui.cli.opening import Opened, opened, parsed, run_all
-from pfnmap.tui.cli.parser import (
-    add_commands,
-    add_source,
-    add_terminal_options,
-    emit,
-    printable,
-    say,
+from pfnmap.engine.printable import printable
+from pfnmap.tui.cli.opening import (
+    Opened,
+    check_keeping,
+    is_root,
+    kept,
+    opened,
+    parsed,
+    refuse_root_options,
+    run_all,
+    taken_up,
 )
-from pfnmap.tui.cli.roots import add_root, is_root, refuse_root_options
-from pfnmap.tui.cli.starting import add_record, prepared, record_file, show
+from pfnmap.tui.cli.parser import emit, say
+from pfnmap.tui.cli.starting import prepared, show
+from pfnmap.tui.settings.state_directory import session_store
 from pfnmap.tui.terminal.waiting import waiting
 
 if TYPE_CHECKING:
-    from pfnmap.engine.commands import Command
     from pfnmap.tui.app import PfnmapApp
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The machine, what to do with it first, and how to draw."""
-    add_source(parser)
-    add_root(parser, default="")
-    add_commands(parser)
-    add_keeping(parser)
-    add_record(parser)
-    add_terminal_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show the machine on the screen; where there is no terminal, print it."""
     if is_root(arguments):
-        from pfnmap.tui.cli.live import run_root
+        from pfnmap.tui.cli.live import run_root  # what reads real machines is much
 
         return run_root(arguments)
     refuse_root_options(arguments)
     check_keeping(arguments)
     # Wrong settings and a wrong source are said before the screen is taken.
     start = prepared(arguments)
-    record = record_file(arguments, start)
     with waiting(_what(arguments), sys.stderr if start.on_screen else None):
         machine, notice = _machine(arguments, keeping=start.on_screen)
+    session = machine.session
     for message in [*machine.failures, *([notice] if notice else [])]:
         say(message)
     if not start.on_screen:
-        from pfnmap.tui.text.frame import render_text
+        from pfnmap.tui.text.frame import render_text  # the screen draws its own
 
-        emit(render_text(machine.view, before=machine.before, outcomes=machine.outcomes))
+        emit(render_text(session.view, before=session.before, outcomes=machine.outcomes))
         return 1 if machine.failures else 0
     return show(
         start,
-        machine.session,
-        machine.title,
-        machine=machine.start,
+        session,
+        session.title,
         notice=notice,
-        record=record,
         opening=(lambda app: _look(app, machine.looks)) if machine.looks else None,
     )
 
@@ -89,8 +80,6 @@ def _what(arguments: argparse.Namespace) -> str:
 
 def _machine(arguments: argparse.Namespace, *, keeping: bool) -> tuple[Opened, str]:
     """The machine, and what is to be said about it; ``keeping`` its session from here on."""
-    from pfnmap.tui.settings.state_directory import session_store
-
     store = session_store(os.environ)
     if arguments.resume is not None:
         commands = parsed(arguments.commands)

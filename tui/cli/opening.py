@@ -1,36 +1,43 @@
-"""What the command line names, opened; and the ``-c`` commands, run."""
+"""What the command line names: opened, kept in a journal, or taken up; and ``-c``, run."""
 
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from pfnmap.engine.commands import Command, Goto, Interactive, StartMachine, Zoom
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.session import Session
+from pfnmap.engine.view import View
+from pfnmap.tui.cli.parser import UsageError
 
 if TYPE_CHECKING:
-    from pfnmap.engine.commands import Command, Interactive, StartMachine
-    from pfnmap.engine.outcome import Outcome
-    from pfnmap.engine.session import Session
-    from pfnmap.engine.view import View
+    from pfnmap.engine.journal.journal import Origin
+    from pfnmap.engine.journal.store import JournalStore
+    from pfnmap.engine.sysroot.history import ObservedHistory
+
+from typing import TYPE_CHECKING
+
+from pfnmap.tui.cli.parser import refuse_idle
+
+if TYPE_CHECKING:
+    from pfnmap.engine.sysroot.observe import Watcher
 
 
 class Opened(Struct):
     """A machine as it was opened, and what the ``-c`` commands did to it."""
 
     session: Session
-    view: View
-    title: str
-    start: StartMachine | None
-    """The machine line it began with, None for a recording."""
     outcomes: list[Outcome] = field(default_factory=list)
     """Of the ``-c`` commands that are for a machine."""
     failures: list[str] = field(default_factory=list)
     """What ``expect`` commands found."""
-    before: View | None = None
-    """Before the last step, None at the start."""
     looks: list[Command] = field(default_factory=list)
     """``goto`` and ``zoom`` commands, for a screen that can be looked at elsewhere."""
 
@@ -57,15 +64,18 @@ def opened(
     number or ``last``. ``prepare`` may exchange the session before any command is run.
     Raises InputError for anything that cannot be opened or run.
     """
-    from pfnmap.engine.commands import StartMachine
-
     commands = parsed(arguments.commands)
-    if commands and isinstance(commands[0], StartMachine):
+    if commands and isinstance(start := commands[0], StartMachine):
         if arguments.source is not None:
             raise InputError(f"-c machine: {arguments.source} has its own machine")
-        machine = _boot(commands.pop(0))
+        machine = Opened(Session.booted(start))
+        commands = commands[1:]
+    elif arguments.source is None:
+        machine = Opened(Session.booted())
     else:
-        machine = _open_source(arguments.source)
+        from pfnmap.engine.sources import open_source  # the default machine needs no files
+
+        machine = Opened(open_source(arguments.source))
     if prepare is not None:
         prepare(machine)
     if step is not None:
@@ -78,8 +88,7 @@ def run_all(machine: Opened, commands: Sequence[Command]) -> None:
     """Run ``-c`` commands as the ``:`` line would, as far as they make sense without a screen."""
     if not commands:
         return
-    from pfnmap.engine.commands import Goto, Interactive, StartMachine, Zoom
-    from pfnmap.engine.play import play
+    from pfnmap.engine.play import play  # without -c nothing is played
 
     if any(isinstance(command, StartMachine) for command in commands):
         raise InputError("-c machine: the machine comes first, and only once")
@@ -92,26 +101,6 @@ def run_all(machine: Opened, commands: Sequence[Command]) -> None:
             _move(session, step.command)
         elif step.is_action:
             machine.outcomes.append(step.outcome)
-    _look(machine)
-
-
-def _boot(start: Command) -> Opened:
-    """A simulated machine."""
-    from pfnmap.engine.commands import StartMachine
-    from pfnmap.engine.machine import Machine
-    from pfnmap.engine.session import Session
-
-    assert isinstance(start, StartMachine)
-    session = Session(Machine.boot(start), "simulated machine", start_command=start)
-    return Opened(session, session.view, session.title, start)
-
-
-def _open_source(spec: str | None) -> Opened:
-    """What was named, or the default machine."""
-    from pfnmap.engine.sources import open_source
-
-    session = open_source(spec)
-    return Opened(session, session.view, session.title, session.start_command)
 
 
 def _seek(machine: Opened, step: str) -> None:
@@ -120,17 +109,6 @@ def _seek(machine: Opened, step: str) -> None:
     if step != "last" and not (step.isascii() and step.isdigit() and len(step) < 10):
         raise InputError(f"--step {step}: expected a number or 'last'")
     session.seek(len(session.outcomes) if step == "last" else int(step))
-    _look(machine)
-
-
-def _look(machine: Opened) -> None:
-    """Take the views at the session's position."""
-    from pfnmap.engine.model_view import ModelView
-
-    session = machine.session
-    machine.view = session.view
-    done = session.last_action
-    machine.before = None if done is None else ModelView(done.before)
 
 
 def _move(session: Session, command: Interactive) -> None:
@@ -148,8 +126,6 @@ def _move(session: Session, command: Interactive) -> None:
 
 def zoom_of(looks: Sequence[Command]) -> str | None:
     """The word of the last ``zoom`` command."""
-    from pfnmap.engine.commands import Zoom
-
     return next((look.level for look in reversed(looks) if isinstance(look, Zoom)), None)
 
 
@@ -162,3 +138,99 @@ def zoom_pages(view: View, word: str | None) -> int | None:
         "section": geometry.section_pages,
         "block": geometry.block_pages,
     }.get(word or "")
+
+
+def check_keeping(arguments: argparse.Namespace) -> None:
+    """Refuse options that contradict each other."""
+    if arguments.resume is None:
+        return
+    if arguments.source is not None:
+        raise UsageError(f"--resume goes on with a session; it does not open {arguments.source}")
+    if arguments.no_journal:
+        raise UsageError("--resume goes on in the session's journal; --no-journal has none")
+
+
+def taken_up(which: str, store: JournalStore) -> tuple[Opened, str]:
+    """A session of before, and what is to be said about it (empty: nothing)."""
+    from pfnmap.engine.journal.resume import resume
+
+    resumed = resume(store, which)
+    session = resumed.session
+    return Opened(session), resumed.notice or ""
+
+
+def kept(machine: Opened, source: str | None, store: JournalStore) -> None:
+    """Keep a machine's session from here on; one that cannot be changed is not kept."""
+    from pfnmap.engine.journal.journal import keep
+
+    origin = _origin(machine, source)
+    if origin is not None:
+        machine.session = keep(machine.session, origin, store)
+
+
+def simulations_kept(
+    real: ObservedHistory, arguments: argparse.Namespace
+) -> Callable[[Session], Session]:
+    """What keeps each simulation that begins as a real machine is shown."""
+
+    def kept_simulation(simulation: Session) -> Session:
+        from pfnmap.engine.journal.journal import Origin, keep
+        from pfnmap.engine.sysroot.history import coded
+        from pfnmap.engine.sysroot.observe import page_size
+        from pfnmap.tui.settings.state_directory import session_store
+
+        size = None if arguments.page_size is None else page_size(arguments.page_size)
+        origin = Origin.of_machine(*coded(real.view), simulation.title, size)
+        return keep(simulation, origin, session_store(os.environ))
+
+    return kept_simulation
+
+
+def _origin(machine: Opened, source: str | None) -> Origin | None:
+    """What the session began with; None for what no journal can name."""
+    from pfnmap.engine.journal.journal import Origin
+
+    session = machine.session
+    if session.start_command is not None:
+        return Origin(session.title, session.start_command)
+    path = Path(source or "")
+    try:
+        return Origin.of_trace(path, session.title) if path.is_file() else None
+    except InputError:
+        return None
+
+
+def refuse_root_options(arguments: argparse.Namespace) -> None:
+    """Refuse options of a real machine where there is none."""
+    refuse_idle(
+        arguments, "is for a real machine: --root DIR, a directory or a capture", "--page-size"
+    )
+
+
+def is_root(arguments: argparse.Namespace) -> bool:
+    """Whether a real machine is named: ``--root``, a directory, or a file made of one."""
+    if arguments.root is not None:
+        return True
+    if arguments.source is None:
+        return False
+    from pathlib import Path
+
+    path = Path(arguments.source)
+    if path.is_dir():
+        return True
+    if path.suffix == ".hotplug" or not path.is_file():
+        return False
+    from pfnmap.engine.sysroot.capture import is_capture
+
+    return is_capture(path)
+
+
+def opened_root(arguments: argparse.Namespace) -> Watcher:
+    """The machine that ``FILE`` or ``--root`` names; InputError for both, or what is neither."""
+    from pfnmap.engine.sysroot.observe import open_watcher, page_size
+
+    size = None if arguments.page_size is None else page_size(arguments.page_size)
+    source: str | None = getattr(arguments, "source", None)
+    if source is not None and arguments.root is not None:
+        raise InputError(f"--root {arguments.root}: {source} is named already; give one of them")
+    return open_watcher(source or arguments.root or "/", page_bytes=size)

@@ -10,9 +10,8 @@ from contextlib import suppress
 from typing import Final, NoReturn
 
 from pfnmap.engine.errors import InputError, ParseError, PfnmapError
+from pfnmap.engine.printable import printable
 
-TEXT_COLUMNS: Final = 72
-"""Of a text that no ``--width`` is given for; what ``plain.text`` calls MAIL_WIDTH."""
 COMMANDS: Final = "commands"
 """Where the lines of ``-c`` are; an empty one is a line that does nothing."""
 
@@ -49,7 +48,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, prog: str, description: str | None) -> None:
         super().__init__(
             prog=prog,
-            description=(description or "").partition("\n\n")[0],
+            description="\n".join(map(str.strip, (description or "").splitlines())),
             formatter_class=_Help,
             allow_abbrev=False,
         )
@@ -108,96 +107,8 @@ def say_error(error: PfnmapError) -> None:
     say(words, placed=in_file)
 
 
-def printable(text: str) -> str:
-    r"""Text with whatever a terminal might obey shown as an escape, e.g. ``\x1b``."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in text
-    )
-
-
 def emit(lines: Iterable[str]) -> None:
     """Write lines to standard output."""
     text = "".join(f"{line}\n" for line in lines)
     if sys.stdout is not None:
         sys.stdout.write(text)
-
-
-def add_source(parser: argparse.ArgumentParser) -> None:
-    """``SOURCE``: the machine to work on."""
-    parser.add_argument(
-        "source",
-        metavar="SOURCE",
-        nargs="?",
-        help="a scenario (FILE.hotplug, or a name from 'pfnmap scenarios'), a recording of a "
-        "kernel (FILE.json), a directory with a machine's files, or a capture of them; a "
-        "simulated machine if none",
-    )
-
-
-def add_commands(
-    parser: argparse.ArgumentParser, what: str = "to run first, e.g. 'add dimm0 256M'"
-) -> None:
-    """``-c``: commands; ``what`` says what becomes of them."""
-    parser.add_argument(
-        "-c",
-        "--command",
-        metavar="COMMAND",
-        action="append",
-        default=[],
-        dest=COMMANDS,
-        help=f"a command {what}; may be given more than once",
-    )
-
-
-TERMINAL_OPTIONS: Final = ("--theme", "--color", "--ascii", "--mouse")
-
-
-def add_terminal_options(parser: argparse.ArgumentParser) -> None:
-    """How to draw on the terminal."""
-    from pfnmap.tui.terminal.abilities import COLOUR_SYSTEMS
-
-    parser.add_argument("--theme", metavar="NAME", help="a theme of 'pfnmap themes', or a file")
-    parser.add_argument(
-        "--color",
-        choices=("auto", *COLOUR_SYSTEMS),
-        default=None,
-        help="colours to use (default: what the terminal promises; NO_COLOR is honoured)",
-    )
-    _add_switch(parser, "ascii", "draw with ASCII letters only, or not")
-    _add_switch(parser, "mouse", "use the mouse, or leave it to the terminal")
-
-
-def _add_switch(parser: argparse.ArgumentParser, name: str, words: str) -> None:
-    """``--NAME`` and ``--no-NAME``; None when neither is given."""
-    parser.add_argument(
-        f"--{name}", action=argparse.BooleanOptionalAction, default=None, help=words
-    )
-
-
-def add_width(parser: argparse.ArgumentParser) -> None:
-    """``--width``; None when it is not given, see :func:`text_width`."""
-    parser.add_argument(
-        "--width",
-        metavar="N",
-        type=_width,
-        help=f"columns of the text (default: {TEXT_COLUMNS})",
-    )
-
-
-def text_width(arguments: argparse.Namespace) -> int:
-    """The columns of a text."""
-    return arguments.width or TEXT_COLUMNS
-
-
-def _width(text: str) -> int:
-    from pfnmap.tui.text.frame import MIN_WIDTH
-
-    limit = 1000
-    if not (
-        text.isascii() and text.isdigit() and len(text) < 5 and MIN_WIDTH <= int(text) <= limit
-    ):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no width; expected {MIN_WIDTH} to {limit} columns"
-        )
-    return int(text)

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
-from pfnmap.tui.cli.parser import add_commands, emit
-from pfnmap.tui.cli.roots import add_kept, add_root, opened_root
-
-if TYPE_CHECKING:
-    from pfnmap.engine.outcome import Outcome
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which machine, and the commands."""
-    add_kept(parser)
-    add_root(parser)
-    add_commands(parser, "to foresee, e.g. 'offline 32-39'")
-    parser.add_argument("--json", action="store_true", help="print data, format pfnmap-plan-1")
+from pfnmap.engine import commands
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.sysroot.plan import is_false, looked_at, plan
+from pfnmap.tui.cli.opening import opened_root, parsed
+from pfnmap.tui.cli.parser import emit
+from pfnmap.tui.documents.reports import PlanData
+from pfnmap.tui.documents.view import as_json, outcome_data
+from pfnmap.tui.text.ascii import wrapped
+from pfnmap.tui.text.frame import outcome_lines
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print an outcome for each command; exit status 1 for a refusal or a false claim."""
-    from pfnmap.engine.errors import InputError
-    from pfnmap.engine.sysroot.plan import is_false, looked_at, plan
-    from pfnmap.tui.cli.opening import parsed
-    from pfnmap.tui.text.ascii import wrapped
-    from pfnmap.tui.text.frame import outcome_lines
-
     commands = parsed(arguments.commands)
     if not commands:
         raise InputError("plan: give at least one command, e.g. -c 'offline 32-39'")
@@ -51,9 +41,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _verdict(outcome: Outcome) -> list[str]:
     """What the kernel, or the claim, comes to; nothing for lines that are for the reader."""
-    from pfnmap.engine import commands
-    from pfnmap.engine.sysroot.plan import is_false
-
     premises = (
         commands.SetRule,
         commands.Pin,
@@ -74,8 +61,5 @@ def _verdict(outcome: Outcome) -> list[str]:
 
 def _json(title: str, outcomes: list[Outcome], assumed: tuple[str, ...]) -> str:
     """Format ``pfnmap-plan-1``."""
-    from pfnmap.tui.documents.reports import PlanData
-    from pfnmap.tui.documents.view import as_json, outcome_data
-
     done = [outcome_data(outcome) for outcome in outcomes]
     return as_json(PlanData("pfnmap-plan-1", title, done, assumed), indent=1)

@@ -12,55 +12,34 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from pfnmap.engine.commands import Command, Interactive, Note, StartMachine, Title, is_step
 from pfnmap.engine.errors import InputError, PfnmapError
+from pfnmap.engine.language import line_of
+from pfnmap.engine.model_view import ModelView
+from pfnmap.engine.notation import profile_names
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.play import play
+from pfnmap.engine.printable import printable
+from pfnmap.engine.scenarios.run import failures_of, opened
+from pfnmap.engine.scenarios.scenario import Scenario, ScenarioLine, load_scenario
+from pfnmap.engine.scenarios.shell_script import as_shell
+from pfnmap.engine.view import View
+from pfnmap.tui.cli.files import scenario_file, write_out
 from pfnmap.tui.cli.opening import parsed
-from pfnmap.tui.cli.parser import (
-    UsageError,
-    add_commands,
-    add_width,
-    emit,
-    printable,
-    refuse_idle,
-    say,
+from pfnmap.tui.cli.options import (
+    PICTURE_OPTIONS,
+    look_of,
     text_width,
 )
-from pfnmap.tui.cli.picture_options import PICTURE_OPTIONS, add_size, add_theme, look_of, write_out
-from pfnmap.tui.cli.scenario_files import scenario_file
+from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle, say
+from pfnmap.tui.documents.diff import DiffData, step_diff
+from pfnmap.tui.documents.reports import RunData
+from pfnmap.tui.documents.view import as_json, outcome_data, view_data
+from pfnmap.tui.text.ascii import wrapped
+from pfnmap.tui.text.frame import outcome_lines, render_text
 
 if TYPE_CHECKING:
-    from pfnmap.engine.commands import Command
-    from pfnmap.engine.outcome import Outcome
-    from pfnmap.engine.scenarios.scenario import Scenario
-    from pfnmap.engine.view import View
     from pfnmap.tui.pictures.render import TextFormat
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The scenario and the form of the output."""
-    parser.add_argument(
-        "file", metavar="FILE", nargs="?", help="a scenario, or the name of a shipped one"
-    )
-    add_commands(parser, "to run, behind those of FILE, e.g. 'add dimm0 256M'")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--text", action="store_true", help="print frames of the machine")
-    form.add_argument("--json", action="store_true", help="print every outcome and the end")
-    form.add_argument("--svg", action="store_true", help="print the screen at the end as SVG")
-    form.add_argument("--html", action="store_true", help="print it as an HTML page")
-    form.add_argument(
-        "--as-shell", action="store_true", help="print shell lines that do it on a real machine"
-    )
-    parser.add_argument(
-        "--steps",
-        metavar="LIST",
-        help="of --text and --diff: 'last' (default), 'all' that are for the machine, or numbers "
-        "such as 0,3,7 (0: boot)",
-    )
-    parser.add_argument(
-        "--diff", action="store_true", help="the difference each step makes, as text or --json"
-    )
-    add_width(parser)
-    add_size(parser)
-    add_theme(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -71,8 +50,6 @@ def run(arguments: argparse.Namespace) -> int:
     _refuse_idle_options(arguments)
     scenario = _scenario(arguments)
     if arguments.as_shell:
-        from pfnmap.engine.scenarios.shell_script import as_shell
-
         emit(map(printable, as_shell(scenario)))
         return 0
     done = _run(scenario)
@@ -112,8 +89,6 @@ def _refuse_idle_options(arguments: argparse.Namespace) -> None:
 
 def _fitted(failures: list[str], width: int) -> Iterator[str]:
     """What does not hold, as fit for a mail as what stands above it."""
-    from pfnmap.tui.text.ascii import wrapped
-
     for failure in failures:
         yield from wrapped(failure, width)
 
@@ -161,8 +136,6 @@ class _Run(Struct, frozen=True):
 
 def _scenario(arguments: argparse.Namespace) -> Scenario:
     """The file's lines, then the ``-c`` commands."""
-    from pfnmap.engine.scenarios.scenario import Scenario, ScenarioLine, load_scenario
-
     commands = parsed(arguments.commands)
     if arguments.file is None and not commands:
         raise UsageError("nothing to run; give a FILE, or commands with -c")
@@ -178,8 +151,6 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
 
 def _refuse_session_verbs(commands: list[Command], but: tuple[str, ...]) -> None:
     """Refuse what no scenario file can hold either."""
-    from pfnmap.engine.commands import Interactive
-
     for command in commands:
         if isinstance(command, Interactive) and command.verb not in but:
             raise InputError(
@@ -188,20 +159,12 @@ def _refuse_session_verbs(commands: list[Command], but: tuple[str, ...]) -> None
 
 
 def _refuse_second_machine(commands: list[Command]) -> None:
-    from pfnmap.engine.commands import StartMachine
-
     if any(isinstance(command, StartMachine) for command in commands):
         raise InputError("-c machine: the scenario has its own machine")
 
 
 def _run(scenario: Scenario) -> _Run:
     """Every step with the machine after it, as far as they can be done."""
-    from pfnmap.engine.commands import Interactive, Note, Title, is_step
-    from pfnmap.engine.model_view import ModelView
-    from pfnmap.engine.notation import profile_names
-    from pfnmap.engine.play import play
-    from pfnmap.engine.scenarios.run import failures_of, opened
-
     session = opened(scenario)
     steps = [_Step(0, session.view)]
     failures: list[str] = []
@@ -227,8 +190,6 @@ def _run(scenario: Scenario) -> _Run:
 
 def _transcript(run: _Run, width: int) -> Iterator[str]:
     """What was said and done, in order."""
-    from pfnmap.tui.text.frame import outcome_lines
-
     for step in run.steps:
         yield from _said(step.said, width)
         if step.outcome is not None:
@@ -238,8 +199,6 @@ def _transcript(run: _Run, width: int) -> Iterator[str]:
 
 def _said(said: tuple[str, ...], width: int) -> Iterator[str]:
     """Titles and notes, as comments."""
-    from pfnmap.tui.text.ascii import wrapped
-
     for words in said:
         yield from wrapped(words, width, first="# ", indent="# ")
 
@@ -260,8 +219,6 @@ def _diff(run: _Run, number: int, width: int) -> Iterator[str]:
     """What a step changed, as a unified diff of two frames; nothing for boot and for notes."""
     from difflib import unified_diff
 
-    from pfnmap.tui.text.frame import render_text
-
     at = run.at(number)
     if at == 0 or run.steps[at].number != number:
         return
@@ -274,8 +231,6 @@ def _diff(run: _Run, number: int, width: int) -> Iterator[str]:
 
 def _frame(run: _Run, number: int, width: int) -> list[str]:
     """The frame at a step."""
-    from pfnmap.tui.text.frame import render_text
-
     at = run.at(number)
     step = run.steps[at]
     return render_text(
@@ -306,19 +261,12 @@ def _chosen(run: _Run, arguments: argparse.Namespace) -> list[int]:
 
 def _json(steps: list[_Step]) -> str:
     """The outcomes of all steps and the machine at the end."""
-    from pfnmap.tui.documents.reports import RunData
-    from pfnmap.tui.documents.view import as_json, outcome_data, view_data
-
     outcomes = [outcome_data(step.outcome) for step in steps if step.outcome]
     return as_json(RunData("pfnmap-run-1", outcomes, view_data(steps[-1].view, steps[-1].outcome)))
 
 
 def _json_diff(run: _Run, arguments: argparse.Namespace) -> str:
     """What the chosen steps changed."""
-    from pfnmap.engine.language import line_of
-    from pfnmap.tui.documents.diff import DiffData, step_diff
-    from pfnmap.tui.documents.view import as_json
-
     diffs = []
     for number in _chosen(run, arguments):
         at = run.at(number)

@@ -5,26 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from typing import TYPE_CHECKING
 
-from pfnmap.tui.cli.parser import emit, printable
-
-if TYPE_CHECKING:
-    from pfnmap.engine.journal.resume import SessionInfo
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The form of the output."""
-    parser.add_argument("--json", action="store_true", help="print data, format pfnmap-sessions-1")
+from pfnmap.engine.journal.resume import SessionInfo, list_sessions
+from pfnmap.engine.printable import printable
+from pfnmap.tui.cli.parser import emit
+from pfnmap.tui.documents.reports import SessionsData
+from pfnmap.tui.documents.view import as_json
+from pfnmap.tui.settings.state_directory import session_store
+from pfnmap.tui.text.ascii import plain
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line for each session, the newest first."""
-    from pfnmap.engine.journal.resume import list_sessions
-    from pfnmap.tui.documents.reports import SessionsData
-    from pfnmap.tui.documents.view import as_json
-    from pfnmap.tui.settings.state_directory import session_store
-
     store = session_store(os.environ)
     sessions = list_sessions(store)
     if arguments.json:
@@ -38,8 +30,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _line(session: SessionInfo) -> str:
     """Number, time of the last step, how many commands, what it is, what is special."""
-    from pfnmap.tui.text.ascii import plain
-
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(session.modified))
     words = [f"{session.id:>4}  {when}  {session.nr_commands:>4} commands  {plain(session.began)}"]
     if session.last_command:

@@ -3,43 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
-from pfnmap.tui.cli.opening import Opened, opened, zoom_of, zoom_pages
-from pfnmap.tui.cli.parser import (
-    UsageError,
-    add_commands,
-    add_source,
-    add_width,
-    emit,
-    refuse_idle,
-    say,
-    text_width,
+from pfnmap.engine.session import Session
+from pfnmap.tui.cli.opening import (
+    Opened,
+    is_root,
+    opened,
+    opened_root,
+    refuse_root_options,
+    zoom_of,
+    zoom_pages,
 )
-from pfnmap.tui.cli.roots import add_root, is_root, opened_root, refuse_root_options
-
-if TYPE_CHECKING:
-    from pfnmap.engine.session import Session
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The machine, what to do with it first, and the form of the output."""
-    add_source(parser)
-    add_root(parser, default="")
-    add_commands(parser)
-    parser.add_argument(
-        "--step",
-        metavar="N",
-        default=None,
-        help="show a scenario or recording after N steps, or 'last' (default: as it starts)",
-    )
-    parser.add_argument("--json", action="store_true", help="print data, format pfnmap-view-1")
-    add_width(parser)
-    parser.add_argument(
-        "--zoom",
-        choices=("page", "subsection", "section", "block", "fit"),
-        help="what one letter of the map stands for (default: one block to a line)",
-    )
+from pfnmap.tui.cli.options import text_width
+from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle, say
+from pfnmap.tui.text.frame import render_text
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -53,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         from pfnmap.tui.documents.view import as_json, view_data
 
-        emit([as_json(view_data(machine.view, machine.session.last_action))])
+        emit([as_json(view_data(machine.session.view, machine.session.last_action))])
     else:
         emit(_frame(machine, arguments))
     for failure in machine.failures:
@@ -73,8 +50,6 @@ def _show_root(arguments: argparse.Namespace) -> int:
 
         emit([as_json(view_data(view))])
     else:
-        from pfnmap.tui.text.frame import render_text
-
         emit(
             render_text(
                 view, width=text_width(arguments), pages_per_cell=zoom_pages(view, arguments.zoom)
@@ -87,16 +62,14 @@ def _show_root(arguments: argparse.Namespace) -> int:
 
 def _frame(machine: Opened, arguments: argparse.Namespace) -> list[str]:
     """The frame; with ``-c``, what each command did stands below it."""
-    from pfnmap.tui.text.frame import render_text
-
     session = machine.session
     last = session.last_action
     outcomes = machine.outcomes or ([last] if last else [])
     return render_text(
-        machine.view,
+        session.view,
         width=text_width(arguments),
-        pages_per_cell=zoom_pages(machine.view, arguments.zoom or zoom_of(machine.looks)),
-        before=machine.before,
+        pages_per_cell=zoom_pages(session.view, arguments.zoom or zoom_of(machine.looks)),
+        before=session.before,
         outcomes=outcomes,
         step=_where(session),
     )

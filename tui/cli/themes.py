@@ -8,19 +8,15 @@ from __future__ import annotations
 import argparse
 import sys
 
-from pfnmap.tui.cli.parser import emit, printable
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """A theme's name, or none."""
-    parser.add_argument("name", metavar="NAME", nargs="?", help="show this theme's glyphs")
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.printable import printable
+from pfnmap.themes import Look, load_theme, theme_files
+from pfnmap.themes.model import BLOCK_KEYS, STATE_KEYS, zone_key
+from pfnmap.tui.cli.parser import emit
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line for each theme, or for each thing a theme draws."""
-    from pfnmap.engine.errors import InputError
-    from pfnmap.themes import load_theme, theme_files
-
     if arguments.name is not None:
         emit(map(_encodable, _looks(arguments.name)))
         return 0
@@ -36,8 +32,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _looks(name: str) -> list[str]:
     """Glyph, colours and name of everything in a theme."""
-    from pfnmap.themes import Look, load_theme
-    from pfnmap.themes.model import BLOCK_KEYS, STATE_KEYS, zone_key
 
     def line(section: str, key: str, look: Look) -> str:
         attributes = " ".join(sorted(look.attributes))

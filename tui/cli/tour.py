@@ -7,36 +7,26 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from pfnmap.tui.cli.parser import add_terminal_options, emit
-from pfnmap.tui.cli.starting import add_record, prepared, record_file, show
-
-if TYPE_CHECKING:
-    from pfnmap.tui.keys.keymap import Keymap
+from pfnmap.engine.commands import StartMachine
+from pfnmap.engine.language import parse_line
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.session import Session
+from pfnmap.tui.cli.parser import emit
+from pfnmap.tui.cli.starting import prepared, show
+from pfnmap.tui.keys.keymap import Keymap
+from pfnmap.tui.screens.tour import MACHINE, STEPS, filled, press_words
+from pfnmap.tui.text.ascii import plain, wrapped
 
 TITLE = "tour"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """How to draw."""
-    add_record(parser)
-    add_terminal_options(parser)
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Take the tour; its machine is not kept."""
-    from pfnmap.tui.screens.tour import MACHINE
-
     start = prepared(arguments)
-    record = record_file(arguments, start)
     if not start.on_screen:
         emit(_texts(start.settings.keys))
         return 0
-    from pfnmap.engine.commands import StartMachine
-    from pfnmap.engine.language import parse_line
-    from pfnmap.engine.machine import Machine
-    from pfnmap.engine.session import Session
 
     machine = parse_line(MACHINE)
     assert isinstance(machine, StartMachine)
@@ -44,17 +34,12 @@ def run(arguments: argparse.Namespace) -> int:
         start,
         Session(Machine.boot(machine), TITLE, start_command=machine),
         TITLE,
-        machine=machine,
-        record=record,
         opening=lambda app: app.main.begin_tour(),
     )
 
 
 def _texts(keymap: Keymap) -> Iterator[str]:
     """The tour as plain text."""
-    from pfnmap.tui.screens.tour import STEPS, filled, press_words
-    from pfnmap.tui.text.ascii import plain, wrapped
-
     for number, step in enumerate(STEPS, 1):
         yield f"{number}. {plain(step.title)}"
         yield from wrapped(filled(step.text, keymap), 72, first="   ", indent="   ")

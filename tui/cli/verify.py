@@ -8,20 +8,15 @@ from __future__ import annotations
 import argparse
 
 from pfnmap.engine.errors import PfnmapError
+from pfnmap.engine.printable import printable
+from pfnmap.engine.traces.trace import load_trace
+from pfnmap.engine.traces.verify import verify_trace
 from pfnmap.engine.words import counted
-from pfnmap.tui.cli.parser import emit, printable, say
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The recordings."""
-    parser.add_argument("files", metavar="TRACE", nargs="+", help="a recording, FILE.json")
+from pfnmap.tui.cli.parser import emit, say
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify every recording, those after a wrong one too; the worst status counts."""
-    from pfnmap.engine.traces.trace import load_trace
-    from pfnmap.engine.traces.verify import verify_trace
-
     traces = steps = differing = 0
     wrong = False
     for file in arguments.files:

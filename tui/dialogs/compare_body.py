@@ -14,11 +14,11 @@ from textual.strip import Strip
 from pfnmap.engine.compare import Comparison, VariantRun
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.machine import Machine
+from pfnmap.engine.notation import format_size
 from pfnmap.engine.view import NodeRow, View, ZoneRow
 from pfnmap.tui.map.axis import Axis, reaching
 from pfnmap.tui.map.side_by_side import SideRow, cells_that_fit, side_by_side, union
 from pfnmap.tui.say.words import wrapped
-from pfnmap.tui.text.ascii import size
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Row
 from pfnmap.tui.widgets.zone_bars import bar_codes, spans
@@ -114,7 +114,8 @@ def _map(
     cell = max(1, cell >> zoom if zoom >= 0 else cell << -zoom)
     cell, rows = side_by_side(views, columns, cell)
     row_bytes = cell * columns * geometry.page_bytes
-    scale = f"1 cell = {cell} pfns = {size(cell * geometry.page_bytes)}, 1 row = {size(row_bytes)}"
+    sizes = format_size(cell * geometry.page_bytes), format_size(row_bytes)
+    scale = f"1 cell = {cell} pfns = {sizes[0]}, 1 row = {sizes[1]}"
     yield _head(paint, width, "pfn map", f"{scale}, {paint.changed_mark} differs")
     heads = Row(width, paint).gap(LABEL)
     for index in shown:

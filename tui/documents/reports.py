@@ -90,7 +90,7 @@ class MemoryRow(TypedDict, total=False):
     """Neighbouring blocks that say the same; the columns asked for, as lsmem -J has them.
 
     null where it is not known or does not apply. What a column shows says
-    ``pfnmap.tui.text.blocks_table.COLUMNS``.
+    ``pfnmap.tui.text.blocks.COLUMNS``.
     """
 
     range: str

@@ -14,7 +14,7 @@ from pfnmap.engine.errors import InputError, quoted
 from pfnmap.tui.documents import reports
 from pfnmap.tui.documents.diff import DiffData
 from pfnmap.tui.documents.view import ViewData, as_json
-from pfnmap.tui.text.blocks_table import COLUMNS
+from pfnmap.tui.text.blocks import COLUMNS
 
 DOCUMENTS: Final[dict[str, type]] = {
     "pfnmap-blocks-1": reports.BlocksTableData,

@@ -13,7 +13,7 @@ from pfnmap.engine.kinds import PageState
 from pfnmap.engine.language import VERBS, parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.profile import PROFILES, RULE_VALUES, SWITCHES
-from pfnmap.engine.sysroot.text_dump import SHELL_LINE
+from pfnmap.engine.sysroot.dumps import SHELL_LINE
 from pfnmap.tui.help.subcommands import SUBCOMMANDS
 from pfnmap.tui.keys.table import ALL_ACTIONS, AREAS, DIALOG_AREAS
 from pfnmap.tui.say.glossary import NAMES, STATES

@@ -143,8 +143,6 @@ def fault_entries() -> list[Entry]:
 
 def verdicts(shown: Shown, block_id: int) -> tuple[Verdict, ...]:
     """What the kernel would answer to everything that may be done with a block."""
-    if shown.read_only and not shown.real:
-        return ()
     found = shown.verdicts.get(block_id)
     if found is None:
         pages = shown.view.geometry.block_pages

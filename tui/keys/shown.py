@@ -6,11 +6,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pfnmap.engine.commands import Command, StartMachine
-from pfnmap.engine.errors import PfnmapError
-from pfnmap.engine.memory.state import State
-from pfnmap.engine.model_view import ModelView
+from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.outcome import Outcome, Refusal
-from pfnmap.engine.session import Session
+from pfnmap.engine.session import History, Session
 from pfnmap.engine.view import View
 from pfnmap.tui.keys.effects import AddValues
 from pfnmap.tui.keys.here import Here
@@ -42,7 +40,7 @@ class Verdict(Struct, frozen=True):
 class Shown(Struct, frozen=True):
     """A session at one moment, with everything around it that is not drawing."""
 
-    session: Session
+    session: History
     keys: dict[str, tuple[str, ...]]
     """The keys in force by the id of their action, as a person types them."""
     viewport: Viewport
@@ -56,13 +54,10 @@ class Shown(Struct, frozen=True):
     phase: int | None = None
     source_title: str = ""
     """Where the machine comes from, for the title line."""
-    read_only: bool = False
     writes_allowed: bool = False
     """Whether keys may write to the real machine that is shown, after a question."""
     real_title: str = ""
     """Of the real machine that this simulation began from and that can be gone back to."""
-    start: StartMachine | None = None
-    """The ``machine`` line the session began with; None without one."""
     memory: Memory = Memory()
     focus: str = "map"
     """The panel that takes the keys for up and down."""
@@ -85,7 +80,7 @@ class Shown(Struct, frozen=True):
         return replace(
             self,
             view=view,
-            before=_before(session, self.before),
+            before=session.before,
             outcomes=tuple(session.outcomes),
             position=session.position,
             phase=session.phase,
@@ -93,6 +88,23 @@ class Shown(Struct, frozen=True):
         )
 
     # -- the machine -----------------------------------------------------------------------
+    @property
+    def read_only(self) -> bool:
+        """Whether commands change nothing here."""
+        return self.session.read_only
+
+    @property
+    def simulated(self) -> Session:
+        """The session, for what changes its machine; InputError where nothing may."""
+        if self.read_only or not isinstance(self.session, Session):
+            raise InputError("this machine is shown read-only")
+        return self.session
+
+    @property
+    def start(self) -> StartMachine | None:
+        """The ``machine`` line the session began with; None without one."""
+        return self.session.start_command
+
     @property
     def here(self) -> Here:
         """Where keys act now: the selection, else the cell under the cursor."""
@@ -103,7 +115,7 @@ class Shown(Struct, frozen=True):
     @property
     def real(self) -> bool:
         """Whether this is a real machine, or what was kept of one."""
-        return not isinstance(self.view, ModelView)
+        return self.view.real
 
     @property
     def last(self) -> int:
@@ -173,49 +185,16 @@ class Shown(Struct, frozen=True):
                 f"press {key('time.forward')} to step through what happened, "
                 f"{key('time.play')} to play it, {key('app.help')} for help"
             )
-        if self.read_only:
-            return f"this machine is shown read-only; press {key('app.help')} for help"
         return f"press {key('mem.add')} to hot-add a DIMM, {key('app.help')} for help"
 
 
 def shown(
-    session: Session,
+    session: History,
     keys: dict[str, tuple[str, ...]],
     viewport: Viewport,
     *,
     source_title: str = "",
-    read_only: bool = False,
-    start: StartMachine | None = None,
 ) -> Shown:
-    """A session as it is now; ``start`` where the session itself does not know its beginning."""
-    return Shown(
-        session,
-        keys,
-        viewport,
-        session.view,
-        None,
-        source_title=source_title,
-        read_only=read_only,
-        start=start or session.start_command,
-    ).now()
-
-
-def _before(session: Session, known: View | None) -> View | None:
-    """The machine before the last step that was for it, None at boot.
-
-    A note or a claim behind a step leaves what the step changed marked. ``known`` is given
-    back where it is a view of that machine.
-    """
-    if not isinstance(session.view, ModelView):
-        return session.before if session.position or session.phase is not None else None
-    state = _state_before(session)
-    if state is None:
-        return None
-    return known if isinstance(known, ModelView) and known.state is state else ModelView(state)
-
-
-def _state_before(session: Session) -> State | None:
-    if session.phase is not None and session.position < len(session.outcomes):
-        outcome = session.outcomes[session.position]
-        return outcome.before if session.phase < 2 else outcome.events[session.phase - 2].state
-    return session.last_action.before if session.last_action else None
+    """A session as it is now."""
+    view = session.view
+    return Shown(session, keys, viewport, view, None, source_title=source_title).now()

@@ -9,6 +9,7 @@ from pfnmap.engine.compare import Pairs, compare_commands
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.language import ALIASES, help_lines
 from pfnmap.engine.notation import profile_names
+from pfnmap.engine.scenarios.generated import expectations_of
 from pfnmap.engine.scenarios.scenario import build_scenario, format_scenario
 from pfnmap.engine.whole_file import write_whole
 from pfnmap.tui.keys import actions
@@ -132,10 +133,11 @@ def _save(shown: Shown, file: Path, expect: bool) -> Effects:
     """``save FILE``: the session's commands as a scenario; with ``expect`` also what holds."""
     start, title = _start(shown, "save"), shown.session.title
     commands = [outcome.command for outcome in shown.outcomes[: shown.position]]
-    view = shown.view if expect else None
+    view = shown.view
 
     def written() -> str:
-        return format_scenario(build_scenario(start, commands, title=title, expect=view))
+        claims = expectations_of(view) if expect else ()
+        return format_scenario(build_scenario(start, commands, title=title, claims=claims))
 
     def put(text: str) -> Effects:
         write_whole(file, text.encode("utf-8"))

@@ -134,11 +134,10 @@ def _none_is(view: View, word: str) -> str:
 
     There only the pages on the screen are read, if any may be.
     """
-    known = getattr(view, "page_source", None)
-    if known is None or word in KNOWN_OF_BLOCKS:
+    if not view.real or word in KNOWN_OF_BLOCKS:
         return f"no page is {word}"
-    how = f"the screen: {known}" if known else "the screen, and none of them was read"
-    return f"no page is known to be {word}; pages are read for what is on {how}"
+    how = f": {view.page_source}" if view.page_source else ", and none of them was read"
+    return f"no page is known to be {word}; pages are read for what is on the screen{how}"
 
 
 def _bins(

@@ -18,7 +18,7 @@ from pfnmap.tui.pictures.offscreen import picture, press, settle
 if TYPE_CHECKING:
     from textual.pilot import Pilot
 
-    from pfnmap.engine.commands import Command, StartMachine
+    from pfnmap.engine.commands import Command
     from pfnmap.engine.session import Session
     from pfnmap.themes.model import Theme
     from pfnmap.tui.pictures.picture import Picture
@@ -45,7 +45,7 @@ class Screen(Struct, frozen=True):
         if not commands:
             return
         for command in commands:
-            self.app.main.session.run(command)
+            self.app.main.shown.simulated.run(command)
         self.app.main.show_session()
         await settle(self.pilot)
 
@@ -65,11 +65,10 @@ async def on_screen(
     size: tuple[int, int],
     *,
     source_title: str = "",
-    start: StartMachine | None = None,
 ) -> AsyncIterator[Screen]:
     """Run the program with a session; ``size`` is (columns, lines)."""
     with _own_colours():
-        app = PfnmapApp(session, theme, source_title=source_title, start=start)
+        app = PfnmapApp(session, theme, source_title=source_title)
     async with app.run_test(size=size) as pilot:
         await settle(pilot)
         yield Screen(app, pilot)

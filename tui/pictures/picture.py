@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from rich.cells import cell_len, set_cell_size
 
+from pfnmap.engine.printable import masked
 from pfnmap.themes.model import ANSI_COLOURS, DEFAULT_COLOUR, Theme
 
 ANSI_RGB: Final = {
@@ -86,15 +87,8 @@ class Picture(Struct, frozen=True):
 
 
 def clean(text: str) -> str:
-    r"""Text of which every character is printable; others become ``?``, blanks of any kind `` ``.
-
-    Controls (C0, C1), bidirectional and other invisible formatting, line and paragraph
-    separators, private, unassigned and surrogate code points are not printable.
-    """
-    text = text[:MAX_PIECE]
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
+    """Text fit for a piece: printable, and not too long."""
+    return masked(text[:MAX_PIECE])
 
 
 def piece(text: str, ink: Ink = PLAIN, cells: int | None = None) -> Piece:

@@ -2,66 +2,24 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from rich.cells import cell_len, set_cell_size
+
+from pfnmap.engine.printable import LIKENESS, masked
 
 UNITS = ("", "K", "M", "G", "T", "P")
 MAX_WRAPPED = 4000
 """Characters of one text that are broken into lines; what is cut is counted."""
 
 
+_LIKENESS = str.maketrans({**LIKENESS, "…": "~"})
+
+
 def safe(text: str, *, ascii_only: bool = False) -> str:
-    """Text without control, format (bidi, zero width) and surrogate characters.
+    """Text without a character that a terminal might obey (:func:`masked`).
 
-    Each such character becomes ``?``, a tab a blank. With ``ascii_only`` so does
-    everything outside printable ASCII, except that common signs get an ASCII likeness.
+    With ``ascii_only`` common signs get an ASCII likeness, and the rest is masked, too.
     """
-    if text.isprintable() and (text.isascii() or not ascii_only):
-        return text
-    if ascii_only:
-        text = text.translate(_ASCII_LIKENESS)
-    return "".join(_safe_character(char, ascii_only) for char in text)
-
-
-def _safe_character(char: str, ascii_only: bool) -> str:
-    if char == "\t":
-        return " "
-    if char.isascii():
-        return char if char.isprintable() else "?"
-    if unicodedata.category(char) == "Zs":
-        return " "
-    return "?" if ascii_only or not char.isprintable() else char
-
-
-_ASCII_LIKENESS = str.maketrans(
-    {
-        "→": "->",
-        "←": "<-",
-        "–": "-",
-        "—": "-",
-        "…": "~",
-        "·": ".",
-        "×": "x",
-        "±": "+-",
-        "≤": "<=",
-        "≥": ">=",
-        "≠": "!=",
-        "▸": ">",
-        "▾": "v",
-        "•": "*",
-        "│": "|",
-        "─": "-",
-        "└": "`",
-        "├": "|",
-        "“": '"',
-        "”": '"',
-        "’": "'",
-        "↑": "^",
-        "↓": "v",
-        "█": "#",
-    }
-)
+    return masked(text.translate(_LIKENESS) if ascii_only else text, ascii_only=ascii_only)
 
 
 def cell_width(text: str) -> int:

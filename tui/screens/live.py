@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.session import Session
+from pfnmap.engine.sysroot.history import ObservedHistory
 from pfnmap.engine.sysroot.operate import (
     Foreseen,
     WriteAllowed,
@@ -21,7 +22,6 @@ from pfnmap.engine.sysroot.operate import (
     went_as_foreseen,
     write_state,
 )
-from pfnmap.engine.sysroot.session import RootSession
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.words import counted
 from pfnmap.tui.keys.effects import AskYes, Complain, Effect, Effects, Open, Tell
@@ -44,7 +44,7 @@ class Live:
     def __init__(
         self,
         owner: Widget,
-        session: RootSession,
+        session: ObservedHistory,
         *,
         seconds: float | None = None,
         allow_writes: bool = False,

@@ -22,7 +22,7 @@ from pfnmap.engine.commands import Add, Command, Goto, Interactive, StartMachine
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.language import line_of
 from pfnmap.engine.outcome import Outcome
-from pfnmap.engine.session import Session
+from pfnmap.engine.session import History
 from pfnmap.engine.whole_file import write_whole
 from pfnmap.themes import theme_files
 from pfnmap.tui.keys import actions, offered
@@ -74,13 +74,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def __init__(
         self,
-        session: Session,
+        session: History,
         paint: Paint,
         keymap: Keymap,
         *,
         source_title: str = "",
-        read_only: bool = False,
-        start: StartMachine | None = None,
     ) -> None:
         """Show a session.
 
@@ -89,8 +87,6 @@ class MainScreen(Screen[None], inherit_bindings=False):
             paint: the theme.
             keymap: the keys in force.
             source_title: where the machine comes from, for the title line.
-            read_only: True for a machine that must not be changed.
-            start: the ``machine`` line it began with, where the session does not know it.
         """
         super().__init__()
         self.paint = paint
@@ -128,8 +124,6 @@ class MainScreen(Screen[None], inherit_bindings=False):
             keymap.by_action,
             self.map.viewport,
             source_title=source_title,
-            read_only=read_only,
-            start=start,
         )
         for key, action in keymap.items():
             # With priority a key acts at once; without, Textual would send it through the
@@ -155,7 +149,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         )
 
     @property
-    def session(self) -> Session:
+    def session(self) -> History:
         """What is shown."""
         return self._shown.session
 
@@ -262,7 +256,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         for panel in self.panels:
             panel.set_paint(paint)
 
-    def show_other(self, session: Session, title: str, *, read_only: bool) -> None:
+    def show_other(self, session: History, title: str) -> None:
         """Put another session on the screen; the place on the map stays as far as it exists."""
         was = self._shown
         session.listeners = was.session.listeners  # whoever hears commands goes on hearing them
@@ -271,9 +265,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
                 session.mark(name, pfn)
         self.clock.pause()
         self._shown = replace(
-            shown(session, was.keys, was.viewport, source_title=title, read_only=read_only),
+            shown(session, was.keys, was.viewport, source_title=title),
             memory=was.memory,
-            real_title=was.view.title if was.real and not read_only else "",
+            real_title=was.view.title if was.real and not session.read_only else "",
         )
         if self.live is not None:
             self.follow(self.live)
@@ -447,7 +441,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             case Do.BACK_TO_REAL:
                 assert self.live is not None
                 real = self.live.session
-                self.show_other(real, real.view.title, read_only=True)
+                self.show_other(real, real.view.title)
             case want.Look(viewport, jump):
                 if jump:
                     self._remember(jumped_from=self.viewport.cursor_pfn)
@@ -533,9 +527,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
                 self._to_machine(command)
 
     def _to_machine(self, command: Command) -> None:
-        if self._shown.read_only:
-            raise InputError("this machine is shown read-only")
-        session = self.session
+        session = self._shown.simulated
         here = session.position, session.phase, len(session.outcomes)
 
         def take(outcome: Outcome) -> Effects:
@@ -572,7 +564,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             case want.StepPhase(delta):
                 self.session.step_phase(delta)
             case want.Switch(index):
-                self.session.switch(index)
+                self._shown.simulated.switch(index)
         self.show_session()
         last = self.session.last
         if last is not None:
@@ -648,7 +640,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._claim()
         if self.live is not None:
             session, said = self.live.branch()
-            self.show_other(session, "what if", read_only=False)
+            self.show_other(session, "what if")
             self.perform(said)
 
     # -- dialogs ---------------------------------------------------------------------------
@@ -710,7 +702,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         assert self.tour is not None
         self._claim()
         self.clock.pause()
-        self.tour.progress.restage(self.session)
+        self.tour.progress.restage(self._shown.simulated)
         self.wanted, self.maximised = AT_FIRST, None
         self.place(self.app.size.width, self.app.size.height)
         self.map.focus()

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from textual.message import Message
 
-from pfnmap.engine.session import Session
+from pfnmap.engine.session import History, Session
 from pfnmap.tui.keys.effects import Effect, Effects, Open
 from pfnmap.tui.keys.shown import Shown
 
@@ -34,7 +34,7 @@ class RealMachine(Protocol):
     """Whether keys may write to it after a question."""
 
     @property
-    def session(self) -> Session:
+    def session(self) -> History:
         """Its readings."""
 
     @property

@@ -16,7 +16,7 @@ from msgspec import Struct, field
 from pfnmap.engine.commands import Command, Pin
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.language import parse_line
-from pfnmap.engine.session import Session
+from pfnmap.engine.session import History, Session
 from pfnmap.engine.view import BlockRow
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.names import shown_key
@@ -29,7 +29,7 @@ _KEY = re.compile(r"\{([a-z_.]+)\}")
 class Seen(Struct, frozen=True):
     """What a step is judged by."""
 
-    session: Session
+    session: History
     block: int
     """Id of the block under the cursor."""
     acted: frozenset[str]
@@ -259,7 +259,7 @@ class Progress(Struct):
         """An action was done."""
         self.acted.add(action_id)
 
-    def look(self, session: Session, block: int) -> bool:
+    def look(self, session: History, block: int) -> bool:
         """Go on when the present step is done; True when it was."""
         if self.index + 1 == len(self.steps):
             return False

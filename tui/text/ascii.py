@@ -5,31 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from pfnmap.engine.printable import LIKENESS, printable
+
 MAX_TEXT: Final = 2000
 """Longest text from outside that is written out; what is cut is counted."""
 
-_LIKENESS: Final = str.maketrans(
-    {
-        "→": "->",
-        "←": "<-",
-        "…": "...",
-        "–": "-",
-        "—": "-",
-        "−": "-",
-        "×": "x",
-        "·": ".",
-        "≤": "<=",
-        "≥": ">=",
-        "≠": "!=",
-        "“": '"',
-        "”": '"',
-        "‘": "'",
-        "’": "'",
-        "\t": " ",
-        "\u00a0": " ",
-    }
-)
-_UNITS: Final = "KMGTP"
+_LIKENESS: Final = str.maketrans(LIKENESS)
 
 
 def plain(text: str) -> str:
@@ -38,20 +19,8 @@ def plain(text: str) -> str:
     Longer text than :data:`MAX_TEXT` is cut, and says by how much.
     """
     rest = len(text) - MAX_TEXT
-    text = text[:MAX_TEXT]
-    if not (text.isascii() and text.isprintable()):
-        text = "".join(map(_character, text.translate(_LIKENESS)))
+    text = printable(text[:MAX_TEXT].translate(_LIKENESS), ascii_only=True)
     return f"{text} [{rest} more characters]" if rest > 0 else text
-
-
-def _character(character: str) -> str:
-    """One character, escaped unless it is printable ASCII."""
-    if character.isascii() and character.isprintable():
-        return character
-    code = ord(character)
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def wrapped(text: str, width: int, *, first: str = "", indent: str = "    ") -> list[str]:
@@ -69,17 +38,6 @@ def wrapped(text: str, width: int, *, first: str = "", indent: str = "    ") -> 
         line = indent + line[cut:].lstrip()
     lines.append(line.rstrip())
     return lines
-
-
-def size(size_bytes: int) -> str:
-    """A size with the largest binary unit that divides it, as the command language writes it."""
-    unit = ""
-    for letter in _UNITS:
-        if size_bytes == 0 or size_bytes % 1024:
-            break
-        size_bytes //= 1024
-        unit = letter
-    return f"{size_bytes}{unit}"
 
 
 def span(first: int, last: int) -> str:

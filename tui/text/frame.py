@@ -13,11 +13,12 @@ from typing import Final
 
 from pfnmap.engine.commands import Command
 from pfnmap.engine.finding import Finding
+from pfnmap.engine.notation import format_size
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.profile import is_release_of
 from pfnmap.engine.view import View
 from pfnmap.engine.words import counted
-from pfnmap.tui.text.ascii import plain, section, size, wrapped
+from pfnmap.tui.text.ascii import plain, section, wrapped
 from pfnmap.tui.text.blocks import block_lines
 from pfnmap.tui.text.map import STATE_WORDS, text_map
 from pfnmap.tui.text.spans import span_lines
@@ -120,8 +121,8 @@ def _heading(view: View, step: str, width: int) -> list[str]:
     """What machine this is."""
     g = view.geometry
     sizes = (
-        f"page {size(g.page_bytes)}, section {size(g.section_pages * g.page_bytes)}, "
-        f"memory block {size(g.block_bytes)} = {counted(g.block_pages, 'page')}"
+        f"page {format_size(g.page_bytes)}, section {format_size(g.section_pages * g.page_bytes)}, "
+        f"memory block {format_size(g.block_bytes)} = {counted(g.block_pages, 'page')}"
     )
     lines = wrapped(view.title, width, first="pfnmap: ")
     lines += [step] if step else []

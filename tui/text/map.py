@@ -14,12 +14,13 @@ from msgspec.structs import replace
 
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.memory.runs import joined_ranges
+from pfnmap.engine.notation import format_size
 from pfnmap.engine.view import View
 from pfnmap.engine.words import counted
 from pfnmap.tui.map.cells import CHANGED, EIGHTHS_MASK, EIGHTHS_SHIFT, OVER_SHIFT, STATE_MASK, Grid
 from pfnmap.tui.map.cells import grid as cell_grid
 from pfnmap.tui.map.viewport import Viewport
-from pfnmap.tui.text.ascii import size, span
+from pfnmap.tui.text.ascii import span
 
 LABEL_COLUMNS: Final = 6
 """Room for a label, left of the mark; longer labels take from the cells."""
@@ -235,14 +236,13 @@ def scale_title(window: Viewport, view: View) -> str:
     page_bytes, block_bytes = view.geometry.page_bytes, view.geometry.block_bytes
     cell = window.pages_per_cell
     blocks = window.pages_per_row // window.block_pages
-    line = size(window.pages_per_row * page_bytes)
+    line = format_size(window.pages_per_row * page_bytes)
     if _by_block(window):
         line = counted(blocks, "block") + (
-            f" of {size(block_bytes)}" if blocks == 1 else f", {line}"
+            f" of {format_size(block_bytes)}" if blocks == 1 else f", {line}"
         )
-    return (
-        f"pfn map, 1 letter = {counted(cell, 'page')} = {size(cell * page_bytes)}, 1 line = {line}"
-    )
+    size = format_size(cell * page_bytes)
+    return f"pfn map, 1 letter = {counted(cell, 'page')} = {size}, 1 line = {line}"
 
 
 def legend(view: View, glyphs: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from textual.strip import Strip
 
 from pfnmap.engine.language import line_of
 from pfnmap.engine.outcome import Outcome
-from pfnmap.engine.session import Session
+from pfnmap.engine.session import History
 from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.say.told import Piece, outcome_pieces, result_words
 from pfnmap.tui.say.words import cell_width, fitted, safe, wrapped
@@ -29,7 +29,7 @@ class EventLog(Panel):
 
     def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
-        self._session: Session | None = None
+        self._session: History | None = None
         self._outcomes: Sequence[Outcome] = ()
         self._position = 0
         self._phase: int | None = None

@@ -300,8 +300,8 @@ class PfnMap(Panel):
         size = size_spelt(vp.pages_per_cell * geometry.page_bytes)
         unit = "pfn" if vp.pages_per_cell == 1 else "pfns"
         extra = f"1 cell = {vp.pages_per_cell} {unit} = {size}"
-        if known := getattr(self._view, "page_source", ""):
-            extra += f", {known}"
+        if self._view.page_source:
+            extra += f", {self._view.page_source}"
         total = vp.rows.nr_lines
         right = ""
         if total > vp.nr_rows:

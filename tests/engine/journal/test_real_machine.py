@@ -14,9 +14,9 @@ from pfnmap.engine.journal.resume import list_sessions, resume
 from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.sysroot.held import coded_runs
+from pfnmap.engine.sysroot.history import ObservedHistory, coded
 from pfnmap.engine.sysroot.observe import Watcher
 from pfnmap.engine.sysroot.page_kinds import PageKinds
-from pfnmap.engine.sysroot.session import RootSession
 from tests.engine.journal.tools import everything, line
 from tests.engine.sysroot.trees import Tree
 
@@ -25,12 +25,12 @@ PINNED = 32 * 32768 + 5
 
 
 @pytest.fixture
-def real(tmp_path: Path) -> RootSession:
+def real(tmp_path: Path) -> ObservedHistory:
     made = Tree(tmp_path / "root")
     made.blocks(0, 7, zones="DMA32")
     made.block(32, "online", "Movable")
     made.block(33, "offline", "Normal Movable")
-    return RootSession(Watcher(made.root))
+    return ObservedHistory(Watcher(made.root))
 
 
 def pages_of(kind: PageState, *pfns: int) -> PageKinds:
@@ -45,13 +45,13 @@ def store(tmp_path: Path) -> JournalStore:
     return JournalStore(tmp_path / "state" / "sessions")
 
 
-def simulated(real: RootSession, store: JournalStore) -> JournaledSession:
+def simulated(real: ObservedHistory, store: JournalStore) -> JournaledSession:
     simulation = real.branch()
-    return keep(simulation, Origin.of_machine(real.view, simulation.title), store)
+    return keep(simulation, Origin.of_machine(*coded(real.view), simulation.title), store)
 
 
 def test_it_goes_on_with_every_branch_when_the_machine_is_gone(
-    real: RootSession, store: JournalStore, tmp_path: Path
+    real: ObservedHistory, store: JournalStore, tmp_path: Path
 ) -> None:
     session = simulated(real, store)
     session.run(line("online 33 movable"))
@@ -70,7 +70,7 @@ def test_it_goes_on_with_every_branch_when_the_machine_is_gone(
 
 
 def test_pages_that_were_held_when_it_began_are_held_when_it_goes_on(
-    real: RootSession, store: JournalStore
+    real: ObservedHistory, store: JournalStore
 ) -> None:
     assert real.show_pages(pages_of(PageState.UNMOVABLE, PINNED, PINNED + 1, PINNED + 9))
     session = simulated(real, store)
@@ -86,7 +86,7 @@ def test_pages_that_were_held_when_it_began_are_held_when_it_goes_on(
 
 
 def test_a_journal_from_before_pages_were_kept_goes_on(
-    real: RootSession, store: JournalStore
+    real: ObservedHistory, store: JournalStore
 ) -> None:
     session = simulated(real, store)
     session.run(line("offline 32"))
@@ -97,9 +97,9 @@ def test_a_journal_from_before_pages_were_kept_goes_on(
 
 
 def test_pages_count_for_the_length_of_the_line(
-    real: RootSession, store: JournalStore, monkeypatch: pytest.MonkeyPatch
+    real: ObservedHistory, store: JournalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    length = len(Origin.of_machine(real.view, "x").machine)
+    length = len(Origin.of_machine(*coded(real.view), "x").machine)
     monkeypatch.setattr(journal_module, "MAX_MACHINE_CHARACTERS", length)
     simulated(real, store)
     real.show_pages(pages_of(PageState.UNMOVABLE, PINNED))
@@ -107,8 +107,8 @@ def test_pages_count_for_the_length_of_the_line(
         simulated(real, store)
 
 
-def test_pages_that_cannot_be_read_are_said(real: RootSession) -> None:
-    machine = Origin.of_machine(real.view, "x").machine
+def test_pages_that_cannot_be_read_are_said(real: ObservedHistory) -> None:
+    machine = Origin.of_machine(*coded(real.view), "x").machine
     runs = np.array([[PINNED, int(PageState.UNMOVABLE), 2]], np.int64)
     session = Origin("x", machine=machine, held=coded_runs(runs)).session()
     assert session.state.taken.at(PINNED + 1) is not None
@@ -116,7 +116,7 @@ def test_pages_that_cannot_be_read_are_said(real: RootSession) -> None:
         Origin("x", machine=machine, held="AAAA").session()
 
 
-def test_the_list_says_what_it_is(real: RootSession, store: JournalStore) -> None:
+def test_the_list_says_what_it_is(real: ObservedHistory, store: JournalStore) -> None:
     session = simulated(real, store)
     session.run(line("online 33"))
     (info,) = list_sessions(store)
@@ -124,13 +124,15 @@ def test_the_list_says_what_it_is(real: RootSession, store: JournalStore) -> Non
     assert info.live
 
 
-def test_looking_at_what_would_be_leaves_no_trace(real: RootSession, store: JournalStore) -> None:
+def test_looking_at_what_would_be_leaves_no_trace(
+    real: ObservedHistory, store: JournalStore
+) -> None:
     simulated(real, store).close()
     assert not store.directory.exists()
 
 
 def test_a_machine_too_large_for_a_line_is_refused_in_words(
-    real: RootSession, store: JournalStore, monkeypatch: pytest.MonkeyPatch
+    real: ObservedHistory, store: JournalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal_module, "MAX_MACHINE_CHARACTERS", 100)
     with pytest.raises(InputError, match="the machine is too large to be kept in a journal"):
@@ -138,6 +140,6 @@ def test_a_machine_too_large_for_a_line_is_refused_in_words(
 
 
 @pytest.mark.parametrize("machine", ["", "AAAA", "not base64 at all!", "H4sI"])
-def test_a_capture_that_is_none_is_said(machine: str, real: RootSession) -> None:
+def test_a_capture_that_is_none_is_said(machine: str, real: ObservedHistory) -> None:
     with pytest.raises(InputError):
         Origin("x", machine=machine or "!").session()

@@ -10,16 +10,16 @@ import pytest
 from pfnmap.engine.kinds import BlockState
 from pfnmap.engine.memory.alike import alike, offline_in_model
 from pfnmap.engine.operations import zone_policy
+from pfnmap.engine.operations.offline import offline_obstacle
 from pfnmap.engine.operations.zone_policy import valid_zones
 from pfnmap.engine.sysroot import explain as explaining
 from pfnmap.engine.sysroot.explain import explain
 from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.observe import Watcher
-from pfnmap.engine.sysroot.obstacles import offline_obstacle
 from pfnmap.engine.sysroot.read import observe
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.traces.trace import load_trace
-from pfnmap.tui.text.blocks_table import TableOptions, table_lines
+from pfnmap.tui.text.blocks import TableOptions, table_lines
 from tests.engine.sysroot.recorded import TRACES, recorded_view
 from tests.engine.sysroot.trees import Tree, x86_tree, zone
 

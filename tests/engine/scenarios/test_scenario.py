@@ -24,6 +24,7 @@ from pfnmap.engine.errors import InputError, ParseError, PfnmapError
 from pfnmap.engine.kinds import OnlineType
 from pfnmap.engine.language import format_command
 from pfnmap.engine.machine import Machine
+from pfnmap.engine.scenarios.generated import expectations_of
 from pfnmap.engine.scenarios.run import run_scenario
 from pfnmap.engine.scenarios.scenario import (
     MAX_ERRORS_SHOWN,
@@ -237,7 +238,7 @@ def test_generated_expectations_hold_and_cover_every_zone_and_block() -> None:
     machine = Machine.boot(source.start)
     for command in source.commands:
         machine.apply(command)
-    saved = build_scenario(source.start, source.commands, expect=machine.view())
+    saved = build_scenario(source.start, source.commands, claims=expectations_of(machine.view()))
     claims = [c for c in saved.commands if isinstance(c, Expect)]
     lines = [format_command(c) for c in claims]
     populated = [z for z in machine.view().zones if z.present]
@@ -251,7 +252,7 @@ def test_generated_expectations_hold_and_cover_every_zone_and_block() -> None:
 def test_a_generated_expectation_can_fail() -> None:
     start = StartMachine(1 << 30)
     view = Machine.boot(start).view()
-    saved = build_scenario(start, [Add("d", 128 << 20)], expect=view)
+    saved = build_scenario(start, [Add("d", 128 << 20)], claims=expectations_of(view))
     online = build_scenario(
         start, [Add("d", 128 << 20), Online((Ref(device="d"),)), *saved.commands[1:]]
     )

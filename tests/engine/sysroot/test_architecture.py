@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pfnmap.engine.sysroot.architecture import geometry_of
 from pfnmap.engine.sysroot.files import DirectoryTree
+from pfnmap.engine.sysroot.kernel import geometry_of
 from pfnmap.engine.sysroot.read import observe
 from tests.engine.sysroot.trees import Tree, zone
 

@@ -23,10 +23,10 @@ from pfnmap.engine.sysroot.capture import (
     parse_capture,
     save_capture,
 )
+from pfnmap.engine.sysroot.dumps import SHELL_LINE, is_text_dump, parse_text_dump
 from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.observation import Observation
 from pfnmap.engine.sysroot.read import observe
-from pfnmap.engine.sysroot.text_dump import SHELL_LINE, is_text_dump, parse_text_dump
 from pfnmap.engine.sysroot.view import SysrootView
 from tests.engine.sysroot.trees import Tree, x86_tree
 

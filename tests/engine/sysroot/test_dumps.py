@@ -14,9 +14,9 @@ from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.memory.checks import broken_identities
 from pfnmap.engine.sysroot.files import DirectoryTree
+from pfnmap.engine.sysroot.kernel import rules_of
 from pfnmap.engine.sysroot.plan import plan
 from pfnmap.engine.sysroot.read import observe
-from pfnmap.engine.sysroot.rules import rules_of
 from pfnmap.engine.sysroot.view import SysrootView
 from tests.engine.sysroot.trees import Tree
 

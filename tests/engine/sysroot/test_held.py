@@ -25,10 +25,8 @@ from pfnmap.engine.sysroot.held import (
     held_runs,
     with_held,
 )
-from pfnmap.engine.sysroot.page_flags import bit
-from pfnmap.engine.sysroot.page_kinds import CANNOT_MOVE, PageKinds
-from pfnmap.engine.sysroot.session import RootSession
-from pfnmap.engine.sysroot.sources import open_root
+from pfnmap.engine.sysroot.history import ObservedHistory, open_root
+from pfnmap.engine.sysroot.page_kinds import CANNOT_MOVE, PageKinds, bit
 from tests.engine.sysroot.trees import Tree, x86_tree
 
 PAGES = 32768
@@ -52,7 +50,7 @@ def tree(tmp_path: Path) -> Tree:
     return tree
 
 
-def looked(tree: Tree, low: int = 0, high: int = 3 * PAGES) -> RootSession:
+def looked(tree: Tree, low: int = 0, high: int = 3 * PAGES) -> ObservedHistory:
     session = open_root(tree.root)
     session.show_pages(session.look(low, high))
     return session
@@ -64,7 +62,7 @@ def command(words: str) -> Command:
     return parsed
 
 
-def refusal(session: RootSession, words: str) -> str | None:
+def refusal(session: ObservedHistory, words: str) -> str | None:
     return session.predict(command(words)).errno
 
 

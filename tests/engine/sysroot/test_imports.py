@@ -27,4 +27,4 @@ def test_imports_have_one_direction() -> None:
     graph = {module.stem: imported(module) for module in FOLDER.glob("*.py")}
     assert graph["view"] >= {"reading", "what_if"}
     order = list(TopologicalSorter(graph).static_order())  # a cycle is an error here
-    assert order.index("what_if") < order.index("view") < order.index("session")
+    assert order.index("what_if") < order.index("view") < order.index("history")

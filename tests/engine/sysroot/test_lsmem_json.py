@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.sysroot.capture import capture_bytes, is_capture, parse_capture
+from pfnmap.engine.sysroot.history import open_root
 from pfnmap.engine.sysroot.observation import Observation
-from pfnmap.engine.sysroot.sources import open_root
 from pfnmap.engine.sysroot.view import SysrootView
-from pfnmap.tui.text.blocks_table import COLUMNS, TableOptions, table_data
+from pfnmap.tui.text.blocks import COLUMNS, TableOptions, table_data
 from tests.engine.sysroot.trees import x86_tree
 
 MIB = 1 << 20

@@ -17,7 +17,8 @@ from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.sysroot.capture import save_capture
 from pfnmap.engine.sysroot.files import READ_FLAGS
-from pfnmap.engine.sysroot.observe import Watcher
+from pfnmap.engine.sysroot.history import open_root
+from pfnmap.engine.sysroot.observe import Watcher, open_watcher
 from pfnmap.engine.sysroot.operate import (
     WriteAllowed,
     foresee,
@@ -25,9 +26,8 @@ from pfnmap.engine.sysroot.operate import (
     went_as_foreseen,
     write_state,
 )
-from pfnmap.engine.sysroot.page_flags import bit
+from pfnmap.engine.sysroot.page_kinds import bit
 from pfnmap.engine.sysroot.plan import plan
-from pfnmap.engine.sysroot.sources import open_root, open_watcher
 from tests.engine.sysroot.trees import MEMORY, Tree, ratio_tree, x86_tree
 
 

@@ -13,8 +13,7 @@ from pfnmap.engine.sysroot import page_files
 from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.observe import Watcher
 from pfnmap.engine.sysroot.page_files import read_pages
-from pfnmap.engine.sysroot.page_flags import bit
-from pfnmap.engine.sysroot.page_kinds import PageKinds
+from pfnmap.engine.sysroot.page_kinds import PageKinds, bit
 from pfnmap.engine.sysroot.view import SysrootView
 from tests.engine.sysroot.trees import Tree, x86_tree
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pfnmap.engine.kinds import PageState
-from pfnmap.engine.sysroot.page_flags import KPF, NOT_SAID, bit, flag_words, page_states
+from pfnmap.engine.sysroot.page_kinds import KPF, NOT_SAID, bit, flag_words, page_states
 
 
 def states(

@@ -9,10 +9,10 @@ import pytest
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.language import parse_line
+from pfnmap.engine.operations.offline import offline_obstacle
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.sysroot.files import DirectoryTree
-from pfnmap.engine.sysroot.obstacles import offline_obstacle
-from pfnmap.engine.sysroot.page_flags import bit
+from pfnmap.engine.sysroot.page_kinds import bit
 from pfnmap.engine.sysroot.plan import looked_at, plan
 from pfnmap.engine.sysroot.read import observe
 from pfnmap.engine.sysroot.view import SysrootView

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pfnmap.tui.cli import main
-from pfnmap.tui.cli.parser import TEXT_COLUMNS
+from pfnmap.tui.cli.options import TEXT_COLUMNS
 from pfnmap.tui.help.subcommands import SUBCOMMANDS
 from pfnmap.tui.text.frame import MAIL_WIDTH
 from tests.engine.sysroot.trees import Tree, dimm_tree, x86_tree
@@ -56,11 +56,6 @@ SCREEN = (
         ("show --page-size 3K", "--page-size", REAL),
         ("show a.hotplug --page-size 4K", "--page-size", REAL),
         # What only a screen does, where there is none.
-        ("--record r.cast", "--record", SCREEN),
-        ("a.hotplug --record r.cast", "--record", SCREEN),
-        ("c.json --record r.cast", "--record", SCREEN),
-        ("tour --record r.cast", "--record", SCREEN),
-        ("live --root root --record r.cast", "--record", SCREEN),
         ("live --root root --interval 2", "--interval", SCREEN),
         ("live --root root --allow-writes", "--allow-writes", SCREEN),
         # Forms of the output.

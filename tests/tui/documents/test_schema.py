@@ -15,7 +15,7 @@ from pfnmap.tui.cli import main
 from pfnmap.tui.documents.schema import schema, schema_names
 from pfnmap.tui.help.subcommands import SUBCOMMANDS
 from pfnmap.tui.settings.state_directory import state_directory
-from pfnmap.tui.text.blocks_table import COLUMNS
+from pfnmap.tui.text.blocks import COLUMNS
 from tests.engine.sysroot.trees import x86_tree
 from tests.tui.cli.test_cast import session
 from tests.tui.documents.tools import decoded

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 
 from pfnmap.engine.errors import InputError
@@ -73,10 +75,12 @@ def test_a_search_without_its_number_is_told_the_form(words: str, form: str) -> 
         find(dimm_view(), words, 0)
 
 
+@dataclass
 class RealView(FakeView):
     """A real machine's: single pages are known for a part of it."""
 
-    page_source = "pages sampled, 1 of 96"
+    real: bool = True
+    page_source: str = "pages sampled, 1 of 96"
 
 
 def test_of_a_real_machine_only_what_is_read_is_known() -> None:

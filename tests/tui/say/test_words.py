@@ -17,7 +17,7 @@ from pfnmap.tui.say.words import cell_width, fitted, safe, size_spelt, wrapped
         ("\x1b[31mred\x07", "?[31mred?"),
         ("\x9b31m", "?31m"),
         ("a\u202eb\u200dc", "a?b?c"),
-        ("two\nlines\r", "two?lines?"),
+        ("two\nlines\r", "two lines "),
         ("é → ü", "é → ü"),
     ],
 )

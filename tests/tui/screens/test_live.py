@@ -11,9 +11,9 @@ import pytest
 
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.sysroot import operate
+from pfnmap.engine.sysroot.history import ObservedHistory
 from pfnmap.engine.sysroot.observe import Watcher
-from pfnmap.engine.sysroot.page_flags import bit
-from pfnmap.engine.sysroot.session import RootSession
+from pfnmap.engine.sysroot.page_kinds import bit
 from pfnmap.themes import load_theme
 from pfnmap.tui.app import PfnmapApp
 from pfnmap.tui.dialogs.confirm import Confirm
@@ -33,8 +33,8 @@ def tree(tmp_path: Path) -> Tree:
 async def live_stage(
     tree: Tree, *, allow_writes: bool = False, size: tuple[int, int] = (120, 40)
 ) -> AsyncIterator[tuple[Stage, Live]]:
-    session = RootSession(Watcher(tree.root))
-    app = PfnmapApp(session, load_theme("dark"), source_title="tree", read_only=True)
+    session = ObservedHistory(Watcher(tree.root))
+    app = PfnmapApp(session, load_theme("dark"), source_title="tree")
     async with app.run_test(size=size, notifications=True) as pilot:
         await settle(pilot)
         live = Live(app.main, session, allow_writes=allow_writes)

@@ -13,8 +13,8 @@ from pfnmap.engine.journal.journal import Origin, keep
 from pfnmap.engine.journal.resume import replay, resume
 from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.language import format_command, parse_line
+from pfnmap.engine.sysroot.history import ObservedHistory, coded
 from pfnmap.engine.sysroot.observe import Watcher
-from pfnmap.engine.sysroot.session import RootSession
 from pfnmap.themes import load_theme
 from pfnmap.tui.app import PfnmapApp
 from pfnmap.tui.keys.actions import completions
@@ -146,16 +146,16 @@ def test_a_mark_that_no_session_wrote_ends_the_replay(line: str, tmp_path: Path)
 
 
 async def test_marks_of_a_real_machine_are_kept_with_its_simulation(tmp_path: Path) -> None:
-    real = RootSession(Watcher(x86_tree(tmp_path / "root").root))
-    app = PfnmapApp(real, load_theme("dark"), read_only=True)
+    real = ObservedHistory(Watcher(x86_tree(tmp_path / "root").root))
+    app = PfnmapApp(real, load_theme("dark"))
     real.mark("a", 5)
     real.mark("b", BLOCK)
     simulation = real.branch()
     store = JournalStore(tmp_path / "sessions")
-    session = keep(simulation, Origin.of_machine(real.view, simulation.title), store)
+    session = keep(simulation, Origin.of_machine(*coded(real.view), simulation.title), store)
     session.mark("b", 7)
     async with app.run_test() as pilot:
-        app.main.show_other(session, "what if", read_only=False)
+        app.main.show_other(session, "what if")
         await settle(pilot)
     assert session.marks == {"a": 5, "b": 7}, "a mark that it has already stays"
     session.close()
@@ -166,6 +166,6 @@ async def test_marks_go_along_into_another_session() -> None:
     async with stage(*DIMM) as on:
         await on.keys("L")
         await on.command("mark a")
-        on.main.show_other(session_of(*DIMM), "other", read_only=False)
+        on.main.show_other(session_of(*DIMM), "other")
         await settle(on.pilot)
         assert on.session.marks == {"a": BLOCK}

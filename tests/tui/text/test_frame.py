@@ -80,7 +80,7 @@ def test_text_from_outside_reaches_nobody_unescaped() -> None:
     view.blocks = [replace(view.blocks[0], state=HOSTILE, device=HOSTILE, valid_zones=(HOSTILE,))]
     lines = render_text(view)
     assert_fit_for_mail(lines)
-    assert "pfnmap: \\x1b[31mred\\x07 \\u202eevil\\x0a[bold]x[/] -> ok" in lines
+    assert "pfnmap: \\x1b[31mred\\x07 \\u202eevil\\n[bold]x[/] -> ok" in lines
 
 
 def test_endless_text_is_cut_and_counted() -> None:

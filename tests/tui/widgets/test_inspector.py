@@ -13,9 +13,3 @@ async def test_verdicts_are_those_of_the_machine() -> None:
         assert "oOm online EINVAL" in drawn
         assert "f offline EBUSY, start_isolate_page_range" in drawn
         assert on.session.position == 3
-
-
-async def test_nothing_is_judged_on_a_read_only_machine() -> None:
-    async with stage(*DIMM, size=(200, 60), read_only=True) as on:
-        await on.keys("G")
-        assert "would the kernel" not in on.text

@@ -47,9 +47,7 @@ async def _screens(
 
     pictures: list[Picture] = []
     session = Session(Machine.boot(script.start), script.title, start_command=script.start)
-    async with on_screen(
-        session, theme, size, source_title=script.title, start=script.start
-    ) as screen:
+    async with on_screen(session, theme, size, source_title=script.title) as screen:
         for beat in script.beats:
             await screen.tell(beat.told)
             if beat.command is not None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 from pathlib import Path
 from random import Random
 
-import pyte
 import pytest
 
 from pfnmap.engine.journal.resume import read_session, resume
@@ -112,34 +110,3 @@ def test_no_journal_leaves_nothing(tmp_path: Path) -> None:
     ) as program:
         program.wait_for("step 1/1")
     assert not (tmp_path / "state").exists()
-
-
-def test_a_recorded_session_can_be_played(tmp_path: Path) -> None:
-    file = tmp_path / "live.cast"
-    with Program(
-        "--record", str(file), "--no-journal", size=(100, 30), env=env(tmp_path), home=tmp_path
-    ) as program:
-        program.wait_for("press a to hot-add")
-        program.send(":add dimm0 256M\r")
-        program.wait_for("step 1/1")
-        program.resize(90, 25)
-        program.wait_for(lambda text: len(program.lines[0]) in (89, 90) and "step 1/1" in text)
-        program.send("o")
-        program.wait_for("step 2/2")
-        program.send("q")
-        assert program.end() == 0
-    header, *events = map(json.loads, file.read_text().splitlines())
-    assert (header["width"], header["height"]) == (100, 30)
-    assert [data for _, code, data in events if code == "m"] == ["add dimm0 256M", "online 40"]
-    assert [data for _, code, data in events if code == "r"] == ["90x25"]
-    screen = pyte.Screen(100, 30)
-    stream = pyte.Stream(screen)
-    shown = []
-    for _, code, data in events:
-        if code == "r":
-            screen.resize(25, 90)
-        elif code == "o":
-            assert "\x1b[?1" not in data and "\x1b]" not in data
-            stream.feed(data)
-            shown.append("\n".join(screen.display))
-    assert any("step 2/2" in text and "online 40" in text for text in shown)

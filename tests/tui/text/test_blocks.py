@@ -15,13 +15,13 @@ from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.read import observe
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.view import View
+from pfnmap.engine.words import human_size
 from pfnmap.tui.cli import main
-from pfnmap.tui.text.blocks_table import (
+from pfnmap.tui.text.blocks import (
     COLUMNS,
     DEFAULT_COLUMNS,
     TableOptions,
     column_help,
-    human_size,
     parse_columns,
     parse_split,
     table_data,

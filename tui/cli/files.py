@@ -1,21 +1,24 @@
-"""Files that the command line writes: which names are none, and what must not be lost.
+"""Files that the command line reads and writes: which names mean what, what must not be lost.
 
 A file that is there is replaced, as by any ``-o``; but never one that is read, nor a scenario
-by what is none, as in ``--junit *.hotplug``. Only recordings of the screen need a fresh name.
+by what is none, as in ``--junit *.hotplug``.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from pfnmap.engine.errors import InputError
-from pfnmap.tui.cli.parser import UsageError, printable
+from pfnmap.engine.printable import printable
+from pfnmap.engine.sources import named_file, says_recording
+from pfnmap.tui.cli.options import SCENARIO
+from pfnmap.tui.cli.parser import UsageError
 
 STANDARD_OUTPUT: Final = "-"
-SCENARIO: Final = ".hotplug"
 
 
 def output_file(
@@ -67,3 +70,30 @@ def _same(file: Path, name: str) -> bool:
         return os.path.isfile(name) and os.path.samefile(file, name)
     except (OSError, ValueError):  # one of them is not there, or cannot be
         return False
+
+
+def scenario_file(name: str) -> Path:
+    """The file that ``name`` means: a path, else a shipped scenario's name.
+
+    InputError where there is none, or where it is a recording, which runs nowhere.
+    """
+    path = named_file(name)
+    # Only a plain file can be looked into twice; a pipe is read by whoever opens it.
+    if path.is_file() and says_recording(path):
+        raise InputError(
+            f"{name}: this is a recording, not a scenario: `pfnmap FILE` opens it, "
+            "`pfnmap show FILE` prints it, `pfnmap verify FILE` compares it with the model"
+        )
+    return path
+
+
+def write_out(file: Path | None, text: str) -> None:
+    """Write a whole file, or to standard output, always in UTF-8."""
+    if file is not None:
+        from pfnmap.tui.pictures.web import write_file
+
+        write_file(file, text)
+    elif sys.stdout is not None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8"))
+        sys.stdout.buffer.flush()

@@ -1,35 +1,35 @@
-"""A real machine as a session: its history can be walked, commands only ask what would be.
+"""The timeline of a real machine: each reading that found something new is a step.
 
-The attributes are those of :class:`pfnmap.engine.session.Session`, so every screen works on both.
-Position 0 is the machine as it was opened; each reading that found something new is a step.
+Its history can be walked like that of a simulated one; commands only ask what would be.
 """
 
 from __future__ import annotations
 
-from typing import NoReturn
+import os
+from base64 import b64decode, b64encode
 
-from pfnmap.engine.commands import Command, Note
+from pfnmap.engine.commands import Note
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.outcome import Event, Outcome
-from pfnmap.engine.session import Session
+from pfnmap.engine.session import History, Session
+from pfnmap.engine.sysroot.capture import capture_bytes, capture_content, parse_capture
 from pfnmap.engine.sysroot.explain import explain
-from pfnmap.engine.sysroot.observe import Change, Watcher
+from pfnmap.engine.sysroot.held import coded_runs, decoded_runs, held_runs, with_held_runs
+from pfnmap.engine.sysroot.observe import Change, Kept, Watcher, open_watcher
+from pfnmap.engine.sysroot.page_files import read_pages
 from pfnmap.engine.sysroot.page_kinds import PageKinds
 from pfnmap.engine.sysroot.view import SysrootView
 
-READ_ONLY = "a real machine is shown read-only; branch into a simulation to try things"
 MAX_EVENTS = 64
 """Changes of one reading that are spelt out; the rest is counted."""
 
 
-class ReadOnlyError(InputError):
-    """A command was run on a real machine."""
+class ObservedHistory(History):
+    """What a watcher saw. ``predict`` answers, ``branch`` simulates."""
 
-
-class RootSession(Session):
-    """A session over a watcher. ``run`` refuses, ``predict`` answers, ``branch`` simulates."""
+    read_only = True
 
     def __init__(self, watcher: Watcher, *, explaining: bool = True) -> None:
         """``explaining``: whether each change is compared with the model's prediction."""
@@ -40,7 +40,7 @@ class RootSession(Session):
         """What single pages of the newest reading are; None: not looked at."""
         self._shown: dict[int, SysrootView] = {}
         self._coming: Outcome | None = None
-        super().__init__(Machine(watcher.view.state), watcher.view.title)
+        super().__init__(watcher.view.state, watcher.view.title)
 
     # -- following -------------------------------------------------------------------------
     @property
@@ -99,8 +99,6 @@ class RootSession(Session):
 
         Shows nothing yet, and may run in another thread as :meth:`observe` may.
         """
-        from pfnmap.engine.sysroot.page_files import read_pages
-
         tree = self.watcher.tree
         return None if tree is None else read_pages(tree, self._views[-1], (low_pfn, high_pfn))
 
@@ -119,14 +117,14 @@ class RootSession(Session):
         return self._with_pages(self.position + bool(self.phase))
 
     @property
-    def before(self) -> SysrootView:
-        """The machine one reading earlier (the same as ``view`` at the start).
+    def before(self) -> SysrootView | None:
+        """The machine one reading earlier; None at the start.
 
         Its pages are those of ``view``: that memory is used does not make it a change.
         """
-        return self._with_pages(
-            self.position if self.phase is not None else max(0, self.position - 1)
-        )
+        if self.phase is not None:
+            return self._with_pages(self.position)
+        return self._with_pages(self.position - 1) if self.position else None
 
     @property
     def newest(self) -> SysrootView:
@@ -156,19 +154,6 @@ class RootSession(Session):
     def assumptions(self) -> tuple[str, ...]:
         """What a prediction or a branch takes for granted."""
         return self.view.assumptions
-
-    # -- commands --------------------------------------------------------------------------
-    def run(self, command: Command) -> NoReturn:
-        """Refuse: nothing is done to a real machine. Raises ReadOnlyError."""
-        raise ReadOnlyError(READ_ONLY)
-
-    def record(self, outcome: Outcome) -> NoReturn:
-        """Refuse. Raises ReadOnlyError."""
-        raise ReadOnlyError(READ_ONLY)
-
-    def switch(self, index: int) -> NoReturn:
-        """Refuse: what was observed has no branches. Raises ReadOnlyError."""
-        raise ReadOnlyError(READ_ONLY)
 
     def branch(self) -> Session:
         """A simulated machine that starts as this one is now shown."""
@@ -226,3 +211,28 @@ def _grouped(changes: tuple[Change, ...]) -> list[tuple[Change, int]]:
                 continue
         out.append((change, 1 if change.block is not None else 0))
     return out
+
+
+def open_root(
+    source: str | os.PathLike[str] = "/", *, page_bytes: int | None = None
+) -> ObservedHistory:
+    """A session over a tree, the running machine by default, or over a capture; InputError."""
+    return ObservedHistory(open_watcher(source, page_bytes=page_bytes))
+
+
+# -- kept in a journal -------------------------------------------------------------------
+def coded(view: SysrootView) -> tuple[str, str]:
+    """The capture of a machine, and the pages that are known not to move, each as one word."""
+    machine = b64encode(capture_bytes(view.observation, compress=True)).decode("ascii")
+    return machine, "" if view.pages is None else coded_runs(held_runs(view.pages))
+
+
+def simulation(machine: str, held: str, title: str, page_bytes: int | None) -> Session:
+    """The simulation that began as a coded machine was; InputError for what is none."""
+    try:
+        content = capture_content(b64decode(machine, validate=True))
+    except ValueError:
+        raise InputError("what it began with is no capture of a machine") from None
+    observation = parse_capture(content, title.removeprefix("what if: "))
+    view = Watcher(Kept(observation), page_bytes=page_bytes).view
+    return Session(Machine(with_held_runs(view.state, decoded_runs(held))), title)
