@@ -23,7 +23,18 @@ from pfnmap.engine.printable import printable
 from pfnmap.engine.profile import profile_of
 from pfnmap.engine.sysfs_words import parse_mask
 from pfnmap.engine.traces.recorded_shell import ShellError, parse_script
-from pfnmap.engine.traces.trace import FIRMWARE, RecordedBlock, RecordedStep, Trace, TraceError
+from pfnmap.engine.traces.trace import (
+    FIRMWARE,
+    DeviceStep,
+    DimmStep,
+    HotAdd,
+    RecordedBlock,
+    RecordedStep,
+    ShellStep,
+    Trace,
+    TraceError,
+    WriteState,
+)
 from pfnmap.engine.view import ZoneRow
 
 
@@ -33,24 +44,25 @@ def machine_state(trace: Trace) -> State:
     try:
         geometry = geometry.with_block_bytes(trace.block_bytes)
     except InputError as error:
-        raise TraceError(f"{trace.name}: recording: field 'memory_block_size': {error}") from None
+        raise TraceError(f"{trace.name}: field 'memory_block_size': {error}") from None
     boot = trace.boot
     shift, pages = geometry.page_shift, geometry.block_pages
-    ram = ram_ranges(boot.iomem, boot.blocks, shift, pages)
-    possible = parse_mask(boot.masks["possible"]) or (0,)
+    resources = boot.resources
+    ram = ram_ranges(resources, boot.blocks, shift, pages)
+    possible = parse_mask(boot.masks.possible) or (0,)
     used = [z.node for z in boot.zones] + [b.node or 0 for b in boot.blocks]
-    used += [step.arguments.get("node", 0) for step in trace.steps]
+    used += [step.node for step in trace.steps if isinstance(step, HotAdd)]
     nr_nodes = max((*possible, *used)) + 1
-    online = frozenset(parse_mask(boot.masks["online"]) or ())
-    memory = frozenset(parse_mask(boot.masks["has_memory"]) or ())
+    online = frozenset(parse_mask(boot.masks.online) or ())
+    memory = frozenset(parse_mask(boot.masks.has_memory) or ())
     return from_observation(
         geometry=geometry,
         profile=profile_of(trace.kernel),
         params=trace.params,
-        zones=[_with_device_start(zone, boot.iomem, shift) for zone in boot.zones],
+        zones=[_with_device_start(zone.row, resources, shift) for zone in boot.zones],
         blocks=observed_rows(boot.blocks, ram, pages),
         ram=ram,
-        resources=boot.iomem,
+        resources=resources,
         nr_nodes=nr_nodes,
         online_nodes=online,
         cpu_nodes=frozenset({0}) | (online - memory),
@@ -117,20 +129,21 @@ def observed_rows(blocks: Sequence[RecordedBlock], ram: NDArray[np.int64], pages
 
 def step_commands(step: RecordedStep, directory: str = "/") -> list[Command]:
     """The commands that a recorded step means; ShellError where that is not known."""
-    a = step.arguments
-    if step.result == FIRMWARE:
-        return [Note(f"the firmware refused {step.do} {a.get('id', '')}: the kernel saw nothing")]
-    match step.do:
-        case "hot-add":
-            return [Add(a["id"], a["size"], a["start"], a["node"])]
-        case "hot-remove":
-            return [Remove((Ref(device=a["id"]),))]
-        case "write-state":
-            path = f"/sys/devices/system/memory/memory{a['block']}/state"
-            return [SysfsWrite(a["value"], path)]
-        case "shell":
-            return parse_script(a["command"], directory)
-    raise ShellError(f"a {step.do} step ({a.get('cmd', '')}) is not modelled")
+    match step:
+        case RecordedStep(result=result) if result == FIRMWARE:
+            of = step.id if isinstance(step, DimmStep) else ""
+            return [Note(f"the firmware refused {step.do} {of}: the kernel saw nothing")]
+        case HotAdd(size=int(size)):
+            return [Add(step.id, size, step.start, step.node)]
+        case DimmStep():
+            return [Remove((Ref(device=step.id),))]
+        case WriteState():
+            path = f"/sys/devices/system/memory/memory{step.block}/state"
+            return [SysfsWrite(step.value, path)]
+        case ShellStep():
+            return parse_script(step.command, directory)
+    what = step.cmd if isinstance(step, DeviceStep) else ""
+    raise ShellError(f"a {step.do} step ({what}) is not modelled")
 
 
 def _shown_command(step: RecordedStep, commands: Sequence[Command]) -> Command:
@@ -138,7 +151,7 @@ def _shown_command(step: RecordedStep, commands: Sequence[Command]) -> Command:
 
     A script that only reads is a note, since nothing of it is the engine's to do.
     """
-    written = str(step.arguments.get("command", ""))
+    written = step.command if isinstance(step, ShellStep) else ""
     script = printable(
         "; ".join(" ".join(line.split()) for line in written.split("\n") if line.strip())
     )

@@ -1,17 +1,18 @@
 """Recordings of real kernels (format ``hotplug-trace-1``): reading and checking them.
 
-``pfnmap.engine.traces.replay`` runs their steps, ``pfnmap.engine.traces.verify`` compares.
+The classes are the format; what they cannot say is in their ``__post_init__``, so that whatever
+is wrong is said with its place in the file. ``pfnmap.engine.traces.replay`` runs the steps,
+``pfnmap.engine.traces.verify`` compares.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct, field
+from msgspec.structs import asdict, force_setattr, replace
 
 from pfnmap.engine.errors import InputError, quoted
 from pfnmap.engine.geometry import ARCHITECTURES, MAX_NUMNODES
@@ -19,284 +20,252 @@ from pfnmap.engine.kinds import ZONE_BY_LABEL
 from pfnmap.engine.memory.state import Resource
 from pfnmap.engine.params import Params
 from pfnmap.engine.sysfs_words import parse_mask
+from pfnmap.engine.typed_json import typed
 from pfnmap.engine.view import ZoneRow
 
 FORMAT = "hotplug-trace-1"
 MAX_BYTES = 512 << 20
 FIRMWARE = "REFUSED_BY_FIRMWARE"
 
+Pages = Annotated[int, Meta(ge=0, lt=1 << 52)]
+Byte = Annotated[int, Meta(ge=0)]
+"""An address or a size; that it is below 2 to the 64 is checked where it stands."""
+NodeId = Annotated[int, Meta(ge=0, lt=MAX_NUMNODES)]
+BlockId = Annotated[int, Meta(ge=0, lt=1 << 26)]
+BlockBytes = Annotated[int, Meta(ge=0, le=1 << 40)]
+"""Far above the 64 GiB that any architecture allows for a memory block."""
+
 
 class TraceError(InputError):
-    """A recording that cannot be used: names the file, the step and the field."""
+    """A recording that cannot be used: names the file and the field."""
 
 
-class RecordedBlock(Struct, frozen=True):
+class RecordedZone(Struct, frozen=True):
+    """A zone as the recording has it."""
+
+    node: NodeId
+    zone: Literal["DMA", "DMA32", "Normal", "Movable", "Device"]
+    start_pfn: Pages
+    spanned: Pages
+    present: Pages
+    managed: Pages
+
+    @property
+    def row(self) -> ZoneRow:
+        """The same as a view has it."""
+        return ZoneRow(**{**asdict(self), "zone": ZONE_BY_LABEL[self.zone]})
+
+
+class RecordedBlock(Struct, frozen=True, kw_only=True):
     """A memory block as the recording has it."""
 
-    id: int
-    state: str
-    node: int | None
+    id: BlockId
+    state: Literal["online", "offline", "going-offline"]
+    node: NodeId | None = None
     removable: bool
     valid_zones: tuple[str, ...]
+
+
+class RecordedLine(Struct, frozen=True):
+    """A line of ``/proc/iomem``; ``end`` inclusive, bytes."""
+
+    depth: Annotated[int, Meta(ge=0, lt=64)]
+    start: Byte
+    end: Byte
+    name: str
+
+    def __post_init__(self) -> None:
+        if not self.start <= self.end < 1 << 64:
+            raise ValueError("'end' is below 'start', or above any address")
+
+
+class RecordedMasks(Struct, frozen=True):
+    """The node lists of ``/sys/devices/system/node``."""
+
+    online: str = ""
+    has_memory: str = ""
+    has_normal_memory: str = ""
+    possible: str = ""
+
+    def __post_init__(self) -> None:
+        for name, mask in asdict(self).items():
+            if parse_mask(mask) is None:
+                raise ValueError(f"{name!r} is no node list: {quoted(mask)}")
 
 
 class RecordedState(Struct, frozen=True):
     """What the kernel showed at one moment."""
 
-    zones: tuple[ZoneRow, ...]
+    zones: tuple[RecordedZone, ...]
     blocks: tuple[RecordedBlock, ...]
-    iomem: tuple[Resource, ...]
-    masks: Mapping[str, str]
+    """Ascending, whatever their order in the file."""
+    iomem: tuple[RecordedLine, ...]
+    masks: RecordedMasks = field(name="nodes")
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "blocks", tuple(sorted(self.blocks, key=lambda block: block.id)))
+        for one, two in pairwise(self.blocks):
+            if one.id == two.id:
+                raise ValueError(f"'blocks' has block {one.id} twice")
+        if len({(zone.node, zone.zone) for zone in self.zones}) < len(self.zones):
+            raise ValueError("'zones' has a zone twice")
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """The lines of ``/proc/iomem`` as a machine has them."""
+        return tuple(
+            Resource(r.start, r.end, r.name, r.depth, r.name.startswith("System RAM"))
+            for r in self.iomem
+        )
 
 
-class RecordedStep(Struct, frozen=True):
+class Environment(Struct, frozen=True):
+    """What a step met that the files do not show."""
+
+    unmovable: tuple[Pages, ...] = ()
+
+
+class RecordedStep(Struct, frozen=True, kw_only=True, tag_field="do"):
     """One step: what was done, what the kernel answered, and what it showed then."""
 
-    do: str
-    arguments: Mapping[str, Any]
-    result: str | None
     log: tuple[str, ...]
     after: RecordedState
-    unmovable: tuple[int, ...]
+    result: str | None = None
+    environment: Environment | None = None
+
+    @property
+    def do(self) -> str:
+        """What was done, in a word."""
+        return str(self.__struct_config__.tag)
+
+    @property
+    def unmovable(self) -> tuple[int, ...]:
+        """Pages that were found unmovable."""
+        return self.environment.unmovable if self.environment else ()
+
+
+class DimmStep(RecordedStep, frozen=True, kw_only=True, tag="hot-remove"):
+    """A DIMM was unplugged. Where it lay is not known if the firmware refused."""
+
+    id: str
+    start: Byte | None = None
+    size: Byte | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("start", self.start), ("size", self.size)):
+            if value is None and self.result != FIRMWARE:
+                raise ValueError(f"{name!r} is missing")
+            if value is not None and value >= 1 << 64:
+                raise ValueError(f"{name!r} is {quoted(value)}, above any address")
+
+
+class HotAdd(DimmStep, frozen=True, kw_only=True, tag="hot-add"):
+    """A DIMM was plugged in."""
+
+    node: NodeId
+
+
+class WriteState(RecordedStep, frozen=True, tag="write-state"):
+    """A word was written into a block's ``state``."""
+
+    block: BlockId
+    value: str
+
+
+class ShellStep(RecordedStep, frozen=True, tag="shell"):
+    """Shell lines were run."""
+
+    command: str
+
+
+class DeviceStep(RecordedStep, frozen=True, tag="device"):
+    """Something was done to a device of the emulator."""
+
+    cmd: str
+
+
+class RecordedParams(Struct, frozen=True):
+    """Parameters of ``memory_hotplug`` after boot."""
+
+    online_policy: str
+    auto_movable_ratio: Annotated[int, Meta(ge=0, lt=1 << 32)]
+    auto_movable_numa_aware: bool
+    auto_online_blocks: str
+    memmap_on_memory: str | None = None
+
+    def __post_init__(self) -> None:
+        self.given("")
+
+    def given(self, cmdline: str) -> Params:
+        """All parameters, those of the kernel's command line too."""
+        words = {
+            "memmap_on_memory": self.memmap_on_memory or "N",
+            "online_policy": self.online_policy,
+            "auto_movable_ratio": str(self.auto_movable_ratio),
+            "auto_movable_numa_aware": "Y" if self.auto_movable_numa_aware else "N",
+            "auto_online_blocks": self.auto_online_blocks,
+        }
+        if "movable_node" in cmdline.split():
+            words["movable_node"] = "Y"
+        if "hugetlb_free_vmemmap=on" in cmdline.split():
+            words["hugetlb_free_vmemmap"] = "on"
+        params = Params()
+        for name, word in words.items():
+            try:
+                params = params.with_word(name, word)
+            except InputError as error:
+                raise ValueError(f"{name!r} is wrong: {error}") from None
+        return params
+
+
+class _Format(Struct):
+    format: Any = None
 
 
 class Trace(Struct, frozen=True):
     """A whole recording."""
 
-    name: str
     kernel: str
-    geometry_arch: str
-    block_bytes: int
+    geometry_arch: str = field(name="arch")
+    block_bytes: BlockBytes = field(name="memory_block_size")
     cmdline: str
-    params: Params
+    boot_params: RecordedParams = field(name="params")
     boot: RecordedState
-    steps: tuple[RecordedStep, ...]
+    steps: tuple[DimmStep | HotAdd | WriteState | ShellStep | DeviceStep, ...]
+    name: str = ""
+    """Of the file."""
 
+    def __post_init__(self) -> None:
+        if self.geometry_arch not in ARCHITECTURES:
+            known = ", ".join(ARCHITECTURES)
+            raise ValueError(f"'arch' is {quoted(self.geometry_arch)}, expected one of {known}")
 
-class _Reader:
-    """Takes fields out of parsed JSON; every complaint names file, step and field."""
-
-    def __init__(self, name: str, place: str, data: object) -> None:
-        if not isinstance(data, dict):
-            raise TraceError(f"{name}: {place} must be an object")
-        self.name, self.place, self.data = name, place, data
-
-    def fail(self, field: str, what: str) -> TraceError:
-        return TraceError(f"{self.name}: {self.place}: field {field!r} {what}")
-
-    def get(self, field: str, kind: type, *, optional: bool = False) -> Any:
-        if field not in self.data:
-            if optional:
-                return None
-            raise self.fail(field, "is missing")
-        value = self.data[field]
-        if optional and value is None:
-            return None
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise self.fail(field, f"must be {_KIND_WORDS[kind]}, is {type(value).__name__}")
-        return value
-
-    def count(self, field: str, limit: int = 1 << 52) -> int:
-        value: int = self.get(field, int)
-        if not 0 <= value < limit:
-            raise self.fail(field, f"is {value}, expected 0 to {limit - 1}")
-        return value
-
-
-_KIND_WORDS: dict[type, str] = {
-    int: "a number",
-    str: "a string",
-    list: "a list",
-    dict: "an object",
-    bool: "true or false",
-}
-MAX_BLOCKS = 1 << 26
-MAX_BLOCK_BYTES = 1 << 40
-"""Far above the 64 GiB that any architecture allows for a memory block."""
-MAX_BYTE = 1 << 64
+    @property
+    def params(self) -> Params:
+        """The parameters at boot."""
+        return self.boot_params.given(self.cmdline)
 
 
 def load_trace(path: str | Path) -> Trace:
-    """Read a recording; TraceError with file, step and field where it is not one."""
+    """Read a recording; TraceError with file and field where it is not one."""
     path = Path(path)
     try:
         with path.open("rb") as file:
             text = file.read(MAX_BYTES + 1)
-        if len(text) > MAX_BYTES:
-            raise TraceError(
-                f"{path.name}: the file is too large for a recording (over {MAX_BYTES >> 20} MiB)"
-            )
-        data = json.loads(text)
     except OSError as error:
         raise TraceError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "the text"
-        raise TraceError(f"{path.name}: {where} is no JSON; is the file cut off?") from None
-    return parse_trace(data, path.name)
-
-
-def parse_trace(data: object, name: str) -> Trace:
-    """A recording from parsed JSON."""
-    top = _Reader(name, "recording", data)
-    if top.data.get("format") != FORMAT:
-        raise TraceError(f"{name}: not a recording of format {FORMAT}")
-    arch = top.get("arch", str)
-    if arch not in ARCHITECTURES:
-        raise top.fail("arch", f"is {quoted(arch)}, expected one of {', '.join(ARCHITECTURES)}")
-    block_bytes = top.count("memory_block_size", MAX_BLOCK_BYTES + 1)
-    steps = [
-        _step(_Reader(name, f"step {number}", step))
-        for number, step in enumerate(top.get("steps", list), 1)
-    ]
-    cmdline = top.get("cmdline", str)
-    return Trace(
-        name,
-        top.get("kernel", str),
-        arch,
-        block_bytes,
-        cmdline,
-        _params(_Reader(name, "params", top.get("params", dict)), cmdline),
-        _state(_Reader(name, "boot", top.get("boot", dict))),
-        tuple(steps),
-    )
-
-
-def _params(reader: _Reader, cmdline: str) -> Params:
-    params = Params()
-    words = {
-        "memmap_on_memory": reader.get("memmap_on_memory", str, optional=True) or "N",
-        "online_policy": reader.get("online_policy", str),
-        "auto_movable_ratio": str(reader.count("auto_movable_ratio", 1 << 32)),
-        "auto_movable_numa_aware": "Y" if reader.get("auto_movable_numa_aware", bool) else "N",
-        "auto_online_blocks": reader.get("auto_online_blocks", str),
-    }
-    boot = cmdline.split()
-    if "movable_node" in boot:
-        words["movable_node"] = "Y"
-    if "hugetlb_free_vmemmap=on" in boot:
-        words["hugetlb_free_vmemmap"] = "on"
-    for field, value in words.items():
-        try:
-            params = params.with_word(field, value)
-        except InputError as error:
-            raise reader.fail(field, f"is wrong: {error}") from None
-    return params
-
-
-def _state(reader: _Reader) -> RecordedState:
-    zones = []
-    for index, item in enumerate(reader.get("zones", list)):
-        zone = _Reader(reader.name, f"{reader.place}, zone {index}", item)
-        label = zone.get("zone", str)
-        if label not in ZONE_BY_LABEL:
-            raise zone.fail(
-                "zone", f"is {quoted(label)}, expected one of {', '.join(ZONE_BY_LABEL)}"
-            )
-        zones.append(
-            ZoneRow(
-                zone.count("node", MAX_NUMNODES),
-                ZONE_BY_LABEL[label],
-                zone.count("start_pfn"),
-                zone.count("spanned"),
-                zone.count("present"),
-                zone.count("managed"),
-            )
+    if len(text) > MAX_BYTES:
+        raise TraceError(
+            f"{path.name}: the file is too large for a recording (over {MAX_BYTES >> 20} MiB)"
         )
-    blocks = []
-    for index, item in enumerate(reader.get("blocks", list)):
-        block = _Reader(reader.name, f"{reader.place}, block {index}", item)
-        valid = block.get("valid_zones", list)
-        if not all(isinstance(word, str) for word in valid):
-            raise block.fail("valid_zones", "must be a list of strings")
-        node = block.get("node", int, optional=True)
-        if node is not None and not 0 <= node < MAX_NUMNODES:
-            raise block.fail("node", f"is {node}, expected 0 to {MAX_NUMNODES - 1}")
-        state = block.get("state", str)
-        if state not in _STATES:
-            raise block.fail("state", f"is {quoted(state)}, expected one of {', '.join(_STATES)}")
-        blocks.append(
-            RecordedBlock(
-                block.count("id", MAX_BLOCKS),
-                state,
-                node,
-                block.get("removable", bool),
-                tuple(valid),
-            )
-        )
-    iomem = []
-    for index, item in enumerate(reader.get("iomem", list)):
-        line = _Reader(reader.name, f"{reader.place}, iomem line {index}", item)
-        label = line.get("name", str)
-        start, end = line.count("start", MAX_BYTE), line.count("end", MAX_BYTE)
-        if end < start:
-            raise line.fail("end", "is below 'start'")
-        iomem.append(
-            Resource(
-                start,
-                end,
-                label,
-                line.count("depth", 64),
-                label.startswith("System RAM"),
-            )
-        )
-    ids = [block.id for block in blocks]
-    if len(set(ids)) < len(ids):
-        twice = next(a for a, b in pairwise(sorted(ids)) if a == b)
-        raise reader.fail("blocks", f"has block {twice} twice")
-    places = [(zone.node, zone.zone) for zone in zones]
-    if len(set(places)) < len(places):
-        raise reader.fail("zones", "has a zone twice")
-    nodes = _Reader(reader.name, f"{reader.place}, nodes", reader.get("nodes", dict))
-    masks = {key: nodes.get(key, str, optional=True) or "" for key in _MASKS}
-    for key, mask in masks.items():
-        if parse_mask(mask) is None:
-            raise nodes.fail(key, f"is no node list: {quoted(mask)}")
-    return RecordedState(
-        tuple(zones), tuple(sorted(blocks, key=lambda b: b.id)), tuple(iomem), masks
-    )
+    return parse_trace(text, path.name)
 
 
-_STATES = ("online", "offline", "going-offline")
-_MASKS = ("online", "has_memory", "has_normal_memory", "possible")
-_ARGUMENTS: dict[str, tuple[tuple[str, type], ...]] = {
-    "hot-add": (("id", str), ("node", int), ("start", int), ("size", int)),
-    "hot-remove": (("id", str), ("start", int), ("size", int)),
-    "write-state": (("block", int), ("value", str)),
-    "shell": (("command", str),),
-    "device": (("cmd", str),),
-}
-
-
-def _step(reader: _Reader) -> RecordedStep:
-    do = reader.get("do", str)
-    if do not in _ARGUMENTS:
-        raise reader.fail("do", f"is {quoted(do)}, expected one of {', '.join(_ARGUMENTS)}")
-    refused = reader.data.get("result") == FIRMWARE
-    arguments = {}
-    for field, kind in _ARGUMENTS[do]:
-        arguments[field] = reader.get(field, kind, optional=refused and field in ("start", "size"))
-    for field in ("start", "size", "node", "block"):
-        value = arguments.get(field)
-        if isinstance(value, int) and not 0 <= value < MAX_BYTE:
-            raise reader.fail(field, f"is {value}, expected 0 to {MAX_BYTE - 1}")
-    if arguments.get("node", 0) >= MAX_NUMNODES:
-        raise reader.fail("node", f"is {arguments['node']}, expected below {MAX_NUMNODES}")
-    if arguments.get("block", 0) >= MAX_BLOCKS:
-        raise reader.fail("block", f"is {arguments['block']}, out of range")
-    log = reader.get("log", list)
-    if not all(isinstance(line, str) for line in log):
-        raise reader.fail("log", "must be a list of strings")
-    environment = reader.get("environment", dict, optional=True) or {}
-    pins = environment.get("unmovable", [])
-    if not isinstance(pins, list) or not all(
-        isinstance(pfn, int) and not isinstance(pfn, bool) and 0 <= pfn < 1 << 52 for pfn in pins
-    ):
-        raise reader.fail("environment.unmovable", "must be a list of pfns")
-    return RecordedStep(
-        do,
-        arguments,
-        reader.get("result", str, optional=True),
-        tuple(log),
-        _state(_Reader(reader.name, f"{reader.place}, after", reader.get("after", dict))),
-        tuple(pins),
-    )
+def parse_trace(data: bytes | dict[str, Any], name: str) -> Trace:
+    """A recording from JSON, as text or parsed."""
+    try:
+        if typed(data, _Format, name).format != FORMAT:
+            raise InputError(f"{name}: not a recording of format {FORMAT}")
+        return replace(typed(data, Trace, name), name=name)
+    except InputError as error:
+        raise TraceError(str(error)) from None

@@ -88,14 +88,14 @@ def _compare_answer(number: int, step: RecordedStep, outcome: Outcome) -> Iterat
 def _compare(number: int, recorded: RecordedState, state: State) -> Iterator[Difference]:
     yield from _compare_zones(number, recorded, state)
     yield from _compare_blocks(number, recorded, state)
-    lines = {(r.depth, r.start, r.end, r.name) for r in recorded.iomem if r.system_ram}
+    lines = {(r.depth, r.start, r.end, r.name) for r in recorded.resources if r.system_ram}
     ours = {(r.depth, r.start, r.end, r.name) for r in state.resources if r.system_ram}
     for line in sorted(lines ^ ours):
         text = f"{line[1]:x}-{line[2]:x} : {line[3]}"
         both = ("there", "absent") if line in lines else ("absent", "there")
         yield Difference(number, f"iomem {text}", *both)
     for mask in ("online", "has_memory", "has_normal_memory"):
-        kernel = parse_mask(recorded.masks[mask]) or ()
+        kernel = parse_mask(getattr(recorded.masks, mask)) or ()
         if kernel != state.nodes_in(mask):
             yield Difference(
                 number, f"nodes {mask}", str(list(kernel)), str(list(state.nodes_in(mask)))
@@ -104,7 +104,7 @@ def _compare(number: int, recorded: RecordedState, state: State) -> Iterator[Dif
 
 def _compare_zones(number: int, recorded: RecordedState, state: State) -> Iterator[Difference]:
     ours = {(row.node, row.zone): row for row in ModelView(state).zones}
-    theirs = {(row.node, row.zone): row for row in recorded.zones}
+    theirs = {(row.node, row.zone): row for row in (zone.row for zone in recorded.zones)}
     for key in sorted(ours.keys() | theirs.keys()):
         name = f"node {key[0]} zone {key[1].label}"
         kernel, engine = theirs.get(key), ours.get(key)

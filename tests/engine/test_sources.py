@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 
 from pfnmap.engine.commands import Note
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.language import line_of
 from pfnmap.engine.sources import named_file, open_source, says_recording, shipped_scenarios
 from pfnmap.engine.traces.replay import machine_state, run_step
-from pfnmap.engine.traces.trace import load_trace
+from pfnmap.engine.traces.trace import ShellStep, load_trace
 
 TRACES = Path(__file__).parent.parent / "traces"
 
@@ -81,7 +80,7 @@ def test_a_script_of_several_writes_is_told_whole_and_on_one_line() -> None:
     state, add = machine_state(trace), trace.steps[0]
     path = "/sys/devices/system/memory/memory32/state"
     script = f"echo online >  {path}\n\necho offline > {path}; echo '\x1b' > /dev/null\n"
-    step = replace(trace.steps[1], do="shell", arguments={"command": script})
+    step = ShellStep(log=(), after=trace.boot, command=script)
     outcome = run_step(run_step(state, add).after, step)
     assert line_of(outcome.command) == (
         f"echo online > {path}; echo offline > {path}; echo '\\x1b' > /dev/null"

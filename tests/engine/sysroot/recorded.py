@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pfnmap.engine.kinds import ZONE_LABELS
+from msgspec.structs import asdict
+
 from pfnmap.engine.params import Params
 from pfnmap.engine.sysroot.files import TextTree
 from pfnmap.engine.sysroot.read import observe
 from pfnmap.engine.sysroot.view import SysrootView
-from pfnmap.engine.traces.trace import RecordedState, RecordedStep, Trace, load_trace
+from pfnmap.engine.traces.trace import RecordedState, RecordedStep, ShellStep, Trace, load_trace
 from tests.engine.sysroot.trees import MEMORY, NODE, PARAMETERS, zone
 
 TRACES = sorted((Path(__file__).parents[2] / "traces").glob("*.json"))
@@ -26,7 +27,7 @@ _PARAMETER = re.compile(r"echo (\S+) > \S*/(online_policy|auto_\w+)")
 
 def params_after(params: Params, step: RecordedStep) -> Params:
     """The parameters after a step: a recording has those of the boot only."""
-    for word, name in _PARAMETER.findall(str(step.arguments.get("command", ""))):
+    for word, name in _PARAMETER.findall(step.command if isinstance(step, ShellStep) else ""):
         if step.result is None:
             params = params.with_word(name, word)
     return params
@@ -41,8 +42,7 @@ def recorded_files(
         "proc/sys/kernel/arch": "x86_64",
         f"{MEMORY}/block_size_bytes": f"{trace.block_bytes:x}",
         "proc/zoneinfo": "".join(
-            zone(z.node, ZONE_LABELS[z.zone], z.start_pfn, z.spanned, z.present, z.managed)
-            for z in state.zones
+            zone(z.node, z.zone, z.start_pfn, z.spanned, z.present, z.managed) for z in state.zones
         ),
         "proc/iomem": "".join(
             f"{'  ' * line.depth}{line.start:08x}-{line.end:08x} : {line.name}\n"
@@ -54,7 +54,7 @@ def recorded_files(
     for name, word in params.words()[:4]:
         files[f"{PARAMETERS}/{name}"] = word
     files[f"{MEMORY}/auto_online_blocks"] = params.auto_online_blocks.word
-    for name, mask in state.masks.items():
+    for name, mask in asdict(state.masks).items():
         files[f"{NODE}/{name}"] = mask
     links = []
     for block in state.blocks:

@@ -194,158 +194,225 @@ def wrong(*path: str | int, value: Json = ...) -> Callable[[Json], None]:
     return change
 
 
-MALFORMED: list[tuple[str, Callable[[Json], None], list[str]]] = [
-    ("no format", wrong("format"), ["not a recording of format hotplug-trace-1"]),
-    ("other format", wrong("format", value="hotplug-trace-2"), ["format hotplug-trace-1"]),
-    ("format a list", wrong("format", value=[1]), ["format hotplug-trace-1"]),
-    ("no kernel", wrong("kernel"), ["recording", "'kernel'", "missing"]),
-    ("no steps", wrong("steps"), ["recording", "'steps'", "missing"]),
-    ("steps an object", wrong("steps", value={}), ["recording", "'steps'", "a list"]),
-    ("arch unknown", wrong("arch", value="vax"), ["recording", "'arch'", "'vax'"]),
-    ("arch a number", wrong("arch", value=7), ["recording", "'arch'", "a string"]),
+MALFORMED: list[tuple[str, Callable[[Json], None], str]] = [
+    ("no format", wrong("format"), "not a recording of format hotplug-trace-1"),
+    (
+        "other format",
+        wrong("format", value="hotplug-trace-2"),
+        "not a recording of format hotplug-trace-1",
+    ),
+    ("format a list", wrong("format", value=[1]), "not a recording of format hotplug-trace-1"),
+    ("no kernel", wrong("kernel"), "field 'kernel': is missing"),
+    ("no steps", wrong("steps"), "field 'steps': is missing"),
+    ("steps an object", wrong("steps", value={}), "field 'steps': expected array, got object"),
+    (
+        "arch unknown",
+        wrong("arch", value="vax"),
+        "'arch' is 'vax', expected one of x86_64, arm64-4k, arm64-16k, arm64-64k, ppc64-64k",
+    ),
+    ("arch a number", wrong("arch", value=7), "field 'arch': expected str, got int"),
     (
         "block size zero",
         wrong("memory_block_size", value=0),
-        ["recording", "'memory_block_size'", "128M"],
+        "field 'memory_block_size': block=0 bytes: "
+        "a memory block is a power of two of at least 128M on x86_64",
     ),
     (
         "block size odd",
         wrong("memory_block_size", value=(128 << 20) + 1),
-        ["recording", "'memory_block_size'", "power of two"],
+        "field 'memory_block_size': block=134217729 bytes: "
+        "a memory block is a power of two of at least 128M on x86_64",
     ),
     (
         "block size negative",
         wrong("memory_block_size", value=-1),
-        ["recording", "'memory_block_size'"],
+        "field 'memory_block_size': expected int >= 0",
     ),
     (
         "block size huge",
         wrong("memory_block_size", value=1 << 400),
-        ["recording", "'memory_block_size'"],
+        "field 'memory_block_size': expected int <= 1099511627776",
     ),
-    ("no params", wrong("params"), ["recording", "'params'", "missing"]),
+    ("no params", wrong("params"), "field 'params': is missing"),
     (
         "ratio negative",
         wrong("params", "auto_movable_ratio", value=-1),
-        ["params", "'auto_movable_ratio'", "-1"],
+        "field 'params.auto_movable_ratio': expected int >= 0",
     ),
     (
         "ratio a truth",
         wrong("params", "auto_movable_ratio", value=True),
-        ["params", "'auto_movable_ratio'", "a number"],
+        "field 'params.auto_movable_ratio': expected int, got bool",
     ),
     (
         "policy unknown",
         wrong("params", "online_policy", value="random"),
-        ["params", "'online_policy'", "contig-zones"],
+        "field 'params': 'online_policy' is wrong: set online_policy=random: "
+        "expected contig-zones or auto-movable",
     ),
     (
         "numa_aware a number",
         wrong("params", "auto_movable_numa_aware", value=1),
-        ["params", "'auto_movable_numa_aware'", "true or false"],
+        "field 'params.auto_movable_numa_aware': expected bool, got int",
     ),
-    ("no boot", wrong("boot"), ["recording", "'boot'", "missing"]),
-    ("boot null", wrong("boot", value=None), ["recording", "'boot'", "an object"]),
+    ("no boot", wrong("boot"), "field 'boot': is missing"),
+    ("boot null", wrong("boot", value=None), "field 'boot': expected object, got null"),
     (
         "zone unknown",
         wrong("boot", "zones", 1, "zone", value="HighMem"),
-        ["boot, zone 1", "'zone'"],
+        "field 'boot.zones[1].zone': invalid enum value 'HighMem'",
     ),
     (
         "zone negative",
         wrong("boot", "zones", 0, "present", value=-5),
-        ["boot, zone 0", "'present'", "-5"],
+        "field 'boot.zones[0].present': expected int >= 0",
     ),
     (
         "zone a float",
         wrong("boot", "zones", 0, "managed", value=1.5),
-        ["boot, zone 0", "'managed'", "a number"],
+        "field 'boot.zones[0].managed': expected int, got float",
     ),
     (
         "zone huge",
         wrong("boot", "zones", 0, "spanned", value=1 << 60),
-        ["boot, zone 0", "'spanned'"],
+        "field 'boot.zones[0].spanned': expected int <= 4503599627370495",
     ),
     (
         "node huge",
         wrong("boot", "zones", 0, "node", value=1024),
-        ["boot, zone 0", "'node'", "1023"],
+        "field 'boot.zones[0].node': expected int <= 1023",
     ),
-    ("zone no object", wrong("boot", "zones", 2, value=7), ["boot, zone 2", "an object"]),
+    (
+        "zone no object",
+        wrong("boot", "zones", 2, value=7),
+        "field 'boot.zones[2]': expected object, got int",
+    ),
     (
         "block out of range",
         wrong("boot", "blocks", 3, "id", value=1 << 40),
-        ["boot, block 3", "'id'"],
+        "field 'boot.blocks[3].id': expected int <= 67108863",
     ),
     (
         "block twice",
         wrong("boot", "blocks", 3, "id", value=2),
-        ["boot", "'blocks'", "2"],
+        "field 'boot': 'blocks' has block 2 twice",
     ),
     (
         "state unknown",
         wrong("boot", "blocks", 3, "state", value="asleep"),
-        ["boot, block 3", "'state'", "'asleep'"],
+        "field 'boot.blocks[3].state': invalid enum value 'asleep'",
     ),
     (
         "valid_zones a word",
         wrong("boot", "blocks", 3, "valid_zones", value="Normal"),
-        ["boot, block 3", "'valid_zones'", "a list"],
+        "field 'boot.blocks[3].valid_zones': expected array, got str",
     ),
     (
         "valid_zones numbers",
         wrong("boot", "blocks", 3, "valid_zones", value=[1]),
-        ["boot, block 3", "'valid_zones'", "strings"],
+        "field 'boot.blocks[3].valid_zones[0]': expected str, got int",
     ),
     (
         "iomem backwards",
         wrong("boot", "iomem", 0, "end", value=0),
-        ["boot, iomem line 0", "'end'", "below"],
+        "field 'boot.iomem[0]': 'end' is below 'start', or above any address",
     ),
-    ("mask", wrong("boot", "nodes", "online", value="0-"), ["boot, nodes", "'online'", "'0-'"]),
+    (
+        "mask",
+        wrong("boot", "nodes", "online", value="0-"),
+        "field 'boot.nodes': 'online' is no node list: '0-'",
+    ),
     (
         "mask huge",
         wrong("boot", "nodes", "possible", value="0-99999"),
-        ["boot, nodes", "'possible'"],
+        "field 'boot.nodes': 'possible' is no node list: '0-99999'",
     ),
-    ("step no object", wrong("steps", 2, value="add"), ["step 3", "an object"]),
-    ("step unknown", wrong("steps", 2, "do", value="dance"), ["step 3", "'do'", "'dance'"]),
-    ("step nothing", wrong("steps", 2, "do"), ["step 3", "'do'", "missing"]),
-    ("no size", wrong("steps", 0, "size"), ["step 1", "'size'", "missing"]),
-    ("size text", wrong("steps", 0, "size", value="1G"), ["step 1", "'size'", "a number"]),
-    ("size negative", wrong("steps", 0, "size", value=-1), ["step 1", "'size'", "-1"]),
-    ("size huge", wrong("steps", 0, "size", value=1 << 80), ["step 1", "'size'"]),
-    ("start huge", wrong("steps", 0, "start", value=1 << 64), ["step 1", "'start'"]),
-    ("node huge", wrong("steps", 0, "node", value=4096), ["step 1", "'node'"]),
-    ("block negative", wrong("steps", 1, "block", value=-1), ["step 2", "'block'", "-1"]),
-    ("block huge", wrong("steps", 1, "block", value=1 << 33), ["step 2", "'block'"]),
-    ("log a string", wrong("steps", 0, "log", value="x"), ["step 1", "'log'", "a list"]),
-    ("log numbers", wrong("steps", 0, "log", value=[1]), ["step 1", "'log'", "strings"]),
-    ("result a number", wrong("steps", 0, "result", value=16), ["step 1", "'result'", "a string"]),
-    ("no after", wrong("steps", 1, "after"), ["step 2", "'after'", "missing"]),
+    (
+        "step no object",
+        wrong("steps", 2, value="add"),
+        "field 'steps[2]': expected object, got str",
+    ),
+    (
+        "step unknown",
+        wrong("steps", 2, "do", value="dance"),
+        "field 'steps[2].do': invalid value 'dance'",
+    ),
+    ("step nothing", wrong("steps", 2, "do"), "field 'steps[2].do': is missing"),
+    ("no size", wrong("steps", 0, "size"), "field 'steps[0]': 'size' is missing"),
+    (
+        "size text",
+        wrong("steps", 0, "size", value="1G"),
+        "field 'steps[0].size': expected int | null, got str",
+    ),
+    (
+        "size negative",
+        wrong("steps", 0, "size", value=-1),
+        "field 'steps[0].size': expected int >= 0",
+    ),
+    (
+        "size huge",
+        wrong("steps", 0, "size", value=1 << 80),
+        "field 'steps[0]': 'size' is 1208925819614629174706176, above any address",
+    ),
+    (
+        "start huge",
+        wrong("steps", 0, "start", value=1 << 64),
+        "field 'steps[0]': 'start' is 18446744073709551616, above any address",
+    ),
+    (
+        "node huge",
+        wrong("steps", 0, "node", value=4096),
+        "field 'steps[0].node': expected int <= 1023",
+    ),
+    (
+        "block negative",
+        wrong("steps", 1, "block", value=-1),
+        "field 'steps[1].block': expected int >= 0",
+    ),
+    (
+        "block huge",
+        wrong("steps", 1, "block", value=1 << 33),
+        "field 'steps[1].block': expected int <= 67108863",
+    ),
+    (
+        "log a string",
+        wrong("steps", 0, "log", value="x"),
+        "field 'steps[0].log': expected array, got str",
+    ),
+    (
+        "log numbers",
+        wrong("steps", 0, "log", value=[1]),
+        "field 'steps[0].log[0]': expected str, got int",
+    ),
+    (
+        "result a number",
+        wrong("steps", 0, "result", value=16),
+        "field 'steps[0].result': expected str | null, got int",
+    ),
+    ("no after", wrong("steps", 1, "after"), "field 'steps[1].after': is missing"),
     (
         "after, zone",
         wrong("steps", 1, "after", "zones", 0, "present"),
-        ["step 2, after, zone 0", "'present'", "missing"],
+        "field 'steps[1].after.zones[0].present': is missing",
     ),
     (
         "unmovable a pfn",
         wrong("steps", 1, "environment", value={"unmovable": 7}),
-        ["step 2", "'environment.unmovable'"],
+        "field 'steps[1].environment.unmovable': expected array, got int",
     ),
     (
         "unmovable a truth",
         wrong("steps", 1, "environment", value={"unmovable": [True]}),
-        ["step 2", "'environment.unmovable'"],
+        "field 'steps[1].environment.unmovable[0]': expected int, got bool",
     ),
 ]
 
 
 @pytest.mark.parametrize(
-    ("change", "words"), [m[1:] for m in MALFORMED], ids=[m[0] for m in MALFORMED]
+    ("change", "message"), [m[1:] for m in MALFORMED], ids=[m[0] for m in MALFORMED]
 )
 def test_a_malformed_recording_is_refused_naming_file_place_and_field(
-    change: Callable[[Json], None], words: list[str], tmp_path: Path
+    change: Callable[[Json], None], message: str, tmp_path: Path
 ) -> None:
     data = recording("life-128m-mom-6.1")
     change(data)
@@ -353,10 +420,7 @@ def test_a_malformed_recording_is_refused_naming_file_place_and_field(
     path.write_text(json.dumps(data))
     with pytest.raises(TraceError) as caught:
         verify_trace(path)
-    message = str(caught.value)
-    assert message.startswith("broken.json: ")
-    assert "\n" not in message
-    assert [word for word in words if word not in message] == []
+    assert str(caught.value) == f"broken.json: {message}"
 
 
 @pytest.mark.parametrize(
