@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.language.wrong import printable
+from pfnmap.engine.geometry import MAX_NUMNODES
+from pfnmap.engine.printable import printable
 
 MAX_REASON_CHARACTERS = 120
 
 T = TypeVar("T")
+Pages = Annotated[int, Meta(ge=0, lt=1 << 52)]
+Byte = Annotated[int, Meta(ge=0)]
+"""An address or a size; that it is below 2 to the 64 is checked where it stands."""
+NodeId = Annotated[int, Meta(ge=0, lt=MAX_NUMNODES)]
 
 
 def typed(data: bytes | dict[str, Any], kind: type[T], name: str) -> T:

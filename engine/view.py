@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import PageState, ZoneType
+from pfnmap.engine.typed_json import NodeId, Pages
 
 NR_PAGE_STATES = len(PageState)
 
@@ -89,18 +90,18 @@ class PageRow(Struct, frozen=True):
     note: str = ""
 
 
-class HugetlbPool(Struct, frozen=True):
+class HugetlbPool(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A pool of huge pages: of the machine (``node`` None) or of a node; counts of huge pages.
 
     ``reserved`` and ``surplus`` are None where the kernel does not say (per node).
     """
 
-    node: int | None
-    page_bytes: int
-    total: int
-    free: int
-    reserved: int | None = None
-    surplus: int | None = None
+    node: NodeId | None
+    page_bytes: Pages
+    total: Pages
+    free: Pages
+    reserved: Pages | None = None
+    surplus: Pages | None = None
 
 
 class ResourceRow(Struct, frozen=True):

@@ -12,19 +12,24 @@ import gzip
 import json
 import os
 import zlib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
 
+import msgspec
 import numpy as np
+from msgspec import Meta, Struct
+from msgspec.structs import asdict, replace
+from numpy.typing import NDArray
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.params import PARAM_VALUES, Params
-from pfnmap.engine.sysroot.capture_fields import Fields
 from pfnmap.engine.sysroot.dumps import is_lsmem_json, is_text_dump, observation_of, parse_text_dump
-from pfnmap.engine.sysroot.files import TextTree, clean
+from pfnmap.engine.sysroot.files import MAX_WORD, TextTree, clean
 from pfnmap.engine.sysroot.observation import BlockColumns, Observation
 from pfnmap.engine.sysroot.parse import IomemLine, ZoneInfo
-from pfnmap.engine.sysroot.read import MASKS, observe
+from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.typed_json import NodeId, typed
 from pfnmap.engine.view import HugetlbPool
 from pfnmap.engine.whole_file import write_whole
 
@@ -34,59 +39,110 @@ MAX_BYTES = 256 << 20
 MAX_BLOCKS = 1 << 24
 _GZIP = b"\x1f\x8b"
 
+Named = TypeVar("Named", ZoneInfo, IomemLine)
+
+
+# -- the file -----------------------------------------------------------------------------
+class _Masks(Struct, frozen=True, omit_defaults=True):
+    online: tuple[NodeId, ...] | None = None
+    possible: tuple[NodeId, ...] | None = None
+    has_memory: tuple[NodeId, ...] | None = None
+    has_normal_memory: tuple[NodeId, ...] | None = None
+    has_cpu: tuple[NodeId, ...] | None = None
+
+
+class _Run(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Blocks that say the same."""
+
+    first: Annotated[int, Meta(ge=0, le=1 << 40)]
+    count: Annotated[int, Meta(ge=1, le=MAX_BLOCKS)]
+    state: str
+    zones: tuple[str, ...] | None
+    nodes: tuple[NodeId, ...] | None
+    removable: Literal[0, 1] | None
+    phys_device: Annotated[int, Meta(ge=0, le=1 << 32)] | None
+
+
+class _Capture(Struct, frozen=True, kw_only=True):
+    """The whole file, in the order of its keys."""
+
+    format: str = FORMAT
+    kernel: str | None = None
+    arch: str | None = None
+    page_bytes: Annotated[int, Meta(ge=4096, le=1 << 20)] | None = None
+    block_bytes: Annotated[int, Meta(ge=4096, le=1 << 46)] | None = None
+    params: dict[str, str] = {}
+    masks: _Masks = _Masks()
+    node_ids: tuple[NodeId, ...]
+    zones: tuple[ZoneInfo, ...] | None = None
+    iomem: tuple[IomemLine, ...] | None = None
+    pools: tuple[HugetlbPool, ...] = ()
+    blocks: tuple[_Run, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, size in (("page_bytes", self.page_bytes), ("block_bytes", self.block_bytes)):
+            if size is not None and size & (size - 1):
+                raise ValueError(f"{name!r} is {size}, expected a power of two")
+        for name, value in self.params.items():
+            if name not in PARAM_VALUES:
+                raise ValueError(f"'params' has no parameter {clean(name)!r}")
+            try:
+                Params().with_word(name, clean(value))
+            except InputError as error:
+                raise ValueError(f"'params': {error}") from None
+        for index, line in enumerate(self.iomem or ()):
+            if not line.start <= line.end <= 1 << 64:
+                raise ValueError(f"'iomem[{index}]' ends before it starts, or nowhere")
+        end = total = 0
+        for index, run in enumerate(self.blocks):
+            total += run.count
+            if run.first < end or total > MAX_BLOCKS:
+                raise ValueError(f"'blocks[{index}]' overlaps the one before, or is too large")
+            end = run.first + run.count
+
 
 # -- writing ----------------------------------------------------------------------------
-def capture_data(observation: Observation) -> dict[str, Any]:
-    """The observation as plain data, in a fixed order."""
-    o = observation
-    return {
-        "format": FORMAT,
-        "kernel": o.kernel,
-        "arch": o.arch,
-        "page_bytes": o.page_bytes,
-        "block_bytes": o.block_bytes,
-        "params": dict(o.params),
-        "masks": {name: list(o.masks[name]) for name in MASKS if name in o.masks},
-        "node_ids": list(o.node_ids),
-        "zones": None
-        if o.zones is None
-        else [[z.node, z.name, z.spanned, z.present, z.managed, z.start_pfn] for z in o.zones],
-        "iomem": None
-        if o.iomem is None
-        else [[line.depth, line.start, line.end, line.name] for line in o.iomem],
-        "pools": [[p.node, p.page_bytes, p.total, p.free, p.reserved, p.surplus] for p in o.pools],
-        "blocks": _block_runs(o.blocks),
-        "notes": list(o.notes),
-    }
+def _file(o: Observation) -> _Capture:
+    return _Capture(
+        kernel=o.kernel,
+        arch=o.arch,
+        page_bytes=o.page_bytes,
+        block_bytes=o.block_bytes,
+        params=dict(o.params),
+        masks=_Masks(**o.masks),
+        node_ids=o.node_ids,
+        zones=o.zones,
+        iomem=o.iomem,
+        pools=o.pools,
+        blocks=_block_runs(o.blocks),
+        notes=o.notes,
+    )
 
 
-def _block_runs(blocks: BlockColumns) -> list[list[Any]]:
+def _block_runs(blocks: BlockColumns) -> tuple[_Run, ...]:
     starts = blocks.run_starts().tolist()
-    ends = [*starts[1:], len(blocks)]
-    runs = []
-    for index, end in zip(starts, ends, strict=True):
-        zones, nodes = blocks.zone_words(index), blocks.node_set(index)
-        runs.append(
-            [
-                int(blocks.ids[index]),
-                end - index,
-                blocks.state_word(index),
-                None if zones is None else list(zones),
-                None if nodes is None else list(nodes),
-                _unless_unknown(int(blocks.removable[index])),
-                _unless_unknown(int(blocks.phys_device[index])),
-            ]
+    return tuple(
+        _Run(
+            int(blocks.ids[index]),
+            end - index,
+            blocks.state_word(index),
+            blocks.zone_words(index),
+            blocks.node_set(index),
+            _unless_unknown(int(blocks.removable[index])),
+            _unless_unknown(int(blocks.phys_device[index])),
         )
-    return runs
+        for index, end in zip(starts, [*starts[1:], len(blocks)], strict=True)
+    )
 
 
-def _unless_unknown(value: int) -> int | None:
+def _unless_unknown(value: int) -> Any:
     return None if value < 0 else value
 
 
 def capture_bytes(observation: Observation, *, compress: bool = False) -> bytes:
     """The capture as a file's content; the same observation gives the same bytes."""
-    data = capture_data(observation)
+    data = msgspec.to_builtins(_file(observation))
     # One entry of a list a line: small, and the diff of two captures can be read.
     lines = [f"{json.dumps(key)}: {_entries(value)}" for key, value in data.items()]
     text = "{\n" + ",\n".join(lines) + "\n}\n"
@@ -94,7 +150,7 @@ def capture_bytes(observation: Observation, *, compress: bool = False) -> bytes:
 
 
 def _entries(value: object) -> str:
-    if isinstance(value, list) and value and isinstance(value[0], list | str):
+    if isinstance(value, list | tuple) and value and isinstance(value[0], list | tuple | str):
         return "[\n" + ",\n".join(json.dumps(item) for item in value) + "\n]"
     return json.dumps(value)
 
@@ -167,115 +223,59 @@ def parse_capture(data: bytes, name: str) -> Observation:
     if FORMAT.encode() not in data[:4096] and is_text_dump(data[:4096]):
         files, links = parse_text_dump(data)
         return observe(TextTree(name, files, links))
-    try:
-        parsed = json.loads(data)
-    except (ValueError, RecursionError):
-        raise InputError(
-            f"{name}: neither a capture (JSON of format {FORMAT}) nor a text dump; is the file "
-            "cut off?"
-        ) from None
     if is_lsmem_json(data[:4096]):
-        return observation_of(parsed, name)
-    top = Fields(name, "capture", parsed)
-    if top.data.get("format") != FORMAT:
+        return observation_of(data, name)
+    if FORMAT.encode() not in data[:4096]:
+        raise InputError(f"{name}: neither a capture of format {FORMAT} nor a text dump")
+    file = typed(data, _Capture, name)
+    if file.format != FORMAT:
         raise InputError(f"{name}: not a capture of format {FORMAT}")
-    params: dict[str, str] = {}
-    for key, value in top.mapping("params").items():
-        if key not in PARAM_VALUES or not isinstance(value, str):
-            raise top.wrong("params", f"has no parameter {clean(str(key))!r}")
-        params[key] = dict(Params().with_word(key, clean(value)).words())[key]
-    masks = {
-        mask: top.numbers(f"masks.{mask}", value)
-        for mask, value in top.mapping("masks").items()
-        if mask in MASKS
-    }
+    params = Params()
+    for key, word in file.params.items():
+        params = params.with_word(key, clean(word))
+    words = dict(params.words())
     return Observation(
         title=name,
-        kernel=top.word("kernel"),
-        arch=top.word("arch"),
-        page_bytes=top.power_of_two("page_bytes", 1 << 20),
-        block_bytes=top.power_of_two("block_bytes", 1 << 46),
-        blocks=_blocks(top),
-        zones=_zones(top),
-        iomem=_iomem(top),
-        masks=masks,
-        node_ids=top.numbers("node_ids", top.data.get("node_ids")),
-        params=params,
-        pools=_pools(top),
-        notes=tuple(clean(str(note), 500) for note in top.items("notes")),
+        kernel=None if file.kernel is None else clean(file.kernel),
+        arch=None if file.arch is None else clean(file.arch),
+        page_bytes=file.page_bytes,
+        block_bytes=file.block_bytes,
+        blocks=_blocks(file.blocks),
+        zones=_cleaned(file.zones, 16),
+        iomem=_cleaned(file.iomem),
+        masks={name: nodes for name, nodes in asdict(file.masks).items() if nodes is not None},
+        node_ids=file.node_ids,
+        params={key: words[key] for key in file.params},
+        pools=file.pools,
+        notes=tuple(clean(note, 500) for note in file.notes),
     )
 
 
-def _zones(top: Fields) -> tuple[ZoneInfo, ...] | None:
-    if top.data.get("zones") is None:
+def _cleaned(rows: tuple[Named, ...] | None, limit: int = MAX_WORD) -> tuple[Named, ...] | None:
+    """The rows with names that can be shown."""
+    if rows is None:
         return None
-    rows = []
-    for index, item in enumerate(top.rows("zones", 6)):
-        place = f"zones[{index}]"
-        spanned, present, managed = (top.count(place, value) for value in item[2:5])
-        start = None if item[5] is None else top.count(place, item[5])
-        node = top.count(place, item[0], 1023)
-        rows.append(ZoneInfo(node, clean(str(item[1]), 16), spanned, present, managed, start))
-    return tuple(rows)
+    return tuple(replace(row, name=clean(row.name, limit)) for row in rows)
 
 
-def _iomem(top: Fields) -> tuple[IomemLine, ...] | None:
-    if top.data.get("iomem") is None:
-        return None
-    rows = []
-    for index, item in enumerate(top.rows("iomem", 4)):
-        place = f"iomem[{index}]"
-        start, end = (top.count(place, value, 1 << 64) for value in item[1:3])
-        if end < start:
-            raise top.wrong(place, "ends before it starts")
-        rows.append(IomemLine(top.count(place, item[0], 64), start, end, clean(str(item[3]))))
-    return tuple(rows)
-
-
-def _pools(top: Fields) -> tuple[HugetlbPool, ...]:
-    rows = []
-    for index, item in enumerate(top.rows("pools", 6)):
-        place = f"pools[{index}]"
-        optional = [None if value is None else top.count(place, value) for value in item]
-        node, page_bytes, total, free, reserved, surplus = optional
-        if page_bytes is None or total is None or free is None:
-            raise top.wrong(place, "lacks a count")
-        rows.append(HugetlbPool(node, page_bytes, total, free, reserved, surplus))
-    return tuple(rows)
-
-
-def _blocks(top: Fields) -> BlockColumns:
-    """Columns from the runs, which must ascend."""
-    firsts: list[int] = []
-    counts: list[int] = []
-    states: list[str] = []
-    zones: list[tuple[str, ...] | None] = []
-    nodes: list[tuple[int, ...] | None] = []
-    numbers: list[tuple[int, int]] = []
-    end = 0
-    for index, item in enumerate(top.rows("blocks", 7)):
-        place = f"blocks[{index}]"
-        first, count = top.count(place, item[0], 1 << 40), top.count(place, item[1], MAX_BLOCKS)
-        if first < end or not count or sum(counts) + count > MAX_BLOCKS:
-            raise top.wrong(place, "overlaps the one before, is empty, or is too large")
-        end = first + count
-        firsts.append(first)
-        counts.append(count)
-        states.append(clean(str(item[2]), 32))
-        zones.append(None if item[3] is None else top.words(place, item[3]))
-        nodes.append(None if item[4] is None else top.numbers(place, item[4]))
-        removable = -1 if item[5] is None else top.count(place, item[5], 1)
-        device = -1 if item[6] is None else top.count(place, item[6], 1 << 32)
-        numbers.append((removable, device))
-    repeats = np.array(counts, np.int64)
-    rows = np.repeat(np.arange(len(counts)), repeats)
+def _blocks(runs: Sequence[_Run]) -> BlockColumns:
+    """A row for every block."""
+    repeats = np.array([run.count for run in runs], np.int64)
+    rows = np.repeat(np.arange(len(runs)), repeats)
     offsets = np.arange(len(rows)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-    values = np.array(numbers, np.int64).reshape(-1, 2)
+    zones = [
+        None if run.zones is None else tuple(clean(word, 16) for word in run.zones[:8])
+        for run in runs
+    ]
+
+    def column(values: Iterable[int | None], kind: type[np.signedinteger[Any]]) -> NDArray[Any]:
+        return np.array([-1 if value is None else value for value in values], kind)[rows]
+
     return BlockColumns.of(
-        np.array(firsts, np.int64)[rows] + offsets,
-        (states, rows),
+        column((run.first for run in runs), np.int64) + offsets,
+        ([clean(run.state, 32) for run in runs], rows),
         (zones, rows),
-        (nodes, rows),
-        values[rows, 0].astype(np.int8),
-        values[rows, 1],
+        ([run.nodes for run in runs], rows),
+        column((run.removable for run in runs), np.int8),
+        column((run.phys_device for run in runs), np.int64),
     )

@@ -17,12 +17,14 @@ columns RANGE and BLOCK.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.sysroot.capture_fields import MAX_NODE, Fields
+from pfnmap.engine.geometry import MAX_NUMNODES
 from pfnmap.engine.sysroot.files import clean
 from pfnmap.engine.sysroot.observation import (
     MAX_ZONE_WORDS,
@@ -30,6 +32,7 @@ from pfnmap.engine.sysroot.observation import (
     BlockColumns,
     Observation,
 )
+from pfnmap.engine.typed_json import typed
 
 SHELL_LINE = r"""( echo pagesize:$(getconf PAGESIZE)
 cd /sys/devices/system; find "$PWD/memory" -type l -name 'node[0-9]*'
@@ -107,22 +110,41 @@ def is_lsmem_json(head: bytes) -> bool:
     return _HEAD.match(head) is not None
 
 
-def observation_of(data: object, name: str) -> Observation:
-    """An observation from parsed JSON; InputError that names the field."""
-    top = Fields(name, "output of lsmem -J", data)
-    rows = [_Row(top, index, item) for index, item in enumerate(top.items("memory"))]
+class _Line(Struct):
+    """What a line may say; which of its kinds a value has depends on the release of lsmem."""
+
+    range: Any = None
+    block: Any = None
+    state: Any = None
+    removable: Any = None
+    zones: Any = None
+    node: Any = None
+
+
+class _Output(Struct):
+    memory: list[_Line]
+
+
+def _wrong(name: str, field: str, what: str) -> InputError:
+    return InputError(f"{name}: field {field!r} {what}")
+
+
+def observation_of(data: bytes, name: str) -> Observation:
+    """An observation from the JSON; InputError that names the field."""
+    lines = typed(data, _Output, name).memory
+    rows = [_Row(name, f"memory[{index}]", line) for index, line in enumerate(lines)]
     if not rows:
         raise InputError(f"{name}: lsmem listed no memory")
     sizes = {row.block_bytes for row in rows}
     if len(sizes) > 1:
-        raise top.wrong("memory", "has ranges that make different memory block sizes")
+        raise _wrong(name, "memory", "has ranges that make different memory block sizes")
     return Observation(
         title=name,
         kernel=None,
         arch=None,
         page_bytes=None,
         block_bytes=sizes.pop(),
-        blocks=_columns(top, rows),
+        blocks=_columns(name, rows),
         zones=None,
         iomem=None,
         masks={},
@@ -135,32 +157,28 @@ def observation_of(data: object, name: str) -> Observation:
 class _Row:
     """One range of blocks."""
 
-    def __init__(self, top: Fields, index: int, item: Any) -> None:
-        self.place = f"memory[{index}]"
-        if not isinstance(item, dict):
-            raise top.wrong(self.place, "must be an object")
-        span = _RANGE.match(str(item.get("range")))
-        ids = _BLOCKS.match(str(item.get("block")))
+    def __init__(self, name: str, place: str, line: _Line) -> None:
+        self.place = place
+        span = _RANGE.match(str(line.range))
+        ids = _BLOCKS.match(str(line.block))
         if span is None or ids is None:
-            raise top.wrong(
-                self.place, "lacks a range or a block; print both: lsmem -J --output-all"
-            )
+            raise _wrong(name, place, "lacks a range or a block; print both: lsmem -J --output-all")
         self.first, last = int(ids[1]), int(ids[2] or ids[1])
         self.count = last - self.first + 1
         low, high = int(span[1], 16), int(span[2], 16) + 1
         if not 0 < self.count <= MAX_BLOCKS or high <= low or (high - low) % self.count:
-            raise top.wrong(self.place, "has a range that is not whole blocks")
+            raise _wrong(name, place, "has a range that is not whole blocks")
         self.block_bytes = (high - low) // self.count
         size = self.block_bytes
         sound = MIN_BLOCK_BYTES <= size <= MAX_BLOCK_BYTES and not size & (size - 1)
         if not sound or low != self.first * size:
-            raise top.wrong(self.place, "has a range that is not that of its blocks")
-        state = clean(str(item.get("state") or ""), 32)
+            raise _wrong(name, place, "has a range that is not that of its blocks")
+        state = clean(str(line.state or ""), 32)
         self.state = _STATES.get(state, state)
-        removable = item.get("removable")
+        removable = line.removable
         self.removable = _TRUTH.get(removable, -1) if isinstance(removable, bool | str) else -1
-        self.zones = _zone_words(item.get("zones"))
-        self.node = _node(top, self.place, item.get("node"))
+        self.zones = _zone_words(line.zones)
+        self.node = _node(name, place, line.node)
 
 
 def _zone_words(value: object) -> tuple[str, ...] | None:
@@ -171,23 +189,27 @@ def _zone_words(value: object) -> tuple[str, ...] | None:
     return ("none",) if words == ("None",) else words
 
 
-def _node(top: Fields, place: str, value: object) -> int | None:
+def _node(name: str, place: str, value: object) -> int | None:
     """A node, as a number or in digits."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 8:
         value = int(value)
-    return None if value is None else top.count(place, value, MAX_NODE)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < MAX_NUMNODES:
+        raise _wrong(name, place, f"has a node that is not a number from 0 to {MAX_NUMNODES - 1}")
+    return value
 
 
-def _columns(top: Fields, rows: list[_Row]) -> BlockColumns:
+def _columns(name: str, rows: Sequence[_Row]) -> BlockColumns:
     """A row for every block."""
     end = 0
     for row in rows:
         if row.first < end:
-            raise top.wrong(row.place, "overlaps the one before")
+            raise _wrong(name, row.place, "overlaps the one before")
         end = row.first + row.count
     counts = np.array([row.count for row in rows], np.int64)
     if int(counts.sum()) > MAX_BLOCKS:
-        raise top.wrong("memory", "has more blocks than can be read")
+        raise _wrong(name, "memory", "has more blocks than can be read")
     which = np.repeat(np.arange(len(rows)), counts)
     offsets = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
     return BlockColumns.of(

@@ -7,11 +7,13 @@ words; nothing raises.
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from pfnmap.engine.geometry import MAX_NUMNODES
 from pfnmap.engine.sysroot.files import clean
+from pfnmap.engine.typed_json import Byte, NodeId, Pages
 
 MAX_PFN = 1 << 52
 MAX_ZONES = 8 * MAX_NUMNODES
@@ -22,23 +24,23 @@ _COUNTER = re.compile(r"\s+(spanned|present|managed|start_pfn:)\s+(\d{1,20})\s*\
 _IOMEM = re.compile(r"( *)([0-9a-fA-F]{1,16})-([0-9a-fA-F]{1,16}) : (.*)")
 
 
-class ZoneInfo(Struct, frozen=True):
+class ZoneInfo(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A zone as ``/proc/zoneinfo`` prints it; pages. ``start_pfn`` None: not printed."""
 
-    node: int
+    node: NodeId
     name: str
-    spanned: int
-    present: int
-    managed: int
-    start_pfn: int | None
+    spanned: Pages
+    present: Pages
+    managed: Pages
+    start_pfn: Pages | None
 
 
-class IomemLine(Struct, frozen=True):
+class IomemLine(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A line of ``/proc/iomem``; bytes, ``end`` inclusive."""
 
-    depth: int
-    start: int
-    end: int
+    depth: Annotated[int, Meta(ge=0, le=64)]
+    start: Byte
+    end: Byte
     name: str
 
 

@@ -15,22 +15,18 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import asdict, force_setattr, replace
 
 from pfnmap.engine.errors import InputError, quoted
-from pfnmap.engine.geometry import ARCHITECTURES, MAX_NUMNODES
+from pfnmap.engine.geometry import ARCHITECTURES
 from pfnmap.engine.kinds import ZONE_BY_LABEL
 from pfnmap.engine.memory.state import Resource
 from pfnmap.engine.params import Params
 from pfnmap.engine.sysfs_words import parse_mask
-from pfnmap.engine.typed_json import typed
+from pfnmap.engine.typed_json import Byte, NodeId, Pages, typed
 from pfnmap.engine.view import ZoneRow
 
 FORMAT = "hotplug-trace-1"
 MAX_BYTES = 512 << 20
 FIRMWARE = "REFUSED_BY_FIRMWARE"
 
-Pages = Annotated[int, Meta(ge=0, lt=1 << 52)]
-Byte = Annotated[int, Meta(ge=0)]
-"""An address or a size; that it is below 2 to the 64 is checked where it stands."""
-NodeId = Annotated[int, Meta(ge=0, lt=MAX_NUMNODES)]
 BlockId = Annotated[int, Meta(ge=0, lt=1 << 26)]
 BlockBytes = Annotated[int, Meta(ge=0, le=1 << 40)]
 """Far above the 64 GiB that any architecture allows for a memory block."""

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.language import parse_line
-from pfnmap.engine.sysroot.capture import capture_bytes, capture_data, load_capture, parse_capture
+from pfnmap.engine.sysroot.capture import capture_bytes, load_capture, parse_capture
 from pfnmap.engine.sysroot.explain import explain
 from pfnmap.engine.sysroot.files import DirectoryTree, FileProblem, TextTree, Tree
 from pfnmap.engine.sysroot.history import ObservedHistory
@@ -220,7 +220,9 @@ class Captures(Inputs[bytes]):
         observation = rng.choice(captures())
         roll = rng.random()
         if roll < 0.6:
-            data = json.dumps(damaged_value(rng, capture_data(observation)), default=str).encode()
+            data = json.dumps(
+                damaged_value(rng, json.loads(capture_bytes(observation))), default=str
+            ).encode()
             return gzip.compress(data, 1) if rng.random() < 0.1 else data
         if roll < 0.8:
             packed = capture_bytes(observation, compress=rng.random() < 0.5)

@@ -119,7 +119,7 @@ def test_a_capture_of_it_is_the_same(tmp_path: Path) -> None:
     ("rows", "message"),
     [
         ([], "lsmem listed no memory"),
-        (["0-7"], "field 'memory[0]' must be an object"),
+        (["0-7"], "field 'memory[0]': expected object"),
         ([{"state": "online", "block": "0"}], "lacks a range or a block; print both: lsmem -J"),
         ([{"range": "0x0-0x7ffffff"}], "lacks a range or a block"),
         ([row(0, 7) | {"block": "0-6"}], "a range that is not whole blocks"),
