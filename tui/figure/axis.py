@@ -13,12 +13,13 @@ where the span begins, and two neighbours share one edge.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from enum import IntEnum
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.memory.runs import joined_ranges, sorted_set
@@ -49,8 +50,7 @@ class Column(IntEnum):
     BREAK = 4
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """A stretch of the address space that is drawn alike: memory, or a hole."""
 
     start_pfn: int
@@ -78,8 +78,7 @@ class Piece:
         return self.cells_a_block > 0 and not self.broken
 
 
-@dataclass(frozen=True, eq=False)
-class Axis:
+class Axis(Struct, frozen=True, eq=False):
     """Columns and what each stands for; arrays have one entry a column."""
 
     width: int
@@ -115,8 +114,7 @@ class Axis:
 
 
 # -- what there is -------------------------------------------------------------------------
-@dataclass(frozen=True, eq=False)
-class Ground:
+class Ground(Struct, frozen=True, eq=False):
     """What an axis must have room for, whatever its width."""
 
     block_pages: int

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pfnmap.engine.facts import DeviceFacts, device_facts
 from pfnmap.engine.kinds import BlockState
@@ -15,8 +17,7 @@ from pfnmap.tui.figure.amounts import human
 from pfnmap.tui.figure.result import memmap_in_ram, memmap_place
 
 
-@dataclass(frozen=True)
-class HugePages:
+class HugePages(Struct, frozen=True):
     """The huge pages in a device: pages in each condition, and vmemmap pages saved."""
 
     optimised: int
@@ -25,8 +26,7 @@ class HugePages:
     saved_pages: int
 
 
-@dataclass(frozen=True)
-class DeviceBill:
+class DeviceBill(Struct, frozen=True):
     """A DIMM or ZONE_DEVICE range; bytes, and pages where the name says so."""
 
     name: str
@@ -76,8 +76,7 @@ class DeviceBill:
         return facts
 
 
-@dataclass(frozen=True)
-class NodeBill:
+class NodeBill(Struct, frozen=True):
     """A node; pages."""
 
     node: int
@@ -112,8 +111,7 @@ class NodeBill:
         return facts
 
 
-@dataclass(frozen=True)
-class Bill:
+class Bill(Struct, frozen=True):
     """Who holds what at one moment."""
 
     devices: tuple[DeviceBill, ...]
@@ -226,8 +224,7 @@ def _node(state: State, number: int, held: Sequence[_Held]) -> NodeBill:
     )
 
 
-@dataclass(frozen=True)
-class _Held:
+class _Held(Struct, frozen=True):
     """Pages of a node that hold struct pages of a device, and those of blocks not online."""
 
     node: int

@@ -8,11 +8,11 @@ cell looks the same in both.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import FREE_BY_ZONE, FREE_STATES, PageState, ZoneType
@@ -55,8 +55,7 @@ class Mark(IntEnum):
     """In the span of a node."""
 
 
-@dataclass(frozen=True)
-class Number:
+class Number(Struct, frozen=True):
     """A counter of a row, in pages, and what it was before; None: it does not exist."""
 
     name: str
@@ -69,8 +68,7 @@ class Number:
         return self.now != self.was
 
 
-@dataclass(frozen=True, eq=False)
-class Line:
+class Strip(Struct, frozen=True, eq=False):
     """A row at one moment: a mark and a code for each column."""
 
     marks: Marks
@@ -81,7 +79,7 @@ class Line:
         """Whether there is nothing in it."""
         return not self.marks.any()
 
-    def same_as(self, other: Line) -> bool:
+    def same_as(self, other: Strip) -> bool:
         """Whether both look the same."""
         return np.array_equal(self.marks, other.marks) and np.array_equal(self.codes, other.codes)
 
@@ -97,8 +95,7 @@ class Line:
             yield Mark(self.marks[at]), int(self.codes[at]), bool(flags[at]), length
 
 
-@dataclass(frozen=True, eq=False)
-class Row:
+class Row(Struct, frozen=True, eq=False):
     """A zone, a node, or the blocks of a node that are in no zone.
 
     ``was`` is the line of the moment before, where that differs in anything.
@@ -107,8 +104,8 @@ class Row:
     node: int
     zone: ZoneType | None
     """NONE for the blocks in no zone; None for the node as a whole."""
-    now: Line
-    was: Line | None
+    now: Strip
+    was: Strip | None
     numbers: tuple[Number, ...]
 
     @property
@@ -132,8 +129,7 @@ class Row:
         return np.asarray(marks | codes)
 
 
-@dataclass(frozen=True, eq=False)
-class Figure:
+class Figure(Struct, frozen=True, eq=False):
     """One moment as a drawing."""
 
     axis: Axis
@@ -249,7 +245,7 @@ class _Drawing:
             for name in ("spanned", "present", "managed")
         ]
 
-    def line(self, key: Key) -> Line:
+    def line(self, key: Key) -> Strip:
         """One row."""
         node, zone = key
         span = self._span(key)
@@ -261,7 +257,7 @@ class _Drawing:
         if zone is None:
             marks = self._bracket(marks, span, spanned & False)
             marks[marks == Mark.GAP] = Mark.NODE
-            return Line(marks, codes)
+            return Strip(marks, codes)
         pages = self._owned(node, zone)
         owned = pages > 0
         at = self.cells[owned]
@@ -270,7 +266,7 @@ class _Drawing:
         plain = broken & ~np.isin(codes[at] & STATE_MASK, SALIENT)
         marks[at] = np.where(plain, Mark.BREAK, Mark.CELL)
         codes[at[plain]] = 0
-        return Line(self._bracket(marks, span, owned), codes)
+        return Strip(self._bracket(marks, span, owned), codes)
 
     def _span(self, key: Key) -> tuple[int, int]:
         node, zone = key

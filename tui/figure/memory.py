@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import BlockState, ZoneType
@@ -26,8 +26,7 @@ _NOT_THERE = -1
 """Key of an address at which there is no memory."""
 
 
-@dataclass(frozen=True, eq=False)
-class Memory:
+class Memory(Struct, frozen=True, eq=False, dict=True):
     """All memory of a machine in ascending, disjoint runs; every column has one entry a run.
 
     Two neighbours differ in something that can be seen: owner, state of the blocks, device, or

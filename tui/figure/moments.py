@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from pfnmap.engine.commands import Hugetlb, Offline, Online, Pin, Remove, Unpin, is_action
 from pfnmap.engine.errors import InputError
@@ -21,8 +22,7 @@ BOOT = "at the start"
 """What the moment before the first step is called."""
 
 
-@dataclass(frozen=True, eq=False)
-class Moment:
+class Moment(Struct, frozen=True, eq=False, dict=True):
     """A machine at rest or after a phase, what led there, and the moment before it."""
 
     view: View

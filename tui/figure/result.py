@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.commands import Add, DeviceAdd, DeviceDel, Remove
@@ -63,8 +63,7 @@ def _effects(before: Moment, after: Moment) -> list[str]:
 
 
 # -- blocks --------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Change:
+class Change(Struct, frozen=True):
     """Blocks that went from one state to another; (first, last) ids, ascending."""
 
     blocks: tuple[tuple[int, int], ...]

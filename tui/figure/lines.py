@@ -1,0 +1,268 @@
+"""The figure as lines of spans: what every painter that draws lines of letters starts from.
+
+A span is text with a role, and for a cell its code and its pages; the text is ASCII. The text
+painter joins them, others colour them by role and code or put a theme's glyph in a cell's place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from pfnmap.engine.kinds import PageState, ZoneType
+from pfnmap.engine.words import counted
+from pfnmap.tui.figure.amounts import human
+from pfnmap.tui.figure.axis import Axis, Column, Ground, axis_of
+from pfnmap.tui.figure.bill import Bill
+from pfnmap.tui.figure.figure import Figure, Mark, Row, Strip
+from pfnmap.tui.figure.labels import pfn_labels, piece_labels, placed
+from pfnmap.tui.figure.result import result
+from pfnmap.tui.map.cells import OVER_SHIFT, STATE_MASK
+from pfnmap.tui.text.ascii import plain, wrapped
+
+INDENT: Final = "  "
+NUMBERS: Final = ("spanned", "present", "managed")
+MOST_DIGITS: Final = 8
+"""Longest number that has a column of its own; longer ones stand below their row."""
+LETTERS: Final[dict[PageState, tuple[str, str]]] = {
+    PageState.HOLE: (".", "no memory"),
+    PageState.OFFLINE: ("o", "offline"),
+    PageState.VMEMMAP: ("V", "nothing but struct pages (vmemmap)"),
+    PageState.FREE_DMA: ("d", "DMA"),
+    PageState.FREE_DMA32: ("D", "DMA32"),
+    PageState.FREE_NORMAL: ("N", "Normal"),
+    PageState.FREE_MOVABLE: ("M", "Movable"),
+    PageState.MOVABLE: ("m", "a movable allocation"),
+    PageState.UNMOVABLE: ("u", "an unmovable allocation"),
+    PageState.HUGETLB: ("H", "huge pages"),
+    PageState.HUGETLB_OPTIMISED: ("h", "huge pages, vmemmap given back"),
+    PageState.ISOLATED: ("x", "isolated"),
+    PageState.DEVICE: ("Z", "ZONE_DEVICE"),
+    PageState.RESERVED: ("R", "reserved at boot, not managed"),
+    PageState.BROKEN: ("!", "struct pages gone or wrong"),
+    PageState.ONLINE: ("O", "online"),
+    PageState.PAGE_OFFLINE: ("b", "PageOffline"),
+}
+PART: Final = ("v", "in part struct pages (vmemmap)")
+MARKS: Final[dict[Mark, tuple[str, str]]] = {
+    Mark.GAP: ("-", "in the span, not present"),
+    Mark.OPEN: ("[", ""),
+    Mark.CLOSE: ("]", ""),
+    Mark.TICK: ("|", ""),
+    Mark.BREAK: ("/", "blocks left out"),
+    Mark.NODE: ("=", "span of a node"),
+    Mark.BLANK: (" ", ""),
+}
+
+
+class Span(Struct, frozen=True):
+    """Text in one role: text, heading, refusal, finding, name, axis, mark, cell, number,
+    changed or dim.
+    """
+
+    text: str
+    role: str = "text"
+    code: int = -1
+    """Of a cell, what it is (``pfnmap.tui.map.cells``)."""
+    changed: bool = False
+    """Whether it differs from the moment before."""
+    pfns: tuple[int, int] = (0, 0)
+    """Of a cell, the first pfn and the first one behind it."""
+
+
+Spans = tuple[Span, ...]
+
+
+class Sheet:
+    """Columns for names and numbers, the axis between them, and the lines of moments on it."""
+
+    def __init__(self, ground: Ground, width: int, block_bytes: int) -> None:
+        """``ground``: of all moments that are to share the columns."""
+        self.width, self.block_bytes = width, block_bytes
+        self.node_digits = len(str(ground.last_node))
+        self.names = len(INDENT) + self.node_digits + 1 + len("Movable") + 1
+        self.digits = max(len("spanned"), len(str(ground.largest_span)))
+        self.beside = self.digits <= MOST_DIGITS
+        self.numbers = 3 * (self.digits + 1) if self.beside else 0
+        self.axis = axis_of(ground, width - self.names - self.numbers)
+
+    # -- above the rows ----------------------------------------------------------------
+    def heading(self) -> Iterator[Spans]:
+        """The axis: the scale in words, blocks, pfns, the rule."""
+        axis = self.axis
+        for line in wrapped(scale_words(axis, self.block_bytes), self.width):
+            yield (Span(line, "dim"),)
+        yield ()
+        blocks = placed(piece_labels(axis), axis.width)
+        heads = "".join(f" {name:>{self.digits}}" for name in NUMBERS) if self.beside else ""
+        yield (self._name("blocks"), Span(blocks, "axis"), Span(heads, "dim"))
+        pfns = placed(pfn_labels(axis), self.width - self.names)
+        yield (self._name("pfn"), Span(pfns, "axis"))
+        yield (self._name("scale"), Span(_rule(axis), "axis"))
+
+    def _name(self, words: str) -> Span:
+        return Span(f"{INDENT}{words}".ljust(self.names), "dim")
+
+    # -- a moment ----------------------------------------------------------------------
+    def words(self, figure: Figure) -> Iterator[Spans]:
+        """What was done, and what it came to."""
+        moment = figure.moment
+        head = moment.title if not moment.number else f"{moment.title}: {moment.words}"
+        for line in wrapped(head, self.width):
+            yield (Span(line, "heading"),)
+        yield from self.clauses(result(moment), INDENT)
+
+    def clauses(self, clauses: Iterable[str], indent: str) -> Iterator[Spans]:
+        """The clauses of a result, one a line."""
+        for clause in clauses:
+            role = {"refused:": "refusal", "broken:": "finding"}.get(clause.split(" ")[0], "text")
+            for line in wrapped(clause, self.width, first=indent, indent=indent + INDENT):
+                yield (Span(line, role),)
+
+    def rows(self, figure: Figure, above: Figure | None) -> Iterator[Spans]:
+        """The rows that changed; all of them where no figure stands above.
+
+        A row as it was stands above it, unless the figure above ends with it.
+        """
+        for row in figure.rows if above is None else figure.changed:
+            if above is not None and row.zone is None and _says_nothing(figure, row):
+                continue
+            was, name = row.was, f"{row.node:>{self.node_digits}} {row.name}"
+            paired = was is not None and not was.empty and not _stands_in(above, row)
+            if was is not None and paired:
+                yield self._row(row, was, name, old=True)
+            yield self._row(row, row.now, f"{'now':>{self.names - 3}}" if paired else name)
+            if was is not None and not was.empty:
+                marks = "".join(" ^"[each] for each in row.differs.tolist())
+                yield (Span(" " * self.names), Span(marks, "changed"))
+            if not self.beside:
+                yield from self._below(row)
+
+    def _row(self, row: Row, strip: Strip, name: str, *, old: bool = False) -> Spans:
+        """One line of a row, with its numbers."""
+        drawn = (self._name(name), *self._cells(row, strip, old=old))
+        values = [
+            (number.was if old else number.now, number.changed and not old)
+            for number in row.numbers
+        ]
+        if not self.beside:
+            return drawn
+        if row.zone == ZoneType.NONE:
+            words = counted(values[0][0] or 0, "block")
+            return (*drawn, Span(f"{words:>{self.numbers}}", _number_role(values[0][1])))
+        return (
+            *drawn,
+            *(Span(f" {value:>{self.digits}}", _number_role(new)) for value, new in values),
+        )
+
+    def _cells(self, row: Row, strip: Strip, *, old: bool) -> Iterator[Span]:
+        at = 0
+        for mark, code, changed, length in strip.runs(None if old else row.differs):
+            if mark == Mark.CELL:
+                pfns = int(self.axis.starts[at]), int(self.axis.ends[at + length - 1])
+                yield Span(letter(code) * length, "cell", code, changed, pfns)
+            else:
+                yield Span(MARKS[mark][0] * length, "mark", -1, changed)
+            at += length
+
+    def _below(self, row: Row) -> Iterator[Spans]:
+        """The numbers of a row where they are too long to stand beside it."""
+        for number in row.numbers:
+            change = f"{number.was} -> {number.now}" if number.changed else f"{number.now}"
+            words = f"{'':{self.names}}{number.name} {change}"
+            yield (Span(words, _number_role(number.changed)),)
+
+    # -- below the rows ----------------------------------------------------------------
+    def legend(self, drawn: Sequence[Figure]) -> Iterator[Spans]:
+        """What the letters that can be seen mean, several to a line."""
+        states = sorted({state for figure in drawn for state in figure.states})
+        used = {
+            letter(code) if mark == Mark.CELL else MARKS[mark][0]
+            for figure in drawn
+            for row in figure.rows
+            for strip in (row.now, row.was)
+            if strip is not None
+            for mark, code, _, _ in strip.runs()
+        }
+        entries = [PART, *(LETTERS[state] for state in states), *MARKS.values()]
+        words = [f"{sign} {text}" for sign, text in entries if text and sign in used]
+        if any(row.was is not None for figure in drawn for row in figure.rows):
+            words.append("^ changed")
+        for line in _packed(words, self.width):
+            yield (Span(line, "dim"),)
+
+    def bill(self, bill: Bill, indent: str = "") -> Iterator[Spans]:
+        """Who holds what, one fact a line."""
+        last = ""
+        for who, what, words in bill.lines():
+            if who != last:
+                yield (Span(indent + plain(who), "name"),)
+                last = who
+            first = f"{indent}{INDENT}{what:<24} "
+            for line in wrapped(words, self.width, first=first, indent=" " * len(first)):
+                yield (Span(line),)
+
+
+def _number_role(changed: bool) -> str:
+    return "changed" if changed else "number"
+
+
+def letter(code: int) -> str:
+    """The letter of a cell."""
+    under, over = code & STATE_MASK, code >> OVER_SHIFT & STATE_MASK
+    return LETTERS[PageState(under)][0] if under == over else PART[0]
+
+
+def _says_nothing(figure: Figure, node: Row) -> bool:
+    """Whether a node has but one zone, before and now, and the same span as that."""
+    both = (None, ZoneType.NONE)
+    zones = [row for row in figure.rows if row.node == node.node and row.zone not in both]
+    spans = {(row.numbers[0].was, row.numbers[0].now) for row in zones}
+    return len(zones) == 1 and spans == {(node.numbers[0].was, node.numbers[0].now)}
+
+
+def _stands_in(above: Figure | None, row: Row) -> bool:
+    """Whether the figure above ends with this row as it was."""
+    return above is not None and any(
+        other.changed and (other.node, other.zone) == (row.node, row.zone) for other in above.rows
+    )
+
+
+def _rule(axis: Axis) -> str:
+    """The scale: ``+`` an edge, ``-`` to scale, ``~`` not to scale, blank a hole."""
+    signs = {Column.EDGE: "+", Column.BREAK: "/"}
+    return "".join(
+        ("-" if exact else "~") if kind == Column.CELL else signs.get(Column(kind), " ")
+        for kind, exact in zip(axis.kinds.tolist(), axis.exact.tolist(), strict=True)
+    )
+
+
+def scale_words(axis: Axis, block_bytes: int) -> str:
+    """What a column stands for, and what the rule's signs mean."""
+    words = [f"memory blocks of {human(block_bytes)}"]
+    if axis.blocks_a_cell > 1:
+        each = human(axis.blocks_a_cell * block_bytes)
+        words.append(f"- 1 column is {axis.blocks_a_cell} blocks, {each}")
+    elif axis.cells_a_block:
+        words.append(f"- {counted(axis.cells_a_block, 'column')} a block")
+    kinds = axis.kinds
+    if (~axis.exact & (kinds == Column.CELL)).any():
+        words.append("~ not to scale")
+    if (kinds == Column.BREAK).any():
+        words.append("// blocks like those beside it left out")
+    return "; ".join(words)
+
+
+def _packed(words: Iterable[str], width: int) -> Iterator[str]:
+    """Entries in lines, each entry whole."""
+    line = INDENT
+    for word in words:
+        joined = f"{line}   {word}" if line != INDENT else f"{line}{word}"
+        if len(joined) > width:
+            yield line
+            joined = f"{INDENT}{word}"
+        line = joined
+    if line != INDENT:
+        yield line
