@@ -50,6 +50,8 @@ AS_WRITTEN = "as written"
 class VariantStep(Struct, frozen=True):
     """One command of the scenario under one variant."""
 
+    number: int
+    """Of the step in its session, as :mod:`pfnmap.engine.play` counts."""
     line: str
     outcome: Outcome | None
     problem: str = ""
@@ -202,15 +204,14 @@ def run_variant(scenario: Scenario, pairs: Pairs) -> VariantRun:
         raise InputError(f"--with {name}: {error}") from None
     session, steps = Session(machine), list[VariantStep]()
     nr_expectations, failed = 0, list[str]()
-    for number, command in scenario.lines:
-        if not is_step(command):
-            continue
+    counted = (line for line in scenario.lines if is_step(line[1]))
+    for nr_step, (number, command) in enumerate(counted, 1):
         ran, said = _under(pairs, command)
         words = line_of(command), format_command(ran) if said and ran != command else ""
         try:
             step = do(number, ran, session)
         except PfnmapError as error:
-            steps.append(VariantStep(words[0], None, str(error), words[1]))
+            steps.append(VariantStep(nr_step, words[0], None, str(error), words[1]))
             continue
         if isinstance(command, Expect):
             nr_expectations += 1
@@ -218,7 +219,7 @@ def run_variant(scenario: Scenario, pairs: Pairs) -> VariantRun:
                 step = replace(step, last=None)  # what it is about could not be done
             failed += [f"line {number}: {text}" for text in step.failures]
         elif step.is_action:
-            steps.append(VariantStep(words[0], step.outcome, ran=words[1]))
+            steps.append(VariantStep(nr_step, words[0], step.outcome, ran=words[1]))
     return VariantRun(
         name, pairs, session.start, tuple(steps), session.machine, nr_expectations, tuple(failed)
     )

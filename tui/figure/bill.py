@@ -26,6 +26,9 @@ class HugePages(Struct, frozen=True):
     saved_pages: int
 
 
+NO_HUGE_PAGES = HugePages(0, 0, 0, 0)
+
+
 class DeviceBill(Struct, frozen=True):
     """A DIMM or ZONE_DEVICE range; bytes, and pages where the name says so."""
 

@@ -58,12 +58,11 @@ MARKS: Final[dict[Mark, tuple[str, str]]] = {
 
 
 class Span(Struct, frozen=True):
-    """Text in one role: text, heading, refusal, finding, name, axis, mark, cell, number,
-    changed or dim.
-    """
+    """Text in one role."""
 
     text: str
     role: str = "text"
+    """heading, text, refusal, finding, name, axis, mark, cell, number, changed or dim."""
     code: int = -1
     """Of a cell, what it is (``pfnmap.tui.map.cells``)."""
     changed: bool = False

@@ -15,6 +15,7 @@ SUBCOMMANDS: Final[dict[str, str]] = {
     "plan": "print what commands would do on a real machine",
     "verify": "compare the engine with recordings of real kernels",
     "fmt": "put scenarios in normal form",
+    "figure": "draw what a scenario does, step by step, as text, SVG or a page",
     "export": "write a scenario or session as a picture or a scenario file",
     "cast": "write a scenario as a screencast",
     "sessions": "list the sessions that are kept",

@@ -1,0 +1,315 @@
+"""The figure as one self-contained page: a slider over steps and phases, what each came to.
+
+The page asks no host for anything and runs one script, whose hash its own policy names.
+Without script it shows the last step. What many steps have in common, mostly whole lines of
+the drawing, is written once: a moment is a list of numbers of parts.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator
+from hashlib import sha256
+from html import escape
+from importlib.resources import files
+from typing import Final
+
+from msgspec import Struct
+from msgspec.json import encode
+
+from pfnmap.engine.kinds import PageState
+from pfnmap.engine.scenarios.scenario import load_scenario
+from pfnmap.engine.session import Session
+from pfnmap.engine.sources import scenario_session, shipped_scenarios
+from pfnmap.engine.view import View
+from pfnmap.engine.words import ranged
+from pfnmap.themes.loader import SHIPPED_DIRECTORY, load_theme
+from pfnmap.themes.model import Theme
+from pfnmap.tui.figure.axis import ground_of
+from pfnmap.tui.figure.bill import bill_of
+from pfnmap.tui.figure.figure import Figure, Number, figure_of
+from pfnmap.tui.figure.inks import shown_state, state_ink
+from pfnmap.tui.figure.lines import NUMBERS, Sheet, Span, Spans
+from pfnmap.tui.figure.moments import Moment, moments, phases
+from pfnmap.tui.figure.result import result
+from pfnmap.tui.pictures.picture import Ink
+from pfnmap.tui.say.facts import block_facts, page_facts
+from pfnmap.tui.text.ascii import plain
+from pfnmap.tui.text.map import LABEL_COLUMNS, text_map
+
+WIDTH: Final = 110
+MAP_WIDTH: Final = 72
+THEMES: Final = ("light", "dark")
+
+
+def page(session: Session, title: str, focus: list[tuple[int, int]] | None = None) -> str:
+    """The page of a session."""
+    return _Page(session, title, focus).text()
+
+
+def gallery() -> Iterator[tuple[str, str]]:
+    """(file name, text) of a page for every shipped scenario, and of the one that lists them."""
+    entries = []
+    for name, file in shipped_scenarios().items():
+        scenario = load_scenario(file)
+        entries.append(
+            f'<li><a href="{escape(name)}.html">{escape(name)}</a> '
+            f"{escape(plain(scenario.title))}</li>"
+        )
+        yield f"{name}.html", page(scenario_session(scenario), scenario.title)
+    listed = "\n".join(entries)
+    body = f"<h1>pfnmap: scenarios</h1>\n<ul>\n{listed}\n</ul>"
+    yield "index.html", _document("pfnmap: scenarios", body, "")
+
+
+class _Shown(Struct, frozen=True):
+    """A moment as the script reads it."""
+
+    n: int
+    """Step."""
+    p: int
+    """Phase, 0 for the step as a whole."""
+    t: str
+    """Heading."""
+    s: str
+    """Sentence."""
+    h: list[int]
+    """Parts that its HTML is made of."""
+
+
+class _Data(Struct, frozen=True):
+    parts: list[str]
+    words: list[str]
+    moments: list[_Shown]
+
+
+class _Page:
+    """The moments of a session as parts that are written once."""
+
+    def __init__(self, session: Session, title: str, focus: list[tuple[int, int]] | None) -> None:
+        self.title = plain(title)
+        self.steps = moments(session)
+        ground = ground_of(self.steps, focus)
+        geometry = self.steps[0].view.geometry
+        self.sheet = Sheet(ground, WIDTH, geometry.block_bytes)
+        self.machine = f"Linux {self.steps[0].view.profile_name} on {geometry.arch}; " + "; ".join(
+            f"{k}={v}" for k, v in self.steps[0].view.params
+        )
+        self.letters = {
+            look.glyph: PageState(index)
+            for index, look in enumerate(load_theme("ascii", (SHIPPED_DIRECTORY,)).states)
+        }
+        self.glyphs = list(self.letters)
+        self.heading = list(self.sheet.heading())
+        self.parts: dict[str, int] = {}
+        self.words: dict[str, int] = {}
+        """What there is to say about cells; like the parts, each once."""
+        self.lines = 0
+
+    def text(self) -> str:
+        """The whole page."""
+        found = [each for step in self.steps for each in (*phases(step), step)]
+        drawn = [self._moment(moment) for moment in found]
+        parts = list(self.parts)
+        last = "".join(parts[number] for number in drawn[-1].h)
+        data = _Data(parts, list(self.words), drawn)
+        # No "<" in it, so nothing in it can end the element it stands in.
+        written = encode(data).decode().replace("<", "\\u003c")
+        script = files("pfnmap.tui.figure").joinpath("page.js").read_text("utf-8")
+        body = f"""<h1>{escape(self.title)}</h1>
+<p>{escape(plain(self.machine))}</p>
+<nav hidden aria-label="steps">
+<button id="back" title="left arrow">&#9664; back</button>
+<button id="play" title="space">play</button>
+<button id="next" title="right arrow">next &#9654;</button>
+<label><input type="checkbox" id="phases"> phases</label>
+<label>step <input type="range" id="at" min="0" max="0" value="0"></label>
+</nav>
+<main id="moment">{last}</main>
+<p id="words" role="status"></p>
+<p id="said" role="status" class="unseen"></p>
+<div id="all"></div>
+<script type="application/json" id="data">{written}</script>
+<script>{script}</script>"""
+        return _document(self.title, body, script, self.lines)
+
+    def _part(self, text: str) -> int:
+        return self.parts.setdefault(text, len(self.parts))
+
+    def _moment(self, moment: Moment) -> _Shown:
+        """A moment as the numbers of its parts, with what is said about it."""
+        figure = figure_of(moment, self.sheet.axis)
+        clauses = [plain(clause) for clause in result(moment)]
+        title = moment.title if not moment.number else f"{moment.title}: {plain(moment.words)}"
+        texts = [f"<h2>{escape(title)}</h2>", _result(clauses)]
+        texts += self._figure(figure, "; ".join([title, *clauses]))
+        texts += [*_numbers(figure), _events(moment)]
+        texts += self._map(moment)
+        texts += self._bill(moment)
+        parts = [self._part(text) for text in texts]
+        return _Shown(moment.number, moment.phase, title, "; ".join(clauses), parts)
+
+    # -- the drawing -------------------------------------------------------------------
+    def _figure(self, figure: Figure, label: str) -> Iterator[str]:
+        rows = list(self.sheet.rows(figure, None))
+        legend = list(self.sheet.legend([figure]))
+        self.lines = max(self.lines, len(self.heading) + len(rows))
+        yield f'<figure aria-label="{escape(label)}"><pre class="figure">'
+        for line in self.heading:
+            yield self._line(line, None)
+        for line in rows:
+            yield self._line(line, figure.moment)
+        yield "</pre><pre>"
+        for line in legend:
+            yield self._line(line, None)
+        yield "</pre></figure>"
+
+    def _line(self, line: Spans, moment: Moment | None) -> str:
+        return "".join(self._span(span, moment) for span in line).rstrip() + "\n"
+
+    def _span(self, span: Span, moment: Moment | None) -> str:
+        text = escape(span.text)
+        if span.role == "cell" and moment is not None:
+            state = int(shown_state(span.code))
+            words = _words(moment.view, span.pfns)
+            number = self.words.setdefault(words, len(self.words))
+            changed = " changed" if span.changed else ""
+            return f'<b class="s{state}{changed}" tabindex="0" data-words="{number}">{text}</b>'
+        if span.role in ("text", "number", "mark") or not span.text.strip():
+            return text
+        return f'<span class="{span.role}">{text}</span>'
+
+    def _map(self, moment: Moment) -> Iterator[str]:
+        before = moment.before.view if moment.before else None
+        drawn = text_map(moment.view, self.glyphs, width=MAP_WIDTH, before=before)
+        yield f"<h3>{escape(drawn.title)}</h3><pre>"
+        for line in drawn.lines:
+            yield self._map_line(line)
+        yield "</pre>"
+
+    def _map_line(self, line: str) -> str:
+        head, cells = line[: LABEL_COLUMNS + 1], line[LABEL_COLUMNS + 1 :]
+        if set(cells) - set(self.letters):
+            return escape(line) + "\n"
+        out, at = [escape(head)], 0
+        while at < len(cells):
+            end = at
+            while end < len(cells) and cells[end] == cells[at]:
+                end += 1
+            out.append(f'<i class="s{int(self.letters[cells[at]])}">{escape(cells[at:end])}</i>')
+            at = end
+        return "".join(out) + "\n"
+
+    def _bill(self, moment: Moment) -> Iterator[str]:
+        yield "<h3>the bill</h3><table>"
+        last = ""
+        for who, what, words in bill_of(moment.state).lines():
+            if who != last:
+                yield f'<tr><th colspan="2" scope="rowgroup">{escape(plain(who))}</th></tr>'
+                last = who
+            yield f'<tr><th scope="row">{escape(what)}</th><td>{escape(plain(words))}</td></tr>'
+        yield "</table>"
+
+
+def _words(view: View, pfns: tuple[int, int]) -> str:
+    """What there is to say about some cells: their pages, and the block that the first is in."""
+    first, end = pfns
+    page_row = view.page(first)
+    facts = list(page_facts(view, page_row, (first, end), "->"))
+    block = view.block(page_row.block) if page_row.block is not None else None
+    if block is not None:
+        pages = view.geometry.block_pages
+        facts.insert(0, ("", ranged("block", block.id, (end - 1) // pages), ""))
+        facts += block_facts(view, block)
+    lines = [f"{name} {words}" if name else words for name, words, _ in facts]
+    return plain("; ".join(lines))
+
+
+def _result(clauses: list[str]) -> str:
+    items = "".join(f"<li>{escape(clause)}</li>" for clause in clauses)
+    return f'<ul class="result">{items}</ul>'
+
+
+def _numbers(figure: Figure) -> Iterator[str]:
+    """The counters as a table, for who cannot see the drawing."""
+    heads = "".join(f'<th scope="col">{name}</th>' for name in NUMBERS)
+    yield (
+        "<table><caption>pages of each node and zone</caption>"
+        f'<tr><th scope="col">node, zone</th>{heads}</tr>'
+    )
+    for row in figure.rows:
+        cells = "".join(
+            f'<td class="changed">{number.was} &#8594; {number.now}{_unit(number)}</td>'
+            if number.changed
+            else f"<td>{number.now}{_unit(number)}</td>"
+            for number in row.numbers
+        )
+        yield f'<tr><th scope="row">{row.node} {row.name}</th>{cells}</tr>'
+    yield "</table>"
+
+
+def _unit(number: Number) -> str:
+    return "" if number.name in NUMBERS else f" {number.name}"
+
+
+def _events(moment: Moment) -> str:
+    """The phases that led here, with the kernel's log lines."""
+    outcome = moment.outcome
+    events = [] if outcome is None else outcome.events
+    if moment.event is not None:
+        events = [moment.event]
+    items = []
+    for event in events:
+        log = "".join(f"<br><samp>{escape(plain(line))}</samp>" for line in event.log)
+        text = escape(plain(event.text))
+        items.append(f"<li><code>{escape(plain(event.function))}</code> {text}{log}</li>")
+    return f'<h3>events</h3><ol class="events">{"".join(items)}</ol>'
+
+
+# -- the document --------------------------------------------------------------------------
+def _document(title: str, body: str, script: str, lines: int = 0) -> str:
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    if script:
+        digest = b64encode(sha256(script.encode()).digest()).decode()
+        policy += f"; script-src 'sha256-{digest}'"
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<title>{escape(title)}</title>
+<style>
+{_style(lines)}
+</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
+
+
+def _style(lines: int) -> str:
+    light, dark = (_colours(load_theme(name, (SHIPPED_DIRECTORY,))) for name in THEMES)
+    rest = files("pfnmap.tui.figure").joinpath("page.css").read_text("utf-8")
+    tall = f".figure{{min-height:{lines * 1.3:.1f}em}}"
+    return (
+        f"{light}\n@media (prefers-color-scheme:dark){{@media screen{{\n{dark}\n}}}}\n{rest}{tall}"
+    )
+
+
+def _colours(theme: Theme) -> str:
+    ui = theme.ui
+    rules = [
+        f":root{{--bg:{ui.background};--panel:{ui.panel};--text:{ui.text};--dim:{ui.dim};"
+        f"--accent:{ui.accent};--refusal:{ui.refusal};--finding:{ui.finding};"
+        f"--changed:{ui.warning}}}"
+    ]
+    rules += [f".s{int(state)}{{{_css(state_ink(theme, state))}}}" for state in PageState]
+    return "\n".join(rules)
+
+
+def _css(ink: Ink) -> str:
+    fg, bg = (ink.bg, ink.fg) if ink.reverse else (ink.fg, ink.bg)
+    return f"color:{fg};background:{bg}"
