@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pfnmap.engine.errors import InputError
+from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.tui.cli.outputs import output_file, theme_input
 from pfnmap.tui.cli.parser import UsageError, add_width, emit, printable, refuse_idle, text_width
 from pfnmap.tui.cli.picture_options import DEFAULT_THEME, add_theme, write_out
@@ -85,9 +85,11 @@ def run(arguments: argparse.Namespace) -> int:
     theme = arguments.theme or DEFAULT_THEME
     if ending == ".html":
         refuse_idle(
-            arguments, "does not go with .html, which has all of them", "--steps", "--phases"
+            arguments, "is not for .html, which has all of them", "--steps", "--phases"
         )
-        refuse_idle(arguments, "does not go with .html", "--with", "--width")
+        refuse_idle(arguments, "is not for .html", "--width")
+        if arguments.variants:
+            raise UsageError("--with is for text and .svg; a page shows one run")
     session, scenario, file = _opened(arguments)
     target = None
     if ending != out:
@@ -193,7 +195,7 @@ def _focus(arguments: argparse.Namespace, session: Session) -> list[tuple[int, i
 
     try:
         refs = parse_refs(arguments.focus)
-    except InputError as error:
+    except PfnmapError as error:
         raise InputError(f"--focus {printable(arguments.focus)}: {error}") from None
     states = [session.start, *(outcome.after for outcome in session.outcomes)]
     complaint: InputError | None = None

@@ -1,0 +1,60 @@
+"""The bill: the arithmetic of the posts."""
+
+from __future__ import annotations
+
+from pfnmap.engine.compare import compare
+from pfnmap.engine.scenarios.scenario import parse_scenario
+from pfnmap.tui.figure.bill import Bill, bill_of
+from pfnmap.tui.figure.variants import price_words
+from tests.tui.figure.sessions import session_of
+
+
+def bill(*lines: str) -> Bill:
+    return bill_of(session_of(*lines).outcomes[-1].after)
+
+
+def test_256m_per_device_and_per_block() -> None:
+    """In "Re: [PATCH 0/4]" 252M are left, of which per block no run is longer than 126M."""
+    runs = []
+    for policy in ("device", "memblock"):
+        dimm = bill("machine ram=2G profile=memmap-v2", f"add d 256M memmap={policy}").devices[0]
+        assert (dimm.usable_bytes, dimm.memmap_pages) == (252 << 20, 1024)
+        runs.append((dimm.longest_bytes >> 20, dimm.heads, dimm.refcount, dimm.private))
+    assert runs == [(252, 1, 2, 1024), (126, 2, 1, 512)]
+
+
+def test_a_node_pays_until_the_memory_is_online() -> None:
+    lines = ["machine ram=2G nodes=2", "add d 256M node=1"]
+    before = bill(*lines).nodes[0]
+    assert (before.memmap_pages, before.waiting_pages, before.remote_pages) == (1024, 1024, 1024)
+    after = bill(*lines, "online d[0] movable").nodes[0]
+    assert (after.memmap_pages, after.waiting_pages) == (1024, 512)
+
+
+def test_devices_that_are_alike_stand_together() -> None:
+    adds = [f"add d{n} 128M" for n in range(3)]
+    shown = bill("machine ram=2G", *adds, "add big 256M")
+    assert [len(group) for group in shown.alike] == [3, 1]
+    assert shown.lines()[0] == (
+        "d0 ... d2, each of 3 devices",
+        "size",
+        "128M, blocks 32-34, 0 online",
+    )
+
+
+def test_the_buddy_list_stands_where_one_is_set() -> None:
+    facts = bill("machine ram=2G", "freelist 0:96 4:4").lines()
+    assert ("node 0", "buddy list", "0:96 4:4") in facts
+
+
+def test_the_price_of_memmap_on_memory_is_a_sentence() -> None:
+    scenario = parse_scenario("machine ram=2G\nadd dimm0 64G\nonline dimm0 movable\n")
+    one, other = (
+        bill_of(run.machine.state) for run in compare(scenario, ["memmap_on_memory=Y"]).runs
+    )
+    assert list(price_words(one, other)) == [
+        "costs 1G of dimm0",
+        "saves 1G of node 0",
+        "longest run 64G -> 126M",
+    ]
+    assert not list(price_words(one, one))

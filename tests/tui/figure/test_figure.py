@@ -1,0 +1,92 @@
+"""The figure as a value: rows that fit, marks of change, and machines of any size."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from msgspec.structs import replace
+
+from pfnmap.engine.compare import compare
+from pfnmap.engine.kinds import BlockState, PageState, ZoneType
+from pfnmap.engine.memory.runs import RunMap
+from pfnmap.engine.model_view import ModelView
+from pfnmap.engine.scenarios.scenario import parse_scenario
+from pfnmap.tui.figure.axis import axis_of, ground_of
+from pfnmap.tui.figure.figure import Figure, Mark, figure_of
+from pfnmap.tui.figure.moments import Moment, moments
+from pfnmap.tui.figure.variants import ground_of_variants, variant_lines, variant_of
+from tests.tui.figure.sessions import session_of
+
+DIMM = ("machine ram=1G memmap_on_memory=Y", "add dimm0 384M", "online dimm0 movable")
+
+
+def last_figure(*lines: str, width: int = 60) -> Figure:
+    found = moments(session_of(*lines))
+    return figure_of(found[-1], axis_of(ground_of(found), width))
+
+
+def test_rows_that_changed_are_kept_where_there_is_little_room() -> None:
+    figure = last_figure(*DIMM, "offline 33")
+    assert [row.name for row in figure.rows] == ["node", "DMA", "DMA32", "Movable", "no zone"]
+    assert [row.name for row in figure.fitting(4)] == ["node", "Movable"]
+    assert figure.fitting(20) == figure.rows
+
+
+def test_what_changed_is_marked_and_nothing_else() -> None:
+    figure = last_figure(*DIMM, "offline 33")
+    movable = next(row for row in figure.rows if row.name == "Movable")
+    cells = (figure.axis.starts >= 0x108000) & (figure.axis.ends <= 0x110000)
+    inside = cells & (figure.axis.starts < figure.axis.ends)
+    assert np.array_equal(movable.differs, inside)
+    assert (movable.now.marks[inside] == Mark.GAP).all()
+    assert [number.changed for number in movable.numbers] == [False, True, True]
+
+
+def test_runs_cover_a_row_from_left_to_right() -> None:
+    for row in last_figure(*DIMM, "offline 33").rows:
+        runs = list(row.now.runs(row.differs))
+        assert sum(length for *_, length in runs) == 60
+        assert all(one[:3] != other[:3] for one, other in pairwise(runs))
+
+
+def test_one_huge_page_is_enough_to_be_seen() -> None:
+    figure = last_figure(*DIMM, "hugetlb h 2M pfn=0x104000")
+    assert PageState.HUGETLB in figure.states
+
+
+def test_a_million_alternating_blocks_are_a_few_pieces() -> None:
+    found = moments(
+        session_of("machine ram=2G memmap_on_memory=Y", "add d 128M", "online d movable")
+    )
+    state = found[-1].state
+    rows = state.blocks.rows
+    many = np.repeat(rows[rows["device"] >= 0], 1_000_000)
+    many["start"] += np.arange(len(many))
+    many["state"][1::2], many["zone"][1::2] = int(BlockState.OFFLINE), int(ZoneType.NONE)
+    changed = replace(
+        state, blocks=RunMap.from_rows(np.concatenate((rows[rows["device"] < 0], many)))
+    )
+    alternating = Moment(ModelView(changed), changed, "made", before=found[-1])
+    axis = axis_of(ground_of([*found, alternating]), 100)
+    assert len(axis.pieces) < 10
+    drawn = {row.name: row.now for row in figure_of(alternating, axis).rows}
+    assert (drawn["Movable"].marks == Mark.CELL).sum() > 20
+    assert (drawn["no zone"].marks == Mark.CELL).sum() > 20
+
+
+def test_variants_are_drawn_once_where_they_are_alike() -> None:
+    scenario = parse_scenario("machine ram=1G\nadd dimm0 384M\nonline dimm0 movable\noffline 34\n")
+    variants = [variant_of(run) for run in compare(scenario, ["profile=4.19"]).runs]
+    lines = variant_lines(
+        variants, ground_of_variants(variants), [0, 1, 2, 3], width=72, title="title"
+    )
+    assert [line for line in lines if line.startswith("step")] == [
+        "step 1: add dimm0 384M",
+        "step 2: online dimm0 movable",
+        "step 3: offline 34",
+    ]
+    assert lines.count("* here they part") == 1
+    assert lines.index("* here they part") == lines.index("step 3: offline 34") + 1
+    assert lines[-1] == "B: profile=4.19: costs and saves nothing"
+    assert all(len(line) <= 72 and line.isascii() for line in lines)
