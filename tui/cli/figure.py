@@ -84,9 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--phases draws one run; it does not go with --with")
     theme = arguments.theme or DEFAULT_THEME
     if ending == ".html":
-        refuse_idle(
-            arguments, "is not for .html, which has all of them", "--steps", "--phases"
-        )
+        refuse_idle(arguments, "is not for .html, which has all of them", "--steps", "--phases")
         refuse_idle(arguments, "is not for .html", "--width")
         if arguments.variants:
             raise UsageError("--with is for text and .svg; a page shows one run")
@@ -190,7 +188,7 @@ def _focus(arguments: argparse.Namespace, session: Session) -> list[tuple[int, i
     """The pfns of ``--focus``."""
     if arguments.focus is None:
         return None
-    from pfnmap.engine.language.refs import parse_refs
+    from pfnmap.engine.notation import parse_refs
     from pfnmap.engine.operations.refs import block_ranges
 
     try:
