@@ -10,62 +10,26 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
+from pfnmap.engine.compare import compare
 from pfnmap.engine.errors import InputError, PfnmapError
-from pfnmap.tui.cli.outputs import output_file, theme_input
-from pfnmap.tui.cli.parser import UsageError, add_width, emit, printable, refuse_idle, text_width
-from pfnmap.tui.cli.picture_options import DEFAULT_THEME, add_theme, write_out
-from pfnmap.tui.cli.scenario_files import scenario_file
-
-if TYPE_CHECKING:
-    from pfnmap.engine.scenarios.scenario import Scenario
-    from pfnmap.engine.session import Session
-    from pfnmap.tui.figure.lines import Spans
-
-ENDINGS: Final = (".txt", ".svg", ".html")
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to draw, and where."""
-    parser.add_argument(
-        "file",
-        metavar="FILE",
-        nargs="?",
-        help="a scenario, the name of a shipped one, or a recording",
-    )
-    parser.add_argument(
-        "--steps",
-        metavar="LIST",
-        help="'all' that are for the machine (default), 'last', or numbers such as 0,3,7 (0: boot)",
-    )
-    parser.add_argument(
-        "--phases", action="store_true", help="draw the phases of each step instead of the step"
-    )
-    parser.add_argument(
-        "--focus", metavar="REF", help="give most of the width to these blocks, e.g. 32-39 or dimm0"
-    )
-    parser.add_argument(
-        "--with",
-        metavar="KEY=VALUE",
-        action="append",
-        dest="variants",
-        help="a variant, as in 'pfnmap compare'; give one or more",
-    )
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="OUT",
-        help=f"the file, replaced when it is there; its name ends in {', '.join(ENDINGS)}, or is "
-        "such an ending for standard output; with --all a directory",
-    )
-    parser.add_argument(
-        "--all",
-        action="store_true",
-        help="a page for every shipped scenario, and one that lists them, into the directory OUT",
-    )
-    add_width(parser)
-    add_theme(parser)
+from pfnmap.engine.notation import parse_refs
+from pfnmap.engine.operations.refs import block_ranges
+from pfnmap.engine.printable import printable
+from pfnmap.engine.scenarios.scenario import Scenario, load_scenario
+from pfnmap.engine.session import Session
+from pfnmap.engine.sources import named_file, open_source, says_recording, scenario_session
+from pfnmap.themes import load_theme
+from pfnmap.tui.cli.files import output_file, scenario_file, theme_input, write_out
+from pfnmap.tui.cli.options import DEFAULT_THEME, FIGURES, text_width
+from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle
+from pfnmap.tui.figure.axis import ground_of
+from pfnmap.tui.figure.lines import Spans
+from pfnmap.tui.figure.moments import moments, phases
+from pfnmap.tui.figure.page import gallery, page
+from pfnmap.tui.figure.svg import svg
+from pfnmap.tui.figure.text import figure_spans, joined
+from pfnmap.tui.figure.variants import LETTERS, ground_of_variants, variant_of, variant_spans
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -75,9 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.file is None:
         raise UsageError("name a FILE to draw, or --all")
     out = arguments.output or ".txt"
-    ending = out if out in ENDINGS else Path(out).suffix
-    if ending not in ENDINGS:
-        raise UsageError(f"-o {printable(out)}: the name must end in one of {', '.join(ENDINGS)}")
+    ending = out if out in FIGURES else Path(out).suffix
+    if ending not in FIGURES:
+        raise UsageError(f"-o {printable(out)}: the name must end in one of {', '.join(FIGURES)}")
     if ending != ".svg":
         refuse_idle(arguments, "is for .svg", "--theme")
     if arguments.variants and arguments.phases:
@@ -93,18 +57,12 @@ def run(arguments: argparse.Namespace) -> int:
     if ending != out:
         target = output_file("-o", out, [(file, "the scenario"), *theme_input(theme)])
     if ending == ".html":
-        from pfnmap.tui.figure.page import page
-
         write_out(target, page(session, _title(session, scenario), _focus(arguments, session)))
         return 0
     lines = _lines(arguments, session, scenario)
     if ending == ".svg":
-        from pfnmap.themes import load_theme
-        from pfnmap.tui.figure.svg import svg
-
         write_out(target, svg(lines, load_theme(theme), _title(session, scenario)))
         return 0
-    from pfnmap.tui.figure.text import joined
 
     text = joined(lines)
     if target is None:
@@ -116,9 +74,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _opened(arguments: argparse.Namespace) -> tuple[Session, Scenario | None, Path]:
     """The session, the scenario where it is one, and the file it came from."""
-    from pfnmap.engine.scenarios.scenario import load_scenario
-    from pfnmap.engine.sources import named_file, open_source, says_recording, scenario_session
-
     file = named_file(arguments.file)
     if arguments.variants or not (file.is_file() and says_recording(file)):
         scenario = load_scenario(scenario_file(arguments.file))
@@ -134,10 +89,6 @@ def _lines(
     arguments: argparse.Namespace, session: Session, scenario: Scenario | None
 ) -> list[Spans]:
     """The lines of the figure that was asked for."""
-    from pfnmap.tui.figure.axis import ground_of
-    from pfnmap.tui.figure.moments import moments, phases
-    from pfnmap.tui.figure.text import figure_spans
-
     width = text_width(arguments)
     if arguments.variants and scenario is not None:
         return _variants(arguments, session, scenario)
@@ -151,8 +102,6 @@ def _lines(
 
 
 def _variants(arguments: argparse.Namespace, session: Session, scenario: Scenario) -> list[Spans]:
-    from pfnmap.engine.compare import compare
-    from pfnmap.tui.figure.variants import LETTERS, ground_of_variants, variant_of, variant_spans
 
     comparison = compare(scenario, arguments.variants)
     if len(comparison.runs) > len(LETTERS):
@@ -188,8 +137,6 @@ def _focus(arguments: argparse.Namespace, session: Session) -> list[tuple[int, i
     """The pfns of ``--focus``."""
     if arguments.focus is None:
         return None
-    from pfnmap.engine.notation import parse_refs
-    from pfnmap.engine.operations.refs import block_ranges
 
     try:
         refs = parse_refs(arguments.focus)
@@ -209,8 +156,6 @@ def _focus(arguments: argparse.Namespace, session: Session) -> list[tuple[int, i
 
 def _gallery(arguments: argparse.Namespace) -> int:
     """A page for every scenario, and an index."""
-    from pfnmap.tui.figure.page import gallery
-
     if arguments.file is not None:
         raise UsageError("--all draws every shipped scenario; name no FILE")
     idle = ("--steps", "--phases", "--focus", "--width", "--theme")

@@ -29,6 +29,8 @@ PICTURES: Final[dict[str, TextFormat]] = {
 }
 """What the file's name ends in, and what is drawn into it."""
 SCENARIO: Final = ".hotplug"
+FIGURES: Final = (".txt", ".svg", ".html")
+"""What the name of a figure ends in."""
 DEFAULT_SECONDS = 2.0
 LEAST_SECONDS = 0.1
 MOST_SECONDS = 86400.0
@@ -418,6 +420,48 @@ def export_options(parser: argparse.ArgumentParser) -> None:
     add_theme(parser)
 
 
+def figure_options(parser: argparse.ArgumentParser) -> None:
+    """Draw what a scenario does to a machine: spans, present and managed memory, step by step."""
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        nargs="?",
+        help="a scenario, the name of a shipped one, or a recording",
+    )
+    parser.add_argument(
+        "--steps",
+        metavar="LIST",
+        help="'all' that are for the machine (default), 'last', or numbers such as 0,3,7 (0: boot)",
+    )
+    parser.add_argument(
+        "--phases", action="store_true", help="draw the phases of each step instead of the step"
+    )
+    parser.add_argument(
+        "--focus", metavar="REF", help="give most of the width to these blocks, e.g. 32-39 or dimm0"
+    )
+    parser.add_argument(
+        "--with",
+        metavar="KEY=VALUE",
+        action="append",
+        dest="variants",
+        help="a variant, as in 'pfnmap compare'; give one or more",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        help=f"the file, replaced when it is there; its name ends in {', '.join(FIGURES)}, or is "
+        "such an ending for standard output; with --all a directory",
+    )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="a page for every shipped scenario, and one that lists them, into the directory OUT",
+    )
+    add_width(parser)
+    add_theme(parser)
+
+
 def cast_options(parser: argparse.ArgumentParser) -> None:
     """Write a scenario as a screencast that asciinema and its web player play."""
     parser.add_argument("file", metavar="FILE", help="a scenario, or the name of a shipped one")
@@ -504,6 +548,7 @@ OPTIONS: Final[dict[str, Callable[[argparse.ArgumentParser], None]]] = {
     "verify": verify_options,
     "fmt": fmt_options,
     "export": export_options,
+    "figure": figure_options,
     "cast": cast_options,
     "sessions": sessions_options,
     "tour": tour_options,
