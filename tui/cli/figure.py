@@ -26,8 +26,6 @@ from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle
 from pfnmap.tui.figure.axis import ground_of
 from pfnmap.tui.figure.lines import Spans
 from pfnmap.tui.figure.moments import moments, phases
-from pfnmap.tui.figure.page import gallery, page
-from pfnmap.tui.figure.svg import svg
 from pfnmap.tui.figure.text import figure_spans, joined
 from pfnmap.tui.figure.variants import LETTERS, ground_of_variants, variant_of, variant_spans
 
@@ -56,14 +54,18 @@ def run(arguments: argparse.Namespace) -> int:
     target = None
     if ending != out:
         target = output_file("-o", out, [(file, "the scenario"), *theme_input(theme)])
+    # Colours bring Rich along, which text does without.
     if ending == ".html":
+        from pfnmap.tui.figure.page import page
+
         write_out(target, page(session, _title(session, scenario), _focus(arguments, session)))
         return 0
     lines = _lines(arguments, session, scenario)
     if ending == ".svg":
+        from pfnmap.tui.figure.svg import svg
+
         write_out(target, svg(lines, load_theme(theme), _title(session, scenario)))
         return 0
-
     text = joined(lines)
     if target is None:
         emit(text)
@@ -102,7 +104,7 @@ def _lines(
 
 
 def _variants(arguments: argparse.Namespace, session: Session, scenario: Scenario) -> list[Spans]:
-
+    """The same for variants."""
     comparison = compare(scenario, arguments.variants)
     if len(comparison.runs) > len(LETTERS):
         raise InputError(f"{len(comparison.runs)} variants are too many; at most {len(LETTERS)}")
@@ -137,7 +139,6 @@ def _focus(arguments: argparse.Namespace, session: Session) -> list[tuple[int, i
     """The pfns of ``--focus``."""
     if arguments.focus is None:
         return None
-
     try:
         refs = parse_refs(arguments.focus)
     except PfnmapError as error:
@@ -156,6 +157,8 @@ def _focus(arguments: argparse.Namespace, session: Session) -> list[tuple[int, i
 
 def _gallery(arguments: argparse.Namespace) -> int:
     """A page for every scenario, and an index."""
+    from pfnmap.tui.figure.page import gallery
+
     if arguments.file is not None:
         raise UsageError("--all draws every shipped scenario; name no FILE")
     idle = ("--steps", "--phases", "--focus", "--width", "--theme")
