@@ -9,11 +9,15 @@ Anything wrong is one sentence naming the file and the key (:class:`InputError`)
 
 from __future__ import annotations
 
+import difflib
 import re
+import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+
+import platformdirs
 
 from pfnmap.engine.errors import MAX_QUOTED_CHARACTERS, InputError, quoted
 from pfnmap.engine.kinds import FREE_BY_ZONE, PageState, ZoneType
@@ -61,8 +65,6 @@ _Table = dict[str, Any]
 
 def user_directory() -> Path:
     """Where the user's own themes are looked for (it need not exist)."""
-    import platformdirs
-
     return platformdirs.user_config_path("pfnmap", appauthor=False) / "themes"
 
 
@@ -103,8 +105,6 @@ def read_theme(file: Path) -> Theme:
 
 def _read(file: Path) -> _Table:
     """The file as TOML, unchecked but for its size and syntax."""
-    import tomllib
-
     try:
         with file.open("rb") as stream:
             raw = stream.read(MAX_FILE_BYTES + 1)
@@ -302,8 +302,6 @@ class _Reader:
     def _known(self, prefix: str, table: _Table, keys: Sequence[str]) -> None:
         for key in table:
             if key not in keys:
-                import difflib
-
                 close = difflib.get_close_matches(key, keys, 1)
                 hint = f"did you mean {prefix}{close[0]}?" if close else f"one of {', '.join(keys)}"
                 place = prefix + (key if _is_short(key) else quoted(key))
