@@ -36,12 +36,18 @@ class KernelProfile(Struct, frozen=True):
     memmap_falls_back: bool
     force: bool
     online_whole_pageblocks: bool
+    mapped_sections_fail: bool
+    device_subsections: bool
     zone_shifting: bool
     auto_movable: bool
     isolates_ends_first: bool
     isolates_own_vmemmap: bool
     arm64_keeps_boot_memory: bool
+    arm64_small_sections: bool
+    arm64_whole_leaves: bool
     cancels_last: bool
+    retries_migration: bool
+    counts_poison: bool
     hugetlb: str
     hugetlb_kept_pages: int
     hugetlb_new_head: bool
@@ -113,6 +119,7 @@ _F1DD: Final = (
     'f1dd2cd13c4b "mm, memory_hotplug: do not associate hotadded memory to zones until online" '
     "(4.13)"
 )
+_SUBSECTIONS: Final = 'ba72b4c8cf60 "mm/sparsemem: support sub-section hotplug" (5.3)'
 _SELF_HOSTED_FLAG: Final = "66361095129b (6.0), a flag for self-hosted vmemmap pages"
 
 SWITCHES: Final[dict[str, Switch]] = {
@@ -178,6 +185,16 @@ SWITCHES: Final[dict[str, Switch]] = {
             "held here from 5.5 on, the first release whose rules are not those of the posts",
         ),
     ),
+    "mapped_sections_fail": _switch(
+        "adding memory whose sections an earlier failed add left mapped is EEXIST",
+        (OLDEST, False, "read in 4.19 ``__add_pages``: EEXIST of a section is no error"),
+        ("5.3", True, _SUBSECTIONS),
+    ),
+    "device_subsections": _switch(
+        "ZONE_DEVICE memory is mapped by subsections of 2 MiB, not aligned out to sections",
+        (OLDEST, False, "read in 4.19 ``devm_memremap_pages``: align_start and align_size"),
+        ("5.3", True, '7cc7867fb061 "mm/devm_memremap_pages: enable sub-section remap" (5.3)'),
+    ),
     "zone_shifting": _switch(
         "memory joins a zone at hot-add, leaves it at removal and may shift at a zone's edge",
         (OLDEST, True, "read in 4.12 ``zone_can_shift``"),
@@ -216,10 +233,45 @@ SWITCHES: Final[dict[str, Switch]] = {
             "``prevent_bootmem_remove_notifier``",
         ),
     ),
+    "arm64_small_sections": _switch(
+        "a section of arm64 is 128 MiB (512 MiB with 64K pages), not 1 GiB",
+        (OLDEST, False, "``SECTION_SIZE_BITS`` 30"),
+        ("5.12", True, 'f0b13ee23241 "arm64/sparsemem: reduce SECTION_SIZE_BITS" (5.12)'),
+    ),
+    "arm64_whole_leaves": _switch(
+        "arm64 refuses to offline memory where that would split a leaf entry of the vmemmap",
+        (OLDEST, False, "recorded on 6.12: such memory goes offline"),
+        (
+            "7.3",
+            True,
+            "recorded on 7.3.4, ``can_unmap_without_split``; which release after 6.12 brought it "
+            "is not known",
+        ),
+    ),
     "cancels_last": _switch(
         "pageblocks are given back before MEM_CANCEL_OFFLINE is sent",
         (OLDEST, False, ""),
         ("5.1", True, '"mm/memory_hotplug.c: fix notification in offline error path" (5.1)'),
+    ),
+    "retries_migration": _switch(
+        "offlining tries to move pages until a signal comes, not only for 120 s and five times",
+        (OLDEST, False, "read in 4.14 ``__offline_pages``: retry_max and timeout, then EBUSY"),
+        (
+            "4.15",
+            True,
+            '72b39cfc4d75 "mm, memory_hotplug: do not fail offlining too early" and ecde0f3e7f9e '
+            "(4.15)",
+        ),
+    ),
+    "counts_poison": _switch(
+        "a block with poisoned pages is not onlined again: EHWPOISON",
+        (OLDEST, False, ""),
+        (
+            "6.2",
+            True,
+            '5033091de814 "mm/hwpoison: introduce per-memory_block hwpoison counter" (6.2), '
+            "recorded on 6.12",
+        ),
     ),
     "hugetlb": Switch(
         "which huge pages keep their vmemmap because it is self-hosted",

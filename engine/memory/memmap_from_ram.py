@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+import numpy as np
+
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.memory import free_memory, memmap, resources
@@ -19,17 +21,38 @@ from pfnmap.engine.outcome import Refusal
 
 
 def take_memmap(tx: Transaction, device: Device) -> Refusal | None:
-    """Take the memmap from free kernel memory, nearest node first, section by section."""
-    state = tx.state
-    geometry = state.geometry
-    unit = geometry.memmap_unit_pages
-    needed = memmap.chunk_pages(state, device.start_pfn, device.end_pfn)
-    first = device.start_pfn // geometry.block_pages
-    described = device.start_pfn
-    injected = tx.injected("sparse_add_section", block=first)
+    """Take the memmap from free kernel memory, nearest node first, section by section.
+
+    Sections that an earlier failed add left mapped keep the struct pages they have.
+    """
+    geometry = tx.state.geometry
+    injected = tx.injected("sparse_add_section", block=device.start_pfn // geometry.block_pages)
     if injected is not None:
-        return _leak(tx, device, described, injected)
-    for node in free_memory.kernel_nodes(state, device.node):
+        return _leak(tx, device, device.start_pfn, injected)
+    mapped = tx.state.leaked.slice(device.start_pfn, device.end_pfn)
+    edges = [
+        device.start_pfn,
+        *np.stack((mapped["start"], mapped["start"] + mapped["count"]), axis=1).ravel().tolist(),
+        device.end_pfn,
+    ]
+    for low, high in zip(edges[::2], edges[1::2], strict=True):
+        if low < high and (refusal := _take_for(tx, device, low, high)) is not None:
+            return refusal
+    leaked = tx.state.leaked.delete(device.start_pfn, device.end_pfn)
+    tx.state = replace(tx.state, leaked=leaked)
+    if geometry.vmemmap_chunk_pages and not tx.state.recorded:
+        chunks = _chunks_of(tx.state, device)
+        tx.state = memmap.with_chunk_homes(tx.state, device.start_pfn, device.end_pfn, chunks)
+    return None
+
+
+def _take_for(tx: Transaction, device: Device, low: int, high: int) -> Refusal | None:
+    """Take the struct pages of [low, high), a part of the device."""
+    geometry = tx.state.geometry
+    unit = geometry.memmap_unit_pages
+    needed = memmap.chunk_pages(tx.state, low, high)
+    described = low
+    for node in free_memory.kernel_nodes(tx.state, device.node):
         kernel_free, _ = free_memory.free_of(tx.state, node)
         listed = free_memory.freelist_pages(tx.state, node)
         available = kernel_free if listed is None else min(listed, kernel_free)
@@ -43,22 +66,16 @@ def take_memmap(tx: Transaction, device: Device) -> Refusal | None:
             needed -= pages
             available -= pages
         if not needed:
-            break
-    if needed:
-        total = sum(pair[free_memory.KERNEL] for pair in tx.state.free_pages)
-        order = geometry.memmap_order
-        refusal = Refusal(
-            "ENOMEM",
-            "vmemmap_populate",
-            f"out of memory: {needed} pages for struct pages are missing, {total} kernel pages "
-            f"are free (order {order} per section)",
-            described // geometry.block_pages,
-        )
-        return _leak(tx, device, described, refusal)
-    if geometry.vmemmap_chunk_pages and not state.recorded:
-        chunks = _chunks_of(tx.state, device)
-        tx.state = memmap.with_chunk_homes(tx.state, device.start_pfn, device.end_pfn, chunks)
-    return None
+            return None
+    total = sum(pair[free_memory.KERNEL] for pair in tx.state.free_pages)
+    refusal = Refusal(
+        "ENOMEM",
+        "vmemmap_populate",
+        f"out of memory: {needed} pages for struct pages are missing, {total} kernel pages "
+        f"are free (order {geometry.memmap_order} per section)",
+        described // geometry.block_pages,
+    )
+    return _leak(tx, device, described, refusal)
 
 
 def _chunks_of(state: State, device: Device) -> list[tuple[int, int]]:

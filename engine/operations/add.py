@@ -266,7 +266,8 @@ def _build(tx: Transaction, dimm: FailedDimm) -> Refusal | None:
         group_pages=nr_pages,
         acpi_index=dimm.acpi_index,
     )
-    if len(tx.state.leaked.slice(start_pfn, start_pfn + nr_pages)):
+    mapped = tx.state.leaked.slice(start_pfn, start_pfn + nr_pages)
+    if len(mapped) and tx.state.profile.mapped_sections_fail:
         return _give_up(
             tx,
             start,

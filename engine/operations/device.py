@@ -25,25 +25,25 @@ from pfnmap.engine.outcome import Refusal
 
 def check(state: State, command: DeviceAdd, start: int) -> Refusal | None:
     """The checks of ``pagemap_range``, first failure wins; bytes."""
-    end = start + command.size_bytes - 1
     shift = state.geometry.page_shift
+    first, last = _mapped(state, start, command.size_bytes)
+    low, end = first << shift, (last << shift) - 1
     if command.size_bytes <= 0 or end > state.geometry.physmem_end:
-        return Refusal("EINVAL", "mhp_range_allowed", f"[{start:#x}-{end:#x}] is not addressable")
-    first, last = start >> shift, (end + 1) >> shift
+        return Refusal("EINVAL", "mhp_range_allowed", f"[{low:#x}-{end:#x}] is not addressable")
     if len(state.device_ranges.slice(first, last)):
         return Refusal("ENOMEM", "pagemap_range", "the range overlaps another pagemap")
     for resource in state.resources:
-        if resource.system_ram and resource.start <= end and start <= resource.end:
+        if resource.system_ram and resource.start <= end and low <= resource.end:
             return Refusal(
                 "ENXIO",
                 "pagemap_range",
-                f"[{start:#x}-{end:#x}] overlaps {resource.name} "
+                f"[{low:#x}-{end:#x}] overlaps {resource.name} "
                 f"[{resource.start:#x}-{resource.end:#x}]",
             )
-    if (refusal := occupied(state, start, command.size_bytes)) is not None:
+    if (refusal := occupied(state, low, end + 1 - low)) is not None:
         return refusal
     unit = state.geometry.subsection_pages * state.geometry.page_bytes
-    if start % unit or command.size_bytes % unit:
+    if state.profile.device_subsections and (start % unit or command.size_bytes % unit):
         return Refusal(
             "EINVAL",
             "check_pfn_span",
@@ -70,6 +70,16 @@ def check(state: State, command: DeviceAdd, start: int) -> Refusal | None:
     return None
 
 
+def _mapped(state: State, start: int, size: int) -> tuple[int, int]:
+    """[first, end) pfns that are mapped for a device: itself, before 5.3 its whole sections."""
+    shift = state.geometry.page_shift
+    first, end = start >> shift, (start + size) >> shift
+    if state.profile.device_subsections:
+        return first, end
+    section = state.geometry.section_pages
+    return first // section * section, -(-end // section) * section
+
+
 def add(tx: Transaction, command: DeviceAdd) -> Refusal | None:
     """``memremap_pages``: sections and struct pages, then the zone and node spans grow."""
     state = tx.state
@@ -81,14 +91,15 @@ def add(tx: Transaction, command: DeviceAdd) -> Refusal | None:
     refusal = check(state, command, start)
     if refusal is not None:
         return refusal
-    shift, node = state.geometry.page_shift, command.node or 0
-    altmap = (command.altmap_bytes or 0) >> shift
+    node = command.node or 0
+    altmap = (command.altmap_bytes or 0) >> state.geometry.page_shift
+    first, end = _mapped(state, start, command.size_bytes)
     device = Device(
         state.next_id,
         command.name,
         "pmem",
-        start >> shift,
-        command.size_bytes >> shift,
+        first,
+        end - first,
         node,
         MemmapKind.PER_DEVICE if altmap else MemmapKind.RAM,
         altmap_pages=altmap,

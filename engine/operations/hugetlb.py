@@ -34,8 +34,19 @@ from pfnmap.engine.words import counted
 MAX_COUNT = 1 << 16
 """Huge pages that one command places at most."""
 
-ZONE_ORDER = (ZoneType.DMA32, ZoneType.NORMAL, ZoneType.MOVABLE)
-"""Zones in which huge pages are looked for, the last one first (GFP_HIGHUSER_MOVABLE)."""
+KERNEL_ZONE_ORDER = (ZoneType.DMA32, ZoneType.NORMAL)
+"""Zones in which gigantic pages are looked for, the last one first (GFP_HIGHUSER)."""
+ZONE_ORDER = (*KERNEL_ZONE_ORDER, ZoneType.MOVABLE)
+"""Zones in which other huge pages are looked for (GFP_HIGHUSER_MOVABLE)."""
+
+
+def is_gigantic(state: State, pages: int) -> bool:
+    """``hstate_is_gigantic``: larger than the largest buddy; never movable, so never in Movable.
+
+    7ed2c31dab3e (5.1, ``hugepage_movable_supported``), asked of 6.12; kernels before it migrated
+    no huge pages of that size, so they came from kernel zones too.
+    """
+    return pages > 1 << state.geometry.max_order
 
 
 def _candidates(state: State, node: int | None, pages: int) -> Iterator[int]:
@@ -46,7 +57,8 @@ def _candidates(state: State, node: int | None, pages: int) -> Iterator[int]:
     """
     rows = state.blocks.rows
     nodes = range(len(state.nodes)) if node is None else (node,)
-    for zone_type in reversed(ZONE_ORDER):
+    zones = KERNEL_ZONE_ORDER if is_gigantic(state, pages) else ZONE_ORDER
+    for zone_type in reversed(zones):
         for number in nodes:
             upward = zone_type == ZoneType.MOVABLE
             for low, high in free_memory.free_ranges(
@@ -115,9 +127,16 @@ def _place_at(state: State, start: int, pages: int, count: int) -> tuple[list[in
             )
     starts = list(range(start, end, pages))
     for pfn in starts:
-        if len(zones_of(state, pfn, pfn + pages)) > 1:
+        zones = zones_of(state, pfn, pfn + pages)
+        if len(zones) > 1:
             return [], Refusal(
                 "ENOMEM", "alloc_contig_range", f"the page at {pfn:#x} would lie in two zones"
+            )
+        if is_gigantic(state, pages) and any(zone == ZoneType.MOVABLE for _, zone in zones):
+            return [], Refusal(
+                "ENOMEM",
+                "hugepage_movable_supported",
+                f"pfn {pfn:#x} is in Movable, where no gigantic page is looked for",
             )
     return starts, None
 

@@ -136,8 +136,8 @@ def test_a_section_that_fails_leaves_the_sections_before_it_behind() -> None:
     """``__add_pages`` stops without undoing: the same range then fails with EEXIST."""
     dimm = machine("memmap=ram")
     dimm.run("free 2M")
-    assert dimm.run("add dimm1 256M memmap=ram").errno == "ENOMEM"
+    assert dimm.run("add dimm1 256M memmap=ram at=0x1000000000").errno == "ENOMEM"
     assert any(finding.code == "leaked-sections" for finding in dimm.view().findings)
     dimm.run("free 64M")
-    assert dimm.run("add dimm1 256M memmap=ram").errno == "EEXIST"
+    assert dimm.run("add dimm1 256M memmap=ram at=0x1000000000").errno == "EEXIST"
     dimm.check()

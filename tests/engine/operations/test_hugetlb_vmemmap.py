@@ -87,8 +87,8 @@ def test_struct_pages_of_unknown_place_are_kernel_memory() -> None:
         "online d0 movable",
     )
     kernel, movable = free_pages(machine)[0]
-    assert machine.run("hugetlb hp 16M").ok
-    assert free_pages(machine)[0] == (kernel + 63, movable - 4096)
+    assert machine.run("hugetlb hp 4M").ok
+    assert free_pages(machine)[0] == (kernel + 15, movable - 1024)
 
 
 def test_struct_pages_in_memory_that_was_removed_are_no_zones_pages() -> None:
