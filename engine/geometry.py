@@ -71,6 +71,9 @@ class Geometry(Struct, frozen=True):
     """Whether a notifier may refuse to offline memory of the boot
     (``arch/arm64/mm/mmu.c:prevent_bootmem_remove_notifier``)."""
 
+    old_section_bytes: int = 0
+    """Section size of kernels before 5.12 where it was another one; 0: the same."""
+
     @property
     def page_shift(self) -> int:
         """``PAGE_SHIFT``."""
@@ -103,8 +106,12 @@ class Geometry(Struct, frozen=True):
 
     @property
     def memmap_unit_pages(self) -> int:
-        """Pages in which a memmap from RAM is taken: a section's, or a chunk of fixed size."""
-        return self.vmemmap_chunk_pages or self.memmap_pages(self.section_pages)
+        """Pages in which a memmap from RAM is taken: a section's, a PMD's or a chunk of fixed size.
+
+        Where nothing fixes it, the smaller of a section's and a PMD's.
+        """
+        section = self.memmap_pages(self.section_pages)
+        return self.vmemmap_chunk_pages or min(section, self.pmd_bytes // self.page_bytes)
 
     @property
     def pages_per_struct_page_frame(self) -> int:
@@ -115,6 +122,13 @@ class Geometry(Struct, frozen=True):
     def memmap_order(self) -> int:
         """Buddy order in which memmap for ordinary hot-added memory is asked for."""
         return max(0, (self.memmap_unit_pages - 1).bit_length())
+
+    def with_old_sections(self) -> Geometry:
+        """The same architecture as kernels before 5.12 knew it (f0b13ee23241)."""
+        section = self.old_section_bytes // self.page_bytes
+        if not section:
+            return self
+        return replace(self, section_pages=section, block_pages=max(section, self.block_pages))
 
     def with_block_bytes(self, block_bytes: int) -> Geometry:
         """The same architecture with another memory block size.
@@ -140,6 +154,7 @@ def _arm64(kib: int, sizes: Geometry) -> Geometry:
         zone_ends=((ZoneType.DMA, 4 * GIB),),
         ram_start=GIB,
         keeps_boot_memory=True,
+        old_section_bytes=GIB,
     )
 
 
@@ -248,6 +263,7 @@ def another_architecture(name: str, sizes: Geometry) -> Geometry:
         reserves_page_0=False,
         guest_block_bytes=(),
         keeps_boot_memory=False,
+        old_section_bytes=0,
     )
 
 

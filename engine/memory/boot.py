@@ -41,18 +41,20 @@ KERNEL_IMAGE_BYTES = (16 * MIB, 64 * MIB)
 """Where a simulated kernel image lies (start, end), bytes."""
 
 
-def _architecture(name: str) -> Geometry:
+def _architecture(name: str, profile: KernelProfile) -> Geometry:
+    """The architecture as the kernel knows it."""
     if name not in ARCHITECTURES:
         raise InputError(
             f"arch={name}: there is no such architecture; expected one of "
             f"{', '.join(ARCHITECTURES)}"
         )
-    return ARCHITECTURES[name]
+    geometry = ARCHITECTURES[name]
+    return geometry if profile.arm64_small_sections else geometry.with_old_sections()
 
 
 def boot_layout(start: StartMachine) -> list[tuple[int, int, int]]:
     """(first byte, end byte, node) of boot RAM, ascending."""
-    geometry = _architecture(start.arch)
+    geometry = _architecture(start.arch, get_profile(start.profile))
     low, (hole, after) = geometry.ram_start, geometry.ram_hole
     sizes = dict(start.node_ram_bytes)
     layout: list[tuple[int, int, int]] = []
@@ -92,7 +94,8 @@ def boot(start: StartMachine) -> State:
     layout = boot_layout(start)
     if not layout or layout[0][2] != 0:
         raise InputError("ram=0: node 0 must have memory")
-    geometry = _architecture(start.arch)
+    profile = get_profile(start.profile)
+    geometry = _architecture(start.arch, profile)
     size = start.block_bytes or probe_block_bytes(geometry, layout[-1][1])
     geometry = geometry.with_block_bytes(size)
     layout = _addressable(layout, geometry.physmem_end)
@@ -106,7 +109,7 @@ def boot(start: StartMachine) -> State:
     ram = ram[ram[:, 0] < ram[:, 1]]
     if not len(ram) or ram[0, 2] != 0:
         raise InputError(f"ram: node 0 must have more than a page of {geometry.page_bytes} bytes")
-    state = _assemble(geometry, get_profile(start.profile), params, ram, start.nodes)
+    state = _assemble(geometry, profile, params, ram, start.nodes)
     state = replace(
         state,
         resources=tuple(

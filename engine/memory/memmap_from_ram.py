@@ -7,9 +7,8 @@ fallbacks: ``pfnmap.engine.geometry``.
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 import numpy as np
+from msgspec.structs import replace
 
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import PageState

@@ -48,6 +48,8 @@ def geometry_of(
     elif why:
         notes.append(f"page size {size} inferred from {why}")
     geometry = _base(machine, size)
+    if not profile_of(observation.kernel or "").arm64_small_sections:
+        geometry = geometry.with_old_sections()
     if machine in (None, UNKNOWN_ARCH):
         sizes = _base(None, size).arch
         notes.append(f"the architecture is not known: section sizes of {sizes} are assumed")

@@ -40,7 +40,9 @@ from pfnmap.engine.view import ZoneRow
 
 def machine_state(trace: Trace) -> State:
     """The machine at boot as the recording shows it."""
-    geometry = ARCHITECTURES[trace.geometry_arch]
+    geometry, profile = ARCHITECTURES[trace.geometry_arch], profile_of(trace.kernel)
+    if not profile.arm64_small_sections:
+        geometry = geometry.with_old_sections()
     try:
         geometry = geometry.with_block_bytes(trace.block_bytes)
     except InputError as error:
@@ -57,7 +59,7 @@ def machine_state(trace: Trace) -> State:
     memory = frozenset(parse_mask(boot.masks.has_memory) or ())
     return from_observation(
         geometry=geometry,
-        profile=profile_of(trace.kernel),
+        profile=profile,
         params=trace.params,
         zones=[_with_device_start(zone.row, resources, shift) for zone in boot.zones],
         blocks=observed_rows(boot.blocks, ram, pages),
