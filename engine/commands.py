@@ -374,7 +374,7 @@ _WHERE_PINNED: Final = (
     effect="allocations.pin",
 )
 class Pin(Command, frozen=True):
-    """``pin REF|pfn=N [pages=K] [kind=unmovable|movable|offline]``."""
+    """``pin REF|pfn=N [pages=K] [kind=unmovable|movable|offline|longterm|hwpoison]``."""
 
     blocks: tuple[Ref, ...] = ()
     pfn: PfnRef | None = None
@@ -382,7 +382,7 @@ class Pin(Command, frozen=True):
     kind: str = "unmovable"
 
 
-@verb("unpin", "lift an allocation", "unpin 33", *_WHERE_PINNED, effect="allocations.unpin")
+@verb("unpin", "lift an allocation", "unpin 33", *_WHERE_PINNED, effect="pending.unpin")
 class Unpin(Command, frozen=True):
     """``unpin REF|pfn=N [pages=K] [kind=…]``; no kind lifts every kind."""
 
@@ -390,6 +390,11 @@ class Unpin(Command, frozen=True):
     pfn: PfnRef | None = None
     nr_pages: int | None = None
     kind: str | None = None
+
+
+@verb("signal", "end an offline that does not end", "signal", effect="pending.signal")
+class Signal(Command, frozen=True):
+    """``signal``: for the writer of an offline that does not end."""
 
 
 @verb(
@@ -659,6 +664,8 @@ _session_verb("quit", "quit", "quit")
 
 
 # -- kinds of commands --------------------------------------------------------------------
+HOTPLUG = (Add, Online, Offline, Remove, Shrink, DeviceAdd, DeviceDel)
+"""Commands that take the hotplug lock."""
 TALK = (Note, Title, Pause, Goto, Zoom, Expect)
 """Steps that are for the reader: they leave a machine as it is."""
 

@@ -67,6 +67,9 @@ class Geometry(Struct, frozen=True):
     """Block sizes that a guest with much RAM tries, the largest first."""
     memmap_in_whole_pmds: bool = True
     """Whether only a memmap of whole PMDs may be hosted (``arch_supports_memmap_on_memory``)."""
+    vmemmap_leaf_bytes: int = 0
+    """Size of the leaf entries by which the vmemmap is mapped, where that matters for unmapping
+    (``arch/arm64/mm/mmu.c:can_unmap_without_split``)."""
     keeps_boot_memory: bool = False
     """Whether a notifier may refuse to offline memory of the boot
     (``arch/arm64/mm/mmu.c:prevent_bootmem_remove_notifier``)."""
@@ -186,6 +189,7 @@ ARCHITECTURES: dict[str, Geometry] = {
                 2 * MIB,
                 32768,
                 base_page_fallback=False,  # as kernels before the fallback of 2020
+                vmemmap_leaf_bytes=2 * MIB,
                 hugetlb_bytes=(2 * MIB, MIB >> 4, 32 * MIB, GIB),
             ),
         ),

@@ -90,7 +90,8 @@ def predict(state: State, command: commands.Command) -> Outcome:
     if not commands.is_action(command):
         return Outcome(command, state, state)
     tx = Transaction(state)
-    refusal = _load(_EFFECTS[type(command)])(tx, command)
+    waits = state.pending is not None and isinstance(command, commands.HOTPLUG)
+    refusal = _load("pending.waits" if waits else _EFFECTS[type(command)])(tx, command)
     return Outcome(
         command, state, tx.state, tuple(tx.events), refusal, tuple(tx.output), tuple(tx.notes)
     )

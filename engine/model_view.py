@@ -71,7 +71,9 @@ class ModelView:
     def zones(self) -> tuple[ZoneRow, ...]:
         """Every zone of every online node, and zones that outlived their node."""
         return tuple(
-            ZoneRow(number, kind, zone.start_pfn, zone.spanned, zone.present, zone.managed)
+            ZoneRow(
+                number, kind, zone.start_pfn, zone.spanned, zone.present, zone.managed, zone.cma
+            )
             for number, node in enumerate(self.state.nodes)
             for kind in REAL_ZONES
             for zone in (node.zones[kind],)

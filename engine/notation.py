@@ -433,7 +433,7 @@ MEMMAP: Final = member({policy.value: policy for policy in MemmapPolicy}, "memma
 ONLINE_TO: Final = member(
     {"kernel": OnlineType.ONLINE_KERNEL, "movable": OnlineType.ONLINE_MOVABLE}, "zone choice"
 )
-PIN_KIND: Final = one_of(("unmovable", "movable", "offline"), "kind")
+PIN_KIND: Final = one_of(("unmovable", "movable", "offline", "longterm", "hwpoison"), "kind")
 ZOOM_LEVEL: Final = one_of(("page", "subsection", "section", "block", "fit"), "zoom level")
 PHASE: Final = one_of(FAILABLE_PHASES, "phase that can fail", "PHASE")
 ERRNO: Final = ValueKind(parse_errno, str, "E", tuple(sorted(ERRNO_NAMES)))

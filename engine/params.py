@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct
 from msgspec.structs import replace
 
 from pfnmap.engine.errors import MAX_QUOTED_CHARACTERS, InputError, quoted
 from pfnmap.engine.kinds import OnlineType
-
-_TRUE = ("Y", "y", "1", "on", "t", "T")
-_FALSE = ("N", "n", "0", "off", "f", "F")
 
 
 class Params(Struct, frozen=True):
@@ -56,10 +55,11 @@ class Params(Struct, frozen=True):
                 changed = _memmap_word(value)
             case "online_policy" if value in ("contig-zones", "auto-movable"):
                 changed = value
-            case "auto_movable_ratio" if value.isascii() and value.isdigit() and len(value) < 20:
-                changed = int(value) if int(value) < 1 << 32 else None
+            case "auto_movable_ratio":
+                number = kstrtoull(value)
+                changed = number if number is not None and number < 1 << 32 else None
             case "auto_movable_numa_aware" | "movable_node" | "hugetlb_free_vmemmap":
-                changed = _boolean(value)
+                changed = kstrtobool(value)
             case "auto_online_blocks" if value in ONLINE_WORDS:
                 changed = ONLINE_WORDS[value]
             case "vmemmap_hotplug" if value in ("enable", "disable"):
@@ -81,14 +81,28 @@ def kstrtobool(word: str) -> bool | None:
     return False if start[:1] in ("n", "f", "0") or start == "of" else None
 
 
-def _boolean(value: str) -> bool | None:
-    return True if value in _TRUE else False if value in _FALSE else None
+_C_NUMBER = re.compile(
+    r"\+?(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<octal>0[0-7]*)|(?P<decimal>[1-9][0-9]*))\Z"
+)
+
+
+def kstrtoull(word: str) -> int | None:
+    """A number as ``kstrtoull(…, 0, …)`` reads it, None for none; 2^64 for any larger one."""
+    found = _C_NUMBER.match(word)
+    if found is None:
+        return None
+    digits, base = next(
+        (found[name], base)
+        for name, base in (("hex", 16), ("octal", 8), ("decimal", 10))
+        if found[name] is not None
+    )
+    return min(int(digits, base), 1 << 64) if len(digits.lstrip("0")) < 25 else 1 << 64
 
 
 def _memmap_word(value: str) -> str | None:
     if value in ("force", "FORCE"):
         return "force"
-    truth = _boolean(value)
+    truth = kstrtobool(value)
     return None if truth is None else "Y" if truth else "N"
 
 

@@ -48,6 +48,7 @@ class KernelProfile(Struct, frozen=True):
     cancels_last: bool
     retries_migration: bool
     counts_poison: bool
+    hugetlb_tails_corrupt: bool
     hugetlb: str
     hugetlb_kept_pages: int
     hugetlb_new_head: bool
@@ -273,6 +274,13 @@ SWITCHES: Final[dict[str, Switch]] = {
             "recorded on 6.12",
         ),
     ),
+    "hugetlb_tails_corrupt": Switch(
+        "dissolving optimised huge pages on hot-added memory corrupts their tail pages: the "
+        "offline does not end",
+        (True, False),
+        ((OLDEST, False, ""),),
+        ((True, "a kernel bug, recorded on 6.12.117 of Debian; 6.1 and 7.3.4 do not have it"),),
+    ),
     "hugetlb": Switch(
         "which huge pages keep their vmemmap because it is self-hosted",
         (
@@ -494,6 +502,8 @@ def profile_of(kernel: str) -> KernelProfile:
     That of the oldest or the newest known release where it is older or newer than those.
     """
     match = re.match(r"([0-9]{1,3})\.([0-9]{1,3})(?![0-9])", kernel)
+    if is_release_of(kernel, "6.12.117"):
+        return replace(get_profile("6.12"), hugetlb_tails_corrupt=True)
     if match is None:
         return get_profile("6.12")
     number = int(match[1]), int(match[2])

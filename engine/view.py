@@ -30,6 +30,7 @@ class ZoneRow(Struct, frozen=True):
     spanned: int
     present: int
     managed: int
+    cma: int = 0
 
     @property
     def end_pfn(self) -> int:

@@ -268,6 +268,7 @@ def from_observation(
     online_nodes: frozenset[int],
     cpu_nodes: frozenset[int],
     title: str,
+    distances: tuple[tuple[int, ...], ...] = (),
 ) -> State:
     """A state with the zones, blocks and resources that a real kernel showed.
 
@@ -287,6 +288,7 @@ def from_observation(
             row.present,
             row.managed,
             early.get((row.node, row.zone), 0),
+            row.cma,
         )
         nodes[row.node] = nodes[row.node].with_zone(row.zone, zone)
     for number, node in enumerate(nodes):
@@ -304,6 +306,7 @@ def from_observation(
         policy_zone=_policy_zone(nodes),
         recorded=True,
         title=title,
+        distances=distances,
         free_pages=tuple(
             (sum(node.zones[z].managed for z in KERNEL_ZONES), node.zones[ZoneType.MOVABLE].managed)
             for node in nodes

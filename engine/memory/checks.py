@@ -50,8 +50,11 @@ def _block_identities(state: State) -> list[str]:
     pages = state.geometry.block_pages
     broken = []
     online = rows["state"] == BlockState.ONLINE
-    if (rows["state"] > BlockState.ONLINE).any():
+    moving = rows[rows["state"] > BlockState.ONLINE]
+    under_way = [] if state.pending is None else [(state.pending.block, 1)]
+    if list(zip(moving["start"].tolist(), moving["count"].tolist(), strict=True)) != under_way:
         broken.append("a block is in a transient state between commands")
+    online |= rows["state"] == BlockState.GOING_OFFLINE
     if (~online & (rows["zone"] != ZoneType.NONE)).any():
         broken.append("an offline block has a zone")
     if (online & (rows["zone"] == ZoneType.NONE) & (rows["early"] == 0)).any():
@@ -73,11 +76,14 @@ def _present_identities(state: State) -> list[str]:
     pages = state.geometry.block_pages
     rows = state.blocks.rows
     hot = rows[(rows["early"] == 0) & (rows["state"] == BlockState.ONLINE)]
+    going = rows[(rows["early"] == 0) & (rows["state"] == BlockState.GOING_OFFLINE)]
     broken = []
     for number, node in enumerate(state.nodes):
         for zone_type, zone in enumerate(node.zones):
             mine = hot[(hot["node"] == number) & (hot["zone"] == zone_type)]
             expected = zone.present_early + int(mine["count"].sum()) * pages
+            leaving = going[(going["node"] == number) & (going["zone"] == zone_type)]
+            expected += int((pages - leaving["vmemmap"]).sum())
             if zone.present != expected and zone_type != ZoneType.DEVICE:
                 broken.append(
                     f"{ZoneType(zone_type).label} of node {number}: present {zone.present}, but "

@@ -46,7 +46,11 @@ The struct page of pfn p is in pfn (p + bias) // struct pages per page frame, on
 
 TAKEN_DTYPE = run_dtype(("kind", "u1"), ("owner", "<i4"))
 """Page frames that are not simply free, keyed by pfn: ``kind`` is a PageState, ``owner`` a
-hugetlb set id or the id of the device whose struct pages they hold (-1: none)."""
+hugetlb set id or the id of the device whose struct pages they hold (-1: none), or one of the
+marks below."""
+
+PINNED, POISONED = -3, -4
+"""Marks of page frames: held so that they cannot be migrated for now; hwpoisoned."""
 
 DEVICE_ZONE_DTYPE = run_dtype(("node", "<i2"), ("device", "<i4"), ("altmap", "<i8"))
 """ZONE_DEVICE memory keyed by pfn; ``altmap`` is not zero where the range holds its own
@@ -61,6 +65,8 @@ class Zone(Struct, frozen=True):
     present: int = 0
     managed: int = 0
     present_early: int = 0
+    cma: int = 0
+    """``cma_pages``: reserved for contiguous allocations, and movable until then."""
 
     @property
     def end_pfn(self) -> int:
@@ -185,6 +191,16 @@ class Fault(Struct, frozen=True):
     errno: str
 
 
+class Pending(Struct, frozen=True):
+    """An offline that does not end: it holds the hotplug lock, and its block is going-offline."""
+
+    block: int
+    device: str = ""
+    """The DIMM whose eject it belongs to: a kworker, which gets no signals."""
+    corrupt: bool = False
+    """A page can never reach the buddy, whatever is unpinned."""
+
+
 class Teardown(Struct, frozen=True):
     """v2's global state of a deferred hot-remove (post "[PATCH v2 0/5]", patch 4/5)."""
 
@@ -230,6 +246,11 @@ class State(Struct, frozen=True):
     next_id: int = 0
     next_huge_node: int = 0
     """Where the next page of a HugeTLB pool is looked for first."""
+    pending: Pending | None = None
+    distances: tuple[tuple[int, ...], ...] = ()
+    """The SLIT, rows by node; empty: 10 within a node, 20 between any two."""
+    probe_file: bool = True
+    """CONFIG_ARCH_MEMORY_PROBE: the file ``probe`` is there."""
     recorded: bool = False
     """True for a machine built from a recording or a real system: where its unmovable
     pages are is not known, so none are assumed."""

@@ -30,19 +30,22 @@ def fallback_order(state: State, local: int, load: list[int]) -> list[int]:
         else:
             best = min(sorted(candidates), key=lambda n: _penalty(state, local, n, load))
         candidates.discard(best)
-        if _distance(local, best) != _distance(local, previous):
+        if _distance(state, local, best) != _distance(state, local, previous):
             load[best] += 1
         order.append(best)
         previous = best
     return order
 
 
-def _distance(a: int, b: int) -> int:
+def _distance(state: State, a: int, b: int) -> int:
+    """``node_distance``: what the SLIT says, if there is one."""
+    if a < len(state.distances) > b:
+        return state.distances[a][b]
     return LOCAL_DISTANCE if a == b else REMOTE_DISTANCE
 
 
 def _penalty(state: State, local: int, node: int, load: list[int]) -> int:
-    value = _distance(local, node) + (node < local) + state.nodes[node].has_cpu
+    value = _distance(state, local, node) + (node < local) + state.nodes[node].has_cpu
     return value * _MAX_NUMNODES + load[node]
 
 

@@ -44,18 +44,20 @@ def default_address(state: State, size_bytes: int) -> int:
 def occupied(state: State, start: int, size: int) -> Refusal | None:
     """The firmware's refusal of a device where another one is plugged; bytes.
 
-    A device keeps its place until it is unplugged, whatever became of its memory.
+    A device keeps its place until it is unplugged, whatever became of its blocks.
     """
-    for name, low, high in state.plugged():
+    shift = state.geometry.page_shift
+    for held in state.devices.values():
+        low, high = held.start_pfn << shift, held.end_pfn << shift
         if low < start + size and start < high:
-            return Refusal("EEXIST", "add", f"{name} is plugged at [{low:#x}-{high - 1:#x}]")
+            return Refusal("EEXIST", "add", f"{held.name} is plugged at [{low:#x}-{high - 1:#x}]")
     return None
 
 
 def add(tx: Transaction, command: Add) -> Refusal | None:
     """Plug a DIMM: ``acpi_memory_device_add`` → ``__add_memory``; auto-online at the end.
 
-    A name whose DIMM is plugged but was refused is unplugged first: it is tried again.
+    A DIMM that is plugged but was refused makes way for one of its name or at its place.
     """
     if tx.state.device_named(command.name) is not None:
         return Refusal("EEXIST", "add", f"there is a device {command.name} already")
@@ -79,6 +81,9 @@ def add(tx: Transaction, command: Add) -> Refusal | None:
         return refusal
     if (refusal := occupied(state, start, command.size_bytes)) is not None:
         return refusal
+    for held in state.failed_dimms:
+        if held.start < start + command.size_bytes and start < held.start + held.size_bytes:
+            unplug_failed(tx, held.name)
     _retry_failed(tx, 0, dimm.acpi_index)
     refusal = _enable(tx, dimm)
     _retry_failed(tx, dimm.acpi_index + 1)

@@ -1,4 +1,4 @@
-"""Allocations that a user places: pins of three kinds."""
+"""Allocations that a user places: pins, and pages that memory failure handling takes away."""
 
 from __future__ import annotations
 
@@ -10,18 +10,31 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, PageState
 from pfnmap.engine.memory import free_memory
 from pfnmap.engine.memory.page_map import first_hole, page_zone, zone_pieces, zones_of
-from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.runs import Rows
+from pfnmap.engine.memory.state import PINNED, POISONED, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations.refs import block_ranges, pfn_of
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.words import counted
 
-PIN_KINDS: dict[str, PageState] = {
-    "unmovable": PageState.UNMOVABLE,
-    "movable": PageState.MOVABLE,
-    "offline": PageState.PAGE_OFFLINE,
+PIN_KINDS: dict[str, tuple[PageState, int]] = {
+    "unmovable": (PageState.UNMOVABLE, -1),
+    "movable": (PageState.MOVABLE, -1),
+    "offline": (PageState.PAGE_OFFLINE, -1),
+    "longterm": (PageState.UNMOVABLE, PINNED),
+    "hwpoison": (PageState.PAGE_OFFLINE, POISONED),
 }
-"""``pin … kind=``: what a placed page counts as."""
+"""``pin … kind=``: what a placed page counts as, and the mark of who holds it."""
+
+
+def pins_among(rows: Rows, kind: str | None = None) -> Rows:
+    """Those of ``State.taken`` that were pinned, of one kind or of all."""
+    kinds = [PIN_KINDS[kind]] if kind else list(PIN_KINDS.values())
+    mine = np.zeros(len(rows), np.bool_)
+    for state, owner in kinds:
+        mine |= (rows["kind"] == state) & (rows["owner"] == owner)
+    pins: Rows = rows[mine]
+    return pins
 
 
 MAX_PINNED_BLOCKS = 4096
@@ -73,9 +86,10 @@ def place(tx: Transaction, pfn: int, nr_pages: int, kind: str) -> Refusal | None
     if refusal is not None:
         return refusal
     state = tx.state
-    page_state = PIN_KINDS[kind]
+    page_state, owner = PIN_KINDS[kind]
     node, zone_type = page_zone(state, pfn)
-    state = replace(state, taken=state.taken.insert(pfn, nr_pages, kind=int(page_state), owner=-1))
+    taken = state.taken.insert(pfn, nr_pages, kind=int(page_state), owner=owner)
+    state = replace(state, taken=taken)
     state = free_memory.change(state, node, free_memory.zone_class(zone_type), -nr_pages)
     if kind == "offline":
         zone = state.zone(node, zone_type)
@@ -87,6 +101,38 @@ def place(tx: Transaction, pfn: int, nr_pages: int, kind: str) -> Refusal | None
         block=pfn // state.geometry.block_pages,
     )
     return None
+
+
+def poison(tx: Transaction, pfn: int, *, hard: bool) -> Refusal | None:
+    """``hard_offline_page`` and ``soft_offline_page``: a free or movable page is taken away.
+
+    Soft offlining moves what is in it, hard offlining kills who has it; of the kernel's own pages
+    neither can be had.
+    """
+    function = "memory_failure" if hard else "soft_offline_page"
+    block = pfn // tx.state.geometry.block_pages
+    row = tx.state.blocks.at(block)
+    if (
+        row is None
+        or row["state"] != BlockState.ONLINE
+        or (first_hole(tx.state, pfn, pfn + 1) is not None)
+    ):
+        return Refusal("ENXIO" if hard else "EIO", function, f"pfn {pfn:#x} is no online page")
+    held = tx.state.taken.at(pfn)
+    if held is not None and held["owner"] == POISONED:
+        return Refusal("EHWPOISON", function, f"pfn {pfn:#x} is poisoned already") if hard else None
+    if held is not None and held["kind"] != PageState.MOVABLE:
+        return Refusal("EBUSY", function, f"pfn {pfn:#x} is in use and cannot be freed", block, pfn)
+    if pfn - tx.state.block_pfn(block) < int(row["vmemmap"]):
+        return Refusal("EBUSY", function, f"pfn {pfn:#x} holds struct pages", block, pfn)
+    if held is not None:
+        tx.state = replace(tx.state, taken=tx.state.taken.delete(pfn, pfn + 1))
+        node, zone_type = page_zone(tx.state, pfn)
+        tx.state = free_memory.change(tx.state, node, free_memory.zone_class(zone_type), 1)
+    what = "a movable page" if held is not None else "free buddy page"
+    log = [f"Memory failure: {pfn:#x}: recovery action for {what}: Recovered"] if hard else []
+    tx.event(function, f"pfn {pfn:#x} is poisoned and taken away", log=log, block=block)
+    return place(tx, pfn, 1, "hwpoison")
 
 
 def pin(tx: Transaction, command: Pin) -> Refusal | None:
@@ -125,9 +171,7 @@ def unpin(tx: Transaction, command: Unpin) -> Refusal | None:
 
 def _lift(tx: Transaction, command: Unpin, low: int, high: int) -> Refusal | None:
     """Lift the allocations within [low, high) (of one kind, or of all)."""
-    kinds = [PIN_KINDS[command.kind]] if command.kind else list(PIN_KINDS.values())
-    rows = tx.state.taken.slice(low, high)
-    rows = rows[np.isin(rows["kind"], kinds) & (rows["owner"] == -1)]
+    rows = pins_among(tx.state.taken.slice(low, high), command.kind)
     if not len(rows):
         return Refusal("ENOENT", "unpin", f"nothing is pinned in pfns {low:#x}-{high - 1:#x}")
     for row in rows:
@@ -137,7 +181,7 @@ def _lift(tx: Transaction, command: Unpin, low: int, high: int) -> Refusal | Non
         for first, end, node, zone_type in zone_pieces(state, start, start + count):
             back = end - first
             state = free_memory.change(state, node, free_memory.zone_class(zone_type), back)
-            if row["kind"] == PageState.PAGE_OFFLINE:
+            if row["kind"] == PageState.PAGE_OFFLINE and row["owner"] != POISONED:
                 zone = state.zone(node, zone_type)
                 state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed + back))
         tx.state = state

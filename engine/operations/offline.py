@@ -13,10 +13,11 @@ import numpy as np
 from msgspec.structs import replace
 
 from pfnmap.engine.commands import Offline
-from pfnmap.engine.kinds import BlockState, PageState, ZoneType
+from pfnmap.engine.finding import Finding
+from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory import free_memory, spans_history, zonelists
 from pfnmap.engine.memory.spans import shrink_zone_span, span_text, update_pgdat_span
-from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.state import PINNED, POISONED, Pending, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import hugetlb, zone_shifting
 from pfnmap.engine.operations.refs import block_ranges
@@ -81,7 +82,10 @@ def offline_blocks(
         one_by_one |= any(fault.phase in _FAILURES for fault in tx.state.faults)
         count = 1 if one_by_one else _clear_of(tx.state, block, alike)
         refusal = check_offline(tx.state, block)
-        if refusal is not None and refusal.function != "MEM_GOING_OFFLINE":
+        if refusal is not None and refusal.function not in (
+            "MEM_GOING_OFFLINE",
+            "do_migrate_range",
+        ):
             return _refused(tx, block, refusal)
         refusal = _offline_batch(tx, block, 1 if refusal else count, refusal)
         if refusal is not None:
@@ -103,6 +107,13 @@ def _clear_of(state: State, block: int, count: int) -> int:
     return count if not len(taken) else max(1, int(taken["start"][0]) // pages - block)
 
 
+def stuck_pfn(state: State, block: int) -> int | None:
+    """The first page of a block that isolation lets pass and migration cannot move for now."""
+    taken = state.taken.slice(state.block_pfn(block), state.block_pfn(block + 1))
+    stuck = taken[taken["owner"] == PINNED]
+    return int(stuck["start"][0]) if len(stuck) else None
+
+
 def _isolated_range(state: State, block: int, row: Any) -> tuple[int, int]:
     """[start, end) that is isolated."""
     vmemmap = 0 if state.profile.isolates_own_vmemmap else int(row["vmemmap"])
@@ -116,7 +127,7 @@ def unmovable_pfn(state: State, block: int, row: Any) -> tuple[int, PageState] |
     are unmovable pages then.
     """
     taken = state.taken.slice(state.block_pfn(block), state.block_pfn(block + 1))
-    bad = taken[np.isin(taken["kind"], UNMOVABLE_KINDS)]
+    bad = taken[np.isin(taken["kind"], UNMOVABLE_KINDS) & (taken["owner"] != PINNED)]
     if not len(bad):
         return None
     if state.profile.isolates_ends_first:
@@ -184,7 +195,28 @@ def check_offline(state: State, block: int) -> Refusal | None:
             "(prevent_bootmem_remove_notifier)",
             block,
         )
-    return None
+    if _splits_leaf(state, row):
+        return Refusal(
+            "EPERM",
+            "MEM_GOING_OFFLINE",
+            "notifier failure: the struct pages behind the block's own vmemmap begin in the middle "
+            "of a leaf entry of the vmemmap (can_unmap_without_split)",
+            block,
+        )
+    stuck = stuck_pfn(state, block)
+    if stuck is None:
+        return None
+    if state.profile.retries_migration:
+        rule = f"goes on until a signal comes: pfn {stuck:#x} cannot be migrated for now"
+        return Refusal("EINTR", "do_migrate_range", rule, block, stuck)
+    rule = f"pfn {stuck:#x} cannot be migrated; given up after five tries"
+    return Refusal("EBUSY", "do_migrate_range", rule, block, stuck)
+
+
+def _splits_leaf(state: State, row: Any) -> bool:
+    """Whether unmapping the block's usable part would split a leaf of the vmemmap."""
+    leaf = state.geometry.vmemmap_leaf_bytes // state.geometry.struct_page_bytes
+    return bool(leaf and state.profile.arm64_whole_leaves and int(row["vmemmap"]) % leaf)
 
 
 def _keeps_boot_memory(state: State) -> bool:
@@ -221,7 +253,7 @@ def _begin(tx: Transaction, first: int, count: int, row: Any) -> None:
     tx.event("memory_block_offline", text, block=first, nr_blocks=count)
 
 
-def _failed(tx: Transaction, block: int, row: Any, phase: str, refusal: Refusal) -> None:
+def failed(tx: Transaction, block: int, row: Any, phase: str, refusal: Refusal) -> None:
     """A phase of ``offline_pages`` fails: what it did itself, and everything that is undone.
 
     Isolation undoes itself; only what comes after it reaches ``failed_removal_isolated``.
@@ -230,11 +262,14 @@ def _failed(tx: Transaction, block: int, row: Any, phase: str, refusal: Refusal)
     if phase == "do_migrate_range" and refusal.errno == "EINTR":
         text, reason = "a pending signal ends the loop", "signal backoff"
     log = []
+    geometry = tx.state.geometry
+    start = tx.state.block_pfn(block) * geometry.page_bytes
     if refusal.function == "MEM_GOING_OFFLINE" and row["early"] and _keeps_boot_memory(tx.state):
-        geometry = tx.state.geometry
-        start = tx.state.block_pfn(block) * geometry.page_bytes
         end = start + geometry.section_pages * geometry.page_bytes
         log = [f"Boot memory [{start:x} {end:x}] offlining attempted"]
+    elif refusal.function == "MEM_GOING_OFFLINE" and _splits_leaf(tx.state, row):
+        low, end = start + int(row["vmemmap"]) * geometry.page_bytes, start + geometry.block_bytes
+        log = [f"[{low:x} {end:x}] splits a leaf entry in vmemmap"]
     tx.event(phase, text, log=log, block=block)
     if phase != "start_isolate_page_range":
         undone = [
@@ -284,13 +319,17 @@ def _offline_batch(tx: Transaction, first: int, count: int, veto: Refusal | None
         refusal = veto if veto and phase == veto.function else tx.injected(phase, block=first)
         if refusal is None and phase == "dissolve_free_hugetlb_folios":
             refusal = hugetlb.dissolve(tx, start_pfn, end_pfn, first, count)
+        if refusal is not None and refusal is veto and refusal.errno == "EINTR":
+            return _goes_on(tx, refusal)
         if refusal is not None:
-            _failed(tx, first, row, phase, refusal)
+            failed(tx, first, row, phase, refusal)
             return refusal
         if phase == "do_migrate_range":
             tx.state = _migrate(tx.state, start_pfn, end_pfn)
         if text:
             tx.event(phase, text, block=first, nr_blocks=count)
+    if _tails_corrupt(before, first, count, row):
+        return _goes_on(tx, _corrupt_tails(tx, first), corrupt=True)
     _leave_buddy(tx, before, first, count, row)
     rule, stays = tx.state.profile.shrink, tx.state.profile.zone_shifting and not row["early"]
     if stays:
@@ -314,6 +353,32 @@ def _offline_batch(tx: Transaction, first: int, count: int, veto: Refusal | None
     return None
 
 
+def _goes_on(tx: Transaction, refusal: Refusal, *, corrupt: bool = False) -> Refusal:
+    """The loop of ``offline_pages`` that does not end: the block stays going-offline."""
+    assert refusal.block is not None
+    tx.event(refusal.function, refusal.rule, block=refusal.block)
+    tx.state = replace(tx.state, pending=Pending(refusal.block, corrupt=corrupt))
+    return refusal
+
+
+def _tails_corrupt(before: State, first: int, count: int, row: Any) -> bool:
+    """Whether the bug of 6.12.117 hits: struct pages from RAM were restored for huge pages."""
+    if not before.profile.hugetlb_tails_corrupt or row["memmap"] != MemmapKind.RAM:
+        return False
+    taken = before.taken.slice(before.block_pfn(first), before.block_pfn(first + count))
+    return bool((taken["kind"] == PageState.HUGETLB_OPTIMISED).any())
+
+
+def _corrupt_tails(tx: Transaction, block: int) -> Refusal:
+    pages = tx.state.geometry.block_pages
+    rule = (
+        "goes on until a signal comes: the tail struct pages of dissolved huge pages are corrupt, "
+        "so those pages do not reach the buddy (kernel bug)"
+    )
+    tx.finding(Finding("hugetlb-tails", f"offlining block {block} {rule}", block * pages, pages))
+    return Refusal("EINTR", "test_pages_isolated", rule, block)
+
+
 def _migrate(state: State, start_pfn: int, end_pfn: int) -> State:
     """Movable allocations leave the range; where they went is not modelled."""
     taken = state.taken
@@ -329,16 +394,21 @@ def _leave_buddy(tx: Transaction, before: State, first: int, count: int, row: An
     node, zone_type, vmemmap = int(row["node"]), ZoneType(int(row["zone"])), int(row["vmemmap"])
     usable = count * (int(row["present"]) - vmemmap)
     ballooned = before.taken.slice(tx.state.block_pfn(first), tx.state.block_pfn(first + count))
-    ballooned = ballooned[ballooned["kind"] == PageState.PAGE_OFFLINE]
+    poisoned = ballooned[ballooned["owner"] == POISONED]
+    ballooned = ballooned[
+        (ballooned["kind"] == PageState.PAGE_OFFLINE) & (ballooned["owner"] == -1)
+    ]
     taken = tx.state.taken
-    for held in ballooned:
+    # Poisoned pages are remembered (6.2), or their struct pages are made anew at the next online.
+    for held in ballooned if before.profile.counts_poison else (*ballooned, *poisoned):
         taken = taken.delete(int(held["start"]), int(held["start"] + held["count"]))
     tx.state = replace(tx.state, taken=taken)
     managed = usable - int(ballooned["count"].sum())
     zone = tx.state.zone(node, zone_type)
     zone = replace(zone, managed=zone.managed - managed)
+    lost = int(poisoned["count"].sum())
     tx.state = tx.state.with_zone(node, zone_type, zone)
-    tx.state = free_memory.change(tx.state, node, free_memory.zone_class(zone_type), -managed)
+    tx.state = free_memory.change(tx.state, node, free_memory.zone_class(zone_type), lost - managed)
     blocks = tx.state.blocks.update(first, first + count, state=int(BlockState.OFFLINE))
     tx.state = replace(tx.state, blocks=blocks)
     log = [f"Offlined Pages {usable // count}"] * count if before.profile.offlined_pages_log else []

@@ -15,7 +15,7 @@ from pfnmap.engine.commands import Online
 from pfnmap.engine.kinds import BlockState, OnlineType, ZoneType
 from pfnmap.engine.memory import free_memory, zonelists
 from pfnmap.engine.memory.spans import grow, span_text
-from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.state import POISONED, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import zone_shifting
 from pfnmap.engine.operations.refs import block_ranges
@@ -61,11 +61,31 @@ def online_blocks(
         if through == "online":
             kind = OnlineType(int(row["online_type"])) or OnlineType.ONLINE
         count = min(last, int(row["start"] + row["count"]) - 1) - block + 1
+        count, poisoned = _sound(tx.state, block, count)
+        if poisoned is not None:
+            _clear_online_type(tx, block, 1)
+            return poisoned
         refusal = _online_alike(tx, block, count, kind)
         if refusal is not None:
             return refusal
         block += count
     return None
+
+
+def _sound(state: State, block: int, count: int) -> tuple[int, Refusal | None]:
+    """How many of ``count`` blocks have no poisoned page; 0 and a refusal if the first has one."""
+    if not state.profile.counts_poison:
+        return count, None
+    pages = state.geometry.block_pages
+    taken = state.taken.slice(block * pages, (block + count) * pages)
+    taken = taken[taken["owner"] == POISONED]
+    if not len(taken):
+        return count, None
+    pfn = int(taken["start"][0])
+    if pfn // pages > block:
+        return pfn // pages - block, None
+    rule = f"pfn {pfn:#x} of memory block {block} is poisoned (memblk_nr_poison)"
+    return 0, Refusal("EHWPOISON", "memory_block_online", rule, block, pfn)
 
 
 def _online_alike(tx: Transaction, first: int, count: int, kind: OnlineType) -> Refusal | None:

@@ -47,6 +47,15 @@ def eject(tx: Transaction, device: Device) -> Refusal | None:
     first, last = device.start_pfn // pages, device.end_pfn // pages - 1
     were_online = _online_ranges(tx.state, first, last)
     failed = _first_pass(tx, were_online)
+    if (held := tx.state.pending) is not None:
+        tx.state = replace(tx.state, pending=replace(held, device=device.name))
+        return Refusal(
+            "EINTR",
+            "acpi_scan_try_to_offline",
+            f"{device.name} is never ejected and no answer comes: the offline of block "
+            f"{held.block} goes on, by a kworker, which gets no signals",
+            held.block,
+        )
     refusal = None
     for block in failed:
         # Pass 2 tries again what pass 1 left, and stops at the first that fails again.
@@ -90,6 +99,8 @@ def _first_pass(tx: Transaction, ranges: list[tuple[int, int]]) -> list[int]:
             refusal = offline.offline_blocks(tx, block, high)
             if refusal is None or refusal.block is None:
                 break
+            if tx.state.pending is not None:
+                return failed
             failed.append(refusal.block)
             block = refusal.block + 1
     return failed
@@ -215,7 +226,7 @@ def _drop_blocks(tx: Transaction, first: int, last: int) -> None:
         if device.kind != "dimm" or len(blocks.slice(low, high)):
             devices[device.id] = device
     pins = tx.state.taken.slice(first * pages, (last + 1) * pages)
-    pins = pins[np.isin(pins["kind"], list(PIN_KINDS.values()))]
+    pins = pins[np.isin(pins["kind"], [kind for kind, _ in PIN_KINDS.values()])]
     taken = tx.state.taken.delete_rows(pins)
     lost = tx.state.lost.delete(first * pages, (last + 1) * pages)
     tx.state = replace(tx.state, blocks=blocks, devices=devices, taken=taken, lost=lost)

@@ -18,10 +18,10 @@ from pfnmap.engine.kinds import REAL_ZONES, BlockState, OnlineType, ZoneType
 from pfnmap.engine.memory.spans import grow
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.transaction import Transaction
-from pfnmap.engine.operations import add, hugetlb, offline, online
+from pfnmap.engine.operations import add, allocations, hugetlb, offline, online, pending, remove
 from pfnmap.engine.operations.zone_policy import valid_zones
 from pfnmap.engine.outcome import Refusal
-from pfnmap.engine.params import ONLINE_WORDS, kstrtobool
+from pfnmap.engine.params import ONLINE_WORDS, kstrtobool, kstrtoull
 from pfnmap.engine.sysfs_words import (
     BIND,
     HUGEPAGES_DIR,
@@ -39,24 +39,10 @@ _NODE_POOL = re.compile(
     re.escape(NODE_DIR)
     + r"/node([0-9]{1,4})/hugepages/hugepages-([1-9][0-9]{0,9})kB/nr_hugepages\Z"
 )
-_C_NUMBER = re.compile(
-    r"\+?(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<octal>0[0-7]*)|(?P<decimal>[1-9][0-9]*))\Z"
-)
+_POISON = re.compile(re.escape(MEMORY_DIR) + r"/(hard|soft)_offline_page\Z")
+_EJECT = re.compile(r"/sys/bus/acpi/devices/PNP0C80:([0-9a-f]{2})/eject\Z")
 MAX_GLOB_FILES = 1 << 16
 """A machine of 4 PiB has 33 million blocks: what a glob may match is far more than a screen."""
-
-
-def _number(word: str) -> int | None:
-    """A number as ``kstrtoull(…, 0, …)`` reads it, None for none; 2^64 for any larger one."""
-    found = _C_NUMBER.match(word)
-    if found is None:
-        return None
-    digits, base = next(
-        (found[name], base)
-        for name, base in (("hex", 16), ("octal", 8), ("decimal", 10))
-        if found[name] is not None
-    )
-    return min(int(digits, base), 1 << 64) if len(digits.lstrip("0")) < 25 else 1 << 64
 
 
 def _followed(state: State, path: str) -> str:
@@ -71,16 +57,25 @@ def _followed(state: State, path: str) -> str:
 def write(tx: Transaction, command: SysfsWrite) -> Refusal | None:
     """``echo WORD > PATH``; a file that the model does not have is ENOENT."""
     path, word = _followed(tx.state, command.path), command.word
+    hotplug = _BLOCK.match(path) or _EJECT.match(path) or path == f"{MEMORY_DIR}/probe"
+    if hotplug and (refusal := pending.waits(tx)) is not None:
+        return refusal
     if found := _BLOCK.match(path):
         return _write_block(tx, int(found[1]), found[2], word)
     if path == f"{MEMORY_DIR}/auto_online_blocks":
         return _write_param(tx, "auto_online_blocks", word, ONLINE_WORDS)
     if path == f"{MEMORY_DIR}/probe":
+        if not tx.state.probe_file:
+            return Refusal("EACCES", "sysfs", "this kernel is without CONFIG_ARCH_MEMORY_PROBE")
         return _probe(tx, word)
     if path == f"{MEMORY_DIR}/vmemmap_hotplug":
         if not tx.state.profile.vmemmap_knob:
             return Refusal("ENOENT", "sysfs", f"{tx.state.profile.name} has no vmemmap_hotplug")
         return _write_param(tx, "vmemmap_hotplug", word, ("enable", "disable"))
+    if found := _POISON.match(path):
+        return _poison(tx, found[1], word)
+    if found := _EJECT.match(path):
+        return _eject(tx, found[1], word)
     if path.startswith(PARAMETERS_DIR + "/"):
         return _write_parameter(tx, path.rpartition("/")[2], word)
     if found := _POOL.match(path):
@@ -98,6 +93,33 @@ def write(tx: Transaction, command: SysfsWrite) -> Refusal | None:
     if found := BIND.match(path):
         return _bind(tx, found[1], word)
     return Refusal("ENOENT", "sysfs", f"{path}: the model has no such file to write")
+
+
+def _poison(tx: Transaction, how: str, word: str) -> Refusal | None:
+    """``hard_offline_page_store`` and ``soft_offline_page_store``: an address."""
+    address = kstrtoull(word)
+    if address is None:
+        return Refusal("EINVAL", f"{how}_offline_page_store", f"{word} is no address")
+    if address >> 64:
+        return Refusal("ERANGE", f"{how}_offline_page_store", f"{word} has more than 64 bits")
+    pfn = address >> tx.state.geometry.page_shift
+    return allocations.poison(tx, pfn, hard=how == "hard")
+
+
+def _eject(tx: Transaction, index: str, word: str) -> Refusal | None:
+    """``eject_store``: the write succeeds once the request is queued, whatever comes of it."""
+    if not word.startswith("1"):
+        return Refusal("EINVAL", "eject_store", f"{word}: expected 1")
+    number = int(index, 16)
+    held = next((d for d in tx.state.devices.values() if d.acpi_index == number), None)
+    failed = next((d for d in tx.state.failed_dimms if d.acpi_index == number), None)
+    if failed is not None and failed.bound:
+        add.unplug_failed(tx, failed.name)
+    elif held is None:
+        return Refusal("ENODEV", "eject_store", f"no driver holds PNP0C80:{index}")
+    elif (refusal := remove.eject(tx, held)) is not None:
+        tx.notes.append(f"the eject fails later: {refusal.errno}, {refusal.rule}")
+    return None
 
 
 def _write_block(tx: Transaction, block: int, name: str, word: str) -> Refusal | None:
@@ -146,7 +168,7 @@ def _write_parameter(tx: Transaction, name: str, word: str) -> Refusal | None:
 
 def _probe(tx: Transaction, word: str) -> Refusal | None:
     """``probe_store``: hot-add exactly one block (CONFIG_ARCH_MEMORY_PROBE)."""
-    address = _number(word)
+    address = kstrtoull(word)
     if address is None:
         return Refusal("EINVAL", "probe_store", f"{word} is no address")
     if address >> 64:

@@ -92,7 +92,9 @@ def _budget(state: State, node: int | None, wanted: int) -> tuple[bool, str]:
             if zone_type == ZoneType.MOVABLE:
                 movable += zone.present
             elif zone_type < ZoneType.MOVABLE and zone.present:
-                kernel += zone.present_early
+                # CMA counts as Movable (auto_movable_stats_account_zone, recorded on arm64).
+                kernel += zone.present_early - zone.cma
+                movable += zone.cma
     ratio = state.params.auto_movable_ratio
     limit = ratio * kernel // 100
     allowed = kernel > 0 and movable + wanted <= limit

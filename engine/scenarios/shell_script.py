@@ -219,6 +219,7 @@ _WRITERS: Final[dict[type[c.Command], Callable[..., list[str]]]] = {
     c.DeviceDel: _device_del,
     c.Pin: _simulated,
     c.Unpin: _simulated,
+    c.Signal: _simulated,
     c.Hugetlb: _hugetlb,
     c.HugetlbFree: _hugetlb,
     c.Free: _simulated,

@@ -10,7 +10,7 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from pfnmap.engine.commands import Command, SysfsWrite
+from pfnmap.engine.commands import Command, Signal, SysfsWrite
 from pfnmap.engine.errors import InputError, quoted
 from pfnmap.engine.sysfs_words import BIND
 
@@ -51,6 +51,9 @@ _ERRORS = re.compile(r"(?<!\S)2>>?\s*(?:&1|\S+)")
 _LOOP = re.compile(r"for\s+(\w+)\s+in\s+([^;]*?)\s*;\s*do\s+(.*?)\s*;?\s*done", re.S)
 
 
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+
+
 class ShellError(InputError):
     """A command whose effect on memory is not known."""
 
@@ -61,6 +64,8 @@ def parse_script(script: str, directory: str = "/") -> list[Command]:
     for words in _simple_commands(_unroll(script)):
         if words[0] == "cd":
             directory = _join(directory, words[1] if len(words) > 1 else "/")
+        elif words[0] == "kill":
+            commands.append(Signal())
         elif words[0] == "echo":
             commands += _echo(words[1:], directory)
         elif words[0] not in READERS:
@@ -79,7 +84,7 @@ def _simple_commands(script: str) -> Iterator[list[str]]:
     words: list[str] = []
     try:
         for word in lexer:
-            if word in (";", "&&", "||", "|", "&", ";;"):
+            if word in (";", "&&", "||", "|", "&", ";;", "(", ")") or _ASSIGNMENT.match(word):
                 if words:
                     yield words
                 words = []

@@ -10,7 +10,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from pfnmap.engine.commands import Add, Command, Note, Ref, Remove, SysfsWrite
+from pfnmap.engine.commands import Add, Command, Note, Ref, Remove, Signal, SysfsWrite
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import ARCHITECTURES
 from pfnmap.engine.kinds import ZONE_BY_LABEL, BlockState, MemmapKind, PageState, ZoneType
@@ -47,6 +47,8 @@ def machine_state(trace: Trace) -> State:
         geometry = geometry.with_block_bytes(trace.block_bytes)
     except InputError as error:
         raise TraceError(f"{trace.name}: field 'memory_block_size': {error}") from None
+    if trace.hardware.address_bits is not None:
+        geometry = replace(geometry, physmem_end=(1 << trace.hardware.address_bits) - 1)
     boot = trace.boot
     shift, pages = geometry.page_shift, geometry.block_pages
     resources = boot.resources
@@ -57,7 +59,7 @@ def machine_state(trace: Trace) -> State:
     nr_nodes = max((*possible, *used)) + 1
     online = frozenset(parse_mask(boot.masks.online) or ())
     memory = frozenset(parse_mask(boot.masks.has_memory) or ())
-    return from_observation(
+    state = from_observation(
         geometry=geometry,
         profile=profile,
         params=trace.params,
@@ -69,7 +71,10 @@ def machine_state(trace: Trace) -> State:
         online_nodes=online,
         cpu_nodes=frozenset({0}) | (online - memory),
         title=trace.name,
+        distances=trace.hardware.distances,
     )
+    # Distributions do not build CONFIG_ARCH_MEMORY_PROBE in: recorded, EACCES.
+    return replace(state, probe_file=False)
 
 
 def _with_device_start(zone: ZoneRow, iomem: Sequence[Resource], shift: int) -> ZoneRow:
@@ -171,6 +176,8 @@ def run_step(state: State, step: RecordedStep) -> Outcome:
     current = replace(state, taken=pinned)
     outcomes = []
     for command in commands:
+        if isinstance(command, Signal) and current.pending is None:
+            continue  # whoever it was for has come back already
         outcomes.append(predict(current, command))
         current = outcomes[-1].after
     taken = current.taken
@@ -182,5 +189,5 @@ def run_step(state: State, step: RecordedStep) -> Outcome:
         state,
         replace(current, taken=taken),
         events,
-        last.refusal if last else None,
+        last.refusal if last and not isinstance(last.command, Signal) else None,
     )

@@ -45,6 +45,7 @@ class RecordedZone(Struct, frozen=True):
     spanned: Pages
     present: Pages
     managed: Pages
+    cma: Pages = 0
 
     @property
     def row(self) -> ZoneRow:
@@ -214,6 +215,19 @@ class RecordedParams(Struct, frozen=True):
         return params
 
 
+class Hardware(Struct, frozen=True):
+    """What the machine had and no file of its state tells."""
+
+    distances: tuple[tuple[Annotated[int, Meta(ge=1, le=255)], ...], ...] = ()
+    """The SLIT, rows by node."""
+    address_bits: Annotated[int, Meta(ge=32, le=64)] | None = None
+    """Bits of a physical address."""
+
+    def __post_init__(self) -> None:
+        if any(len(row) != len(self.distances) for row in self.distances):
+            raise ValueError("'distances' is no square")
+
+
 class _Format(Struct):
     format: Any = None
 
@@ -228,6 +242,7 @@ class Trace(Struct, frozen=True):
     boot_params: RecordedParams = field(name="params")
     boot: RecordedState
     steps: tuple[DimmStep | HotAdd | WriteState | ShellStep | DeviceStep, ...]
+    hardware: Hardware = Hardware()
     name: str = ""
     """Of the file."""
 

@@ -112,7 +112,7 @@ def _compare_zones(number: int, recorded: RecordedState, state: State) -> Iterat
             both = ("absent", "there") if kernel is None else ("there", "absent")
             yield Difference(number, name, *both)
             continue
-        for field in ("start_pfn", "spanned", "present", "managed"):
+        for field in ("start_pfn", "spanned", "present", "managed", "cma"):
             a, b = getattr(kernel, field), getattr(engine, field)
             if field == "start_pfn" and not kernel.present:
                 continue  # the kernel prints no start_pfn for an unpopulated zone

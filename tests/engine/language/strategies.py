@@ -186,6 +186,7 @@ BY_TYPE: dict[type[c.Command], st.SearchStrategy[c.Command]] = {
     c.DeviceDel: st.builds(c.DeviceDel, names),
     c.Pin: pins().filter(lambda command: isinstance(command, c.Pin)),
     c.Unpin: pins().filter(lambda command: isinstance(command, c.Unpin)),
+    c.Signal: st.builds(c.Signal),
     c.Hugetlb: hugetlbs(),
     c.HugetlbFree: st.builds(c.HugetlbFree, names),
     c.Free: st.builds(c.Free, sizes, maybe(small)),

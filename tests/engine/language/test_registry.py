@@ -10,7 +10,7 @@ from pfnmap.engine.language.expectations import EXPECTATIONS
 DOCUMENTED = {
     Kind.START: "machine",
     Kind.PARAMETER: "set rule",
-    Kind.ACTION: "add online offline remove shrink device-add device-del pin unpin hugetlb "
+    Kind.ACTION: "add online offline remove shrink device-add device-del pin unpin signal hugetlb "
     "hugetlb-free free freelist fail echo grep cat",
     Kind.TALK: "note title pause goto zoom",
     Kind.EXPECT: "expect",

@@ -214,7 +214,8 @@ REFUSED = {
     "add d 256M extra": '1:12: "extra" is too much for add',
     "shrink Movable blocks=0": "1:23: the number of blocks is 0",
     "pin 32 pfn=1": '1:5: pin has both blocks ("32") and pfn=',
-    "pin 32 kind=sticky": '1:13: kind "sticky" is unknown; expected unmovable, movable or offline',
+    "pin 32 kind=sticky": '1:13: kind "sticky" is unknown; expected unmovable, movable, '
+    "offline, longterm or hwpoison",
     "hugetlb p 2M at=0 pfn=0": "1:19: hugetlb has both at= and pfn=",
     "freelist 0:1 0:2": "1:17: order 0 is given twice",
     "fail next at=nowhere errno=EIO": '1:14: phase that can fail "nowhere" is unknown',
