@@ -17,10 +17,10 @@ from pfnmap.engine.memory.state import Device, State
 class DeviceFacts(Struct, frozen=True):
     """How a device's memory is laid out, whether online or not.
 
-    ``heads`` counts the vmemmap chunks. ``refcount`` (sections that use it) and ``private``
-    (its pages) describe the first chunk; in the posted designs of 2019 they are fields of
-    its head page and the refcount falls while sections are removed, in the merged design
-    the same numbers follow from the block. All three are 0 without vmemmap in the device.
+    ``heads`` counts the vmemmap chunks of the posted designs of 2019. ``refcount`` (sections that
+    use it, fewer while they are removed) and ``private`` (its pages) are fields of the first
+    chunk's head page. The merged design has no heads: all three are 0, the block counts its
+    ``nr_vmemmap_pages``.
     """
 
     usable_bytes: int
@@ -43,11 +43,8 @@ def device_facts(state: State, name: str) -> DeviceFacts | None:
         return None
     if device.kind == "dimm":
         return _dimm_facts(state, device)
-    page_bytes = state.geometry.page_bytes
-    usable = (device.nr_pages - device.altmap_pages) * page_bytes
-    sections = -(-device.nr_pages // state.geometry.section_pages)
-    heads, users = (1, sections) if device.altmap_pages else (0, 0)
-    return DeviceFacts(usable, usable, device.altmap_pages, heads, users, device.altmap_pages, 0)
+    usable = (device.nr_pages - device.altmap_pages) * state.geometry.page_bytes
+    return DeviceFacts(usable, usable, device.altmap_pages, 0, 0, 0, 0)
 
 
 def _dimm_facts(state: State, device: Device) -> DeviceFacts:
@@ -63,11 +60,15 @@ def _dimm_facts(state: State, device: Device) -> DeviceFacts:
         longest = max(longest, run)
         expected_start = start + count
     vmemmap_pages = int((rows["count"] * rows["vmemmap"]).sum())
-    hosting = rows[rows["vmemmap"] > 0]
-    heads = int(hosting["count"].sum())
-    if device.memmap == MemmapKind.PER_DEVICE:
-        heads = 1 if len(hosting) else 0
-    refcount, private = _first_chunk(state, device, vmemmap_pages)
+    heads = refcount = private = 0
+    if device.head_pages:
+        # The series of 2019: each chunk has a head page. The merged design only counts pages.
+        heads, sections = int(vmemmap_pages > 0), device.nr_pages // geometry.section_pages
+        if device.memmap == MemmapKind.PER_BLOCK:
+            heads = int(rows["count"][rows["vmemmap"] > 0].sum())
+            sections = geometry.sections_per_block
+        private = device.head_pages
+        refcount = state.heads.get(device.start_pfn, sections)
     nr_pages = int(rows["count"].sum()) * pages
     return DeviceFacts(
         usable_bytes=(nr_pages - vmemmap_pages) * geometry.page_bytes,
@@ -78,19 +79,6 @@ def _dimm_facts(state: State, device: Device) -> DeviceFacts:
         private=private,
         all_vmemmap_blocks=int(rows["count"][rows["vmemmap"] >= pages].sum()),
     )
-
-
-def _first_chunk(state: State, device: Device, vmemmap_pages: int) -> tuple[int, int]:
-    """(sections that use it, its pages) of the device's first vmemmap chunk."""
-    geometry = state.geometry
-    if device.memmap == MemmapKind.PER_DEVICE:
-        sections = device.nr_pages // geometry.section_pages
-        return state.heads.get(device.start_pfn, sections), device.head_pages or vmemmap_pages
-    if not vmemmap_pages:
-        return state.heads.get(device.start_pfn, 0), 0
-    first = state.blocks.at(device.start_pfn // geometry.block_pages)
-    pages = device.head_pages or (int(first["vmemmap"]) if first is not None else 0)
-    return state.heads.get(device.start_pfn, geometry.sections_per_block), pages
 
 
 class TotalFacts(Struct, frozen=True):

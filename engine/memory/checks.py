@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from pfnmap.engine.finding import Finding
-from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
+from pfnmap.engine.kinds import KERNEL_ZONES, BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory.spans import span_text, zone_ranges
 from pfnmap.engine.memory.state import State
 
@@ -114,12 +114,13 @@ def _span_identities(state: State) -> list[str]:
 
 
 def _free_identities(state: State) -> list[str]:
-    """Free pages are never negative; struct pages taken from RAM are where they are said."""
-    broken = [
-        f"node {number} has {pair} free pages"
-        for number, pair in enumerate(state.free_pages)
-        if min(pair) < 0
-    ]
+    """Free pages are no more than managed ones; struct pages from RAM are where they are said."""
+    broken = []
+    for node, (kernel, movable) in enumerate(state.free_pages):
+        zones = state.nodes[node].zones
+        limits = (sum(zones[z].managed for z in KERNEL_ZONES), zones[ZoneType.MOVABLE].managed)
+        if not 0 <= kernel <= limits[0] or not 0 <= movable <= limits[1]:
+            broken.append(f"node {node}: {(kernel, movable)} free of {limits} managed pages")
     per_frame = state.geometry.pages_per_struct_page_frame
     for home in state.homes.rows:
         first = (int(home["start"]) + int(home["bias"])) // per_frame

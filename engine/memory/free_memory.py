@@ -14,10 +14,10 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import KERNEL_ZONES, PageState, ZoneType
-from pfnmap.engine.memory.page_map import zone_pieces
-from pfnmap.engine.memory.runs import Rows
+from pfnmap.engine.memory.page_map import page_zone, zone_pieces
+from pfnmap.engine.memory.runs import Rows, RunMap
 from pfnmap.engine.memory.spans import zone_ranges
-from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.state import IN_USE, State
 from pfnmap.engine.memory.zonelists import fallback_order
 
 KERNEL, MOVABLE = 0, 1
@@ -91,6 +91,65 @@ def freelist_pages(state: State, node: int) -> int | None:
     """Pages on the node's given buddy list, None where none was given."""
     freelist = state.freelists.get(node)
     return None if freelist is None else sum(count << order for order, count in freelist)
+
+
+def set_free(state: State, node: int, nr_pages: int) -> tuple[State, int]:
+    """The node with ``nr_pages`` free kernel pages, or as many as there can be, and how many.
+
+    The others are allocated where they lie: by the kernel in boot memory, movable in memory that
+    was added. What stays free lies at the top, in whole units of a memmap where it is enough.
+    """
+    rows = state.taken.rows
+    rows = rows[rows["owner"] == IN_USE]
+    mine = [page_zone(state, int(row["start"])) for row in rows]
+    here = [at == node and zone != ZoneType.MOVABLE for at, zone in mine]
+    state = replace(state, taken=state.taken.delete_rows(rows[np.array(here, np.bool_)]))
+    taken = state.taken
+    ranges = list(free_ranges(state, state.blocks.rows, node, KERNEL_ZONES, 1))
+    unit, left, kept = state.geometry.memmap_unit_pages, nr_pages, []
+    for low, high in ranges:
+        top = high // unit * unit if high // unit * unit - low >= min(left, unit) else high
+        size = min(left, top - low)
+        kept.append((top - size, top))
+        left -= size
+    for (low, high), (first, end) in zip(ranges, kept, strict=True):
+        for start, stop in ((low, first), (end, high)):
+            size = min(left, stop - start) if left else 0
+            left -= size
+            if start + size < stop:
+                taken = _used(state, taken, start + size, stop)
+    pairs = list(state.free_pages)
+    pairs[node] = (nr_pages - left, pairs[node][MOVABLE])
+    return replace(state, taken=taken, free_pages=tuple(pairs)), nr_pages - left
+
+
+def move_in(state: State, node: int, kind: int, nr_pages: int) -> State:
+    """Give ``nr_pages`` movable pages in use a place where ``change`` counts them: near first."""
+    classes = {KERNEL: KERNEL_ZONES, MOVABLE: (ZoneType.MOVABLE,)}
+    places = [(node, kind)]
+    places += [(n, k) for n in (node, *range(len(state.nodes))) for k in classes]
+    for number, each in places:
+        for low, high in free_ranges(
+            state, state.blocks.rows, number, classes[each], 1, upward=True
+        ):
+            if not nr_pages:
+                return state
+            size = min(nr_pages, high - low)
+            used = state.taken.insert(low, size, kind=int(PageState.MOVABLE), owner=IN_USE)
+            state = replace(state, taken=used)
+            nr_pages -= size
+    return state
+
+
+def _used(state: State, taken: RunMap, low: int, high: int) -> RunMap:
+    """``taken`` with [low, high) in use, cut where boot memory meets added memory."""
+    pages = state.geometry.block_pages
+    for row in state.blocks.slice(low // pages, -(-high // pages)):
+        start = max(low, int(row["start"]) * pages)
+        stop = min(high, int(row["start"] + row["count"]) * pages)
+        kind = PageState.UNMOVABLE if row["early"] else PageState.MOVABLE
+        taken = taken.insert(start, stop - start, kind=int(kind), owner=IN_USE)
+    return taken
 
 
 def locate(state: State, node: int, nr_pages: int, align: int) -> NDArray[np.int64]:

@@ -49,8 +49,9 @@ TAKEN_DTYPE = run_dtype(("kind", "u1"), ("owner", "<i4"))
 hugetlb set id or the id of the device whose struct pages they hold (-1: none), or one of the
 marks below."""
 
-PINNED, POISONED = -3, -4
-"""Marks of page frames: held so that they cannot be migrated for now; hwpoisoned."""
+PINNED, POISONED, IN_USE = -3, -4, -5
+"""Marks of page frames: held so that they cannot be migrated for now; hwpoisoned; allocated by
+whatever else runs, so that only as much is free as was said (``free``, ``freelist``)."""
 
 DEVICE_ZONE_DTYPE = run_dtype(("node", "<i2"), ("device", "<i4"), ("altmap", "<i8"))
 """ZONE_DEVICE memory keyed by pfn; ``altmap`` is not zero where the range holds its own

@@ -17,7 +17,7 @@ from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory import free_memory, spans_history, zonelists
 from pfnmap.engine.memory.spans import shrink_zone_span, span_text, update_pgdat_span
-from pfnmap.engine.memory.state import PINNED, POISONED, Pending, State
+from pfnmap.engine.memory.state import IN_USE, PINNED, POISONED, Pending, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import hugetlb, zone_shifting
 from pfnmap.engine.operations.refs import block_ranges
@@ -325,7 +325,7 @@ def _offline_batch(tx: Transaction, first: int, count: int, veto: Refusal | None
             failed(tx, first, row, phase, refusal)
             return refusal
         if phase == "do_migrate_range":
-            tx.state = _migrate(tx.state, start_pfn, end_pfn)
+            tx.state = _migrate(tx.state, start_pfn, end_pfn, row)
         if text:
             tx.event(phase, text, block=first, nr_blocks=count)
     if _tails_corrupt(before, first, count, row):
@@ -379,14 +379,14 @@ def _corrupt_tails(tx: Transaction, block: int) -> Refusal:
     return Refusal("EINTR", "test_pages_isolated", rule, block)
 
 
-def _migrate(state: State, start_pfn: int, end_pfn: int) -> State:
-    """Movable allocations leave the range; where they went is not modelled."""
-    taken = state.taken
-    for row in taken.slice(start_pfn, end_pfn):
-        if row["kind"] == PageState.MOVABLE:
-            start = int(row["start"])
-            taken = taken.delete(start, start + int(row["count"]))
-    return replace(state, taken=taken)
+def _migrate(state: State, start_pfn: int, end_pfn: int, row: Any) -> State:
+    """Movable allocations leave the range; where those of a pin went is not modelled."""
+    rows = state.taken.slice(start_pfn, end_pfn)
+    rows = rows[rows["kind"] == PageState.MOVABLE]
+    state = replace(state, taken=state.taken.delete_rows(rows))
+    moved = int(rows["count"][rows["owner"] == IN_USE].sum())
+    kind = free_memory.zone_class(ZoneType(int(row["zone"])))
+    return free_memory.move_in(state, int(row["node"]), kind, moved)
 
 
 def _leave_buddy(tx: Transaction, before: State, first: int, count: int, row: Any) -> None:

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from pfnmap.engine.commands import FailNext, Free, Freelist, SetParam, SetRule
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.memory import free_memory
 from pfnmap.engine.memory.state import Fault, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.params import BOOT_ONLY_PARAMS
@@ -33,8 +34,10 @@ def free(tx: Transaction, command: Free) -> None:
     """``free SIZE``: how much kernel memory of a node is free."""
     node, pages = command.node or 0, command.size_bytes >> tx.state.geometry.page_shift
     _check_node(tx.state, node)
-    tx.state = _with_free(tx.state, node, pages)
-    tx.event("free", f"{pages} kernel pages of node {node} are free")
+    tx.state, left = free_memory.set_free(tx.state, node, pages)
+    if left < pages:
+        tx.notes.append(f"node {node} has no more than {left} kernel pages that could be free")
+    tx.event("free", f"{left} kernel pages of node {node} are free")
 
 
 def freelist(tx: Transaction, command: Freelist) -> None:
@@ -47,7 +50,9 @@ def freelist(tx: Transaction, command: Freelist) -> None:
             raise InputError(f"freelist {order}: the largest order is {highest}")
     counts = tuple(sorted((order, count) for order, count in command.counts if count))
     total = sum(count << order for order, count in counts)
-    state = _with_free(tx.state, node, total)
+    state, left = free_memory.set_free(tx.state, node, total)
+    if left < total:
+        raise InputError(f"freelist: node {node} has {left} pages that could be free, not {total}")
     tx.state = replace(state, freelists={**state.freelists, node: counts})
     kib = total * tx.state.geometry.page_bytes >> 10
     tx.event("freelist", f"node {node}: {total} pages = {kib}K free")
@@ -62,10 +67,3 @@ def fail_next(tx: Transaction, command: FailNext) -> None:
 def _check_node(state: State, node: int) -> None:
     if not 0 <= node < len(state.nodes):
         raise InputError(f"node={node}: there are nodes 0 to {len(state.nodes) - 1}")
-
-
-def _with_free(state: State, node: int, pages: int) -> State:
-    """With so many free kernel pages on the node."""
-    pairs = list(state.free_pages)
-    pairs[node] = (pages, pairs[node][1])
-    return replace(state, free_pages=tuple(pairs))

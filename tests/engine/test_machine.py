@@ -80,10 +80,10 @@ def test_a_dimm_whose_memory_was_refused_stays_plugged() -> None:
     """It is unplugged by name, tried again by name, and tried by the bus scan of 6.12."""
     machine = booted("machine ram=1G", "free 3M")
     assert machine.run("add dimm0 256M").errno == "ENOMEM"
-    assert machine.run("add dimm1 256M at=0x100000000").errno == "EEXIST"
     assert machine.run("remove dimm0").ok
     assert machine.run("free 64M").ok
-    assert machine.run("add dimm1 256M").ok  # behind the sections that are still mapped
+    assert machine.run("add dimm1 256M at=0x100000000").errno == "EEXIST"
+    assert machine.run("add dimm2 256M").ok  # behind the sections that are still mapped
     assert machine.run("add dimm0 200M at=0x180000000").errno == "EINVAL"
     again = machine.run("add dimm0 256M at=0x180000000")
     assert again.ok

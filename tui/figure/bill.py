@@ -49,8 +49,10 @@ class DeviceBill(Struct, frozen=True):
     heads: int
     refcount: int
     private: int
-    chunked: bool
-    """Whether the profile keeps refcount and private in heads, rather than nr_vmemmap_pages."""
+    hosting: int
+    """Blocks that hold their own struct pages, as nr_vmemmap_pages of the block counts them."""
+    vmemmap_pages: int
+    """Pages of the device that hold struct pages of its own."""
     huge: HugePages | None
 
     def lines(self, last: DeviceBill | None = None) -> list[tuple[str, str]]:
@@ -67,11 +69,12 @@ class DeviceBill(Struct, frozen=True):
         ]
         if self.all_vmemmap_blocks:
             facts.append(("nothing but struct pages", counted(self.all_vmemmap_blocks, "block")))
-        if self.heads and self.chunked:
+        if self.heads:
             words = f"{self.heads} x (refcount {self.refcount}, private {self.private})"
             facts.append(("heads", words))
-        elif self.heads:
-            facts.append(("nr_vmemmap_pages", f"{self.private} in {counted(self.heads, 'block')}"))
+        elif self.hosting:
+            each = self.vmemmap_pages // self.hosting
+            facts.append(("nr_vmemmap_pages", f"{each} in {counted(self.hosting, 'block')}"))
         if self.huge is not None:
             h = self.huge
             words = f"{h.optimised} optimised, {h.refused} not, {h.corrupt} corrupt"
@@ -171,10 +174,11 @@ def bill_of(state: State) -> Bill:
 
 def _device(state: State, device: Device, facts: DeviceFacts) -> DeviceBill:
     geometry = state.geometry
-    first, blocks, online = device.start_pfn // geometry.block_pages, 0, 0
+    first, blocks, online, hosting = device.start_pfn // geometry.block_pages, 0, 0, 0
     if device.kind == "dimm":
         rows = state.blocks.slice(first, device.end_pfn // geometry.block_pages)
         blocks = int(rows["count"].sum())
+        hosting = int(rows["count"][rows["vmemmap"] > 0].sum())
         online = int(rows["count"][rows["state"] == BlockState.ONLINE].sum())
         first = int(rows["start"][0]) if len(rows) else first
     in_ram = int(memmap_in_ram(state, device)["count"].sum())
@@ -192,7 +196,8 @@ def _device(state: State, device: Device, facts: DeviceFacts) -> DeviceBill:
         heads=facts.heads,
         refcount=facts.refcount,
         private=facts.private,
-        chunked=device.head_pages > 0,
+        hosting=hosting,
+        vmemmap_pages=facts.vmemmap_pages,
         huge=_huge(state, device),
     )
 

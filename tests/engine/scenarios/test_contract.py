@@ -133,8 +133,8 @@ HOLDS = {
     # expectations
     "any subset of the keys": DIMM + "expect block 32 vmemmap=512\n"
     'expect block 32 valid_zones="Normal Movable" state=offline zone=none\n'
-    "expect block 32 usable_pages=32256\nexpect device dimm0 usable=1008M heads=8\n"
-    "expect device dimm0 largest_run=126M vmemmap=4096 refcount=1 private=512\n"
+    "expect block 32 usable_pages=32256\nexpect device dimm0 usable=1008M heads=0\n"
+    "expect device dimm0 largest_run=126M vmemmap=4096 refcount=0 private=0\n"
     "expect device dimm0 all_vmemmap_blocks=0\nexpect total memmap=16M remote_memmap=0K",
     "pages": DIMM + "expect pfn 0x100000 kind=vmemmap\nexpect pfn dimm0+1023 kind=offline "
     "memmap_at=dimm0+15\nexpect pfn dimm0+1023 memmap_at=0x10000f\nexpect pfn 1048576 "
