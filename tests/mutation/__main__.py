@@ -20,7 +20,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("engine", "themes", "tui", "tests", "pyproject.toml", "README.md")
+PACKAGES = ("engine", "themes", "tui")
+COPIED = (*PACKAGES, "tests", "pyproject.toml", "README.md")
 KILLED = ("killed", "timeout", "segfault", "suspicious")
 """What counts as noticed: a failing test, or a program that hangs or dies."""
 
@@ -76,7 +77,8 @@ def _copy(work: Path) -> None:
     """The sources as they are now; results of an earlier run in ``work`` stay."""
     ignored = shutil.ignore_patterns("__pycache__", ".*")
     for name in COPIED:
-        source, target = ROOT / name, work / name
+        source = ROOT / name
+        target = work / "pfnmap" / name if name in PACKAGES else work / name
         if source.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
@@ -88,11 +90,13 @@ def _copy(work: Path) -> None:
 def _chosen(words: list[str]) -> list[str]:
     """Dotted names of the modules that the words mean; all that are configured without words."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mutmut"]
-    paths = sorted(p for glob in settings["only_mutate"] for p in ROOT.glob(glob))
-    names = {p.relative_to(ROOT).as_posix() for p in paths if p.name != "__init__.py"}
+    globs = [glob.removeprefix("pfnmap/") for glob in settings["only_mutate"]]
+    paths = sorted(path for glob in globs for path in ROOT.glob(glob))
+    names = {path.relative_to(ROOT).as_posix() for path in paths if path.name != "__init__.py"}
     if unknown := [word for word in words if word not in names]:
         raise SystemExit(f"{unknown[0]}: mutated are {', '.join(sorted(names))}")
-    return [name.removesuffix(".py").replace("/", ".") for name in words or sorted(names)]
+    chosen = words or sorted(names)
+    return ["pfnmap." + name.removesuffix(".py").replace("/", ".") for name in chosen]
 
 
 def patterns(modules: Iterable[str], options: argparse.Namespace) -> list[str]:
