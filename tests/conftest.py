@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from itertools import count
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
+
+from tests.examples import SLOW, is_slow
 
 _OURS = ("PFNMAP_", "TEXTUAL")
 _COLOUR = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "COLORTERM", "COLORFGBG", "COLUMNS", "LINES")
@@ -25,13 +28,30 @@ os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"
 # Where pfnmap is installed it is there already, by this very name.
 pytest_plugins = ["pfnmap.tui.pictures.snapshot"]
 
-# The same examples everywhere, and none thrown away because the machine was busy.
-settings.register_profile("default", derandomize=True, deadline=None, database=None)
-settings.load_profile("default")
+
+def pytest_configure(config: pytest.Config) -> None:
+    """With ``-m slow`` the long profile, before any property is defined."""
+    words = str(config.option.markexpr).replace("not slow", "").split()
+    settings.load_profile(SLOW if SLOW in words else "default")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every property is slow where it tries so many examples."""
+    for item in items:
+        if is_slow() and is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker(SLOW)
+
+
+_HOMES = count()
 
 
 @pytest.fixture(autouse=True)
-def own_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Config, state and cache directories of the user: empty ones of this test."""
+def own_directories(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Config, state and cache directories of the user: of this test, and not there yet."""
+    home = tmp_path_factory.getbasetemp() / f"home{next(_HOMES)}"
     for name in ("CONFIG", "STATE", "CACHE", "DATA"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name.lower()))
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
+    return home

@@ -36,6 +36,7 @@ from tests.engine.reference_model import (
     Reference,
     Sizes,
 )
+from tests.examples import examples
 
 # Two sections of 16 pages a block, four struct pages a page: a block's memmap is 8 pages.
 TINY = Geometry(
@@ -396,11 +397,7 @@ class OldEngineAgainstReference(EngineAgainstReference):
 
 
 _SETTINGS = settings(
-    max_examples=60,
-    stateful_step_count=50,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    phases=(Phase.generate,),
+    examples(25, list(HealthCheck)), stateful_step_count=50, phases=(Phase.generate,)
 )
 TestEngine612 = EngineAgainstReference.TestCase
 TestEngine612.settings = _SETTINGS

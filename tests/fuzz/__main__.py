@@ -1,6 +1,6 @@
 """``python -m tests.fuzz``: random input of every kind until the time is up.
 
-Prints each failure, as short as it was found, when it is found, and a record of the whole run
+Prints each failure when it is found, commands as few as still fail, and a record of the whole run
 at its end; Ctrl-C and SIGTERM end it early with the same record. Exit status 0 when nothing
 broke, 1 when something did.
 """
@@ -79,6 +79,7 @@ def run(options: argparse.Namespace) -> int:
     began, date = time.monotonic(), time.strftime("%Y-%m-%d %H:%M:%S %z")
     fleet = Fleet(targets, options.seed, max(1, options.jobs))
     stopped = Stopped(fleet)
+    print(f"began {date}, {_versions()}", flush=True)
     failures, progress = 0, PROGRESS_SECONDS
     while (
         fleet.running
@@ -94,8 +95,8 @@ def run(options: argparse.Namespace) -> int:
     failures += _told(fleet.stop())
     took = time.monotonic() - began
     end = f", stopped by {stopped.by}" if stopped.by else ""
-    print(f"began {date}, ran {took / 60:.1f} minutes in {options.jobs} processes{end}")
-    print(f"seeds from {options.seed}; {_versions()}")
+    print(f"ran {took / 60:.1f} minutes in {options.jobs} processes{end}")
+    print(f"seeds from {options.seed}")
     print(_summary(fleet, took))
     for record in fleet.records.values():
         print(*record.lines(), sep="\n")

@@ -19,12 +19,12 @@ from pfnmap.engine.memory.runs import RunMap
 from pfnmap.engine.memory.state import State
 from tests.fuzz.limits import TooLong, bounded
 from tests.fuzz.record import Failure, Record
-from tests.fuzz.shorter import shortest
 from tests.fuzz.words import HISTORICAL_PROFILES, MERGED_PROFILES, LineMaker, random_machine
 
 LINES_PER_MACHINE = 120
 MAX_SECONDS = 30.0
 """Of processor time for the lines of one machine."""
+MAX_TRIALS = 400
 WATCHED = 10
 """Every so many lines a state is remembered, to see that later ones leave it as it was."""
 
@@ -158,8 +158,19 @@ def told(error: BaseException) -> tuple[str, str]:
 
 
 def minimise(lines: list[str], fails: Callable[[list[str]], bool]) -> list[str]:
-    """The shortest scenario that still fails; its ``machine`` line stays."""
-    return shortest(lines, fails, keep=1)
+    """The shortest scenario that still fails, after :data:`MAX_TRIALS`; line 1 stays."""
+    step, trials = len(lines) // 2, MAX_TRIALS
+    while step:
+        at = 1
+        while at < len(lines) and trials:
+            shorter = lines[:at] + lines[at + step :]
+            trials -= 1
+            if fails(shorter):
+                lines = shorter
+            else:
+                at += step
+        step //= 2
+    return lines
 
 
 def _same_kind(kind: str, message: str, *, checked: bool) -> Callable[[list[str]], bool]:

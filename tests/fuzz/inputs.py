@@ -16,7 +16,6 @@ from pfnmap.engine.scenarios.scenario import ScenarioError
 from tests.fuzz.commands import told
 from tests.fuzz.limits import TooLong, bounded
 from tests.fuzz.record import Failure, Record
-from tests.fuzz.shorter import shortest
 
 T = TypeVar("T")
 MAX_SECONDS = 3.0
@@ -26,7 +25,7 @@ MAX_SENTENCE = 2000
 
 
 class Inputs(ABC, Generic[T]):
-    """One kind of input: how it is made, used, taken apart and shown."""
+    """One kind of input: how it is made, used and shown."""
 
     what: str
 
@@ -37,14 +36,6 @@ class Inputs(ABC, Generic[T]):
     @abstractmethod
     def use(self, item: T) -> str:
         """Do with it what the program does, and say in a word how that went."""
-
-    @abstractmethod
-    def pieces(self, item: T) -> list[T]:
-        """The input in pieces that can be left out."""
-
-    @abstractmethod
-    def whole(self, pieces: list[T]) -> T:
-        """Pieces put together again."""
 
     def nr_bytes(self, item: T) -> int:
         """How large it is."""
@@ -76,21 +67,7 @@ class Inputs(ABC, Generic[T]):
         record.slowest = max(record.slowest, (took, seed))
         record.count("answers", answer)
         if kind:
-            short = self._shortest(item, kind, message)
-            record.failures.append(Failure(self.what, seed, kind, message, self.shown(short)))
-
-    def _shortest(self, item: T, kind: str, message: str) -> T:
-        """The shortest input found that breaks in the same way."""
-        if kind in ("hang", "memory"):
-            return item
-        words = message.split(":")[0]
-
-        def fails(pieces: list[T]) -> bool:
-            _, now, text = self.trial(self.whole(pieces))
-            return now == kind and text.split(":")[0] == words
-
-        pieces = shortest(self.pieces(item), fails)
-        return self.whole(pieces) if fails(pieces) else item
+            record.failures.append(Failure(self.what, seed, kind, message, self.shown(item)))
 
 
 def unclear(error: PfnmapError) -> str:
@@ -116,15 +93,7 @@ def run(inputs: Inputs[T], seeds: range) -> Record:
 
 
 class FileOfLines(Inputs[bytes]):
-    """A file that is made of lines, and made shorter by leaving some out."""
-
-    def pieces(self, item: bytes) -> list[bytes]:
-        """Its lines."""
-        return item.splitlines(keepends=True)
-
-    def whole(self, pieces: list[bytes]) -> bytes:
-        """The file."""
-        return b"".join(pieces)
+    """A file that is made of lines."""
 
     def shown(self, item: bytes) -> list[str]:
         """Its lines, as Python writes bytes."""

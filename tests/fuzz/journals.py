@@ -17,7 +17,7 @@ from tests.fuzz.damage import damaged_bytes, damaged_text
 from tests.fuzz.inputs import FileOfLines
 from tests.fuzz.texts import Broken, valid_lines, valid_words
 
-NR_JOURNALS = 12
+NR_JOURNALS = 6
 STEPS = 25
 WORDS = (
     "run",

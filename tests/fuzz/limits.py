@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+HANGS_AFTER_SECONDS = 30.0
+"""Of processor time, for what takes a moment or, where it goes wrong, for ever."""
 EXTRA_BYTES = 1 << 30
 """Address space that one input may take on top; numpy reserves generously."""
 

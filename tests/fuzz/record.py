@@ -10,7 +10,7 @@ MAX_SHOWN_CHARACTERS = 3000
 
 @dataclass
 class Failure:
-    """One input that broke something, as short as it was found, and what happened."""
+    """One input that broke something, and what happened."""
 
     what: str
     seed: int

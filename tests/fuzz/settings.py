@@ -17,7 +17,7 @@ from pfnmap.tui.pictures.picture import text_picture
 from pfnmap.tui.pictures.web import to_html, to_svg
 from pfnmap.tui.settings.config import keymap_lines, load_settings
 from tests.fuzz.damage import any_value, damaged_bytes, damaged_value, nasty_text, toml_text
-from tests.fuzz.inputs import Inputs
+from tests.fuzz.inputs import FileOfLines
 
 KEYS = (
     "a", "Z", "?", "+", "-", " ", "space", "ctrl+a", "ctrl+i", "ctrl+", "+a", "shift+tab",
@@ -48,25 +48,13 @@ def document(tables: Any) -> bytes:
     return "\n".join(lines).encode("utf-8", "surrogatepass")
 
 
-class _Files(Inputs[bytes]):
-    """A file of settings."""
-
-    def pieces(self, item: bytes) -> list[bytes]:
-        """Its lines."""
-        return item.splitlines(keepends=True)
-
-    def whole(self, pieces: list[bytes]) -> bytes:
-        """The file."""
-        return b"".join(pieces)
-
-
 @cache
 def shipped_themes() -> tuple[bytes, ...]:
     """The theme files."""
     return tuple(path.read_bytes() for path in theme_files((SHIPPED_DIRECTORY,)).values())
 
 
-class Themes(_Files):
+class Themes(FileOfLines):
     """A theme file."""
 
     what = "themes"
@@ -100,7 +88,7 @@ class Themes(_Files):
         return "works"
 
 
-class Keymaps(_Files):
+class Keymaps(FileOfLines):
     """A settings file with keys."""
 
     what = "keymaps"

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -26,13 +25,13 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 
 def test_it_stops_after_so_many_commands_and_says_what_it_did() -> None:
-    process = start("--commands", "200", "--jobs", "2", "--minutes", "5", "--profiles", "6.1,6.12",
+    process = start("--commands", "100", "--jobs", "2", "--minutes", "5", "--profiles", "6.1,6.12",
                     "--historical", "0")  # fmt: skip
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
     counted = re.search(r"(\d+) commands, \d+ a second\), 0 failures", said)
     assert counted is not None, said
-    assert int(counted[1]) >= 200
+    assert int(counted[1]) >= 100
     assert "in 2 processes" in said
     assert f"Machine.check() after a command {counted[1]}" in said
 
@@ -40,7 +39,8 @@ def test_it_stops_after_so_many_commands_and_says_what_it_did() -> None:
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_signal_ends_it_with_the_record(name: str) -> None:
     process = start("--what", "parser,keymaps", "--minutes", "5", "--jobs", "2")
-    time.sleep(3)
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("began ")
     process.send_signal(signal.Signals[name])
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 0, said
@@ -74,8 +74,7 @@ class Dying:
 def test_a_process_that_dies_is_a_failure_and_the_others_go_on() -> None:
     fleet = Fleet([Dying()], 1, 2)  # the seeds 1, 3, 5, 7 and 2, 4, 6, …
     failures: list[Failure] = []
-    end = time.monotonic() + 30
-    while len(failures) < 2 and time.monotonic() < end:
+    while len(failures) < 2:
         failures += fleet.poll(0.1)
     assert fleet.running
     failures += fleet.stop()

@@ -81,14 +81,6 @@ class Lines(Inputs[str]):
             raise Broken(f"{words!r} does not mean what the line means")
         return busy_machine().predict(command).errno or "works"
 
-    def pieces(self, item: str) -> list[str]:
-        """Its characters."""
-        return list(item)
-
-    def whole(self, pieces: list[str]) -> str:
-        """The line."""
-        return "".join(pieces)
-
 
 class Scenarios(FileOfLines):
     """A scenario file."""

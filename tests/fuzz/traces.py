@@ -60,11 +60,3 @@ class Traces(Inputs[bytes]):
             render_text(session.view)
             as_json(view_data(session.view, session.last))
         return "differs" if verify_trace(trace) else "works"
-
-    def pieces(self, item: bytes) -> list[bytes]:
-        """Itself: a part of a recording is refused for another reason."""
-        return [item]
-
-    def whole(self, pieces: list[bytes]) -> bytes:
-        """The recording."""
-        return b"".join(pieces)

@@ -8,7 +8,7 @@ import gzip
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -176,16 +176,6 @@ class Trees(Inputs[Machine]):
         """All contents."""
         return sum(len(data) for _, data in item.files)
 
-    def pieces(self, item: Machine) -> list[Machine]:
-        """One file each; the links stay with every one."""
-        return [replace(item, files=(file,)) for file in item.files]
-
-    def whole(self, pieces: list[Machine]) -> Machine:
-        """All the files."""
-        if not pieces:
-            return Machine((), (), 0, False)
-        return replace(pieces[0], files=tuple(file for piece in pieces for file in piece.files))
-
     def shown(self, item: Machine) -> list[str]:
         """A file a line."""
         files = [f"{path}: {data!r}" for path, data in item.files]
@@ -240,11 +230,3 @@ class Captures(Inputs[bytes]):
             observation = load_capture(file)
         looked_at(SysrootView(observation))
         return "works"
-
-    def pieces(self, item: bytes) -> list[bytes]:
-        """Itself: a part of a capture is refused for another reason."""
-        return [item]
-
-    def whole(self, pieces: list[bytes]) -> bytes:
-        """The capture."""
-        return b"".join(pieces)

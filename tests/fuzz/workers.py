@@ -51,7 +51,8 @@ def _work(
     seeds = [first_seed] * len(targets)
     records = [Record(target.what) for target in targets]
     due = 0.0
-    while not pipe.poll() and os.getppid() == parent:
+    going = True
+    while going:
         index = spent.index(min(spent))
         place[:] = [index, seeds[index]]
         began = time.process_time()
@@ -62,6 +63,8 @@ def _work(
             pipe.send(records)
             records = [Record(target.what) for target in targets]
             due = time.monotonic() + REPORT_SECONDS
+        # Each target has had an input by the end, however soon that is.
+        going = os.getppid() == parent and (0.0 in spent or not pipe.poll())
     pipe.send([*records, None])
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pfnmap.engine.commands import VERBS, Verb
 from pfnmap.engine.errors import ParseError
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.language.lexer import MAX_LINE_CHARACTERS
+from tests.examples import examples
 
 SIZE = "expected a number and a unit (K, M, G, T or P) such as 128M"
 BLOCKS = "expected blocks such as 34, 32-39, dimm0, dimm0[2-3] or 0x100000000-0x107ffffff"
@@ -276,7 +277,7 @@ def check_line(line: str) -> None:
         assert 1 <= error.column <= len(line) + 2
 
 
-@settings(max_examples=500)
+@examples(100)
 @given(st.binary(max_size=80))
 def test_random_bytes_raise_nothing_but_a_parse_error(data: bytes) -> None:
     check_line(data.decode("utf-8", "surrogateescape"))
@@ -313,7 +314,7 @@ _FRAGMENTS = st.sampled_from(
 )
 
 
-@settings(max_examples=1000)
+@examples(200)
 @given(st.lists(_FRAGMENTS, max_size=8), st.sampled_from(["", " "]))
 @example(["expect ", "errno=E"], "")
 @example(["set auto_movable_ratio=", "9" * 5000], "")
@@ -322,7 +323,7 @@ def test_broken_lines_raise_nothing_but_a_parse_error(parts: list[str], gap: str
     check_line(gap.join(parts))
 
 
-@settings(max_examples=300)
+@examples(60)
 @given(st.sampled_from(list(VERBS.values())), st.data())
 def test_a_mutilated_example_raises_only_a_parse_error(verb: Verb, data: st.DataObject) -> None:
     line = verb.example

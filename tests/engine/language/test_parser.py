@@ -8,10 +8,8 @@ import sys
 import pytest
 
 from pfnmap.engine import commands as c
-from pfnmap.engine.commands import VERBS
 from pfnmap.engine.kinds import MemmapPolicy, OnlineType, ZoneType
 from pfnmap.engine.language import format_command, parse_line
-from tests.fuzz.limits import bounded
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -241,13 +239,6 @@ def test_keys_of_an_expectation_keep_their_order() -> None:
 def test_a_hash_ends_the_line_even_inside_a_word_but_not_in_quotes() -> None:
     assert parse_line("add d 128M#rest") == c.Add("d", 128 * MIB)
     assert parse_line('note "a#b"') == c.Note("a#b")
-
-
-def test_ten_thousand_lines_take_well_under_a_second() -> None:
-    lines = [verb.example for verb in VERBS.values()] * (10_000 // len(VERBS))
-    with bounded(1.0):
-        for line in lines:
-            parse_line(line)
 
 
 def test_the_language_is_usable_without_numpy_or_a_machine() -> None:

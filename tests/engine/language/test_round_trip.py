@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from pfnmap.engine import commands
 from pfnmap.engine.commands import VERBS, Command, Ref, Remove, Verb
@@ -13,6 +13,7 @@ from pfnmap.engine.errors import ParseError
 from pfnmap.engine.language import format_command, line_of, parse_line
 from pfnmap.engine.language.lexer import clean
 from tests.engine.language import strategies
+from tests.examples import examples
 
 ALL_COMMANDS = [
     kind
@@ -21,14 +22,14 @@ ALL_COMMANDS = [
 ]
 
 
-@settings(max_examples=600)
+@examples(120)
 @given(strategies.commands)
 def test_what_is_printed_is_read_as_the_same_command(command: Command) -> None:
     line = format_command(command)
     assert parse_line(line) == command
 
 
-@settings(max_examples=300)
+@examples(60)
 @given(strategies.commands)
 def test_the_normal_form_is_a_fixed_point(command: Command) -> None:
     line = format_command(command)
@@ -37,7 +38,7 @@ def test_the_normal_form_is_a_fixed_point(command: Command) -> None:
     assert format_command(again) == line
 
 
-@settings(max_examples=300)
+@examples(60)
 @given(strategies.commands)
 def test_a_printed_line_is_one_clean_line(command: Command) -> None:
     line = format_command(command)

@@ -11,7 +11,7 @@ from pfnmap.engine.memory import free_memory
 from pfnmap.engine.memory.free_memory import KERNEL, MOVABLE
 from pfnmap.engine.memory.state import State
 from tests.engine.tools import booted
-from tests.fuzz.limits import bounded
+from tests.fuzz.limits import HANGS_AFTER_SECONDS, bounded
 
 
 def machine(*lines: str, line: str = "machine ram=1G") -> State:
@@ -270,7 +270,7 @@ def test_a_range_larger_than_a_block_is_not_looked_for_block_by_block() -> None:
     )
     rows = state.blocks.rows
     found = free_memory.free_ranges(state, rows, 0, (ZoneType.MOVABLE,), 262144)
-    with bounded(5.0):
+    with bounded(HANGS_AFTER_SECONDS):
         assert next(found, None) is None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -23,6 +23,7 @@ from pfnmap.engine.memory.state import (
 )
 from pfnmap.engine.params import Params
 from pfnmap.engine.profile import PROFILES
+from tests.examples import examples
 
 # Blocks of 16 pages; DMA ends at pfn 4096, so boot memory around it is in two zones.
 TINY = replace(
@@ -34,6 +35,7 @@ TINY = replace(
     block_pages=16,
     struct_page_bytes=1024,
 )
+
 FIRST, END = 4048, 4048 + 30 * 16
 DMA_END = 4096
 FREE = {
@@ -127,7 +129,7 @@ def brute_force(state: State, pfn: int) -> PageState:
     return FREE[ZoneType(int(row["zone"]))]
 
 
-@settings(max_examples=80)
+@examples(30)
 @given(states(), st.lists(st.integers(FIRST - 40, END + 40), min_size=2, max_size=40, unique=True))
 def test_counts_between_any_edges(state: State, cuts: list[int]) -> None:
     edges = np.array(sorted(cuts), np.int64)
@@ -139,7 +141,7 @@ def test_counts_between_any_edges(state: State, cuts: list[int]) -> None:
     assert counts.tolist() == expected.tolist()
 
 
-@settings(max_examples=25)
+@examples(10)
 @given(states(), st.lists(st.integers(FIRST - 20, END + 20), min_size=1, max_size=30))
 def test_single_pages(state: State, pfns: list[int]) -> None:
     prepared = PageMap(state)
@@ -147,7 +149,7 @@ def test_single_pages(state: State, pfns: list[int]) -> None:
         assert prepared.state_of(pfn) == brute_force(state, pfn)
 
 
-@settings(max_examples=40)
+@examples(15)
 @given(states(), st.integers(FIRST - 20, END), st.integers(1, 60))
 def test_holes_and_zones_of_a_range(state: State, low: int, count: int) -> None:
     ram = {p for a, b, _ in state.early_ram.tolist() for p in range(a, b)}

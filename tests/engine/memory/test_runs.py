@@ -9,11 +9,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pfnmap.engine.memory import runs
 from pfnmap.engine.memory.runs import RunMap, merge_rows, run_dtype
+from tests.examples import examples
 
 DTYPE = run_dtype(("colour", "u1"), ("weight", "<i4"))
 KEYS = 60
@@ -30,6 +31,7 @@ edits = st.one_of(
     st.tuples(st.just("weight"), spans, st.just(0), weights),
     st.tuples(st.just("stripes"), spans, colours, weights),
 )
+
 Edit = tuple[str, tuple[int, int], int, int]
 
 
@@ -155,7 +157,7 @@ def test_maps_are_equal_when_their_dictionaries_are(one: list[Edit], other: list
     assert a != "a map"
 
 
-@settings(max_examples=30)
+@examples(15)
 @given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 2)), min_size=60, max_size=200))
 def test_chunks_stay_small_and_never_empty(cells: list[tuple[int, int]]) -> None:
     held = RunMap(DTYPE)

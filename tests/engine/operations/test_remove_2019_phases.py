@@ -9,7 +9,7 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.outcome import Outcome
 from tests.engine.tools import booted
-from tests.fuzz.limits import bounded
+from tests.fuzz.limits import HANGS_AFTER_SECONDS, bounded
 
 
 def removed(line: str, add: str, *, rule: str = "") -> tuple[Machine, Outcome]:
@@ -110,7 +110,7 @@ def test_freeing_backwards_over_millions_of_absent_sections_takes_no_time() -> N
     machine = Machine.boot(parse_line("machine ram=2G profile=memmap-v2"))  # type: ignore[arg-type]
     for line in ("add near 384M", "add far 256M at=0x8000000000000", "remove 32-33"):
         assert machine.run(line).ok
-    with bounded(5.0):
+    with bounded(HANGS_AFTER_SECONDS):
         outcome = machine.run("remove far")
     assert freed(outcome) == [
         "16777216",
@@ -131,7 +131,7 @@ def test_a_backward_free_over_a_petabyte_takes_no_time_and_loses_all_of_it() -> 
         "add high 256M at=0xc000000000000 memmap=device",
         "remove 32",  # the head of low stays at 1
     )
-    with bounded(5):
+    with bounded(HANGS_AFTER_SECONDS):
         assert machine.run("remove high").ok
     lost = machine.state.lost.rows
     big = machine.state.devices[1]

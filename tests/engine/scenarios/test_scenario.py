@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pfnmap.engine.commands import (
@@ -37,6 +37,7 @@ from pfnmap.engine.scenarios.scenario import (
     parse_scenario,
 )
 from tests.engine.language import strategies
+from tests.examples import examples
 
 EXAMPLE = """\
 # The span follows the block.
@@ -174,7 +175,7 @@ def test_a_hostile_file_name_reaches_no_message_raw(tmp_path: Path) -> None:
     assert str(caught.value).isprintable()
 
 
-@settings(max_examples=300)
+@examples(60)
 @given(st.binary(max_size=200))
 def test_random_files_raise_nothing_but_our_errors(data: bytes) -> None:
     try:
@@ -211,7 +212,7 @@ _BODY = st.lists(
 )
 
 
-@settings(max_examples=200)
+@examples(40)
 @given(strategies.machines(), _BODY)
 def test_saving_loading_and_saving_again_gives_the_same_bytes(
     start: StartMachine, commands: list[Command]

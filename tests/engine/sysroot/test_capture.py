@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -29,6 +29,7 @@ from pfnmap.engine.sysroot.observation import Observation
 from pfnmap.engine.sysroot.read import observe
 from pfnmap.engine.sysroot.view import SysrootView
 from tests.engine.sysroot.trees import Tree, x86_tree
+from tests.examples import examples
 
 
 @pytest.fixture
@@ -185,7 +186,7 @@ def test_control_characters_never_come_out_of_a_capture(tree: Tree) -> None:
     assert all(word.isprintable() for word in words)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(30, [HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_capture_with_anything_changed_is_read_or_refused(
     tree: Tree, data: st.DataObject
@@ -257,7 +258,7 @@ def test_a_dump_without_memory_is_refused() -> None:
         parse_capture(b"/proc/zoneinfo:Node 0, zone Normal\n", "dump.txt")
 
 
-@settings(max_examples=100)
+@examples(25)
 @given(st.binary(max_size=300))
 def test_any_bytes_behind_a_dumps_first_line_are_harmless(noise: bytes) -> None:
     head = b"/sys/devices/system/memory/memory3/state:online\n/proc/zoneinfo:"

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
 from pfnmap.engine.traces.trace import TraceError, load_trace, parse_trace
 from pfnmap.engine.traces.verify import verify_trace
+from tests.examples import examples
 
 TRACES = sorted((Path(__file__).parents[2] / "traces").glob("*.json"))
 Json = Any
@@ -539,7 +540,7 @@ def mutate(
         return
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@examples(80, [HealthCheck.too_slow])
 @given(mutations)
 @example([("set", ("memory_block_size",), ("kernel",), 1 << 51)])
 @example([("set", ("steps", 0, "size"), ("kernel",), 1 << 52)])
@@ -562,7 +563,7 @@ def test_mutated_recordings_give_differences_or_one_error(
         assert all(0 <= difference.step <= len(data["steps"]) for difference in found)
 
 
-@settings(max_examples=200)
+@examples(40)
 @given(st.integers(0, 9000), st.binary(min_size=1, max_size=4))
 def test_flipped_bytes_give_differences_or_one_error(offset: int, junk: bytes) -> None:
     text = json.dumps(SMALL).encode()

@@ -27,9 +27,9 @@ def settings(home: Path, text: str) -> Path:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Where the settings of this test's user are; see ``own_directories``."""
-    return tmp_path / "home"
+def home(own_directories: Path) -> Path:
+    """Where the settings of this test's user are."""
+    return own_directories
 
 
 # -- settings ----------------------------------------------------------------------------
