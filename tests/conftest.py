@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from itertools import count
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import is_hypothesis_test, settings
 
+from pfnmap.tui.__main__ import COLLECT_AFTER
 from tests.examples import SLOW, is_slow
 
 _OURS = ("PFNMAP_", "TEXTUAL")
@@ -42,6 +44,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if is_slow() and is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker(SLOW)
 
+
+# As the program does for itself.
+gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
 
 _HOMES = count()
 

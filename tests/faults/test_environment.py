@@ -6,6 +6,7 @@ message is one line, and nothing is ever a traceback.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -20,15 +21,47 @@ from tests.tui.pty_program import Program
 PLAIN = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
 STORY = 'machine ram=1G\ntitle "größer → 大"\nadd dimm0 256M\n'
 
-HOMELESS = """
-import pwd, runpy, sys
+FORKS = """
+import json, os, pwd, runpy, sys
+import pfnmap.tui.cli
+
 def nobody(uid):
     raise KeyError(uid)
-pwd.getpwuid = nobody
-sys.argv = ["pfnmap", *sys.argv[1:]]
-runpy.run_module("pfnmap.tui", run_name="__main__")
+
+for number, (words, env, homeless) in enumerate(json.load(sys.stdin)):
+    if child := os.fork():
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        continue
+    os.environ.clear()
+    os.environ.update(env)
+    if homeless:
+        pwd.getpwuid = nobody
+    reading, writing = os.pipe()
+    if not homeless:
+        os.close(reading)
+    os.dup2(writing, 1)
+    os.dup2(os.open(f"{sys.argv[1]}/{number}", os.O_WRONLY | os.O_CREAT), 2)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    sys.argv = ["pfnmap", *words]
+    runpy.run_module("pfnmap.tui", run_name="__main__")
 """
-"""The program for a user who is in no password file, as in many containers."""
+"""The program started again and again, with nobody who reads what it prints.
+
+``homeless``: for a user who is in no password file, as in many containers; the pipe is read then.
+"""
+
+
+def forked(
+    runs: list[tuple[list[str], dict[str, str], bool]], place: Path
+) -> list[tuple[int, bytes]]:
+    """Exit status and standard error of each of these command lines."""
+    place.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", FORKS, str(place)],
+        cwd=ROOT, env=PLAIN, input=json.dumps(runs), text=True, capture_output=True, check=True,
+    )  # fmt: skip
+    said = [(place / str(number)).read_bytes() for number in range(len(runs))]
+    return [(int(status), error) for status, error in zip(done.stdout.split(), said, strict=True)]
 
 
 def shell(line: str, **env: str) -> subprocess.CompletedProcess[bytes]:
@@ -78,20 +111,16 @@ PRINTERS = [
 """A command line of everything that prints."""
 
 
-@pytest.mark.parametrize("arguments", PRINTERS, ids=" ".join)
-def test_nobody_reads_what_is_printed(arguments: list[str], tmp_path: Path) -> None:
+def test_nobody_reads_what_is_printed(tmp_path: Path) -> None:
     story = tmp_path / "story.hotplug"
     story.write_text(STORY, encoding="utf-8")
     x86_tree(tmp_path / "tree")
     places = {"STORY": str(story), "TREE": str(tmp_path / "tree")}
-    reading, writing = os.pipe()
-    os.close(reading)
-    done = subprocess.run(
-        [sys.executable, "-m", "pfnmap.tui", *(places.get(word, word) for word in arguments)],
-        cwd=ROOT, env=PLAIN, stdin=subprocess.DEVNULL, stdout=writing, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    os.close(writing)
-    assert (done.returncode, done.stderr) == (141, b"")
+    lines = [[places.get(word, word) for word in words] for words in PRINTERS]
+    done = forked([(words, PLAIN, False) for words in lines], tmp_path / "said")
+    assert {" ".join(words): how for words, how in zip(PRINTERS, done, strict=True)} == {
+        " ".join(words): (141, b"") for words in PRINTERS
+    }
 
 
 def test_without_standard_input_the_frame_is_printed() -> None:
@@ -178,21 +207,19 @@ def test_without_a_locale_the_screen_works(locale: dict[str, str], tmp_path: Pat
 
 
 # -- homes and places ------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("arguments", "status"),
-    [(["show"], 0), (["config"], 0), (["themes"], 0), (["sessions"], 2), (["--resume"], 2),
-     (["check", "shrink-e1-merged"], 0)],
-)  # fmt: skip
-@pytest.mark.parametrize("home", [None, "", "relative"])
-def test_a_user_without_a_home(arguments: list[str], status: int, home: str | None) -> None:
-    env = PLAIN if home is None else {**PLAIN, "HOME": home}
-    done = subprocess.run(
-        [sys.executable, "-c", HOMELESS, *arguments],
-        cwd=ROOT, env=env, stdin=subprocess.DEVNULL, capture_output=True,
-    )  # fmt: skip
-    assert_calm(done)
-    assert done.returncode == status, done.stderr
-    assert done.stderr.count(b"\n") == (1 if done.returncode else 0)
+HOMES: list[dict[str, str]] = [{}, {"HOME": ""}, {"HOME": "relative"}]
+
+
+def test_a_user_without_a_home(tmp_path: Path) -> None:
+    statuses = {
+        "show": 0, "config": 0, "themes": 0, "sessions": 2, "--resume": 2,
+        "check shrink-e1-merged": 0,
+    }  # fmt: skip
+    runs = [(line.split(), {**PLAIN, **home}, True) for home in HOMES for line in statuses]
+    for (words, _, _), (status, said) in zip(runs, forked(runs, tmp_path / "said"), strict=True):
+        assert b"Traceback" not in said
+        assert status == statuses[" ".join(words)], said
+        assert said.count(b"\n") == (1 if status else 0)
     assert not (ROOT / "~").exists()
 
 

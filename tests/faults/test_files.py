@@ -137,7 +137,8 @@ async def test_what_the_screen_could_not_write_is_said_and_the_work_goes_on(
     file = Path(words.format(disk / "out").split()[1])
     file.write_text(OLD)
     async with stage("add dimm0 256M", size=(200, 50)) as on:
-        for number, (step, code) in enumerate((step, code) for step in STEPS for code in ERRORS):
+        for number, step in enumerate(STEPS):
+            code = ERRORS[number % len(ERRORS)]
             with pytest.MonkeyPatch.context() as patch:
                 failing = FailingDisk(patch, disk, step, code)
                 await on.command(words.format(disk / "out"))

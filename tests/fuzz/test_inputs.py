@@ -19,7 +19,7 @@ from tests.fuzz.inputs import Inputs, run, unclear
 from tests.fuzz.targets import NAMES, target_named
 
 KINDS = tuple(name for name in NAMES if name != "commands")
-INPUTS_OF_A_KIND = 30
+INPUTS_OF_A_KIND = 60
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -42,7 +42,7 @@ def test_inputs_of_seeds_break_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-@examples(30, list(HealthCheck))
+@examples(10, list(HealthCheck))
 @given(rng=st.randoms(use_true_random=False))
 def test_inputs_that_hypothesis_chooses_break_nothing(name: str, rng: random.Random) -> None:
     inputs = target_named(name)

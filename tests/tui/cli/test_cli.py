@@ -177,12 +177,14 @@ def test_themes_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> None
     assert "@  mark cursor " in shown
 
 
-def test_config_says_where_things_are(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_config_says_where_things_are(
+    capsys: pytest.CaptureFixture[str], own_directories: Path
+) -> None:
     assert run("config", "--json") == 0
     places = json.loads(capsys.readouterr().out)
     assert places.pop("format") == "pfnmap-config-1"
     assert set(places) == {"config", "settings", "themes", "state"}
-    assert all(path.startswith(str(tmp_path)) for path in places.values())
+    assert all(path.startswith(str(own_directories)) for path in places.values())
 
 
 # -- show ------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ def test_any_number_shows_the_same_machine_to_show_and_to_run(
 
 
 def test_any_number_shows_the_same_machine_in_a_picture(story: str) -> None:
-    for number in range(NR_STEPS + 1):
+    for number in (0, 1, 3, 4, 7, 10, NR_STEPS):
         text = render(story, size=(120, 40), step=number)
         assert text.splitlines()[0].endswith(f"step {number}/{number}")
     assert render(story, step=NR_STEPS) == render(story)

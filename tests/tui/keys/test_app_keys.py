@@ -7,6 +7,7 @@ from textual.events import Key
 
 from pfnmap.engine.commands import Add, Offline, Online, Remove, SetParam, Shrink
 from pfnmap.engine.kinds import OnlineType, ZoneType
+from pfnmap.engine.language import parse_line
 from pfnmap.tui.dialogs.add_form import AddForm
 from pfnmap.tui.dialogs.palette import Palette
 from pfnmap.tui.dialogs.prompt import Prompt
@@ -464,11 +465,14 @@ async def test_redraw_keeps_everything() -> None:
 # -- all of them -----------------------------------------------------------------------------
 async def test_no_key_ends_in_an_error_or_leaves_the_screen_stuck() -> None:
     """Every key on a hole: something happens or something is said."""
+    hole = parse_line("goto pfn 0x60000")
+    assert hole is not None
     async with stage(*DIMM) as on:
         for key in (key for action in ACTIONS.values() for key in action.keys):
             if key in ("q", "ctrl+q", "Q", "ctrl+z"):
                 continue
-            await on.command("goto pfn 0x60000")
+            on.main.run(hole)
+            assert on.cursor == 0x60000
             await on.keys(key, "escape")
             assert on.app.is_running, key
             assert on.app._exception is None, key
