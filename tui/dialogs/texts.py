@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pfnmap.engine.kinds import PageState
-from pfnmap.engine.language import VERBS
 from pfnmap.engine.view import View
+from pfnmap.tui.help.topics import paragraphs, topics
 from pfnmap.tui.keys.names import shown_key
 from pfnmap.tui.keys.offered import verdicts
 from pfnmap.tui.keys.shown import Shown
@@ -21,6 +21,10 @@ Text = list[tuple[str, str, str]]
 """(head, words, role) of each line."""
 
 BLANK = ("", "", "text")
+ROLES = {"heading": "accent", "text": "text", "typed": "typed"}
+HELP_WORDS = "{} finds words, {} goes on; all of 'pfnmap help' stands below"
+SHOWN_OTHERWISE = ("keys", "glossary")
+"""Topics that the help of the screen shows with the keys in force, or its words."""
 EDITING = (
     "enter takes the line; home end ctrl+a ctrl+e, ctrl+left ctrl+right, ctrl+w ctrl+u ctrl+k "
     "edit it; these keys are not to be changed"
@@ -28,16 +32,19 @@ EDITING = (
 
 
 def help_lines(shown: Shown, paint: Paint) -> Text:
-    """Keys by area with what they do now, then the glyphs, then the verbs."""
-    lines = area_lines(shown.keys, [*AREAS, *DIALOG_AREAS])
+    """Keys by area with what they do now, then the glyphs, then the topics of ``pfnmap help``."""
+    keys = [shown_key(shown.key(name)) for name in ("text.find", "text.find.next")]
+    lines: Text = [("", HELP_WORDS.format(*keys), "dim"), BLANK]
+    lines += area_lines(shown.keys, [*AREAS, *DIALOG_AREAS])
     lines += [("While typing", "", "more"), ("  as ever", EDITING, "more"), BLANK]
     lines.append(("The map", "", "more"))
     for state in PageState:
         glyph, _ = paint.cell(cells.glyph_code(state))
         lines.append((f"  {glyph * 2} {NAMES[state]}"[:17], STATES[state], "more"))
-    lines += [BLANK, ("Commands", "what the : line, scenario files and -c take", "more")]
-    for verb in VERBS.values():
-        lines.append((f"  {verb.name}", f"{verb.help}: {verb.usage}", "more"))
+    for topic in topics():
+        if topic not in SHOWN_OTHERWISE:
+            lines.append(BLANK)
+            lines += [("", words, ROLES[kind]) for kind, words in paragraphs(topic)]
     return lines
 
 

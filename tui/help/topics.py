@@ -60,6 +60,21 @@ def text(topic: str) -> str:
     return _PART.sub(lambda part: "\n".join(PARTS[part[1]]()).strip("\n"), _read(topic))
 
 
+def paragraphs(topic: str) -> list[tuple[str, str]]:
+    """A topic for any width: (heading, text or typed, words) of each part, text in one line."""
+    parts: list[tuple[str, str]] = []
+    for line in text(topic).splitlines():
+        if line.startswith("#"):
+            parts.append(("heading", line.lstrip("# ")))
+        elif line.startswith("    "):
+            parts.append(("typed", line[2:]))
+        elif parts and parts[-1][0] == "text" and parts[-1][1] and line and line[:2] != "- ":
+            parts[-1] = ("text", f"{parts[-1][1]} {line.strip()}")
+        else:
+            parts.append(("text", line))
+    return parts
+
+
 def search(words: str) -> Iterator[Found]:
     """Every line of every topic that holds the words; capitals make no difference."""
     for topic in topics():

@@ -240,6 +240,8 @@ _DIALOGS: Final = (
     _dialog("text.page.up", "pageup ctrl+u", "page up", "a page up", "page(-1)"),
     _dialog("text.first", "g home", "start", "the first line", "top(0)"),
     _dialog("text.last", "G end", "end", "the last line", "top(1)"),
+    _dialog("text.find", "/", "find", "find words in the text", "find"),
+    _dialog("text.find.next", "n", "next", "the next line with them", "find_next"),
     _dialog("line.complete", "tab", "complete", "complete the word", "complete"),
     _dialog("line.older", "up", "older", "the line before in the history", "older"),
     _dialog("line.newer", "down", "newer", "the line after in the history", "newer"),

@@ -377,6 +377,33 @@ async def test_help(key: str) -> None:
         assert on.on_main
 
 
+async def test_help_holds_the_topics_and_finds_words() -> None:
+    async with stage() as on:
+        await on.keys("?", "/")
+        await on.type("kpageflags", "enter")
+        assert "As root, `live` also shows what single pages are" in on.text
+        reader = on.app.screen
+        assert isinstance(reader, Reader)
+        await on.keys("g", "/")
+        await on.type("MEMMAP", "enter")
+        first = reader.pages.first_line
+        await on.keys("n")
+        assert reader.pages.first_line > first
+        await on.keys("/")
+        await on.type("no such words", "enter")
+        assert "no such words: not in this text" in on.text
+        await on.keys("escape", "q")
+        assert on.on_main
+
+
+async def test_a_search_goes_round_and_asks_when_there_was_none() -> None:
+    async with stage(*DIMM) as on:
+        await on.keys("D", "n")
+        await on.type("spanned 32768", "enter", "n", "n", "n")
+        assert isinstance(on.app.screen, Reader)
+        assert "+node 0 zone Movable spanned 32768" in on.text
+
+
 async def test_enter_explains_the_cell() -> None:
     async with stage(*DIMM) as on:
         await on.keys("G", "H", "H", "enter")

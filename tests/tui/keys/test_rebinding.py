@@ -26,7 +26,7 @@ from tests.tui.stage import DIMM, Stage, stage
 OWN = {
     "dialog.close": ["f9"],
     "text.close": ["x"],
-    "text.down": ["n"],
+    "text.down": ["e"],
     "line.complete": ["f2"],
     "line.older": ["ctrl+o"],
     "form.next": ["f3"],
@@ -70,7 +70,7 @@ async def test_text_is_scrolled_and_closed_with_own_keys() -> None:
         await on.keys("j", "q", "escape")
         assert reader.pages.first_line == 0
         assert on.text.count("f9 closes") == 1
-        await on.keys("n")
+        await on.keys("e")
         assert reader.pages.first_line == 1
         await on.keys("x")
         assert on.on_main
