@@ -86,8 +86,8 @@ class NodeBill(Struct, frozen=True):
     """A node; pages."""
 
     node: int
-    free_pages: int
-    """Free for the kernel, so for struct pages."""
+    free_pages: int | None
+    """Free for the kernel, so for struct pages; None of a real machine, which does not say."""
     movable_free_pages: int
     waiting_pages: int
     """Pages of it that hold struct pages of blocks that are not online."""
@@ -103,7 +103,7 @@ class NodeBill(Struct, frozen=True):
         def words(pages: int) -> str:
             return f"{human(pages * page_bytes)} ({counted(pages, 'page')})"
 
-        facts = [("free now", words(self.free_pages))]
+        facts = [] if self.free_pages is None else [("free now", words(self.free_pages))]
         if self.movable_free_pages:
             facts.append(("free in Movable", words(self.movable_free_pages)))
         if self.memmap_pages:
@@ -223,8 +223,8 @@ def _node(state: State, number: int, held: Sequence[_Held]) -> NodeBill:
     mine = [each for each in held if each.node == number]
     return NodeBill(
         number,
-        kernel,
-        movable,
+        None if state.recorded else kernel,
+        0 if state.recorded else movable,
         waiting_pages=sum(each.waiting for each in mine),
         memmap_pages=sum(each.pages for each in mine),
         remote_pages=sum(each.pages for each in mine if each.device.node != number),

@@ -302,6 +302,10 @@ class _Drawing:
         counts[:, PageState.HOLE] = 0
         apart = counts.sum(axis=1) > pages
         counts[np.ix_(apart, [s for s in range(NR_PAGE_STATES) if not _can_be(s, zone)])] = 0
+        if zone in FREE_BY_ZONE:
+            # Of a real machine it is not known what is free; the zone is.
+            counts[:, FREE_BY_ZONE[zone]] += counts[:, PageState.ONLINE]
+            counts[:, PageState.ONLINE] = 0
         return _classified(counts, pages)
 
     def _bracket(self, marks: Marks, span: tuple[int, int], owned: NDArray[np.bool_]) -> Marks:

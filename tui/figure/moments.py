@@ -14,7 +14,7 @@ from pfnmap.engine.memory.state import State
 from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.operations.refs import block_ranges, pfn_of
 from pfnmap.engine.outcome import Event, Outcome
-from pfnmap.engine.session import Session
+from pfnmap.engine.session import History
 from pfnmap.engine.view import View
 from pfnmap.tui.figure.memory import Memory, memory_of
 
@@ -40,10 +40,15 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
     @cached_property
     def memory(self) -> Memory:
         """Which memory is where; the moment before's own where no block and no zone changed."""
-        before = self.before
-        if before is not None and self._same_memory_as(before):
-            return before.memory
-        return memory_of(self.view, self.state)
+        # A loop, not a recursion: hundreds of moments in a row may have changed no block.
+        first = self
+        while "memory" not in vars(first):
+            if first.before is None or not first._same_memory_as(first.before):
+                break
+            first = first.before
+        if first is self:
+            return memory_of(self.view, self.state)
+        return first.memory
 
     def _same_memory_as(self, other: Moment) -> bool:
         mine, its = self.state, other.state
@@ -90,7 +95,7 @@ def _named(outcome: Outcome) -> Iterator[tuple[int, int]]:
         return  # it names what was never there, and was refused for that
 
 
-def moments(session: Session) -> list[Moment]:
+def moments(session: History) -> list[Moment]:
     """The machine as it was opened, and after every step that is for the machine.
 
     Steps keep the numbers that they have in the session; notes and claims are passed over.

@@ -14,12 +14,13 @@ from html import escape
 from importlib.resources import files
 from typing import Final
 
+import numpy as np
 from msgspec import Struct
 from msgspec.json import encode
 
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.scenarios.scenario import load_scenario
-from pfnmap.engine.session import Session
+from pfnmap.engine.session import History
 from pfnmap.engine.sources import scenario_session, shipped_scenarios
 from pfnmap.engine.view import View
 from pfnmap.engine.words import ranged
@@ -39,10 +40,12 @@ from pfnmap.tui.text.map import LABEL_COLUMNS, text_map
 
 WIDTH: Final = 110
 MAP_WIDTH: Final = 72
+MOST_PHASES: Final = 24
+"""Phases of one step that a page has; a removal under the rules of 2019 has hundreds."""
 THEMES: Final = ("light", "dark")
 
 
-def page(session: Session, title: str, focus: list[tuple[int, int]] | None = None) -> str:
+def page(session: History, title: str, focus: list[tuple[int, int]] | None = None) -> str:
     """The page of a session."""
     return _Page(session, title, focus).text()
 
@@ -60,6 +63,12 @@ def gallery() -> Iterator[tuple[str, str]]:
     listed = "\n".join(entries)
     body = f"<h1>pfnmap: scenarios</h1>\n<ul>\n{listed}\n</ul>"
     yield "index.html", _document("pfnmap: scenarios", body, "")
+
+
+def _some(found: list[Moment]) -> list[Moment]:
+    """The phases of a step, or the first and last of very many; their numbers tell which."""
+    half = MOST_PHASES // 2
+    return found if len(found) <= MOST_PHASES else [*found[:half], *found[-half:]]
 
 
 class _Shown(Struct, frozen=True):
@@ -86,7 +95,7 @@ class _Data(Struct, frozen=True):
 class _Page:
     """The moments of a session as parts that are written once."""
 
-    def __init__(self, session: Session, title: str, focus: list[tuple[int, int]] | None) -> None:
+    def __init__(self, session: History, title: str, focus: list[tuple[int, int]] | None) -> None:
         self.title = plain(title)
         self.steps = moments(session)
         ground = ground_of(self.steps, focus)
@@ -104,17 +113,20 @@ class _Page:
         self.parts: dict[str, int] = {}
         self.words: dict[str, int] = {}
         """What there is to say about cells; like the parts, each once."""
+        self.said_of: Moment | None = None
+        self.said: dict[tuple[int, int], int] = {}
+        """Numbers of the words about cells of one moment, by run of memory and code."""
         self.lines = 0
 
     def text(self) -> str:
         """The whole page."""
-        found = [each for step in self.steps for each in (*phases(step), step)]
+        found = [each for step in self.steps for each in (*_some(phases(step)), step)]
         drawn = [self._moment(moment) for moment in found]
         parts = list(self.parts)
         last = "".join(parts[number] for number in drawn[-1].h)
         data = _Data(parts, list(self.words), drawn)
-        # No "<" in it, so nothing in it can end the element it stands in.
-        written = encode(data).decode().replace("<", "\\u003c")
+        # All that can end the element it stands in; foreign "<" were escaped before.
+        written = encode(data).decode().replace("</", "<\\/").replace("<!", "\\u003c!")
         script = files("pfnmap.tui.figure").joinpath("page.js").read_text("utf-8")
         body = f"""<h1>{escape(self.title)}</h1>
 <p>{escape(plain(self.machine))}</p>
@@ -171,13 +183,28 @@ class _Page:
         text = escape(span.text)
         if span.role == "cell" and moment is not None:
             state = int(shown_state(span.code))
-            words = _words(moment.view, span.pfns)
-            number = self.words.setdefault(words, len(self.words))
+            number = self._said(moment, span)
             changed = " changed" if span.changed else ""
             return f'<b class="s{state}{changed}" tabindex="0" data-words="{number}">{text}</b>'
         if span.role in ("text", "number", "mark") or not span.text.strip():
             return text
         return f'<span class="{span.role}">{text}</span>'
+
+    def _said(self, moment: Moment, span: Span) -> int:
+        """The number of what there is to say about a cell.
+
+        Cells of one kind in memory that is alike share it, in the words of its first block.
+        """
+        memory, (first, _) = moment.memory, span.pfns
+        run = int(np.searchsorted(memory.starts, first, side="right")) - 1
+        if self.said_of is not moment:
+            self.said_of, self.said = moment, {}
+        key = run, span.code
+        if key not in self.said:
+            end = max(int(memory.ends[run]), span.pfns[1]) if run >= 0 else span.pfns[1]
+            words = _words(moment.view, (first, end))
+            self.said[key] = self.words.setdefault(words, len(self.words))
+        return self.said[key]
 
     def _map(self, moment: Moment) -> Iterator[str]:
         before = moment.before.view if moment.before else None
@@ -259,7 +286,12 @@ def _events(moment: Moment) -> str:
     if moment.event is not None:
         events = [moment.event]
     items = []
-    for event in events:
+    left_out = len(events) - MOST_PHASES
+    for number, event in enumerate(events):
+        if left_out > 0 and MOST_PHASES // 2 <= number < len(events) - MOST_PHASES // 2:
+            if number == MOST_PHASES // 2:
+                items.append(f"<li>({left_out} more)</li>")
+            continue
         log = "".join(f"<br><samp>{escape(plain(line))}</samp>" for line in event.log)
         text = escape(plain(event.text))
         items.append(f"<li><code>{escape(plain(event.function))}</code> {text}{log}</li>")

@@ -308,7 +308,7 @@ def _nodes(before: Moment, after: Moment) -> Iterator[str]:
 def _free(before: Moment, after: Moment) -> Iterator[str]:
     """Where struct pages were paid from RAM: what that leaves."""
     outcome, page_bytes = after.outcome, after.state.geometry.page_bytes
-    if outcome is None:
+    if outcome is None or after.state.recorded:
         return
     empty = outcome.errno == "ENOMEM"
     about_memmap = isinstance(outcome.command, Add | Remove | DeviceAdd | DeviceDel) or empty

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from msgspec.structs import replace
@@ -12,10 +13,15 @@ from pfnmap.engine.kinds import BlockState, PageState, ZoneType
 from pfnmap.engine.memory.runs import RunMap
 from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.scenarios.scenario import parse_scenario
+from pfnmap.engine.sysroot.history import open_root
 from pfnmap.tui.figure.axis import axis_of, ground_of
+from pfnmap.tui.figure.bill import bill_of
 from pfnmap.tui.figure.figure import Figure, Mark, figure_of
 from pfnmap.tui.figure.moments import Moment, moments
+from pfnmap.tui.figure.result import result
 from pfnmap.tui.figure.variants import ground_of_variants, variant_lines, variant_of
+from tests.engine.sysroot.test_history import block_33_goes_offline
+from tests.engine.sysroot.trees import x86_tree
 from tests.tui.figure.sessions import session_of
 
 DIMM = ("machine ram=1G memmap_on_memory=Y", "add dimm0 384M", "online dimm0 movable")
@@ -73,6 +79,28 @@ def test_a_million_alternating_blocks_are_a_few_pieces() -> None:
     drawn = {row.name: row.now for row in figure_of(alternating, axis).rows}
     assert (drawn["Movable"].marks == Mark.CELL).sum() > 20
     assert (drawn["no zone"].marks == Mark.CELL).sum() > 20
+
+
+def test_moments_that_change_no_block_share_their_memory_however_many() -> None:
+    session = session_of("machine ram=1G", *["set auto_online_blocks=online"] * 1500)
+    found = moments(session)
+    assert found[-1].memory is found[1000].memory
+
+
+def test_a_reading_of_a_real_machine_is_a_step(tmp_path: Path) -> None:
+    tree = x86_tree(tmp_path / "root")
+    session = open_root(tree.root)
+    block_33_goes_offline(tree)
+    session.poll()
+    found = moments(session)
+    assert result(found[-1])[:2] == (
+        "block 33 is offline",
+        "the span of Movable: its end moves down 1 block to 0x108000 (33 was its last block)",
+    )
+    figure = figure_of(found[-1], axis_of(ground_of(found), 60))
+    assert {row.name for row in figure.changed} == {"node", "Movable", "no zone"}
+    assert PageState.ONLINE not in figure.states
+    assert bill_of(found[-1].state).nodes[0].free_pages is None
 
 
 def test_variants_are_drawn_once_where_they_are_alike() -> None:

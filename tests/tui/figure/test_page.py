@@ -20,7 +20,13 @@ from pfnmap.tui.figure.svg import svg
 from pfnmap.tui.figure.text import figure_spans, joined
 from tests.tui.figure.sessions import session_of
 
-NAMES = ("shrink-e1-merged", "memmap-64g", "oom-before-online", "hugetlb-section-vs-block")
+NAMES = (
+    "shrink-e1-merged",
+    "memmap-64g",
+    "oom-before-online",
+    "hugetlb-section-vs-block",
+    "v2-partial-removal-memblock",  # two removals of more than 500 phases
+)
 FETCHING = {"src", "href", "srcset", "action", "data", "poster", "background"}
 
 
