@@ -12,7 +12,7 @@ import pytest
 
 from pfnmap.engine.journal.resume import read_session
 from pfnmap.engine.journal.store import JournalStore
-from tests.tui.pty_program import Program
+from tests.tui.pty_program import PATIENCE_SECONDS, Program
 from tests.tui.terminal.test_terminal_e2e import assert_terminal_as_found
 
 TAKEN = b"\x1b[?1049h"
@@ -36,7 +36,7 @@ def is_stopped(program: Program) -> bool:
 
 
 def wait_until_stopped(program: Program) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not is_stopped(program):
         program.read(0.01)
         assert time.monotonic() < deadline, "does not stop"
@@ -148,11 +148,13 @@ def test_stopped_and_continued_while_it_starts(name: str, part: float, tmp_path:
         # The kernel drops SIGTSTP before the screen is taken: no shell could let this go on.
         read_for(program, 0.3)
         program.process.send_signal(signal.SIGCONT)
-        for _ in range(8):
-            read_for(program, 0.1)
+
+        def shown(text: str) -> bool:
             if is_stopped(program):
                 program.process.send_signal(signal.SIGCONT)
-        program.wait_for("press a to hot-add a DIMM")
+            return "press a to hot-add a DIMM" in text
+
+        program.wait_for(shown)
         program.send("q")
         assert program.end() == 0
         assert_terminal_as_found(program)
@@ -261,7 +263,7 @@ def test_a_terminal_that_goes_away_ends_the_program_and_loses_nothing(tmp_path: 
         program.wait_for("step 1/1")
         os.close(program._slave)
         os.close(program._master)
-        assert program.process.wait(30) in (-signal.SIGHUP, 128 + signal.SIGHUP)
+        assert program.process.wait(PATIENCE_SECONDS) in (-signal.SIGHUP, 128 + signal.SIGHUP)
     finally:
         program.process.kill()
         program.process.wait()

@@ -266,6 +266,9 @@ class LineMaker:
             )
         )
 
+    def signal(self, state: State) -> str:
+        return "signal"
+
     def cat(self, state: State) -> str:
         block = self.block(state)
         return self.rng.choice(
@@ -297,5 +300,6 @@ _MAKERS: tuple[tuple[Callable[[LineMaker, State], str], int], ...] = (
     (LineMaker.free, 1),
     (LineMaker.freelist, 1),
     (LineMaker.echo, 8),
+    (LineMaker.signal, 1),
     (LineMaker.cat, 1),
 )

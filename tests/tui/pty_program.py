@@ -19,7 +19,7 @@ from types import TracebackType
 import pyte
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 """How long to wait for something before it counts as never; nothing waits that long."""
 
 
@@ -38,6 +38,7 @@ class Program:
         self._stream = pyte.ByteStream(self.screen)
         self.raw = bytearray()
         self._master, self._slave = pty.openpty()
+        os.set_blocking(self._master, False)
         self.resize(columns, rows, tell=False)
         self.before = termios.tcgetattr(self._slave)
         self.process = subprocess.Popen(
@@ -120,8 +121,15 @@ class Program:
 
     # -- what is done to it ------------------------------------------------------------------
     def send(self, keys: str) -> None:
-        """Press keys."""
-        os.write(self._master, keys.encode())
+        """Press keys; the program may have to be listened to before it listens."""
+        data = keys.encode()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while data:
+            try:
+                data = data[os.write(self._master, data) :]
+            except BlockingIOError:
+                self.read()
+                assert time.monotonic() < deadline, f"reads nothing any more:\n{self.text}"
 
     def resize(self, columns: int, rows: int, *, tell: bool = True) -> None:
         """Change the size of the terminal."""

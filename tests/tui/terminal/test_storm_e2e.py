@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,7 @@ from pfnmap.engine.commands import Expect, Title
 from pfnmap.engine.journal.resume import Replayed, read_session
 from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.scenarios.scenario import load_scenario
-from tests.tui.pty_program import PATIENCE_SECONDS, Program
+from tests.tui.pty_program import Program
 from tests.tui.terminal.test_terminal_e2e import KEYS, leave
 
 TYPED = [key for key in KEYS if key != "q"]
@@ -44,29 +42,15 @@ def gesture(dice: random.Random, columns: int, rows: int) -> str:
             return "".join(mouse(HOVER, x + step, y) for step in range(dice.randint(1, 5)))
 
 
-def pour(program: Program, text: str) -> None:
-    """Send without waiting for the program to read: it may be waiting for us to do so."""
-    master, data = program._master, text.encode()
-    os.set_blocking(master, False)
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while data:
-        try:
-            data = data[os.write(master, data) :]
-        except BlockingIOError:
-            program.read(0.05)
-            assert time.monotonic() < deadline, f"reads nothing any more:\n{program.text}"
-    os.set_blocking(master, True)
-
-
 def storm(program: Program, count: int, seed: int) -> None:
     """Random keys, gestures and sizes."""
     dice = random.Random(seed)
     columns, rows = 120, 40
     for step in range(count):
         if dice.random() < 0.4:
-            pour(program, gesture(dice, columns, rows))
+            program.send(gesture(dice, columns, rows))
         else:
-            pour(program, dice.choice([*TYPED, '"', "'", "a"]))
+            program.send(dice.choice([*TYPED, '"', "'", "a"]))
         if step % 5 == 0:
             program.read(0)
         if step % 25 == 24:
@@ -78,11 +62,12 @@ def storm(program: Program, count: int, seed: int) -> None:
 
 
 def rest(program: Program) -> None:
-    """Until nothing is drawn any more."""
-    seen = -1
-    while seen != len(program.raw):
+    """Until nothing is drawn any more, or what is drawn will not end."""
+    for _ in range(20):
         seen = len(program.raw)
         program.read(0.6)
+        if seen == len(program.raw):
+            return
 
 
 def saved(program: Program, file: Path) -> None:
