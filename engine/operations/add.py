@@ -81,9 +81,7 @@ def add(tx: Transaction, command: Add) -> Refusal | None:
         return refusal
     if (refusal := occupied(state, start, command.size_bytes)) is not None:
         return refusal
-    for held in state.failed_dimms:
-        if held.start < start + command.size_bytes and start < held.start + held.size_bytes:
-            unplug_failed(tx, held.name)
+    make_way(tx, start, command.size_bytes)
     _retry_failed(tx, 0, dimm.acpi_index)
     refusal = _enable(tx, dimm)
     _retry_failed(tx, dimm.acpi_index + 1)
@@ -98,6 +96,13 @@ def probe(tx: Transaction, start: int) -> Refusal | None:
     size = tx.state.geometry.block_bytes
     dimm = FailedDimm(f"probe-{start:#x}", start, size, -1, policy=MemmapPolicy.RAM)
     return _add_memory(tx, dimm)
+
+
+def make_way(tx: Transaction, start: int, size: int) -> None:
+    """Take out the DIMMs at this place whose memory was never added; bytes."""
+    for held in tx.state.failed_dimms:
+        if held.start < start + size and start < held.start + held.size_bytes:
+            unplug_failed(tx, held.name)
 
 
 def unplug_failed(tx: Transaction, name: str) -> bool:

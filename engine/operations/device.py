@@ -18,7 +18,7 @@ from pfnmap.engine.memory import free_memory, memmap, resources, spans_history
 from pfnmap.engine.memory.spans import grow, span_text
 from pfnmap.engine.memory.state import Device, Resource, State
 from pfnmap.engine.memory.transaction import Transaction
-from pfnmap.engine.operations.add import default_address, occupied
+from pfnmap.engine.operations.add import default_address, make_way, occupied
 from pfnmap.engine.operations.remove import try_offline_node
 from pfnmap.engine.outcome import Refusal
 
@@ -94,6 +94,8 @@ def add(tx: Transaction, command: DeviceAdd) -> Refusal | None:
     node = command.node or 0
     altmap = (command.altmap_bytes or 0) >> state.geometry.page_shift
     first, end = _mapped(state, start, command.size_bytes)
+    shift = state.geometry.page_shift
+    make_way(tx, first << shift, (end - first) << shift)
     device = Device(
         state.next_id,
         command.name,

@@ -66,10 +66,12 @@ class Reference2(Reference):
         """``add NAME`` at block ``first``; frames of a memmap in RAM are handed over later."""
         size = self.sizes.block
         low, high = first * size, (first + count) * size
-        if name in self.devices or any(
-            d.start < high and low < d.end for d in self.devices.values()
-        ):
+        there = [n for n, d in self.devices.items() if d.start < high and low < d.end]
+        empty = [n for n in there if self.devices[n].dimm and not self.blocks_of(n)]
+        if name in self.devices or there != empty:
             return "EEXIST"  # a device keeps its place
+        for other in empty:
+            del self.devices[other]  # one without memory makes way
         asked, given = memmap == "on_memory", self.param["memmap_on_memory"] == "Y"
         single = count == 1
         if asked and not self.modern and not single:
@@ -86,10 +88,14 @@ class Reference2(Reference):
                 self.page_node[pfn], self.page_zone[pfn] = node, None
         return None
 
+    def blocks_of(self, name: str) -> list[int]:
+        """The blocks of a DIMM."""
+        return [number for number, block in self.blocks.items() if block.device == name]
+
     def eject(self, name: str) -> str | None:
         """Two passes of offlining, then removal; or everything online again."""
         device = self.devices[name]
-        numbers = [n for n, b in self.blocks.items() if b.device == name]
+        numbers = self.blocks_of(name)
         if not numbers:
             del self.devices[name]
             return None

@@ -90,6 +90,17 @@ def test_a_dimm_whose_memory_was_refused_stays_plugged() -> None:
     machine.check()
 
 
+def test_a_dimm_whose_memory_was_refused_makes_way() -> None:
+    """For a DIMM and for a device: neither would be told where it may lie."""
+    for line in ("add dimm1 256M at=0x188000000", "device-add pmem0 128M at=0x188000000"):
+        machine = booted("machine ram=1G profile=6.1")
+        assert machine.run("add dimm0 512M at=0x180000000 memmap=on_memory").errno == "EINVAL"
+        assert [name for name, _, _ in machine.state.plugged()] == ["dimm0"]
+        assert machine.run(line).ok
+        assert [name for name, _, _ in machine.state.plugged()] == [line.split()[1]]
+        machine.check()
+
+
 ACTIONS = [verb for verb in VERBS.values() if verb.kind in (Kind.ACTION, Kind.PARAMETER)]
 
 
