@@ -7,14 +7,23 @@ from typing import Final
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.words import counted
 
+MOST_UNITS: Final = 10_000
+"""A number with more digits reads worse than one that is rounded."""
 _UNITS: Final = "KMGTPE"
 
 
 def human(size_bytes: int) -> str:
-    """A size in the largest unit it has one of: ``252M``, ``1.9G``, ``512`` bytes ``0.5K``."""
+    """A size to one place in the largest unit it has one of, e.g. ``252M``, ``1.9G``.
+
+    Where that is not exact and a whole number of the next unit is, it is that: ``2016M``.
+    """
     if size_bytes == 0:
         return "0"
     power = min(max((size_bytes.bit_length() - 1) // 10, 1), len(_UNITS))
+    if power > 1 and size_bytes * 10 % (1 << 10 * power):
+        whole, rest = divmod(size_bytes, 1 << 10 * (power - 1))
+        if not rest and whole < MOST_UNITS:
+            return f"{whole}{_UNITS[power - 2]}"
     value = size_bytes / (1 << 10 * power)
     return f"{value:.1f}".removesuffix(".0") + _UNITS[power - 1]
 

@@ -132,9 +132,20 @@ class Bill(Struct, frozen=True):
             if len(alike) > 1:
                 name = f"{name} ... {alike[-1].name}, each of {counted(len(alike), 'device')}"
             facts += [(name, *fact) for fact in alike[0].lines(alike[-1])]
-        for node in self.nodes:
-            facts += [(f"node {node.node}", *fact) for fact in node.lines(self.page_bytes)]
+        for nodes in self._nodes_alike():
+            name = ranged("node", nodes[0].node, nodes[-1].node) + (", each" * (len(nodes) > 1))
+            facts += [(name, *fact) for fact in nodes[0].lines(self.page_bytes)]
         return facts
+
+    def _nodes_alike(self) -> list[list[NodeBill]]:
+        """The nodes, neighbours that differ in their number only together."""
+        groups: list[list[NodeBill]] = []
+        for bill in self.nodes:
+            if groups and bill == replace(groups[-1][0], node=bill.node):
+                groups[-1].append(bill)
+            else:
+                groups.append([bill])
+        return groups
 
     @property
     def alike(self) -> list[list[DeviceBill]]:

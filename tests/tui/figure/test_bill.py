@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pfnmap.engine.compare import compare
 from pfnmap.engine.scenarios.scenario import parse_scenario
+from pfnmap.tui.figure.amounts import human
 from pfnmap.tui.figure.bill import Bill, bill_of
 from pfnmap.tui.figure.variants import price_words
 from tests.tui.figure.sessions import session_of
@@ -40,6 +43,29 @@ def test_devices_that_are_alike_stand_together() -> None:
         "size",
         "128M, blocks 32-34, 0 online",
     )
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "words"),
+    [
+        (0, "0"),
+        (512, "0.5K"),
+        (252 << 20, "252M"),
+        (2016 << 20, "2016M"),
+        (1536 << 20, "1.5G"),
+        ((2 << 30) - 4096, "2G"),
+        (64 << 30, "64G"),
+    ],
+)
+def test_sizes_are_exact_where_few_digits_can_be(size_bytes: int, words: str) -> None:
+    assert human(size_bytes) == words
+
+
+def test_nodes_that_are_alike_stand_together() -> None:
+    start = "machine ram=2G nodes=4 ram1=1G ram2=1G ram3=1G"
+    assert bill(start, "set auto_online_blocks=online").lines()[1:] == [
+        ("nodes 1-3, each", "free now", "1008M (258048 pages)")
+    ]
 
 
 def test_the_buddy_list_stands_where_one_is_set() -> None:
