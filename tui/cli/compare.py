@@ -19,6 +19,7 @@ from pfnmap.tui.cli.parser import emit, refuse_idle
 from pfnmap.tui.cli.starting import Start, prepared, show
 from pfnmap.tui.documents.reports import CompareData, VariantData, VariantStepData
 from pfnmap.tui.documents.view import as_json, view_data
+from pfnmap.tui.keys.effects import Compare, Open
 from pfnmap.tui.text.compare import compare_lines
 
 
@@ -44,8 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _on_screen(start: Start, scenario: Scenario, comparison: Comparison) -> int:
     """The comparison over the scenario's own session, which is left when it is closed."""
-    from pfnmap.tui.keys.effects import Compare, Open
-
     return show(
         start,
         scenario_session(scenario),

@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from msgspec import Struct
 
+from pfnmap.engine.commands import Command
+from pfnmap.engine.session import Session
+from pfnmap.themes.model import Theme
 from pfnmap.tui.app import PfnmapApp
 from pfnmap.tui.keys.names import textual_key
 from pfnmap.tui.pictures.offscreen import picture, press, settle
+from pfnmap.tui.pictures.picture import Picture
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
-
-    from pfnmap.engine.commands import Command
-    from pfnmap.engine.session import Session
-    from pfnmap.themes.model import Theme
-    from pfnmap.tui.pictures.picture import Picture
 
 Result = TypeVar("Result")
 

@@ -16,15 +16,14 @@ from textual.events import Key
 from textual.strip import Strip
 from textual.widget import Widget
 
-from pfnmap.themes.model import ANSI_COLOURS, DEFAULT_COLOUR
+from pfnmap.themes.model import ANSI_COLOURS, DEFAULT_COLOUR, Theme
+from pfnmap.tui.keys.names import textual_key
 from pfnmap.tui.pictures.picture import Ink, Picture, Piece, on_page, piece
 
 if TYPE_CHECKING:
     from textual.app import App
     from textual.message_pump import MessagePump
     from textual.pilot import Pilot
-
-    from pfnmap.themes.model import Theme
 
 SETTLE_ROUNDS: Final = 6
 """Rounds of draining the message queues after which nothing moves any more."""
@@ -124,8 +123,6 @@ async def press(pilot: Pilot[Any], *keys: str) -> None:
 
 async def type_text(pilot: Pilot[Any], text: str) -> None:
     """Type characters."""
-    from pfnmap.tui.keys.names import textual_key
-
     for character in text:
         name = "space" if character == " " else textual_key(character)
         pilot.app.post_message(Key(name, character))

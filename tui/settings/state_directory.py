@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from pfnmap.engine.journal.store import JournalStore
+from pfnmap.engine.journal.store import JournalStore
 
 VARIABLE: Final = "PFNMAP_STATE_DIR"
 
@@ -26,6 +25,4 @@ def state_directory(env: Mapping[str, str]) -> Path:
 
 def session_store(env: Mapping[str, str]) -> JournalStore:
     """The journals of this user's sessions."""
-    from pfnmap.engine.journal.store import JournalStore
-
     return JournalStore(state_directory(env) / "sessions")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
-if TYPE_CHECKING:
-    from pfnmap.themes.model import Theme
+from pfnmap.themes import choose_theme
+from pfnmap.themes.model import Theme
 
 COLOUR_SYSTEMS: Final = ("truecolor", "256", "16", "none")
 """What a terminal can show, best first; also the words of ``--color`` beside ``auto``."""
@@ -56,8 +56,6 @@ class Terminal(Struct, frozen=True):
         self, requested: str | None, env: Mapping[str, str], *, ascii_glyphs: bool = False
     ) -> Theme:
         """The theme to draw with here; see :func:`pfnmap.themes.choose_theme`."""
-        from pfnmap.themes import choose_theme
-
         return choose_theme(
             requested, env, self.encoding, self.colour_system, ascii_glyphs=ascii_glyphs or None
         )

@@ -15,9 +15,11 @@ from pfnmap.engine.commands import Command
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.notation import format_size
 from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.params import Params
 from pfnmap.engine.profile import is_release_of
 from pfnmap.engine.view import View
 from pfnmap.engine.words import counted
+from pfnmap.themes.loader import SHIPPED_DIRECTORY, load_theme
 from pfnmap.tui.text.ascii import plain, section, wrapped
 from pfnmap.tui.text.blocks import block_lines
 from pfnmap.tui.text.map import STATE_WORDS, text_map
@@ -61,8 +63,6 @@ def render_text(
     """
     width = max(width, MIN_WIDTH)
     if glyphs is None:
-        from pfnmap.themes.loader import SHIPPED_DIRECTORY, load_theme
-
         # Not a theme of the user's: both ends of a mail must see the same letters.
         theme = load_theme("ascii", (SHIPPED_DIRECTORY,))
         glyphs = [look.glyph for look in theme.states]
@@ -141,8 +141,6 @@ def _kernel(view: View) -> str:
 
 def _shown_params(view: View) -> list[str]:
     """The parameters that matter or were changed, as the command language writes them."""
-    from pfnmap.engine.params import Params
-
     usual = dict(Params().words())
     return [
         f"{name}={value}"

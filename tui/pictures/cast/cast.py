@@ -9,21 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import Final, TextIO
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.scenarios.scenario import Scenario
 from pfnmap.themes import load_theme
+from pfnmap.themes.model import Theme
 from pfnmap.tui.pictures.cast.asciicast import VERSIONS, Event, cast_header, cast_lines
 from pfnmap.tui.pictures.cast.frames import FrameSource, ScreenFrames
 from pfnmap.tui.pictures.cast.script import TYPED_MS, Beat, Script, reading_ms, script_of
 from pfnmap.tui.pictures.picture import Ink, Line, Picture, ansi_line, clean, fitted_line, piece
-
-if TYPE_CHECKING:
-    from pfnmap.engine.scenarios.scenario import Scenario
-    from pfnmap.themes.model import Theme
+from pfnmap.tui.pictures.web import write_file
+from pfnmap.tui.say.words import wrapped
 
 SMALLEST: Final = (40, 12)
 LARGEST: Final = (400, 200)
@@ -81,8 +81,6 @@ def write_cast(
         scenario, size=size, theme=theme, version=version, idle_seconds=idle_seconds, source=source
     )
     if isinstance(out, Path):
-        from pfnmap.tui.pictures.web import write_file
-
         write_file(out, cast.text)
     else:
         out.write(cast.text)
@@ -150,8 +148,6 @@ class _Caption(Struct, frozen=True):
 
 def _captions(beat: Beat, width: int, theme: Theme) -> list[_Caption]:
     """The captions of a beat: a note in pages, or the command as on the ``:`` line."""
-    from pfnmap.tui.say.words import wrapped
-
     ui = theme.ui
     if not beat.note:
         ink = Ink(ui.accent, ui.panel, bold=True)

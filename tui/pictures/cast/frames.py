@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
-from pfnmap.engine.commands import Goto, Zoom
+from pfnmap.engine.commands import Command, Goto, Zoom
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.session import Session
+from pfnmap.themes.model import Theme
+from pfnmap.tui.pictures.cast.script import Script
 from pfnmap.tui.pictures.picture import Picture, text_picture
+from pfnmap.tui.text.frame import outcome_lines, render_text
 
 if TYPE_CHECKING:
-    from pfnmap.engine.commands import Command
-    from pfnmap.themes.model import Theme
-    from pfnmap.tui.pictures.cast.script import Script
     from pfnmap.tui.pictures.headless import Screen
 
 
@@ -76,8 +76,6 @@ class TextFrames:
 
     def pictures(self, script: Script, size: tuple[int, int], theme: Theme) -> list[Picture]:
         """As the protocol says. What is below the last line of the screen is not seen."""
-        from pfnmap.tui.text.frame import outcome_lines, render_text
-
         state = Machine.boot(script.start).state
         before = None
         done: list[str] = []
