@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -86,3 +87,34 @@ def test_ci_runs_the_command_of_the_readme() -> None:
 def test_every_package_says_that_it_is_typed() -> None:
     for package in ("engine", "themes", "tui"):
         assert (ROOT / package / "py.typed").is_file()
+
+
+DOORS = {
+    "engine/__init__.py": "the library's two names, of which each loads its own part",
+    "engine/journal/": "sessions of recordings and real machines read what most never need",
+    "engine/language/lines.py": "shell lines",
+    "engine/model_view.py": "one table asks whether a block can be offlined",
+    "tui/__main__.py": "the command line, behind what must stand before it",
+    "tui/cli/": "the dispatch: a subcommand loads what it does, and real machines what reads them",
+    "tui/pictures/": "the toolkit, where a picture is drawn and not only described",
+    "tui/screens/main.py": "dialogs and pictures, with the first of them",
+    "tui/settings/": "files of a person's own, where there are some",
+    "tui/text/frame.py": "a machine without steps is printed without the language",
+}
+"""Where imports stand inside functions, and why; everywhere else they stand at the top."""
+
+
+def late_imports(file: Path) -> int:
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    inside = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, functions)]
+    found = [node for function in inside for node in ast.walk(function)]
+    return len({node.lineno for node in found if isinstance(node, (ast.Import, ast.ImportFrom))})
+
+
+def test_imports_wait_at_a_few_doors_only() -> None:
+    files = [file for room in ("engine", "themes", "tui") for file in (ROOT / room).rglob("*.py")]
+    late = {str(file.relative_to(ROOT)): late_imports(file) for file in files}
+    waiting = {name for name, count in late.items() if count}
+    assert [name for name in waiting if not name.startswith(tuple(DOORS))] == []
+    assert [door for door in DOORS if not any(name.startswith(door) for name in waiting)] == []
+    assert sum(late.values()) <= 50

@@ -20,7 +20,7 @@ MAX_ZONES = 8 * MAX_NUMNODES
 MAX_IOMEM_LINES = 200_000
 
 _NODE_ZONE = re.compile(r"Node (\d{1,6}), zone +(\S{1,16})")
-_COUNTER = re.compile(r"\s+(spanned|present|managed|start_pfn:)\s+(\d{1,20})\s*\Z")
+_COUNTER = re.compile(r"\s+(spanned|present|managed|cma|start_pfn:)\s+(\d{1,20})\s*\Z")
 _IOMEM = re.compile(r"( *)([0-9a-fA-F]{1,16})-([0-9a-fA-F]{1,16}) : (.*)")
 
 
@@ -33,6 +33,7 @@ class ZoneInfo(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
     present: Pages
     managed: Pages
     start_pfn: Pages | None
+    cma: Pages = 0
 
 
 class IomemLine(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -64,9 +65,8 @@ def parse_zoneinfo(data: bytes) -> tuple[tuple[ZoneInfo, ...], list[str]]:
             problems.append(f"node {heading[0]} zone {heading[1]} counts more pages than can be")
         else:
             start = counters.get("start_pfn:")
-            zones[heading] = ZoneInfo(
-                *heading, counters["spanned"], counters["present"], counters["managed"], start
-            )
+            pages = (counters["spanned"], counters["present"], counters["managed"])
+            zones[heading] = ZoneInfo(*heading, *pages, start, counters.get("cma", 0))
 
     for line in data.decode("ascii", "replace").splitlines():
         if found := _NODE_ZONE.match(line):

@@ -109,7 +109,8 @@ class Reading:
             kind = ZONE_BY_LABEL.get(zone.name)
             if kind is not None:
                 start = zone.start_pfn if zone.start_pfn is not None else 0
-                row = ZoneRow(zone.node, kind, start, zone.spanned, zone.present, zone.managed)
+                pages = (zone.spanned, zone.present, zone.managed)
+                row = ZoneRow(zone.node, kind, start, *pages, zone.cma)
                 rows.append(self._with_device_start(row))
         return tuple(rows)
 

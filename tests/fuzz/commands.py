@@ -60,7 +60,8 @@ def broken(machine: Machine, *, checked: bool, counted: bool = True) -> str:
         return f"page counts are negative: {counts[counts < 0]}"
     if (counts.sum(axis=1) != np.diff(edges)).any():
         return "page counts of a range do not add up to its size"
-    if (state.blocks.rows["state"] > BlockState.ONLINE).any():
+    under_way = (state.blocks.rows["state"] > BlockState.ONLINE).any()
+    if under_way != (state.pending is not None):  # an offline goes on until a signal comes
         return "a block is left between two states"
     return ""
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pfnmap.engine.geometry import ARCHITECTURES
 from pfnmap.engine.kinds import BlockState
 from pfnmap.engine.memory.state import State
+from pfnmap.engine.operations.allocations import PIN_KINDS
 from pfnmap.engine.phases import FAILABLE_PHASES
 from pfnmap.engine.profile import RULE_VALUES
 
@@ -202,13 +203,16 @@ class LineMaker:
 
     def pin(self, state: State) -> str:
         pages = self.rng.choice(("", "", " pages=1", " pages=7", " pages=512", " pages=40000"))
-        kind = self.rng.choice(("", " kind=movable", " kind=offline", " kind=unmovable"))
+        kind = self.rng.choice(("", *(f" kind={kind}" for kind in PIN_KINDS)))
         return f"pin {self._where(state)}{pages}{kind}"
 
     def unpin(self, state: State) -> str:
         pages = self.rng.choice(("", " pages=3", " pages=600", " pages=100000"))
-        kind = self.rng.choice(("", "", " kind=movable", " kind=offline", " kind=unmovable"))
+        kind = self.rng.choice(("", "", *(f" kind={kind}" for kind in PIN_KINDS)))
         return f"unpin {self._where(state)}{pages}{kind}"
+
+    def signal(self, _state: State) -> str:
+        return "signal"
 
     def hugetlb(self, state: State) -> str:
         size = self.rng.choice(("2M", "2M", "2M", "1G", "64K", "16M", "3M", "4M"))
@@ -292,6 +296,7 @@ _MAKERS: tuple[tuple[Callable[[LineMaker, State], str], int], ...] = (
     (LineMaker.device_del, 2),
     (LineMaker.pin, 5),
     (LineMaker.unpin, 3),
+    (LineMaker.signal, 3),
     (LineMaker.hugetlb, 4),
     (LineMaker.hugetlb_free, 2),
     (LineMaker.set, 3),

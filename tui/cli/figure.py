@@ -26,6 +26,7 @@ from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle
 from pfnmap.tui.figure.axis import ground_of
 from pfnmap.tui.figure.lines import Spans
 from pfnmap.tui.figure.moments import moments, phases
+from pfnmap.tui.figure.page import gallery, page
 from pfnmap.tui.figure.text import figure_spans, joined
 from pfnmap.tui.figure.variants import LETTERS, ground_of_variants, variant_of, variant_spans
 
@@ -56,8 +57,6 @@ def run(arguments: argparse.Namespace) -> int:
         target = output_file("-o", out, [(file, "the scenario"), *theme_input(theme)])
     # Colours bring Rich along, which text does without.
     if ending == ".html":
-        from pfnmap.tui.figure.page import page
-
         write_out(target, page(session, _title(session, scenario), _focus(arguments, session)))
         return 0
     lines = _lines(arguments, session, scenario)
@@ -157,8 +156,6 @@ def _focus(arguments: argparse.Namespace, session: Session) -> list[tuple[int, i
 
 def _gallery(arguments: argparse.Namespace) -> int:
     """A page for every scenario, and an index."""
-    from pfnmap.tui.figure.page import gallery
-
     if arguments.file is not None:
         raise UsageError("--all draws every shipped scenario; name no FILE")
     idle = ("--steps", "--phases", "--focus", "--width", "--theme")

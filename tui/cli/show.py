@@ -16,6 +16,7 @@ from pfnmap.tui.cli.opening import (
 )
 from pfnmap.tui.cli.options import text_width
 from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle, say
+from pfnmap.tui.documents.view import as_json, view_data
 from pfnmap.tui.text.frame import render_text
 
 
@@ -28,8 +29,6 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_root_options(arguments)
     machine = opened(arguments, arguments.step)
     if arguments.json:
-        from pfnmap.tui.documents.view import as_json, view_data
-
         emit([as_json(view_data(machine.session.view, machine.session.last_action))])
     else:
         emit(_frame(machine, arguments))
@@ -46,8 +45,6 @@ def _show_root(arguments: argparse.Namespace) -> int:
         )
     view = opened_root(arguments).view
     if arguments.json:
-        from pfnmap.tui.documents.view import as_json, view_data
-
         emit([as_json(view_data(view))])
     else:
         emit(

@@ -39,10 +39,11 @@ def recorded_files(
     """The files of ``/sys`` and ``/proc`` at one moment of a recording, and the node links."""
     files = {
         "proc/sys/kernel/osrelease": trace.kernel,
-        "proc/sys/kernel/arch": "x86_64",
+        "proc/sys/kernel/arch": "aarch64" if "arm64" in trace.geometry_arch else "x86_64",
         f"{MEMORY}/block_size_bytes": f"{trace.block_bytes:x}",
         "proc/zoneinfo": "".join(
-            zone(z.node, z.zone, z.start_pfn, z.spanned, z.present, z.managed) for z in state.zones
+            zone(z.node, z.zone, z.start_pfn, z.spanned, z.present, z.managed, z.cma)
+            for z in state.zones
         ),
         "proc/iomem": "".join(
             f"{'  ' * line.depth}{line.start:08x}-{line.end:08x} : {line.name}\n"

@@ -107,7 +107,13 @@ class Tree:
 
 
 def zone(
-    node: int, name: str, start: int, spanned: int, present: int, managed: int | None = None
+    node: int,
+    name: str,
+    start: int,
+    spanned: int,
+    present: int,
+    managed: int | None = None,
+    cma: int = 0,
 ) -> str:
     """A zone as the kernel prints it, with statistics and page sets around the counters."""
     managed = present if managed is None else managed
@@ -121,7 +127,7 @@ def zone(
         f"        spanned  {spanned}\n"
         f"        present  {present}\n"
         f"        managed  {managed}\n"
-        "        cma      0\n"
+        f"        cma      {cma}\n"
         "        protection: (0, 0, 0, 0, 0)\n"
     )
     if not present:
