@@ -211,9 +211,6 @@ class LineMaker:
         kind = self.rng.choice(("", "", *(f" kind={kind}" for kind in PIN_KINDS)))
         return f"unpin {self._where(state)}{pages}{kind}"
 
-    def signal(self, _state: State) -> str:
-        return "signal"
-
     def hugetlb(self, state: State) -> str:
         size = self.rng.choice(("2M", "2M", "2M", "1G", "64K", "16M", "3M", "4M"))
         count = self.rng.choice(("", "", " count=3", " count=70", " count=500"))
@@ -296,7 +293,6 @@ _MAKERS: tuple[tuple[Callable[[LineMaker, State], str], int], ...] = (
     (LineMaker.device_del, 2),
     (LineMaker.pin, 5),
     (LineMaker.unpin, 3),
-    (LineMaker.signal, 3),
     (LineMaker.hugetlb, 4),
     (LineMaker.hugetlb_free, 2),
     (LineMaker.set, 3),
