@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from pfnmap.tui.cli.parser import COMMANDS
+from pfnmap.tui.terminal import COLOUR_SYSTEMS
 
 TextFormat = Literal["text", "svg", "html", "ansi"]
 
@@ -65,8 +66,6 @@ def add_commands(
 
 def add_terminal_options(parser: argparse.ArgumentParser) -> None:
     """How to draw on the terminal."""
-    from pfnmap.tui.terminal.abilities import COLOUR_SYSTEMS
-
     parser.add_argument("--theme", metavar="NAME", help="a theme of 'pfnmap themes', or a file")
     parser.add_argument(
         "--color",

@@ -30,7 +30,7 @@ from pfnmap.engine.errors import InputError, quoted
 from pfnmap.tui.keys.keymap import MAIN, Keymap, action_contexts
 from pfnmap.tui.keys.names import DEAD_KEYS, EDITING, NAMED_KEYS, textual_key
 from pfnmap.tui.keys.table import ALL_ACTIONS, AREAS, DIALOG_AREAS, TYPING
-from pfnmap.tui.terminal.abilities import COLOUR_SYSTEMS
+from pfnmap.tui.terminal import COLOUR_SYSTEMS
 
 FILE_NAME: Final = "config.toml"
 MAX_BYTES: Final = 1 << 20

@@ -11,9 +11,6 @@ from msgspec import Struct
 from pfnmap.themes import choose_theme
 from pfnmap.themes.model import Theme
 
-COLOUR_SYSTEMS: Final = ("truecolor", "256", "16", "none")
-"""What a terminal can show, best first; also the words of ``--color`` beside ``auto``."""
-
 DEFAULT_SIZE: Final = (80, 24)
 
 _TEXTUAL_NAMES: Final[Mapping[str, str]] = {
@@ -46,7 +43,7 @@ class Terminal(Struct, frozen=True):
     interactive: bool
     """Both ends are terminals: keys can be read and a screen can be drawn."""
     colour_system: str
-    """One of :data:`COLOUR_SYSTEMS`."""
+    """One of ``COLOUR_SYSTEMS``."""
     encoding: str | None
     """Of the stream that is drawn on."""
     columns: int
