@@ -18,6 +18,7 @@ machine, timeline, branches and position. See :mod:`pfnmap.engine.journal.lines`
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -98,8 +99,6 @@ class Origin(Struct, frozen=True):
 
 
 def _sha256(path: Path) -> str:
-    import hashlib  # only a session of a recording pays for OpenSSL
-
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -43,7 +43,7 @@ find "$PWD/memory" "$PWD/node" /sys/module/memory_hotplug/parameters \
  -o -name 'auto_*' -o -name 'has_*' -o -name '*_hugepages' \
  -o -name possible -o -path '*/node/online' -o -path '*/parameters/*' \) \
  -exec grep -s . /dev/null {} +
-grep -sE 'Node|spanned|present|managed|cma|start_pfn' /dev/null /proc/zoneinfo
+grep -sE 'Node|spanned|present|managed|cma|start_' /dev/null /proc/zoneinfo
 grep -sE 'RAM|Kernel|Crash|Persistent' /dev/null /proc/iomem
 cd /proc/sys; grep -s . /dev/null "$PWD/kernel/osrelease" \
  "$PWD/kernel/arch" "$PWD/vm/hugetlb_optimize_vmemmap"

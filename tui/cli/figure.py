@@ -26,7 +26,6 @@ from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle
 from pfnmap.tui.figure.axis import ground_of
 from pfnmap.tui.figure.lines import Spans
 from pfnmap.tui.figure.moments import moments, phases
-from pfnmap.tui.figure.page import gallery, page
 from pfnmap.tui.figure.text import figure_spans, joined
 from pfnmap.tui.figure.variants import LETTERS, ground_of_variants, variant_of, variant_spans
 
@@ -57,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
         target = output_file("-o", out, [(file, "the scenario"), *theme_input(theme)])
     # Colours bring Rich along, which text does without.
     if ending == ".html":
+        from pfnmap.tui.figure.page import page
+
         write_out(target, page(session, _title(session, scenario), _focus(arguments, session)))
         return 0
     lines = _lines(arguments, session, scenario)
@@ -166,6 +167,8 @@ def _gallery(arguments: argparse.Namespace) -> int:
         raise UsageError("--all: name the directory with -o")
     directory = Path(arguments.output)
     directory.mkdir(parents=True, exist_ok=True)
+    from pfnmap.tui.figure.page import gallery
+
     for name, text in gallery():
         write_out(directory / name, text)
     return 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from bisect import bisect_right
 from collections.abc import Iterator
+from difflib import unified_diff
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -217,8 +218,6 @@ def _frames(run: _Run, arguments: argparse.Namespace) -> Iterator[str]:
 
 def _diff(run: _Run, number: int, width: int) -> Iterator[str]:
     """What a step changed, as a unified diff of two frames; nothing for boot and for notes."""
-    from difflib import unified_diff
-
     at = run.at(number)
     if at == 0 or run.steps[at].number != number:
         return

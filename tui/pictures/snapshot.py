@@ -23,8 +23,6 @@ from typing import Final, Literal
 
 import pytest
 
-from pfnmap.tui.pictures.picture import clean
-
 SUFFIXES: Final = {"text": ".txt", "svg": ".svg", "html": ".html", "ansi": ".ansi"}
 MAX_DIFF_LINES: Final = 200
 _UPDATE: Final = "--pfnmap-update"
@@ -94,6 +92,8 @@ def _file_name(name: str) -> str:
 
 def _difference(file: Path, kept: str, made: str) -> str:
     """A diff that can be printed: no escape sequences, of bearable length."""
+    from pfnmap.tui.pictures.picture import clean
+
     lines = [
         clean(line)
         for line in difflib.unified_diff(
