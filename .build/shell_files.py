@@ -15,7 +15,7 @@ import shtab
 from argparse_manpage.manpage import Manpage
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = ("FILE", "FILE.cast", "OUT", "SCENARIO", "SOURCE", "TRACE")
+FILES = ("FILE", "OUT", "SCENARIO", "SOURCE", "TRACE")
 """Placeholders that stand for a file."""
 
 if "pfnmap" not in sys.modules:

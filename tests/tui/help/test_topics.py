@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,15 @@ def test_a_search_finds_lines_whatever_their_case() -> None:
         )
     ]
     assert list(search("no such thing at all")) == []
+
+
+def test_programs_and_files_that_are_named_are_there() -> None:
+    root = Path(__file__).parents[3]
+    told = "\n".join(map(text, topics()))
+    for program in set(re.findall(r"-m (tests(?:\.\w+)*)", told)):
+        assert find_spec(program) is not None, program
+    for name in set(re.findall(r"`((?:tests|tui|engine|themes)/[\w./*-]+)`", told)):
+        assert list(root.glob(name)), name
 
 
 def test_the_frame_is_what_show_prints() -> None:
