@@ -273,7 +273,7 @@ def run_app(
         colour_system: What the terminal can show: ``truecolor``, ``256``, ``16`` or ``none``.
         mouse: False leaves the mouse to the terminal.
         source_title: Where the machine comes from, for the title line.
-        keymap: Keys that differ from the registry's.
+        keymap: Keys that differ from the table's.
         notice: Something to say at once; empty for nothing.
         opening: Called once when the screen is there.
     """

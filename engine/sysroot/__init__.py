@@ -1,5 +1,5 @@
 """A real machine from its files: read, follow, keep, ask what would happen, operate.
 
-``sources.open_root`` opens one as a session, ``view.SysrootView`` is what screens read; a view is
+``history.open_root`` opens one as a session, ``view.SysrootView`` is what screens read; a view is
 a ``reading.Reading`` with blocks and pages, and ``what_if`` makes a simulated machine of it.
 """

@@ -68,8 +68,7 @@ def test_a_signal_while_it_starts(name: str, part: float, tmp_path: Path) -> Non
 def test_a_signal_as_soon_as_the_screen_is_taken(name: str, tmp_path: Path) -> None:
     """Before Textual has drawn anything; the most delicate moment."""
     with Program(home=tmp_path) as program:
-        while TAKEN not in program.raw:
-            program.read(0.001)
+        program.wait_for(lambda _: TAKEN in program.raw)
         number = signal.Signals[name]
         program.process.send_signal(number)
         assert_left_in_order(program, number)

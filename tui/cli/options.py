@@ -13,7 +13,7 @@ from pfnmap.tui.terminal import COLOUR_SYSTEMS
 TextFormat = Literal["text", "svg", "html", "ansi"]
 
 TEXT_COLUMNS: Final = 72
-"""Of a text that no ``--width`` is given for; what ``plain.text`` calls MAIL_WIDTH."""
+"""Of a text that no ``--width`` is given for; what ``text.frame`` calls MAIL_WIDTH."""
 TERMINAL_OPTIONS: Final = ("--theme", "--color", "--ascii", "--mouse")
 ROOT_HELP = (
     "a tree with the machine's /sys and /proc files: the root of a system, or a directory that "

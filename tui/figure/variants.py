@@ -18,7 +18,6 @@ from pfnmap.tui.figure.figure import Figure, figure_of
 from pfnmap.tui.figure.lines import INDENT, Sheet, Span, Spans
 from pfnmap.tui.figure.moments import BOOT, Moment
 from pfnmap.tui.figure.result import result
-from pfnmap.tui.figure.text import joined
 from pfnmap.tui.text.ascii import plain, wrapped
 
 LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -60,17 +59,10 @@ def ground_of_variants(
     return ground_of([moment for variant in variants for moment in variant.moments], focus)
 
 
-def variant_lines(
-    variants: Sequence[Variant], ground: Ground, numbers: Sequence[int], *, width: int, title: str
-) -> list[str]:
-    """Every step with the rows of each variant; those that are alike are drawn once."""
-    return joined(variant_spans(variants, ground, numbers, width=width, title=title))
-
-
 def variant_spans(
     variants: Sequence[Variant], ground: Ground, numbers: Sequence[int], *, width: int, title: str
 ) -> Iterator[Spans]:
-    """The lines of :func:`variant_lines`.
+    """Every step with the rows of each variant; those that are alike are drawn once.
 
     ``numbers``: steps that are drawn, ascending; 0 is the start.
     """

@@ -33,7 +33,7 @@ class Seen(Struct, frozen=True):
     block: int
     """Id of the block under the cursor."""
     acted: frozenset[str]
-    """Actions of the registry that were done since the step began."""
+    """Actions of the table that were done since the step began."""
 
     def row(self, block: int) -> BlockRow | None:
         """A memory block, None where there is none."""

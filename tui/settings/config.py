@@ -1,4 +1,4 @@
-"""A user's settings: keys that differ from the registry's, and defaults for the screen.
+"""A user's settings: keys that differ from the table's, and defaults for the screen.
 
 ``config.toml`` in the directory that ``pfnmap config`` prints::
 
