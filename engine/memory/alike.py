@@ -70,6 +70,8 @@ def _cuts(state: State) -> Ids:
     near = [edges // pages + step for step in (-1, 0, 1, 2)]
     taken = state.taken.rows
     held = [taken["start"] // pages, -(-(taken["start"] + taken["count"]) // pages)]
+    kept = state.kept.rows
+    held += [kept["start"], kept["start"] + kept["count"]]
     return sorted_set(np.concatenate([rows["start"], rows["start"] + rows["count"], *near, *held]))
 
 

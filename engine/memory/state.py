@@ -248,6 +248,8 @@ class State(Struct, frozen=True):
     next_huge_node: int = 0
     """Where the next page of a HugeTLB pool is looked for first."""
     pending: Pending | None = None
+    kept: RunMap = field(default_factory=lambda: RunMap(TAKEN_DTYPE))
+    """Blocks, by id, of which a real kernel says that they cannot go: ``removable`` is 0."""
     distances: tuple[tuple[int, ...], ...] = ()
     """The SLIT, rows by node; empty: 10 within a node, 20 between any two."""
     probe_file: bool = True

@@ -27,8 +27,9 @@ from pfnmap.engine.words import counted
 
 UNMOVABLE_KINDS = (PageState.UNMOVABLE, PageState.RESERVED, PageState.VMEMMAP)
 
-
 REMOVABLE_IS_0 = "removable is 0, so the kernel saw a page that cannot move (before 5.8)"
+NEVER_REMOVABLE = "removable is 0, so the kernel is built without CONFIG_MEMORY_HOTREMOVE (5.8 on)"
+"""53cdc1cb29e8 "drivers/base/memory.c: indicate all memory blocks as removable" (5.8)."""
 
 RING_BUFFER_LINES = 4096
 """Lines that one event logs at most: about as many as a ring buffer of 256 KiB keeps of them."""
@@ -103,8 +104,24 @@ def _clear_of(state: State, block: int, count: int) -> int:
     kinds = state.taken.slice(block * pages, (block + 1) * pages)["kind"]
     if np.any(kinds == PageState.HUGETLB_OPTIMISED):
         return 1
+    kept = state.kept.slice(block + 1, block + count)
+    count = int(kept["start"][0]) - block if len(kept) else count
     taken = state.taken.slice((block + 1) * pages, (block + count) * pages)
     return count if not len(taken) else max(1, int(taken["start"][0]) // pages - block)
+
+
+def waiting(state: State) -> Refusal | None:
+    """Why hotplug has to wait: an offline that does not end holds its lock."""
+    held = state.pending
+    if held is None:
+        return None
+    return Refusal(
+        "EINTR",
+        "lock_device_hotplug",
+        f"waits until a signal comes: the offline of memory block {held.block} goes on and holds "
+        "the lock",
+        held.block,
+    )
 
 
 def stuck_pfn(state: State, block: int) -> int | None:
@@ -187,6 +204,10 @@ def check_offline(state: State, block: int) -> Refusal | None:
             block,
             pfn,
         )
+    if state.kept.at(block) is not None:
+        if state.profile.is_since("5.8"):
+            return Refusal("EINVAL", "memory_block_offline", NEVER_REMOVABLE, block)
+        return Refusal("EBUSY", "start_isolate_page_range", REMOVABLE_IS_0, block)
     if row["early"] and _keeps_boot_memory(state):
         return Refusal(
             "EPERM",
@@ -231,10 +252,11 @@ def _refused(tx: Transaction, block: int, refusal: Refusal) -> Refusal:
     row = tx.state.blocks.row_at(block)
     _begin(tx, block, 1, row)
     reason = "memory holes"
-    if refusal.pfn is not None:
-        reason = _FAILURES["start_isolate_page_range"][1]
-        text = _isolation_text(tx.state, block, row, refusal.pfn)
-        tx.event("start_isolate_page_range", text, block=block)
+    if refusal.function == "start_isolate_page_range":
+        text, reason = _FAILURES[refusal.function]
+        if refusal.pfn is not None:
+            text = _isolation_text(tx.state, block, row, refusal.pfn)
+        tx.event(refusal.function, text, block=block)
     _stay_online(tx, block, row, reason)
     return refusal
 
@@ -475,10 +497,9 @@ def offline_obstacle(state: State, row: BlockRow) -> str:
     if row.state == "offline":
         return "EINVAL: offline already"
     if row.state != "online":
-        return f"its state is {row.state}"
+        ends = ", until a signal comes" if row.state == "going-offline" else ""
+        return f"{'EINTR: ' if ends else ''}its state is {row.state}{ends}"
     if state.blocks.at(row.id) is None:
         return ""
-    refusal = check_offline(state, row.id)
-    if refusal is not None:
-        return f"{refusal.errno}: {refusal.rule}"
-    return f"EBUSY: {REMOVABLE_IS_0}" if row.removable is False else ""
+    refusal = waiting(state) or check_offline(state, row.id)
+    return "" if refusal is None else f"{refusal.errno}: {refusal.rule}"

@@ -18,17 +18,8 @@ from pfnmap.engine.outcome import Refusal
 
 
 def waits(tx: Transaction, _command: Command | None = None) -> Refusal | None:
-    """Why hotplug has to wait: an offline that does not end holds its lock."""
-    held = tx.state.pending
-    if held is None:
-        return None
-    return Refusal(
-        "EINTR",
-        "lock_device_hotplug",
-        f"waits until a signal comes: the offline of memory block {held.block} goes on and holds "
-        "the lock",
-        held.block,
-    )
+    """Why hotplug has to wait, or None (:func:`offline.waiting`)."""
+    return offline.waiting(tx.state)
 
 
 def signal(tx: Transaction, _command: Signal) -> Refusal:

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, field
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import MAX_NUMNODES
@@ -102,7 +102,7 @@ _BLOCKS = re.compile(r"(\d{1,13})(?:-(\d{1,13}))?\Z")
 _STATES = {"on->off": "going-offline", "?": UNKNOWN_STATE, "": UNKNOWN_STATE}
 """The words of lsmem that are not those of sysfs."""
 _TRUTH: dict[bool | str, int] = {True: 1, False: 0, "yes": 1, "no": 0, "1": 1, "0": 0}
-"""Of removable: JSON in our time, words or digits before."""
+"""JSON in our time, words or digits before."""
 
 
 def is_lsmem_json(head: bytes) -> bool:
@@ -119,6 +119,7 @@ class _Line(Struct):
     removable: Any = None
     zones: Any = None
     node: Any = None
+    own_memmap: Any = field(default=None, name="memmap-on-memory")
 
 
 class _Output(Struct):
@@ -145,6 +146,11 @@ def observation_of(data: bytes, name: str) -> Observation:
         page_bytes=None,
         block_bytes=sizes.pop(),
         blocks=_columns(name, rows),
+        own_memmap=tuple(
+            (row.first, row.first + row.count - 1, row.own_memmap == 1)
+            for row in rows
+            if row.own_memmap >= 0
+        ),
         zones=None,
         iomem=None,
         masks={},
@@ -175,10 +181,16 @@ class _Row:
             raise _wrong(name, place, "has a range that is not that of its blocks")
         state = clean(str(line.state or ""), 32)
         self.state = _STATES.get(state, state)
-        removable = line.removable
-        self.removable = _TRUTH.get(removable, -1) if isinstance(removable, bool | str) else -1
+        # lsmem looks at removable of online blocks only and says false of all others.
+        self.removable = _truth(line.removable) if self.state == "online" else -1
+        self.own_memmap = _truth(line.own_memmap)
         self.zones = _zone_words(line.zones)
         self.node = _node(name, place, line.node)
+
+
+def _truth(value: object) -> int:
+    """1, 0, or -1 for what is no truth."""
+    return _TRUTH.get(value, -1) if isinstance(value, bool | str) else -1
 
 
 def _zone_words(value: object) -> tuple[str, ...] | None:

@@ -43,8 +43,9 @@ ZONE_RULES = (
     "could shift to as well",
     "inferred: no other zone's span covers the block",
     "not known: valid_zones does not say",
+    "inferred: the first of several, where it would come back: the block is under way",
 )
-NO_RULE, OWN_ZONE, SEVERAL, BEFORE_4_13, BY_SPAN, NOT_KNOWN = range(6)
+NO_RULE, OWN_ZONE, SEVERAL, BEFORE_4_13, BY_SPAN, NOT_KNOWN, UNDER_WAY = range(7)
 
 
 class Inferred(Struct, frozen=True, eq=False):
@@ -128,6 +129,10 @@ def infer(
     own_pages = 0 if policy in (None, "N") else block_memmap_pages(geometry, policy)
     hot = told_by_zones(hot, zone, line, blocks, geometry, zones, own_pages)
     vmemmap, memmap = _placement(blocks, geometry, zones, zone, hot, policy)
+    for first, last, own in observation.own_memmap:
+        told = slice(*np.searchsorted(blocks.ids, (first, last + 1)).tolist())
+        vmemmap[told] = block_memmap_pages(geometry, "Y") if own else 0
+        memmap[told] = ON_MEMORY if own else np.where(hot[told] == 1, RAM, memmap[told])
     home = _homes(blocks, zone) if profile.zone_shifting else zone
     return Inferred(zone, home, rule, present, hot, vmemmap, memmap, line, lines, ram)
 
@@ -150,6 +155,10 @@ def _block_zones(
             rule[mine] = NOT_KNOWN
             if words is None:
                 _by_span(zone, rule, np.flatnonzero(mine), blocks, geometry, zones)
+    # Of blocks that are not online the kernel lists the zones they could go to (valid_zones_show).
+    under_way = np.flatnonzero(~offline & ~state_mask(blocks, "online") & (rule == BEFORE_4_13))
+    rule[under_way] = UNDER_WAY
+    _by_span(zone, rule, under_way, blocks, geometry, zones)
     return zone, rule
 
 

@@ -135,5 +135,8 @@ class Observation(Struct, frozen=True):
     params: Mapping[str, str]
     """Words of ``set`` that could be read: name to value."""
     pools: tuple[HugetlbPool, ...] = ()
+    own_memmap: tuple[tuple[int, int, bool], ...] = ()
+    """(first block, last block, whether they hold their own struct pages), where something says
+    it: lsmem does, of memory that s390 configures block by block."""
     notes: tuple[str, ...] = ()
     """What is missing or odd, and why; ready to show."""

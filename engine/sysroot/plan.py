@@ -24,7 +24,6 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, ZoneType
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.state import State
-from pfnmap.engine.operations.offline import REMOVABLE_IS_0
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.play import play
 from pfnmap.engine.session import Session
@@ -74,20 +73,15 @@ def _doubts(view: SysrootView, outcome: Outcome) -> list[str]:
         which = f"memory{ids[0]}" if len(ids) == 1 else f"{len(ids)} blocks"
         if zone == ZoneType.MOVABLE:
             doubts.append(
-                f"{which} in Movable: EBUSY only for pages that are pinned for long or poisoned, "
-                "which no file shows"
+                f"{which} in Movable: it does not end, and the block stays going-offline until a "
+                "signal comes (EINTR), where a page is pinned for long, which no file shows"
             )
         else:
             doubts.append(
                 f"{which} in {ZoneType(zone).label}: EBUSY if the kernel keeps a page there, "
                 f"{_held(view, ids)}"
             )
-    blocks = view.observation.blocks
-    inside = np.flatnonzero(np.isin(blocks.ids, [block for block, _ in left]))
-    stuck = blocks.ids[inside[blocks.removable[inside] == 0]]
-    if len(stuck):
-        which = f"memory{stuck[0]}" if len(stuck) == 1 else f"{len(stuck)} blocks"
-        doubts.append(f"{which}: EBUSY is likely, {REMOVABLE_IS_0}")
+    inside = np.isin(view.observation.blocks.ids, [block for block, _ in left])
     if (view.inferred.vmemmap[inside] == UNKNOWN).any():
         doubts.append(
             "present and managed: whether the blocks hold their own struct pages is not known"

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from pfnmap.engine.geometry import MAX_NUMNODES
 from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory.boot import from_observation
-from pfnmap.engine.memory.runs import Rows, joined_ranges, merge_rows
-from pfnmap.engine.memory.state import BLOCK_DTYPE, Device, Resource, State
+from pfnmap.engine.memory.runs import Rows, joined_ranges, merge_rows, unbroken
+from pfnmap.engine.memory.state import BLOCK_DTYPE, Device, Pending, Resource, State
 from pfnmap.engine.params import PARAM_SINCE, Params
 from pfnmap.engine.profile import is_release_of
 from pfnmap.engine.sysroot.inference import UNKNOWN, block_memmap_pages, state_mask
@@ -56,7 +56,19 @@ def state_of(reading: Reading, *, added_later: bool = False) -> State:
         cpu_nodes=frozenset(masks.get("has_cpu", (0,))),
         title=f"what if: {reading.title}",
     )
-    state = replace(state, devices=devices, next_id=len(reading.inferred.lines))
+    blocks = reading.observation.blocks
+    held = blocks.ids[state_mask(blocks, "online") & (blocks.removable == 0)]
+    kept = state.kept
+    for first, last in unbroken(held):
+        kept = kept.insert(first, last - first + 1, owner=-1)
+    going = blocks.ids[state_mask(blocks, "going-offline")]
+    state = replace(
+        state,
+        devices=devices,
+        next_id=len(reading.inferred.lines),
+        kept=kept,
+        pending=Pending(int(going[0])) if len(going) else None,
+    )
     return _with_image(state, reading)
 
 
@@ -85,8 +97,10 @@ def assumptions(reading: Reading, state: State, pages: str = "") -> tuple[str, .
         out.append("where struct pages are is not known for every block")
     if reading.observation.iomem is None:
         out.append("blocks are taken to have no holes, because iomem cannot be read")
-    if len(blocks) and not state_mask(blocks, "online", "offline").all():
+    if len(blocks) and not state_mask(blocks, "online", "offline", "going-offline").all():
         out.append("a block in any other state than offline is taken for online")
+    if state.pending is not None:
+        out.append(f"the offline of memory{state.pending.block} goes on and holds the hotplug lock")
     if reading.observation.zones is None and _without_zone(reading).any():
         out.append(
             "blocks whose zone is not known are taken to be in the zones that lie at their "
@@ -141,6 +155,7 @@ def _rows(reading: Reading, hot: NDArray[np.bool_]) -> Rows:
     rows["start"], rows["count"] = blocks.ids, 1
     rows["node"] = nodes[blocks.nodes]
     rows["state"] = np.where(offline, int(BlockState.OFFLINE), int(BlockState.ONLINE))
+    rows["state"][state_mask(blocks, "going-offline")] = int(BlockState.GOING_OFFLINE)
     rows["zone"] = np.where(offline, int(ZoneType.NONE), inferred.zone)
     rows["present"] = np.where(hot, pages, inferred.present)
     rows["early"], rows["device"] = ~hot, -1

@@ -171,14 +171,14 @@ def test_a_kernel_without_memmap_on_memory_keeps_no_struct_pages_in_blocks(tmp_p
 
 
 # -- what a plan makes of it -----------------------------------------------------------------
-def test_a_plan_doubts_what_removable_0_speaks_against(tmp_path: Path) -> None:
+def test_a_plan_refuses_what_removable_0_speaks_against(tmp_path: Path) -> None:
     view = view_of(x86(tmp_path / "root"))
     command = parse_line("offline 6-7")
     assert command is not None
     (outcome,) = plan(view, [command])
-    assert any(
-        note.startswith("memory7: EBUSY is likely, removable is 0") for note in outcome.notes
-    )
+    assert outcome.refusal is not None
+    assert (outcome.errno, outcome.refusal.block) == ("EBUSY", 7)
+    assert outcome.refusal.rule.startswith("removable is 0")
 
 
 # -- words of old and new kernels ------------------------------------------------------------

@@ -155,3 +155,18 @@ def test_a_row_with_anything_in_it_is_read_or_refused(field: str, value: Any) ->
     view = SysrootView(seen)
     assert sum(view.block_counts().values()) == view.nr_blocks
     assert all(state.isprintable() for state in seen.blocks.states)
+
+
+def test_removable_of_a_block_that_is_not_online_says_nothing() -> None:
+    """Lsmem prints false there, whatever the kernel: no old kernel follows from it."""
+    offline = row(40, 41, "offline", removable=False, zones="Normal/Movable", node=0)
+    view = SysrootView(read(row(0, 7, zones="DMA32", node=0), offline))
+    assert view.profile_name == "6.12"
+    seen = view.block(40)
+    assert seen is not None and seen.removable is None
+
+
+def test_where_lsmem_says_that_blocks_hold_their_memmap() -> None:
+    own = {"memmap-on-memory": True, "configured": True}
+    view = SysrootView(read(row(0, 7), row(8, 15, "offline", **own), row(16, 16, "offline")))
+    assert [each.vmemmap_pages for each in map(view.block, (8, 16)) if each] == [512, None]

@@ -78,7 +78,7 @@ def test_as_root_a_plan_looks_at_the_pages_that_would_have_to_move(tmp_path: Pat
 
 def test_offlining_movable_memory_is_nearly_sure(view: SysrootView) -> None:
     (outcome,) = planned(view, "offline 33")
-    assert any("memory33 in Movable: EBUSY only for pages" in note for note in outcome.notes)
+    assert any("going-offline until a signal comes" in note for note in outcome.notes)
 
 
 def test_a_write_to_online_may_bring_back_a_type_that_no_file_shows(view: SysrootView) -> None:
@@ -167,8 +167,11 @@ def test_the_kernel_image_and_an_old_removable_are_obstacles(tmp_path: Path) -> 
     tree = x86_tree(tmp_path / "root")
     tree.iomem("00000000-3fffffff : System RAM", "  08000000-08ffffff : Kernel code")
     tree.block(2, zones="DMA32", removable="0")
-    tree.block(3, "going-offline", "DMA32")
+    tree.kernel("5.4.0-99-generic")
     view = SysrootView(observe(DirectoryTree(tree.root)))
     assert obstacle(view, 1).startswith("EBUSY: failure to isolate range")
     assert obstacle(view, 2).startswith("EBUSY: removable is 0")
-    assert obstacle(view, 3) == "its state is going-offline"
+    tree.block(3, "going-offline", "DMA32")
+    view = SysrootView(observe(DirectoryTree(tree.root)))
+    assert obstacle(view, 3) == "EINTR: its state is going-offline, until a signal comes"
+    assert obstacle(view, 4).startswith("EINTR: waits until a signal comes")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
+from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.checks import broken_identities
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.model_view import ModelView
@@ -97,11 +98,29 @@ def test_memory_of_unknown_origin_can_be_taken_either_way(tmp_path: Path) -> Non
     assert row(state_of(view, added_later=True), 32, "early") == 0
 
 
-def test_a_block_under_way_is_taken_for_online(tree: Tree) -> None:
+def test_an_offline_under_way_holds_the_hotplug_lock(tree: Tree) -> None:
     tree.block(33, "going-offline", "Movable")
     view = view_of(tree)
-    assert row(view.state, 33, "state") == BlockState.ONLINE
-    assert any("any other state than offline" in text for text in view.assumptions)
+    assert row(view.state, 33, "state") == BlockState.GOING_OFFLINE
+    assert any("memory33 goes on and holds the hotplug lock" in text for text in view.assumptions)
+    outcome = Machine(view.state).run("offline 33")
+    assert (outcome.errno, outcome.refusal and outcome.refusal.block) == ("EINTR", 33)
+
+
+def test_a_block_under_way_is_in_the_zone_that_spans_it_not_the_first_it_could_go_to(
+    tree: Tree,
+) -> None:
+    tree.block(33, "going-offline", "Normal Movable")
+    seen = view_of(tree).block(33)
+    assert seen is not None and seen.zone is ZoneType.MOVABLE and "span" in seen.zone_rule
+
+
+def test_removable_0_since_5_8_is_a_kernel_that_removes_nothing(tree: Tree) -> None:
+    tree.write("sys/devices/system/memory/memory33/removable", "0")
+    tree.kernel("6.12.30")
+    outcome = Machine(view_of(tree).state).run("offline 33")
+    assert outcome.refusal is not None and "CONFIG_MEMORY_HOTREMOVE" in outcome.refusal.rule
+    assert outcome.errno == "EINVAL"
 
 
 def test_every_assumption_is_said(tmp_path: Path, tree: Tree) -> None:
