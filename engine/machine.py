@@ -22,7 +22,7 @@ from pfnmap.engine.memory import boot, checks
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.model_view import ModelView
-from pfnmap.engine.outcome import Event, Outcome, Refusal
+from pfnmap.engine.outcome import Event, Outcome, Phases, Refusal
 
 
 class CheckError(AssertionError):
@@ -89,12 +89,19 @@ def predict(state: State, command: commands.Command) -> Outcome:
         return Outcome(command, state, boot.boot(command))
     if not commands.is_action(command):
         return Outcome(command, state, state)
-    tx = Transaction(state)
-    waits = state.pending is not None and isinstance(command, commands.HOTPLUG)
-    refusal = _load("pending.waits" if waits else _EFFECTS[type(command)])(tx, command)
+    phases = Phases(lambda: _carried_out(state, command)[0].states)
+    tx, refusal = _carried_out(state, command, phases)
     return Outcome(
         command, state, tx.state, tuple(tx.events), refusal, tuple(tx.output), tuple(tx.notes)
     )
+
+
+def _carried_out(
+    state: State, command: commands.Command, phases: Phases | None = None
+) -> tuple[Transaction, Refusal | None]:
+    tx = Transaction(state, phases)
+    waits = state.pending is not None and isinstance(command, commands.HOTPLUG)
+    return tx, _load("pending.waits" if waits else _EFFECTS[type(command)])(tx, command)
 
 
 _EFFECTS = {verb.command: verb.effect for verb in commands.VERBS.values()}

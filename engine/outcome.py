@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
 from pfnmap.engine.commands import Command, is_action
 from pfnmap.engine.memory.state import State
+from pfnmap.engine.recent import Recent
 
 SHELL_TEXT: dict[str, str] = {
     "EPERM": "Operation not permitted",
@@ -27,6 +28,34 @@ SHELL_TEXT: dict[str, str] = {
 """What a shell prints for each errno (libc ``strerror``)."""
 
 
+class Phases:
+    """The states that the phases of one command left, one an event.
+
+    They are made again when somebody asks, by carrying out the command once more, and only those
+    of the commands asked about last are kept: a history that held every one of them would be ten
+    times as large as what its steps changed.
+    """
+
+    __slots__ = ("_again", "_states")
+    _kept: Recent[Phases] = Recent(2)
+
+    def __init__(self, again: Callable[[], Sequence[State]]) -> None:
+        self._again = again
+        self._states: Sequence[State] | None = None
+
+    @property
+    def states(self) -> Sequence[State]:
+        """The state after each event, in their order."""
+        if self._states is None:
+            self._states = self._again()
+            self._kept.keep(self)
+        return self._states
+
+    def forget(self) -> None:
+        """Let go of the states until they are asked for again."""
+        self._states = None
+
+
 class Event(Struct, frozen=True):
     """One phase of an operation: the kernel function, what it changed, the state after it.
 
@@ -36,10 +65,17 @@ class Event(Struct, frozen=True):
 
     function: str
     text: str
-    state: State
+    phases: Phases
+    number: int
+    """Which of the phases it is, from 0."""
     log: tuple[str, ...] = ()
     first_block: int = -1
     nr_blocks: int = 0
+
+    @property
+    def state(self) -> State:
+        """The machine right after this phase."""
+        return self.phases.states[self.number]
 
 
 class Refusal(Struct, frozen=True):

@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pfnmap.engine.recent import Recent
+
 Rows = NDArray[Any]
 """Structured array with fields ``start`` and ``count`` (int64, in keys) and attributes."""
 
-CHUNK_ROWS = 512
+CHUNK_ROWS = 128
 _HEAD_BYTES = 16
 
 
@@ -93,6 +95,7 @@ class RunMap:
     """Immutable map from keys to attribute rows. All edits return a new map."""
 
     __slots__ = ("_chunks", "_cumulative", "_firsts", "_rows", "dtype")
+    _joined_lately: Recent[RunMap] = Recent(4)
 
     def __init__(self, dtype: np.dtype[Any], chunks: tuple[Rows, ...] = ()) -> None:
         self.dtype = dtype
@@ -122,10 +125,17 @@ class RunMap:
 
     @property
     def rows(self) -> Rows:
-        """All rows, ascending (cached; O(rows) the first time)."""
+        """All rows, ascending (O(rows) the first time; kept by the few maps asked last)."""
+        if len(self._chunks) == 1:
+            return self._chunks[0]
         if self._rows is None:
             self._rows = _joined(self._chunks) if self._chunks else np.zeros(0, self.dtype)
+            self._joined_lately.keep(self)
         return self._rows
+
+    def forget(self) -> None:
+        """Let go of the rows in one piece: history keeps many maps, and they share chunks."""
+        self._rows = None
 
     @property
     def nr_rows(self) -> int:

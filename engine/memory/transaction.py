@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.memory.state import Fault, State
-from pfnmap.engine.outcome import Event, Refusal
+from pfnmap.engine.outcome import Event, Phases, Refusal
 
 
 class Transaction:
@@ -16,8 +16,11 @@ class Transaction:
     phase with :meth:`event`; ask :meth:`fault` before a phase that can fail.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, phases: Phases | None = None) -> None:
+        """Begin with a state; ``phases`` can make the states of the events again."""
         self.state = state
+        self.states: list[State] = []
+        self._phases = phases or Phases(lambda: self.states)
         self.events: list[Event] = []
         self.output: list[str] = []
         self.notes: list[str] = []
@@ -37,7 +40,11 @@ class Transaction:
         """
         if block < 0:
             nr_blocks = 0
-        self.events.append(Event(function, text, self.state, tuple(log), block, nr_blocks))
+        number = len(self.states)
+        self.states.append(self.state)
+        self.events.append(
+            Event(function, text, self._phases, number, tuple(log), block, nr_blocks)
+        )
 
     def fault(self, phase: str) -> str | None:
         """The errno that ``fail next at=phase`` asked for, once; None otherwise."""

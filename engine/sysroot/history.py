@@ -12,7 +12,7 @@ from pfnmap.engine.commands import Note
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.state import State
-from pfnmap.engine.outcome import Event, Outcome
+from pfnmap.engine.outcome import Event, Outcome, Phases
 from pfnmap.engine.session import History, Session
 from pfnmap.engine.sysroot.capture import capture_bytes, capture_content, parse_capture
 from pfnmap.engine.sysroot.explain import explain
@@ -168,12 +168,13 @@ def _outcome(
     title = str(groups[0][0]) if groups else "notes changed"
     if len(groups) > 1:
         title += f" and {len(groups) - 1} more"
+    at_once = Phases(lambda: (after,))
     events = [
-        Event("observed", _text(change, nr_blocks), after, (), _block(change), nr_blocks)
+        Event("observed", _text(change, nr_blocks), at_once, 0, (), _block(change), nr_blocks)
         for change, nr_blocks in groups[:MAX_EVENTS]
     ]
     if len(groups) > MAX_EVENTS:
-        events.append(Event("observed", f"{len(groups) - MAX_EVENTS} more changes", after))
+        events.append(Event("observed", f"{len(groups) - MAX_EVENTS} more changes", at_once, 0))
     notes = tuple(finding.text for finding in view.disagreements)
     return Outcome(
         Note(title, text=f"observed: {title}"), before, after, tuple(events), notes=notes
