@@ -91,11 +91,35 @@ def add(tx: Transaction, command: Add) -> Refusal | None:
 def probe(tx: Transaction, start: int) -> Refusal | None:
     """``probe_store``: one block of whatever is plugged at that address, no ACPI device of its own.
 
-    MHP_NONE: memory that is probed never hosts its own memmap.
+    MHP_NONE: memory that is probed never hosts its own memmap, and is in no memory group.
     """
-    size = tx.state.geometry.block_bytes
+    size, before = tx.state.geometry.block_bytes, tx.state
+    if check_range(before, start, size, 0) is None:
+        _put_to_use(tx, start, size)
     dimm = FailedDimm(f"probe-{start:#x}", start, size, -1, policy=MemmapPolicy.RAM)
-    return _add_memory(tx, dimm)
+    refusal = _add_memory(tx, dimm)
+    if refusal is not None:
+        tx.state = replace(tx.state, failed_dimms=before.failed_dimms, devices=before.devices)
+    return refusal
+
+
+def _put_to_use(tx: Transaction, start: int, size: int) -> None:
+    """The DIMM without memory that all of this place lies in holds memory from here on; bytes.
+
+    Only whole blocks of it can; one that lies there in part makes way.
+    """
+    shift = tx.state.geometry.page_shift
+    for held in tx.state.failed_dimms:
+        if held.start <= start and start + size <= held.start + held.size_bytes:
+            others = tuple(dimm for dimm in tx.state.failed_dimms if dimm is not held)
+            low, number = -(-held.start // size) * size >> shift, tx.state.next_id
+            end = (held.start + held.size_bytes) // size * size >> shift
+            device = Device(number, held.name, "dimm", low, end - low, 0, MemmapKind.RAM)
+            device = replace(device, acpi_index=held.acpi_index)
+            devices = {**tx.state.devices, number: device}
+            tx.state = replace(tx.state, failed_dimms=others, devices=devices, next_id=number + 1)
+            return
+    make_way(tx, start, size)
 
 
 def make_way(tx: Transaction, start: int, size: int) -> None:

@@ -101,6 +101,31 @@ def test_a_dimm_whose_memory_was_refused_makes_way() -> None:
         machine.check()
 
 
+@pytest.mark.parametrize(
+    ("dimm", "plugged"),
+    [
+        ("add n 1G memmap=on_memory", ["n"]),
+        ("add n 200M at=0x10c000000", ["n"]),
+        ("add n 128M at=0x114000000", ["probe-0x110000000"]),
+    ],
+)
+def test_memory_is_probed_where_a_refused_dimm_is_plugged(dimm: str, plugged: list[str]) -> None:
+    """The block lies in that DIMM; one that holds a part of the block makes way."""
+    machine = booted("machine ram=3G profile=6.1")
+    assert machine.run(dimm).errno == "EINVAL"
+    assert machine.run("fail next at=create_memory_block_devices errno=ENOMEM").ok
+    assert machine.run("echo 0x110000000 > /sys/devices/system/memory/probe").errno == "ENOMEM"
+    assert [name for name, _, _ in machine.state.plugged()] == ["n"]
+    machine.check()
+    assert machine.run("echo 0x110000000 > /sys/devices/system/memory/probe").ok
+    assert [name for name, _, _ in machine.state.plugged()] == plugged
+    machine.check()
+    assert machine.run("online 34 movable").ok
+    assert machine.run(f"remove {plugged[0]}").ok
+    assert machine.state.plugged() == []
+    machine.check()
+
+
 ACTIONS = [verb for verb in VERBS.values() if verb.kind in (Kind.ACTION, Kind.PARAMETER)]
 
 
