@@ -199,7 +199,7 @@ def verb(
     "machine ram=1G memmap_on_memory=Y",
     kind=Kind.START,
     synopsis="[ram=SIZE] [arch=ARCH] [profile=NAME] [block=SIZE] [nodes=N] [ramN=SIZE…] "
-    "[PARAM=VALUE…]",
+    '[distance=10,20,20,10] [cmdline="WORDS"] [PARAM=VALUE…]',
 )
 class StartMachine(Command, frozen=True):
     """``machine …``: the machine at boot. Sizes in bytes; ``params`` are ``set`` words."""
@@ -212,6 +212,10 @@ class StartMachine(Command, frozen=True):
     node_ram_bytes: tuple[tuple[int, int], ...] = ()
     """(node, bytes) for node >= 1."""
     params: tuple[tuple[str, str], ...] = ()
+    distances: tuple[int, ...] = ()
+    """The SLIT row by row; empty: 10 within a node, 20 between any two."""
+    cmdline: str = ""
+    """Words of the kernel's command line."""
 
 
 @verb(

@@ -74,6 +74,11 @@ class Geometry(Struct, frozen=True):
     """Whether a notifier may refuse to offline memory of the boot
     (``arch/arm64/mm/mmu.c:prevent_bootmem_remove_notifier``)."""
 
+    movable_ranges: tuple[tuple[int, int], ...] = ()
+    """[first pfn, end pfn) of boot memory in Movable (``kernelcore=``, ``movablecore=``)."""
+    mem_is_address: bool = False
+    """Whether ``mem=`` says where memory ends, not how much there is."""
+
     old_section_bytes: int = 0
     """Section size of kernels before 5.12 where it was another one; 0: the same."""
 
@@ -100,7 +105,12 @@ class Geometry(Struct, frozen=True):
         """(zone, first pfn, end pfn) of the zones that boot memory is divided into."""
         ends = [end >> self.page_shift for _, end in self.zone_ends]
         zones = [*(zone for zone, _ in self.zone_ends), ZoneType.NORMAL]
-        return tuple(zip(zones, [0, *ends], [*ends, 1 << 52], strict=True))
+        parts = list(zip(zones, [0, *ends], [*ends, 1 << 52], strict=True))
+        for first, end in self.movable_ranges:
+            zone, low, high = next(part for part in parts if part[1] <= first < part[2])
+            parts.remove((zone, low, high))
+            parts += [(zone, low, first), (ZoneType.MOVABLE, first, end), (zone, end, high)]
+        return tuple(sorted((part for part in parts if part[1] < part[2]), key=lambda p: p[1]))
 
     @property
     def block_memmap_pages(self) -> int:
@@ -176,6 +186,7 @@ ARCHITECTURES: dict[str, Geometry] = {
             spares_dma=True,
             ram_hole=(3 * GIB, 4 * GIB),
             reserves_page_0=True,
+            mem_is_address=True,
             guest_block_bytes=(2 * GIB, GIB, 512 * MIB, 256 * MIB),
         ),
         _arm64(
@@ -265,6 +276,7 @@ def another_architecture(name: str, sizes: Geometry) -> Geometry:
         ram_start=GIB,
         ram_hole=NO_HOLE,
         reserves_page_0=False,
+        mem_is_address=False,
         guest_block_bytes=(),
         keeps_boot_memory=False,
         old_section_bytes=0,

@@ -15,7 +15,10 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import import_module
 
+from msgspec.structs import replace
+
 from pfnmap.engine import commands
+from pfnmap.engine.cmdline import read_cmdline
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.memory import boot, checks
@@ -42,7 +45,7 @@ class Machine:
     @classmethod
     def boot(cls, start: commands.StartMachine | None = None) -> Machine:
         """The machine that a ``machine`` line describes; InputError where it cannot be."""
-        return cls(boot.boot(start or commands.StartMachine()))
+        return cls(_booted(start or commands.StartMachine()))
 
     def predict(self, command: commands.Command) -> Outcome:
         """What applying the command would give; changes nothing.
@@ -86,7 +89,7 @@ class Machine:
 def predict(state: State, command: commands.Command) -> Outcome:
     """The outcome of a command on a state: the one place where commands become effects."""
     if isinstance(command, commands.StartMachine):
-        return Outcome(command, state, boot.boot(command))
+        return Outcome(command, state, _booted(command))
     if not commands.is_action(command):
         return Outcome(command, state, state)
     phases = Phases(lambda: _carried_out(state, command)[0].states)
@@ -102,6 +105,25 @@ def _carried_out(
     tx = Transaction(state, phases)
     waits = state.pending is not None and isinstance(command, commands.HOTPLUG)
     return tx, _load("pending.waits" if waits else _EFFECTS[type(command)])(tx, command)
+
+
+def _booted(start: commands.StartMachine) -> State:
+    """The machine at boot, with the pools of huge pages that its command line asks for."""
+    state = boot.boot(start)
+    for word, page_bytes, count in read_cmdline(start.cmdline).hugepages:
+        kib = (page_bytes or state.geometry.hugetlb_bytes[0]) >> 10
+        path = f"/sys/kernel/mm/hugepages/hugepages-{kib}kB/nr_hugepages"
+        outcome = predict(state, commands.SysfsWrite(str(count), path))
+        if outcome.refusal is not None:
+            raise InputError(f"{word}: {outcome.refusal.rule}")
+        state = outcome.after
+        have = sum(
+            held.count for held in state.hugetlb.values() if held.id >= outcome.before.next_id
+        )
+        if have < count:
+            note = f"{word}: only {have} of {count} pages could be allocated"
+            state = replace(state, notes=(*state.notes, note))
+    return state
 
 
 _EFFECTS = {verb.command: verb.effect for verb in commands.VERBS.values()}

@@ -36,7 +36,6 @@ class ModelView:
 
     real = False
     pools: tuple[HugetlbPool, ...] = ()
-    notes: tuple[str, ...] = ()
     page_source = ""
 
     def __init__(self, state: State) -> None:
@@ -46,6 +45,11 @@ class ModelView:
     def title(self) -> str:
         """Where the machine comes from."""
         return self.state.title
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was said about the machine and does nothing."""
+        return self.state.notes
 
     @property
     def geometry(self) -> Geometry:

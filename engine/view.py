@@ -163,7 +163,7 @@ class View(Protocol):
 
     @property
     def notes(self) -> Sequence[str]:
-        """What is missing, odd or assumed about a real machine, and why; ready to show."""
+        """What is missing, odd or assumed about a machine, and why; ready to show."""
 
     @property
     def page_source(self) -> str:

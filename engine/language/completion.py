@@ -84,6 +84,7 @@ def keys_of(before: list[str]) -> Keys:
             keys |= {"profile": profile_names(), "block": ()}
         if name == "machine":
             keys |= {"ram": (), "arch": tuple(ARCHITECTURES), "nodes": ()}
+            keys |= {"distance": (), "cmdline": ()}
         if name == "compare":
             keys |= rule_values()
         return keys | {name: _param_words(name) for name in PARAM_VALUES}

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from math import isqrt
 from typing import Any, Final
 
+from pfnmap.engine.cmdline import read_cmdline
 from pfnmap.engine.commands import (
     Command,
     Expect,
@@ -48,6 +50,7 @@ from pfnmap.engine.notation import (
     rule_values,
 )
 from pfnmap.engine.params import PARAM_VALUES
+from pfnmap.engine.printable import printable
 from pfnmap.engine.wrong import choose, closest, either, shown, wrong
 
 ADDRESS_FLOOR = 1 << 32
@@ -55,17 +58,20 @@ PAGE_MASK = 0xFFF
 _HEX = re.compile(r"0[xX]")
 _SIZED = re.compile(r"[0-9]+[A-Za-z]")
 _NODE_RAM = re.compile(r"ram([0-9]{1,4})\Z")
-_KEYS = ("ram", "arch", "profile", "block", "nodes")
+_KEYS = ("ram", "arch", "profile", "block", "nodes", "distance", "cmdline")
 
 
 def parse_machine(arguments: Arguments) -> Command:
-    """``machine [ram=SIZE] [arch=…] [profile=…] [block=SIZE] [nodes=N] [ramN=SIZE…] […]``."""
+    """``machine [ram=SIZE] [arch=…] [profile=…] [block=SIZE] [nodes=N] [ramN=SIZE…] …``."""
     default = StartMachine()
     ram = arguments.option("ram", parse_size)
     arch = arguments.option("arch", lambda word: choose(word, ARCHITECTURES, "architecture"))
     profile = arguments.option("profile", parse_profile)
     block = arguments.option("block", lambda word: _block_size(word, arch or default.arch))
     nodes = arguments.option("nodes", _node_count)
+    cmdline_column = arguments.column_of("cmdline")
+    cmdline, words = arguments.option("cmdline", _cmdline) or ("", {})
+    distances = arguments.option("distance", _distances)
     node_ram: dict[int, int] = {}
     params: dict[str, str] = {}
     while pair := arguments.take_pair():
@@ -77,6 +83,12 @@ def parse_machine(arguments: Arguments) -> Command:
             node_ram[node] = arguments.convert_value(pair, parse_size)
         elif pair.key in PARAM_VALUES:
             name, value = parse_param(pair.key, pair.value, pair.column, pair.value_column)
+            if name in words:
+                raise wrong(
+                    f"{name}= is said on the command line too ({words[name]})",
+                    expected="one of the two",
+                    column=max(pair.column, cmdline_column),
+                )
             params[name] = value
         else:
             meant = closest(pair.key, (*_KEYS, *PARAM_VALUES))
@@ -92,10 +104,38 @@ def parse_machine(arguments: Arguments) -> Command:
         arch=arch or default.arch,
         profile=profile or default.profile,
         block_bytes=block,
-        nodes=nodes or max(node_ram, default=0) + 1,
+        nodes=nodes or max(max(node_ram, default=0) + 1, isqrt(len(distances or ()))),
         node_ram_bytes=tuple(sorted(node_ram.items())),
         params=tuple(params.items()),
+        distances=distances or (),
+        cmdline=cmdline,
     )
+
+
+def _cmdline(text: str) -> tuple[str, dict[str, str]]:
+    """The words as they are, and which of them says which parameter of ``set``."""
+    try:
+        words = read_cmdline(text)
+    except InputError as error:
+        word = str(error).partition(": ")[0]
+        raise ParseError(printable(str(error)), column=text.index(word) + 1) from None
+    return " ".join(text.split()), {name: word for name, (word, _) in words.params.items()}
+
+
+def _distances(text: str) -> tuple[int, ...]:
+    """The SLIT: 10 on the diagonal and more elsewhere, or Linux does not use it."""
+    numbers = tuple(parse_number(part, "distance") for part in text.split(","))
+    count = isqrt(len(numbers))
+    if count * count != len(numbers) or count < 2 or count > MAX_NUMNODES:
+        raise wrong(f"{len(numbers)} distances are no square", expected="10,20,20,10 for two nodes")
+    for i, distance in enumerate(numbers):
+        if (distance == 10) != (i % (count + 1) == 0) or not 10 <= distance <= 255:
+            raise wrong(
+                f"Linux does not use a table with {distance} from node {i // count} to "
+                f"{i % count} (slit_valid)",
+                expected="10 within a node, 11 to 255 between two",
+            )
+    return numbers
 
 
 def _node_count(text: str) -> int:
@@ -336,6 +376,8 @@ def _machine(m: StartMachine) -> str:
         ("block", None if m.block_bytes is None else format_size(m.block_bytes)),
         ("nodes", m.nodes if m.nodes != default.nodes else None),
         *((f"ram{node}", format_size(size)) for node, size in m.node_ram_bytes),
+        ("distance", ",".join(map(str, m.distances)) or None),
+        ("cmdline", quote(m.cmdline, always=True) if m.cmdline else None),
         *m.params,
     )
 

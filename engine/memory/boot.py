@@ -13,10 +13,12 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from pfnmap.engine.cmdline import Amount, CommandLine, read_cmdline
 from pfnmap.engine.commands import StartMachine
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import (
     ARCHITECTURES,
+    GIB,
     MAX_NUMNODES,
     MIB,
     Geometry,
@@ -24,16 +26,18 @@ from pfnmap.engine.geometry import (
 )
 from pfnmap.engine.kinds import KERNEL_ZONES, BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory import free_memory
-from pfnmap.engine.memory.page_map import zone_pieces
+from pfnmap.engine.memory.page_map import page_zone, zone_pieces
 from pfnmap.engine.memory.runs import Rows, RunMap
 from pfnmap.engine.memory.state import (
     BLOCK_DTYPE,
+    CMA,
     Node,
     Resource,
     State,
     Zone,
 )
-from pfnmap.engine.params import Params
+from pfnmap.engine.memory.zone_movable import movable_ranges
+from pfnmap.engine.params import PARAM_SINCE, Params
 from pfnmap.engine.profile import KernelProfile, get_profile
 from pfnmap.engine.view import ZoneRow
 
@@ -94,14 +98,14 @@ def boot(start: StartMachine) -> State:
     layout = boot_layout(start)
     if not layout or layout[0][2] != 0:
         raise InputError("ram=0: node 0 must have memory")
-    profile = get_profile(start.profile)
+    profile, words = get_profile(start.profile), read_cmdline(start.cmdline)
     geometry = _architecture(start.arch, profile)
+    if words.mem is not None:
+        layout = _limited(layout, words.mem, by_address=geometry.mem_is_address)
     size = start.block_bytes or probe_block_bytes(geometry, layout[-1][1])
     geometry = geometry.with_block_bytes(size)
     layout = _addressable(layout, geometry.physmem_end)
-    params = Params()
-    for name, value in start.params:
-        params = params.with_word(name, value)
+    params = _params(words, start.params, profile)
     shift = geometry.page_shift
     ram = np.array([(a >> shift, b >> shift, n) for a, b, n in layout], np.int64)
     if geometry.reserves_page_0:
@@ -109,14 +113,90 @@ def boot(start: StartMachine) -> State:
     ram = ram[ram[:, 0] < ram[:, 1]]
     if not len(ram) or ram[0, 2] != 0:
         raise InputError(f"ram: node 0 must have more than a page of {geometry.page_bytes} bytes")
+    geometry = replace(geometry, movable_ranges=movable_ranges(words, geometry, ram))
     state = _assemble(geometry, profile, params, ram, start.nodes)
     state = replace(
         state,
+        distances=_distances(start),
+        notes=tuple(f"{word}: ignored, it says nothing here" for word in words.ignored),
         resources=tuple(
             Resource(int(a) << shift, (int(b) << shift) - 1, "System RAM") for a, b, _ in ram
         ),
     )
-    return _reserve(state)
+    state = _reserve(state)
+    return state if words.cma is None else _reserve_cma(state, words.cma)
+
+
+def _params(
+    words: CommandLine, said: tuple[tuple[str, str], ...], profile: KernelProfile
+) -> Params:
+    """Parameters from the command line, then those that the ``machine`` line says."""
+    params = Params()
+    for name, (word, value) in words.params.items():
+        since = PARAM_SINCE.get(name, "")
+        if since and not profile.is_since(since):
+            raise InputError(f"{word}: does nothing here: Linux has it since {since}")
+        params = params.with_word(name, value)
+    for name, value in said:
+        params = params.with_word(name, value)
+    return params
+
+
+def _limited(
+    layout: list[tuple[int, int, int]], mem: Amount, *, by_address: bool
+) -> list[tuple[int, int, int]]:
+    """Boot RAM below an address on x86 (``e820__range_remove``), elsewhere the first so many bytes.
+
+    (``memblock_mem_limit_remove_map``.)
+    """
+    kept, left = [], mem.size_bytes
+    for start, end, node in layout:
+        end = min(end, left if by_address else start + left)
+        if start < end:
+            kept.append((start, end, node))
+            left -= 0 if by_address else end - start
+    if kept == layout:
+        raise InputError(f"{mem.word}: does nothing here: no memory lies behind that")
+    return kept
+
+
+def _distances(start: StartMachine) -> tuple[tuple[int, ...], ...]:
+    """The SLIT, a row a node."""
+    count = start.nodes
+    if start.distances and len(start.distances) != count * count:
+        raise InputError(
+            f"distance: {len(start.distances)} distances are not those of {count} nodes; expected "
+            f"{count * count}"
+        )
+    return tuple(start.distances[i : i + count] for i in range(0, len(start.distances), count))
+
+
+def _reserve_cma(state: State, cma: Amount) -> State:
+    """``dma_contiguous_reserve``: from 4 GiB up where there is room, else as high as it can be.
+
+    On arm64 only where devices of 32 bits reach. Movable pages may be there, the kernel's own not.
+    """
+    geometry = state.geometry
+    unit, limit = geometry.pageblock_pages, 4 * GIB >> geometry.page_shift
+    size = -(-cma.size_bytes // (unit * geometry.page_bytes)) * unit
+    places: list[int] = []
+    for low, high, _ in state.early_ram.tolist():
+        for start, end in free_memory.untaken(state, low, high):
+            if geometry.keeps_boot_memory:
+                end = min(end, limit)
+            first = -(-max(start, limit) // unit) * unit
+            last = (end - size) // unit * unit
+            places += [first] if first + size <= end else [last] if last >= start else []
+    if not places:
+        raise InputError(f"{cma.word}: the kernel fails to reserve it, so much is not in one piece")
+    above = [pfn for pfn in places if pfn >= limit]
+    pfn = min(above) if above else max(places)
+    node, zone_type = page_zone(state, pfn)
+    zone = state.zone(node, zone_type)
+    state = state.with_zone(node, zone_type, replace(zone, cma=zone.cma + size))
+    taken = state.taken.insert(pfn, size, kind=int(PageState.MOVABLE), owner=CMA)
+    state = replace(state, taken=taken)
+    return free_memory.change(state, node, free_memory.zone_class(zone_type), -size)
 
 
 def _assemble(
@@ -156,7 +236,10 @@ def _assemble(
     )
     return replace(
         state,
-        free_pages=tuple((sum(node.zones[z].managed for z in KERNEL_ZONES), 0) for node in nodes),
+        free_pages=tuple(
+            (sum(node.zones[z].managed for z in KERNEL_ZONES), node.zones[ZoneType.MOVABLE].managed)
+            for node in nodes
+        ),
     )
 
 
@@ -245,7 +328,7 @@ def _reserve_range(state: State, first: int, end: int, kind: PageState) -> State
         zone = state.zone(node, zone_type)
         zone = replace(zone, managed=zone.managed - (high - low))
         state = state.with_zone(node, zone_type, zone)
-        state = free_memory.change(state, node, free_memory.KERNEL, low - high)
+        state = free_memory.change(state, node, free_memory.zone_class(zone_type), low - high)
     return state
 
 

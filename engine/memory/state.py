@@ -49,9 +49,10 @@ TAKEN_DTYPE = run_dtype(("kind", "u1"), ("owner", "<i4"))
 hugetlb set id or the id of the device whose struct pages they hold (-1: none), or one of the
 marks below."""
 
-PINNED, POISONED, IN_USE = -3, -4, -5
+PINNED, POISONED, IN_USE, CMA = -3, -4, -5, -6
 """Marks of page frames: held so that they cannot be migrated for now; hwpoisoned; allocated by
-whatever else runs, so that only as much is free as was said (``free``, ``freelist``)."""
+whatever else runs, so that only as much is free as was said (``free``, ``freelist``); reserved for
+contiguous allocations, and movable until then."""
 
 DEVICE_ZONE_DTYPE = run_dtype(("node", "<i2"), ("device", "<i4"), ("altmap", "<i8"))
 """ZONE_DEVICE memory keyed by pfn; ``altmap`` is not zero where the range holds its own
@@ -254,6 +255,8 @@ class State(Struct, frozen=True):
     """The SLIT, rows by node; empty: 10 within a node, 20 between any two."""
     probe_file: bool = True
     """CONFIG_ARCH_MEMORY_PROBE: the file ``probe`` is there."""
+    notes: tuple[str, ...] = ()
+    """What was said about the machine and does nothing."""
     recorded: bool = False
     """True for a machine built from a recording or a real system: where its unmovable
     pages are is not known, so none are assumed."""

@@ -17,7 +17,7 @@ from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory import free_memory, spans_history, zonelists
 from pfnmap.engine.memory.spans import shrink_zone_span, span_text, update_pgdat_span
-from pfnmap.engine.memory.state import IN_USE, PINNED, POISONED, Pending, State
+from pfnmap.engine.memory.state import CMA, IN_USE, PINNED, POISONED, Pending, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import hugetlb, zone_shifting
 from pfnmap.engine.operations.refs import block_ranges
@@ -144,7 +144,8 @@ def unmovable_pfn(state: State, block: int, row: Any) -> tuple[int, PageState] |
     are unmovable pages then.
     """
     taken = state.taken.slice(state.block_pfn(block), state.block_pfn(block + 1))
-    bad = taken[np.isin(taken["kind"], UNMOVABLE_KINDS) & (taken["owner"] != PINNED)]
+    bad = np.isin(taken["kind"], UNMOVABLE_KINDS) & (taken["owner"] != PINNED)
+    bad = taken[bad | (taken["owner"] == CMA)]
     if not len(bad):
         return None
     if state.profile.isolates_ends_first:
@@ -196,6 +197,7 @@ def check_offline(state: State, block: int) -> Refusal | None:
             PageState.UNMOVABLE: "an unmovable allocation",
             PageState.RESERVED: "reserved since boot",
             PageState.VMEMMAP: "struct pages of other memory",
+            PageState.MOVABLE: "in a pageblock of CMA",
         }[kind]
         return Refusal(
             "EBUSY",

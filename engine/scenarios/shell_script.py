@@ -47,7 +47,8 @@ def _boot_lines(start: c.StartMachine) -> Iterator[str]:
     yield f"# {start.arch}, {format_size(start.ram_bytes)} of boot RAM{profile}"
     for node, size in start.node_ram_bytes:
         yield f"# node {node}: {format_size(size)} of boot RAM"
-    if words := [word for name, value in start.params if (word := _boot_word(name, value))]:
+    words = [word for name, value in start.params if (word := _boot_word(name, value))]
+    if words := start.cmdline.split() + words:
         yield f"# kernel command line: {' '.join(words)}"
     for name, value in start.params:
         if name == "vmemmap_hotplug":

@@ -86,6 +86,8 @@ def machines(draw: st.DrawFn) -> c.StartMachine:
         nodes=nodes,
         node_ram_bytes=tuple((node, draw(sizes)) for node in with_ram if node < nodes),
         params=tuple(dict(draw(st.lists(_param_words(), max_size=3))).items()),
+        distances=draw(st.sampled_from([(), (10, 20, 31, 10)])) if nodes == 2 else (),
+        cmdline=draw(st.sampled_from(["", "quiet", "mem=1G kernelcore=25% hugepages=4"])),
     )
 
 

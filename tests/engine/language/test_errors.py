@@ -143,7 +143,7 @@ WRONG: list[tuple[str, str]] = [
     (
         "machine rom=2G",
         '9: machine has no key "rom"; expected ram=, arch=, profile=, block=, '
-        "nodes=, ramN= or a parameter of set; did you mean ram=?",
+        "nodes=, distance=, cmdline=, ramN= or a parameter of set; did you mean ram=?",
     ),
     # -- expectations
     (
