@@ -548,6 +548,19 @@ class Title(Command, frozen=True):
 
 
 @verb(
+    "source",
+    "say where a claim comes from; in scenario files",
+    'source "Linux 6.12, mm/memory_hotplug.c:offline_pages"',
+    Word("words", TEXT, "a text", '"words in quotes"'),
+    kind=Kind.TALK,
+)
+class Source(Command, frozen=True):
+    """``source "…"``: post and lines, Message-ID, commit or bug report; of the whole file."""
+
+    words: str
+
+
+@verb(
     "pause",
     "wait, in screencasts",
     "pause 2s",
@@ -675,8 +688,11 @@ TALK = (Note, Title, Pause, Goto, Zoom, Expect)
 
 
 def is_step(command: Command) -> bool:
-    """Whether a command is a step with a number: all but ``machine`` and the session's own."""
-    return not isinstance(command, (StartMachine, Interactive))
+    """Whether a command is a step with a number.
+
+    All but ``machine`` and ``source``, which are about the whole, and the session's own.
+    """
+    return not isinstance(command, (StartMachine, Source, Interactive))
 
 
 def is_action(command: Command) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from msgspec import Struct
 
 from pfnmap.engine.claims import corrected, evaluate
-from pfnmap.engine.commands import Command, Expect, Interactive, StartMachine, is_action
+from pfnmap.engine.commands import Command, Expect, Interactive, Source, StartMachine, is_action
 from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import Session
@@ -21,7 +21,7 @@ class Step(Struct, frozen=True):
     """A command and what came of it."""
 
     number: int
-    """As the session counts: every command but ``machine`` is a step, a note or a claim too."""
+    """As the session counts: notes and claims are steps too, ``machine`` and ``source`` not."""
     line: int
     """Where it stands: in a file the number of its line."""
     outcome: Outcome
@@ -64,7 +64,7 @@ def play(
     and have the number of the step they stand behind.
 
     Args:
-        lines: Each with the number of its line; ``machine`` is passed over.
+        lines: Each with the number of its line; ``machine`` and ``source`` are passed over.
         session: Where they are done.
         complaint: Gives what the machine says about a line its place.
 
@@ -72,7 +72,7 @@ def play(
         PfnmapError: A command cannot be done on this machine at all.
     """
     for line, command in lines:
-        if isinstance(command, StartMachine):
+        if isinstance(command, (StartMachine, Source)):
             continue
         try:
             step = do(line, command, session)

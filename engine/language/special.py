@@ -423,6 +423,7 @@ CHECKS: Final[dict[str, Callable[[Arguments], None]]] = {
     "online": _check_order_of_online,
     "freelist": _check_orders,
     "note": _check_text,
+    "source": _check_text,
     "title": _check_text,
 }
 """What is looked at before a line is read as its verb is declared."""

@@ -15,6 +15,7 @@ from pfnmap.engine.commands import (
     Interactive,
     Note,
     Pause,
+    Source,
     StartMachine,
     Title,
 )
@@ -88,6 +89,11 @@ class Scenario(Struct, frozen=True):
         """The words of the first ``title`` line, otherwise the file's name."""
         titles = (c.words for _number, c in self.lines if isinstance(c, Title))
         return next(titles, Path(self.source).stem)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The words of its ``source`` lines: where its claims come from."""
+        return tuple(c.words for _number, c in self.lines if isinstance(c, Source))
 
 
 class ScenarioError(ParseError):
@@ -185,7 +191,7 @@ def _check_place(command: Command | None, before: list[ScenarioLine]) -> None:
             f"there is a second machine (the first is in line {earlier.number})",
             expected="one machine line",
         )
-    talk = (Note, Title, Pause)
+    talk = (Note, Title, Source, Pause)
     if late := next((x for x in before if x.command and not isinstance(x.command, talk)), None):
         raise wrong(
             f"machine stands behind a command (line {late.number})",

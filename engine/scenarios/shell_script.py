@@ -37,6 +37,7 @@ def as_shell(scenario: Scenario) -> list[str]:
         ParseError: A line cannot be done on the scenario's machine (``FILE:LINE:COL: …``).
     """
     lines = [*_boot_lines(scenario.start)]
+    lines += [f"# source: {words}" for words in scenario.origins]
     for step in play(scenario.lines, opened(scenario), scenario.complaint):
         lines += _WRITERS[type(step.command)](step.command, step.outcome.before, step.outcome.after)
     return lines

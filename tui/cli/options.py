@@ -503,6 +503,12 @@ def tour_options(parser: argparse.ArgumentParser) -> None:
 
 def scenarios_options(parser: argparse.ArgumentParser) -> None:
     """List the scenarios that come with pfnmap; open one with 'pfnmap NAME'."""
+    parser.add_argument(
+        "--source",
+        metavar="WORD",
+        dest="origin",
+        help="only those whose claims come from a source with this word, e.g. 2019 or Song",
+    )
 
 
 def themes_options(parser: argparse.ArgumentParser) -> None:

@@ -167,7 +167,8 @@ def _refuse_second_machine(commands: list[Command]) -> None:
 def _run(scenario: Scenario) -> _Run:
     """Every step with the machine after it, as far as they can be done."""
     session = opened(scenario)
-    steps = [_Step(0, session.view, said=tuple(session.view.notes))]
+    origins = (f"source: {words}" for words in scenario.origins)
+    steps = [_Step(0, session.view, said=(*origins, *session.view.notes))]
     failures: list[str] = []
     said: list[str] = []
     stopped: PfnmapError | None = None

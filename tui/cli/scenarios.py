@@ -3,16 +3,59 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from typing import Final
 
-from pfnmap.engine.scenarios.scenario import load_scenario
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.scenarios.scenario import Scenario, load_scenario
 from pfnmap.engine.sources import shipped_scenarios
+from pfnmap.engine.wrong import shown
 from pfnmap.tui.cli.parser import emit
 from pfnmap.tui.text.ascii import plain
 
+GROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "Where the struct pages of hot-added memory go": ("memmap-", "layout-", "v1-"),
+    "What they cost before the memory is online": ("oom-", "order-", "ppc64-"),
+    "Struct pages in the added memory, as posted in 2019": ("v2-", "v3-"),
+    "The same, as it was merged": ("merged-", "eligibility-"),
+    "Huge pages whose struct pages are given back": ("hugetlb-",),
+    "Spans of zones and nodes that shrink": ("shrink-",),
+    "Memory of devices": ("device-",),
+    "Zones to choose from, and offlines that fail": ("valid-zones-", "offline-"),
+}
+"""What the scenarios are about, and how the names of each group begin."""
+FIRST: Final = ("memmap-device-256m", "oom-before-online", "shrink-e1-merged")
+"""Where to start: one DIMM, one mistake, one span."""
+
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a line for each scenario: its name and its title."""
-    files = shipped_scenarios()
-    width = max((len(name) for name in files), default=0)
-    emit(f"{name:<{width}}  {plain(load_scenario(file).title)}" for name, file in files.items())
+    """Print a line for each scenario, its name and its title, by what they are about.
+
+    With ``--source`` only those whose source has the words, and their sources too.
+    """
+    scenarios = {name: load_scenario(file) for name, file in shipped_scenarios().items()}
+    if (words := arguments.origin) is None:
+        emit([f"to start with: {', '.join(f'pfnmap {name}' for name in FIRST)}", ""])
+    else:
+        scenarios = {
+            name: scenario
+            for name, scenario in scenarios.items()
+            if words.casefold() in "\n".join(scenario.origins).casefold()
+        }
+        if not scenarios:
+            raise InputError(f"--source: no scenario has a source with {shown(words)}")
+    emit("\n\n".join(_groups(scenarios, with_sources=words is not None)).splitlines())
     return 0
+
+
+def _groups(scenarios: dict[str, Scenario], *, with_sources: bool) -> Iterator[str]:
+    """Each group that has scenarios: its heading, and their lines."""
+    width = max((len(name) for name in scenarios), default=0)
+    for group, beginnings in GROUPS.items():
+        lines = [group]
+        for name, scenario in scenarios.items():
+            if name.startswith(beginnings):
+                lines.append(f"{name:<{width}}  {plain(scenario.title)}")
+                lines += [f"  source: {plain(each)}" for each in scenario.origins if with_sources]
+        if lines[1:]:
+            yield "\n".join(lines)

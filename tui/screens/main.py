@@ -18,7 +18,7 @@ from textual.geometry import Offset
 from textual.message import Message
 from textual.screen import Screen
 
-from pfnmap.engine.commands import Add, Command, Goto, Interactive, StartMachine, Zoom
+from pfnmap.engine.commands import Add, Command, Goto, Interactive, Source, StartMachine, Zoom
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.language import line_of
 from pfnmap.engine.outcome import Outcome
@@ -523,6 +523,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
                 self.perform(actions.zoom(self.shown, command))
             case StartMachine():
                 raise InputError("the machine has booted; start pfnmap anew for another one")
+            case Source():
+                raise InputError("source: it says where a scenario's claims come from, in its file")
             case _:
                 self._to_machine(command)
 

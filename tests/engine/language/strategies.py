@@ -200,6 +200,7 @@ BY_TYPE: dict[type[c.Command], st.SearchStrategy[c.Command]] = {
     ),
     c.Note: st.builds(c.Note, texts),
     c.Title: st.builds(c.Title, texts),
+    c.Source: st.builds(c.Source, texts),
     c.Pause: st.integers(0, 3_600_000).map(lambda ms: c.Pause(ms / 1000)),
     c.Goto: st.one_of(
         st.builds(c.Goto, numbers, units),

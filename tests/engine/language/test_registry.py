@@ -12,7 +12,7 @@ DOCUMENTED = {
     Kind.PARAMETER: "set rule",
     Kind.ACTION: "add online offline remove shrink device-add device-del pin unpin signal hugetlb "
     "hugetlb-free free freelist fail echo grep cat",
-    Kind.TALK: "note title pause goto zoom",
+    Kind.TALK: "note title source pause goto zoom",
     Kind.EXPECT: "expect",
     Kind.INTERACTIVE: "undo redo seek mark diff save write compare profiles help quit",
 }

@@ -36,6 +36,7 @@ from pfnmap.engine.scenarios.scenario import (
     load_scenario,
     parse_scenario,
 )
+from pfnmap.engine.scenarios.shell_script import as_shell
 from tests.engine.language import strategies
 from tests.examples import examples
 
@@ -86,6 +87,14 @@ def test_title_and_notes_may_stand_before_the_machine() -> None:
     assert scenario.title == "E1"
     assert scenario.start.ram_bytes == 2 << 30
     assert scenario.commands == (Title("E1"), Note("x"), Add("d", 128 << 20))
+
+
+def test_a_source_is_of_the_whole_file_and_no_step() -> None:
+    lines = ('source "a mail, lines 1-2"', "machine ram=1G", 'source "a bug"', "add d 128M")
+    scenario = parse_scenario("\n".join((*lines, "expect ok")))
+    assert scenario.origins == ("a mail, lines 1-2", "a bug")
+    assert [step.number for step in run_scenario(scenario).steps] == [1, 2]
+    assert as_shell(scenario)[1:3] == ["# source: a mail, lines 1-2", "# source: a bug"]
 
 
 @pytest.mark.parametrize("text", ["", "\n", "\n\n# nothing\n", "# no line end"])
