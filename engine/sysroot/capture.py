@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.params import PARAM_VALUES, Params
-from pfnmap.engine.sysroot.dumps import is_lsmem_json, is_text_dump, observation_of, parse_text_dump
+from pfnmap.engine.sysroot.dumps import has_blocks, is_text_dump, parse_text_dump
 from pfnmap.engine.sysroot.files import MAX_WORD, TextTree, clean
-from pfnmap.engine.sysroot.observation import BlockColumns, Observation
+from pfnmap.engine.sysroot.lsmem import is_lsmem, listed
+from pfnmap.engine.sysroot.observation import BlockColumns, MemoryConfig, Observation
 from pfnmap.engine.sysroot.parse import IomemLine, ZoneInfo
 from pfnmap.engine.sysroot.read import observe
 from pfnmap.engine.typed_json import NodeId, typed
@@ -36,6 +37,8 @@ from pfnmap.engine.whole_file import write_whole
 FORMAT = "pfnmap-capture-1"
 MAX_BYTES = 256 << 20
 """Largest capture that is read, after decompression."""
+HEAD_BYTES = 1 << 14
+"""How much of a file tells what it is: a transcript may begin with other things."""
 MAX_BLOCKS = 1 << 24
 _GZIP = b"\x1f\x8b"
 
@@ -77,6 +80,7 @@ class _Capture(Struct, frozen=True, kw_only=True):
     zones: tuple[ZoneInfo, ...] | None = None
     iomem: tuple[IomemLine, ...] | None = None
     pools: tuple[HugetlbPool, ...] = ()
+    config: tuple[MemoryConfig, ...] = ()
     blocks: tuple[_Run, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -115,6 +119,7 @@ def _file(o: Observation) -> _Capture:
         zones=o.zones,
         iomem=o.iomem,
         pools=o.pools,
+        config=o.config,
         blocks=_block_runs(o.blocks),
         notes=o.notes,
     )
@@ -145,6 +150,8 @@ def capture_bytes(observation: Observation, *, compress: bool = False) -> bytes:
     data = msgspec.to_builtins(_file(observation))
     if data["zones"] is not None:  # CMA is the last of a zone, and most machines have none
         data["zones"] = [row if row[-1] else row[:-1] for row in data["zones"]]
+    if not data["config"]:  # only s390 has any
+        del data["config"]
     # One entry of a list a line: small, and the diff of two captures can be read.
     lines = [f"{json.dumps(key)}: {_entries(value)}" for key, value in data.items()]
     text = "{\n" + ",\n".join(lines) + "\n}\n"
@@ -170,12 +177,12 @@ def is_capture(path: str | os.PathLike[str]) -> bool:
     """Whether a file looks like a capture, a text dump or output of lsmem (its first bytes)."""
     try:
         with open(path, "rb") as file:
-            head = file.read(4096)
+            head = file.read(HEAD_BYTES)
     except OSError:
         return False
     if head.startswith(_GZIP):
-        head = _decompress(head, 4096, partial=True)
-    return FORMAT.encode() in head or is_lsmem_json(head) or is_text_dump(head)
+        head = _decompress(head, HEAD_BYTES, partial=True)
+    return FORMAT.encode() in head or is_lsmem(head) or is_text_dump(head)
 
 
 def _decompress(data: bytes, limit: int, *, partial: bool = False) -> bytes:
@@ -222,13 +229,8 @@ def capture_content(data: bytes) -> bytes:
 def parse_capture(data: bytes, name: str) -> Observation:
     """An observation from the content of a capture, a text dump or output of lsmem -J."""
     # A capture has notes, and they name files as a dump does.
-    if FORMAT.encode() not in data[:4096] and is_text_dump(data[:4096]):
-        files, links = parse_text_dump(data)
-        return observe(TextTree(name, files, links))
-    if is_lsmem_json(data[:4096]):
-        return observation_of(data, name)
-    if FORMAT.encode() not in data[:4096]:
-        raise InputError(f"{name}: neither a capture of format {FORMAT} nor a text dump")
+    if FORMAT.encode() not in data[:HEAD_BYTES]:
+        return _from_text(data, name)
     file = typed(data, _Capture, name)
     if file.format != FORMAT:
         raise InputError(f"{name}: not a capture of format {FORMAT}")
@@ -249,8 +251,21 @@ def parse_capture(data: bytes, name: str) -> Observation:
         node_ids=file.node_ids,
         params={key: words[key] for key in file.params},
         pools=file.pools,
+        config=file.config,
         notes=tuple(clean(note, 500) for note in file.notes),
     )
+
+
+def _from_text(data: bytes, name: str) -> Observation:
+    """An observation from a text dump, a transcript, or what lsmem printed."""
+    as_json = data.lstrip()[:1] == b"{"
+    files, links = ({}, []) if as_json else parse_text_dump(data)
+    given = listed(data, name) if is_lsmem(data) and not has_blocks((*files, *links)) else None
+    if given is None and not files:
+        raise InputError(
+            f"{name}: neither a capture of format {FORMAT} nor a text dump nor output of lsmem"
+        )
+    return observe(TextTree(name, files, links), given)
 
 
 def _cleaned(rows: tuple[Named, ...] | None, limit: int = MAX_WORD) -> tuple[Named, ...] | None:

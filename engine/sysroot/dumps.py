@@ -1,6 +1,6 @@
-r"""What other tools print of a machine: a text dump from a shell, and ``lsmem -J``.
+r"""What a shell shows of a machine: a text dump, or a terminal's transcript with its commands.
 
-A text dump is read as a tree of files: one line ``PATH:CONTENT`` for every line of a file, as
+It is read as a tree of files. A dump has one line ``PATH:CONTENT`` for every line of a file, as
 ``grep`` prints it, and one line ``PATH`` for every node and every link to one.
 :data:`SHELL_LINE` makes it with POSIX tools only::
 
@@ -9,61 +9,68 @@ A text dump is read as a tree of files: one line ``PATH:CONTENT`` for every line
     /sys/devices/system/memory/memory32/state:online
     /proc/zoneinfo:Node 0, zone   Normal
 
-``lsmem -J`` (``pfnmap blocks -J`` as well) says little: the ranges of blocks and their states,
-nodes and ``valid_zones`` where these columns were asked for. The block size follows from the
-columns RANGE and BLOCK.
+Of a transcript the prompts say more: where ``cd`` went, so that a relative path is known, and
+which file ``cat`` showed. Blocks may also stand there as lsmem prints them (see ``lsmem``).
 """
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-from msgspec import Struct, field
-
-from pfnmap.engine.errors import InputError
-from pfnmap.engine.geometry import MAX_NUMNODES
-from pfnmap.engine.sysroot.files import clean
-from pfnmap.engine.sysroot.observation import (
-    MAX_ZONE_WORDS,
-    UNKNOWN_STATE,
-    BlockColumns,
-    Observation,
-)
-from pfnmap.engine.typed_json import typed
+from pfnmap.engine.sysroot.lsmem import is_lsmem
+from pfnmap.engine.sysroot.parse import parse_release
 
 SHELL_LINE = r"""( echo pagesize:$(getconf PAGESIZE)
 cd /sys/devices/system; find "$PWD/memory" -type l -name 'node[0-9]*'
 find "$PWD/node" -type d -name 'node[0-9]*'
 find "$PWD/memory" "$PWD/node" /sys/module/memory_hotplug/parameters \
- /sys/kernel/mm/hugepages -type f \( -name state -o -name valid_zones \
+ /sys/firmware/memory /sys/kernel/mm/hugepages -type f \( -name state \
+ -o -name config -o -name memmap_on_memory -o -name valid_zones \
  -o -name removable -o -name phys_device -o -name 'block_size*' \
  -o -name 'auto_*' -o -name 'has_*' -o -name '*_hugepages' \
  -o -name possible -o -path '*/node/online' -o -path '*/parameters/*' \) \
  -exec grep -s . /dev/null {} +
 grep -sE 'Node|spanned|present|managed|cma|start_' /dev/null /proc/zoneinfo
-grep -sE 'RAM|Kernel|Crash|Persistent' /dev/null /proc/iomem
+W='RAM|Kernel|Crash|Persistent|namespace|dax|virtio|CXL|region'
+grep -sE "$W" /dev/null /proc/iomem
 cd /proc/sys; grep -s . /dev/null "$PWD/kernel/osrelease" \
  "$PWD/kernel/arch" "$PWD/vm/hugetlb_optimize_vmemmap"
-! grep -qs movable_node /proc/cmdline || echo /proc/cmdline:movable_node
+W='memhp_default_state|memory_hotplug[.][a-z_]+|hugetlb_free_vmemmap'
+W="movable_node|($W|movablecore|kernelcore)=[^ ]+"
+grep -soE "$W" /dev/null /proc/cmdline
 ) > dump.txt 2> /dev/null"""
 """What a person pastes into a shell; the output may be gzipped."""
 
-_PATH = re.compile(rb"(?:.{0,200}?/)?((?:sys/(?:devices/system|module|kernel)|proc)/[^:\s]{1,200})")
+_PATH = re.compile(
+    rb"(?:[^\s\"'=:]{0,200}?/)?((?:sys/(?:devices/system|module|kernel|firmware)|proc)/[^:\s\"']{1,200})"
+)
+_RELATIVE = re.compile(
+    rb"(?:\./)?((memory\d{1,13}|node\d{1,7})/\w{1,40}|block_size_bytes|auto_online_blocks)(?=:|\s*\Z)"
+)
+_NAME = re.compile(rb"(?:\./)?([\w./-]{1,200})(?=:)")
 _LINK = re.compile(r"sys/devices/system/memory/memory\d+/node\d+\Z")
 _NODE = re.compile(r"sys/devices/system/node/node\d+\Z")
+_PROMPT = re.compile(
+    rb"(?:\[[^\]]{1,80}\]|[\w.-]{1,40}@[\w.-]{1,60}(?::(?P<at>[^\s$#]{1,200}))?)?"
+    rb" ?[$#] (?P<line>.{1,400})\Z"
+)
+"""A prompt that ends in ``$`` or ``#``, and the command behind it; bash may show the directory."""
+OSRELEASE, MEMORY, NODES = (
+    "proc/sys/kernel/osrelease",
+    "sys/devices/system/memory",
+    "sys/devices/system/node",
+)
 
 
 def is_text_dump(head: bytes) -> bool:
-    """Whether the first bytes of a file look like a dump."""
-    lines = head.split(b"\n")[:64]
-    return any(
-        (found := _PATH.match(line)) is not None
-        and line[found.end() : found.end() + 1] in (b":", b"", b"\r")
-        for line in lines
-    )
+    """Whether the first bytes of a file look like a dump or a transcript."""
+    if head.lstrip()[:1] == b"{":
+        return False
+    files, links = parse_text_dump(head)
+    paths = [path for path in (*files, *links) if path not in (OSRELEASE, "pagesize")]
+    return bool(paths) or is_lsmem(head)
 
 
 def parse_text_dump(data: bytes) -> tuple[dict[str, bytes], list[str]]:
@@ -71,175 +78,83 @@ def parse_text_dump(data: bytes) -> tuple[dict[str, bytes], list[str]]:
 
     The latter are links to nodes, and the directories of nodes with a slash at the end.
 
-    Lines that name no kernel file are passed over.
+    Lines that belong to no kernel file are passed over.
     """
-    files: dict[str, list[bytes]] = {}
-    links: list[str] = []
+    reading = _Transcript()
     for line in data.replace(b"\r\n", b"\n").split(b"\n"):
+        reading.take(line)
+    files = {path: b"\n".join(lines) + b"\n" for path, lines in reading.files.items()}
+    return files, reading.links
+
+
+class _Transcript:
+    """The lines so far: what they say of which file, and where the shell is."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, list[bytes]] = {}
+        self.links: list[str] = []
+        self.directory = ""
+        """Relative to the root; empty where it is not known."""
+        self.shown: list[str] = []
+        """Files that the last command shows; each but the last is of one line."""
+
+    def take(self, line: bytes) -> None:
+        """The next line."""
         if line.startswith(b"pagesize:"):
-            files["pagesize"] = [line[9:]]
-            continue
-        found = _PATH.match(line)
-        if found is None:
-            continue
-        path = found[1].decode("ascii", "replace")
-        rest = line[found.end() :]
+            self.files["pagesize"] = [line[9:]]
+        elif prompt := _PROMPT.match(line):
+            if prompt["at"]:
+                self._enter(prompt["at"].decode("ascii", "replace"))
+            self._run(prompt["line"].decode("ascii", "replace"))
+        elif found := _PATH.match(line):
+            self._put(found[1].decode("ascii", "replace"), line[found.end() :])
+        elif found := _RELATIVE.match(line):
+            above = NODES if found[1].startswith(b"node") else MEMORY
+            self._put(f"{above}/{found[1].decode()}", line[found.end() :])
+        elif self.shown:
+            self.files.setdefault(self.shown[0], []).append(line)
+            del self.shown[: len(self.shown) > 1]
+        elif self.directory and (found := _NAME.match(line)):
+            self._put(self._path(found[1].decode()), line[found.end() :])
+        elif OSRELEASE not in self.files and (release := parse_release(line)):
+            self.files[OSRELEASE] = [release.encode()]
+
+    def _put(self, path: str, rest: bytes) -> None:
         if rest.startswith(b":"):
-            files.setdefault(path, []).append(rest[1:])
+            self.files.setdefault(path, []).append(rest[1:])
         elif not rest.strip() and _LINK.match(path):
-            links.append(path)
+            self.links.append(path)
         elif not rest.strip() and _NODE.match(path):
-            links.append(f"{path}/")
-    return {path: b"\n".join(lines) + b"\n" for path, lines in files.items()}, links
+            self.links.append(f"{path}/")
+
+    def _path(self, name: str) -> str:
+        return posixpath.normpath(posixpath.join("/", self.directory, name)).strip("/")
+
+    def _enter(self, name: str) -> None:
+        known = name.startswith("/") or self.directory
+        self.directory = self._path(name) if known and not name.startswith("~") else ""
+
+    def _run(self, line: str) -> None:
+        """What a command line shows, if it is one file after the other."""
+        self.shown = []
+        for command in re.split(r"&&|;", line):
+            words = command.partition("|")[0].split()
+            words = words[words[:1] == ["sudo"] :]
+            named = [word for word in words[1:] if not word.startswith("-")]
+            if words[:1] == ["cd"]:
+                self._enter(named[0] if named else "~")
+            elif words[:1] in (["cat"], ["head"], ["tail"], ["grep"]):
+                named = named[words[0] == "grep" :]
+                if words[1:2] != ["-n"] and not re.search(r"[*?\[{<>$]", "".join(named)):
+                    self.shown += [self._path(name) for name in named]
+                if words[0] == "grep" and (len(named) > 1 or {"-r", "-H", "-R"} & {*words}):
+                    self.shown = []  # each line has its file's name
+            elif words[:2] == ["uname", "-r"]:
+                self.shown.append(OSRELEASE)
+            elif words[:1] == ["getconf"] and named[:1] in (["PAGESIZE"], ["PAGE_SIZE"]):
+                self.shown.append("pagesize")
 
 
-MAX_BLOCKS = 1 << 24
-MIN_BLOCK_BYTES, MAX_BLOCK_BYTES = 1 << 20, 1 << 46
-
-_HEAD = re.compile(rb'\A\s*\{\s*("format": "pfnmap-blocks-1",\s*)?"memory"\s*:')
-_RANGE = re.compile(r"0x([0-9a-fA-F]{1,16})-0x([0-9a-fA-F]{1,16})\Z")
-_BLOCKS = re.compile(r"(\d{1,13})(?:-(\d{1,13}))?\Z")
-_STATES = {"on->off": "going-offline", "?": UNKNOWN_STATE, "": UNKNOWN_STATE}
-"""The words of lsmem that are not those of sysfs."""
-_TRUTH: dict[bool | str, int] = {True: 1, False: 0, "yes": 1, "no": 0, "1": 1, "0": 0}
-"""JSON in our time, words or digits before."""
-
-
-def is_lsmem_json(head: bytes) -> bool:
-    """Whether the first bytes of a file look like it."""
-    return _HEAD.match(head) is not None
-
-
-class _Line(Struct):
-    """What a line may say; which of its kinds a value has depends on the release of lsmem."""
-
-    range: Any = None
-    block: Any = None
-    state: Any = None
-    removable: Any = None
-    zones: Any = None
-    node: Any = None
-    own_memmap: Any = field(default=None, name="memmap-on-memory")
-
-
-class _Output(Struct):
-    memory: list[_Line]
-
-
-def _wrong(name: str, field: str, what: str) -> InputError:
-    return InputError(f"{name}: field {field!r} {what}")
-
-
-def observation_of(data: bytes, name: str) -> Observation:
-    """An observation from the JSON; InputError that names the field."""
-    lines = typed(data, _Output, name).memory
-    rows = [_Row(name, f"memory[{index}]", line) for index, line in enumerate(lines)]
-    if not rows:
-        raise InputError(f"{name}: lsmem listed no memory")
-    sizes = {row.block_bytes for row in rows}
-    if len(sizes) > 1:
-        raise _wrong(name, "memory", "has ranges that make different memory block sizes")
-    return Observation(
-        title=name,
-        kernel=None,
-        arch=None,
-        page_bytes=None,
-        block_bytes=sizes.pop(),
-        blocks=_columns(name, rows),
-        own_memmap=tuple(
-            (row.first, row.first + row.count - 1, row.own_memmap == 1)
-            for row in rows
-            if row.own_memmap >= 0
-        ),
-        zones=None,
-        iomem=None,
-        masks={},
-        node_ids=tuple(sorted({row.node for row in rows if row.node is not None})),
-        params={},
-        notes=_notes(rows),
-    )
-
-
-class _Row:
-    """One range of blocks."""
-
-    def __init__(self, name: str, place: str, line: _Line) -> None:
-        self.place = place
-        span = _RANGE.match(str(line.range))
-        ids = _BLOCKS.match(str(line.block))
-        if span is None or ids is None:
-            raise _wrong(name, place, "lacks a range or a block; print both: lsmem -J --output-all")
-        self.first, last = int(ids[1]), int(ids[2] or ids[1])
-        self.count = last - self.first + 1
-        low, high = int(span[1], 16), int(span[2], 16) + 1
-        if not 0 < self.count <= MAX_BLOCKS or high <= low or (high - low) % self.count:
-            raise _wrong(name, place, "has a range that is not whole blocks")
-        self.block_bytes = (high - low) // self.count
-        size = self.block_bytes
-        sound = MIN_BLOCK_BYTES <= size <= MAX_BLOCK_BYTES and not size & (size - 1)
-        if not sound or low != self.first * size:
-            raise _wrong(name, place, "has a range that is not that of its blocks")
-        state = clean(str(line.state or ""), 32)
-        self.state = _STATES.get(state, state)
-        # lsmem looks at removable of online blocks only and says false of all others.
-        self.removable = _truth(line.removable) if self.state == "online" else -1
-        self.own_memmap = _truth(line.own_memmap)
-        self.zones = _zone_words(line.zones)
-        self.node = _node(name, place, line.node)
-
-
-def _truth(value: object) -> int:
-    """1, 0, or -1 for what is no truth."""
-    return _TRUTH.get(value, -1) if isinstance(value, bool | str) else -1
-
-
-def _zone_words(value: object) -> tuple[str, ...] | None:
-    """``DMA/Normal`` as a list; lsmem writes ``None`` where sysfs says ``none``."""
-    if not isinstance(value, str) or not value:
-        return None
-    words = tuple(clean(word, 16) for word in value.split("/")[:MAX_ZONE_WORDS])
-    return ("none",) if words == ("None",) else words
-
-
-def _node(name: str, place: str, value: object) -> int | None:
-    """A node, as a number or in digits."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 8:
-        value = int(value)
-    if value is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < MAX_NUMNODES:
-        raise _wrong(name, place, f"has a node that is not a number from 0 to {MAX_NUMNODES - 1}")
-    return value
-
-
-def _columns(name: str, rows: Sequence[_Row]) -> BlockColumns:
-    """A row for every block."""
-    end = 0
-    for row in rows:
-        if row.first < end:
-            raise _wrong(name, row.place, "overlaps the one before")
-        end = row.first + row.count
-    counts = np.array([row.count for row in rows], np.int64)
-    if int(counts.sum()) > MAX_BLOCKS:
-        raise _wrong(name, "memory", "has more blocks than can be read")
-    which = np.repeat(np.arange(len(rows)), counts)
-    offsets = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return BlockColumns.of(
-        np.array([row.first for row in rows], np.int64)[which] + offsets,
-        ([row.state for row in rows], which),
-        ([row.zones for row in rows], which),
-        ([None if row.node is None else (row.node,) for row in rows], which),
-        np.array([row.removable for row in rows], np.int8)[which],
-        np.full(len(which), -1, np.int64),
-    )
-
-
-def _notes(rows: list[_Row]) -> tuple[str, ...]:
-    """What such a file lacks."""
-    missing = ["zones (/proc/zoneinfo), iomem, parameters and huge pages"]
-    missing += ["nodes (column NODE)"] if all(row.node is None for row in rows) else []
-    missing += ["valid_zones (column ZONES)"] if all(row.zones is None for row in rows) else []
-    return (
-        f"made from what lsmem printed, which lacks {', '.join(missing)}; blocks of one line are "
-        "taken to be alike",
-    )
+def has_blocks(files: Sequence[str]) -> bool:
+    """Whether some of the paths are of memory blocks."""
+    return any(path.startswith(f"{MEMORY}/memory") for path in files)

@@ -32,8 +32,19 @@ MEMMAP_WORDS = (
     "ram (inferred)",
     "on_memory (inferred)",
     "not in the block (inferred)",
+    "on_memory",
+    "not in the block",
 )
-UNKNOWN_MEMMAP, BOOT, BOOT_INFERRED, RAM, ON_MEMORY, ELSEWHERE = range(6)
+(
+    UNKNOWN_MEMMAP,
+    BOOT,
+    BOOT_INFERRED,
+    RAM,
+    ON_MEMORY,
+    ELSEWHERE,
+    ON_MEMORY_SAID,
+    NOT_ON_MEMORY_SAID,
+) = range(8)
 
 ZONE_RULES = (
     "",
@@ -129,10 +140,12 @@ def infer(
     own_pages = 0 if policy in (None, "N") else block_memmap_pages(geometry, policy)
     hot = told_by_zones(hot, zone, line, blocks, geometry, zones, own_pages)
     vmemmap, memmap = _placement(blocks, geometry, zones, zone, hot, policy)
-    for first, last, own in observation.own_memmap:
-        told = slice(*np.searchsorted(blocks.ids, (first, last + 1)).tolist())
-        vmemmap[told] = block_memmap_pages(geometry, "Y") if own else 0
-        memmap[told] = ON_MEMORY if own else np.where(hot[told] == 1, RAM, memmap[told])
+    for said in observation.config:
+        if said.own_memmap is None:
+            continue
+        told = slice(*np.searchsorted(blocks.ids, (said.first, said.first + said.count)).tolist())
+        vmemmap[told] = block_memmap_pages(geometry, "Y") if said.own_memmap else 0
+        memmap[told] = ON_MEMORY_SAID if said.own_memmap else NOT_ON_MEMORY_SAID
     home = _homes(blocks, zone) if profile.zone_shifting else zone
     return Inferred(zone, home, rule, present, hot, vmemmap, memmap, line, lines, ram)
 

@@ -8,10 +8,10 @@ small integers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.sysroot.parse import IomemLine, ZoneInfo
@@ -115,6 +115,20 @@ def _ordered(words: Sequence[Word], codes: NDArray[np.integer[Any]]) -> Coded16[
     return tuple(order), table[codes]
 
 
+class MemoryConfig(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Blocks of which ``/sys/firmware/memory`` says the same.
+
+    s390 configures memory there block by block, with its struct pages inside or not, and only
+    what is configured is a memory block. Which release brought it is not known here (a series of
+    October 2025).
+    """
+
+    first: Annotated[int, Meta(ge=0, le=1 << 40)]
+    count: Annotated[int, Meta(ge=1, le=1 << 24)]
+    configured: bool | None
+    own_memmap: bool | None
+
+
 class Observation(Struct, frozen=True):
     """Everything that was read of a machine at one moment, and what could not be."""
 
@@ -135,8 +149,7 @@ class Observation(Struct, frozen=True):
     params: Mapping[str, str]
     """Words of ``set`` that could be read: name to value."""
     pools: tuple[HugetlbPool, ...] = ()
-    own_memmap: tuple[tuple[int, int, bool], ...] = ()
-    """(first block, last block, whether they hold their own struct pages), where something says
-    it: lsmem does, of memory that s390 configures block by block."""
+    config: tuple[MemoryConfig, ...] = ()
+    """What ``/sys/firmware/memory`` says, ascending; empty where there is no such directory."""
     notes: tuple[str, ...] = ()
     """What is missing or odd, and why; ready to show."""

@@ -17,7 +17,8 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.sysroot.capture import load_capture
 from pfnmap.engine.sysroot.files import DirectoryTree, clean
 from pfnmap.engine.sysroot.observation import BlockColumns, Observation
-from pfnmap.engine.sysroot.read import Reader
+from pfnmap.engine.sysroot.read import Reader, observe_report
+from pfnmap.engine.sysroot.read_blocks import MEMORY
 from pfnmap.engine.sysroot.view import SysrootView
 
 MAX_HISTORY = 1000
@@ -218,13 +219,16 @@ class Kept:
 
 
 def open_watcher(source: str | os.PathLike[str] = "/", *, page_bytes: int | None = None) -> Watcher:
-    """Follow a tree (a directory), or open a capture or text dump (a file); InputError.
+    """Follow a tree (a directory), or open a report of sos or a capture, dump or table; InputError.
 
     ``page_bytes``: the page size of the machine, where its files do not say.
     """
     if Path(source).is_file():
         return Watcher(Kept(load_capture(source)), page_bytes=page_bytes)
-    return Watcher(source, page_bytes=page_bytes)
+    tree = DirectoryTree(source)
+    if not os.path.isdir(os.path.join(tree.root, MEMORY)) and (report := observe_report(tree)):
+        return Watcher(Kept(report), page_bytes=page_bytes)
+    return Watcher(tree, page_bytes=page_bytes)
 
 
 def page_size(text: str) -> int:

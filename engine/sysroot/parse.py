@@ -133,6 +133,15 @@ def is_kernel_image(name: str) -> bool:
     return name in _KERNEL_IMAGE
 
 
+_RELEASE = re.compile(rb"Linux (?:version|\S{1,64}) (\d+\.\d+\S{0,80}) (?:.*#\d|\()")
+
+
+def parse_release(line: bytes) -> str | None:
+    """The release from a line of ``uname -a``, ``/proc/version`` or the kernel's log."""
+    found = _RELEASE.search(line)
+    return None if found is None else clean(found[1])
+
+
 def parse_block_size(data: bytes) -> int | None:
     """``block_size_bytes``: hexadecimal without 0x; None unless a power of two of sane size."""
     text = data.strip()

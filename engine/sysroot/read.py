@@ -7,27 +7,34 @@ a missing memory directory is an error: what cannot be read is left unknown and 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.params import Params
+from pfnmap.engine.memory.alike import joined
+from pfnmap.engine.params import PARAM_VALUES, Params
 from pfnmap.engine.sysfs_words import parse_mask
 from pfnmap.engine.sysroot.files import SHORT_BYTES, FileProblem, Notes, Tree, clean
-from pfnmap.engine.sysroot.observation import Observation
+from pfnmap.engine.sysroot.lsmem import Listed, listed
+from pfnmap.engine.sysroot.observation import BlockColumns, MemoryConfig, Observation
 from pfnmap.engine.sysroot.parse import (
     IomemLine,
     ZoneInfo,
     parse_block_size,
     parse_count,
     parse_iomem,
+    parse_release,
     parse_zoneinfo,
 )
-from pfnmap.engine.sysroot.read_blocks import MEMORY, NODE, BlockReader, read_node_ids
+from pfnmap.engine.sysroot.read_blocks import BLOCK_NAME, MEMORY, NODE, BlockReader, read_node_ids
 from pfnmap.engine.view import HugetlbPool
 
 PARAMETERS = "sys/module/memory_hotplug/parameters"
+CONFIG = "sys/firmware/memory"
+REPORT = "sos_commands/memory"
 HUGEPAGES = "sys/kernel/mm/hugepages"
 ZONEINFO = "proc/zoneinfo"
 IOMEM = "proc/iomem"
@@ -37,6 +44,13 @@ PARAMETER_NAMES = (
     "auto_movable_ratio",
     "auto_movable_numa_aware",
 )
+_BOOT_NAMES = {
+    "memhp_default_state": "auto_online_blocks",
+    "hugetlb_free_vmemmap": "hugetlb_free_vmemmap",
+}
+"""Words of the command line, and the names that ``set`` has for them."""
+_SPLITS = ("kernelcore", "movablecore")
+"""Boot memory that they put into Movable is not modelled."""
 MASKS = ("online", "possible", "has_memory", "has_normal_memory", "has_cpu")
 
 MAX_FILE = 8 << 20
@@ -45,22 +59,57 @@ MAX_FILE = 8 << 20
 _POOL_NAME = re.compile(r"hugepages-(\d{1,12})kB\Z")
 
 
-def observe(tree: Tree) -> Observation:
-    """Read a tree once; InputError when it has no memory directory."""
-    return Reader(tree).read()
+def observe(tree: Tree, given: Listed | None = None) -> Observation:
+    """Read a tree once; InputError when it has no memory directory.
+
+    ``given``: its blocks as lsmem printed them, where the tree has none.
+    """
+    return Reader(tree, given).read()
+
+
+def observe_report(tree: Tree) -> Observation | None:
+    """A report of sos: blocks as its lsmem lists them; None for another tree.
+
+    Source: sos, ``report/plugins/memory.py``.
+    """
+    try:
+        names = tree.names(REPORT)
+    except FileProblem:
+        return None
+    for name in sorted(name for name in names if name.startswith("lsmem")):
+        with suppress(FileProblem, InputError):
+            return observe(tree, listed(tree.read(f"{REPORT}/{name}", MAX_FILE), tree.name))
+    return None
+
+
+class _ListedBlocks:
+    """Blocks that were read already, as a reader of blocks."""
+
+    def __init__(self, given: Listed) -> None:
+        self.blocks = given.blocks
+        self.notes: tuple[str, ...] = ()
+
+    def read(self, *, surroundings_changed: bool) -> BlockColumns:
+        """The blocks, which never change."""
+        del surroundings_changed
+        return self.blocks
 
 
 class Reader:
     """Reads a tree again and again, each time only what can have changed."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, given: Listed | None = None) -> None:
+        """``given``: see :func:`observe`."""
         self.tree = tree
-        self._blocks = BlockReader(tree)
+        self._listed = given
+        self._blocks = BlockReader(tree) if given is None else _ListedBlocks(given)
         self._last: Observation | None = None
         self._notes = Notes()
-        self._kernel = _one_word(tree, "proc/sys/kernel/osrelease", self._notes)
+        self._kernel = _one_word(tree, "proc/sys/kernel/osrelease", None) or _release(tree)
+        if self._kernel is None:
+            self._notes.problem(FileProblem("proc/sys/kernel/osrelease", errno.ENOENT))
         self._arch, self._page_bytes = _machine_name(tree), _page_size(tree)
-        self._block_bytes = _block_size(tree, self._notes)
+        self._block_bytes = given.block_bytes if given else _block_size(tree, self._notes)
 
     def read(self) -> Observation:
         """The machine now: the same object as the last time when nothing changed."""
@@ -71,6 +120,22 @@ class Reader:
         changed = last is None or last.zones != zones or last.params != params
         blocks = self._blocks.read(surroundings_changed=changed)
         node_ids = read_node_ids(self.tree, notes)
+        if self._listed:
+            node_ids = tuple(sorted({*node_ids, *self._listed.node_ids}))
+            if (word := self._listed.memmap_on_memory) and "memmap_on_memory" not in params:
+                params["memmap_on_memory"] = {"yes": "Y", "no": "N"}.get(word.lower(), "force")
+        masks = read_masks(self.tree, notes)
+        pools = read_pools(self.tree, node_ids, notes)
+        if self._listed:
+            there = (zones, iomem, params, pools)
+            names = ("zones (/proc/zoneinfo)", "iomem", "parameters", "huge pages")
+            absent = [name for name, what in zip(names, there, strict=True) if not what]
+            lacks = ", ".join((*absent, *self._listed.missing))
+            notes.problems.clear()
+            notes.add(
+                f"made from what lsmem printed{lacks and f', which lacks {lacks}'}; blocks of one "
+                "line are taken to be alike"
+            )
         now = Observation(
             title=self.tree.name,
             kernel=self._kernel,
@@ -80,10 +145,11 @@ class Reader:
             blocks=blocks,
             zones=zones,
             iomem=iomem,
-            masks=read_masks(self.tree, notes),
+            masks=masks,
             node_ids=node_ids,
             params=params,
-            pools=read_pools(self.tree, node_ids, notes),
+            pools=pools,
+            config=self._listed.config if self._listed else read_config(self.tree),
             notes=(*self._blocks.notes, *notes.lines()),
         )
         if last is None or last != now:
@@ -108,6 +174,25 @@ def read_masks(tree: Tree, notes: Notes) -> dict[str, tuple[int, ...]]:
         else:
             masks[name] = mask
     return masks
+
+
+def read_config(tree: Tree) -> tuple[MemoryConfig, ...]:
+    """``/sys/firmware/memory``: the blocks that may be configured; empty where it is not there."""
+    try:
+        names = tree.subdirectories(CONFIG)
+    except FileProblem:
+        return ()
+    ids = sorted(int(found[1]) for name in names if (found := BLOCK_NAME.match(name)))
+    rows = [
+        [_truth(tree, f"{CONFIG}/memory{block}/{file}") for file in ("config", "memmap_on_memory")]
+        for block in ids
+    ]
+    said = joined(((block, block, row) for block, row in zip(ids, rows, strict=True)))
+    return tuple(MemoryConfig(first, last - first + 1, *row) for first, last, row in said)
+
+
+def _truth(tree: Tree, path: str) -> bool | None:
+    return {"0": False, "1": True}.get(_one_word(tree, path, None) or "")
 
 
 # -- single files -----------------------------------------------------------------------
@@ -157,6 +242,18 @@ def _one_word(tree: Tree, path: str, notes: Notes | None) -> str | None:
         return None
 
 
+def _release(tree: Tree) -> str | None:
+    """The kernel's release as ``/proc/version`` has it, or ``uname -a`` in a report of sos."""
+    for path in ("proc/version", "sos_commands/kernel/uname_-a"):
+        try:
+            release = parse_release(tree.read(path, 1 << 12))
+        except FileProblem:
+            continue
+        if release is not None:
+            return release
+    return None
+
+
 def _machine_name(tree: Tree) -> str | None:
     """``kernel.arch`` (since Linux 6.1), or that of this machine when it is its own tree."""
     word = _one_word(tree, "proc/sys/kernel/arch", None)
@@ -183,23 +280,44 @@ def read_params(tree: Tree, notes: Notes) -> dict[str, str]:
     path = "proc/sys/vm/hugetlb_optimize_vmemmap"
     if (word := _one_word(tree, path, None)) is not None:
         found.append(("hugetlb_free_vmemmap", word, path))
-    if _boot_option(tree, b"movable_node"):
-        found.append(("movable_node", "Y", "proc/cmdline"))
+    given = _boot_words(tree)
+    told = {name: word for name, word in given if name in PARAM_VALUES}
+    from_boot = {name: told[name] for name in told if name not in {name for name, _, _ in found}}
+    found += [(name, word, "proc/cmdline") for name, word in from_boot.items()]
     params: dict[str, str] = {}
     for name, word, path in found:
         try:
             params[name] = dict(Params().with_word(name, word).words())[name]
         except InputError:
             notes.add(f"{path}: {word!r} is no value of {name}")
+            from_boot.pop(name, None)
+    if words := [f"{name}={params[name]}" for name in from_boot if name != "movable_node"]:
+        notes.add(f"from the kernel's command line: {', '.join(words)}")
+    for name, word in given:
+        if name in _SPLITS:
+            notes.add(f"the kernel's command line says {name}={word}: boot memory is in Movable")
     return params
 
 
-def _boot_option(tree: Tree, option: bytes) -> bool:
-    """Whether the kernel was started with this word; nothing else of the line is kept."""
+def _boot_words(tree: Tree) -> list[tuple[str, str]]:
+    """What the kernel's command line says of hotplug; nothing else of it is kept.
+
+    Names as ``set`` has them; the last word of a name counts, ``-`` and ``_`` are the same in it.
+    """
     try:
-        return option in tree.read("proc/cmdline", 1 << 16).split()
+        line = tree.read("proc/cmdline", 1 << 16).decode("ascii", "replace")
     except FileProblem:
-        return False
+        return []
+    out: dict[str, str] = {}
+    for word in line.replace('"', " ").split():
+        name, equals, value = word.partition("=")
+        name = name.replace("-", "_").removeprefix("memory_hotplug.")
+        name = _BOOT_NAMES.get(name, name)
+        if name == "movable_node" and not equals:
+            out[name] = "Y"
+        elif equals and name in (*PARAMETER_NAMES, *_BOOT_NAMES.values(), *_SPLITS):
+            out[name] = clean(value)
+    return list(out.items())
 
 
 def read_pools(tree: Tree, nodes: Iterable[int], notes: Notes) -> tuple[HugetlbPool, ...]:

@@ -33,7 +33,7 @@ MAX_BLOCKS = 1 << 24
 MAX_WORDS = 4096
 """Different states, zone lists or node sets that a tree may have; what is more is unknown."""
 
-_BLOCK = re.compile(r"memory(\d{1,13})\Z")
+BLOCK_NAME = re.compile(r"memory(\d{1,13})\Z")
 _NODE_NAME = re.compile(r"node(\d{1,4})\Z")
 _GONE = (errno.ENOENT, errno.ENODEV, errno.ENOTDIR)
 
@@ -50,7 +50,7 @@ def block_directories(tree: Tree, notes: Notes) -> dict[int, int]:
     found: dict[int, int] = {}
     odd: list[str] = []
     for name, inode in entries.items():
-        match = _BLOCK.match(name)
+        match = BLOCK_NAME.match(name)
         if match is None:
             continue
         number = int(match[1])
@@ -284,7 +284,7 @@ def node_links(tree: Tree, notes: Notes) -> dict[int, tuple[int, ...]]:
             notes.problem(problem)
             continue
         for name in entries:
-            if (match := _BLOCK.match(name)) is not None:
+            if (match := BLOCK_NAME.match(name)) is not None:
                 block = int(match[1])
                 links[block] = (*links.get(block, ()), node)
     return links

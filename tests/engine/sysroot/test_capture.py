@@ -215,7 +215,10 @@ def test_the_shell_line_saves_what_the_program_reads(
 ) -> None:
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
-    tree.write("proc/cmdline", "quiet movable_node root=/dev/secret\n")
+    tree.write(
+        "proc/cmdline",
+        "quiet movable_node memory_hotplug.auto_movable_ratio=250 kernelcore=1G root=/dev/secret\n",
+    )
     dump = shell_dump(tree, shell, tmp_path)
     assert b"secret" not in dump
     assert b"0000:00" not in dump

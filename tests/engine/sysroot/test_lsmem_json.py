@@ -67,7 +67,7 @@ def test_blocks_and_their_size_follow_from_ranges(tmp_path: Path) -> None:
 
 def test_what_it_lacks_is_said() -> None:
     assert read(*ALL).notes == (
-        "made from what lsmem printed, which lacks zones (/proc/zoneinfo), iomem, parameters and "
+        "made from what lsmem printed, which lacks zones (/proc/zoneinfo), iomem, parameters, "
         "huge pages; blocks of one line are taken to be alike",
     )
     (note,) = read(row(0, 7)).notes
@@ -120,7 +120,10 @@ def test_a_capture_of_it_is_the_same(tmp_path: Path) -> None:
     [
         ([], "lsmem listed no memory"),
         (["0-7"], "field 'memory[0]': expected object"),
-        ([{"state": "online", "block": "0"}], "lacks a range or a block; print both: lsmem -J"),
+        (
+            [{"state": "online", "block": "0"}],
+            "lacks a range or a block; print both: lsmem --output-all",
+        ),
         ([{"range": "0x0-0x7ffffff"}], "lacks a range or a block"),
         ([row(0, 7) | {"block": "0-6"}], "a range that is not whole blocks"),
         ([row(1, 7) | {"block": "2-8"}], "a range that is not that of its blocks"),

@@ -398,3 +398,21 @@ def test_node_directories_beyond_what_a_kernel_has_are_passed_over(tmp_path: Pat
     for name in ("node0", "node1", "node1024", "node99999", "nodeX"):
         (tree.root / NODE / name).mkdir(parents=True)
     assert read(tree).node_ids == (0, 1)
+
+
+def test_the_command_line_says_what_no_file_does(tmp_path: Path) -> None:
+    tree = x86_tree(tmp_path / "root")
+    (tree.root / "sys/module/memory_hotplug/parameters/memmap_on_memory").unlink()
+    (tree.root / MEMORY / "auto_online_blocks").unlink()
+    tree.write(
+        "proc/cmdline",
+        "memory-hotplug.memmap_on_memory=1 memhp_default_state=online movablecore=1G "
+        "memory_hotplug.auto_movable_ratio=7 memhp_default_state=online_movable secret=x\n",
+    )
+    seen = read(tree)
+    assert seen.params["memmap_on_memory"] == "Y"
+    assert seen.params["auto_online_blocks"] == "online_movable"  # the last word counts
+    assert seen.params["auto_movable_ratio"] == "301"  # the file counts
+    assert noted(seen, "command line: memmap_on_memory=Y, auto_online_blocks=online_movable")
+    assert noted(seen, "movablecore=1G")
+    assert not noted(seen, "secret")
