@@ -18,7 +18,15 @@ from pfnmap.engine.memory.page_map import PageMap, page_zone
 from pfnmap.engine.memory.runs import joined_ranges
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.operations.zone_policy import valid_zones
-from pfnmap.engine.view import BlockRow, HugetlbPool, NodeRow, PageRow, ResourceRow, ZoneRow
+from pfnmap.engine.view import (
+    BlockRow,
+    HugetlbPool,
+    MemoryConfig,
+    NodeRow,
+    PageRow,
+    ResourceRow,
+    ZoneRow,
+)
 
 _MEMMAP_WORDS: dict[int, str] = {
     MemmapKind.BOOT: "boot",
@@ -36,6 +44,7 @@ class ModelView:
 
     real = False
     pools: tuple[HugetlbPool, ...] = ()
+    config: tuple[MemoryConfig, ...] = ()
     page_source = ""
 
     def __init__(self, state: State) -> None:

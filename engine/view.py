@@ -7,10 +7,10 @@ Two implementations: the simulated machine (``pfnmap.engine.model_view``) and a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.finding import Finding
@@ -105,6 +105,20 @@ class HugetlbPool(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tr
     surplus: Pages | None = None
 
 
+class MemoryConfig(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Blocks of which ``/sys/firmware/memory`` says the same.
+
+    s390 configures memory there block by block, with its struct pages inside or not, and only
+    what is configured is a memory block. Which release brought it is not known here (a series of
+    October 2025).
+    """
+
+    first: Annotated[int, Meta(ge=0, le=1 << 40)]
+    count: Annotated[int, Meta(ge=1, le=1 << 24)]
+    configured: bool | None
+    own_memmap: bool | None
+
+
 class ResourceRow(Struct, frozen=True):
     """A line of ``/proc/iomem``; ``end`` inclusive, bytes."""
 
@@ -160,6 +174,10 @@ class View(Protocol):
     @property
     def pools(self) -> Sequence[HugetlbPool]:
         """The pools of huge pages that a real machine's files show."""
+
+    @property
+    def config(self) -> Sequence[MemoryConfig]:
+        """Blocks that firmware configures one by one, ascending; empty where it does not."""
 
     @property
     def notes(self) -> Sequence[str]:

@@ -27,11 +27,11 @@ from pfnmap.engine.params import PARAM_VALUES, Params
 from pfnmap.engine.sysroot.dumps import has_blocks, is_text_dump, parse_text_dump
 from pfnmap.engine.sysroot.files import MAX_WORD, TextTree, clean
 from pfnmap.engine.sysroot.lsmem import is_lsmem, listed
-from pfnmap.engine.sysroot.observation import BlockColumns, MemoryConfig, Observation
+from pfnmap.engine.sysroot.observation import BlockColumns, Observation
 from pfnmap.engine.sysroot.parse import IomemLine, ZoneInfo
 from pfnmap.engine.sysroot.read import observe
 from pfnmap.engine.typed_json import NodeId, typed
-from pfnmap.engine.view import HugetlbPool
+from pfnmap.engine.view import HugetlbPool, MemoryConfig
 from pfnmap.engine.whole_file import write_whole
 
 FORMAT = "pfnmap-capture-1"

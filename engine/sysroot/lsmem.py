@@ -23,9 +23,9 @@ from pfnmap.engine.sysroot.observation import (
     MAX_ZONE_WORDS,
     UNKNOWN_STATE,
     BlockColumns,
-    MemoryConfig,
 )
 from pfnmap.engine.typed_json import typed
+from pfnmap.engine.view import MemoryConfig
 
 MAX_BLOCKS = 1 << 24
 MIN_BLOCK_BYTES, MAX_BLOCK_BYTES = 1 << 20, 1 << 46

@@ -8,14 +8,14 @@ small integers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
-from msgspec import Meta, Struct
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.sysroot.parse import IomemLine, ZoneInfo
-from pfnmap.engine.view import HugetlbPool
+from pfnmap.engine.view import HugetlbPool, MemoryConfig
 
 Word = TypeVar("Word")
 Coded = tuple[Sequence[Word], NDArray[np.integer[Any]]]
@@ -113,20 +113,6 @@ def _ordered(words: Sequence[Word], codes: NDArray[np.integer[Any]]) -> Coded16[
     for code in used:
         table[code] = place[words[code]]
     return tuple(order), table[codes]
-
-
-class MemoryConfig(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """Blocks of which ``/sys/firmware/memory`` says the same.
-
-    s390 configures memory there block by block, with its struct pages inside or not, and only
-    what is configured is a memory block. Which release brought it is not known here (a series of
-    October 2025).
-    """
-
-    first: Annotated[int, Meta(ge=0, le=1 << 40)]
-    count: Annotated[int, Meta(ge=1, le=1 << 24)]
-    configured: bool | None
-    own_memmap: bool | None
 
 
 class Observation(Struct, frozen=True):

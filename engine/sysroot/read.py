@@ -19,7 +19,7 @@ from pfnmap.engine.params import PARAM_VALUES, Params
 from pfnmap.engine.sysfs_words import parse_mask
 from pfnmap.engine.sysroot.files import SHORT_BYTES, FileProblem, Notes, Tree, clean
 from pfnmap.engine.sysroot.lsmem import Listed, listed
-from pfnmap.engine.sysroot.observation import BlockColumns, MemoryConfig, Observation
+from pfnmap.engine.sysroot.observation import BlockColumns, Observation
 from pfnmap.engine.sysroot.parse import (
     IomemLine,
     ZoneInfo,
@@ -30,7 +30,7 @@ from pfnmap.engine.sysroot.parse import (
     parse_zoneinfo,
 )
 from pfnmap.engine.sysroot.read_blocks import BLOCK_NAME, MEMORY, NODE, BlockReader, read_node_ids
-from pfnmap.engine.view import HugetlbPool
+from pfnmap.engine.view import HugetlbPool, MemoryConfig
 
 PARAMETERS = "sys/module/memory_hotplug/parameters"
 CONFIG = "sys/firmware/memory"

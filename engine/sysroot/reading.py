@@ -19,7 +19,7 @@ from pfnmap.engine.sysroot.kernel import geometry_of, rules_of
 from pfnmap.engine.sysroot.observation import Observation
 from pfnmap.engine.sysroot.page_runs import device_ranges
 from pfnmap.engine.sysroot.parse import ZoneInfo
-from pfnmap.engine.view import HugetlbPool, NodeRow, ResourceRow, ZoneRow
+from pfnmap.engine.view import HugetlbPool, MemoryConfig, NodeRow, ResourceRow, ZoneRow
 
 PARAM_ORDER = (
     "memmap_on_memory",
@@ -96,6 +96,11 @@ class Reading:
     def pools(self) -> tuple[HugetlbPool, ...]:
         """The pools of huge pages."""
         return self.observation.pools
+
+    @property
+    def config(self) -> tuple[MemoryConfig, ...]:
+        """What ``/sys/firmware/memory`` says."""
+        return self.observation.config
 
     # -- zones and nodes -----------------------------------------------------------------
     @property

@@ -15,6 +15,7 @@ from pfnmap.engine.view import (
     NR_PAGE_STATES,
     BlockRow,
     HugetlbPool,
+    MemoryConfig,
     NodeRow,
     PageRow,
     ResourceRow,
@@ -36,6 +37,7 @@ class FakeView:
     findings: Sequence[Finding] = ()
     resources: Sequence[ResourceRow] = ()
     pools: Sequence[HugetlbPool] = ()
+    config: Sequence[MemoryConfig] = ()
     notes: Sequence[str] = ()
     page_source: str = ""
     real: bool = False

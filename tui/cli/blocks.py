@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+from typing import Literal
 
 from pfnmap.tui.cli.opening import opened_root
-from pfnmap.tui.cli.parser import emit, refuse_idle
+from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle
 from pfnmap.tui.text.blocks import (
-    COLUMNS,
     DEFAULT_COLUMNS,
+    LSMEM_COLUMNS,
     TableOptions,
     parse_columns,
     parse_split,
@@ -21,19 +23,30 @@ from pfnmap.tui.text.blocks import (
 def run(arguments: argparse.Namespace) -> int:
     """Print the table."""
     if arguments.json:
-        refuse_idle(arguments, "is for text, not for --json", "--noheadings", "--no-summary")
+        words = ("--noheadings", "--no-summary", "--summary", "--raw", "--pairs")
+        refuse_idle(arguments, "is for text, not for --json", *words)
+    if arguments.pairs:
+        refuse_idle(arguments, "goes without --pairs", "--raw")
     if arguments.all:
         refuse_idle(arguments, "keeps apart what --all does not join", "--split")
     if arguments.output_all:
         refuse_idle(arguments, "goes without --output-all, which is every column", "--output")
-    columns = DEFAULT_COLUMNS if arguments.output is None else parse_columns(arguments.output)
+    named = arguments.output or os.environ.get("LSMEM_COLUMNS")
+    columns = parse_columns(named) if named else DEFAULT_COLUMNS
+    form: Literal["table", "raw", "pairs"] = "raw" if arguments.raw else "table"
+    form = "pairs" if arguments.pairs else form
+    if form != "table" and arguments.summary == "only":
+        raise UsageError(f"--summary=only goes without --{form}, which has no totals")
+    usual = "always" if form == "table" else "never"
     options = TableOptions(
-        columns=tuple(COLUMNS) if arguments.output_all else columns,
+        columns=LSMEM_COLUMNS if arguments.output_all else columns,
+        form=form,
         split=None if arguments.split is None else parse_split(arguments.split),
         every_block=arguments.all,
         bytes=arguments.bytes,
         headings=not arguments.noheadings,
-        summary=not arguments.no_summary,
+        table=arguments.summary != "only",
+        summary=not arguments.no_summary and (arguments.summary or usual) != "never",
     )
     view = opened_root(arguments).view
     if arguments.json:

@@ -112,10 +112,12 @@ def text_width(arguments: argparse.Namespace) -> int:
     return arguments.width or TEXT_COLUMNS
 
 
-def add_root(parser: argparse.ArgumentParser, default: str = "/") -> None:
+def add_root(
+    parser: argparse.ArgumentParser, default: str = "/", *, names: tuple[str, ...] = ("--root",)
+) -> None:
     """``--root`` and ``--page-size``; ``default`` says what is taken without ``--root``."""
     words = f"{ROOT_HELP} (default: {default})" if default else ROOT_HELP
-    parser.add_argument("--root", metavar="DIR", default=None, help=words)
+    parser.add_argument(*names, metavar="DIR", default=None, help=words)
     parser.add_argument(
         "--page-size",
         metavar="SIZE",
@@ -131,7 +133,7 @@ def add_kept(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         nargs="?",
         default=None,
-        help="a capture (pfnmap capture -o FILE), a text dump or what lsmem -J printed, instead "
+        help="a capture (pfnmap capture -o FILE), a text dump or what lsmem printed, instead "
         "of a tree",
     )
 
@@ -327,16 +329,26 @@ def blocks_options(parser: argparse.ArgumentParser) -> None:
     from pfnmap.tui.text.blocks import column_help
 
     add_kept(parser)
-    add_root(parser)
+    add_root(parser, names=("--root", "-s", "--sysroot"))
     parser.add_argument(
         "-J", "--json", action="store_true", help="print data, format pfnmap-blocks-1"
     )
-    parser.add_argument("-b", "--bytes", action="store_true", help="print sizes in bytes")
-    parser.add_argument("-n", "--noheadings", action="store_true", help="print no headings")
+    for letter, name, words in (
+        ("-P", "--pairs", 'print NAME="value" for each column'),
+        ("-r", "--raw", "print columns with one blank between them"),
+        ("-b", "--bytes", "print sizes in bytes"),
+        ("-n", "--noheadings", "print no headings"),
+        ("-a", "--all", "a line for every block"),
+    ):
+        parser.add_argument(letter, name, action="store_true", help=words)
     parser.add_argument(
-        "-o", "--output", metavar="LIST", default=None, help="columns; +LIST adds to the usual"
+        "-o",
+        "--output",
+        metavar="LIST",
+        default=None,
+        help="columns; +LIST adds to the usual, all is every one (default: $LSMEM_COLUMNS)",
     )
-    parser.add_argument("--output-all", action="store_true", help="every column")
+    parser.add_argument("--output-all", action="store_true", help="every column of lsmem")
     parser.add_argument(
         "-S",
         "--split",
@@ -344,7 +356,13 @@ def blocks_options(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="columns that keep neighbouring blocks apart (default: those shown), or none",
     )
-    parser.add_argument("-a", "--all", action="store_true", help="a line for every block")
+    parser.add_argument(
+        "--summary",
+        choices=("always", "never", "only"),
+        nargs="?",
+        const="only",
+        help="print totals always (the default of tables), never, or only them",
+    )
     parser.add_argument("--no-summary", action="store_true", help="print no totals")
     parser.epilog = "columns:\n" + "\n".join(column_help())
 

@@ -86,7 +86,12 @@ class ConfigData(Struct, frozen=True):
     """The directory of sessions and of writes.log."""
 
 
-class MemoryRow(TypedDict, total=False):
+_Config = TypedDict(
+    "_Config", {"configured": bool | None, "memmap-on-memory": bool | None}, total=False
+)
+
+
+class MemoryRow(_Config, total=False):
     """Neighbouring blocks that say the same; the columns asked for, as lsmem -J has them.
 
     null where it is not known or does not apply. What a column shows says

@@ -6,8 +6,10 @@ what is not known is ``?`` (``null`` in JSON) and what is inferred says so.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from typing import Any, Final
+from heapq import merge
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,7 +17,7 @@ from msgspec.structs import replace
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.memory.alike import joined
-from pfnmap.engine.view import BlockRow, View
+from pfnmap.engine.view import BlockRow, MemoryConfig, View
 from pfnmap.engine.words import counted, human_size
 from pfnmap.tui.text.ascii import plain, span, wrapped
 
@@ -34,6 +36,8 @@ COLUMNS: Final[dict[str, str]] = {
     "BLOCK": "memory block ids",
     "NODE": "NUMA node",
     "ZONES": "valid_zones: the zone of an online block, where an offline one may go",
+    "CONFIGURED": "whether firmware has configured it, where that is done block by block",
+    "MEMMAP-ON-MEMORY": "whether it holds its struct pages, as firmware was told",
     "ZONE": "the zone the block is in",
     "MEMMAP": "where its struct pages live",
     "VMEMMAP": "pages at each block's start that hold its struct pages",
@@ -42,18 +46,15 @@ COLUMNS: Final[dict[str, str]] = {
     "RULE": "the rule that decided ZONES",
     "WHY": "why it cannot be offlined, as far as can be known",
 }
-"""Every column and what it shows, in the order of ``--output-all``."""
+"""Every column and what it shows; those of lsmem first, as it has them."""
 
-DEFAULT_COLUMNS: Final = (
-    "RANGE",
-    "SIZE",
-    "STATE",
-    "REMOVABLE",
-    "BLOCK",
-    "NODE",
-    "ZONES",
-    "MEMMAP",
-)
+LSMEM_COLUMNS: Final = tuple(COLUMNS)[:9]
+"""What ``--output-all`` shows."""
+DEFAULT_COLUMNS: Final = LSMEM_COLUMNS[:5]
+_CONFIG: Final = frozenset({"CONFIGURED", "MEMMAP-ON-MEMORY"})
+"""Columns that are left out where nothing says them."""
+_STATES: Final = {"going-offline": "on->off", "unknown": "?"}
+"""The words of lsmem that are not those of sysfs."""
 _PLACES: Final = frozenset({"RANGE", "SIZE", "BLOCK"})
 """Columns that differ from block to block and never keep two apart."""
 _LEFT: Final = frozenset({"RANGE", "MEMMAP", "DEVICE", "RULE", "WHY"})
@@ -70,6 +71,8 @@ class BlockRange(Struct, frozen=True):
     """The first of them."""
     why: str = ""
     """Why it cannot be offlined, where that was asked for."""
+    config: MemoryConfig | None = None
+    """What firmware was told of it, where there is anything."""
 
 
 def block_ranges(view: View, limit: int | None = None) -> Iterator[BlockRange]:
@@ -126,22 +129,26 @@ class TableOptions(Struct, frozen=True):
     """What to print. ``split``: columns that keep neighbours apart, None: the shown ones."""
 
     columns: tuple[str, ...] = DEFAULT_COLUMNS
+    form: Literal["table", "raw", "pairs"] = "table"
     split: tuple[str, ...] | None = None
     every_block: bool = False
     """A line for every block, nothing joined."""
     bytes: bool = False
     """Sizes in bytes instead of the largest unit."""
     headings: bool = True
+    table: bool = True
     summary: bool = True
 
 
 def parse_columns(text: str, default: Sequence[str] = DEFAULT_COLUMNS) -> tuple[str, ...]:
-    """Columns of ``-o LIST`` (``+LIST`` adds to the default); InputError for an unknown one."""
+    """Columns of ``-o LIST`` (``+LIST`` adds to the default, ``all`` is every one); InputError."""
     names = [name.strip().upper() for name in text.removeprefix("+").split(",") if name.strip()]
+    names = list(COLUMNS) if names == ["ALL"] else names
     for name in names:
         if name not in COLUMNS:
             raise InputError(
-                f"{plain(name)!s}: there is no such column; expected one of {', '.join(COLUMNS)}"
+                f"{plain(name)!s}: there is no such column; expected all or some of "
+                f"{', '.join(COLUMNS)}"
             )
     if not names:
         raise InputError(f"expected columns of {', '.join(COLUMNS)}")
@@ -158,7 +165,12 @@ def table_rows(view: View, options: TableOptions) -> Iterable[BlockRange]:
     """Blocks merged as the options say, ascending."""
     apart = options.columns if options.split is None else options.split
     keys = [name for name in apart if name not in _PLACES]
-    parts = _parts(view, _PER_BLOCK & {*keys, *options.columns}, every_block=options.every_block)
+    parts: Iterable[BlockRange] = _parts(
+        view, _PER_BLOCK & {*keys, *options.columns}, every_block=options.every_block
+    )
+    if view.config:
+        rest = _unconfigured(view, every_block=options.every_block)
+        parts = merge(parts, rest, key=lambda part: part.first)
     if options.every_block:
         return parts
 
@@ -171,13 +183,16 @@ def table_rows(view: View, options: TableOptions) -> Iterable[BlockRange]:
 
 def _parts(view: View, looked_at: Set[str], *, every_block: bool) -> Iterator[BlockRange]:
     """Runs of blocks that are alike in every column, those looked at too."""
+    told = [each for each in view.config if each.configured is not False]
 
     def part(first: int, last: int) -> BlockRange | None:
         row = view.block(first)
         if row is None:
             return None
         why = view.offline_obstacle(row) if "WHY" in looked_at else ""
-        return BlockRange(first, last, row, why)
+        at = bisect_right(told, first, key=lambda each: each.first) - 1
+        config = told[at] if at >= 0 and first < told[at].first + told[at].count else None
+        return BlockRange(first, last, row, why, config)
 
     for first, last in _runs(view, cut=bool(looked_at), every_block=every_block):
         whole, end = part(first, last), part(last, last)
@@ -186,6 +201,32 @@ def _parts(view: View, looked_at: Set[str], *, every_block: bool) -> Iterator[Bl
             yield from () if whole is None else (whole,)
             continue
         yield from filter(None, (part(block, block) for block in range(first, last + 1)))
+
+
+def _unconfigured(view: View, *, every_block: bool) -> Iterator[BlockRange]:
+    """What is not configured and so no memory block yet: lsmem lists it as offline."""
+    pages = view.geometry.block_pages
+    for each in view.config:
+        if each.configured is not False:
+            continue
+        step = 1 if every_block else each.count
+        for first in range(each.first, each.first + each.count, step):
+            row = BlockRow(
+                id=first,
+                state="offline",
+                node=0,
+                zone=ZoneType.NONE,
+                valid_zones=(),
+                removable=None,
+                start_pfn=first * pages,
+                nr_pages=pages,
+                present_pages=0,
+                vmemmap_pages=None,
+                device=None,
+                memmap="unknown",
+                zone_rule="",
+            )
+            yield BlockRange(first, first + step - 1, row, "it is not configured", each)
 
 
 def _said(part: BlockRange) -> tuple[str, str]:
@@ -208,13 +249,18 @@ def _value(name: str, part: BlockRange) -> object:
     row = part.row
     match name:
         case "STATE":
-            return row.state
+            return _STATES.get(row.state, row.state)
+        case "CONFIGURED":
+            return None if part.config is None else part.config.configured
+        case "MEMMAP-ON-MEMORY":
+            return None if part.config is None else part.config.own_memmap
         case "REMOVABLE":
             return row.removable
         case "NODE":
             return row.node
         case "ZONES":
-            return "/".join(row.valid_zones) or None
+            words = "/".join(row.valid_zones)
+            return "None" if words == "none" else words or None
         case "ZONE":
             return None if row.zone == ZoneType.NONE else row.zone.label
         case "MEMMAP":
@@ -247,29 +293,55 @@ def _place(name: str, part: BlockRange, block_bytes: int, in_bytes: bool) -> obj
 def table_lines(view: View, options: TableOptions | None = None) -> list[str]:
     """The table and the totals as text."""
     options = options or TableOptions()
+    columns = _shown(view, options)
     block_bytes = view.geometry.block_bytes
-    cells = [
-        [_cell(name, part, block_bytes, options.bytes) for name in options.columns]
-        for part in table_rows(view, options)
-    ]
-    lines = _aligned(options.columns, cells, headings=options.headings)
+    lines: list[str] = []
+    if options.table:
+        cells = [
+            [_cell(name, part, block_bytes, options.bytes) for name in columns]
+            for part in table_rows(view, options)
+        ]
+        lines = _FORMS[options.form](columns, cells, options.headings)
     if options.summary:
-        lines += ["", *summary_lines(view, in_bytes=options.bytes)] if lines else []
+        lines += [*([""] if lines else []), *summary_lines(view, in_bytes=options.bytes)]
     return lines
+
+
+def _shown(view: View, options: TableOptions) -> tuple[str, ...]:
+    """The columns without those that nothing says."""
+    return tuple(name for name in options.columns if view.config or name not in _CONFIG)
 
 
 def _cell(name: str, part: BlockRange, block_bytes: int, in_bytes: bool) -> str:
     if name in _PLACES:
         return str(_place(name, part, block_bytes, in_bytes))
     value = _value(name, part)
-    if name == "REMOVABLE":
+    if name == "REMOVABLE" or name in _CONFIG:
         return {True: "yes", False: "no"}.get(bool(value), "") if value is not None else ""
     if value is None:
-        return "?" if name in ("NODE", "ZONES", "VMEMMAP") else "-"
+        unknown = name in ("NODE", "ZONES", "VMEMMAP") and part.row.present_pages
+        return "" if name == "ZONES" and not unknown else "?" if unknown else "-"
     return plain(str(value))
 
 
-def _aligned(columns: Sequence[str], cells: list[list[str]], *, headings: bool) -> list[str]:
+def _raw(columns: Sequence[str], cells: list[list[str]], headings: bool) -> list[str]:
+    r"""One blank between cells: what is blank in one is ``\x20``, as libsmartcols writes it."""
+    rows = [[text.replace("\\", "\\x5c").replace(" ", "\\x20") for text in row] for row in cells]
+    return [" ".join(row) for row in ([list(columns), *rows] if headings else rows)]
+
+
+def _pairs(columns: Sequence[str], cells: list[list[str]], _headings: bool) -> list[str]:
+    """``NAME="text"``, which a shell can take as it is."""
+    quoted = str.maketrans({char: f"\\x{ord(char):02x}" for char in '"\\`$'})
+    return [
+        " ".join(
+            f'{name}="{text.translate(quoted)}"' for name, text in zip(columns, row, strict=True)
+        )
+        for row in cells
+    ]
+
+
+def _aligned(columns: Sequence[str], cells: list[list[str]], headings: bool) -> list[str]:
     """Columns as wide as their content, two blanks never needed: one as in lsmem."""
     rows = [list(columns), *cells] if headings else cells
     if not rows:
@@ -284,17 +356,25 @@ def _aligned(columns: Sequence[str], cells: list[list[str]], *, headings: bool) 
     ]
 
 
+_FORMS: Final = {"table": _aligned, "raw": _raw, "pairs": _pairs}
+
+
 def summary_lines(view: View, *, in_bytes: bool = False) -> list[str]:
     """Totals, online blocks of each node, and what could not be read."""
     block_bytes = view.geometry.block_bytes
     counts = view.block_counts()
     show = str if in_bytes else human_size
-    online, offline = counts.get("online", 0), counts.get("offline", 0)
-    lines = [
-        f"{'Memory block size:':<24} {show(block_bytes):>8}",
-        f"{'Total online memory:':<24} {show(online * block_bytes):>8}",
-        f"{'Total offline memory:':<24} {show(offline * block_bytes):>8}",
+    online = counts.get("online", 0)
+    missing = sum(each.count for each in view.config if each.configured is False)
+    offline = sum(counts.values()) - online + missing  # lsmem knows no other states
+    totals = [
+        ("Memory block size:", show(block_bytes)),
+        ("Total online memory:", show(online * block_bytes)),
+        ("Total offline memory:", show(offline * block_bytes)),
     ]
+    if word := dict(view.params).get("memmap_on_memory"):
+        totals.append(("Memmap on memory parameter:", {"Y": "yes", "N": "no"}.get(word, word)))
+    lines = [f"{name:<32} {words:>{15 if in_bytes else 5}}" for name, words in totals]
     for state, number in sorted(counts.items()):
         if state not in ("online", "offline"):
             lines.append(f"{plain(state)}: {counted(number, 'block')}")
@@ -318,7 +398,10 @@ def table_data(view: View, options: TableOptions | None = None) -> dict[str, Any
     counts = view.block_counts()
     return {
         "format": FORMAT,
-        "memory": [_object(part, options, block_bytes) for part in table_rows(view, options)],
+        "memory": [
+            _object(part, _shown(view, options), block_bytes, options.bytes)
+            for part in table_rows(view, options)
+        ],
         "block_size_bytes": block_bytes,
         "blocks": dict(sorted(counts.items())),
         "nodes": [
@@ -338,15 +421,17 @@ def table_data(view: View, options: TableOptions | None = None) -> dict[str, Any
     }
 
 
-def _object(part: BlockRange, options: TableOptions, block_bytes: int) -> Mapping[str, object]:
+def _object(
+    part: BlockRange, columns: Sequence[str], block_bytes: int, in_bytes: bool
+) -> Mapping[str, object]:
     return {
-        name.lower(): _place(name, part, block_bytes, options.bytes)
+        name.lower(): _place(name, part, block_bytes, in_bytes)
         if name in _PLACES
         else _value(name, part)
-        for name in options.columns
+        for name in columns
     }
 
 
 def column_help() -> Iterable[str]:
     """A line for every column."""
-    return (f"  {name:<10} {words}" for name, words in COLUMNS.items())
+    return (f"  {name:<16} {words}" for name, words in COLUMNS.items())

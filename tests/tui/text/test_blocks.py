@@ -20,6 +20,7 @@ from pfnmap.tui.cli import main
 from pfnmap.tui.text.blocks import (
     COLUMNS,
     DEFAULT_COLUMNS,
+    LSMEM_COLUMNS,
     TableOptions,
     column_help,
     parse_columns,
@@ -46,10 +47,11 @@ def lines(view: View, *columns: str, **options: object) -> list[str]:
 
 # -- text ---------------------------------------------------------------------------------------
 def test_the_whole_table(view: SysrootView) -> None:
-    assert table_lines(view) == [
+    wide = TableOptions(columns=(*DEFAULT_COLUMNS, "NODE", "ZONES", "MEMMAP"))
+    assert table_lines(view, wide) == [
         "RANGE                                 SIZE   STATE REMOVABLE BLOCK NODE          ZONES "
         "MEMMAP",
-        "0x0000000000000000-0x0000000007ffffff 128M  online       yes     0    0           none "
+        "0x0000000000000000-0x0000000007ffffff 128M  online       yes     0    0           None "
         "boot (inferred)",
         "0x0000000008000000-0x000000003fffffff 896M  online       yes   1-7    0          DMA32 "
         "boot",
@@ -58,9 +60,10 @@ def test_the_whole_table(view: SysrootView) -> None:
         "0x0000000110000000-0x000000011fffffff 256M offline           34-35    0 Normal/Movable "
         "unknown",
         "",
-        "Memory block size:           128M",
-        "Total online memory:         1.3G",
-        "Total offline memory:        256M",
+        "Memory block size:                128M",
+        "Total online memory:              1.3G",
+        "Total offline memory:             256M",
+        "Memmap on memory parameter:        yes",
         "node 0: 10 of 12 blocks online",
         "huge pages of 2M: 8, of which 8 free",
     ]
@@ -107,13 +110,15 @@ def test_what_is_not_known_is_a_question_mark(tmp_path: Path) -> None:
     tree = Tree(tmp_path / "root")
     tree.block(3, state=None, zones=None, node=None, removable=None)
     (row,) = lines(view_of(tree), "STATE", "REMOVABLE", "NODE", "ZONES", headings=False)
-    assert row.split() == ["unknown", "?", "?"]
+    assert row.split() == ["?", "?", "?"]
 
 
 def test_states_besides_online_and_offline_are_counted(tmp_path: Path) -> None:
     tree = x86_tree(tmp_path / "root")
     tree.block(33, "going-offline", "Movable")
-    assert "going-offline: 1 block" in table_lines(view_of(tree))
+    table = table_lines(view_of(tree))
+    assert "going-offline: 1 block" in table
+    assert any("on->off" in line for line in table)  # as lsmem calls it
 
 
 def test_what_could_not_be_read_is_said_below(tmp_path: Path) -> None:
@@ -185,7 +190,7 @@ def test_the_shared_columns_are_those_of_lsmem(tmp_path: Path) -> None:
 
 # -- data ---------------------------------------------------------------------------------------
 def test_data_has_the_keys_of_lsmem_and_null_for_what_is_not_known(view: SysrootView) -> None:
-    data = table_data(view, TableOptions(columns=(*DEFAULT_COLUMNS, "RULE"), bytes=True))
+    data = table_data(view, TableOptions(columns=(*LSMEM_COLUMNS, "MEMMAP", "RULE"), bytes=True))
     assert json.loads(json.dumps(data)) == data
     assert data["format"] == "pfnmap-blocks-1"
     assert data["memory"][-1] == {
@@ -242,6 +247,77 @@ def test_the_command_takes_the_letters_of_lsmem(
     assert [entry["block"] for entry in data["memory"]] == ["0-7", "32-35"]
     assert run("blocks", "--root", root, "--output-all", "-a", "--no-summary") == 0
     assert len(capsys.readouterr().out.splitlines()) == 13
+
+
+RANGES = [
+    "0x0000000000000000-0x0000000007ffffff 128M online yes 0",
+    "0x0000000008000000-0x000000003fffffff 896M online yes 1-7",
+    "0x0000000100000000-0x000000010fffffff 256M online yes 32-33",
+    "0x0000000110000000-0x000000011fffffff 256M offline  34-35",
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("-r", ["RANGE SIZE STATE REMOVABLE BLOCK", *RANGES]),
+        ("-r -n -S state,removable,zones", RANGES),
+        (
+            "--raw --summary=always --no-summary -n -o block,state",
+            ["0-7 online", "32-33 online", "34-35 offline"],
+        ),
+        (
+            "-P -o BLOCK,REMOVABLE,WHY -S STATE,REMOVABLE",
+            [
+                'BLOCK="0-7" REMOVABLE="yes" WHY="EINVAL: memory block 0 spans several zones or '
+                'nodes (mem->zone is NULL)"',
+                'BLOCK="32-33" REMOVABLE="yes" WHY="-"',
+                'BLOCK="34-35" REMOVABLE="" WHY="EINVAL: offline already"',
+            ],
+        ),
+    ],
+)
+def test_lines_for_programs_are_those_of_lsmem(
+    words: str, expected: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = x86_tree(tmp_path / "root").root
+    split = [] if "-S" in words or "-o" in words else ["-S", "STATE,ZONES"]
+    assert run("blocks", "--sysroot", root, *words.split(), *split) == 0
+    assert capsys.readouterr().out.splitlines() == expected
+
+
+def test_totals_alone_and_columns_of_the_environment(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = x86_tree(tmp_path / "root").root
+    assert run("blocks", "-s", root, "--summary") == 0
+    assert capsys.readouterr().out.startswith("Memory block size:                128M\n")
+    monkeypatch.setenv("LSMEM_COLUMNS", "BLOCK,NODE")
+    assert run("blocks", "-s", root, "--summary=never") == 0
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["BLOCK", "NODE"],
+        ["0-7", "0"],
+        ["32-35", "0"],
+    ]
+    assert run("blocks", "-s", root, "-r", "--summary=only") == 2
+    assert run("blocks", "-s", root, "-r", "-P") == 2
+
+
+def test_what_firmware_has_not_configured_is_listed_as_offline(tmp_path: Path) -> None:
+    tree = Tree(tmp_path / "root")
+    tree.blocks(0, 2, zones="Normal")
+    for block, words in enumerate(("10", "10", "11", "00", "00")):
+        for name, word in zip(("config", "memmap_on_memory"), words, strict=True):
+            tree.write(f"sys/firmware/memory/memory{block}/{name}", f"{word}\n")
+    columns = ("BLOCK", "STATE", "ZONES", "CONFIGURED", "MEMMAP-ON-MEMORY")
+    table = lines(view_of(tree), *columns, form="raw", headings=False)
+    assert table == [
+        "0-1 online Normal yes no",
+        "2 online Normal yes yes",
+        "3-4 offline  no no",
+    ]
+    assert "Total offline memory:             256M" in table_lines(view_of(tree))
+    assert len(lines(view_of(tree), *columns, every_block=True, headings=False)) == 5
 
 
 def test_a_plan_prints_answers_and_what_they_rest_on(
