@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import signal
 import sys
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from textual.app import App
-from textual.events import Event, Key
+from textual.events import Event, Key, Paste
 from textual.theme import Theme as TextualTheme
 
 from pfnmap.engine.session import History
@@ -21,11 +21,12 @@ from pfnmap.tui.dialogs.dialog import Dialog, quitting_keys
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.names import textual_key
 from pfnmap.tui.screens.main import MainScreen
-from pfnmap.tui.terminal.signals import ENDING_SIGNALS, noted_endings, stoppable
+from pfnmap.tui.terminal.driver import TerminalDriver
+from pfnmap.tui.terminal.signals import Endings
 from pfnmap.tui.widgets.paint import Paint
 
-TERMINAL_CHECK_SECONDS = 1.0
-"""How often it is asked whether the terminal is still there."""
+STUCK_SECONDS = 5.0
+"""What has waited so long for a dialog is dropped for the key that closes one."""
 SWITCH_SECONDS = 0.001
 """How long a busy thread may keep others waiting.
 
@@ -96,12 +97,14 @@ class PfnmapApp(App[int], inherit_bindings=False):
         """Something to say as soon as the screen is there."""
         self.opening: Callable[[PfnmapApp], object] | None = None
         """Called once when the screen is there."""
-        self.ended_by: list[int] = []
-        """Signals that came before the program could answer; see ``terminal.signals``."""
+        self.endings: Endings | None = None
+        """Signals that end the program, from before the screen is taken."""
         self._colour_system = colour_system
-        self._leaving = leaving_keys(self.keys)
-        self._typed: deque[Key] = deque()
-        self._holding = False
+        self._end_keys = frozenset(["ctrl+c", *quitting_keys(self.keys)])
+        self._close_keys = closing_keys(self.keys)
+        self._typed: deque[Key | Paste] = deque()
+        self._undecided = False
+        self._beginning = False
         # Textual would answer NO_COLOR with greys; the theme was chosen with it in mind.
         no_color = os.environ.pop("NO_COLOR", None)
         super().__init__()
@@ -126,58 +129,77 @@ class PfnmapApp(App[int], inherit_bindings=False):
         if self.notice:
             self.call_after_refresh(self.main.complain, self.notice)
         if self.opening is not None:
-            self.call_after_refresh(self.opening, self)
+            self._beginning = True
+            self.call_after_refresh(self._begin)
         if not self.is_headless:
-            self._leave_in_order()
+            if self.endings is not None:
+                loop = asyncio.get_running_loop()
+                self.endings.answer(
+                    lambda number: loop.call_soon_threadsafe(self.exit, 128 + number)
+                )
             # What has been made by now is kept to the end; the collector need not look at it.
             self.call_after_refresh(gc.freeze)
 
-    def _leave_in_order(self) -> None:
-        """End on a signal as on a key, so that the terminal is left as it was found."""
-        loop = asyncio.get_running_loop()
-        for number in ENDING_SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                loop.add_signal_handler(number, self.exit, 128 + number)
-        if self.ended_by:
-            self.exit(128 + self.ended_by[0])
-        self.set_interval(TERMINAL_CHECK_SECONDS, self._leave_with_the_terminal)
-
-    def _leave_with_the_terminal(self) -> None:
-        """End when the terminal went away without a signal (no controlling terminal).
-
-        Textual would go on reading its end of file for ever.
-        """
-        if not os.isatty(sys.__stdin__.fileno() if sys.__stdin__ else 0):
-            self.exit(128 + signal.SIGHUP)
+    async def _begin(self) -> None:
+        """Keys that were typed before now are for what is shown from now on."""
+        assert self.opening is not None
+        try:
+            self.opening(self)
+        finally:
+            self._beginning = False
+        await self._type()
 
     # -- keys ---------------------------------------------------------------------------
     async def on_event(self, event: Event) -> None:
-        """Hold keys back while a dialog opens or closes, so that none is lost or misread."""
-        if isinstance(event, Key) and not event.is_forwarded:
-            if event.key in self._leaving:
+        """Hold keys back until what they are meant for is there: none is lost or misread."""
+        if isinstance(event, Key | Paste) and not event.is_forwarded:
+            if self._typed and self._goes_first(event):
                 self._typed.clear()
-                self._holding = False
+                self._undecided = False
             self._typed.append(event)
             await self._type()
         else:
             await super().on_event(event)
 
-    async def on_dialog_ready(self) -> None:
-        """A dialog has opened or closed: what was typed meanwhile goes where it belongs."""
-        self._holding = False
+    def _goes_first(self, event: Key | Paste) -> bool:
+        """Whether a key acts now, and what still waits before it is dropped."""
+        key = _name(event)
+        closes = key in self._close_keys and (
+            self.main.waits or event.time - self._typed[0].time > STUCK_SECONDS
+        )
+        return closes or key in self._end_keys
+
+    async def on_dialog_ready(self, message: Dialog.Ready) -> None:
+        """What was typed while a dialog opened, or made up its mind, goes where it belongs."""
+        if message.decided:
+            self._undecided = False
+        await self._type()
+
+    async def on_main_screen_free(self) -> None:
+        """What was typed while long work went on goes where it belongs."""
         await self._type()
 
     async def _type(self) -> None:
         """Handle the keys that were typed, as far as the screen is ready for them."""
-        while self._typed:
-            dialog = self.screen if isinstance(self.screen, Dialog) else None
-            key = self._typed[0].key
-            opening = dialog is not None and not dialog.opened
-            if (opening or self._holding) and key not in self._leaving:
-                return
+        while self._typed and not self._must_wait(_name(self._typed[0])):
+            key, dialog = _name(self._typed[0]), self._dialog
             typing = dialog if dialog is not None and dialog.focused is not None else None
-            self._holding = typing is not None and typing.may_end(key)
+            self._undecided = typing is not None and typing.may_end(key)
             await super().on_event(self._typed.popleft())
+
+    def _must_wait(self, key: str) -> bool:
+        """Whether what a key is meant for is not there yet."""
+        if key in self._end_keys:
+            return False
+        if self.main.waits:
+            return key not in self._close_keys
+        opening = self._dialog is not None and not self._dialog.opened
+        return opening or self._undecided or self._beginning
+
+    @property
+    def _dialog(self) -> Dialog[Any] | None:
+        """The dialog that has the keys."""
+        return self.screen if isinstance(self.screen, Dialog) else None
 
     def action_how_to_quit(self) -> None:
         """``ctrl+c`` does not quit, so that a slip of the hand loses nothing."""
@@ -241,14 +263,19 @@ class PfnmapApp(App[int], inherit_bindings=False):
         self.theme = name
 
 
-def leaving_keys(keymap: Keymap) -> frozenset[str]:
-    """Textual's names of the keys that never wait: they close a dialog or end the program.
+def closing_keys(keymap: Keymap) -> frozenset[str]:
+    """Textual's names of the keys that close a dialog and stop long work, but no characters.
 
-    What was typed before one and still waits is dropped. A key that is a character is none of
-    them, because in a dialog that is still to open it may be text.
+    One does not wait while long work goes on, or behind what has waited too long: a dialog that
+    never opens. A character may be text in a dialog that is still to open.
     """
-    closing = [key for key in keymap.keys("dialog.close") if len(key) > 1 and key != "space"]
-    return frozenset(["ctrl+c", *map(textual_key, closing), *quitting_keys(keymap)])
+    keys = (key for key in keymap.keys("dialog.close") if len(key) > 1 and key != "space")
+    return frozenset(map(textual_key, keys))
+
+
+def _name(event: Key | Paste) -> str:
+    """Of the key; empty for what is pasted."""
+    return event.key if isinstance(event, Key) else ""
 
 
 def run_app(
@@ -286,10 +313,13 @@ def run_app(
     )
     app.notice = notice
     app.opening = opening
-    app.ended_by = noted_endings()
-    app.driver_class = stoppable(app.driver_class)
+    app.endings = Endings()
+    app.driver_class = TerminalDriver
     sys.setswitchinterval(SWITCH_SECONDS)
-    status = app.run(mouse=mouse)
+    try:
+        status = app.run(mouse=mouse)
+    finally:
+        app.endings.given_back()
     if app.main.last_frame:
         print(app.main.last_frame)
     return (status if status is not None else app.return_code or 0), app.main.session

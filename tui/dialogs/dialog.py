@@ -25,7 +25,11 @@ class Dialog(ModalScreen[Result], inherit_bindings=False):
     """A dialog in the colours of the theme."""
 
     class Ready(Message, namespace="dialog"):
-        """The dialog can take keys, or it has closed."""
+        """The dialog can take keys; ``decided``: because it has done what Enter asked for."""
+
+        def __init__(self, *, decided: bool) -> None:
+            self.decided = decided
+            super().__init__()
 
     AUTO_FOCUS = ""
     """Each dialog gives the focus itself, once: keys typed ahead go where it is."""
@@ -62,7 +66,6 @@ class Dialog(ModalScreen[Result], inherit_bindings=False):
         self.paint = paint
         self.keymap = keymap
         self._finished = False
-        self._ending = {"enter"} if self.HAS_LINE else set()
         self._bind_keys()
         self.opened = False
         """True once keys can go where they belong: something has the focus, or nothing can."""
@@ -77,9 +80,9 @@ class Dialog(ModalScreen[Result], inherit_bindings=False):
     def _bind_keys(self) -> None:
         """The keys in force, and those that end the program from everywhere."""
         for key, action in self.keymap.items(self.KIND):
-            self._bindings.bind(key, action.does, show=False)
-            if action.does.partition("(")[0] in ("close", "answer"):
-                self._ending.add(key)
+            # With priority a key closes at once; without, Textual would send it through the
+            # focused widget first, and one pressed twice would close what is opened next, too.
+            self._bindings.bind(key, action.does, show=False, priority=action.does == "close")
         for key in quitting_keys(self.keymap):
             self._bindings.bind(key, "leave", show=False, priority=True)
 
@@ -88,8 +91,8 @@ class Dialog(ModalScreen[Result], inherit_bindings=False):
         return self.keymap.first(action_id)
 
     def may_end(self, key: str) -> bool:
-        """Whether a key may close this: what is typed behind it waits until that is decided."""
-        return key in self._ending
+        """Whether a key may end this later: what is typed behind it waits until it is decided."""
+        return key == "enter" and self.HAS_LINE
 
     def finish(self, result: Result | None) -> None:
         """Close with a result, once: keys typed ahead may ask for it again."""
@@ -100,8 +103,8 @@ class Dialog(ModalScreen[Result], inherit_bindings=False):
                 self.ready()
 
     def ready(self) -> None:
-        """Tell the program that keys typed ahead may come."""
-        self.app.post_message(self.Ready())
+        """Tell the program that it is decided what Enter does, so that keys behind it may come."""
+        self.app.post_message(self.Ready(decided=True))
 
     def on_descendant_focus(self) -> None:
         """The dialog has opened: something in it has the focus."""
@@ -119,7 +122,7 @@ class Dialog(ModalScreen[Result], inherit_bindings=False):
     def _open(self) -> None:
         if not self.opened:
             self.opened = True
-            self.ready()
+            self.app.post_message(self.Ready(decided=False))
 
     def action_leave(self) -> None:
         """End the program."""

@@ -390,8 +390,6 @@ def no_diff(shown: Shown, _: Here) -> str:
 
 def branch(shown: Shown, _: Here) -> Effects:
     """Choose another branch of the session; from a real machine, begin a simulation of it."""
-    if shown.blocked:
-        raise InputError(shown.blocked)
     if shown.real:
         return Do.SIMULATE
     entries = branch_entries(shown)

@@ -64,8 +64,6 @@ class Shown(Struct, frozen=True):
     theme: str = ""
     busy: str = ""
     """What takes long just now, and how to stop it; empty where nothing does."""
-    blocked: str = ""
-    """Why the machine is not to be changed otherwise meanwhile."""
     touring: bool = False
     verdicts: dict[int, tuple[Verdict, ...]] = field(default_factory=dict)
     """What may be done with a block, found out once; of this machine and no other."""

@@ -56,6 +56,10 @@ class Job:
         return self._result
 
 
+class Busy(Exception):
+    """Something would cut the ground from the long work that goes on: it is done behind it."""
+
+
 class Background:
     """The work of one screen, one piece at a time."""
 
@@ -85,10 +89,6 @@ class Background:
         if self._job is None:
             return ""
         return f"{self._job.what}: {self._job.seconds:.0f} s, {key} stops it"
-
-    def blocks(self, key: str) -> str:
-        """Why the machine is not to be changed otherwise now; empty where it may be."""
-        return "" if self._job is None else f"{self._job.what} is not done yet; {key} stops it"
 
     def do(self, what: str, work: Callable[[], Any], then: Callable[[Any], object]) -> None:
         """Do work, then something on the screen with its result.

@@ -7,7 +7,7 @@ handed. Clock, background work, a real machine and the tour know no screen: they
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,7 +35,7 @@ from pfnmap.tui.map.viewport import Viewport
 from pfnmap.tui.say.facts import summary
 from pfnmap.tui.say.words import fitted, safe
 from pfnmap.tui.screens import layout
-from pfnmap.tui.screens.background import Background
+from pfnmap.tui.screens.background import Background, Busy
 from pfnmap.tui.screens.clock import Clock
 from pfnmap.tui.screens.frame import frame, frame_text, panel_text
 from pfnmap.tui.screens.layout import Arrangement, Place
@@ -53,6 +53,9 @@ from pfnmap.tui.widgets.zone_bars import ZoneBars
 AT_FIRST = frozenset(layout.PANELS) - {layout.BLOCKS}
 """Panels that are wanted before anybody said otherwise."""
 FOCUS_ORDER = (layout.MAP, layout.ZONES, layout.BLOCKS, layout.INSPECTOR, layout.EVENTS)
+CLAIMING = ("mem", "zone", "time", "session")
+"""What actions are about that wait while long work goes on."""
+WAITS = "; what was typed waits"
 TOAST_SECONDS = 2.5
 """How long words lie on top of the map when nobody presses a key; the log keeps them."""
 
@@ -71,6 +74,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
         def __init__(self, name: str) -> None:
             self.name = name
             super().__init__()
+
+    class Free(Message):
+        """Nothing waits for long work any more: keys may come."""
 
     def __init__(
         self,
@@ -102,6 +108,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """The real machine, where one was opened."""
         self.tour: TourPanel | None = None
         """The tour, while it is under way."""
+        self._waiting: Callable[[], None] | None = None
         self._places: dict[str, Place] = {}
         self._following = False
         self._followed: Shown | None = None
@@ -166,8 +173,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             viewport=self.map.viewport,
             focus=(self.focused and self.focused.id) or layout.MAP,
             theme=self.paint.theme.name,
-            busy=self.background.words(self._stop_key),
-            blocked=self.background.blocks(self._stop_key),
+            busy=self.background.words(self._stop_key) + (WAITS if self.waits else ""),
             touring=self.tour is not None,
         )
         if now != self._shown:
@@ -392,12 +398,31 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def action_act(self, action_id: str) -> None:
         """Do an action of the table. What goes wrong is said, never raised."""
         self._clear_toast()
-        action, now = ACTIONS[action_id], self.shown
-        try:
+        action = ACTIONS[action_id]
+
+        def act() -> None:
+            now = self.shown
+            if action.area in CLAIMING:
+                self._claim()
             self.perform(offered.effects_of(action, now, now.here))
+
+        self._try(act)
+        self._saw(action_id)
+
+    def _try(self, act: Callable[[], None]) -> None:
+        """Do something. What long work stands in the way of waits for it, and so do keys."""
+        try:
+            act()
+        except Busy:
+            self._waiting = act
+            self.status.show(self.shown)
         except PfnmapError as error:
             self.complain(str(error))
-        self._saw(action_id)
+
+    @property
+    def waits(self) -> bool:
+        """Whether something waits for long work: what is typed next is for the time after it."""
+        return self._waiting is not None
 
     def _saw(self, action_id: str) -> None:
         """An action was done; the tour may have asked for it."""
@@ -482,6 +507,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
                 self._leave_tour()
             case Do.STOP:
                 if words := self.background.stop():
+                    self._waiting = None
                     self.tell(words)
                 else:
                     self.map.look(self.viewport.selecting(False))
@@ -503,14 +529,15 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._shown = replace(self._shown, memory=replace(self._shown.memory, **values))
 
     def _claim(self) -> None:
-        """Raise InputError where long work goes on that this would cut the ground from."""
-        if words := self.background.blocks(self._stop_key):
-            raise InputError(words)
+        """Raise Busy where long work goes on that this would cut the ground from."""
+        if self.background.busy:
+            raise Busy
 
     # -- commands --------------------------------------------------------------------------
     def run(self, command: Command) -> None:
         """Do a command: the session's, the screen's, or the machine's."""
         self._clear_toast()
+        self._claim()
         match command:
             case Interactive():
                 # The verbs bring scenarios and comparing along: loaded when one is typed.
@@ -606,6 +633,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
             except Exception as error:
                 # Nobody waits for this call: raised, it would end the program and the session.
                 self.complain(safe(f"{what} failed: {type(error).__name__}: {error}"))
+        if self._waiting is not None and not self.background.busy:
+            waiting, self._waiting = self._waiting, None
+            self._try(waiting)
+            self.post_message(self.Free())
         self.status.show(self.shown)
 
     def on_machine_changed(self) -> None:
@@ -655,10 +686,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
         def done(result: Any) -> None:
             if result is not None:
-                try:
-                    self.perform(wanted.then(result))
-                except PfnmapError as error:
-                    self.complain(str(error))
+                self._try(lambda: self.perform(wanted.then(result)))
             dialog.ready()
 
         self._clear_toast()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from textual.events import Key
 
-from pfnmap.tui.app import PfnmapApp, leaving_keys
+from pfnmap.tui.app import PfnmapApp, closing_keys
 from pfnmap.tui.dialogs.add_form import AddForm
 from pfnmap.tui.dialogs.compare import CompareScreen
 from pfnmap.tui.dialogs.confirm import Confirm
@@ -153,33 +153,31 @@ def _key(name: str) -> Key:
     return Key(name, name if len(name) == 1 else None)
 
 
-def test_the_keys_that_never_wait_are_those_that_close_or_end() -> None:
-    assert leaving_keys(Keymap()) == {"escape", "ctrl+q", "ctrl+c"}
-    assert leaving_keys(Keymap(OWN)) == {"f9", "ctrl+q", "ctrl+c"}
+def test_the_keys_that_need_not_wait_are_those_that_close_and_are_no_characters() -> None:
+    assert closing_keys(Keymap()) == {"escape"}
+    assert closing_keys(Keymap(OWN)) == {"f9"}
     typed = Keymap(
         {
             "dialog.close": ["space", "X", "ctrl+g"],
             "text.page.down": [],
             "compare.page.down": [],
-            "app.quit": ["f12", "ctrl+x"],
         }
     )
-    assert leaving_keys(typed) == {"ctrl+g", "ctrl+x", "ctrl+c"}
+    assert closing_keys(typed) == {"ctrl+g"}
 
 
-async def test_the_own_closing_key_does_not_wait_for_a_dialog_that_never_opens() -> None:
+async def test_the_own_closing_key_does_not_wait_for_ever_for_a_dialog_that_never_opens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with own() as on:
-        on.app._holding = True
-        await on.keys("L")
-        assert list(map(_name, on.app._typed)) == ["L"]
+        on.app._undecided = True
+        await on.keys("L", "f9")
+        assert len(on.app._typed) == 2
+        monkeypatch.setattr("pfnmap.tui.app.STUCK_SECONDS", 0.0)
         await on.keys("f9")
         assert not on.app._typed
         await on.keys("L")
         assert on.cursor == 32768
-
-
-def _name(key: Key) -> str:
-    return key.key
 
 
 async def test_help_lists_every_key_in_force() -> None:

@@ -93,17 +93,41 @@ async def test_escape_stops_it_and_nothing_is_changed(gate: threading.Event) -> 
 
 
 @pytest.mark.parametrize("key", ["u", "[", ",", "o", "x", "t", "b"])
-async def test_meanwhile_nothing_else_changes_the_machine(key: str, gate: threading.Event) -> None:
+async def test_what_would_change_the_machine_meanwhile_waits_and_escape_drops_it(
+    key: str, gate: threading.Event
+) -> None:
     async with impatient(*DIMM) as on:
         await on.command("offline dimm0[0]")
         before = on.session.position, on.session.phase, len(on.session.outcomes)
-        await on.keys("G", key)
-        assert "offline dimm0[0] is not done yet; esc stops it" in " ".join(on.text.split())
+        await on.keys("G", key, "H")
+        assert "esc stops it; what was typed waits" in " ".join(on.text.split())
         assert (on.session.position, on.session.phase, len(on.session.outcomes)) == before
-        job = job_of(on)
+        assert on.on_main
+        await on.keys("escape")
+        assert not on.main.background.busy
+        assert "stopped after" in on.text
         gate.set()
+        await on.keys("g", "t")
+        assert on.cursor == 0, "keys act at once again"
+
+
+async def test_what_was_typed_during_long_work_is_done_behind_it_in_order(
+    gate: threading.Event,
+) -> None:
+    async with impatient(*DIMM) as on:
+        await on.command("offline dimm0[0]")
+        job = job_of(on)
+        await on.type(':note "a"')
+        await on.keys("enter")
+        await on.type('uu:note "b"')
+        await on.keys("enter")
+        gate.set()
+        on.main.background.patience_seconds = PATIENCE_SECONDS
         await ended(on, job)
-        assert on.last.command.text == "offline dimm0[0]"
+        while on.app._typed or not on.on_main:
+            await settle(on.pilot)
+        assert [outcome.command.text for outcome in on.session.outcomes] == [*DIMM, 'note "b"']
+        assert [branch.outcomes[-1].command.text for branch in on.session.branches] == ['note "a"']
 
 
 async def test_a_session_that_has_gone_on_takes_no_late_result(gate: threading.Event) -> None:

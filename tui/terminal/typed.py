@@ -1,0 +1,73 @@
+"""What a terminal sends, cut into keys, reports of the mouse and pastes.
+
+Textual's parser takes what follows Escape within a tenth of a second for a part of one sequence,
+up to 32 characters: a line typed ahead behind Escape is lost, or comes out as other keys. No key
+here is one with alt, so what follows Escape belongs to it only where a sequence can go on so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from textual._xterm_parser import XTermParser
+from textual.events import Key
+from textual.message import Message
+
+ESCAPE: Final = "\x1b"
+PASTED: Final = "\x1b[200~"
+_SEQUENCE: Final = re.compile(
+    r"\x1b\[200~.*?\x1b\[201~|\x1b\[M...|\x1b\[\[[A-E]|\x1b\[(?!M|\[|200~)[0-?]*[ -/]*[@-~]"
+    r"|\x1bO[ -~]",
+    re.DOTALL,
+)
+"""A paste (ECMA-48 says nothing of it), the mouse of X10, keys of the Linux console, CSI, SS3."""
+_BEGUN: Final = re.compile(r"\x1b(O|\[(M.{0,2}|\[|[0-?]*[ -/]*)?)?\Z|\x1b\[200~.*\Z", re.DOTALL)
+"""What more may make a sequence of."""
+
+
+class Typed:
+    """Takes text as it comes; gives events as soon as each is whole."""
+
+    def __init__(self) -> None:
+        self._parser = XTermParser()
+        self._rest = ""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether what came last may be the beginning of a sequence, or Escape."""
+        return bool(self._rest) and not self._rest.startswith(PASTED)
+
+    def feed(self, text: str) -> Iterator[Message]:
+        """The events of what has come, in order."""
+        text, self._rest = self._rest + text, ""
+        while text:
+            place = text.find(ESCAPE)
+            if place:
+                plain, text = (text, "") if place < 0 else (text[:place], text[place:])
+                # Before the terminal was taken it made a new line of every Enter.
+                yield from self._parser.feed(plain.replace("\n", "\r"))
+            elif found := _SEQUENCE.match(text):
+                text = text[found.end() :]
+                yield from self._sequence(found.group())
+            elif _BEGUN.match(text):
+                self._rest, text = text, ""
+            else:
+                text = text[1:]
+                yield Key("escape", ESCAPE)
+
+    def over(self) -> Iterator[Message]:
+        """Nothing has followed: what may have been the beginning of a sequence is keys."""
+        rest, self._rest = self._rest, ""
+        if rest:
+            yield Key("escape", ESCAPE)
+            yield from self.feed(rest[1:])
+
+    def _sequence(self, text: str) -> Iterator[Message]:
+        yield from self._parser.feed(text)
+        if self._parser._awaiting.timeout is not None:
+            # Nothing it knows; left alone it would go on with what is typed next.
+            self._parser._gen.close()
+            self._parser._gen = self._parser.parse(self._parser._tokens.append)
+            self._parser._awaiting = next(self._parser._gen)
