@@ -21,19 +21,26 @@ does by itself, is a tenth of the time to the first frame. Some 60,000 are there
 
 def main() -> int:
     """Run the command line; the exit status."""
+    interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if interruptible:  # nothing is to be put in order while modules are imported
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     # numpy's linear algebra is not used, so its threads need not be started.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
     _cope_with_the_environment()
-    try:
-        from pfnmap.tui import cli
+    from pfnmap.tui import cli
 
-        status = cli.main()
-    except KeyboardInterrupt:
-        # While modules are being imported; later the command line answers itself.
-        status = 128 + signal.SIGINT
+    if interruptible:
+        signal.signal(signal.SIGINT, _interrupted)
+    status = cli.main()
     _let_go_of(sys.stderr)
     return status
+
+
+def _interrupted(number: int, _: object) -> None:
+    """Raise for the first; those that come behind it find nothing more to end."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _cope_with_the_environment() -> None:

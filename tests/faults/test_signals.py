@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import termios
 import time
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 
 from pfnmap.engine.journal.resume import read_session
 from pfnmap.engine.journal.store import JournalStore
-from tests.tui.pty_program import PATIENCE_SECONDS, Program
+from tests.tui.pty_program import PATIENCE_SECONDS, ROOT, Program
 from tests.tui.terminal.test_terminal_e2e import assert_terminal_as_found
 
 TAKEN = b"\x1b[?1049h"
@@ -20,7 +22,7 @@ TAKEN = b"\x1b[?1049h"
 START_UP_SECONDS = 0.7
 """Longer than the way to the first frame, on a machine with other things to do."""
 
-ENDING = ("SIGTERM", "SIGHUP")
+ENDING = ("SIGTERM", "SIGHUP", "SIGINT")
 
 
 def read_for(program: Program, seconds: float) -> None:
@@ -154,7 +156,6 @@ def test_stopped_and_continued_while_it_starts(name: str, part: float, tmp_path:
         def shown(text: str) -> bool:
             if is_stopped(program):
                 program.process.send_signal(signal.SIGCONT)
-            # What is typed before the terminal is taken (again) is thrown away with it.
             return TAKEN in program.raw[before:] and "press a to hot-add a DIMM" in text
 
         program.wait_for(shown)
@@ -272,3 +273,91 @@ def test_a_terminal_that_goes_away_ends_the_program_and_loses_nothing(tmp_path: 
         program.process.kill()
         program.process.wait()
     assert len(read_session(JournalStore(state / "sessions")).session.outcomes) == 1
+
+
+class Deaf(Program):
+    """A program that no SIGHUP ends, as under nohup."""
+
+    @staticmethod
+    def _own_terminal() -> None:
+        Program._own_terminal()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+CLOSING = [0.0, 0.02, 0.05, *(pytest.param(n * 0.004, marks=pytest.mark.slow) for n in range(40))]
+
+
+@pytest.mark.parametrize("kind", [Program, Deaf])
+@pytest.mark.parametrize("seconds", CLOSING)
+def test_no_program_survives_its_terminal(
+    kind: type[Program], seconds: float, tmp_path: Path
+) -> None:
+    """The terminal goes away while the program quits."""
+    program = kind(home=tmp_path, size=(80, 24))
+    try:
+        program.wait_for("press a")
+        program.send("q")
+        read_for(program, seconds)
+        os.close(program._slave)
+        os.close(program._master)
+        program.process.wait(PATIENCE_SECONDS)
+    finally:
+        program.process.kill()
+        program.process.wait()
+
+
+@pytest.mark.parametrize(
+    "gap", [0.001, *(pytest.param(n * 0.001, marks=pytest.mark.slow) for n in range(40))]
+)
+def test_any_number_of_interrupts_is_one(gap: float, tmp_path: Path) -> None:
+    with Program(home=tmp_path, size=(80, 24)) as program:
+        program.wait_for("press a")
+        for _ in range(20):
+            if program.process.poll() is None:
+                program.process.send_signal(signal.SIGINT)
+            read_for(program, gap)
+        assert_left_in_order(program, signal.SIGINT)
+
+
+INTERRUPTED = """
+import os, signal, sys
+from pfnmap.tui.__main__ import main
+
+class Interrupt:
+    def find_spec(self, *_):
+        left.pop()
+        if not left:
+            os.kill(os.getpid(), signal.SIGINT)
+
+left = [None] * int(sys.argv.pop(1))
+sys.meta_path.insert(0, Interrupt())
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("imported", [1, 40, 200])
+def test_an_interrupt_while_modules_are_imported_says_nothing(imported: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, str(imported), "show"], cwd=ROOT, capture_output=True
+    )
+    assert done.returncode in (-signal.SIGINT, 128 + signal.SIGINT)
+    assert done.stderr == b""
+
+
+def test_keys_typed_before_there_is_a_screen_are_for_the_screen(tmp_path: Path) -> None:
+    """The kernel edits the line as for a shell then, and makes a new line of Enter."""
+    with Program(home=tmp_path, size=(80, 24)) as program:
+        program.send(":add dimm0 256M\rGm")
+        program.wait_for("step 2/2")
+        program.send("q")
+        assert program.end() == 0
+
+
+def test_the_last_of_many_sizes_counts(tmp_path: Path) -> None:
+    with Program(home=tmp_path, size=(80, 24)) as program:
+        program.wait_for("press a")
+        for turn in range(200):
+            program.resize((20, 80)[turn % 2], (5, 24)[turn % 2])
+        program.wait_for("press a to hot-add a DIMM")
+        program.send("q")
+        assert program.end() == 0

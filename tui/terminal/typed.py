@@ -12,18 +12,19 @@ from collections.abc import Iterator
 from typing import Final
 
 from textual._xterm_parser import XTermParser
-from textual.events import Key
+from textual.events import Key, Paste
 from textual.message import Message
 
 ESCAPE: Final = "\x1b"
 PASTED: Final = "\x1b[200~"
+PASTED_END: Final = "\x1b[201~"
 _SEQUENCE: Final = re.compile(
-    r"\x1b\[200~.*?\x1b\[201~|\x1b\[M...|\x1b\[\[[A-E]|\x1b\[(?!M|\[|200~)[0-?]*[ -/]*[@-~]"
+    r"\x1b\[M...|\x1b\[\[[A-E]|\x1b\[(?!M|\[|200~)[0-?]*[ -/]*[@-~]"
     r"|\x1bO[ -~]",
     re.DOTALL,
 )
-"""A paste (ECMA-48 says nothing of it), the mouse of X10, keys of the Linux console, CSI, SS3."""
-_BEGUN: Final = re.compile(r"\x1b(O|\[(M.{0,2}|\[|[0-?]*[ -/]*)?)?\Z|\x1b\[200~.*\Z", re.DOTALL)
+"""The mouse of X10, keys of the Linux console, CSI, SS3."""
+_BEGUN: Final = re.compile(r"\x1b(O|\[(M.{0,2}|\[|[0-?]*[ -/]*)?)?\Z", re.DOTALL)
 """What more may make a sequence of."""
 
 
@@ -48,6 +49,12 @@ class Typed:
                 plain, text = (text, "") if place < 0 else (text[:place], text[place:])
                 # Before the terminal was taken it made a new line of every Enter.
                 yield from self._parser.feed(plain.replace("\n", "\r"))
+            elif text.startswith(PASTED):
+                pasted, ended, text = text[len(PASTED) :].partition(PASTED_END)
+                if ended:
+                    yield Paste(pasted.replace("\x00", ""))
+                else:
+                    self._rest = PASTED + pasted
             elif found := _SEQUENCE.match(text):
                 text = text[found.end() :]
                 yield from self._sequence(found.group())
@@ -59,15 +66,17 @@ class Typed:
 
     def over(self) -> Iterator[Message]:
         """Nothing has followed: what may have been the beginning of a sequence is keys."""
-        rest, self._rest = self._rest, ""
-        if rest:
+        if self.unfinished:
+            rest, self._rest = self._rest, ""
             yield Key("escape", ESCAPE)
             yield from self.feed(rest[1:])
 
     def _sequence(self, text: str) -> Iterator[Message]:
-        yield from self._parser.feed(text)
-        if self._parser._awaiting.timeout is not None:
-            # Nothing it knows; left alone it would go on with what is typed next.
-            self._parser._gen.close()
+        try:
+            yield from self._parser.feed(text)
+            known = self._parser._awaiting.timeout is None
+        except (ValueError, OverflowError):  # numbers that are none, or stand for no character
+            known = False
+        if not known:  # left alone it would take what is typed next for the rest
             self._parser._gen = self._parser.parse(self._parser._tokens.append)
             self._parser._awaiting = next(self._parser._gen)
