@@ -183,9 +183,12 @@ class PfnmapApp(App[int], inherit_bindings=False):
         """Handle the keys that were typed, as far as the screen is ready for them."""
         while self._typed and not self._must_wait(_name(self._typed[0])):
             key, dialog = _name(self._typed[0]), self._dialog
-            typing = dialog if dialog is not None and dialog.focused is not None else None
-            self._undecided = typing is not None and typing.may_end(key)
-            await super().on_event(self._typed.popleft())
+            event = self._typed.popleft()
+            if dialog is not None and key not in self._close_keys | self._end_keys:
+                if not dialog.heeds(event):
+                    continue
+                self._undecided = dialog.focused is not None and dialog.may_end(key)
+            await super().on_event(event)
 
     def _must_wait(self, key: str) -> bool:
         """Whether what a key is meant for is not there yet."""

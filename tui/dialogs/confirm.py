@@ -1,16 +1,19 @@
-"""A question that one key answers with yes; every other way out means no."""
+"""A question that a word typed answers with yes; every other way out means no."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
+from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.widgets import Static
+from textual.events import Key, Paste
+from textual.widgets import Input, Static
 
 from pfnmap.tui.dialogs.dialog import Dialog
-from pfnmap.tui.keys.effects import AskYes
+from pfnmap.tui.keys.effects import AskWord
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.names import shown_key
 from pfnmap.tui.say.words import safe
@@ -21,58 +24,65 @@ SHOWN = 8
 
 
 class Confirm(Dialog[bool]):
-    """Gives True only for the key of ``question.yes``.
+    """Gives True only when the word was typed after the question could be read."""
 
-    Nothing has the focus but the box itself, so that keys typed ahead, Enter above all, do
-    not answer.
-    """
-
-    KIND = "question"
+    KIND = "dialog"
+    HAS_LINE = True
+    QUIET_SECONDS: ClassVar[float] = 0.3
+    """What comes sooner behind the question, or behind what came too soon, was typed ahead."""
     DEFAULT_CSS = """
     Confirm .box { width: 76; }
     Confirm Static { height: auto; }
+    Confirm Input { margin-top: 1; }
     """
 
-    def __init__(self, paint: Paint, keymap: Keymap, ask: AskYes) -> None:
+    def __init__(self, paint: Paint, keymap: Keymap, ask: AskWord) -> None:
         super().__init__(paint, keymap)
         self._title = ask.title
         self._questions = _few(ask.questions)
         self._warnings = _few(ask.warnings)
+        self._word = ask.word
+        self._unread = inf
+        """Until when keys are for something else: until the question is painted, at first."""
 
     def compose(self) -> ComposeResult:
-        """The title, a line for each question and warning, the keys."""
-        with Vertical(classes=self.box_classes, id="question") as box:
-            box.can_focus = True
+        """The title, a line for each question and warning, the word to type."""
+        with Vertical(classes=self.box_classes):
             yield Static(self._text(self._title), classes="title")
             for words in self._questions:
                 yield Static(self._text(words))
             for words in self._warnings:
                 yield Static(self._text(words), classes="wrong")
-            yield Static(self._text(self._keys_words()), classes="dim")
+            yield Input()
+            keys = [shown_key(key) for key in self.keymap.keys("dialog.close")]
+            words = f"type {self._word} and enter to do it; {' and '.join(keys)} does not"
+            yield Static(self._text(words), classes="dim")
 
     def on_mount(self) -> None:
-        """Take the keys."""
-        self.query_one("#question").focus()
+        """Take the keys, and heed them once the question is on the screen."""
+        self.query_one(Input).focus()
+        self.call_after_refresh(self.call_after_refresh, self._painted)
 
-    def _keys_words(self) -> str:
-        """Which key does it, and which do not."""
-        refusing = [*self.keymap.keys("question.no"), *self.keymap.keys("dialog.close")]
-        names = [shown_key(key) for key in refusing]
-        yes = self.key("question.yes") or "no key"
-        return f"{yes} does it; {listed(names)} do{'es' * (len(names) == 1)} not"
+    def _painted(self) -> None:
+        self._unread = Paste("").time + self.QUIET_SECONDS
+
+    def heeds(self, event: Key | Paste) -> bool:
+        """Not what was typed before the question was there, nor what follows it without a pause."""
+        if event.time >= self._unread:
+            return True
+        if self._unread < inf:
+            self._unread = event.time + self.QUIET_SECONDS
+        return False
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """The word means yes; another one is no answer."""
+        if event.value.strip() == self._word:
+            self.finish(True)
+        else:
+            self.ready()
 
     def _text(self, words: str) -> Text:
         return Text(safe(words, ascii_only=self.paint.ascii_only))
-
-    def action_answer(self, yes: bool) -> None:
-        """Close with the answer."""
-        self.finish(yes)
-
-
-def listed(words: Sequence[str]) -> str:
-    """Words as ``n, q and esc``."""
-    *some, last = words
-    return f"{', '.join(some)} and {last}" if some else last
 
 
 def _few(lines: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, TypeVar
 
 from textual import events
+from textual.events import Key, Paste
 from textual.message import Message
 from textual.screen import ModalScreen
 
@@ -93,6 +94,10 @@ class Dialog(ModalScreen[Result], inherit_bindings=False):
     def may_end(self, key: str) -> bool:
         """Whether a key may end this later: what is typed behind it waits until it is decided."""
         return key == "enter" and self.HAS_LINE
+
+    def heeds(self, event: Key | Paste) -> bool:
+        """Whether what was typed is for this; what is not is dropped."""
+        return True
 
     def finish(self, result: Result | None) -> None:
         """Close with a result, once: keys typed ahead may ask for it again."""

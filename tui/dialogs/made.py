@@ -28,7 +28,7 @@ def dialog_of(wanted: effects.Dialog, shown: Shown, paint: Paint, keymap: Keymap
             return AddForm(paint, keymap, wanted)
         case effects.Choose():
             return Palette(paint, keymap, wanted)
-        case effects.AskYes():
+        case effects.AskWord():
             return Confirm(paint, keymap, wanted)
         case effects.ReadHelp():
             return Reader(paint, keymap, "help", texts.help_lines(shown, paint))

@@ -196,11 +196,12 @@ class Choose(Struct, frozen=True):
     prompt: str
 
 
-class AskYes(Struct, frozen=True):
-    """A question that one key answers with yes."""
+class AskWord(Struct, frozen=True):
+    """A question that a word, typed, answers with yes."""
 
     title: str
     questions: Sequence[str]
+    word: str
     warnings: Sequence[str] = ()
 
 
@@ -232,7 +233,7 @@ class Compare(Struct, frozen=True):
 
 
 Dialog: TypeAlias = (
-    AskLine | AskAdd | Choose | AskYes | ReadHelp | ReadWords | ReadCell | ReadDiff | Compare
+    AskLine | AskAdd | Choose | AskWord | ReadHelp | ReadWords | ReadCell | ReadDiff | Compare
 )
 
 

@@ -46,7 +46,6 @@ DIALOG_AREAS: Final = {
     "line": "On the : line and wherever a line is asked for",
     "form": "In the form that adds a DIMM",
     "list": "In lists: palette, branches",
-    "question": "Before a real machine is written to",
     "compare": "Comparing",
 }
 """The headings behind those, for what takes the keys while it lies over the main screen."""
@@ -256,8 +255,6 @@ _DIALOGS: Final = (
     _dialog("list.previous", "up ctrl+p", "previous", "the entry before", "step(-1)"),
     _dialog("list.page.down", "pagedown", "further", "ten entries further", "step(10)"),
     _dialog("list.page.up", "pageup", "back", "ten entries back", "step(-10)"),
-    _dialog("question.yes", "y", "yes", "do it", "answer(True)"),
-    _dialog("question.no", "n q enter", "no", "do not", "answer(False)"),
     _dialog("compare.help", "? f1", "help", "these keys", "help"),
     _dialog("compare.close", "q", "close", "back to the session", "close"),
     _dialog("compare.back", "[ u", "back", "one step back in all variants", "step(-1)"),
@@ -294,7 +291,7 @@ DIALOG_ACTIONS: Final = {action.id: action for action in _DIALOGS}
 ALL_ACTIONS: Final = {**ACTIONS, **DIALOG_ACTIONS}
 """Every action that a keymap may name."""
 
-DIALOGS: Final = tuple(DIALOG_AREAS)[1:]
+DIALOGS: Final = tuple(DIALOG_AREAS)
 """Kinds of dialogs: the keys of one are alive together with those of every dialog."""
 
 TYPING: Final = frozenset({"line", "form", "list"})

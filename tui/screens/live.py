@@ -24,7 +24,7 @@ from pfnmap.engine.sysroot.operate import (
 )
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.words import counted
-from pfnmap.tui.keys.effects import AskYes, Complain, Effect, Effects, Open, Tell
+from pfnmap.tui.keys.effects import AskWord, Complain, Effect, Effects, Open, Tell
 from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.say.words import safe
 from pfnmap.tui.screens.audit import FILE_NAME, Audit
@@ -197,47 +197,69 @@ class Live:
         if len(block_ids) > MOST_WRITES:
             words = f"{len(block_ids)} blocks are selected; at most {MOST_WRITES} at once"
             raise InputError(words)
-        foreseen = foresee(self.session.view, block_ids, word)
-        warnings = [f"memory{each.block}: {each.warning}" for each in foreseen if each.warning]
-        question = AskYes("this writes to the real machine", questions(foreseen), warnings)
-        return Open(question, lambda yes: self._write_all(foreseen) if yes else ())
+        view = self.session.newest
+        title = "this writes to the real machine"
+        return self._question(title, foresee(view, block_ids, word), view)
 
-    def _write_all(self, foreseen: list[Foreseen]) -> Effects:
-        self._owner.run_worker(self.write(foreseen), group="writes", exit_on_error=False)
-        return ()
+    def _question(self, title: str, foreseen: list[Foreseen], view: SysrootView) -> Open:
+        """What was foreseen on a view, and is written if a person wants it."""
 
-    async def write(self, foreseen: list[Foreseen]) -> list[Written]:
-        """Write what was confirmed, block by block; the first refusal ends it."""
+        def write(_: bool) -> Effects:
+            work = self.write(foreseen, view)
+            self._owner.run_worker(work, group="writes", exit_on_error=False)
+            return ()
+
+        question = AskWord(title, questions(foreseen), foreseen[0].word, _warnings(foreseen))
+        return Open(question, write)
+
+    async def write(self, foreseen: list[Foreseen], asked_on: SysrootView) -> list[Written]:
+        """Write what was confirmed, block by block; the first refusal ends it.
+
+        Before each the machine is read again. Where it is no more what ``foreseen`` was foreseen
+        on, or the write before went otherwise, all is foreseen anew; if that is something else
+        than what was confirmed, a person is asked again.
+        """
         answers: list[Written] = []
-        waiting = list(foreseen)
+        waiting, before = list(foreseen), asked_on
+        done: Foreseen | None = None
         while waiting:
-            each, before = waiting[0], self.session.newest
-            answer = await self._write(each)
+            if await self._read_again() is None:
+                break
+            now = self.session.newest
+            same = before.observation is now.observation
+            if not (same if done is None else went_as_foreseen(done, before, now)):
+                anew = self._foreseen_anew(waiting, now)
+                if anew is None:
+                    break
+                if _shown(anew) != _shown(waiting):
+                    title = "the machine has changed meanwhile; this writes to it"
+                    self._want(self._question(title, anew, now))
+                    break
+                waiting = anew
+            done, before = waiting[0], now
+            answer = await self._write(done)
             if answer is None:
                 break
             del waiting[0]
             answers.append(answer)
             self._say_answer(answer)
-            recorded = self._record(answer.audit)
-            read = await self._read_again() is not None
-            if answer.errno is not None or not (recorded and read):
+            if not self._record(answer.audit) or answer.errno is not None:
                 break
-            waiting = self._foreseen_still(each, before, waiting)
         left = len(waiting)
         if left:
             self._want(Tell(f"{counted(left, 'block')} not written"))
+        if answers:
+            await self._read_again()
         await self.look()
         return answers
 
-    def _foreseen_still(
-        self, done: Foreseen, before: SysrootView, waiting: list[Foreseen]
-    ) -> list[Foreseen]:
-        """What is foreseen of the writes behind one, on the machine as that one left it."""
-        now = self.session.newest
-        blocks = [each.block for each in waiting if now.block(each.block) is not None]
-        if len(blocks) < len(waiting) or went_as_foreseen(done, before, now):
-            return waiting
-        return foresee(now, blocks, done.word)
+    def _foreseen_anew(self, waiting: list[Foreseen], now: SysrootView) -> list[Foreseen] | None:
+        """What is foreseen now; None, and why is said, where it is no write any more."""
+        try:
+            return foresee(now, [each.block for each in waiting], waiting[0].word)
+        except PfnmapError as error:
+            self._want(Complain(_words("looking ahead", error)))
+            return None
 
     async def _write(self, each: Foreseen) -> Written | None:
         """One write, recorded before it is done; None, and why is said, where it is not done."""
@@ -274,6 +296,15 @@ class Live:
             self._want(Tell(words))
         else:
             self._want(Complain(words))
+
+
+def _warnings(foreseen: Sequence[Foreseen]) -> list[str]:
+    return [f"memory{each.block}: {each.warning}" for each in foreseen if each.warning]
+
+
+def _shown(foreseen: Sequence[Foreseen]) -> object:
+    """What a person is shown of it."""
+    return questions(foreseen), _warnings(foreseen)
 
 
 def _words(what: str, error: Exception) -> str:

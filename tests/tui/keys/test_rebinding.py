@@ -17,7 +17,7 @@ from pfnmap.tui.dialogs.dialog import Dialog
 from pfnmap.tui.dialogs.palette import Palette
 from pfnmap.tui.dialogs.prompt import Prompt
 from pfnmap.tui.dialogs.reader import Reader
-from pfnmap.tui.keys.effects import AskYes
+from pfnmap.tui.keys.effects import AskWord
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.table import DIALOG_ACTIONS, DIALOGS
 from pfnmap.tui.testing import settle
@@ -32,7 +32,6 @@ OWN = {
     "form.next": ["f3"],
     "form.choice.next": ["f4"],
     "list.next": ["f5"],
-    "question.yes": ["Y"],
     "compare.back": ["b"],
     "compare.close": ["x"],
     "compare.help": ["H"],
@@ -109,17 +108,19 @@ async def test_the_form_and_the_list_go_by_own_keys() -> None:
         assert on.on_main
 
 
-async def test_a_question_names_its_own_keys_and_obeys_them() -> None:
+async def test_a_question_names_its_own_keys_and_obeys_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Confirm, "QUIET_SECONDS", 0.0)
     async with own() as on:
         answers: list[bool | None] = []
-        question = Confirm(on.app.paint, Keymap(OWN), AskYes("write?", ["to memory32"]))
-        on.app.push_screen(question, answers.append)
-        await settle(on.pilot)
-        assert "Y does it; n, q, enter and f9 do not" in on.text
-        await on.keys("y")
-        assert not answers
-        await on.keys("Y")
-        assert answers == [True]
+        for typed in ("offline", "onl"):
+            ask = AskWord("write?", ["to memory32"], "offline")
+            on.app.push_screen(Confirm(on.app.paint, Keymap(OWN), ask), answers.append)
+            await settle(on.pilot)
+            assert "type offline and enter to do it; f9 does not" in on.text
+            await on.type(typed, "enter", "f9")
+        assert answers == [True, None]
 
 
 async def test_the_compare_screen_goes_by_own_keys() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from textual.events import Key
 
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.sysroot import operate
@@ -17,6 +18,7 @@ from pfnmap.engine.sysroot.page_kinds import bit
 from pfnmap.themes import load_theme
 from pfnmap.tui.app import PfnmapApp
 from pfnmap.tui.dialogs.confirm import Confirm
+from pfnmap.tui.keys.names import textual_key
 from pfnmap.tui.screens.audit import Audit
 from pfnmap.tui.screens.live import Live
 from pfnmap.tui.testing import settle
@@ -27,6 +29,12 @@ from tests.tui.stage import Stage
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
     return dimm_tree(tmp_path / "root")
+
+
+@pytest.fixture(autouse=True)
+def prompt_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who reads a question in no time."""
+    monkeypatch.setattr(Confirm, "QUIET_SECONDS", 0.0)
 
 
 @asynccontextmanager
@@ -241,7 +249,7 @@ async def test_a_write_is_asked_for_with_block_zone_and_consequence(tree: Tree) 
         words = " ".join(on.text.split())
         assert "write online_movable to memory33" in words
         assert "zone Movable" in words
-        await on.keys("y")
+        await on.type("online_movable", "enter")
         await on.app.workers.wait_for_complete()
         await settle(on.pilot)
     assert state(tree, 33) == "online_movable"
@@ -252,12 +260,14 @@ async def test_a_write_is_asked_for_with_block_zone_and_consequence(tree: Tree) 
     assert "kernel=success" in lines[1]
 
 
-@pytest.mark.parametrize("key", ["n", "enter", "escape", "q"])
-async def test_every_other_answer_means_no(tree: Tree, key: str) -> None:
+@pytest.mark.parametrize("answer", ["", "y", "yes", "onlin", "online_movable", "n"])
+async def test_every_other_answer_means_no(tree: Tree, answer: str) -> None:
     async with live_stage(tree, allow_writes=True) as (on, _):
         await on.command("goto block 33")
-        await on.keys("o", key)
-        await settle(on.pilot)
+        await on.keys("o")
+        await on.type(answer, "enter")
+        assert isinstance(on.app.screen, Confirm)
+        await on.keys("escape")
         assert on.on_main
     assert state(tree, 33) == "offline"
     assert audit(tree) == []
@@ -268,7 +278,7 @@ async def test_a_predicted_refusal_warns_first(tree: Tree) -> None:
         await on.command("goto block 33")
         await on.keys("f")
         assert "the kernel would refuse" in " ".join(on.text.split())
-        await on.keys("n")
+        await on.keys("escape")
 
 
 async def test_only_the_selected_blocks_are_written_and_a_refusal_ends_it(tree: Tree) -> None:
@@ -281,7 +291,7 @@ async def test_only_the_selected_blocks_are_written_and_a_refusal_ends_it(tree: 
         await on.keys("v", "L", "L")
         await on.keys("o")
         assert isinstance(on.app.screen, Confirm)
-        await on.keys("y")
+        await on.type("online", "enter")
         await on.app.workers.wait_for_complete()
         await settle(on.pilot)
         assert "memory34" in on.text
@@ -315,7 +325,7 @@ async def test_the_machine_is_read_again_between_two_writes(
     monkeypatch.setattr(operate, "_write", kernel)
     async with live_stage(tree, allow_writes=True) as (on, live):
         foreseen = operate.foresee(live.session.view, range(46, 50), "online")
-        answers = await live.write(foreseen)
+        answers = await live.write(foreseen, live.session.newest)
         went = [answer.prediction.after.blocks.at(answer.block) for answer in answers]
         assert [ZoneType(int(row["zone"])).label for row in went if row is not None] == zones
         assert zones == ["Movable", "Movable", "Normal", "Normal"]
@@ -323,7 +333,7 @@ async def test_the_machine_is_read_again_between_two_writes(
         await settle(on.pilot)
 
 
-async def test_what_follows_a_surprise_is_foreseen_anew(
+async def test_what_follows_a_surprise_is_foreseen_and_asked_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree = ratio_tree(tmp_path / "root")
@@ -336,28 +346,85 @@ async def test_what_follows_a_surprise_is_foreseen_anew(
     async with live_stage(tree, allow_writes=True) as (on, live):
         foreseen = operate.foresee(live.session.view, [48, 49], "online")
         assert foreseen[1].zone == ZoneType.MOVABLE
-        answers = await live.write(foreseen)
-        row = answers[1].prediction.after.blocks.at(49)
-        assert row is not None and row["zone"] == ZoneType.NORMAL
+        answers = await live.write(foreseen, live.session.newest)
+        assert [answer.block for answer in answers] == [48]
         await settle(on.pilot)
+        assert isinstance(on.app.screen, Confirm)
+        words = " ".join(on.text.split())
+        assert "the machine has changed meanwhile" in words
+        assert "memory49" in words and "into zone Normal" in words
+        await on.type("online", "enter")
+        await on.app.workers.wait_for_complete()
+        row = live.session.newest.block(49)
+        assert row is not None and row.state == "online"
 
 
-async def test_blocks_behind_a_refusal_are_counted_as_not_written(tree: Tree) -> None:
+async def test_blocks_behind_a_refusal_are_counted_as_not_written(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tree.block(34, "offline", "Movable")
     tree.remove_block(33)
     async with live_stage(tree, allow_writes=True) as (on, live):
+        monkeypatch.setattr(operate, "_write", lambda *_: "ENOMEM")
         foreseen = operate.foresee(live.session.view, [34, 32], "online")
-        tree.remove_block(34)
-        assert [answer.errno for answer in await live.write(foreseen)] == ["ENOENT"]
+        answers = await live.write(foreseen, live.session.newest)
+        assert [answer.errno for answer in answers] == ["ENOMEM"]
         await settle(on.pilot)
         assert "1 block not written" in on.text
+
+
+@pytest.mark.parametrize("change", ["online", "gone"])
+async def test_a_machine_that_moves_under_the_question_is_asked_about_again(
+    tree: Tree, change: str
+) -> None:
+    async with live_stage(tree, allow_writes=True) as (on, _):
+        await on.command("goto block 33")
+        await on.keys("o")
+        if change == "online":
+            tree.block(33, "online", "Movable")
+        else:
+            tree.remove_block(33)
+        was = tree.root / MEMORY / "memory33/state"
+        before = was.read_text() if was.exists() else None
+        await on.type("online", "enter")
+        await on.app.workers.wait_for_complete()
+        await settle(on.pilot)
+        assert (was.read_text() if was.exists() else None) == before
+        assert audit(tree) == []
+        if change == "gone":
+            assert "there is no such memory block" in " ".join(on.text.split())
+        else:
+            assert isinstance(on.app.screen, Confirm)
+            assert "the machine has changed meanwhile" in on.text
+            await on.keys("escape")
+
+
+@pytest.mark.parametrize("burst", ["memory", "offline", "online_movable", "yyyy", "foffline"])
+async def test_no_burst_of_letters_writes(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, burst: str
+) -> None:
+    monkeypatch.setattr(Confirm, "QUIET_SECONDS", 3600.0)
+    async with live_stage(tree, allow_writes=True) as (on, _):
+        await on.command("goto block 33")
+        for letter in ("m", *burst):
+            on.app.post_message(Key(textual_key(letter), letter))
+        on.app.post_message(Key("enter", "\r"))
+        await settle(on.pilot)
+        assert isinstance(on.app.screen, Confirm)
+        await on.type("online_movable", "enter")  # the screen is there, but no pause was made
+        assert isinstance(on.app.screen, Confirm)
+        await on.keys("escape")
+        assert on.on_main
+    assert state(tree, 33) == "offline"
+    assert audit(tree) == []
 
 
 async def test_what_cannot_be_recorded_is_not_written(tree: Tree) -> None:
     async with live_stage(tree, allow_writes=True) as (on, live):
         live._audit = Audit(tree.root / MEMORY / "memory33/state/no.log")
         await on.command("goto block 33")
-        await on.keys("o", "y")
+        await on.keys("o")
+        await on.type("online", "enter")
         await on.app.workers.wait_for_complete()
         await settle(on.pilot)
         assert "writes cannot be recorded" in " ".join(on.text.split())
