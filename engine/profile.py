@@ -496,6 +496,13 @@ def is_release_of(kernel: str, name: str) -> bool:
     return re.match(rf"{re.escape(name)}(?![0-9])", kernel) is not None
 
 
+def kernel_words(release: str, rules: str) -> str:
+    """A machine's own kernel (empty: not known), and whose rules hold where that is another."""
+    if not release:
+        return rules
+    return release if is_release_of(release, rules) else f"{release}, rules of {rules}"
+
+
 def profile_of(kernel: str) -> KernelProfile:
     """The profile for what a kernel calls itself, ``6.9.3-arch1``.
 

@@ -170,15 +170,19 @@ class Session(History):
         title: str = "",
         *,
         loaded: Sequence[Outcome] = (),
+        shown: Sequence[View] = (),
         start_command: StartMachine | None = None,
     ) -> None:
         """Open a timeline.
 
-        ``loaded``: steps that already happened (a recording), to be stepped through.
+        ``loaded``: steps that already happened (a recording), to be stepped through; ``shown``:
+        the machine behind each of them as it was recorded, none where the model's is shown.
         """
         super().__init__(machine.state, title)
         self.start_command = start_command
         self.outcomes += loaded
+        self.recorded = list(zip(loaded, shown, strict=False))
+        """Steps of a recording, each with the machine behind it as the kernel showed it."""
         self._views: dict[str, ModelView] = {}
 
     @classmethod
@@ -190,7 +194,15 @@ class Session(History):
     @property
     def view(self) -> View:
         """The view of the state shown."""
-        return self._view_of("shown", self.state)
+        recorded = self._recorded(self.position) if self.phase is None else None
+        return recorded or self._view_of("shown", self.state)
+
+    def _recorded(self, position: int) -> View | None:
+        """What a recording shows behind this step, if it is one of its own."""
+        if not 0 < position <= len(self.recorded):
+            return None
+        outcome, view = self.recorded[position - 1]
+        return view if self.outcomes[position - 1] is outcome else None
 
     @property
     def before(self) -> View | None:
@@ -207,7 +219,7 @@ class Session(History):
 
     def view_at(self, position: int) -> View:
         """The view at rest at a position (0 to the number of steps)."""
-        return ModelView(self._at(position))
+        return self._recorded(position) or ModelView(self._at(position))
 
     def _view_of(self, which: str, state: State) -> ModelView:
         """The view of a state; the same one as long as the state is the same."""

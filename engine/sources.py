@@ -7,13 +7,13 @@ from pathlib import Path
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.machine import Machine
-from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.play import play
 from pfnmap.engine.printable import printable
 from pfnmap.engine.scenarios.run import opened
 from pfnmap.engine.scenarios.scenario import SUFFIX, Scenario, load_scenario
 from pfnmap.engine.session import Session
-from pfnmap.engine.traces.replay import machine_state, run_step
+from pfnmap.engine.traces.recorded import recorded_steps
+from pfnmap.engine.traces.replay import machine_state
 from pfnmap.engine.traces.trace import FORMAT, Trace, load_trace
 from pfnmap.engine.wrong import closest
 
@@ -26,15 +26,9 @@ _BEFORE_JSON = b"\xef\xbb\xbf \t\r\n"
 def trace_session(trace: Trace) -> Session:
     """A recording as a session: the machine at boot, every recorded step ready to redo."""
     state = machine_state(trace)
-    outcomes: list[Outcome] = []
-    current = state
-    for number, step in enumerate(trace.steps, 1):
-        try:
-            outcomes.append(run_step(current, step))
-        except InputError as error:
-            raise InputError(f"{trace.name}: step {number}: {error}") from None
-        current = outcomes[-1].after
-    return Session(Machine(state), trace.name, loaded=outcomes)
+    steps = list(recorded_steps(trace, state))
+    outcomes, views = [outcome for outcome, _ in steps], [view for _, view in steps]
+    return Session(Machine(state), trace.name, loaded=outcomes, shown=views)
 
 
 def scenario_session(scenario: Scenario) -> Session:

@@ -122,6 +122,7 @@ class JournaledSession(Session):
         self.branches = list(session.branches)
         self.marks = session.marks
         self.listeners = session.listeners
+        self.recorded = session.recorded
         self._journal = journal
 
     @property

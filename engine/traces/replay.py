@@ -40,7 +40,8 @@ from pfnmap.engine.view import ZoneRow
 
 def machine_state(trace: Trace) -> State:
     """The machine at boot as the recording shows it."""
-    geometry, profile = ARCHITECTURES[trace.geometry_arch], profile_of(trace.kernel)
+    geometry = ARCHITECTURES[trace.geometry_arch]
+    profile = replace(profile_of(trace.kernel), kernel=printable(trace.kernel))
     if not profile.arm64_small_sections:
         geometry = geometry.with_old_sections()
     try:

@@ -61,7 +61,7 @@ def verify_trace(source: str | Path | dict[str, object] | Trace) -> list[Differe
         source = parse_trace(source, "recording")
     trace = source if isinstance(source, Trace) else load_trace(source)
     state = machine_state(trace)
-    found = list(_compare(0, trace.boot, state))
+    found = list(compare(0, trace.boot, state))
     for number, step in enumerate(trace.steps, 1):
         try:
             outcome = run_step(state, step)
@@ -70,7 +70,7 @@ def verify_trace(source: str | Path | dict[str, object] | Trace) -> list[Differe
             continue
         found += _compare_answer(number, step, outcome)
         state = outcome.after
-        found += _compare(number, step.after, state)
+        found += compare(number, step.after, state)
     return found
 
 
@@ -85,7 +85,8 @@ def _compare_answer(number: int, step: RecordedStep, outcome: Outcome) -> Iterat
         yield Difference(number, "log", repr(kernel), repr(engine))
 
 
-def _compare(number: int, recorded: RecordedState, state: State) -> Iterator[Difference]:
+def compare(number: int, recorded: RecordedState, state: State) -> Iterator[Difference]:
+    """Where a state differs from what was recorded after a step."""
     yield from _compare_zones(number, recorded, state)
     yield from _compare_blocks(number, recorded, state)
     lines = {(r.depth, r.start, r.end, r.name) for r in recorded.resources if r.system_ram}

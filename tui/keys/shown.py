@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from pfnmap.engine.commands import Command, StartMachine
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.outcome import Outcome, Refusal
+from pfnmap.engine.profile import kernel_words
 from pfnmap.engine.session import History, Session
 from pfnmap.engine.view import View
 from pfnmap.tui.keys.effects import AddValues
@@ -146,7 +147,11 @@ class Shown(Struct, frozen=True):
         """Machine, profile and parameters for the title line, most important first."""
         view = self.view
         params = dict(view.params)
-        facts = [self.source_title or view.title, view.geometry.arch, view.profile_name]
+        title = self.source_title or view.title
+        kernel = kernel_words(view.kernel_release, view.profile_name)
+        if view.kernel_release and view.kernel_release in title:
+            kernel = kernel.removeprefix(view.kernel_release).removeprefix(", ")
+        facts = [title, view.geometry.arch, kernel]
         if "memmap_on_memory" in params:
             facts.append(f"memmap_on_memory={params['memmap_on_memory']}")
         if "online_policy" in params:

@@ -16,7 +16,7 @@ from pfnmap.engine.finding import Finding
 from pfnmap.engine.notation import format_size
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.params import Params
-from pfnmap.engine.profile import is_release_of
+from pfnmap.engine.profile import kernel_words
 from pfnmap.engine.view import View
 from pfnmap.engine.words import counted
 from pfnmap.themes.loader import SHIPPED_DIRECTORY, load_theme
@@ -126,17 +126,12 @@ def _heading(view: View, step: str, width: int) -> list[str]:
     )
     lines = wrapped(view.title, width, first="pfnmap: ")
     lines += [step] if step else []
-    lines += wrapped(f"Linux {_kernel(view)} on {g.arch}", width)
+    kernel = kernel_words(view.kernel_release, view.profile_name)
+    if view.real and not view.kernel_release:
+        kernel = f"of unknown release, rules of {kernel}"
+    lines += wrapped(f"Linux {kernel}{',' * (', ' in kernel)} on {g.arch}", width)
     lines.append(sizes)
     return lines + _all_wrapped(_shown_params(view), width, "")
-
-
-def _kernel(view: View) -> str:
-    """The kernel whose rules hold, behind the machine's own where that is another."""
-    release, rules = view.kernel_release, view.profile_name
-    if not release or is_release_of(release, rules):
-        return rules
-    return f"{release}, by the rules of {rules},"
 
 
 def _shown_params(view: View) -> list[str]:
