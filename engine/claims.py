@@ -112,8 +112,13 @@ def _ok(case: _Case) -> list[str]:
         return ["nothing was done before this line"]
     refusal = case.last.refusal
     if refusal is None:
-        return []
+        return _unknown(case.last)
     return [f"errno: expected none, is {refusal.errno} ({refusal.function}: {refusal.rule})"]
+
+
+def _unknown(last: Outcome) -> list[str]:
+    """What the model cannot say of the last action."""
+    return [f"errno: {note}" for note in last.notes if ": not modelled" in note]
 
 
 def _errno(case: _Case) -> list[str]:
@@ -122,6 +127,8 @@ def _errno(case: _Case) -> list[str]:
     errno = case.last.errno
     if errno == case.expect.subject:
         return []
+    if not errno and (unknown := _unknown(case.last)):
+        return unknown
     return [f"errno: expected {case.expect.subject}, is {errno or 'none (it succeeded)'}"]
 
 
@@ -139,6 +146,14 @@ def _no_log(case: _Case) -> list[str]:
     if text is not None:
         lines = tuple(line for line in lines if str(text) in line)
     return [f"log: expected none, is {_quoted(lines)}"] if lines else []
+
+
+def _output(case: _Case) -> list[str]:
+    lines = case.last.output if case.last else ()
+    text = str(case.expect.subject)
+    if any(text == line.strip() for line in lines):
+        return []
+    return [f'output: expected "{text}", is {_quoted(lines)}']
 
 
 def _quoted(lines: Iterable[str]) -> str:
@@ -329,6 +344,7 @@ CHECKS: dict[str, Callable[[_Case], list[str]]] = {
     "errno": _errno,
     "log": _log,
     "no-log": _no_log,
+    "output": _output,
     "zone": _zone,
     "node": _node,
     "block": _block,

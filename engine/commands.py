@@ -502,6 +502,8 @@ class SysfsRead(Command, frozen=True):
 
     paths: tuple[str, ...]
     named: bool = False
+    pattern: str = ""
+    """What a line must have; empty: every line."""
 
 
 verb(
@@ -520,7 +522,51 @@ verb(
 )(SysfsRead)
 
 
+@verb(
+    "chmem",
+    "enable or disable memory, as chmem of util-linux",
+    "chmem -e 1G",
+    synopsis="-e|-d SIZE|FIRST-LAST [-b] [-z ZONE]",
+    effect="shell.chmem",
+)
+class Chmem(Command, frozen=True):
+    """``chmem -e|-d``: so many bytes, or a range of addresses or (``blocks``) of block ids."""
+
+    enable: bool
+    size_bytes: int | None = None
+    first: int = 0
+    last: int = 0
+    blocks: bool = False
+    zone: OnlineType = OnlineType.ONLINE
+
+
+@verb(
+    "for",
+    "a shell line with more to it: a loop, a list, a pipe to tee",
+    "for i in {32..35}; do echo online > /sys/devices/system/memory/memory$i/state; done",
+    synopsis="NAME in WORD…; do LINE; done",
+    effect="shell.run",
+)
+class Shell(Command, frozen=True):
+    """A shell line that is more than one simple command, as it was pasted, without its prompt."""
+
+    line: str
+
+
 # -- talking ----------------------------------------------------------------------------
+@verb(
+    "cd",
+    "say where relative paths of shell lines begin",
+    "cd /sys/devices/system/memory",
+    kind=Kind.TALK,
+    synopsis="FOLDER",
+)
+class Cd(Command, frozen=True):
+    """``cd FOLDER``, an absolute path."""
+
+    path: str
+
+
 @verb(
     "note",
     "say something to the reader",
@@ -614,14 +660,15 @@ ExpectValue = int | bool | str | PfnRef
     "claim a fact",
     "expect zone Movable start=0x108000 spanned=32768",
     kind=Kind.EXPECT,
-    synopsis="ok|errno=E|log|no-log|zone|node|block|device|pfn|hugetlb|finding|no-findings|total …",
+    synopsis="ok|errno=E|log|no-log|output|zone|node|block|device|pfn|hugetlb|finding|no-findings|"
+    "total …",
 )
 class Expect(Command, frozen=True):
     """``expect WHAT …``: a claim that is checked.
 
-    ``what`` is ok, errno, log, no-log, zone, node, block, device, pfn, hugetlb, finding,
-    no-findings or total; ``subject`` names the thing (for errno, log, no-log and finding:
-    the word or text itself); ``pairs`` are the keys to compare, in order, as parsed values
+    ``what`` is ok, errno, log, no-log, output, zone, node, block, device, pfn, hugetlb, finding,
+    no-findings or total; ``subject`` names the thing (for errno, log, no-log, output and
+    finding: the word or text itself); ``pairs`` are the keys to compare, in order, as parsed values
     (sizes in bytes).
     """
 
@@ -683,7 +730,7 @@ _session_verb("quit", "quit", "quit")
 # -- kinds of commands --------------------------------------------------------------------
 HOTPLUG = (Add, Online, Offline, Remove, Shrink, DeviceAdd, DeviceDel)
 """Commands that take the hotplug lock."""
-TALK = (Note, Title, Pause, Goto, Zoom, Expect)
+TALK = (Note, Title, Pause, Goto, Zoom, Cd, Expect)
 """Steps that are for the reader: they leave a machine as it is."""
 
 

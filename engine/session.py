@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from pfnmap.engine.commands import Command, StartMachine
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.language import cwd_after
 from pfnmap.engine.machine import Machine, predict
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.model_view import ModelView
@@ -59,6 +60,12 @@ class History(ABC):
             events = self.outcomes[self.position].events
             return events[self.phase - 1].state if self.phase else self._at(self.position)
         return self._at(self.position)
+
+    @property
+    def cwd(self) -> str:
+        """Where relative paths of shell lines begin: the folder of the last ``cd``."""
+        done = (outcome.command for outcome in reversed(self.outcomes[: self.position]))
+        return next((folder for command in done if (folder := cwd_after(command, ""))), "")
 
     def _at(self, position: int) -> State:
         return self.outcomes[position - 1].after if position else self.start

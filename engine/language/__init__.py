@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from pfnmap.engine.commands import ALIASES, VERBS, Kind, Verb
 from pfnmap.engine.language.lines import (
+    cwd_after,
     format_command,
     help_lines,
     line_of,
     parse_line,
+    parse_lines,
+    parse_row,
     parse_with_comment,
 )
 from pfnmap.engine.notation import (
@@ -30,6 +33,7 @@ __all__ = [
     "VERBS",
     "Kind",
     "Verb",
+    "cwd_after",
     "format_command",
     "format_pfn",
     "format_refs",
@@ -38,9 +42,11 @@ __all__ = [
     "line_of",
     "parse_address",
     "parse_line",
+    "parse_lines",
     "parse_number",
     "parse_pfn",
     "parse_refs",
+    "parse_row",
     "parse_size",
     "parse_with_comment",
 ]

@@ -128,6 +128,7 @@ EXPECTATIONS: Final[dict[str, Expectation]] = {
             '"text"',
             subject_optional=True,
         ),
+        Expectation("output", "a line that the last action printed is the text", _text, '"text"'),
         Expectation(
             "zone",
             "the span and counters of a zone, in pages",

@@ -6,7 +6,8 @@ few verbs that have more to say than words and keys are in ``pfnmap.engine.langu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from types import ModuleType
 from typing import Any
 
 from msgspec.structs import replace
@@ -15,54 +16,103 @@ from pfnmap.engine.commands import (
     ALIAS_FIELDS,
     ALIASES,
     VERBS,
+    Cd,
     Command,
     Interactive,
     Kind,
+    Shell,
     Verb,
     Word,
 )
 from pfnmap.engine.errors import ParseError
 from pfnmap.engine.language.arguments import Arguments
 from pfnmap.engine.language.expectations import EXPECTATIONS
-from pfnmap.engine.language.lexer import tokenize
+from pfnmap.engine.language.lexer import clean, tokenize
 from pfnmap.engine.language.special import CHECKS, PRINTERS, READERS
 from pfnmap.engine.wrong import closest, shown, wrong
 
-SHELL_WORDS = ("echo", "grep", "cat")
+SHELL_WORDS = ("echo", "grep", "cat", "tee", "chmem", "cd", "for", "sh -c")
 """One of them is in every line that is for the shell."""
 
 _VERB_OF = {verb.command: verb for verb in VERBS.values()}
 
 
-def parse_line(text: str, *, source: str = "", line: int = 0) -> Command | None:
+def parse_line(text: str, *, source: str = "", line: int = 0, cwd: str = "") -> Command | None:
     """The command of a line, None for a blank line or one that is only a comment.
 
     Args:
         text: The line, with or without its line end.
         source: The file's name, for messages.
         line: The line's number from 1, for messages.
+        cwd: The folder that an earlier ``cd`` went to: relative paths of shell lines begin there.
 
     Raises:
         ParseError: The line is wrong; ``str()`` is ready to show.
     """
-    return parse_with_comment(text, source=source, line=line)[0]
+    return parse_with_comment(text, source=source, line=line, cwd=cwd)[0]
 
 
-def parse_with_comment(text: str, *, source: str = "", line: int = 0) -> tuple[Command | None, str]:
+def parse_with_comment(
+    text: str, *, source: str = "", line: int = 0, cwd: str = ""
+) -> tuple[Command | None, str]:
     """As :func:`parse_line`, with the comment (from ``#`` on, ``""`` without one)."""
     try:
-        return _parse(text)
+        return _parse(text, cwd)
     except ParseError as error:
         raise error.at(source, line) from None
 
 
-def _parse(text: str) -> tuple[Command | None, str]:
-    if any(word in text for word in SHELL_WORDS):
-        from pfnmap.engine.language import shell  # most lines are of the language's own verbs
+def parse_lines(lines: Iterable[str], *, source: str) -> Iterator[Command]:
+    """The commands of lines that follow each other; as :func:`parse_line`."""
+    cwd = ""
+    for number, text in enumerate(lines, 1):
+        if (command := parse_line(text, source=source, line=number, cwd=cwd)) is not None:
+            cwd = cwd_after(command, cwd)
+            yield command
 
-        if shell.is_shell_line(text):
-            command, comment = shell.parse_shell(text)
-            return _with_text(command, shell.without_prompt(text.strip())[0], comment), comment
+
+def cwd_after(command: Command | None, cwd: str) -> str:
+    """The folder in which relative paths of shell lines begin behind a command."""
+    if not isinstance(command, Cd | Shell):
+        return cwd
+    folder: str = _shell().cwd_after(command, cwd)
+    return folder
+
+
+def parse_row(text: str, cwd: str, *, pasted: bool) -> tuple[Command | None, str, bool]:
+    """A line of a file: its command, its comment, and whether what that prints may follow.
+
+    ``pasted``: a shell line with its prompt came before, so this may be what that printed; it
+    becomes a claim then.
+    """
+    try:
+        command, comment = parse_with_comment(text, cwd=cwd)
+    except ParseError:
+        if not pasted or (_shell().is_prompt(text) and text.split()[-1][-1:] not in "#$"):
+            raise
+        claim = None if _shell().is_prompt(text) else _shell().claim_of(clean(text).strip())
+        return claim, "", True
+    if command is None:
+        return None, comment, pasted
+    has_prompt = _may_be_shell(text) and _shell().without_prompt(text)[1] > 0
+    return command, comment, has_prompt
+
+
+def _may_be_shell(text: str) -> bool:
+    return any(word in text for word in SHELL_WORDS)
+
+
+def _shell() -> ModuleType:
+    """The grammar of shell lines, loaded when one comes: most are of the language's own verbs."""
+    from pfnmap.engine.language import shell
+
+    return shell
+
+
+def _parse(text: str, cwd: str) -> tuple[Command | None, str]:
+    if _may_be_shell(text) and _shell().is_shell_line(text):
+        command, comment = _shell().parse_shell(text, cwd)
+        return _with_text(command, _shell().without_prompt(text.strip())[0], comment), comment
     tokens = tokenize(text)
     if not tokens.tokens:
         return None, tokens.comment

@@ -1,45 +1,125 @@
-"""Shell lines as pasted from a mail: ``echo WORD > PATH``, ``grep . PATH…``, ``cat PATH…``.
+"""Shell lines as people paste them: writes and reads of the kernel's files, chmem, cd, loops.
 
-A prompt in front is dropped: ``$``, ``user@host:~#``, ``[user@host dir]#``, ``~ #``. A line
-that begins with ``#`` is a comment even when a command follows, so that commenting out a
-line of a scenario always works.
+A small part of the shell's grammar: words with quotes, ``$name`` and ``{32..34}``, redirections,
+``;`` ``&&`` ``||``, ``for … do … done`` with ``break``, ``sh -c '…'``, and ``| tee``. A prompt in
+front (``$``, ``user@host:~#``, ``[user@host dir]#``, ``~ #``) and ``sudo`` are dropped, so is what
+is done with error messages. A line that begins with ``#`` is a comment even when a command follows,
+so that commenting out a line of a scenario always works.
 
-``{32..34}`` is multiplied out, single quotes and ``>`` without blanks work, globs are kept for
-the machine to expand, and a path that a mail abbreviates with ``…/`` or ``.../`` is completed.
+One simple command is a command of its own; what has more to it is a :class:`Shell` line, whose
+program ``pfnmap.engine.operations.shell`` runs. Globs are kept for the machine to expand, and a
+path that a mail abbreviates with ``…/`` or ``.../`` is completed.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from msgspec import Struct
 
-from pfnmap.engine.commands import Command, SysfsRead, SysfsWrite
+from pfnmap.engine.commands import Cd, Chmem, Command, Expect, Shell, SysfsRead, SysfsWrite
+from pfnmap.engine.errors import ParseError
+from pfnmap.engine.kinds import ZONE_BY_LABEL, OnlineType
 from pfnmap.engine.language.lexer import clean
-from pfnmap.engine.sysfs_words import MAX_BRACE_WORDS, complete_path, expand_braces
+from pfnmap.engine.notation import parse_number, parse_size
+from pfnmap.engine.outcome import SHELL_TEXT
+from pfnmap.engine.sysfs_words import BLOCK_FILES, MAX_BRACE_WORDS, complete_path, expand_braces
 from pfnmap.engine.wrong import shown, wrong
 
-_PROMPT = re.compile(
-    r"[ \t]*(?:\$|[~/][\w./~-]*[ \t]*[#$]|\[?[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+[^#$\"]*[#$])[ \t]+"
-    r"(?=(?:sudo[ \t]+)?(?:echo|grep|cat)[ \t])"
-)
-_VERB = re.compile(r"[ \t]*(?:sudo[ \t]+)?(echo|grep|cat)(?=[ \t]|\Z)")
+CWD = "PWD"
+"""Among the values of a program's variables: the folder that ``cd`` went to."""
+_EXPECTED = "echo WORD > PATH, grep . PATH or cat PATH"
+_SUDO = r"(?:sudo[ \t]+(?:-[A-Za-z]+[ \t]+)*)?"
+_PROGRAMS = r"(?:echo|grep|cat|tee|chmem|cd|for|(?:ba|da)?sh[ \t]+-c)"
+_PROMPTS = r"[ \t]*(?:\$|[~/][\w./~-]*[ \t]*[#$]|\[?[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+[^#$\"]*[#$])"
+_PROMPT = re.compile(rf"{_PROMPTS}[ \t]+(?={_SUDO}{_PROGRAMS}(?:[ \t]|\Z))")
+_ANY_PROMPT = re.compile(rf"{_PROMPTS}(?:[ \t]|\Z)")
+_LOG_LINE = re.compile(r"(?:\S+ )?\[ *[0-9]+\.[0-9]+\] (.+)")
+_BEGINNING = re.compile(rf"[ \t]*{_SUDO}{_PROGRAMS}(?=[ \t]|\Z)")
 _PIECES = re.compile(
-    r"(?P<blank>[ \t]+)|(?P<redirect>>>?)|(?P<single>'[^']*')|(?P<double>\"(?:[^\"\\]|\\.)*\")"
-    r"|(?P<plain>[^ \t\"'#>;&|<`$()\\]+)"
+    r"(?P<blank>[ \t]+)|(?P<errors>2>>?[ \t]*(?:/dev/null|&1)|&>[ \t]*/dev/null"
+    r"|>[ \t]*/dev/null(?:[ \t]+2>&1)?)"
+    r"|(?P<operator>&&|\|\||<<<|>>?|[;|])|(?P<single>'[^']*')|(?P<double>\"(?:[^\"\\]|\\.)*\")"
+    r"|\$\(seq[ \t]+(?P<seq>[0-9]{1,9}[ \t]+[0-9]{1,9})[ \t]*\)"
+    r"|\$(?P<variable>[A-Za-z_]\w*|\{[A-Za-z_]\w*\})|(?P<plain>[^ \t\"'#>;&|<`$()\\]+)"
 )
-_PATTERNS = (".", "")
+_IN_QUOTES = re.compile(r"\\(?P<escape>[\"\\$`])|\$(?P<variable>[A-Za-z_]\w*|\{[A-Za-z_]\w*\})")
+_SIMPLE_PATTERN = re.compile(r"\^?[\w :.-]+\$?\Z")
 
 
-class ShellWord(Struct, frozen=True):
-    """A word of the shell, or the redirection sign ``>``."""
+class Word(Struct, frozen=True):
+    """A word of the shell, or an operator; ``parts``: (kind, text), kinds as in ``_PIECES``."""
 
-    text: str
+    parts: tuple[tuple[str, str], ...]
     column: int
-    redirect: bool = False
-    quoted: bool = False
+    operator: str = ""
+
+    def text(self, values: Mapping[str, str]) -> str:
+        """The word with its variables replaced."""
+        return "".join(values[text] if kind == "variable" else text for kind, text in self.parts)
+
+    def texts(self, values: Mapping[str, str]) -> list[str]:
+        """The words that the shell makes of it, with braces multiplied out before any glob."""
+        whole = self.text(values)
+        quoted = any(kind == "quoted" for kind, _ in self.parts)
+        words = [whole] if quoted else list(expand_braces(whole))
+        if len(words) > MAX_BRACE_WORDS:
+            raise wrong(
+                f"{shown(whole)} stands for too many files",
+                expected=f"at most {MAX_BRACE_WORDS}",
+                column=self.column,
+            )
+        return words
+
+    def is_bare(self, text: str) -> bool:
+        """Whether it is that word, not in quotes."""
+        return self.parts == (("plain", text),)
 
 
+class Simple(Struct, frozen=True):
+    """A simple command with its redirections and pipes."""
+
+    words: tuple[Word, ...]
+    end_column: int
+
+
+class Loop(Struct, frozen=True):
+    """``for NAME in WORDS; do BODY; done``; without a name: ``sh -c BODY``."""
+
+    name: str
+    words: tuple[Word, ...]
+    body: tuple[Item, ...]
+
+
+class Break(Struct, frozen=True):
+    """``break``."""
+
+
+class Item(Struct, frozen=True):
+    """A part of a list, and when it is done: always (``;``), ``&&`` or ``||``."""
+
+    when: str
+    node: Simple | Loop | Break
+
+
+# -- transcripts ---------------------------------------------------------------------------
+def is_prompt(line: str) -> bool:
+    """Whether a line is a prompt, with or without a command behind it."""
+    return _ANY_PROMPT.match(line) is not None
+
+
+def claim_of(output: str) -> Expect:
+    """What a line that a command printed claims about that command."""
+    if logged := _LOG_LINE.match(output):
+        return Expect("log", logged[1])
+    said = output.rpartition(": ")[2]
+    errno = next((name for name, text in SHELL_TEXT.items() if text == said), None)
+    return Expect("errno", errno) if errno else Expect("output", output)
+
+
+# -- whole lines -----------------------------------------------------------------------------
 def without_prompt(line: str) -> tuple[str, int]:
     """The line behind a pasted prompt, and how many characters the prompt took."""
     prompt = _PROMPT.match(line)
@@ -48,32 +128,78 @@ def without_prompt(line: str) -> tuple[str, int]:
 
 def is_shell_line(text: str) -> bool:
     """Whether the line is for this module rather than for the verbs of the language."""
-    body, _taken = without_prompt(text)
-    return _VERB.match(body) is not None
+    return _BEGINNING.match(without_prompt(text)[0]) is not None
 
 
-def parse_shell(text: str) -> tuple[Command, str]:
-    """The command of a shell line and its comment (``""`` without one)."""
+def parse_shell(text: str, cwd: str = "") -> tuple[Command, str]:
+    """The command of a shell line and its comment (``""`` without one).
+
+    ``cwd``: the folder that an earlier ``cd`` went to; relative paths begin there.
+    """
     line = clean(text)
     body, taken = without_prompt(line)
-    verb = _VERB.match(body)
-    if verb is None:
-        raise wrong("this is no shell line", expected="echo, grep or cat")
-    words, comment = _split(line, taken + verb.end())
-    readers = {"echo": _echo, "grep": _grep, "cat": _cat}
-    return readers[verb[1]](words, len(line) + 1), comment
+    words, comment = _split(line, taken)
+    program = _Parser(words, len(line) + 1).program()
+    commands = list(_tried(program, {CWD: cwd}))
+    if len(program) == 1 and isinstance(program[0].node, Simple) and len(commands) == 1:
+        return commands[0], comment
+    body = body[: len(body) - len(comment)].strip() if comment else body.strip()
+    return Shell(f"cd {cwd}; {body}" if cwd and _begins_there(program, commands) else body), comment
 
 
-def _split(line: str, at: int) -> tuple[list[ShellWord], str]:
-    """Words from index ``at`` on; the comment behind them."""
-    words: list[ShellWord] = []
-    start, pieces, quoted = -1, "", False
+def _begins_there(program: tuple[Item, ...], commands: list[Command]) -> bool:
+    """Whether a program does something else, or nothing, where no ``cd`` came before it."""
+    try:
+        return list(_tried(program, {CWD: ""})) != commands
+    except ParseError:
+        return True
+
+
+@lru_cache(maxsize=64)
+def program_of(line: str) -> tuple[Item, ...]:
+    """What a :class:`Shell` line comes to."""
+    words, _comment = _split(line, 0)
+    return _Parser(words, len(line) + 1).program()
+
+
+def cwd_after(command: Command | None, cwd: str) -> str:
+    """Where relative paths begin behind a command."""
+    if isinstance(command, Cd):
+        return command.path
+    if isinstance(command, Shell):
+        for done in _tried(program_of(command.line), {CWD: cwd}):
+            cwd = cwd_after(done, cwd)
+    return cwd
+
+
+def _tried(program: tuple[Item, ...], values: dict[str, str]) -> Iterator[Command]:
+    """Every command of a program, loops with their first words only; ParseError for a wrong one."""
+    for item in program:
+        if isinstance(item.node, Loop):
+            texts = [text for word in item.node.words for text in word.texts(values)]
+            first = re.sub(r"\[[^\]]*\]|[*?]", "0", texts[0]) if texts else ""
+            for command in _tried(item.node.body, {**values, item.node.name: first}):
+                values[CWD] = cwd_after(command, values[CWD])
+                yield command
+        elif isinstance(item.node, Simple):
+            for command in commands_of(item.node, values):
+                values[CWD] = cwd_after(command, values[CWD])
+                yield command
+
+
+# -- words ---------------------------------------------------------------------------------
+def _split(line: str, at: int) -> tuple[list[Word], str]:
+    """Words and operators from index ``at`` on; the comment behind them."""
+    words: list[Word] = []
+    parts: list[tuple[str, str]] = []
+    start = -1
 
     def close() -> None:
-        nonlocal start, pieces, quoted
+        nonlocal start
         if start >= 0:
-            words.append(ShellWord(pieces, start + 1, quoted=quoted))
-        start, pieces, quoted = -1, "", False
+            words.append(Word(tuple(parts), start + 1))
+            parts.clear()
+        start = -1
 
     while at < len(line):
         if line[at] == "#":
@@ -82,117 +208,345 @@ def _split(line: str, at: int) -> tuple[list[ShellWord], str]:
         piece = _PIECES.match(line, at)
         if piece is None:
             raise _unsupported(line, at)
-        kind, text = piece.lastgroup, piece[0]
-        if kind == "blank":
-            close()
-        elif kind == "redirect":
-            close()
-            words.append(ShellWord(text, at + 1, redirect=True))
+        kind = piece.lastgroup
+        if kind in ("blank", "errors", "operator"):
+            if kind == "errors" and start >= 0 and piece[0][:1] == "2":
+                piece = re.compile("2").match(line, at)  # a word that ends in 2, then >
+                assert piece is not None
+                parts.append(("plain", "2"))
+            else:
+                close()
+                if kind == "operator":
+                    words.append(Word((), at + 1, piece[0]))
         else:
             start = at if start < 0 else start
-            if kind in ("single", "double"):
-                quoted = True
-                text = _unquote(text, at) if kind == "double" else text[1:-1]
-            pieces += text
+            parts += _parts(kind or "", piece, at)
         at = piece.end()
     close()
     return words, ""
 
 
-def _unquote(text: str, at: int) -> str:
-    """The text of double quotes at index ``at``; what the shell would compute is refused."""
-    if dollar := re.search(r"(?<!\\)(?:\\\\)*[$`]", text):
-        raise _unsupported(text[dollar.end() - 1], 0, at + dollar.end())
-    return re.sub(r'\\(["\\$`])', r"\1", text[1:-1])
+def _parts(kind: str, piece: re.Match[str], at: int) -> list[tuple[str, str]]:
+    text = piece[kind]
+    if kind == "single":
+        return [("quoted", text[1:-1])]
+    if kind == "double":
+        return [("quoted", ""), *_unquoted(text, at)]
+    if kind == "seq":
+        return [("plain", "{" + "..".join(text.split()) + "}")]
+    return [(kind, text.strip("{}") if kind == "variable" else text)]
 
 
-def _unsupported(line: str, at: int, column: int = 0) -> Exception:
+def _unquoted(text: str, at: int) -> list[tuple[str, str]]:
+    """What double quotes at index ``at`` hold; what the shell would compute is refused."""
+    parts, done = [], 1
+    for found in _IN_QUOTES.finditer(text, 1, len(text) - 1):
+        parts.append(("quoted", text[done : found.start()]))
+        variable = (found["variable"] or "").strip("{}")
+        parts.append(("variable", variable) if variable else ("quoted", found["escape"]))
+        done = found.end()
+    parts.append(("quoted", text[done:-1]))
+    for kind, part in parts:
+        if kind == "quoted" and part not in ("$", "`") and (sign := re.search("[$`]", part)):
+            raise _unsupported(sign[0], 0, at + text.index(sign[0]) + 1)
+    return parts
+
+
+def _unsupported(line: str, at: int, column: int = 0) -> ParseError:
     column = column or at + 1
     if line[at] in "\"'":
         return wrong("the quotes are not closed", expected=f"a second {line[at]}", column=column)
+    return _not_understood(line[at], column)
+
+
+def _not_understood(what: str, column: int) -> ParseError:
     return wrong(
-        f"the shell's {shown(line[at])} is not understood here",
-        expected="echo WORD > PATH, grep . PATH or cat PATH",
-        column=column,
+        f"the shell's {shown(what)} is not understood here", expected=_EXPECTED, column=column
     )
 
 
-def _echo(words: list[ShellWord], end_column: int) -> Command:
-    expected = "echo WORD > PATH"
-    while words and words[0].text == "-n" and not words[0].quoted:
+# -- the grammar -----------------------------------------------------------------------------
+class _Parser:
+    """Words into a program, from left to right."""
+
+    def __init__(self, words: list[Word], end_column: int) -> None:
+        self._words, self._at, self._end_column = words, 0, end_column
+
+    def program(self, end: str = "") -> tuple[Item, ...]:
+        """Parts up to the word ``end``, or to the end of the line."""
+        items: list[Item] = []
+        when = ";"
+        while (word := self._next(end)) is not None:
+            if word.operator:
+                raise _not_understood(word.operator, word.column)
+            if word.is_bare("for"):
+                items.append(Item(when, self._loop()))
+            elif word.is_bare("break"):
+                self._at += 1
+                items.append(Item(when, Break()))
+            else:
+                items.append(Item(when, self._simple()))
+            following = self._peek()
+            if following is None or following.operator not in (";", "&&", "||"):
+                break
+            when = following.operator
+            self._at += 1
+        if end:
+            self._take(end)
+        if (extra := self._peek()) is not None and not end:
+            raise _not_understood(extra.operator or extra.text({}), extra.column)
+        return tuple(items)
+
+    def _peek(self) -> Word | None:
+        return self._words[self._at] if self._at < len(self._words) else None
+
+    def _next(self, end: str) -> Word | None:
+        word = self._peek()
+        return None if word is None or (end and word.is_bare(end)) else word
+
+    def _take(self, text: str) -> None:
+        """Step over a word of the grammar; a semicolon before it may stand or not."""
+        word = self._peek()
+        if word is None or not (word.is_bare(text) or word.operator == text):
+            raise wrong(
+                f"the loop has no {text}",
+                expected="for NAME in WORD…; do LINE; done",
+                column=word.column if word else self._end_column,
+            )
+        self._at += 1
+
+    def _loop(self) -> Loop:
+        self._at += 1
+        name = self._peek()
+        if name is None or not re.fullmatch(r"[A-Za-z_]\w*", name.text({}) if _plain(name) else ""):
+            raise wrong("for has no name", expected="for NAME in WORD…", column=self._end_column)
+        self._at += 1
+        self._take("in")
+        words: list[Word] = []
+        while (word := self._peek()) is not None and not word.operator:
+            words.append(word)
+            self._at += 1
+        self._take(";")
+        self._take("do")
+        return Loop(name.text({}), tuple(words), self.program("done"))
+
+    def _simple(self) -> Simple | Loop:
+        words: list[Word] = []
+        while (word := self._peek()) is not None and word.operator not in (";", "&&", "||"):
+            words.append(word)
+            self._at += 1
+        end_column = word.column if word else self._end_column
+        words = _without_sudo(words)
+        if len(words) == 3 and words[1].is_bare("-c") and words[0].parts[0][1].endswith("sh"):
+            inner, _ = _split(words[2].text({}), 0) if _plain(words[2]) else ([], "")
+            return Loop("", (), _Parser(inner, words[2].column).program())
+        return Simple(tuple(words), end_column)
+
+
+def _plain(word: Word) -> bool:
+    return all(kind != "variable" for kind, _ in word.parts)
+
+
+def _without_sudo(words: list[Word]) -> list[Word]:
+    if words and words[0].is_bare("sudo"):
         words = words[1:]
-    signs = [i for i, word in enumerate(words) if word.redirect]
+        while words and words[0].parts and words[0].text({})[:1] == "-":
+            words = words[1:]
+    return words
+
+
+# -- simple commands -------------------------------------------------------------------------
+def commands_of(simple: Simple, values: Mapping[str, str]) -> list[Command]:
+    """What a simple command does, with the values that variables have now; ParseError."""
+    for word in simple.words:
+        for kind, text in word.parts:
+            if kind == "variable" and text not in values:
+                raise _not_understood("$", word.column)
+    name, *words = simple.words
+    cwd = values.get(CWD, "")
+    match name.text(values):
+        case "echo":
+            return _echo(words, simple.end_column, values, cwd)
+        case "tee":
+            return _tee(words, simple.end_column, values, cwd)
+        case "grep":
+            return [_grep(words, simple.end_column, values, cwd)]
+        case "cat":
+            _refuse_redirection(words, "cat PATH")
+            return [SysfsRead(_paths(words, values, cwd, simple.end_column, "cat PATH"))]
+        case "cd":
+            return [_cd(words, values, cwd)]
+        case "chmem":
+            return [_chmem([word.text(values) for word in words], name.column)]
+    raise _not_understood(name.text(values), name.column)
+
+
+def _echo(words: list[Word], end_column: int, values: Mapping[str, str], cwd: str) -> list[Command]:
+    expected = "echo WORD > PATH"
+    while words and words[0].is_bare("-n"):
+        words = words[1:]
+    signs = [i for i, word in enumerate(words) if word.operator]
     if not signs:
         raise wrong("this echo writes nowhere", expected=expected, column=end_column)
-    before, behind = words[: signs[0]], words[signs[0] + 1 :]
+    before, sign, behind = words[: signs[0]], words[signs[0]], words[signs[0] + 1 :]
+    if sign.operator == "|":
+        behind = _without_sudo(behind)
+        if not behind or not behind[0].is_bare("tee"):
+            raise _not_understood("|", sign.column)
+        return _written(before, _tee_paths(behind[1:], values, cwd, end_column), values)
+    if sign.operator not in (">", ">>"):
+        raise _not_understood(sign.operator, sign.column)
     if not before:
         raise wrong("echo has no word to write", expected=expected, column=words[0].column)
-    if not behind or behind[0].redirect:
+    if not behind or behind[0].operator:
         raise wrong("the path is missing", expected=expected, column=end_column)
     if len(behind) > 1:
+        if behind[1].operator:
+            raise _not_understood(behind[1].operator, behind[1].column)
         raise wrong(
-            f"{shown(behind[1].text)} stands behind the path",
+            f"{shown(behind[1].text(values))} stands behind the path",
             expected=expected,
             column=behind[1].column,
         )
-    return SysfsWrite(" ".join(word.text for word in before), _path(behind[0]))
+    path = _path(behind[0].text(values), behind[0].column, cwd)
+    if re.search(r"[*?\[]", path):
+        raise wrong(
+            f"{shown(path)} may fit several files",
+            expected="one path, or | tee",
+            column=sign.column,
+        )
+    return _written(before, (path,), values)
 
 
-def _grep(words: list[ShellWord], end_column: int) -> Command:
+def _written(words: list[Word], paths: tuple[str, ...], values: Mapping[str, str]) -> list[Command]:
+    text = " ".join(word.text(values) for word in words)
+    return [SysfsWrite(text, path) for path in paths]
+
+
+def _tee(words: list[Word], end_column: int, values: Mapping[str, str], cwd: str) -> list[Command]:
+    """``tee PATH… <<< WORD``."""
+    sign = next((i for i, word in enumerate(words) if word.operator == "<<<"), len(words) - 1)
+    if sign != len(words) - 2:
+        raise wrong("tee has nothing to write", expected="echo WORD | tee PATH", column=end_column)
+    return _written(words[-1:], _tee_paths(words[:sign], values, cwd, end_column), values)
+
+
+def _tee_paths(
+    words: list[Word], values: Mapping[str, str], cwd: str, end_column: int
+) -> tuple[str, ...]:
+    while words and words[0].is_bare("-a"):
+        words = words[1:]
+    _refuse_redirection(words, "tee PATH")
+    return _paths(words, values, cwd, end_column, "tee PATH")
+
+
+def _grep(words: list[Word], end_column: int, values: Mapping[str, str], cwd: str) -> Command:
     expected = "grep . PATH…"
-    flags = [word for word in words if re.fullmatch(r"-[HhsrE]+", word.text)]
+    flags = [word for word in words if re.fullmatch(r"-[HhsrEi]+", word.text(values))]
     words = [word for word in words if word not in flags]
     _refuse_redirection(words, expected)
-    if not words or words[0].text not in _PATTERNS:
+    given = "".join(flag.text(values) for flag in flags)
+    pattern = words[0].text(values) if words else None
+    paths = _paths(words[1:], values, cwd, end_column, expected) if words[1:] else ()
+    # Files of one line are told from each other by their names: whole lines are wanted.
+    of_many = [path for path in paths if path.endswith("/meminfo")]
+    if pattern not in (".", "") and (
+        not pattern or of_many != [*paths] or not paths or not _SIMPLE_PATTERN.match(pattern)
+    ):
         raise wrong(
-            f"grep looks for {shown(words[0].text)}" if words else "grep has no pattern",
+            f"grep looks for {shown(pattern)}" if pattern else "grep has no pattern",
             expected=f"{expected} (every line)",
             column=words[0].column if words else end_column,
         )
-    if len(words) < 2:
+    if not paths:
         raise wrong("the path is missing", expected=expected, column=end_column)
-    named = "h" not in "".join(flag.text for flag in flags)
-    return SysfsRead(_paths(words[1:]), named=named)
+    pattern = "" if pattern in (".", "") else f"(?i){pattern}" if "i" in given else pattern
+    return SysfsRead(paths, named="h" not in given, pattern=pattern or "")
 
 
-def _cat(words: list[ShellWord], end_column: int) -> Command:
-    _refuse_redirection(words, "cat PATH")
-    if not words:
-        raise wrong("the path is missing", expected="cat PATH", column=end_column)
-    return SysfsRead(_paths(words))
+def _cd(words: list[Word], values: Mapping[str, str], cwd: str) -> Command:
+    """A folder; without one the home, where no file of the kernel is."""
+    path = words[0].text(values).rstrip("/") if words and not words[0].operator else ""
+    if path in ("-", "~", "") or path.startswith(("~", "$")):
+        return Cd("/")
+    if not path.startswith("/"):
+        path = f"{cwd.rstrip('/')}/{path}" if cwd or path.startswith(".") else f"/{path}"
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            parts = parts[:-1]
+        elif part not in ("", "."):
+            parts.append(part)
+    return Cd("/" + "/".join(parts))
 
 
-def _refuse_redirection(words: list[ShellWord], expected: str) -> None:
+_CHMEM = "chmem -e|-d SIZE, FIRST-LAST with -b, or 0xSTART-0xEND"
+
+
+def _chmem(words: list[str], column: int) -> Command:
+    """``chmem -e|-d [-b] [-z ZONE] SIZE|RANGE`` of util-linux; its long options too."""
+    enable: bool | None = None
+    blocks, zone = False, OnlineType.ONLINE
+    left = [part for word in words for part in word.split("=", 1)]
+    given: list[str] = []
+    while left:
+        word = left.pop(0)
+        if word in ("-e", "--enable", "-d", "--disable"):
+            enable = word.lstrip("-")[0] == "e"
+        elif word in ("-b", "--blocks"):
+            blocks = True
+        elif word in ("-z", "--zone") and left and left[0] in ZONE_BY_LABEL:
+            movable = left.pop(0) == "Movable"
+            zone = OnlineType.ONLINE_MOVABLE if movable else OnlineType.ONLINE_KERNEL
+        elif word not in ("-v", "-q", "--verbose", "--quiet"):
+            given.append(word)
+    if enable is None or len(given) != 1:
+        raise wrong("chmem has nothing to do", expected=_CHMEM, column=column)
+    try:
+        if "-" not in given[0] and not blocks:
+            size = given[0] if given[0][-1:].isalpha() else f"{given[0]}M"
+            return Chmem(enable, size_bytes=parse_size(size.upper()), zone=zone)
+        first, _, last = given[0].partition("-")
+        numbers = parse_number(first), parse_number(last or first)
+    except ParseError as error:
+        raise wrong(error.message, expected=_CHMEM, column=column) from None
+    return Chmem(enable, first=numbers[0], last=numbers[1], blocks=blocks, zone=zone)
+
+
+def _refuse_redirection(words: list[Word], expected: str) -> None:
     for word in words:
-        if word.redirect:
+        if word.operator in (">", ">>"):
             raise wrong(
-                f"{word.text} only stands behind echo", expected=expected, column=word.column
+                f"{word.operator} only stands behind echo", expected=expected, column=word.column
             )
+        if word.operator:
+            raise _not_understood(word.operator, word.column)
 
 
-def _paths(words: list[ShellWord]) -> tuple[str, ...]:
-    """The paths to read, with braces multiplied out as the shell does before any glob."""
-    paths: list[str] = []
-    for word in words:
-        texts = [word.text] if word.quoted else expand_braces(word.text)
-        paths += (_path(ShellWord(text, word.column)) for text in texts)
-        if len(paths) > MAX_BRACE_WORDS:
-            raise wrong(
-                f"{shown(word.text)} stands for too many files",
-                expected=f"at most {MAX_BRACE_WORDS}",
-                column=word.column,
-            )
+def _paths(
+    words: list[Word], values: Mapping[str, str], cwd: str, end_column: int, expected: str
+) -> tuple[str, ...]:
+    """The paths to read or write."""
+    paths = [_path(text, word.column, cwd) for word in words for text in word.texts(values)]
+    if not paths:
+        raise wrong("the path is missing", expected=expected, column=end_column)
+    if len(paths) > MAX_BRACE_WORDS:
+        raise wrong("too many files", expected=f"at most {MAX_BRACE_WORDS}", column=words[0].column)
     return tuple(paths)
 
 
-def _path(word: ShellWord) -> str:
-    if not word.text:
-        raise wrong("the path is empty", column=word.column)
-    path = complete_path(word.text)
+def _path(text: str, column: int, cwd: str) -> str:
+    if not text:
+        raise wrong("the path is empty", column=column)
+    relative = not text.startswith(("/", "…/", ".../"))
+    path = (
+        f"{cwd.rstrip('/')}/{text.removeprefix('./')}" if cwd and relative else complete_path(text)
+    )
     if path is None:
+        told = " (cd says where it is)" if text in BLOCK_FILES else ""
         raise wrong(
-            f"{shown(word.text)} is not an absolute path of a known file",
+            f"{shown(text)} is not an absolute path of a known file{told}",
             expected="a path such as /sys/devices/system/memory/memory34/state",
-            column=word.column,
+            column=column,
         )
     return path

@@ -14,18 +14,22 @@ from typing import Any, Final
 
 from pfnmap.engine.cmdline import read_cmdline
 from pfnmap.engine.commands import (
+    Cd,
+    Chmem,
     Command,
     Expect,
     Goto,
     Interactive,
     SetParam,
     SetRule,
+    Shell,
     StartMachine,
     SysfsRead,
     SysfsWrite,
 )
 from pfnmap.engine.errors import InputError, ParseError
 from pfnmap.engine.geometry import ARCHITECTURES, MAX_NUMNODES
+from pfnmap.engine.kinds import OnlineType
 from pfnmap.engine.language.arguments import Arguments
 from pfnmap.engine.language.expectations import format_expect, parse_expect
 from pfnmap.engine.notation import (
@@ -404,8 +408,29 @@ def _shell_word(text: str) -> str:
     return '"' + re.sub(r'(["\\$`])', r"\\\1", text) + '"'
 
 
+def _sysfs_write(w: SysfsWrite) -> str:
+    sign = "| tee" if re.search(r"[*?\[]", w.path) else ">"
+    return f"echo {_shell_word(w.word)} {sign} {_shell_word(w.path)}"
+
+
 def _sysfs_read(r: SysfsRead) -> str:
-    return " ".join(("grep ." if r.named else "cat", *(_shell_word(path) for path in r.paths)))
+    words = ["grep", _shell_word(r.pattern or ".")] if r.named or r.pattern else ["cat"]
+    if r.pattern.startswith("(?i)"):
+        words = ["grep", "-i", _shell_word(r.pattern.removeprefix("(?i)"))]
+    if r.pattern and not r.named:
+        words.insert(1, "-h")
+    return " ".join((*words, *(_shell_word(path) for path in r.paths)))
+
+
+def _chmem(c: Chmem) -> str:
+    words = ["chmem", "-e" if c.enable else "-d"]
+    if c.zone != OnlineType.ONLINE:
+        words += ["-z", "Movable" if c.zone == OnlineType.ONLINE_MOVABLE else "Normal"]
+    if c.size_bytes is not None:
+        return " ".join((*words, format_size(c.size_bytes)))
+    if c.blocks:
+        return " ".join((*words, "-b", f"{c.first}-{c.last}"))
+    return " ".join((*words, f"{c.first:#x}-{c.last:#x}"))
 
 
 READERS: Final[dict[str, Callable[[Arguments], Command]]] = {
@@ -435,7 +460,10 @@ PRINTERS: Final[dict[type[Command], Callable[[Any], str]]] = {
     Goto: _goto,
     Interactive: _interactive,
     Expect: lambda e: f"expect {format_expect(e)}",
-    SysfsWrite: lambda w: f"echo {_shell_word(w.word)} > {_shell_word(w.path)}",
+    SysfsWrite: _sysfs_write,
     SysfsRead: _sysfs_read,
+    Chmem: _chmem,
+    Shell: lambda s: s.line,
+    Cd: lambda c: f"cd {c.path}",
 }
 """Commands that are printed by a function of their own."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
@@ -34,6 +34,8 @@ from pfnmap.engine.sysfs_words import (
 
 _BLOCK = re.compile(re.escape(MEMORY_DIR) + r"/memory(0|[1-9][0-9]{0,9})/(\w+)\Z")
 _NODE_LINK = re.compile(re.escape(NODE_DIR) + r"/node([0-9]{1,4})/(memory([0-9]{1,10})/\w+)\Z")
+_IN_BLOCK = re.compile(rf"(?:{re.escape(MEMORY_DIR)}|{re.escape(NODE_DIR)}/node\w+)/memory\w+\Z")
+_NODE_MEMINFO = re.compile(re.escape(NODE_DIR) + r"/node([0-9]{1,4})/meminfo\Z")
 _POOL = re.compile(re.escape(HUGEPAGES_DIR) + r"/hugepages-([1-9][0-9]{0,9})kB/nr_hugepages\Z")
 _NODE_POOL = re.compile(
     re.escape(NODE_DIR)
@@ -55,8 +57,16 @@ def _followed(state: State, path: str) -> str:
 
 
 def write(tx: Transaction, command: SysfsWrite) -> Refusal | None:
-    """``echo WORD > PATH``; a file that the model does not have is ENOENT."""
-    path, word = _followed(tx.state, command.path), command.word
+    """``echo WORD > PATH``; with a glob, from tee, each file in turn, and the last failure."""
+    paths = expand(tx.state, command.path)
+    if paths == [command.path]:
+        return _write(tx, command.path, command.word)
+    refusals = [_write(tx, path, command.word) for path in paths]
+    return next((refusal for refusal in reversed(refusals) if refusal is not None), None)
+
+
+def _write(tx: Transaction, path: str, word: str) -> Refusal | None:
+    path = _followed(tx.state, path)
     hotplug = _BLOCK.match(path) or _EJECT.match(path) or path == f"{MEMORY_DIR}/probe"
     if hotplug and (refusal := pending.waits(tx)) is not None:
         return refusal
@@ -92,7 +102,10 @@ def write(tx: Transaction, command: SysfsWrite) -> Refusal | None:
         return _write_param(tx, "hugetlb_free_vmemmap", "on" if int(word) else "off", ("on", "off"))
     if found := BIND.match(path):
         return _bind(tx, found[1], word)
-    return Refusal("ENOENT", "sysfs", f"{path}: the model has no such file to write")
+    if _is_modelled(path):
+        return Refusal("ENOENT", "sysfs", f"{path}: there is no such file")
+    tx.notes.append(f"{path}: not modelled; nothing is written")
+    return None
 
 
 def _poison(tx: Transaction, how: str, word: str) -> Refusal | None:
@@ -251,6 +264,11 @@ def _read_file(state: State, path: str) -> list[str] | None:
         text = _read_block(state, int(found[1]), found[2])
         return None if text is None else [text]
     params = dict(state.params.words())
+    if path == "/proc/meminfo":
+        return _meminfo(state, range(len(state.nodes)))
+    if (found := _NODE_MEMINFO.match(path)) and int(found[1]) in state.nodes_in("online"):
+        node = int(found[1])
+        return [f"Node {node} {line}" for line in _meminfo(state, (node,))]
     if path.startswith(PARAMETERS_DIR + "/"):
         text = params.get(path.rpartition("/")[2])
         return None if text is None else [text]
@@ -275,6 +293,19 @@ def _read_file(state: State, path: str) -> list[str] | None:
     return [fixed[path]] if path in fixed else None
 
 
+def _meminfo(state: State, nodes: Iterable[int]) -> list[str]:
+    """The lines of ``meminfo`` that the model knows."""
+    numbers = [*nodes]
+    managed = sum(zone.managed for node in numbers for zone in state.nodes[node].zones)
+    lines = [f"MemTotal:       {managed * state.geometry.page_bytes >> 10:8} kB"]
+    if len(numbers) == len(state.nodes):
+        size = state.geometry.hugetlb_bytes[0]
+        pages = size // state.geometry.page_bytes
+        count = sum(held.count for held in state.hugetlb.values() if held.page_pages == pages)
+        lines += [f"HugePages_Total:   {count:5}", f"Hugepagesize:   {size >> 10:8} kB"]
+    return lines
+
+
 def _zoneinfo(state: State) -> list[str]:
     """The lines of ``/proc/zoneinfo`` that the model knows."""
     lines = []
@@ -291,11 +322,13 @@ def _zoneinfo(state: State) -> list[str]:
     return lines
 
 
-def _expand(state: State, path: str) -> list[str]:
+def expand(state: State, path: str) -> list[str]:
     """The files a glob matches, in block order."""
     if not re.search(r"[*?\[]", path):
         return [path]
     directory, _, name = path.rpartition("/")
+    if directory == MEMORY_DIR:  # the folders of blocks themselves
+        directory, name = path, ""
     pattern = directory.rpartition("/")[2]
     if not directory.startswith(MEMORY_DIR):
         return [path]
@@ -304,7 +337,7 @@ def _expand(state: State, path: str) -> list[str]:
     for row in state.blocks.rows:
         for block in range(int(row["start"]), int(row["start"] + row["count"])):
             if matches(f"memory{block}"):
-                found.append(f"{MEMORY_DIR}/memory{block}/{name}")
+                found.append(f"{MEMORY_DIR}/memory{block}/{name}".rstrip("/"))
                 if len(found) > MAX_GLOB_FILES:
                     raise InputError(
                         f"{path}: more than {MAX_GLOB_FILES} files match; name fewer blocks"
@@ -319,12 +352,26 @@ def read(tx: Transaction, command: SysfsRead) -> Refusal | None:
     Like grep, a line carries its file's name where more than one file is read.
     """
     missing: Refusal | None = None
-    paths = [path for pattern in command.paths for path in _expand(tx.state, pattern)]
+    paths = [path for pattern in command.paths for path in expand(tx.state, pattern)]
     for path in paths:
         lines = _read_file(tx.state, path)
+        if lines is None and not _is_modelled(path):
+            tx.notes.append(f"{path}: not modelled; what Linux has there is not known")
+            continue
         if lines is None:
             missing = Refusal("ENOENT", "sysfs", f"{path}: there is no such file")
             continue
         named = command.named and len(paths) > 1
+        lines = [line for line in lines if re.search(command.pattern, line)]
         tx.output.extend(f"{path}:{line}" if named else line for line in lines)
     return missing
+
+
+def _is_modelled(path: str) -> bool:
+    """Whether Linux has a file of that path if and only if the model has it."""
+    folder, _, name = path.rpartition("/")
+    if folder == PARAMETERS_DIR or path in (f"{MEMORY_DIR}/probe", f"{MEMORY_DIR}/vmemmap_hotplug"):
+        return True
+    if _POOL.match(path) or _NODE_POOL.match(path) or _NODE_MEMINFO.match(path):
+        return True
+    return bool(_IN_BLOCK.match(folder)) and name not in ("uevent", "subsystem", "power")

@@ -20,7 +20,11 @@ from pfnmap.engine.commands import (
     Title,
 )
 from pfnmap.engine.errors import InputError, ParseError, PfnmapError
-from pfnmap.engine.language import format_command, parse_with_comment
+from pfnmap.engine.language import (
+    cwd_after,
+    format_command,
+    parse_row,
+)
 from pfnmap.engine.language.lexer import MAX_LINE_CHARACTERS
 from pfnmap.engine.printable import printable
 from pfnmap.engine.wrong import wrong
@@ -162,12 +166,14 @@ def parse_scenario(text: str, source: str = "scenario") -> Scenario:
     """Read a scenario's text; ScenarioError with every wrong line when there is one."""
     body: list[ScenarioLine] = []
     errors: list[ParseError] = []
+    cwd, pasted = "", False
     rows = text.split("\n")
     if rows[-1] == "":
         rows.pop()
     for number, row in enumerate(rows, 1):
         try:
-            command, comment = parse_with_comment(row, source=source, line=number)
+            command, comment, pasted = parse_row(row, cwd, pasted=pasted)
+            cwd = cwd_after(command, cwd)
             _check_place(command, body)
         except ParseError as error:
             errors.append(error.at(source, number))

@@ -12,11 +12,13 @@ import numpy as np
 from msgspec.structs import replace
 
 from pfnmap.engine.commands import (
+    Chmem,
     Command,
     Expect,
     Interactive,
     Offline,
     Remove,
+    Shell,
     StartMachine,
     SysfsWrite,
 )
@@ -64,7 +66,7 @@ def _plannable(command: Command) -> Command:
 
 def _doubts(view: SysrootView, outcome: Outcome) -> list[str]:
     """What could make the kernel answer otherwise."""
-    if not isinstance(outcome.command, Offline | Remove | SysfsWrite):
+    if not isinstance(outcome.command, Offline | Remove | SysfsWrite | Chmem | Shell):
         return []
     left = offlined(outcome.before, outcome.after)
     doubts: list[str] = []

@@ -46,10 +46,9 @@ def parsed(lines: Sequence[str]) -> list[Command]:
     """The commands of ``-c`` arguments, all read before the first is run."""
     if not lines:
         return []
-    from pfnmap.engine.language import parse_line
+    from pfnmap.engine.language import parse_lines
 
-    commands = [parse_line(line, source="-c", line=number) for number, line in enumerate(lines, 1)]
-    return [command for command in commands if command is not None]
+    return list(parse_lines(lines, source="-c"))
 
 
 def opened(

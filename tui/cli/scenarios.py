@@ -21,7 +21,11 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "Huge pages whose struct pages are given back": ("hugetlb-",),
     "Spans of zones and nodes that shrink": ("shrink-",),
     "Memory of devices": ("device-",),
-    "Zones to choose from, and offlines that fail": ("valid-zones-", "offline-"),
+    "Zones to choose from, offlines that fail, shell lines": (
+        "valid-zones-",
+        "offline-",
+        "pasted-",
+    ),
 }
 """What the scenarios are about, and how the names of each group begin."""
 FIRST: Final = ("memmap-device-256m", "oom-before-online", "shrink-e1-merged")

@@ -31,6 +31,7 @@ from pfnmap.engine.language import line_of, parse_line
 from pfnmap.engine.language.completion import complete
 from pfnmap.engine.notation import MAX_PARTS
 from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.session import Session
 from pfnmap.engine.words import counted
 from pfnmap.tui.keys.effects import (
     AddValues,
@@ -351,11 +352,12 @@ def ask_command(shown: Shown, begin: str = "") -> Effects:
     marks = sorted(shown.session.marks)
 
     def go(text: str) -> Effects:
-        return Remember({"history": (*shown.memory.history, text)}), *_run_line(text)
+        return Remember({"history": (*shown.memory.history, text)}), *_run_line(text, cwd)
 
+    cwd = shown.session.cwd if isinstance(shown.session, Session) else ""
     ask = AskLine(
         ":",
-        parse_line,
+        lambda text: parse_line(text, cwd=cwd),
         lambda text: completions(text, names, marks),
         shown.memory.history,
         "a command; tab completes, up and down go through the history",
@@ -371,8 +373,8 @@ def completions(line: str, names: list[str], marks: list[str]) -> list[str]:
     return [text for text in dict.fromkeys(offered) if text != line]
 
 
-def _run_line(line: str) -> tuple[Run, ...]:
-    command = parse_line(line)
+def _run_line(line: str, cwd: str = "") -> tuple[Run, ...]:
+    command = parse_line(line, cwd=cwd)
     return () if command is None else (Run(command),)
 
 

@@ -138,6 +138,7 @@ _SUBJECTS: dict[str, st.SearchStrategy[Any]] = {
     "total": st.none(),
     "errno": errnos,
     "log": texts,
+    "output": texts,
     "no-log": maybe(texts),
     "finding": texts,
     "zone": zones,
@@ -200,6 +201,12 @@ BY_TYPE: dict[type[c.Command], st.SearchStrategy[c.Command]] = {
     ),
     c.Note: st.builds(c.Note, texts),
     c.Title: st.builds(c.Title, texts),
+    c.Cd: st.sampled_from(["/", "/sys/devices/system/memory"]).map(c.Cd),
+    c.Chmem: st.builds(c.Chmem, st.booleans(), sizes)
+    | st.builds(c.Chmem, st.booleans(), st.none(), small, small, st.just(True)),
+    c.Shell: st.sampled_from(
+        ["cat /proc/meminfo; cat memory3/state", "for i in 3 4; do cat memory$i/state; done"]
+    ).map(c.Shell),
     c.Source: st.builds(c.Source, texts),
     c.Pause: st.integers(0, 3_600_000).map(lambda ms: c.Pause(ms / 1000)),
     c.Goto: st.one_of(

@@ -178,7 +178,7 @@ WRONG: list[tuple[str, str]] = [
     (
         "expect findin",
         '8: expectation "findin" is unknown; expected ok, errno=E, log, no-log, '
-        "zone, node, block, device, pfn, hugetlb, finding, no-findings or total; "
+        "output, zone, node, block, device, pfn, hugetlb, finding, no-findings or total; "
         "did you mean finding?",
     ),
     # -- text

@@ -11,8 +11,9 @@ DOCUMENTED = {
     Kind.START: "machine",
     Kind.PARAMETER: "set rule",
     Kind.ACTION: "add online offline remove shrink device-add device-del pin unpin signal hugetlb "
-    "hugetlb-free free freelist fail echo grep cat",
-    Kind.TALK: "note title source pause goto zoom",
+    "hugetlb-free free freelist fail echo grep cat "
+    "chmem for",
+    Kind.TALK: "cd note title source pause goto zoom",
     Kind.EXPECT: "expect",
     Kind.INTERACTIVE: "undo redo seek mark diff save write compare profiles help quit",
 }
@@ -26,7 +27,7 @@ def test_the_verbs_of_each_kind(kind: Kind) -> None:
 
 def test_the_expectations() -> None:
     assert " ".join(EXPECTATIONS) == (
-        "ok errno log no-log zone node block device pfn hugetlb finding no-findings total"
+        "ok errno log no-log output zone node block device pfn hugetlb finding no-findings total"
     )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pfnmap.engine.commands import SysfsRead, SysfsWrite
-from pfnmap.engine.language import format_command, parse_line
+from pfnmap.engine import Machine
+from pfnmap.engine.commands import Cd, Shell, StartMachine, SysfsRead, SysfsWrite
+from pfnmap.engine.errors import ParseError
+from pfnmap.engine.language import format_command, parse_line, parse_lines
 
 MEMORY = "/sys/devices/system/memory"
 
@@ -124,15 +126,125 @@ def test_reading(line: str, paths: tuple[str, ...], named: bool) -> None:
     assert parse_line(format_command(command)) == command
 
 
-def test_what_the_shell_would_do_beyond_a_write_is_refused() -> None:
+def test_what_the_shell_would_do_beyond_that_is_refused() -> None:
     for line in (
         "echo a > /x; reboot",
         "echo a > /x && id",
-        "echo a | tee /x",
+        "echo a | sort",
+        "cat /x | head -1",
+        "sudo sh -c 'reboot'",
+        "for i in 1 2; do reboot; done",
+        "for i in 1 2; do echo $j > /x; done",
         "echo $(id) > /x",
         'echo "$HOME" > /x',
         "cat < /x",
+        "echo a > /x &",
         "echo a > /x \\",
+        "echo a > /x ; ; echo b > /x",
     ):
-        with pytest.raises(Exception, match="is not understood here"):
+        with pytest.raises(ParseError, match="is not understood here"):
             parse_line(line)
+
+
+STATE = MEMORY + "/memory{}/state"
+
+
+@pytest.mark.parametrize(
+    ("line", "alone"),
+    [
+        (f"echo online | sudo tee {STATE.format(34)}", f"echo online > {STATE.format(34)}"),
+        (f"echo 1 | tee -a {STATE.format(34)} > /dev/null", f"echo 1 > {STATE.format(34)}"),
+        (f"sudo tee {STATE.format(34)} <<< online", f"echo online > {STATE.format(34)}"),
+        (f"$ sudo -n cat {STATE.format(34)} 2>/dev/null", f"cat {STATE.format(34)}"),
+        (f"echo offline 2>&1 >{STATE.format(34)}", f"echo offline > {STATE.format(34)}"),
+        (f"echo online > {STATE.format(34)} 2> /dev/null", f"echo online > {STATE.format(34)}"),
+        (f"echo 2>{STATE.format(34)}", ""),
+        ("grep MemTotal /proc/meminfo", "grep MemTotal /proc/meminfo"),
+        ("grep -i huge /proc/meminfo", "grep -i huge /proc/meminfo"),
+        ("chmem --enable 1g", "chmem -e 1G"),
+        ("sudo chmem -d -b 32-33", "chmem -d -b 32-33"),
+        ("chmem -e --zone=Movable 0x100000000-0x107ffffff",
+         "chmem -e -z Movable 0x100000000-0x107ffffff"),
+        ("root@vm:~# cd /sys/devices/system/node/../memory/", "cd /sys/devices/system/memory"),
+    ],
+)  # fmt: skip
+def test_other_spellings_of_one_command(line: str, alone: str) -> None:
+    command = parse_line(line)
+    assert command is not None
+    assert not isinstance(command, Shell)
+    assert format_command(command) == alone or not alone
+    assert parse_line(format_command(command)) == command
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"sudo sh -c 'echo offline > {STATE.format(33)}'",
+        f"echo offline | sudo tee {MEMORY}/memory{{33,34}}/state",
+        f"for i in {{33..34}}; do echo offline > {MEMORY}/memory$i/state; done",
+        f"for i in $(seq 33 33) ; do sudo sh -c 'echo offline > {STATE.format(33)}' ; done ;",
+        f'for f in {MEMORY}/memory3[34]; do echo offline > "${{f}}/state" || break; done',
+        f"cd {MEMORY}; for m in memory3[34]; do echo 0 > $m/online; done",
+        f"cd {MEMORY}/memory33 && echo offline > state 2>/dev/null",
+        f"echo offline | sudo tee {MEMORY}/memory3[34]/state",
+        f"bash -c 'cat {STATE.format(33)} && echo offline > {STATE.format(33)}'",
+    ],
+)
+def test_lines_that_do_more_than_one_thing(line: str) -> None:
+    machine = Machine.boot(StartMachine(ram_bytes=2 << 30))
+    for done in ("add d 512M", "online d movable", line):
+        assert machine.run(done).ok, done
+    assert machine.view().block(33).state == "offline"  # type: ignore[union-attr]
+    command = parse_line(line)
+    assert command is not None
+    assert parse_line(format_command(command)) == command
+
+
+@pytest.mark.parametrize(
+    ("line", "errno", "said"),
+    [
+        ("echo online > {0}; echo online > {1}", None, 1),
+        ("echo online > {1}; echo online > {0}", "EINVAL", 0),
+        ("echo online > {0} && echo online > {1}", "EINVAL", 0),
+        ("echo online > {0} || echo online > {1}", None, 1),
+        ("echo online > {0} || cat {1} && cat {1}", None, 1),
+        ("for i in {0} {1}; do echo online > $i || break; done", None, 1),
+        ("for i in {0} {1}; do echo online > $i; done", None, 1),
+        ("cat {1} || echo online > {0}", None, 0),
+    ],
+)
+def test_what_a_list_comes_to(line: str, errno: str | None, said: int) -> None:
+    """Block 32 is online already, which is EINVAL; the status is that of the last command."""
+    machine = Machine.boot(StartMachine(ram_bytes=2 << 30))
+    for done in ("add d 256M", "online 32"):
+        machine.run(done)
+    outcome = machine.run(line.format(STATE.format(32), STATE.format(33)))
+    assert outcome.errno == errno
+    errors = [text for text in outcome.output if text.startswith("sh: write error: ")]
+    assert len(errors) == said
+
+
+def test_chmem_takes_what_it_can_and_says_where_that_is_less() -> None:
+    machine = Machine.boot(StartMachine(ram_bytes=2 << 30))
+    for line in ("add d 512M", "online 32 movable", "pin 32"):
+        assert machine.run(line).ok
+    assert machine.run("chmem -e 256M").ok
+    states = [machine.view().block(n).state for n in range(32, 36)]  # type: ignore[union-attr]
+    assert states == ["online", "online", "online", "offline"]
+    assert machine.run("chmem -d 0x100000000-0x11fffffff").errno == "EBUSY"
+    states = [machine.view().block(n).state for n in range(32, 36)]  # type: ignore[union-attr]
+    assert states == ["online", "offline", "offline", "offline"]
+    assert machine.run("chmem -d 128M").ok  # the kernel's RAM below 2 GiB
+    assert machine.run("chmem -d -b 99").errno == "ENOENT"
+
+
+def test_relative_paths_begin_where_cd_went() -> None:
+    pools = "/sys/kernel/mm/hugepages/hugepages-1048576kB"
+    with pytest.raises(ParseError, match='"state" is not an absolute path of a known file'):
+        parse_line("cat state")
+    lines = (f"cd {pools}/..", "echo 1 > hugepages-1048576kB/nr_hugepages", "cd", "cat state")
+    commands = [SysfsWrite("1", f"{pools}/nr_hugepages"), Cd("/"), SysfsRead(("/state",))]
+    assert list(parse_lines(lines, source="-c"))[1:] == commands
+    loop = [*parse_lines((f"cd {MEMORY}/memory3", "cat state; cat online"), source="-c")][1]
+    assert loop == Shell(f"cd {MEMORY}/memory3; cat state; cat online")
+    assert parse_line(format_command(loop), cwd=f"{MEMORY}/memory3") == loop

@@ -89,6 +89,61 @@ def test_title_and_notes_may_stand_before_the_machine() -> None:
     assert scenario.commands == (Title("E1"), Note("x"), Add("d", 128 << 20))
 
 
+TRANSCRIPT = """machine ram=2G
+add d 512M
+online d movable
+# what a mail shows
+root@vm:~# cd /sys/devices/system/memory
+root@vm:/sys/devices/system/memory# grep . memory3[23]/state
+/sys/devices/system/memory/memory32/state:online
+/sys/devices/system/memory/memory33/state:online
+
+root@vm:/sys/devices/system/memory# echo offline > memory99/state
+-bash: memory99/state: No such file or directory
+root@vm:/sys/devices/system/memory# sudo chmem -d 512M
+[  104.224] Fallback order for Node 0: 0
+root@vm:/sys/devices/system/memory#
+expect block 32-35 state=offline
+"""
+
+
+def test_what_a_transcript_shows_is_claimed_about_the_line_before() -> None:
+    scenario = parse_scenario(TRANSCRIPT)
+    claims = [format_command(c) for c in scenario.commands if isinstance(c, Expect)]
+    states = "/sys/devices/system/memory/memory3{}/state:online"
+    assert claims == [
+        *(f'expect output "{states.format(n)}"' for n in (2, 3)),
+        "expect errno=ENOENT",
+        'expect log "Fallback order for Node 0: 0"',
+        "expect block 32-35 state=offline",
+    ]
+    run = run_scenario(scenario)
+    assert run.failures == ()
+    again = format_scenario(scenario)
+    assert format_scenario(parse_scenario(again)) == again
+    false = parse_scenario(TRANSCRIPT.replace("memory33/state:online", "memory33/state:offline"))
+    assert [failure.line for failure in run_scenario(false).failures] == [8]
+
+
+@pytest.mark.parametrize("row", ["$ lsmem", "root@vm:~# numactl -H"])
+def test_a_command_of_a_transcript_that_is_not_known_is_no_output(row: str) -> None:
+    with pytest.raises(ScenarioError, match="2:1: there is no verb"):
+        parse_scenario(f"$ cat memory3/state\n{row}")
+    with pytest.raises(ScenarioError, match="2:1: there is no verb"):
+        parse_scenario("cat memory3/state\nonline_by_hand")  # no transcript: a wrong line
+
+
+def test_files_that_only_linux_has_are_not_said_to_be_missing() -> None:
+    """Neither an errno nor success can be claimed of them."""
+    lines = "cat /proc/cmdline\nexpect {0}\necho 3 > /proc/sys/vm/drop_caches\nexpect {0}"
+    for claim in ("ok", "errno=ENOENT"):
+        run = run_scenario(parse_scenario(lines.format(claim)))
+        assert [failure.line for failure in run.failures] == [2, 4]
+        assert "not modelled" in run.failures[0].message
+    lines = 'grep MemTotal /proc/meminfo\nexpect output "MemTotal:        2015228 kB"'
+    assert run_scenario(parse_scenario(f"machine ram=2G\n{lines}")).ok
+
+
 def test_a_source_is_of_the_whole_file_and_no_step() -> None:
     lines = ('source "a mail, lines 1-2"', "machine ram=1G", 'source "a bug"', "add d 128M")
     scenario = parse_scenario("\n".join((*lines, "expect ok")))
