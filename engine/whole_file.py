@@ -1,9 +1,10 @@
-"""Writing a file whole or not at all: what was there stays until all of the new is on disk."""
+"""Files that a person names: opened without waiting for anybody, written whole or not at all."""
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -11,20 +12,49 @@ from typing import Final
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.printable import printable
 
+NULL_DEVICE: Final = os.makedev(1, 3)
+"""``/dev/null`` (Documentation/admin-guide/devices.txt)."""
 NAME_KEPT: Final = 40
 """Characters of a file's name in that of its successor, of at most 4 bytes each."""
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def open_regular(path: Path, flags: int) -> int:
+    """A descriptor of a regular file or ``/dev/null``; one that is made is the user's own.
+
+    Nothing else may be opened where somebody waits: a pipe keeps whoever opens it until there is
+    another end. OSError, also where it is something else.
+    """
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY, 0o600)
+    found = os.fstat(descriptor)
+    if stat.S_ISREG(found.st_mode) or found.st_rdev == NULL_DEVICE:
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISDIR(found.st_mode):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "not a regular file", str(path))
+
+
+def read_regular(path: Path, most_bytes: int) -> bytes:
+    """What is in a regular file, as far as that many bytes. OSError, ValueError."""
+    with open(open_regular(path, os.O_RDONLY), "rb") as file:
+        return file.read(most_bytes)
+
+
+def write_whole(path: Path, data: bytes, *, only_regular: bool = False) -> None:
     """Put ``data`` in place of a file, whose permissions stay; a link's target is meant.
 
-    What is no ordinary file (a pipe, ``/dev/stdout``) is written to as it is. Raises
-    InputError, one sentence, when it cannot be done; then nothing has changed.
+    What is no ordinary file (a pipe that somebody reads, ``/dev/stdout``) is written to as it is,
+    or refused. Raises InputError, one sentence, when it cannot be done; then nothing has changed.
     """
     try:
         # By the name that was given: what a link in /proc/self/fd says is no name of a pipe.
         if path.exists() and not path.is_file():
-            path.write_bytes(data)
+            if only_regular:
+                raise OSError(errno.EINVAL, "not a regular file")
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+            os.set_blocking(descriptor, True)
+            with open(descriptor, "wb") as special:
+                special.write(data)
             return
         target = Path(os.path.realpath(path))
         if target.is_symlink():

@@ -21,6 +21,7 @@ import platformdirs
 
 from pfnmap.engine.errors import MAX_QUOTED_CHARACTERS, InputError, quoted
 from pfnmap.engine.kinds import FREE_BY_ZONE, PageState, ZoneType
+from pfnmap.engine.whole_file import read_regular
 from pfnmap.themes.model import (
     ANSI_COLOURS,
     ATTRIBUTES,
@@ -106,8 +107,7 @@ def read_theme(file: Path) -> Theme:
 def _read(file: Path) -> _Table:
     """The file as TOML, unchecked but for its size and syntax."""
     try:
-        with file.open("rb") as stream:
-            raw = stream.read(MAX_FILE_BYTES + 1)
+        raw = read_regular(file, MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
         reason = getattr(error, "strerror", None) or error
         place = file if str(file).isprintable() else quoted(str(file))

@@ -18,6 +18,7 @@ from msgspec import Struct
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.journal.file import OpenFile, sync_directory, try_lock
 from pfnmap.engine.journal.lines import Scanned, scan
+from pfnmap.engine.whole_file import open_regular, read_regular
 
 KEPT_SESSIONS: Final = 200
 MAX_FILE_BYTES: Final = 256 << 20
@@ -74,7 +75,7 @@ class JournalStore:
     def is_live(self, journal: StoredJournal) -> bool:
         """Whether a program is writing this journal now."""
         try:
-            descriptor = os.open(journal.path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = open_regular(journal.path, os.O_RDONLY)
         except OSError:
             return False
         try:
@@ -87,8 +88,7 @@ class JournalStore:
     def read(self, journal: StoredJournal) -> Scanned:
         """The readable lines of a journal; InputError when the file cannot be read at all."""
         try:
-            with journal.path.open("rb") as file:
-                data = file.read(MAX_FILE_BYTES + 1)
+            data = read_regular(journal.path, MAX_FILE_BYTES + 1)
         except OSError as error:
             raise InputError(f"{journal.path}: cannot be read: {error.strerror}") from None
         if len(data) > MAX_FILE_BYTES:
@@ -110,7 +110,7 @@ class JournalStore:
         for number in range(first, first + _TRIES):
             path = self.directory / f"session-{number}.journal"
             try:
-                descriptor = os.open(path, _APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+                descriptor = open_regular(path, _APPEND | os.O_CREAT | os.O_EXCL)
             except FileExistsError:
                 continue
             if _locked_or_closed(descriptor):
@@ -122,7 +122,7 @@ class JournalStore:
     def open(self, journal: StoredJournal) -> OpenFile | None:
         """An existing journal, locked; None while another program writes it. OSError."""
         while True:
-            descriptor = os.open(journal.path, _APPEND)
+            descriptor = open_regular(journal.path, _APPEND)
             if not _locked_or_closed(descriptor):
                 return None
             # It may have been repaired or pruned between opening and locking.
@@ -138,11 +138,10 @@ class JournalStore:
         ``session-N.damaged``, unless only its last line was cut short.
         """
         fresh = journal.path.with_suffix(".repaired")
-        descriptor = os.open(fresh, _APPEND | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = open_regular(fresh, _APPEND | os.O_CREAT | os.O_TRUNC)
         try:
             try_lock(descriptor)
-            with journal.path.open("rb") as file:
-                good = memoryview(file.read(scanned.nr_bytes))
+            good = memoryview(read_regular(journal.path, scanned.nr_bytes))
             while good:
                 good = good[os.write(descriptor, good) :]
             os.fsync(descriptor)
@@ -173,7 +172,7 @@ class JournalStore:
         return max((journal.id for journal in self._scan()), default=0)
 
 
-_APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
+_APPEND: Final = os.O_RDWR | os.O_APPEND
 
 
 def _locked_or_closed(descriptor: int) -> bool:

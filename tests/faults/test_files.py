@@ -22,8 +22,10 @@ from pfnmap.engine.language import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.session import Session
 from pfnmap.engine.whole_file import write_whole
+from pfnmap.themes.loader import read_theme
 from pfnmap.tui.cli import main
 from pfnmap.tui.screens.audit import Audit
+from pfnmap.tui.settings.config import load_settings
 from tests.engine.sysroot.trees import Tree
 from tests.faults.disk import ERRORS, MAKING_A_DIRECTORY, READ_ONLY, STEPS, FailingDisk
 from tests.tui.stage import stage
@@ -175,6 +177,54 @@ def test_what_is_no_ordinary_file_is_written_to_and_not_replaced(tmp_path: Path)
     assert pipe.is_fifo()
     write_whole(Path(os.devnull), b"away")
     assert not Path(os.devnull).is_file()
+
+
+# -- pipes where a file is expected: whoever opened one would wait for ever ------------------------
+def pipe_at(file: Path) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(file)
+    return file
+
+
+@pytest.mark.parametrize("words", ["save {}.hotplug", "write {}.txt"])
+async def test_the_screen_writes_regular_files_only(words: str, tmp_path: Path) -> None:
+    for name in ("pipe.hotplug", "pipe.txt"):
+        pipe_at(tmp_path / name)
+    async with stage(size=(200, 40)) as on:
+        await on.command(words.format(tmp_path / "pipe"))
+        assert "cannot be written: not a regular file" in on.text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_pipe_that_nobody_reads_is_said(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = COMMANDS[command](tmp_path / "out", tmp_path)
+    pipe = pipe_at(Path(arguments[-1]))
+    assert main(arguments) == 2
+    assert "cannot be written: No such device or address" in capsys.readouterr().err
+    assert pipe.is_fifo()
+
+
+def test_files_of_the_user_are_regular_files(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a regular file"):
+        load_settings(pipe_at(tmp_path / "config.toml"))
+    with pytest.raises(InputError, match="not a regular file"):
+        read_theme(pipe_at(tmp_path / "own.toml"))
+    store = JournalStore(tmp_path / "sessions")
+    pipe_at(tmp_path / "sessions/session-1.journal")
+    assert store.journals() == []
+    descriptor, path = store.create()
+    os.close(descriptor)
+    assert path.name == "session-2.journal"
+    for reads in (True, False):
+        log = pipe_at(tmp_path / f"{reads}/writes.log")
+        reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK) if reads else None
+        with pytest.raises(InputError, match="writes cannot be recorded: "):
+            Audit(log).append("offline memory3")
+        if reader is not None:
+            os.close(reader)
+    load_settings(Path(os.devnull))
 
 
 def test_a_full_device_is_said_and_stays(tmp_path: Path) -> None:

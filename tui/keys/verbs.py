@@ -12,6 +12,7 @@ from pfnmap.engine.notation import profile_names
 from pfnmap.engine.scenarios.generated import expectations_of
 from pfnmap.engine.scenarios.scenario import build_scenario, format_scenario
 from pfnmap.engine.whole_file import write_whole
+from pfnmap.engine.words import counted
 from pfnmap.tui.keys import actions
 from pfnmap.tui.keys.effects import (
     Compare,
@@ -135,12 +136,10 @@ def _save(shown: Shown, file: Path, expect: bool) -> Effects:
     commands = [outcome.command for outcome in shown.outcomes[: shown.position]]
     view = shown.view
 
-    def written() -> str:
+    def put() -> str:
         claims = expectations_of(view) if expect else ()
-        return format_scenario(build_scenario(start, commands, title=title, claims=claims))
+        text = format_scenario(build_scenario(start, commands, title=title, claims=claims))
+        write_whole(file, text.encode("utf-8"), only_regular=True)
+        return f"saved {counted(len(commands), 'command')} to {file}"
 
-    def put(text: str) -> Effects:
-        write_whole(file, text.encode("utf-8"))
-        return Tell(f"saved {len(commands)} commands to {file}")
-
-    return Work(f"save {file.name}", written, put)
+    return Work(f"save {file.name}", put, Tell)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.whole_file import open_regular
 
 FILE_NAME = "writes.log"
 
@@ -26,8 +27,8 @@ class Audit:
         line = f"{stamp} {' '.join(words.split())}\n".encode("utf-8", "backslashreplace")
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            handle = os.open(self.file, flags, 0o600)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+            handle = open_regular(self.file, flags)
             try:
                 if os.write(handle, line) != len(line):
                     raise OSError(0, "the line was cut off")

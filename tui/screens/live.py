@@ -243,7 +243,7 @@ class Live:
             del waiting[0]
             answers.append(answer)
             self._say_answer(answer)
-            if not self._record(answer.audit) or answer.errno is not None:
+            if not await self._record(answer.audit) or answer.errno is not None:
                 break
         left = len(waiting)
         if left:
@@ -263,7 +263,7 @@ class Live:
 
     async def _write(self, each: Foreseen) -> Written | None:
         """One write, recorded before it is done; None, and why is said, where it is not done."""
-        if not self._record(f"confirmed write {each.word} > memory{each.block}/state"):
+        if not await self._record(f"confirmed write {each.word} > memory{each.block}/state"):
             return None
         allowed = WriteAllowed(each.block, each.word)
         try:
@@ -279,10 +279,10 @@ class Live:
             self._want(Complain(_words(f"writing memory{each.block}", error)))
             return None
 
-    def _record(self, line: str) -> bool:
+    async def _record(self, line: str) -> bool:
         """Add a line to the audit; False, and why is said, where that cannot be done."""
         try:
-            self._audit.append(line)
+            await asyncio.to_thread(self._audit.append, line)
         except Exception as error:
             self._want(Complain(_words("recording the write", error)))
             return False

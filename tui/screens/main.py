@@ -716,8 +716,14 @@ class MainScreen(Screen[None], inherit_bindings=False):
             text = to_html(picture(self.app, self.paint.theme), "pfnmap")
         else:
             raise InputError(f"write {file}: the name must end in .txt, .svg or .html")
-        write_whole(file, text.encode("utf-8"))
-        self.tell(f"wrote {file}")
+        data = text.encode("utf-8")
+        self.perform(
+            want.Work(
+                f"write {file.name}",
+                lambda: write_whole(file, data, only_regular=True),
+                lambda _: want.Tell(f"wrote {file}"),
+            )
+        )
 
     # -- the tour --------------------------------------------------------------------------
     def begin_tour(self) -> TourPanel:

@@ -27,6 +27,7 @@ from typing import Any, Final
 from msgspec import Struct, field
 
 from pfnmap.engine.errors import InputError, quoted
+from pfnmap.engine.whole_file import read_regular
 from pfnmap.tui.keys.keymap import MAIN, Keymap, action_contexts
 from pfnmap.tui.keys.names import DEAD_KEYS, EDITING, NAMED_KEYS, textual_key
 from pfnmap.tui.keys.table import ALL_ACTIONS, AREAS, DIALOG_AREAS, TYPING
@@ -102,8 +103,7 @@ def load_settings(file: Path | None = None) -> Settings:
     """
     path = settings_file() if file is None else file
     try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        data = read_regular(path, MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return Settings()
     except OSError as error:
