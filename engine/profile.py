@@ -180,10 +180,10 @@ SWITCHES: Final[dict[str, Switch]] = {
         "onlining starts at a pageblock or is refused, which layouts of 2019 may run into",
         (OLDEST, False, ""),
         (
-            "5.5",
+            "5.10",
             True,
-            '"mm/memory_hotplug: enforce section granularity when onlining/offlining" (5.10), '
-            "held here from 5.5 on, the first release whose rules are not those of the posts",
+            '4986fac160b3 "mm/memory_hotplug: enforce section granularity when '
+            'onlining/offlining" (5.10)',
         ),
     ),
     "mapped_sections_fail": _switch(
@@ -243,10 +243,10 @@ SWITCHES: Final[dict[str, Switch]] = {
         "arm64 refuses to offline memory where that would split a leaf entry of the vmemmap",
         (OLDEST, False, "recorded on 6.12: such memory goes offline"),
         (
-            "7.3",
+            "7.1",
             True,
-            "recorded on 7.3.4, ``can_unmap_without_split``; which release after 6.12 brought it "
-            "is not known",
+            '95a58852b0e5 "arm64/mm: Reject memory removal that splits a kernel leaf mapping" '
+            "(7.1): ``can_unmap_without_split``; recorded on 7.3.4",
         ),
     ),
     "cancels_last": _switch(
@@ -315,12 +315,21 @@ SWITCHES: Final[dict[str, Switch]] = {
     "hugetlb_new_head": _switch(
         "optimising a huge page takes a new page for the vmemmap that it keeps",
         (OLDEST, False, ""),
-        ("6.2", True, '"mm/hugetlb_vmemmap: remap head page to newly allocated page" (6.2)'),
+        (
+            "6.2",
+            True,
+            '11aad2631bf7 "mm/hugetlb_vmemmap: remap head page to newly allocated page" (6.2)',
+        ),
     ),
     "hugetlb_this_node": _switch(
         "vmemmap of a huge page is taken back from the huge page's own node only",
         (OLDEST, True, "recorded on 6.1: ``alloc_vmemmap_page_list`` has ``__GFP_THISNODE``"),
-        ("6.6", False, "read in 6.12; which release after 6.1 took the flag away is not known"),
+        (
+            "6.7",
+            False,
+            '"mm: hugetlb_vmemmap: fix hugetlb page number decrease failed on movable nodes" and '
+            '"mm: hugetlb_vmemmap: allow alloc vmemmap pages fallback to other nodes" (6.7)',
+        ),
     ),
     "hugetlb_excludes_memmap": _switch(
         "hugetlb_free_vmemmap=on takes precedence over memmap_on_memory",
@@ -337,10 +346,9 @@ SWITCHES: Final[dict[str, Switch]] = {
         "the kernel logs demotion targets",
         (OLDEST, False, ""),
         (
-            "6.6",
+            "6.9",
             True,
-            '"memory tiering: print demotion targets" (6.6), read in 6.12 '
-            "``establish_demotion_targets``",
+            '"mm/demotion: print demotion targets", posted in February 2024 (6.9)',
         ),
     ),
     "offlined_pages_log": _switch(
@@ -361,7 +369,12 @@ SWITCHES: Final[dict[str, Switch]] = {
     "acpi_retry": _switch(
         "the bus scan after a hot-add tries DIMMs again whose memory was refused",
         (OLDEST, False, "not recorded on 6.1"),
-        ("6.8", True, "recorded on 6.12; which release after 6.1 brought it is not known"),
+        (
+            "6.9",
+            True,
+            '"ACPI: scan: Consolidate Device Check and Bus Check notification handling", posted in '
+            "February 2024 (6.9): the rescan begins at the parent; recorded on 6.12",
+        ),
     ),
     "vmemmap_knob": Switch(
         "/sys/devices/system/memory/vmemmap_hotplug is there",
