@@ -150,6 +150,13 @@ def _write_block(tx: Transaction, block: int, name: str, word: str) -> Refusal |
         if truth is None:
             return Refusal("EINVAL", "online_store", f"{word} is no boolean", block)
         if truth:
+            if word in ONLINE_WORDS:
+                tx.event(
+                    "online_store",
+                    f"kstrtobool takes {word} for 1 and looks at no letter behind 'on': no zone is "
+                    "asked for; the file that takes a zone is `state`",
+                    block=block,
+                )
             return online.online_blocks(tx, block, block, OnlineType.ONLINE, through="online")
         return offline.offline_blocks(tx, block, block, through="online")
     return Refusal("EACCES", "sysfs", f"memory{block}/{name} cannot be written", block)
