@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+MAX_FINDINGS = 256
+"""Of one kind that a machine keeps: what is broken a million times is told by the first."""
+
 
 class Finding(Struct, frozen=True):
     """Something the rules in force break: shown in place, never hidden.

@@ -57,10 +57,18 @@ def _architecture(name: str, profile: KernelProfile) -> Geometry:
 
 
 def boot_layout(start: StartMachine) -> list[tuple[int, int, int]]:
-    """(first byte, end byte, node) of boot RAM, ascending."""
+    """(first byte, end byte, node) of boot RAM, ascending.
+
+    InputError where the RAM alone is larger than the address space.
+    """
     geometry = _architecture(start.arch, get_profile(start.profile))
     low, (hole, after) = geometry.ram_start, geometry.ram_hole
     sizes = dict(start.node_ram_bytes)
+    if (total := start.ram_bytes + sum(sizes.values())) > geometry.physmem_end + 1:
+        raise InputError(
+            f"ram of {total >> 40}T is more than the {geometry.physmem_end + 1 >> 40}T that can be "
+            "addressed"
+        )
     layout: list[tuple[int, int, int]] = []
     for node in range(start.nodes):
         left = start.ram_bytes if node == 0 else sizes.get(node, 0)
@@ -76,15 +84,7 @@ def boot_layout(start: StartMachine) -> list[tuple[int, int, int]]:
 
 
 def _addressable(layout: list[tuple[int, int, int]], limit: int) -> list[tuple[int, int, int]]:
-    """Boot RAM up to the last addressable byte: Linux ignores what the hole pushes behind it.
-
-    InputError where the RAM alone is larger than the address space.
-    """
-    total = sum(end - start for start, end, _ in layout)
-    if total > limit + 1:
-        raise InputError(
-            f"ram of {total >> 40}T is more than the {limit + 1 >> 40}T that can be addressed"
-        )
+    """Boot RAM up to the last addressable byte: Linux ignores what the hole pushes behind it."""
     return [(a, min(b, limit + 1), node) for a, b, node in layout if a <= limit]
 
 

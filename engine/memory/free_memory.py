@@ -38,6 +38,11 @@ def change(state: State, node: int, kind: int, nr_pages: int) -> State:
 
     Pages that leave with an offlined block held data that moved to other free memory.
     """
+    if 0 <= node < len(state.free_pages) and state.free_pages[node][kind] + nr_pages >= 0:
+        kernel, movable = state.free_pages[node]
+        more = (kernel + nr_pages, movable) if kind == KERNEL else (kernel, movable + nr_pages)
+        free = (*state.free_pages[:node], more, *state.free_pages[node + 1 :])
+        return replace(state, free_pages=free)
     pairs = [list(free_of(state, i)) for i in range(len(state.nodes))]
     pairs[node][kind] += nr_pages
     shortfall = min(0, pairs[node][kind])

@@ -202,6 +202,20 @@ def home_of(state: State, pfn: int) -> int | None:
     return None if home is None else (pfn + int(home["bias"])) // per_frame
 
 
+def homes_of(state: State, pfns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """:func:`home_of` of each, -1 where that is not known."""
+    per_frame, pages = state.geometry.pages_per_struct_page_frame, state.geometry.block_pages
+    held = state.homes.indices(pfns)
+    out, known = np.full(len(pfns), -1), held >= 0
+    out[known] = (pfns[known] + state.homes.rows["bias"][held[known]]) // per_frame
+    block = state.blocks.indices(pfns // pages)
+    rows = state.blocks.rows
+    own = (block >= 0) & (rows["memmap"] == MemmapKind.PER_BLOCK)[block]
+    own &= (rows["vmemmap"] > 0)[block]
+    starts = pfns // pages * pages
+    return np.where(own, starts + (pfns - starts) // per_frame, out)
+
+
 def dependents_of(state: State, pfn: int) -> tuple[tuple[int, int], ...]:
     """(start_pfn, nr_pages) of the memory whose struct pages live in page ``pfn``."""
     per_frame = state.geometry.pages_per_struct_page_frame

@@ -82,6 +82,29 @@ def merge_rows(rows: Rows) -> Rows:
     return merged
 
 
+def ranges_of(rows: Rows) -> NDArray[np.int64]:
+    """[start, end) of every row, int64 (n, 2)."""
+    return np.stack((rows["start"], rows["start"] + rows["count"]), axis=1)
+
+
+def outside(rows: Rows, ranges: NDArray[np.int64]) -> Rows:
+    """The parts of ascending rows that lie in none of the ranges.
+
+    ``ranges``: [start, end) of keys, int64 (n, 2), ascending and disjoint.
+    """
+    if not len(rows) or not len(ranges):
+        return rows
+    ends = rows["start"] + rows["count"]
+    edges = sorted_set(np.concatenate((rows["start"], ends, ranges.ravel())))
+    lows, highs = edges[:-1], edges[1:]
+    held = rows["start"].searchsorted(lows, side="right") - 1
+    gone = ranges[:, 0].searchsorted(lows, side="right") - 1
+    kept = (held >= 0) & (lows < ends[held]) & ((gone < 0) | (lows >= ranges[gone, 1]))
+    parts: Rows = rows[held[kept]]
+    parts["start"], parts["count"] = lows[kept], (highs - lows)[kept]
+    return merge_rows(parts)
+
+
 def _joined(pieces: Sequence[Rows]) -> Rows:
     """The pieces in one array. As rows of bytes: numpy compares and copies field by field."""
     if len(pieces) == 1:
@@ -118,6 +141,14 @@ class RunMap:
         for name, value in attributes.items():
             row[name] = value
         return row
+
+    def rows_over(self, ranges: NDArray[np.int64], **attributes: int) -> Rows:
+        """As :meth:`row`, one for each [start, end) of ``ranges``."""
+        rows = np.zeros(len(ranges), self.dtype)
+        rows["start"], rows["count"] = ranges[:, 0], ranges[:, 1] - ranges[:, 0]
+        for name, value in attributes.items():
+            rows[name] = value
+        return rows
 
     # -- reading ---------------------------------------------------------------------
     def __bool__(self) -> bool:
@@ -183,6 +214,15 @@ class RunMap:
             return None
         row = chunk[i]
         return row if key < row["start"] + row["count"] else None
+
+    def indices(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """For each key the index in :attr:`rows` of the row that holds it, -1 without one."""
+        rows = self.rows
+        if not len(rows):
+            return np.full(len(keys), -1)
+        found = rows["start"].searchsorted(keys, side="right") - 1
+        found[keys >= (rows["start"] + rows["count"])[found]] = -1
+        return found
 
     def row_at(self, key: int) -> Any:
         """The row that holds ``key``; KeyError where there is none."""
@@ -313,14 +353,24 @@ class RunMap:
         """A map without the keys of [lo, hi)."""
         return self.replace(lo, hi, np.zeros(0, self.dtype))
 
-    # -- comparing -------------------------------------------------------------------
     def delete_rows(self, rows: Rows) -> RunMap:
         """The map without the keys of these rows, as :meth:`slice` gave them."""
-        out = self
-        for row in rows:
-            out = out.delete(int(row["start"]), int(row["start"] + row["count"]))
-        return out
+        if not len(rows):
+            return self
+        ranges = ranges_of(rows)
+        lo, hi = int(ranges[0, 0]), int(ranges[-1, 1])
+        return self.replace(lo, hi, outside(self.slice(lo, hi), ranges))
 
+    def insert_rows(self, rows: Rows) -> RunMap:
+        """A map in which the keys of these ascending rows have the attributes of the rows."""
+        if not len(rows):
+            return self
+        ranges = ranges_of(rows)
+        lo, hi = int(ranges[0, 0]), int(ranges[-1, 1])
+        both = _joined([outside(self.slice(lo, hi), ranges), rows])
+        return self.replace(lo, hi, merge_rows(both[np.argsort(both["start"], kind="stable")]))
+
+    # -- comparing -------------------------------------------------------------------
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RunMap):
             return NotImplemented

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from pfnmap.engine.finding import Finding
+from pfnmap.engine.finding import MAX_FINDINGS, Finding
 from pfnmap.engine.memory.state import Fault, State
 from pfnmap.engine.outcome import Event, Phases, Refusal
 
@@ -63,10 +63,13 @@ class Transaction:
             return None
         return Refusal(errno, phase, f"fault injected: {phase} was told to fail", block)
 
-    def finding(self, finding: Finding) -> None:
-        """Report something that the rules in force break, once."""
-        if finding not in self.state.findings:
-            self.state = replace(self.state, findings=(*self.state.findings, finding))
+    def finding(self, finding: Finding) -> bool:
+        """Report something that the rules in force break, once; whether there is room for more."""
+        found = self.state.findings
+        alike = sum(known.code == finding.code for known in found)
+        if alike < MAX_FINDINGS and finding not in found:
+            self.state = replace(self.state, findings=(*found, finding))
+        return alike < MAX_FINDINGS
 
     def arm(self, fault: Fault) -> None:
         """Remember a fault for the next operation that reaches its phase."""

@@ -11,17 +11,19 @@ from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from pfnmap.engine.commands import Hugetlb, HugetlbFree
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import BlockState, PageState, ZoneType
 from pfnmap.engine.memory import free_memory
-from pfnmap.engine.memory.page_map import first_hole, page_zone, zone_pieces, zones_of
-from pfnmap.engine.memory.runs import Rows
+from pfnmap.engine.memory.page_map import first_hole, page_zone, zone_pieces
+from pfnmap.engine.memory.runs import Rows, joined_ranges, merge_rows, ranges_of
 from pfnmap.engine.memory.state import HugetlbSet, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations.hugetlb_vmemmap import (
+    alike,
     free_vmemmap,
     must_refuse,
     refuses,
@@ -117,28 +119,31 @@ def _place_at(state: State, start: int, pages: int, count: int) -> tuple[list[in
     if len(taken):
         pfn = int(taken["start"][0])
         return [], Refusal("EBUSY", "alloc_contig_range", f"pfn {pfn:#x} is in use", None, pfn)
-    for number in range(start // block, -(-end // block)):
-        row = state.blocks.at(number)
-        first = state.block_pfn(number)
-        hosted = 0 if row is None else int(row["vmemmap"])
-        if hosted and start < first + hosted and end > first:
-            return [], Refusal(
-                "EBUSY", "alloc_contig_range", f"pfn {first:#x} holds struct pages", number, first
-            )
-    starts = list(range(start, end, pages))
-    for pfn in starts:
-        zones = zones_of(state, pfn, pfn + pages)
-        if len(zones) > 1:
+    for row in rows[rows["vmemmap"] > 0]:
+        for number in range(int(row["start"]), int(row["start"] + min(2, row["count"]))):
+            first = state.block_pfn(number)
+            if start < first + int(row["vmemmap"]) and end > first:
+                return [], Refusal(
+                    "EBUSY",
+                    "alloc_contig_range",
+                    f"pfn {first:#x} holds struct pages",
+                    number,
+                    first,
+                )
+    gigantic = is_gigantic(state, pages)
+    for low, _, _, zone_type in zone_pieces(state, start, end):
+        if low % pages:
+            pfn = low // pages * pages
             return [], Refusal(
                 "ENOMEM", "alloc_contig_range", f"the page at {pfn:#x} would lie in two zones"
             )
-        if is_gigantic(state, pages) and any(zone == ZoneType.MOVABLE for _, zone in zones):
+        if gigantic and zone_type == ZoneType.MOVABLE:
             return [], Refusal(
                 "ENOMEM",
                 "hugepage_movable_supported",
-                f"pfn {pfn:#x} is in Movable, where no gigantic page is looked for",
+                f"pfn {low:#x} is in Movable, where no gigantic page is looked for",
             )
-    return starts, None
+    return list(range(start, end, pages)), None
 
 
 def place(tx: Transaction, command: Hugetlb) -> Refusal | None:
@@ -188,19 +193,22 @@ def allocate(tx: Transaction, name: str, starts: list[int], pages: int) -> None:
     rule, wanted = state.profile.hugetlb, state.params.hugetlb_free_vmemmap
     kept = state.profile.hugetlb_kept_pages
     vmemmap = state.geometry.memmap_pages(pages)
-    answers = [refuses(state, pfn, rule) for pfn in starts]
-    truths = [must_refuse(state, pfn) for pfn in starts]
-    optimise = [wanted and not refused and vmemmap > kept for refused, _ in answers]
-    freed = vmemmap - kept if vmemmap > kept else 0
-    tx.state = _take(tx.state, starts, pages, number, optimise)
+    freed = max(0, vmemmap - kept)
+    groups = list(alike(state, np.array(starts), pages)) if wanted and freed else []
+    answers = [refuses(state, int(group[0]), rule) for group in groups]
+    optimised = [group for group, (no, _) in zip(groups, answers, strict=True) if not no]
+    done = np.concatenate([*optimised, np.zeros(0, np.int64)])
+    tx.state = _take(tx.state, np.array(starts), pages, number, np.isin(starts, done))
     tx.event("alloc_fresh_hugetlb_folio", f"{counted(len(starts), 'huge page')} of {pages} pages")
-    verdict, reason = "correct", answers[0][1]
-    for pfn, truth, done, (_, why) in zip(starts, truths, optimise, answers, strict=True):
-        if done:
-            tx.state = free_vmemmap(tx, pfn, vmemmap, kept, wrong=truth)
-        if done and truth:
+    verdict, reason = "correct", refuses(state, starts[0], rule)[1]
+    for group, (refused, why) in zip(groups, answers, strict=True):
+        pfn = int(group[0])
+        truth = must_refuse(state, pfn)
+        if not refused:
+            tx.state = free_vmemmap(tx, group, vmemmap, kept, wrong=truth)
+        if not refused and truth:
             verdict, reason = "corrupts", why
-        elif wanted and not done and not truth and freed and verdict == "correct":
+        elif refused and not truth and verdict == "correct":
             verdict, reason = "lost-saving", why
             tx.finding(
                 Finding(
@@ -217,30 +225,40 @@ def allocate(tx: Transaction, name: str, starts: list[int], pages: int) -> None:
         starts[0],
         len(starts) * pages,
         pages,
-        all(optimise),
+        len(done) == len(starts),
         verdict,
         rule,
         freed,
         reason if wanted else "hugetlb_free_vmemmap is off",
-        freed_pages=sum(optimise) * freed,
+        freed_pages=len(done) * freed,
     )
     tx.state = replace(tx.state, hugetlb={**tx.state.hugetlb, number: held}, next_id=number + 1)
-    number_done = sum(optimise)
     tx.event(
         "hugetlb_vmemmap_optimize_folios",
-        f"{number_done} of {len(starts)} optimised, {held.freed_pages} vmemmap pages freed: "
+        f"{len(done)} of {len(starts)} optimised, {held.freed_pages} vmemmap pages freed: "
         f"{held.reason}",
     )
 
 
-def _take(state: State, starts: list[int], pages: int, number: int, optimise: list[bool]) -> State:
-    taken = state.taken
-    for pfn, done in zip(starts, optimise, strict=True):
-        kind = PageState.HUGETLB_OPTIMISED if done else PageState.HUGETLB
-        taken = taken.insert(pfn, pages, kind=int(kind), owner=number)
-        node, zone_type = page_zone(state, pfn)
-        state = free_memory.change(state, node, free_memory.zone_class(zone_type), -pages)
-    return replace(state, taken=taken)
+def _take(
+    state: State,
+    starts: NDArray[np.int64],
+    pages: int,
+    number: int,
+    optimised: NDArray[np.bool_],
+) -> State:
+    """Huge pages at ``starts`` (ascending), no longer free in the zones that they lie in."""
+    rows = state.taken.rows_over(
+        np.stack((starts, starts + pages), axis=1), kind=int(PageState.HUGETLB), owner=number
+    )
+    rows["kind"][optimised] = int(PageState.HUGETLB_OPTIMISED)
+    rows = merge_rows(rows)
+    state = replace(state, taken=state.taken.insert_rows(rows))
+    for low, high in joined_ranges(ranges_of(rows)).tolist():
+        for first, end, node, zone_type in zone_pieces(state, low, high):
+            kind = free_memory.zone_class(zone_type)
+            state = free_memory.change(state, node, kind, first - end)
+    return state
 
 
 def free(tx: Transaction, command: HugetlbFree) -> None:

@@ -7,14 +7,17 @@ mm: memory_hotplug: introduce SECTION_CANNOT_OPTIMIZE_VMEMMAP" (2022) and its re
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
+import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import KERNEL_ZONES, BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory import free_memory, memmap
 from pfnmap.engine.memory.page_map import page_zone
-from pfnmap.engine.memory.runs import RunMap
+from pfnmap.engine.memory.runs import RunMap, merge_rows, outside, ranges_of
 from pfnmap.engine.memory.state import HugetlbSet, State
 from pfnmap.engine.memory.transaction import Transaction
 
@@ -87,38 +90,72 @@ def refuses(state: State, pfn: int, rule: str) -> tuple[bool, str]:
     return flagged, f"page {first:#x} is{'' if flagged else ' not'} flagged"
 
 
-def free_vmemmap(tx: Transaction, pfn: int, vmemmap: int, kept: int, *, wrong: bool) -> State:
-    """Give the tail vmemmap pages of one huge page back; what that does to the counters."""
-    state = tx.state
+def alike(state: State, starts: NDArray[np.int64], page_pages: int) -> Iterator[NDArray[np.int64]]:
+    """Ascending huge pages in groups to which every rule says the same.
+
+    The pages of a group touch, and so do their struct pages, which count in one zone.
+    """
+    geometry, rows = state.geometry, state.blocks.rows
+    homes = memmap.homes_of(state, starts)
+    home_blocks = np.where(homes < 0, -1, homes // geometry.block_pages)
+    keys = [
+        starts // geometry.section_pages,
+        home_blocks,
+        state.homes.indices(starts),
+        state.unreserved.indices(starts + page_pages - 1) >= 0,
+    ]
+    cuts = np.diff(starts) != page_pages
+    for key in keys:
+        cuts |= key[1:] != key[:-1]
+    for blocks in (starts // geometry.block_pages, home_blocks):  # of several zones: each alone
+        held = state.blocks.indices(blocks)
+        mixed = (held >= 0) & (rows["zone"][held] == ZoneType.NONE)
+        cuts |= mixed[1:] | mixed[:-1]
+    yield from np.split(starts, np.flatnonzero(cuts) + 1)
+
+
+def _tails(first: int, number: int, vmemmap: int, count: int) -> NDArray[np.int64]:
+    """[start, end) of the last ``count`` of each ``vmemmap`` pages, ``number`` times from first."""
+    ends = first + vmemmap * np.arange(1, number + 1)
+    return np.stack((ends - count, ends), axis=1)
+
+
+def free_vmemmap(
+    tx: Transaction, starts: NDArray[np.int64], vmemmap: int, kept: int, *, wrong: bool
+) -> State:
+    """Give the tail vmemmap pages of huge pages back; what that does to the counters.
+
+    ``starts``: pages that are :func:`alike`.
+    """
+    state, pfn, number = tx.state, int(starts[0]), len(starts)
     home = backing(state, pfn)
     if home is None:
-        return _boot_vmemmap_freed(state, pfn, vmemmap, kept)
-    first = home + kept
+        return _boot_vmemmap_freed(state, pfn, number, vmemmap, kept)
     count = vmemmap - kept
+    ranges = _tails(home, number, vmemmap, count)
     node, zone_type = page_zone(state, home)
     if wrong:
-        tx.finding(
-            Finding(
-                "hugetlb-corrupts",
-                f"freeing the struct pages of the huge page at pfn {pfn:#x} hands pfns "
-                f"{first:#x}-{first + count - 1:#x} to the buddy, which are self-hosted vmemmap",
-                first,
-                count,
+        for at, first in zip(starts.tolist(), ranges[:, 0].tolist(), strict=True):
+            text = (
+                f"freeing the struct pages of the huge page at pfn {at:#x} hands pfns "
+                f"{first:#x}-{first + count - 1:#x} to the buddy, which are self-hosted vmemmap"
             )
-        )
-        lost = state.lost.insert(first, count, kind=int(PageState.BROKEN), owner=-1)
-        return replace(tx.state, lost=lost)
+            if not tx.finding(Finding("hugetlb-corrupts", text, first, count)):
+                break
+        broken = state.lost.rows_over(ranges, kind=int(PageState.BROKEN), owner=-1)
+        return replace(tx.state, lost=state.lost.insert_rows(broken))
     row = state.blocks.at(pfn // state.geometry.block_pages)
     if node < 0:
         pass  # the memory that they lie in was removed: no zone counts them
     elif row is not None and row["memmap"] == MemmapKind.BOOT:
-        state = _boot_vmemmap_freed(state, pfn, vmemmap, kept)
+        state = _boot_vmemmap_freed(state, pfn, number, vmemmap, kept)
     else:
-        state = free_memory.change(state, node, free_memory.zone_class(zone_type), count)
-    return replace(state, taken=_unmarked(state.taken, first, count))
+        kind = free_memory.zone_class(zone_type)
+        state = free_memory.change(state, node, kind, count * number)
+    return replace(state, taken=_unmarked(state.taken, ranges))
 
 
-def _boot_vmemmap_freed(state: State, pfn: int, vmemmap: int, kept: int) -> State:
+def _boot_vmemmap_freed(state: State, pfn: int, number: int, vmemmap: int, kept: int) -> State:
     """``free_reserved_page``: managed grows by every reserved page that is freed.
 
     With a new head page (6.3+) all pages of the boot memmap go and one comes from the buddy.
@@ -127,14 +164,15 @@ def _boot_vmemmap_freed(state: State, pfn: int, vmemmap: int, kept: int) -> Stat
     """
     row = state.blocks.at(pfn // state.geometry.block_pages)
     node, zone_type = _counted_in(state, pfn)
-    freed = vmemmap - kept
+    freed = (vmemmap - kept) * number
     per_frame = state.geometry.pages_per_struct_page_frame
-    end = pfn + vmemmap * per_frame
-    if row is not None and row["early"] and state.unreserved.at(end - 1) is None:
-        first = pfn if state.profile.hugetlb_new_head else pfn + kept * per_frame
-        state = replace(state, unreserved=state.unreserved.insert(first, end - first, owner=-1))
+    pages = vmemmap * per_frame
+    if row is not None and row["early"] and state.unreserved.at(pfn + pages - 1) is None:
+        left = 0 if state.profile.hugetlb_new_head else kept * per_frame
+        bought = state.unreserved.rows_over(_tails(pfn, number, pages, pages - left), owner=-1)
+        state = replace(state, unreserved=state.unreserved.insert_rows(merge_rows(bought)))
         zone = state.zone(node, zone_type)
-        gone = freed + (1 if state.profile.hugetlb_new_head else 0)
+        gone = freed + (number if state.profile.hugetlb_new_head else 0)
         state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed + gone))
     return free_memory.change(state, node, free_memory.zone_class(zone_type), freed)
 
@@ -167,36 +205,31 @@ def restore_vmemmap(state: State, start: int, count: int, held: HugetlbSet) -> S
     vmemmap = state.geometry.memmap_pages(held.page_pages)
     taken = state.taken
     needed: Counter[int] = Counter()
-    for pfn in range(start, start + count, held.page_pages):
-        node, _ = _counted_in(state, pfn)
+    for starts in alike(state, np.arange(start, start + count, held.page_pages), held.page_pages):
+        node, _ = _counted_in(state, int(starts[0]))
         if node < 0:
             continue  # the memory that they lay in was removed
-        home = backing(state, pfn)
-        needed[node] += held.freed_per_page
+        home = backing(state, int(starts[0]))
+        needed[node] += held.freed_per_page * len(starts)
         if home is not None and not is_self_hosted(state, home):
-            taken = _marked(taken, home + vmemmap - held.freed_per_page, held.freed_per_page)
+            taken = _marked(taken, _tails(home, len(starts), vmemmap, held.freed_per_page))
     for node, nr_pages in needed.items():
         state = free_memory.change(state, node, free_memory.KERNEL, -nr_pages)
     return replace(state, taken=taken)
 
 
-def _marked(taken: RunMap, first: int, count: int) -> RunMap:
-    """With vmemmap pages where nothing lies in [first, first + count).
+def _marked(taken: RunMap, ranges: NDArray[np.int64]) -> RunMap:
+    """With vmemmap pages where nothing lies in the ranges.
 
     The kernel takes the pages anew wherever they are free; the model puts them back where
     they were, and shows none for those of which something else has been made since.
     """
-    at = first
-    for row in taken.slice(first, first + count):
-        if row["start"] > at:
-            taken = taken.insert(at, int(row["start"]) - at, kind=_VMEMMAP, owner=-1)
-        at = int(row["start"] + row["count"])
-    if at < first + count:
-        taken = taken.insert(at, first + count - at, kind=_VMEMMAP, owner=-1)
-    return taken
+    held = ranges_of(taken.slice(int(ranges[0, 0]), int(ranges[-1, 1])))
+    return taken.insert_rows(outside(taken.rows_over(ranges, kind=_VMEMMAP, owner=-1), held))
 
 
-def _unmarked(taken: RunMap, first: int, count: int) -> RunMap:
-    """Without the vmemmap pages in [first, first + count); what else lies there stays."""
-    rows = taken.slice(first, first + count)
-    return taken.delete_rows(rows[rows["kind"] == _VMEMMAP])
+def _unmarked(taken: RunMap, ranges: NDArray[np.int64]) -> RunMap:
+    """Without the vmemmap pages in the ranges; what else lies there stays."""
+    rows = taken.slice(int(ranges[0, 0]), int(ranges[-1, 1]))
+    others = ranges_of(rows[rows["kind"] != _VMEMMAP])
+    return taken.delete_rows(outside(taken.rows_over(ranges), others))
