@@ -189,12 +189,15 @@ def _node(case: _Case) -> list[str]:
     row = next((r for r in case.view.nodes if r.node == node), None)
     if row is None:
         return [f"node {node}: there is no such node"]
+    pending, remote = facts.node_memmap_bytes(case.state, row.node)
     values: dict[str, Actual] = {
         "start": row.start_pfn,
         "spanned": row.spanned,
         "present": row.present,
         "online": row.online,
         "free": facts.free_kernel_bytes(case.state, row.node),
+        "pending": pending,
+        "remote": remote,
     }
     return _differences(f"node {node}", case, values.__getitem__)
 
@@ -297,6 +300,10 @@ def _device(case: _Case) -> list[str]:
         "refcount": device.refcount,
         "private": device.private,
         "all_vmemmap_blocks": device.all_vmemmap_blocks,
+        "online": device.online_blocks,
+        "full": device.all_vmemmap_blocks,
+        "local": device.local_bytes,
+        "remote": device.remote_bytes,
     }
     return _differences(f"device {name}", case, values.__getitem__)
 
@@ -309,7 +316,14 @@ def _pfn(case: _Case) -> list[str]:
         row = case.view.page(pfn_of(case.state, page))
     except InputError as error:
         return [about + str(error).removeprefix(about)] if page.device is None else [f"pfn {error}"]
-    values: dict[str, Actual] = {"kind": row.state.word, "memmap_at": row.memmap_pfn}
+    values: dict[str, Actual] = {
+        "kind": row.state.word,
+        "memmap_at": row.memmap_pfn,
+        "refcount": row.refcount or 0,
+        "private": row.private or 0,
+        "freelist": "none" if row.freelist_pfn is None else row.freelist_pfn,
+        "flags": facts.page_flags(case.state, row.pfn, row.state),
+    }
     return _differences(about, case, values.__getitem__)
 
 

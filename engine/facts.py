@@ -9,9 +9,11 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from pfnmap.engine.kinds import MemmapKind, PageState
+from pfnmap.engine.kinds import FREE_BY_ZONE, BlockState, MemmapKind, PageState
+from pfnmap.engine.language.expectations import PAGE_FLAGS
 from pfnmap.engine.memory import free_memory
-from pfnmap.engine.memory.state import Device, State
+from pfnmap.engine.memory.runs import Rows
+from pfnmap.engine.memory.state import POISONED, Device, State
 
 
 class DeviceFacts(Struct, frozen=True):
@@ -34,6 +36,11 @@ class DeviceFacts(Struct, frozen=True):
     private: int
     all_vmemmap_blocks: int
     """Memory blocks with nothing but struct pages in them."""
+    online_blocks: int = 0
+    local_bytes: int = 0
+    """Struct pages of the device's memory on its own node."""
+    remote_bytes: int = 0
+    """Those on another node."""
 
 
 def device_facts(state: State, name: str) -> DeviceFacts | None:
@@ -43,8 +50,20 @@ def device_facts(state: State, name: str) -> DeviceFacts | None:
         return None
     if device.kind == "dimm":
         return _dimm_facts(state, device)
-    usable = (device.nr_pages - device.altmap_pages) * state.geometry.page_bytes
-    return DeviceFacts(usable, usable, device.altmap_pages, 0, 0, 0, 0)
+    page_bytes = state.geometry.page_bytes
+    usable = (device.nr_pages - device.altmap_pages) * page_bytes
+    local, remote = _homes(state, device.start_pfn, device.end_pfn)
+    return DeviceFacts(
+        usable,
+        usable,
+        device.altmap_pages,
+        0,
+        0,
+        0,
+        0,
+        local_bytes=(local + device.altmap_pages) * page_bytes,
+        remote_bytes=remote * page_bytes,
+    )
 
 
 def _dimm_facts(state: State, device: Device) -> DeviceFacts:
@@ -70,6 +89,9 @@ def _dimm_facts(state: State, device: Device) -> DeviceFacts:
         private = device.head_pages
         refcount = state.heads.get(device.start_pfn, sections)
     nr_pages = int(rows["count"].sum()) * pages
+    hosted = rows[rows["memmap"] == MemmapKind.PER_BLOCK]
+    local, remote = _homes(state, device.start_pfn, device.end_pfn)
+    local += int((hosted["count"] * hosted["vmemmap"]).sum())
     return DeviceFacts(
         usable_bytes=(nr_pages - vmemmap_pages) * geometry.page_bytes,
         largest_run_bytes=longest * geometry.page_bytes,
@@ -78,6 +100,9 @@ def _dimm_facts(state: State, device: Device) -> DeviceFacts:
         refcount=refcount,
         private=private,
         all_vmemmap_blocks=int(rows["count"][rows["vmemmap"] >= pages].sum()),
+        online_blocks=int(rows["count"][rows["state"] == BlockState.ONLINE].sum()),
+        local_bytes=local * geometry.page_bytes,
+        remote_bytes=remote * geometry.page_bytes,
     )
 
 
@@ -127,26 +152,81 @@ def _self_hosted_pages(state: State) -> int:
     return int((hot["count"] * hot["vmemmap"]).sum()) + altmaps
 
 
+def node_memmap_bytes(state: State, node: int) -> tuple[int, int]:
+    """(pending, remote) of a node, bytes.
+
+    What struct pages of memory that is not online yet take of it, and what struct pages of its own
+    memory take of other nodes.
+    """
+    pending = remote = 0
+    for pages, lies, described, online in _memmaps(state, state.homes.rows):
+        pending += pages * (lies == node and not online)
+        remote += pages * (described == node != lies)
+    return pending * state.geometry.page_bytes, remote * state.geometry.page_bytes
+
+
 def _remote_pages(state: State) -> int:
     """Pages that hold struct pages of memory on another node."""
+    found = _memmaps(state, state.homes.rows)
+    return sum(pages for pages, lies, described, _ in found if lies != described)
+
+
+def _homes(state: State, low: int, high: int) -> tuple[int, int]:
+    """Pages of struct pages of [low, high) that lie elsewhere: on its own node, on another."""
+    local = remote = 0
+    for pages, lies, described, _ in _memmaps(state, state.homes.slice(low, high)):
+        local, remote = (local + pages, remote) if lies == described else (local, remote + pages)
+    return local, remote
+
+
+def _memmaps(state: State, homes: Rows) -> Iterator[tuple[int, int, int, bool]]:
+    """(pages, node they lie on, node of the memory they describe, whether that is online)."""
     per_frame = state.geometry.pages_per_struct_page_frame
-    total = 0
-    for home in state.homes.rows:
+    for home in homes:
         start, bias = int(home["start"]), int(home["bias"])
-        for low, high, node in _memory_in(state, start, start + int(home["count"])):
-            if node != int(home["node"]):
-                total += -(-(high + bias) // per_frame) - (low + bias) // per_frame
-    return total
+        for low, high, node, online in _memory_in(state, start, start + int(home["count"])):
+            pages = -(-(high + bias) // per_frame) - (low + bias) // per_frame
+            yield pages, int(home["node"]), node, online
 
 
-def _memory_in(state: State, low: int, high: int) -> Iterator[tuple[int, int, int]]:
-    """(start, end, node) of the memory there is in [low, high): blocks and ZONE_DEVICE."""
+def _memory_in(state: State, low: int, high: int) -> Iterator[tuple[int, int, int, bool]]:
+    """(start, end, node, online) of the memory in [low, high): blocks and ZONE_DEVICE."""
     pages = state.geometry.block_pages
     for row in state.blocks.slice(low // pages, -(-high // pages)):
         start, end = int(row["start"]) * pages, int(row["start"] + row["count"]) * pages
-        yield max(low, start), min(high, end), int(row["node"])
+        online = bool(row["state"] == BlockState.ONLINE)
+        yield max(low, start), min(high, end), int(row["node"]), online
     for row in state.device_ranges.slice(low, high):
-        yield int(row["start"]), int(row["start"] + row["count"]), int(row["node"])
+        yield int(row["start"]), int(row["start"] + row["count"]), int(row["node"]), True
+
+
+def page_flags(state: State, pfn: int, kind: PageState) -> str:
+    """Marks of the struct page of a page of this kind, between commas; ``none`` without.
+
+    Vmemmap pages are marked by the series of 2019 when memory is added, by the merged design when
+    it goes online (66361095129b, 6.0); they are reserved up to 6.10.
+    """
+    row = state.blocks.at(pfn // state.geometry.block_pages)
+    found: set[str] = set()
+    if kind == PageState.VMEMMAP and row is not None:
+        device = state.devices.get(int(row["device"]))
+        if device is not None and device.head_pages:
+            found = {"vmemmap", "reserved"}
+        elif row["early"]:
+            found = {"reserved"}
+        elif row["vmemmap"] and row["state"] == BlockState.ONLINE:
+            found = {"vmemmap"} if state.profile.is_since("6.0") else set()
+            found |= set() if state.profile.is_since("6.11") else {"reserved"}
+    elif kind in (PageState.RESERVED, PageState.DEVICE):
+        found = {"reserved"}
+    elif kind in FREE_BY_ZONE.values():
+        found = {"buddy"}
+    elif kind == PageState.PAGE_OFFLINE:
+        held = state.taken.at(pfn)
+        found = {"hwpoison" if held is not None and held["owner"] == POISONED else "offline"}
+    elif kind in (PageState.HUGETLB, PageState.HUGETLB_OPTIMISED):
+        found = {"hugetlb"}
+    return ",".join(flag for flag in PAGE_FLAGS if flag in found) or "none"
 
 
 class HugetlbFacts(Struct, frozen=True):

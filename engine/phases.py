@@ -1,6 +1,7 @@
 """Phases of an operation that ``fail next at=PHASE`` can make fail, and the roll-back.
 
-A phase that returns void in the kernel cannot fail and is not listed.
+A phase that returns void in the kernel cannot fail and is not listed, but for
+``mark_vmemmap_pages`` of the series of 2019, to see what it would leave behind.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ FAILABLE_PHASES: dict[str, str] = {
     "__try_online_node": "add: the region is released",
     "arch_add_memory": "add: the region is released",
     "sparse_add_section": "add: sections that were built stay behind (plain memmap)",
+    "mark_vmemmap_pages": "add, memmap of 2019 in the added memory: the region is released",
     "create_memory_block_devices": "add: arch_add_memory is undone",
     "mhp_init_memmap_on_memory": "online: the vmemmap leaves the zone again",
     "online_pages": "online: the range leaves the zone again",

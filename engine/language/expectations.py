@@ -60,7 +60,23 @@ def _valid_zones(text: str) -> str:
 
 def _as_page(value: ExpectValue) -> str:
     """A page as written; a plain number is an absolute pfn."""
+    if isinstance(value, str):
+        return value
     return format_pfn(value) if isinstance(value, PfnRef) else f"{value:#x}"
+
+
+def _page_or_none(text: str) -> PfnRef | str:
+    return "none" if text == "none" else parse_pfn(text)
+
+
+def _flags(text: str) -> str:
+    """Marks of a struct page between commas, in one order, or ``none``."""
+    words = text.split(",")
+    if words == ["none"]:
+        return text
+    for word in words:
+        choose(word, PAGE_FLAGS, "flag")
+    return ",".join(flag for flag in PAGE_FLAGS if flag in words)
 
 
 def _size(text: str) -> int:
@@ -73,6 +89,10 @@ START: Final = ValueKind(COUNT.parse, format_hex, "PFN")
 SIZE: Final = ValueKind(_size, format_size, "SIZE")
 TRUTH: Final = ValueKind(parse_truth, format_truth, "true|false", ("true", "false"))
 PAGE: Final = ValueKind(parse_pfn, _as_page, "PFN")
+PAGE_OR_NONE: Final = ValueKind(_page_or_none, _as_page, "PFN", ("none",))
+PAGE_FLAGS: Final = ("vmemmap", "reserved", "buddy", "offline", "hwpoison", "hugetlb")
+"""Marks of struct pages that can be claimed, in the order in which they are written."""
+FLAGS: Final = ValueKind(_flags, str, "FLAG,…", (*PAGE_FLAGS, "none"))
 STATE: Final = one_of(BLOCK_STATES, "state")
 KIND: Final = one_of(PAGE_WORDS, "kind of page")
 VERDICT: Final = one_of(VERDICTS, "verdict")
@@ -139,10 +159,11 @@ EXPECTATIONS: Final[dict[str, Expectation]] = {
         ),
         Expectation(
             "node",
-            "the span of a node, in pages, and its free kernel memory",
+            "the span of a node, in pages, its free kernel memory, what struct pages take of it "
+            "for memory that is not online, and those of its memory on other nodes",
             NODE.parse,
             "N",
-            keys={**SPAN, "online": TRUTH, "free": SIZE},
+            keys={**SPAN, "online": TRUTH, "free": SIZE, "pending": SIZE, "remote": SIZE},
         ),
         Expectation(
             "block",
@@ -172,9 +193,26 @@ EXPECTATIONS: Final[dict[str, Expectation]] = {
                 "refcount": COUNT,
                 "private": COUNT,
                 "all_vmemmap_blocks": COUNT,
+                "online": COUNT,
+                "full": COUNT,
+                "local": SIZE,
+                "remote": SIZE,
             },
         ),
-        Expectation("pfn", "one page", parse_pfn, "PFN", keys={"kind": KIND, "memmap_at": PAGE}),
+        Expectation(
+            "pfn",
+            "one page and its struct page",
+            parse_pfn,
+            "PFN",
+            keys={
+                "kind": KIND,
+                "memmap_at": PAGE,
+                "refcount": COUNT,
+                "private": COUNT,
+                "freelist": PAGE_OR_NONE,
+                "flags": FLAGS,
+            },
+        ),
         Expectation(
             "hugetlb",
             "a set of huge pages",

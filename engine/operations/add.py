@@ -361,6 +361,9 @@ def _populate(tx: Transaction, device: Device, choice: MemmapChoice) -> Refusal 
     rows = memmap.block_rows(state, start_pfn, end_pfn, choice, vmemmap)
     rows["node"], rows["device"] = device.node, device.id
     if choice.heads:
+        if (refusal := tx.injected("mark_vmemmap_pages", block=first)) is not None:
+            tx.state = replace(state, faults=tx.state.faults)
+            return refusal
         heads = choice.block_pages if choice.kind == MemmapKind.PER_BLOCK else vmemmap
         device = replace(device, head_pages=heads)
         # The struct pages are zeroed first: an older refcount there is forgotten.

@@ -130,8 +130,19 @@ _EXPECT_VALUES: dict[str, st.SearchStrategy[Any]] = {
     "remote_memmap": sizes,
     "kind": st.sampled_from(PAGE_WORDS),
     "memmap_at": pages,
+    "freelist": st.one_of(pages, st.just("none")),
+    "flags": st.sampled_from(["none", "vmemmap,reserved"]),
     "verdict": st.sampled_from(VERDICTS),
 }
+
+
+def _expect_values(what: str, key: str) -> st.SearchStrategy[Any]:
+    """A device is not online: some of its blocks are."""
+    if (what, key) == ("device", "online"):
+        return numbers
+    return _EXPECT_VALUES.get(key, numbers)
+
+
 _SUBJECTS: dict[str, st.SearchStrategy[Any]] = {
     "ok": st.none(),
     "no-findings": st.none(),
@@ -159,7 +170,7 @@ def expectations(draw: st.DrawFn) -> c.Expect:
         row.what,
         draw(_SUBJECTS[row.what]),
         draw(small) if row.has_node else 0,
-        tuple((key, draw(_EXPECT_VALUES.get(key, numbers))) for key in chosen),
+        tuple((key, draw(_expect_values(row.what, key))) for key in chosen),
     )
 
 

@@ -293,3 +293,42 @@ def test_a_removed_device_is_gone() -> None:
         )
         == []
     )
+
+
+STRUCT_PAGES = {
+    "of 2019": """machine ram=4G profile=memmap-v2
+add d 1G
+expect device d online=0 full=0 local=16M remote=0K
+expect pfn d+0 refcount=8 private=4096 flags=vmemmap,reserved
+expect pfn d+1 freelist=d+0 private=0
+expect pfn d+4096 freelist=none refcount=0 private=0 flags=none
+fail next at=mark_vmemmap_pages errno=ENOMEM
+add e 256M memmap=memblock
+expect errno=ENOMEM""",
+    "as merged": """machine ram=4G memmap_on_memory=Y
+add d 256M
+expect pfn d+0 refcount=0 private=0 freelist=none flags=none
+online d[0] movable
+expect pfn d+0 flags=vmemmap
+expect pfn d+512 flags=buddy
+hugetlb h 2M pfn=d+1024
+expect pfn d+1024 flags=hugetlb
+pin pfn=d+512 kind=hwpoison
+expect pfn d+512 flags=hwpoison
+expect pfn 0x1000 flags=reserved
+expect device d online=1 full=0 local=4M remote=0K""",
+    "on another node": """machine ram=4G nodes=2
+add a 1G node=1
+expect node 0 pending=16M remote=0K
+expect node 1 pending=0K remote=16M
+expect device a local=0K remote=16M online=0
+online a
+expect node 0 pending=0K
+expect node 1 remote=16M""",
+}
+
+
+@pytest.mark.parametrize("name", STRUCT_PAGES)
+def test_what_can_be_claimed_of_struct_pages(name: str) -> None:
+    run = run_scenario(parse_scenario(STRUCT_PAGES[name]))
+    assert [str(failure) for failure in run.failures] == []
