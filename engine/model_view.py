@@ -202,6 +202,10 @@ class ModelView:
             out.append((node, int(online.sum()), int(mine["count"].sum())))
         return out
 
+    def device_block_counts(self) -> tuple[tuple[str, int, int], ...]:
+        """No driver adds memory here."""
+        return ()
+
     def offline_obstacle(self, row: BlockRow) -> str:
         """Why a block cannot be offlined; empty when nothing is known."""
         from pfnmap.engine.operations.offline import offline_obstacle  # for one table only

@@ -224,6 +224,9 @@ class View(Protocol):
     def node_block_counts(self) -> Sequence[tuple[int | None, int, int]]:
         """(node, online blocks, blocks) of each node that has blocks; None, last: not known."""
 
+    def device_block_counts(self) -> Sequence[tuple[str, int, int]]:
+        """(device, online blocks, blocks) of each device whose driver added memory."""
+
     def offline_obstacle(self, row: BlockRow) -> str:
         """Why a block cannot be offlined, in words with the errno; empty when nothing is known.
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 from base64 import b64decode, b64encode
 
-from pfnmap.engine.commands import Note
+from msgspec.structs import replace
+
+from pfnmap.engine.commands import Command, Note
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.state import State
@@ -20,6 +22,7 @@ from pfnmap.engine.sysroot.held import coded_runs, decoded_runs, held_runs, with
 from pfnmap.engine.sysroot.observe import Change, Kept, Watcher, open_watcher
 from pfnmap.engine.sysroot.page_files import read_pages
 from pfnmap.engine.sysroot.page_kinds import PageKinds
+from pfnmap.engine.sysroot.plan import doubts
 from pfnmap.engine.sysroot.view import SysrootView
 
 MAX_EVENTS = 64
@@ -154,6 +157,14 @@ class ObservedHistory(History):
     def assumptions(self) -> tuple[str, ...]:
         """What a prediction or a branch takes for granted."""
         return self.view.assumptions
+
+    def predict(self, command: Command) -> Outcome:
+        """What a command would do here; its notes say what could make the kernel answer otherwise.
+
+        Changes nothing.
+        """
+        outcome = super().predict(command)
+        return replace(outcome, notes=(*outcome.notes, *doubts(self.view, outcome)))
 
     def branch(self) -> Session:
         """A simulated machine that starts as this one is now shown."""

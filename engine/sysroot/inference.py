@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import ZONE_BY_LABEL, ZoneType
 from pfnmap.engine.memory.runs import joined_ranges
+from pfnmap.engine.memory.unplugged import DRIVER as VIRTIO_MEM
 from pfnmap.engine.profile import KernelProfile
 from pfnmap.engine.sysroot.observation import BlockColumns, Observation
 from pfnmap.engine.sysroot.parse import IomemLine
@@ -146,6 +147,9 @@ def infer(
         told = slice(*np.searchsorted(blocks.ids, (said.first, said.first + said.count)).tolist())
         vmemmap[told] = block_memmap_pages(geometry, "Y") if said.own_memmap else 0
         memmap[told] = ON_MEMORY_SAID if said.own_memmap else NOT_ON_MEMORY_SAID
+    # Neither mode of virtio-mem keeps struct pages in its blocks, whatever the parameter: recorded.
+    driven = [number for number, each in enumerate(lines) if each.name == VIRTIO_MEM]
+    vmemmap[np.isin(line, driven)], memmap[np.isin(line, driven)] = 0, RAM
     home = _homes(blocks, zone) if profile.zone_shifting else zone
     return Inferred(zone, home, rule, present, hot, vmemmap, memmap, line, lines, ram)
 

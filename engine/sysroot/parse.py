@@ -85,7 +85,7 @@ def parse_zoneinfo(data: bytes) -> tuple[tuple[ZoneInfo, ...], list[str]]:
 
 
 def parse_iomem(data: bytes) -> tuple[tuple[IomemLine, ...], list[str]]:
-    """The lines about memory (System RAM, the kernel image, persistent memory), and problems.
+    """The lines about memory (System RAM and what owns it, the kernel image), and problems.
 
     All other lines name devices of the machine, which is nobody's business here.
     """
@@ -120,11 +120,16 @@ def parse_iomem(data: bytes) -> tuple[tuple[IomemLine, ...], list[str]]:
 _KERNEL_IMAGE = ("Kernel code", "Kernel rodata", "Kernel data", "Kernel bss", "Crash kernel")
 
 
+OWNER = re.compile(r"(virtio|region|dax)\d+(\.\d+)?")
+"""Devices whose drivers add memory, by their name in ``/proc/iomem``."""
+
+
 def is_memory_line(name: str) -> bool:
     """Whether a line of ``/proc/iomem`` is about memory."""
     return (
-        name.startswith(("System RAM", "Persistent Memory", "namespace", "dax"))
+        name.startswith(("System RAM", "Persistent Memory", "namespace", "dax", "CXL Window"))
         or name in _KERNEL_IMAGE
+        or OWNER.fullmatch(name) is not None
     )
 
 

@@ -45,7 +45,7 @@ def plan(view: SysrootView, commands: Iterable[Command]) -> list[Outcome]:
     outcomes: list[Outcome] = []
     lines = enumerate(map(_plannable, commands), 1)
     for step in play(lines, Session(Machine(view.state))):
-        notes = (*step.outcome.notes, *_doubts(view, step.outcome), *step.failures)
+        notes = (*step.outcome.notes, *doubts(view, step.outcome), *step.failures)
         outcomes.append(replace(step.outcome, notes=notes))
     return outcomes
 
@@ -64,31 +64,31 @@ def _plannable(command: Command) -> Command:
     return command
 
 
-def _doubts(view: SysrootView, outcome: Outcome) -> list[str]:
-    """What could make the kernel answer otherwise."""
+def doubts(view: SysrootView, outcome: Outcome) -> list[str]:
+    """What could make the kernel answer otherwise than the outcome says."""
     if not isinstance(outcome.command, Offline | Remove | SysfsWrite | Chmem | Shell):
         return []
     left = offlined(outcome.before, outcome.after)
-    doubts: list[str] = []
+    found: list[str] = []
     for zone in sorted({zone for _, zone in left}):
         ids = [block for block, of_zone in left if of_zone == zone]
         which = f"memory{ids[0]}" if len(ids) == 1 else f"{len(ids)} blocks"
         if zone == ZoneType.MOVABLE:
-            doubts.append(
+            found.append(
                 f"{which} in Movable: it does not end, and the block stays going-offline until a "
                 "signal comes (EINTR), where a page is pinned for long, which no file shows"
             )
         else:
-            doubts.append(
+            found.append(
                 f"{which} in {ZoneType(zone).label}: EBUSY if the kernel keeps a page there, "
                 f"{_held(view, ids)}"
             )
     inside = np.isin(view.observation.blocks.ids, [block for block, _ in left])
     if (view.inferred.vmemmap[inside] == UNKNOWN).any():
-        doubts.append(
+        found.append(
             "present and managed: whether the blocks hold their own struct pages is not known"
         )
-    return [*doubts, *_type_doubts(outcome)]
+    return [*found, *_type_doubts(outcome)]
 
 
 def _held(view: SysrootView, ids: list[int]) -> str:

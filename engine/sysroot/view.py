@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pfnmap.engine.finding import Finding
-from pfnmap.engine.kinds import FREE_BY_ZONE, PageState, ZoneType
+from pfnmap.engine.kinds import FREE_BY_ZONE, KERNEL_ZONES, PageState, ZoneType
 from pfnmap.engine.memory.alike import alike
 from pfnmap.engine.memory.runs import joined_ranges
 from pfnmap.engine.memory.state import State
@@ -28,6 +28,7 @@ from pfnmap.engine.sysroot.inference import (
     UNKNOWN,
     ZONE_RULES,
     covered,
+    state_mask,
 )
 from pfnmap.engine.sysroot.observation import Observation
 from pfnmap.engine.sysroot.page_kinds import PageKinds, overlay
@@ -258,7 +259,7 @@ class SysrootView(Reading):
             nr_pages=self.geometry.block_pages,
             present_pages=int(inferred.present[index]),
             vmemmap_pages=None if vmemmap == UNKNOWN else vmemmap,
-            device=None,
+            device=self.device_of(index),
             memmap=MEMMAP_WORDS[int(inferred.memmap[index])],
             zone_rule=self._policy_rule(block_id, words) if rule == NO_RULE else ZONE_RULES[rule],
         )
@@ -306,6 +307,30 @@ class SysrootView(Reading):
             out.append((node, int((mine & online).sum()), int(mine.sum())))
         return sorted(out, key=lambda row: (row[0] is None, row[0] or 0))
 
+    def device_block_counts(self) -> list[tuple[str, int, int]]:
+        """(device, online blocks, blocks) of each device whose driver added memory."""
+        line, online = self.inferred.line, state_mask(self.observation.blocks, "online")
+        out: list[tuple[str, int, int]] = []
+        for name in dict.fromkeys(filter(None, self.owners)):
+            numbers = [number for number, owner in enumerate(self.owners) if owner == name]
+            mine = np.isin(line, numbers)
+            out.append((name, int((mine & online).sum()), int(mine.sum())))
+        return out
+
     def offline_obstacle(self, row: BlockRow) -> str:
-        """Why a block cannot be offlined; empty when nothing is known."""
-        return offline_obstacle(self.state, row)
+        """Why a block cannot be offlined, or what may stop it; empty when nothing is known."""
+        known = offline_obstacle(self.state, row)
+        held = self.state.blocks.at(row.id)
+        if known or held is None or held["early"] or row.zone not in KERNEL_ZONES:
+            return known
+        word = self.observation.params.get("auto_online_blocks")
+        put = (
+            f"auto_online_blocks={word} puts"
+            if word in ("online", "online_kernel")
+            else ("an online that names no zone puts")
+        )
+        return (
+            f"EBUSY if the kernel keeps a page there: it is in {row.zone.label}, where {put} what "
+            "is added; online_movable, or auto_online_blocks=online_movable before it is added, "
+            "avoids that"
+        )

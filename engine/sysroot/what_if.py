@@ -17,6 +17,7 @@ from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory.boot import from_observation
 from pfnmap.engine.memory.runs import Rows, joined_ranges, merge_rows, unbroken
 from pfnmap.engine.memory.state import BLOCK_DTYPE, Device, Pending, Resource, State
+from pfnmap.engine.memory.unplugged import virtio_rows, with_unplugged
 from pfnmap.engine.params import PARAM_SINCE, Params
 from pfnmap.engine.profile import is_release_of
 from pfnmap.engine.sysroot.inference import UNKNOWN, block_memmap_pages, state_mask
@@ -69,7 +70,7 @@ def state_of(reading: Reading, *, added_later: bool = False) -> State:
         kept=kept,
         pending=Pending(int(going[0])) if len(going) else None,
     )
-    return _with_image(state, reading)
+    return _with_image(with_unplugged(state), reading)
 
 
 def assumptions(reading: Reading, state: State, pages: str = "") -> tuple[str, ...]:
@@ -93,6 +94,14 @@ def assumptions(reading: Reading, state: State, pages: str = "") -> tuple[str, .
         )
     if state.devices:
         out.append("each System RAM line of hot-added memory is taken for one DIMM")
+    if driven := dict.fromkeys(filter(None, reading.owners)):
+        out.append(f"what the drivers of {', '.join(driven)} add and remove is not modelled")
+    lacking = state.taken.rows[state.taken.rows["kind"] == PageState.PAGE_OFFLINE]
+    if len(lacking) and virtio_rows(state):
+        out.append(
+            f"{int(lacking['count'].sum())} pages of virtio-mem are not plugged: the last ones of "
+            "its blocks are taken for these"
+        )
     if (inferred.vmemmap == UNKNOWN).any():
         out.append("where struct pages are is not known for every block")
     if reading.observation.iomem is None:

@@ -20,6 +20,7 @@ from pfnmap.engine.kinds import ZONE_BY_LABEL, BlockState, MemmapKind, ZoneType
 from pfnmap.engine.memory.runs import Rows, RunMap, merge_rows, unbroken
 from pfnmap.engine.memory.spans import update_pgdat_span
 from pfnmap.engine.memory.state import BLOCK_DTYPE, Node, Pending, State, Zone
+from pfnmap.engine.memory.unplugged import with_unplugged
 from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.outcome import Outcome, Refusal
 from pfnmap.engine.printable import printable
@@ -131,7 +132,7 @@ def as_recorded(state: State, said: RecordedState) -> State:
         owners = {(r.start, r.end): r.owner for r in state.resources}
         lines = (replace(r, owner=owners.get((r.start, r.end), -1)) for r in said.resources)
         state = replace(state, resources=tuple(lines))
-    return state
+    return with_unplugged(state)
 
 
 def _with_zones(state: State, said: RecordedState) -> State:

@@ -90,6 +90,9 @@ class FakeView:
     def node_block_counts(self) -> list[tuple[int | None, int, int]]:
         return []
 
+    def device_block_counts(self) -> list[tuple[str, int, int]]:
+        return []
+
     def offline_obstacle(self, row: BlockRow) -> str:
         return ""
 

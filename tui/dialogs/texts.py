@@ -76,6 +76,8 @@ def explanation(shown: Shown, paint: Paint) -> Text:
         for verdict in verdicts(shown, block.id):
             refusal = verdict.refusal
             words = "would succeed"
+            if verdict.doubt:
+                words += f", as far as can be known; {verdict.doubt}"
             if refusal is not None:
                 words = f"{refusal.errno} ({refusal.shell_text}), {refusal.function}: "
                 words += refusal.rule

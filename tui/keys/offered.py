@@ -149,7 +149,7 @@ def verdicts(shown: Shown, block_id: int) -> tuple[Verdict, ...]:
         here = Here(shown.view, block_id * pages, block_id * pages + 1)
         asked = _JUDGED if here.block_ids else ()  # the block may be gone since it was drawn
         found = shown.verdicts[block_id] = tuple(
-            Verdict(shown.key(a.id), a.label, shown.predict(a.command(shown, here)))
+            Verdict(shown.key(a.id), a.label, *shown.foresee(a.command(shown, here)))
             for a in asked
             if a.command is not None
         )

@@ -36,6 +36,8 @@ class Verdict(Struct, frozen=True):
     key: str
     label: str
     refusal: Refusal | None
+    doubt: str = ""
+    """What could make a real kernel refuse all the same."""
 
 
 class Shown(Struct, frozen=True):
@@ -133,10 +135,16 @@ class Shown(Struct, frozen=True):
 
     def predict(self, command: Command) -> Refusal | None:
         """The refusal that a command would meet, None when it would succeed."""
+        return self.foresee(command)[0]
+
+    def foresee(self, command: Command) -> tuple[Refusal | None, str]:
+        """The refusal that a command would meet, and what of a real machine speaks for one."""
+        asked = self.session if self.real else self.session.machine
         try:
-            return self.session.machine.predict(command).refusal
+            outcome = asked.predict(command)
         except PfnmapError as error:
-            return Refusal("EINVAL", "pfnmap", str(error))
+            return Refusal("EINVAL", "pfnmap", str(error)), ""
+        return outcome.refusal, "; ".join(outcome.notes) if self.real and outcome.ok else ""
 
     # -- words -------------------------------------------------------------------------------
     def key(self, action_id: str) -> str:

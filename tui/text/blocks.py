@@ -42,9 +42,9 @@ COLUMNS: Final[dict[str, str]] = {
     "MEMMAP": "where its struct pages live",
     "VMEMMAP": "pages at each block's start that hold its struct pages",
     "PRESENT": "pages of each block that are memory",
-    "DEVICE": "the device it came with, on a simulated machine",
+    "DEVICE": "the device it came with, and the driver that added it",
     "RULE": "the rule that decided ZONES",
-    "WHY": "why it cannot be offlined, as far as can be known",
+    "WHY": "why it cannot be offlined, or what may stop that, as far as can be known",
 }
 """Every column and what it shows; those of lsmem first, as it has them."""
 
@@ -381,6 +381,8 @@ def summary_lines(view: View, *, in_bytes: bool = False) -> list[str]:
     for node, up, total in view.node_block_counts():
         name = "node not known" if node is None else f"node {node}"
         lines.append(f"{name}: {up} of {counted(total, 'block')} online")
+    for device, up, total in view.device_block_counts():
+        lines.append(f"{plain(device)}: {up} of {counted(total, 'block')} online")
     for pool in view.pools:
         if pool.node is None and pool.total:
             size = show(pool.page_bytes)

@@ -89,6 +89,8 @@ class Inspector(Panel):
         lines = [self._head(width, "would the kernel")]
         for verdict in answers:
             refusal, words, role = verdict.refusal, "yes", "ok"
+            if verdict.doubt:
+                words = f"yes, as far as can be known; {verdict.doubt}"
             if refusal is not None:
                 words, role = f"{refusal.errno}, {refusal.function}: {refusal.rule}", "refusal"
             first, *more = wrapped(words, max(8, width - LABEL_WIDTH - 6))

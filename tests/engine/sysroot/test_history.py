@@ -259,3 +259,12 @@ def test_the_page_size_can_be_said(tmp_path: Path) -> None:
     for word in ("", "K", "5K", "4M", "-4K", "٤K", "9" * 50):
         with pytest.raises(InputError, match="expected 4K, 16K or 64K"):
             page_size(word)
+
+
+def test_a_prediction_says_what_no_file_shows(tmp_path: Path) -> None:
+    session = open_root(x86_tree(tmp_path / "root").root)
+    command = parse_line("offline 33")
+    assert command is not None
+    outcome = session.predict(command)
+    assert outcome.ok
+    assert any("until a signal comes (EINTR)" in note for note in outcome.notes)
