@@ -34,7 +34,8 @@ def trace_session(trace: Trace) -> Session:
 def scenario_session(scenario: Scenario) -> Session:
     """A scenario as a session: its machine at boot, every command ready to redo."""
     session = opened(scenario)
-    session.title = scenario.source
+    path = Path(scenario.source)
+    session.title = path.stem if path.parent == SCENARIOS else scenario.source
     for _step in play(scenario.lines, session, scenario.complaint):
         pass
     session.seek(0)

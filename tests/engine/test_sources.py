@@ -94,3 +94,11 @@ def test_a_script_that_only_reads_is_a_note_of_what_it_read() -> None:
         if isinstance(outcome.command, Note)
     ]
     assert notes == ["only reads: ls /sys/bus/nd/devices; cat /proc/iomem | grep -i -A3 persist"]
+
+
+def test_a_shipped_scenario_goes_by_its_name_and_another_by_its_file(tmp_path: Path) -> None:
+    name = next(iter(shipped_scenarios()))
+    assert open_source(name).title == name
+    own = tmp_path / "own.hotplug"
+    own.write_text("machine ram=1G\n")
+    assert open_source(str(own)).title == str(own)

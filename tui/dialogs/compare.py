@@ -182,7 +182,7 @@ class CompareScreen(Scrolling):
     def action_copy(self) -> None:
         """Copy everything as plain text for a mail."""
         self.app.copy_to_clipboard("\n".join(text_of(self.panel.comparison)))
-        self.notify("copied as plain text", markup=False)
+        self.notify("sent to the clipboard of the terminal as plain text", markup=False)
 
 
 def text_of(comparison: Comparison) -> Sequence[str]:

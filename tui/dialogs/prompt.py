@@ -31,6 +31,7 @@ class Prompt(Dialog[str]):
     DEFAULT_CSS = """
     Prompt { align: left bottom; background: transparent; }
     Prompt #prompt { height: auto; background: $panel; padding: 0 1; }
+    Prompt.touring #prompt { margin-bottom: 5; }
     Prompt Horizontal { height: 1; }
     Prompt #sign { width: auto; }
     Prompt Input { width: 1fr; background: $panel; }

@@ -22,7 +22,7 @@ Text = list[tuple[str, str, str]]
 
 BLANK = ("", "", "text")
 ROLES = {"heading": "accent", "text": "text", "typed": "typed"}
-HELP_WORDS = "{} finds words, {} goes on; all of 'pfnmap help' stands below"
+HELP_WORDS = "; all of 'pfnmap help' stands below"
 SHOWN_OTHERWISE = ("keys", "glossary")
 """Topics that the help of the screen shows with the keys in force, or its words."""
 EDITING = (
@@ -33,8 +33,7 @@ EDITING = (
 
 def help_lines(shown: Shown, paint: Paint) -> Text:
     """Keys by area with what they do now, then the glyphs, then the topics of ``pfnmap help``."""
-    keys = [shown_key(shown.key(name)) for name in ("text.find", "text.find.next")]
-    lines: Text = [("", HELP_WORDS.format(*keys), "dim"), BLANK]
+    lines: Text = [("", _find_words(shown) + HELP_WORDS, "dim"), BLANK]
     lines += area_lines(shown.keys, [*AREAS, *DIALOG_AREAS])
     lines += [("While typing", "", "more"), ("  as ever", EDITING, "more"), BLANK]
     lines.append(("The map", "", "more"))
@@ -46,6 +45,12 @@ def help_lines(shown: Shown, paint: Paint) -> Text:
             lines.append(BLANK)
             lines += [("", words, ROLES[kind]) for kind, words in paragraphs(topic)]
     return lines
+
+
+def _find_words(shown: Shown) -> str:
+    """How to search the text."""
+    keys = [shown_key(shown.key(name)) for name in ("text.find", "text.find.next")]
+    return "{} finds words, {} goes on".format(*keys)
 
 
 def area_lines(keymap: Mapping[str, tuple[str, ...]], areas: Sequence[str]) -> Text:
@@ -96,7 +101,7 @@ def explanation(shown: Shown, paint: Paint) -> Text:
 def glossary_lines(shown: Shown, paint: Paint) -> Text:
     """The state under the cursor, every state of a page, then the words by subject."""
     here = shown.view.page(shown.viewport.cursor_pfn).state
-    lines: Text = [("States of pages", "", "more")]
+    lines: Text = [("", _find_words(shown), "dim"), BLANK, ("States of pages", "", "more")]
     for state in sorted(PageState, key=lambda state: state != here):
         glyph, _ = paint.cell(cells.glyph_code(state))
         mark = paint.pointer if state == here else " "

@@ -172,6 +172,12 @@ def undo(shown: Shown, steps: int = 1) -> Effects:
     if not shown.position or steps < 1:
         first = "this is the first reading" if shown.real else "the machine is as it was at boot"
         raise InputError(f"nothing to undo: {first}")
+    last = shown.outcomes[shown.position - 1]
+    if steps == 1 and last.refusal is not None:
+        words = (
+            f"undone: {line_of(last.command)}, which {last.errno} had kept from changing anything"
+        )
+        return Seek(shown.position - 1), Tell(words)
     return Seek(max(0, shown.position - steps))
 
 

@@ -24,11 +24,13 @@ from pfnmap.engine.language import line_of
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import History
 from pfnmap.engine.whole_file import write_whole
+from pfnmap.engine.words import counted
 from pfnmap.themes import theme_files
 from pfnmap.tui.keys import actions, offered
 from pfnmap.tui.keys import effects as want
 from pfnmap.tui.keys.effects import Do, Effect, Effects
 from pfnmap.tui.keys.keymap import Keymap
+from pfnmap.tui.keys.names import shown_key
 from pfnmap.tui.keys.shown import Shown, shown
 from pfnmap.tui.keys.table import ACTIONS
 from pfnmap.tui.map.viewport import Viewport
@@ -249,9 +251,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
         if frame_now is self._followed:
             return
         self._followed = frame_now
-        for panel in (self.inspector, self.blocks, self.zones, self.status, self.footer):
+        for panel in (self.inspector, self.blocks, self.zones, self.status):
             if panel.display:
                 panel.show(frame_now)
+        if self.app.screen is self:  # else it shows the keys of a dialog
+            self.footer.show(frame_now)
         for other in (self.tour, self.live):
             if other is not None:
                 other.show(frame_now)
@@ -651,6 +655,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
         except PfnmapError as error:
             self.complain(str(error))
 
+    def on_key_line_pressed(self, message: KeyLine.Pressed) -> None:
+        """A key was clicked in the footer."""
+        self.action_act(message.action_id)
+
     def on_pfn_map_moved(self) -> None:
         """The cursor moved."""
         self.show_cursor()
@@ -685,12 +693,18 @@ class MainScreen(Screen[None], inherit_bindings=False):
         dialog = dialog_of(wanted.dialog, self.shown, self.paint, self.keymap)
 
         def done(result: Any) -> None:
+            self.footer.show(self.shown)
             if result is not None:
                 self._try(lambda: self.perform(wanted.then(result)))
             dialog.ready()
 
         self._clear_toast()
         dialog.answered = True
+        dialog.set_class(self.tour is not None, "touring")
+        rows = {action.id: action for _, action in self.keymap.items(dialog.KIND)}.values()
+        # Two ways to close are one.
+        hints = {row.label: (row, shown_key(self.keymap.first(row.id))) for row in rows}
+        self.footer.show_keys(hints.values())
         self.app.push_screen(dialog, done)
         if isinstance(wanted.dialog, want.Compare):
             self._saw("session.compare")
@@ -700,8 +714,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Copy the focused panel, or the frame, as plain ASCII text."""
         panel = self.focused if isinstance(self.focused, Panel) else self.map
         text = frame_text(self.panels, self.app.size) if whole else panel_text(panel)
+        if not text.strip():
+            raise InputError("there is nothing to copy here")
         self.app.copy_to_clipboard(text)
-        self.tell(f"copied {text.count(chr(10)) + 1} lines as plain text")
+        count = counted(text.count("\n") + 1, "line")
+        self.tell(f"sent {count} of plain text to the clipboard of the terminal")
 
     def _write_frame(self, file: Path) -> None:
         """``write FILE``: the frame as a file."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+from textual.events import Click
+from textual.message import Message
 from textual.strip import Strip
 
 from pfnmap.engine.commands import Expect
@@ -12,6 +14,7 @@ from pfnmap.engine.kinds import PageState
 from pfnmap.engine.language import line_of
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.words import counted
+from pfnmap.tui.keys.action import Action
 from pfnmap.tui.keys.names import first_key
 from pfnmap.tui.keys.offered import footer
 from pfnmap.tui.keys.shown import Shown
@@ -226,12 +229,21 @@ class StatusLine(Line):
 
 
 class KeyLine(Line):
-    """The footer: the keys that do something now."""
+    """The footer: the keys that do something now. A click on one presses it."""
+
+    class Pressed(Message):
+        """The key of an action was clicked."""
+
+        def __init__(self, action_id: str) -> None:
+            self.action_id = action_id
+            super().__init__()
 
     def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
         self._useful: list[Hint] = []
         self._always: list[Hint] = []
+        self._ends: list[tuple[int, str]] = []
+        """Behind which column a key ends, and its action, from left to right."""
 
     def show(self, shown: Shown) -> None:
         """Show the keys that do something at a place, as far as there is room, in order.
@@ -239,29 +251,42 @@ class KeyLine(Line):
         Some are always shown, at the end.
         """
         self._useful, self._always = (
-            [(first_key(shown.keys[action.id]), f" {action.label}  ") for action in actions]
+            [_hint(action, first_key(shown.keys[action.id])) for action in actions]
             for actions in footer(shown, shown.here)
         )
         self.repaint()
+
+    def show_keys(self, keys: Iterable[tuple[Action, str]]) -> None:
+        """Show these keys and no others: what lies over the screen takes them."""
+        self._useful, self._always = [_hint(action, key) for action, key in keys], []
+        self.repaint()
+
+    def on_click(self, event: Click) -> None:
+        """Press the key that was clicked."""
+        pressed = next((action_id for end, action_id in self._ends if event.x < end), None)
+        if pressed is not None and event.x > 0:
+            self.post_message(self.Pressed(pressed))
 
     def draw(self, width: int, height: int) -> list[Strip]:
         """The one line."""
         pieces: list[Piece] = [(" ", "bar")]
         room = width - 1
-        reserved = sum(map(_hint_width, self._always))
+        self._ends = []
+        reserved = sum(cell_width(key + label) for key, label, _ in self._always)
         for hints, kept in ((self._useful, reserved), (self._always, -1)):
-            for key, label in hints:
-                wide = _hint_width((key, label))
+            for key, label, action_id in hints:
+                wide = cell_width(key + label)
                 if wide + kept > room:
                     break
                 pieces += [(key, "key"), (label, "bar")]
                 room -= wide
+                self._ends.append((width - room, action_id))
         return [strip_of(width, self.paint, *pieces, role="bar")]
 
 
-Hint = tuple[str, str]
-"""A key, and what it does now with the blanks around it."""
+Hint = tuple[str, str, str]
+"""A key, what it does now with the blanks around it, and the action."""
 
 
-def _hint_width(hint: Hint) -> int:
-    return cell_width("".join(hint))
+def _hint(action: Action, key: str) -> Hint:
+    return key, f" {action.label}  ", action.id

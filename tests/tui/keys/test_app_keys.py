@@ -173,6 +173,22 @@ async def test_undo_and_redo() -> None:
         assert on.session.position == 1
 
 
+async def test_undo_of_a_refusal_says_what_was_undone() -> None:
+    async with stage(*DIMM, "online dimm0[0]") as on:
+        assert on.last.errno == "EINVAL"
+        await on.keys("u")
+        assert on.session.position == 2
+        assert "undone: online dimm0[0], which EINVAL had kept from changing" in on.text
+
+
+async def test_where_there_is_nothing_nothing_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pfnmap.tui.screens.main.panel_text", lambda _: " \n ")
+    async with stage() as on:
+        await on.keys("y")
+        assert "there is nothing to copy here" in on.text
+        assert not on.app.clipboard
+
+
 async def test_undo_at_boot_says_so() -> None:
     async with stage() as on:
         await on.keys("u")

@@ -27,6 +27,17 @@ async def click(on: Stage, widget: Widget, x: int, y: int) -> None:
     await settle(on.pilot)
 
 
+async def test_a_key_of_the_footer_can_be_clicked() -> None:
+    async with stage(*DIMM, size=(80, 24)) as on:
+        await click(on, on.main.footer, on.lines[-1].index("undo") + 1, 0)
+        assert on.session.position == 1
+        await click(on, on.main.footer, on.lines[-1].index("?"), 0)
+        assert isinstance(on.app.screen, Reader)
+        assert "u undo" not in on.lines[-1], "the help does not take that key"
+        await on.keys("escape")
+        assert "? help" in on.lines[-1]
+
+
 @pytest.mark.parametrize("name", ["zones", "inspector", "events", "blocks"])
 async def test_the_wheel_scrolls_a_panel_without_the_focus(
     name: str, monkeypatch: pytest.MonkeyPatch

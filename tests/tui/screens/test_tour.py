@@ -188,3 +188,12 @@ def test_without_a_terminal_the_texts_are_printed(capsys: pytest.CaptureFixture[
     assert printed.isascii()
     assert f"{len(STEPS)}. {STEPS[-1].title}" in printed
     assert "   press: a  enter" in printed
+
+
+async def test_what_to_type_stays_in_sight_while_it_is_typed() -> None:
+    async with touring((80, 24)) as (on, _):
+        last = on.lines[-1]
+        assert last.lstrip().startswith("press")
+        await on.keys(":")
+        assert on.lines[-1] == last
+        assert any(line.lstrip().startswith(":") for line in on.lines)
