@@ -157,14 +157,17 @@ def _used(state: State, taken: RunMap, low: int, high: int) -> RunMap:
     return taken
 
 
-def locate(state: State, node: int, nr_pages: int, align: int) -> NDArray[np.int64]:
+def locate(
+    state: State, node: int, nr_pages: int, align: int, *, last: bool = False
+) -> NDArray[np.int64]:
     """Free page frames for kernel memory on a node: int64 (n, 2) of [start, end), aligned.
 
     Boot memory from the top first, then hot-added kernel zones from the top; may hold fewer
-    than ``nr_pages`` where nothing more is free.
+    than ``nr_pages`` where nothing more is free. ``last``: DMA too, where that is spared.
     """
     rows = state.blocks.rows
-    zones = [z for z in KERNEL_ZONES if z != ZoneType.DMA or not state.geometry.spares_dma]
+    spared = state.geometry.spares_dma and not last
+    zones = [z for z in KERNEL_ZONES if z != ZoneType.DMA or not spared]
     chosen: list[tuple[int, int]] = []
     left = nr_pages
     for part in (rows[rows["early"] != 0], rows[rows["early"] == 0]):

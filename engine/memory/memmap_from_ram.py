@@ -119,6 +119,11 @@ def _take(tx: Transaction, device: Device, node: int, described: int, pages: int
         # Whole units, so that what is taken is what was counted and each section has one home.
         extents = free_memory.locate(tx.state, node, pages, geometry.memmap_unit_pages)
         tx.state = free_memory.place(tx.state, extents, PageState.VMEMMAP, device.id)
+        missing = pages - int((extents[:, 1] - extents[:, 0]).sum())
+        if missing > 0 and not geometry.vmemmap_chunk_pages:  # the rest is page by page
+            rest = free_memory.locate(tx.state, node, missing, 1, last=True)
+            tx.state = free_memory.place(tx.state, rest, PageState.VMEMMAP, device.id)
+            extents = np.concatenate((extents, rest))
         if not geometry.vmemmap_chunk_pages:
             tx.state = _record_homes(tx.state, device, node, described, extents.tolist())
     remote = "" if node == device.node else f" (remote: the memory is on node {device.node})"

@@ -17,7 +17,7 @@ from pfnmap.engine.operations.allocations import PIN_KINDS
 from pfnmap.engine.phases import FAILABLE_PHASES
 from pfnmap.engine.profile import RULE_VALUES
 
-MERGED_PROFILES = ("6.12", "6.1", "6.12", "6.1", "6.12", "6.1", "6.8", "6.6", "5.14", "5.5")
+MERGED_PROFILES = ("6.12", "6.1", "6.12", "6.1", "7.3", "6.8", "6.6", "5.14", "5.5")
 HISTORICAL_PROFILES = (
     "4.19",
     "4.12",
@@ -49,17 +49,17 @@ def random_machine(rng: random.Random, profile: str) -> str:
     words = ["machine", f"profile={profile}"]
     ram = rng.choice(("128M", "512M", "1G", "2G", "3G", "4G", "5G", "3200M", "4000M"))
     arch = "x86_64"
-    if rng.random() < 0.1:
-        arch = rng.choice(sorted(ARCHITECTURES))
+    if rng.random() < 0.2:
+        arch = rng.choice(("arm64-4k", *sorted(ARCHITECTURES)))
         ram = "4G"
         words.append(f"arch={arch}")
-    if arch == "x86_64" and rng.random() < 0.1:
-        ram = rng.choice(("64G", "1T", "1P", "100G"))
+    if rng.random() < 0.1:  # what cannot be is refused, at once
+        ram = rng.choice(("64G", "1T", "1P", "100G", "4095T", "16383P", f"{rng.getrandbits(40)}K"))
     words.append(f"ram={ram}")
     if arch == "x86_64" and rng.random() < 0.25:
         words.append(f"block={rng.choice(('256M', '512M', '1G', '2G'))}")
     if rng.random() < 0.5:
-        nodes = rng.choice((2, 2, 3))
+        nodes = rng.choice((2, 2, 2, 2, 3, 3, 3, 3, 4, 64))
         words.append(f"nodes={nodes}")
         words += [
             f"ram{node}={rng.choice(('128M', '512M', '1G', '192M'))}"
@@ -101,6 +101,8 @@ class LineMaker:
             # Removal before 5.5 goes section by section: a petabyte would take minutes.
             huge = "16G" if self.any_rule else "1P"
             return self.rng.choice(("0K", "4K", f"{block + pages >> 10}K", huge, "8P", "3M"))
+        if self.rng.random() < 0.02:  # of which the cost must not grow with the size
+            return f"{1 << self.rng.randrange(10 if self.any_rule else 24)}G"
         return f"{block * self.rng.choice((1, 1, 2, 2, 3, 4, 8)) >> 10}K"
 
     def at(self, state: State) -> str:
@@ -267,6 +269,19 @@ class LineMaker:
             )
         )
 
+    def chmem(self, state: State) -> str:
+        block = self.block(state)
+        what = self.rng.choice(("1", "3", "256M", f"-b {block}", f"-b {block}-{block + 2}"))
+        return f"chmem -{self.rng.choice('ed')} {what}"
+
+    def loop(self, state: State) -> str:
+        block = self.block(state)
+        words = self.rng.choice(
+            (f"{block} {block + 1}", f"{{{block}..{block + 3}}}", "{0..100000}")
+        )
+        word = self.rng.choice(("online", "offline", "online_movable"))
+        return f"for i in {words}; do echo {word} > {MEMORY}/memory$i/state; done"
+
     def signal(self, state: State) -> str:
         return "signal"
 
@@ -302,5 +317,7 @@ _MAKERS: tuple[tuple[Callable[[LineMaker, State], str], int], ...] = (
     (LineMaker.freelist, 1),
     (LineMaker.echo, 8),
     (LineMaker.signal, 1),
+    (LineMaker.chmem, 1),
+    (LineMaker.loop, 1),
     (LineMaker.cat, 1),
 )
