@@ -28,6 +28,7 @@ from pfnmap.engine.words import counted
 from pfnmap.themes import theme_files
 from pfnmap.tui.keys import actions, offered
 from pfnmap.tui.keys import effects as want
+from pfnmap.tui.keys.action import Action
 from pfnmap.tui.keys.effects import Do, Effect, Effects
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.names import shown_key
@@ -701,9 +702,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._clear_toast()
         dialog.answered = True
         dialog.set_class(self.tour is not None, "touring")
-        rows = {action.id: action for _, action in self.keymap.items(dialog.KIND)}.values()
-        # Two ways to close are one.
-        hints = {row.label: (row, shown_key(self.keymap.first(row.id))) for row in rows}
+        hints: dict[str, tuple[Action, str]] = {}
+        for _, action in self.keymap.items(dialog.KIND):  # two ways to close are one
+            hints.setdefault(action.label, (action, shown_key(self.keymap.first(action.id))))
         self.footer.show_keys(hints.values())
         self.app.push_screen(dialog, done)
         if isinstance(wanted.dialog, want.Compare):
