@@ -182,7 +182,8 @@ def is_capture(path: str | os.PathLike[str]) -> bool:
         return False
     if head.startswith(_GZIP):
         head = _decompress(head, HEAD_BYTES, partial=True)
-    return FORMAT.encode() in head or is_lsmem(head) or is_text_dump(head)
+    as_json = head.lstrip()[:1] == b"{"
+    return FORMAT.encode() in head or (is_lsmem(head) if as_json else is_text_dump(head))
 
 
 def _decompress(data: bytes, limit: int, *, partial: bool = False) -> bytes:

@@ -57,6 +57,11 @@ _PROMPT = re.compile(
     rb" ?[$#] (?P<line>.{1,400})\Z"
 )
 """A prompt that ends in ``$`` or ``#``, and the command behind it; bash may show the directory."""
+_WRITES = re.compile(
+    rb"^[^\n:]{0,120}[$#] [^\n]{0,400}"
+    rb"(?:\btee\b|\bchmem\b|>\s*(?:/sys/|/proc/|\S*(?:state|online)\b))",
+    re.MULTILINE,
+)
 OSRELEASE, MEMORY, NODES = (
     "proc/sys/kernel/osrelease",
     "sys/devices/system/memory",
@@ -65,8 +70,11 @@ OSRELEASE, MEMORY, NODES = (
 
 
 def is_text_dump(head: bytes) -> bool:
-    """Whether the first bytes of a file look like a dump or a transcript."""
-    if head.lstrip()[:1] == b"{":
+    """Whether the first bytes of a file look like a dump or a transcript.
+
+    What writes into the kernel's files is a scenario: its output is of many moments.
+    """
+    if head.lstrip()[:1] == b"{" or _WRITES.search(head):
         return False
     files, links = parse_text_dump(head)
     paths = [path for path in (*files, *links) if path not in (OSRELEASE, "pagesize")]

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from importlib import import_module
 from typing import Final, NoReturn
 
 from pfnmap.engine.errors import InputError, ParseError, PfnmapError
@@ -101,10 +102,24 @@ def say(message: str, *, placed: bool = False) -> None:
 
 def say_error(error: PfnmapError) -> None:
     """Write what is wrong to standard error; an error in a file begins with its place."""
+    error = _read_of_a_machine(error)
     in_file = isinstance(error, ParseError) and error.line > 0 and error.source not in ("", "-c")
     # Only wrong lines of a scenario are said in several lines, never one name with a newline.
     words = str(error) if isinstance(error, ParseError) else str(error).replace("\n", "\\n")
     say(words, placed=in_file)
+
+
+def _read_of_a_machine(error: PfnmapError) -> PfnmapError:
+    """The error, or another sentence where the wrong lines are no scenario's but a capture's."""
+    source = getattr(error, "source", "")
+    if not source or not os.path.isfile(source):
+        return error
+    if not import_module("pfnmap.engine.sysroot.capture").is_capture(source):
+        return error
+    return InputError(
+        f"{printable(source)}: this was read of a machine and is no scenario; pfnmap FILE, show, "
+        "blocks and plan open it"
+    )
 
 
 def emit(lines: Iterable[str]) -> None:

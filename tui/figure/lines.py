@@ -116,7 +116,9 @@ class Sheet:
     def clauses(self, clauses: Iterable[str], indent: str) -> Iterator[Spans]:
         """The clauses of a result, one a line."""
         for clause in clauses:
-            role = {"refused:": "refusal", "broken:": "finding"}.get(clause.split(" ")[0], "text")
+            role = {"refused:": "refusal", "broken:": "finding", "differs:": "finding"}.get(
+                clause.split(" ")[0], "text"
+            )
             for line in wrapped(clause, self.width, first=indent, indent=indent + INDENT):
                 yield (Span(line, role),)
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.commands import Add, DeviceAdd, DeviceDel, Remove
+from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory.runs import Rows, joined_ranges, sorted_set
 from pfnmap.engine.memory.state import Device, HugetlbSet, State
@@ -348,17 +349,26 @@ def _new_huge(pages: HugetlbSet, state: State) -> Iterator[str]:
         yield f"wrong: {counted(lost, 'vmemmap page')} could have been saved"
 
 
+DIFFERS: Final = "model-disagrees"
+"""The code of a finding that says what the engine foresaw otherwise."""
+
+
 def _findings(before: Moment, after: Moment) -> Iterator[str]:
-    """What the step broke or mended."""
+    """What the step broke or mended, and where a recording is not as the engine foresaw it."""
     old, new = before.view.findings, after.view.findings
     if old is new:
         return
     known, found = set(old), set(new)
     fresh = [finding for finding in new if finding not in known]
     for finding in fresh[:MOST_FINDINGS]:
-        yield f"broken: {finding.text}"
+        yield f"{_mark(finding)}: {finding.text}"
     if len(fresh) > MOST_FINDINGS:
-        yield f"broken: {counted(len(fresh) - MOST_FINDINGS, 'further thing')}"
+        more = fresh[MOST_FINDINGS:]
+        yield f"{_mark(more[0])}: {counted(len(more), 'further thing')}"
     for code in dict.fromkeys(finding.code for finding in old if finding not in found):
-        if not any(finding.code == code for finding in new):
+        if code != DIFFERS and not any(finding.code == code for finding in new):
             yield f"no longer broken: {code}"
+
+
+def _mark(finding: Finding) -> str:
+    return "differs" if finding.code == DIFFERS else "broken"

@@ -186,6 +186,11 @@ def test_a_report_of_sos_has_its_blocks_from_lsmem(tmp_path: Path) -> None:
 
 
 def test_what_is_none_of_these_is_refused(tmp_path: Path) -> None:
+    writes = (
+        "# echo online > memory32/state\n# cat /sys/devices/system/memory/memory32/state\nonline\n"
+    )
+    (tmp_path / "session.txt").write_text(f"{writes}# lsmem\n{TABLE}")
+    assert not is_capture(tmp_path / "session.txt")  # a scenario: what it shows is of many moments
     for text in ("echo online > /sys/devices/system/memory/memory32/state\n", "RANGE of things\n"):
         file = tmp_path / "notes.txt"
         file.write_text(text)

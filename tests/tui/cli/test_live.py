@@ -245,3 +245,15 @@ def test_a_capture_of_one_block_is_counted_as_one(
     small.blocks(0, 0, zones="DMA32")
     assert run("capture", "--root", small.root, "-o", tmp_path / "small.json") == 0
     assert ": 1 memory block in " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["run"], ["check"], ["compare", "--with", "memmap=ram"], ["export", "-o", "x.svg"]]
+)
+def test_what_was_read_of_a_machine_is_no_scenario(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dump = tmp_path / "dump.txt"
+    dump.write_text("/sys/devices/system/memory/memory3/state:online\n")
+    assert run(words[0], dump, *words[1:]) == 2
+    assert "read of a machine and is no scenario" in capsys.readouterr().err
