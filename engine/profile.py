@@ -413,6 +413,15 @@ RULE_VALUES: Final[dict[str, tuple[str, ...]]] = {
 """The words of each rule."""
 
 
+def differences(profile: KernelProfile) -> tuple[str, ...]:
+    """The rules in which a profile is not its release, as ``rule`` writes them."""
+    return tuple(
+        f"{name}={_word(value)}"
+        for name, switch in SWITCHES.items()
+        if (value := getattr(profile, name)) != switch.at(profile.release)
+    )
+
+
 # -- releases ----------------------------------------------------------------------------
 def _number(release: str) -> tuple[int, int]:
     major, _, minor = release.partition(".")

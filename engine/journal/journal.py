@@ -253,6 +253,8 @@ def read_header(line: str) -> Origin:
     try:
         facts = json.loads(text)
         title = str(facts["title"])
+        if "\0" in str(facts.get("trace", "")):
+            raise ValueError
         if "trace" in facts:
             return Origin(title, None, Path(facts["trace"]), str(facts["sha256"]))
         if "machine" in facts:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,8 @@ from pfnmap.engine.whole_file import open_regular, read_regular
 
 KEPT_SESSIONS: Final = 200
 MAX_FILE_BYTES: Final = 256 << 20
+_MOST: Final = 999_999_999
+"""The highest number that a name has."""
 _NAME: Final = re.compile(r"session-([1-9][0-9]{0,8})\.journal\Z")
 _TRIES: Final = 1000
 
@@ -169,7 +172,12 @@ class JournalStore:
                     os.close(opened[0])
 
     def _highest(self) -> int:
-        return max((journal.id for journal in self._scan()), default=0)
+        """The highest number, or where none is left above it, that below the lowest free one."""
+        numbers = {journal.id for journal in self._scan()}
+        highest = max(numbers, default=0)
+        if highest + _TRIES <= _MOST:
+            return highest
+        return next(number for number in count() if number + 1 not in numbers)
 
 
 _APPEND: Final = os.O_RDWR | os.O_APPEND

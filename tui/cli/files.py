@@ -75,7 +75,7 @@ def _same(file: Path, name: str) -> bool:
 def scenario_file(name: str) -> Path:
     """The file that ``name`` means: a path, else a shipped scenario's name.
 
-    InputError where there is none, or where it is a recording, which runs nowhere.
+    InputError where there is none, or where it is a recording or a capture, which run nowhere.
     """
     path = named_file(name)
     # Only a plain file can be looked into twice; a pipe is read by whoever opens it.
@@ -84,7 +84,19 @@ def scenario_file(name: str) -> Path:
             f"{name}: this is a recording, not a scenario: `pfnmap FILE` opens it, "
             "`pfnmap show FILE` prints it, `pfnmap verify FILE` compares it with the model"
         )
+    if path.suffix != SCENARIO and path.is_file() and _is_capture(path):
+        raise InputError(
+            f"{name}: this is a capture of a machine, not a scenario: `pfnmap FILE` opens it, "
+            "`pfnmap blocks FILE` prints its blocks, `pfnmap plan FILE -c COMMAND` foresees what "
+            "its kernel would do"
+        )
     return path
+
+
+def _is_capture(path: Path) -> bool:
+    from pfnmap.engine.sysroot.capture import is_capture  # a real machine's is read by few
+
+    return is_capture(path)
 
 
 def write_out(file: Path | None, text: str) -> None:

@@ -212,8 +212,6 @@ def is_root(arguments: argparse.Namespace) -> bool:
         return True
     if arguments.source is None:
         return False
-    from pathlib import Path
-
     path = Path(arguments.source)
     if path.is_dir():
         return True

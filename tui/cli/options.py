@@ -529,6 +529,10 @@ def scenarios_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def profiles_options(parser: argparse.ArgumentParser) -> None:
+    """List the profiles and what each stands for; 'machine profile=NAME' takes one."""
+
+
 def themes_options(parser: argparse.ArgumentParser) -> None:
     """List the themes, or show what one looks like."""
     parser.add_argument("name", metavar="NAME", nargs="?", help="show this theme's glyphs")
@@ -576,6 +580,7 @@ OPTIONS: Final[dict[str, Callable[[argparse.ArgumentParser], None]]] = {
     "sessions": sessions_options,
     "tour": tour_options,
     "scenarios": scenarios_options,
+    "profiles": profiles_options,
     "themes": themes_options,
     "config": config_options,
     "help": help_options,

@@ -8,6 +8,7 @@ import time
 
 from pfnmap.engine.journal.resume import SessionInfo, list_sessions
 from pfnmap.engine.printable import printable
+from pfnmap.engine.words import counted
 from pfnmap.tui.cli.parser import emit
 from pfnmap.tui.documents.reports import SessionsData
 from pfnmap.tui.documents.view import as_json
@@ -31,7 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _line(session: SessionInfo) -> str:
     """Number, time of the last step, how many commands, what it is, what is special."""
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(session.modified))
-    words = [f"{session.id:>4}  {when}  {session.nr_commands:>4} commands  {plain(session.began)}"]
+    done = f"{counted(session.nr_commands, 'command'):>13}"
+    words = [f"{session.id:>4}  {when}  {done}  {plain(session.began)}"]
     if session.last_command:
         words.append(f"last: {plain(session.last_command)}")
     if session.live:

@@ -21,6 +21,7 @@ SUBCOMMANDS: Final[dict[str, str]] = {
     "sessions": "list the sessions that are kept",
     "tour": "learn it in five minutes, on the screen",
     "scenarios": "list the scenarios that come with pfnmap",
+    "profiles": "list the profiles, and what each stands for",
     "themes": "list the themes, or show one",
     "config": "print where settings, themes and sessions are kept",
     "help": "explain a topic, a subcommand, a verb or a word",

@@ -83,7 +83,7 @@ class EventLog(Panel):
             return ""
         outcome = self._outcomes[self._position - 1]
         result = result_words(self._outcomes, self._position - 1)
-        return f"#{self._position} {line_of(outcome.command)}: {result}"
+        return f"#{self._position} {line_of(outcome.command)}" + (f": {result}" if result else "")
 
     def _body(self, width: int) -> list[Strip]:
         first = max(0, self._position - KEPT_OUTCOMES)

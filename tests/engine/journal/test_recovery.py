@@ -162,6 +162,10 @@ def test_a_first_line_that_is_damaged_leaves_nothing_to_take_up(
         ('pfnmap-journal-1 {"title": "", "start": "add x 1G"}', "does not say what"),
         ('pfnmap-journal-1 {"title": "", "start": "machine ram="}', "does not say what"),
         ("pfnmap-journal-1 " + "[" * 100_000, "does not say what"),
+        (
+            'pfnmap-journal-1 {"title": "", "trace": "\\u0000", "sha256": ""}',
+            "does not say what the session began with",
+        ),
     ],
 )
 def test_a_first_line_that_means_nothing_is_refused_in_words(
@@ -173,6 +177,14 @@ def test_a_first_line_that_means_nothing_is_refused_in_words(
         resume(store)
     assert "\x1b" not in str(caught.value)
     assert list_sessions(store)[0].problem
+
+
+def test_a_session_behind_the_highest_number_is_listed_too(store: JournalStore) -> None:
+    store.directory.mkdir()
+    for number in (1, 999_999_999):
+        (store.directory / f"session-{number}.journal").write_bytes(b"")
+    kept(store).run(line("add d 128M"))
+    assert sorted(journal.id for journal in store.journals()) == [1, 2, 999_999_999]
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,22 @@ def test_a_recording_that_is_run_is_named_with_what_opens_it(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["run"], ["cast", "-o", "x"], ["compare", "--with", "profile=6.1"], ["export", "-o", "x.svg"],
+     ["figure"], ["check"]],
+)  # fmt: skip
+@pytest.mark.parametrize("text", ["/proc/cmdline:quiet\npagesize:4096\n", '{"memory": [{"range": '])
+def test_a_capture_that_is_run_is_named_with_what_opens_it(
+    words: list[str], text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dump.txt").write_text(text)
+    assert run(*words, "dump.txt") == 2
+    assert "dump.txt: this is a capture of a machine, not a scenario: " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("verb", ["run", "show", "check"])
 def test_a_misspelt_scenario_is_guessed_in_one_sentence(
     verb: str, capsys: pytest.CaptureFixture[str]
@@ -164,7 +180,9 @@ def test_every_subcommand_has_help(name: str, capsys: pytest.CaptureFixture[str]
 
 
 def test_no_subcommand_is_a_verb_that_would_mean_something_else() -> None:
-    assert set(SUBCOMMANDS) & set(VERBS) <= {"compare", "help"}, "these are the same thing"
+    assert set(SUBCOMMANDS) & set(VERBS) <= {"compare", "help", "profiles"}, (
+        "these are the same thing"
+    )
 
 
 def test_themes_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
