@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from pfnmap.engine import facts
 from pfnmap.engine.commands import Expect, ExpectValue, PfnRef
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.human import ranged
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.language.expectations import EXPECTATIONS
 from pfnmap.engine.memory.alike import alike_blocks, joined
@@ -25,7 +26,6 @@ from pfnmap.engine.operations.refs import block_ranges, pfn_of
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.printable import printable
 from pfnmap.engine.view import BlockRow
-from pfnmap.engine.words import ranged
 
 MAX_LOG_LINES = 5
 

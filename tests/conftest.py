@@ -28,7 +28,7 @@ os.environ["TEXTUAL_ANIMATIONS"] = "none"
 os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"
 
 # Where pfnmap is installed it is there already, by this very name.
-pytest_plugins = ["pfnmap.tui.pictures.snapshot"]
+pytest_plugins = ["pfnmap.tui.pictures.pytest_fixture"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

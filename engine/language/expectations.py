@@ -1,7 +1,8 @@
 """``expect …``: which facts can be claimed, how they are read and printed.
 
 One table (:data:`EXPECTATIONS`) says for each kind of expectation what it is about and
-which keys it compares; the parser, the printer, completion and help all read it.
+which keys it compares; the parser, the printer, completion and help all read it. What is
+claimed is judged in :mod:`pfnmap.engine.claims`.
 """
 
 from __future__ import annotations

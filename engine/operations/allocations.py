@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from pfnmap.engine.commands import Pin, Unpin
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.human import counted
 from pfnmap.engine.kinds import BlockState, PageState
 from pfnmap.engine.memory import free_memory
 from pfnmap.engine.memory.page_map import first_hole, page_zone, zone_pieces, zones_of
@@ -15,7 +16,6 @@ from pfnmap.engine.memory.state import PINNED, POISONED, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations.refs import block_ranges, pfn_of
 from pfnmap.engine.outcome import Refusal
-from pfnmap.engine.words import counted
 
 PIN_KINDS: dict[str, tuple[PageState, int]] = {
     "unmovable": (PageState.UNMOVABLE, -1),

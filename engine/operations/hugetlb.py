@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pfnmap.engine.commands import Hugetlb, HugetlbFree
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.finding import Finding
+from pfnmap.engine.human import counted
 from pfnmap.engine.kinds import BlockState, PageState, ZoneType
 from pfnmap.engine.memory import free_memory
 from pfnmap.engine.memory.page_map import first_hole, page_zone, zone_pieces
@@ -31,7 +32,6 @@ from pfnmap.engine.operations.hugetlb_vmemmap import (
 )
 from pfnmap.engine.operations.refs import pfn_of
 from pfnmap.engine.outcome import Refusal
-from pfnmap.engine.words import counted
 
 MAX_COUNT = 1 << 16
 """Huge pages that one command places at most."""

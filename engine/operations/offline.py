@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from pfnmap.engine.commands import Offline
 from pfnmap.engine.finding import Finding
+from pfnmap.engine.human import counted
 from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory import free_memory, spans_history, zonelists
 from pfnmap.engine.memory.spans import shrink_zone_span, span_text, update_pgdat_span
@@ -23,7 +24,6 @@ from pfnmap.engine.operations import hugetlb, zone_shifting
 from pfnmap.engine.operations.refs import block_ranges
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.view import BlockRow
-from pfnmap.engine.words import counted
 
 UNMOVABLE_KINDS = (PageState.UNMOVABLE, PageState.RESERVED, PageState.VMEMMAP)
 

@@ -10,6 +10,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from pfnmap.engine.commands import Remove
+from pfnmap.engine.human import ranged
 from pfnmap.engine.kinds import BlockState, MemmapKind, OnlineType, ZoneType
 from pfnmap.engine.memory import free_memory, resources, spans_history
 from pfnmap.engine.memory.runs import Rows
@@ -19,7 +20,6 @@ from pfnmap.engine.operations import add, offline, online, remove_2019
 from pfnmap.engine.operations.allocations import PIN_KINDS
 from pfnmap.engine.operations.refs import block_ranges
 from pfnmap.engine.outcome import Refusal
-from pfnmap.engine.words import ranged
 
 
 def remove(tx: Transaction, command: Remove) -> Refusal | None:

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.finding import Finding
+from pfnmap.engine.human import counted, ranged
 from pfnmap.engine.kinds import MemmapKind, PageState
 from pfnmap.engine.memory import free_memory, memmap
 from pfnmap.engine.memory.runs import Rows, joined_ranges, sorted_set, unbroken
 from pfnmap.engine.memory.state import Device, State, Teardown
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.outcome import Refusal
-from pfnmap.engine.words import counted, ranged
 
 MAX_SECTIONS = 1 << 16
 """Sections that one command may remove, 8 TiB of x86: each is a step with a state of its own."""

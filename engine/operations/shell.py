@@ -9,6 +9,7 @@ import re
 
 from pfnmap.engine.commands import Cd, Chmem, Shell, SysfsRead, SysfsWrite
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.human import ranged
 from pfnmap.engine.kinds import BlockState, OnlineType
 from pfnmap.engine.language.shell import CWD, Break, Item, Loop, commands_of, program_of
 from pfnmap.engine.memory.state import State
@@ -17,7 +18,6 @@ from pfnmap.engine.operations import offline, online, pending, sysfs
 from pfnmap.engine.operations.zone_policy import valid_zones
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.sysfs_words import MEMORY_DIR
-from pfnmap.engine.words import ranged
 
 MAX_COMMANDS = 4096
 """Of one line: what a loop in a loop may do is more than anybody pastes."""

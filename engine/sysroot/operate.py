@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from pfnmap.engine.commands import SysfsWrite
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.human import listed
 from pfnmap.engine.kinds import BlockState, ZoneType
 from pfnmap.engine.memory.runs import unbroken
 from pfnmap.engine.outcome import Outcome
@@ -25,7 +26,6 @@ from pfnmap.engine.sysroot.observe import Watcher, block_changes
 from pfnmap.engine.sysroot.plan import plan
 from pfnmap.engine.sysroot.read_blocks import MEMORY
 from pfnmap.engine.sysroot.view import SysrootView
-from pfnmap.engine.words import listed
 
 
 class WriteAllowed(Struct, frozen=True):

@@ -14,7 +14,7 @@ from pfnmap.engine.errors import InputError
 from pfnmap.themes.loader import SHIPPED_DIRECTORY, load_theme, read_theme, theme_files
 from pfnmap.tui.keys.table import ACTIONS
 from pfnmap.tui.pictures.picture import text_picture
-from pfnmap.tui.pictures.web import to_html, to_svg
+from pfnmap.tui.pictures.svg_html import to_html, to_svg
 from pfnmap.tui.settings.config import keymap_lines, load_settings
 from tests.fuzz.damage import any_value, damaged_bytes, damaged_value, nasty_text, toml_text
 from tests.fuzz.inputs import FileOfLines

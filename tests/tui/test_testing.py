@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from pfnmap.engine.errors import InputError, ParseError
-from pfnmap.tui.pictures.snapshot import Snapshot
+from pfnmap.tui.pictures.pytest_fixture import Snapshot
 from pfnmap.tui.testing import CELL_DTYPE, render
 
 STORY = "machine ram=1G memmap_on_memory=Y\nadd dimm0 256M\nonline dimm0[0] movable\n"
 ROOT = Path(__file__).parent.parent.parent
-PLUGIN = "pfnmap.tui.pictures.snapshot"
+PLUGIN = "pfnmap.tui.pictures.pytest_fixture"
 
 
 def test_text_is_the_screen_without_colours() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from pfnmap.engine.human import counted
 from pfnmap.engine.sysroot.capture import capture_bytes, save_capture
 from pfnmap.engine.sysroot.observe import page_size
-from pfnmap.engine.words import counted
 from pfnmap.tui.cli.files import STANDARD_OUTPUT, output_file, outside_tree
 from pfnmap.tui.cli.opening import opened_root
 from pfnmap.tui.cli.parser import emit, say

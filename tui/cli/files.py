@@ -102,7 +102,7 @@ def _is_capture(path: Path) -> bool:
 def write_out(file: Path | None, text: str) -> None:
     """Write a whole file, or to standard output, always in UTF-8."""
     if file is not None:
-        from pfnmap.tui.pictures.web import write_file
+        from pfnmap.tui.pictures.svg_html import write_file
 
         write_file(file, text)
     elif sys.stdout is not None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import argparse
 
 from pfnmap.engine.errors import PfnmapError
+from pfnmap.engine.human import counted
 from pfnmap.engine.printable import printable
 from pfnmap.engine.traces.trace import load_trace
 from pfnmap.engine.traces.verify import verify_trace
-from pfnmap.engine.words import counted
 from pfnmap.tui.cli.parser import emit, say
 
 

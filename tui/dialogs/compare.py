@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.strip import Strip
 
 from pfnmap.engine.compare import Comparison, VariantRun
-from pfnmap.engine.words import counted
+from pfnmap.engine.human import counted
 from pfnmap.themes import load_theme
 from pfnmap.tui.dialogs.compare_body import Options, at_step, body_lines, letter, shown_runs
 from pfnmap.tui.dialogs.dialog import Scrolling

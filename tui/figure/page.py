@@ -18,12 +18,12 @@ import numpy as np
 from msgspec import Struct
 from msgspec.json import encode
 
+from pfnmap.engine.human import ranged
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.scenarios.scenario import load_scenario
 from pfnmap.engine.session import History
 from pfnmap.engine.sources import scenario_session, shipped_scenarios
 from pfnmap.engine.view import View
-from pfnmap.engine.words import ranged
 from pfnmap.themes.loader import SHIPPED_DIRECTORY, load_theme
 from pfnmap.themes.model import Theme
 from pfnmap.tui.figure.axis import ground_of

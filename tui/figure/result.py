@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.commands import Add, DeviceAdd, DeviceDel, Remove
 from pfnmap.engine.finding import Finding
+from pfnmap.engine.human import counted, listed, ranged
 from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory.runs import Rows, joined_ranges, sorted_set
 from pfnmap.engine.memory.state import Device, HugetlbSet, State
 from pfnmap.engine.view import ZoneRow
-from pfnmap.engine.words import counted, listed, ranged
 from pfnmap.tui.figure.amounts import amount, delta, human, pages_words
 from pfnmap.tui.figure.moments import Moment
 

@@ -8,7 +8,7 @@ from pfnmap.themes.model import Theme
 from pfnmap.tui.figure.inks import ink_of
 from pfnmap.tui.figure.lines import Spans
 from pfnmap.tui.pictures.picture import on_page, piece
-from pfnmap.tui.pictures.web import to_svg
+from pfnmap.tui.pictures.svg_html import to_svg
 
 
 def svg(lines: Sequence[Spans], theme: Theme, title: str) -> str:

@@ -23,7 +23,7 @@ from pfnmap.tui.pictures.cast.cast import check_size
 from pfnmap.tui.pictures.cast.frames import ScreenFrames
 from pfnmap.tui.pictures.cast.script import script_of
 from pfnmap.tui.pictures.picture import Picture, ansi_line
-from pfnmap.tui.pictures.web import to_html, to_svg
+from pfnmap.tui.pictures.svg_html import to_html, to_svg
 
 CELL_DTYPE: Final = np.dtype(
     [

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from pfnmap.engine.human import counted
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.view import BlockRow, PageRow, View
-from pfnmap.engine.words import counted
 from pfnmap.tui.say.glossary import NAMES
 from pfnmap.tui.say.words import pfn_words, size_spelt
 

@@ -11,6 +11,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from pfnmap.engine.errors import InputError, PfnmapError
+from pfnmap.engine.human import counted
 from pfnmap.engine.session import Session
 from pfnmap.engine.sysroot.history import ObservedHistory
 from pfnmap.engine.sysroot.operate import (
@@ -23,7 +24,6 @@ from pfnmap.engine.sysroot.operate import (
     write_state,
 )
 from pfnmap.engine.sysroot.view import SysrootView
-from pfnmap.engine.words import counted
 from pfnmap.tui.keys.effects import AskWord, Complain, Effect, Effects, Open, Tell
 from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.say.words import safe

@@ -20,11 +20,11 @@ from textual.screen import Screen
 
 from pfnmap.engine.commands import Add, Command, Goto, Interactive, Source, StartMachine, Zoom
 from pfnmap.engine.errors import InputError, PfnmapError
+from pfnmap.engine.human import counted
 from pfnmap.engine.language import line_of
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import History
 from pfnmap.engine.whole_file import write_whole
-from pfnmap.engine.words import counted
 from pfnmap.themes import theme_files
 from pfnmap.tui.keys import actions, offered
 from pfnmap.tui.keys import effects as want
@@ -47,7 +47,7 @@ from pfnmap.tui.screens.tour_panel import TourPanel
 from pfnmap.tui.widgets.block_table import BlockTable
 from pfnmap.tui.widgets.event_log import EventLog
 from pfnmap.tui.widgets.inspector import Inspector
-from pfnmap.tui.widgets.lines import KeyLine, Legend, StatusLine, Timeline, TitleLine
+from pfnmap.tui.widgets.line_panels import KeyLine, Legend, StatusLine, Timeline, TitleLine
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, is_overtaken
 from pfnmap.tui.widgets.pfn_map import PfnMap
@@ -546,9 +546,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
         match command:
             case Interactive():
                 # The verbs bring scenarios and comparing along: loaded when one is typed.
-                from pfnmap.tui.keys import verbs
+                from pfnmap.tui.keys import session_verbs
 
-                self.perform(verbs.effects_of(command, self.shown))
+                self.perform(session_verbs.effects_of(command, self.shown))
             case Goto():
                 self.perform(actions.goto(self.shown, command))
             case Zoom():
@@ -724,7 +724,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def _write_frame(self, file: Path) -> None:
         """``write FILE``: the frame as a file."""
         from pfnmap.tui.pictures.offscreen import picture
-        from pfnmap.tui.pictures.web import to_html, to_svg
+        from pfnmap.tui.pictures.svg_html import to_html, to_svg
 
         if file.suffix == ".txt":
             text = frame_text(self.panels, self.app.size) + "\n"

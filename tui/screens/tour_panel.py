@@ -8,7 +8,7 @@ from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.say.words import wrapped
 from pfnmap.tui.screens.tour import Progress, filled, press_words
-from pfnmap.tui.widgets.lines import Line
+from pfnmap.tui.widgets.line_panels import Line
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Row
 

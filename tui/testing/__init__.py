@@ -7,7 +7,7 @@ r"""Rendered screens in tests, for pfnmap's own and for those of other projects.
     def test_the_dimm_is_movable() -> None:
         assert "Movable" in render("add dimm0 256M\nonline dimm0 movable\n")
 
-The fixture ``pfnmap_snapshot`` (:mod:`pfnmap.tui.pictures.snapshot`) compares a rendered
+The fixture ``pfnmap_snapshot`` (:mod:`pfnmap.tui.pictures.pytest_fixture`) compares a rendered
 screen with a file kept in version control. The other functions are for a running program.
 """
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from pfnmap.engine.compare import Comparison, CounterRow, VariantRun, VariantStep
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.human import counted
 from pfnmap.engine.view import View
-from pfnmap.engine.words import counted
 from pfnmap.tui.text.ascii import plain, section, wrapped
 from pfnmap.tui.text.map import aligned_maps, scale_title
 

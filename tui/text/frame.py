@@ -13,12 +13,12 @@ from typing import Final
 
 from pfnmap.engine.commands import Command
 from pfnmap.engine.finding import Finding
+from pfnmap.engine.human import counted
 from pfnmap.engine.notation import format_size
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.params import Params
 from pfnmap.engine.profile import kernel_words
 from pfnmap.engine.view import View
-from pfnmap.engine.words import counted
 from pfnmap.themes.loader import SHIPPED_DIRECTORY, load_theme
 from pfnmap.tui.text.ascii import plain, section, wrapped
 from pfnmap.tui.text.blocks import block_lines

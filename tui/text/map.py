@@ -12,11 +12,11 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pfnmap.engine.human import counted
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.memory.runs import joined_ranges
 from pfnmap.engine.notation import format_size
 from pfnmap.engine.view import View
-from pfnmap.engine.words import counted
 from pfnmap.tui.map.cells import CHANGED, EIGHTHS_MASK, EIGHTHS_SHIFT, OVER_SHIFT, STATE_MASK, Grid
 from pfnmap.tui.map.cells import grid as cell_grid
 from pfnmap.tui.map.viewport import Viewport

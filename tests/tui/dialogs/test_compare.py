@@ -17,7 +17,7 @@ from pfnmap.engine.sources import shipped_scenarios
 from pfnmap.tui.cli import main
 from pfnmap.tui.dialogs.compare import CompareScreen
 from pfnmap.tui.dialogs.compare_body import at_step, nr_fitting, shown_runs
-from pfnmap.tui.keys.verbs import variants_of
+from pfnmap.tui.keys.session_verbs import variants_of
 from pfnmap.tui.map.cells import CHANGED
 from pfnmap.tui.map.side_by_side import MAX_ROWS, cells_that_fit, side_by_side
 from pfnmap.tui.testing import settle

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pfnmap.tui.pictures.offscreen import picture
-from pfnmap.tui.pictures.web import to_svg
+from pfnmap.tui.pictures.svg_html import to_svg
 from tests.tui.stage import DIMM, Stage, stage
 
 SNAPSHOTS = Path(__file__).parents[1] / "snapshots"

@@ -11,11 +11,11 @@ import pytest
 
 from pfnmap.engine import Machine
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.human import human_size
 from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.read import observe
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.view import View
-from pfnmap.engine.words import human_size
 from pfnmap.tui.cli import main
 from pfnmap.tui.text.blocks import (
     COLUMNS,

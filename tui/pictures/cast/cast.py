@@ -22,7 +22,7 @@ from pfnmap.tui.pictures.cast.asciicast import VERSIONS, Event, cast_header, cas
 from pfnmap.tui.pictures.cast.frames import FrameSource, ScreenFrames
 from pfnmap.tui.pictures.cast.script import TYPED_MS, Beat, Script, reading_ms, script_of
 from pfnmap.tui.pictures.picture import Ink, Line, Picture, ansi_line, clean, fitted_line, piece
-from pfnmap.tui.pictures.web import write_file
+from pfnmap.tui.pictures.svg_html import write_file
 from pfnmap.tui.say.words import wrapped
 
 SMALLEST: Final = (40, 12)

@@ -24,7 +24,7 @@ from pfnmap.tui.pictures.cast.cast import CAPTION_LINES, make_cast, shots_of, wr
 from pfnmap.tui.pictures.cast.frames import FrameSource, ScreenFrames, TextFrames
 from pfnmap.tui.pictures.cast.script import Script, script_of
 from pfnmap.tui.pictures.picture import Ink, Picture, on_page, piece
-from pfnmap.tui.pictures.snapshot import Snapshot
+from pfnmap.tui.pictures.pytest_fixture import Snapshot
 
 STORY = """\
 title "the span follows the block"

@@ -23,7 +23,7 @@ from pfnmap.tui.pictures.cast.frames import FrameSource, ScreenFrames, TextFrame
 from pfnmap.tui.pictures.headless import on_screen
 from pfnmap.tui.pictures.picture import Picture, Piece, ansi_line, clean, on_page, piece
 from pfnmap.tui.pictures.render import draw
-from pfnmap.tui.pictures.web import to_html, to_svg
+from pfnmap.tui.pictures.svg_html import to_html, to_svg
 from pfnmap.tui.text.frame import render_text
 from tests.tui.stage import session_of
 

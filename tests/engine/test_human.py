@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pfnmap.engine.words import counted, ranged
+from pfnmap.engine.human import counted, ranged
 
 
 def test_one_is_no_plural() -> None:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from pfnmap.engine.outcome import Outcome
 from pfnmap.tui.say.told import claim_failures
-from pfnmap.tui.widgets import lines
+from pfnmap.tui.widgets import line_panels
 from tests.tui.stage import DIMM, Stage, session_of, stage
 
 LONG = "a recording of a machine whose name goes on and on, as file names do"
@@ -106,7 +106,7 @@ async def test_a_claim_is_judged_once_however_often_the_time_line_is_drawn(
         judged.append(index)
         return claim_failures(outcomes, index)
 
-    monkeypatch.setattr(lines, "claim_failures", judge)
+    monkeypatch.setattr(line_panels, "claim_failures", judge)
     async with stage(*DIMM, *CLAIMS, size=(80, 24)) as on:
         await on.keys("right", "down", "[", "]")
         for _ in range(3):

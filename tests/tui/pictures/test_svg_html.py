@@ -12,8 +12,8 @@ import pytest
 from pfnmap.engine.errors import InputError
 from pfnmap.themes import load_theme
 from pfnmap.tui.pictures.picture import PLAIN, Ink, Picture, fitted_line, on_page, piece
-from pfnmap.tui.pictures.snapshot import Snapshot
-from pfnmap.tui.pictures.web import CELL_WIDTH, MARGIN, to_html, to_svg, write_file
+from pfnmap.tui.pictures.pytest_fixture import Snapshot
+from pfnmap.tui.pictures.svg_html import CELL_WIDTH, MARGIN, to_html, to_svg, write_file
 from pfnmap.tui.testing import render
 
 SVG = "{http://www.w3.org/2000/svg}"
