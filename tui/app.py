@@ -104,6 +104,7 @@ class PfnmapApp(App[int], inherit_bindings=False):
         self._close_keys = closing_keys(self.keys)
         self._typed: deque[Key | Paste] = deque()
         self._undecided = False
+        self._passing = False
         self._beginning = False
         # Textual would answer NO_COLOR with greys; the theme was chosen with it in mind.
         no_color = os.environ.pop("NO_COLOR", None)
@@ -155,7 +156,7 @@ class PfnmapApp(App[int], inherit_bindings=False):
         if isinstance(event, Key | Paste) and not event.is_forwarded:
             if self._typed and self._goes_first(event):
                 self._typed.clear()
-                self._undecided = False
+                self._undecided = self._passing = False
             self._typed.append(event)
             await self._type()
         else:
@@ -172,7 +173,12 @@ class PfnmapApp(App[int], inherit_bindings=False):
     async def on_dialog_ready(self, message: Dialog.Ready) -> None:
         """What was typed while a dialog opened, or made up its mind, goes where it belongs."""
         if message.decided:
-            self._undecided = False
+            self._undecided = self._passing = False
+        await self._type()
+
+    async def on_dialog_passed(self) -> None:
+        """A dialog has done all that the last key meant to it."""
+        self._passing = False
         await self._type()
 
     async def on_main_screen_free(self) -> None:
@@ -189,6 +195,8 @@ class PfnmapApp(App[int], inherit_bindings=False):
                     continue
                 self._undecided = dialog.focused is not None and dialog.may_end(key)
             await super().on_event(event)
+            if dialog is not None and dialog is self._dialog:
+                self._passing = dialog.follow(event)
 
     def _must_wait(self, key: str) -> bool:
         """Whether what a key is meant for is not there yet."""
@@ -197,7 +205,7 @@ class PfnmapApp(App[int], inherit_bindings=False):
         if self.main.waits:
             return key not in self._close_keys
         opening = self._dialog is not None and not self._dialog.opened
-        return opening or self._undecided or self._beginning
+        return opening or self._undecided or self._passing or self._beginning
 
     @property
     def _dialog(self) -> Dialog[Any] | None:

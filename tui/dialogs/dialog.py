@@ -32,6 +32,9 @@ class Dialog(ModalScreen[Result], inherit_bindings=False):
             self.decided = decided
             super().__init__()
 
+    class Passed(Message, namespace="dialog"):
+        """Sent behind a key the way it goes, from what has the focus up to the program."""
+
     AUTO_FOCUS = ""
     """Each dialog gives the focus itself, once: keys typed ahead go where it is."""
     KIND: ClassVar[str] = "text"
@@ -98,6 +101,16 @@ class Dialog(ModalScreen[Result], inherit_bindings=False):
     def heeds(self, event: Key | Paste) -> bool:
         """Whether what was typed is for this; what is not is dropped."""
         return True
+
+    def follow(self, event: Key | Paste) -> bool:
+        """Send :class:`Passed` behind a key; False where what has the focus takes it for good.
+
+        Textual hands a key from queue to queue. One that is on its way still when the dialog
+        closes would be taken for a key of the dialog that opens next.
+        """
+        is_text = self.HAS_LINE and (isinstance(event, Paste) or event.is_printable)
+        focused = None if is_text else self.focused
+        return focused is not None and focused.post_message(self.Passed())
 
     def finish(self, result: Result | None) -> None:
         """Close with a result, once: keys typed ahead may ask for it again."""

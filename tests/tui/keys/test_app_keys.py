@@ -173,6 +173,16 @@ async def test_undo_and_redo() -> None:
         assert on.session.position == 1
 
 
+async def test_a_key_for_a_dialog_that_has_closed_is_none_for_the_next() -> None:
+    async with stage(*DIMM) as on:
+        for key in ("colon", "tab", "escape", "colon", "n"):
+            on.app.post_message(Key(key, {"colon": ":", "n": "n"}.get(key)))
+        await settle(on.pilot)
+        await settle(on.pilot)
+        assert isinstance(on.app.screen, Prompt)
+        assert on.app.screen.line.value == "n"
+
+
 async def test_undo_of_a_refusal_says_what_was_undone() -> None:
     async with stage(*DIMM, "online dimm0[0]") as on:
         assert on.last.errno == "EINVAL"
