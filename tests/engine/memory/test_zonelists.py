@@ -142,11 +142,11 @@ def test_demotion_targets_are_logged_when_a_node_gains_or_loses_its_memory() -> 
     assert demotion_log(both, both) == []
 
 
-def test_demotion_targets_are_not_logged_before_6_6() -> None:
+def test_demotion_targets_are_not_logged_before_6_9() -> None:
     assert (
         demotion_log(
-            nodes("512M", "0M", profile="6.1"),
-            nodes("512M", "512M", profile="6.1"),
+            nodes("512M", "0M", profile="6.8"),
+            nodes("512M", "512M", profile="6.8"),
         )
         == []
     )
