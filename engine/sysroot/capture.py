@@ -261,7 +261,7 @@ def _from_text(data: bytes, name: str) -> Observation:
     """An observation from a text dump, a transcript, or what lsmem printed."""
     as_json = data.lstrip()[:1] == b"{"
     files, links = ({}, []) if as_json else parse_text_dump(data)
-    given = listed(data, name) if is_lsmem(data) and not has_blocks((*files, *links)) else None
+    given = None if has_blocks((*files, *links)) or not is_lsmem(data) else listed(data, name)
     if given is None and not files:
         raise InputError(
             f"{name}: neither a capture of format {FORMAT} nor a text dump nor output of lsmem"

@@ -54,7 +54,7 @@ _LINK = re.compile(r"sys/devices/system/memory/memory\d+/node\d+\Z")
 _NODE = re.compile(r"sys/devices/system/node/node\d+\Z")
 _PROMPT = re.compile(
     rb"(?:\[[^\]]{1,80}\]|[\w.-]{1,40}@[\w.-]{1,60}(?::(?P<at>[^\s$#]{1,200}))?)?"
-    rb" ?[$#] (?P<line>.{1,400})\Z"
+    rb" ?[$#](?: (?P<line>.{0,400}))?\Z"
 )
 """A prompt that ends in ``$`` or ``#``, and the command behind it; bash may show the directory."""
 _WRITES = re.compile(
@@ -113,7 +113,7 @@ class _Transcript:
         elif prompt := _PROMPT.match(line):
             if prompt["at"]:
                 self._enter(prompt["at"].decode("ascii", "replace"))
-            self._run(prompt["line"].decode("ascii", "replace"))
+            self._run((prompt["line"] or b"").decode("ascii", "replace"))
         elif found := _PATH.match(line):
             self._put(found[1].decode("ascii", "replace"), line[found.end() :])
         elif found := _RELATIVE.match(line):

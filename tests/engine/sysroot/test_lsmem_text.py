@@ -159,7 +159,8 @@ def test_a_table_beside_other_files_is_one_machine() -> None:
         "$ cd /sys/devices/system/memory/memory32\n$ grep . *\nstate:offline\nphys_device:0\n"
         "$ cd ../memory33; grep . state valid_zones\nstate:online\nvalid_zones:Normal\n",
         "user@vm:/sys/devices/system/memory/memory32$ cat state\noffline\n"
-        "user@vm:/sys/devices/system/memory/memory32$ cat ../memory33/state\nonline\n",
+        "user@vm:/sys/devices/system/memory/memory32$ cat ../memory33/state\nonline\n"
+        "user@vm:/sys/devices/system/memory/memory32$ \n",
         "# cat /sys/devices/system/memory/memory32/state "
         "/sys/devices/system/memory/memory33/state\noffline\nonline\n",
     ],
