@@ -45,6 +45,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(SLOW)
 
 
+def pytest_collection_finish() -> None:
+    """What was collected is there to the end: the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
 # As the program does for itself.
 gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
 

@@ -141,9 +141,14 @@ ENCODINGS: dict[str, dict[str, str]] = {
 @pytest.mark.parametrize(
     ("command", "encoding"),
     [
-        ("run", "C"), ("run", "latin-1"), ("check", "C"), ("fmt", "latin-1"), ("fmt", "C"),
-        ("run --json", "latin-1"), ("run --as-shell", "C"), ("export -o .txt", "latin-1"),
-        ("cast --plain -o -", "C"),
+        ("run", "C"), ("fmt", "latin-1"), ("export -o .txt", "latin-1"), ("cast --plain -o -", "C"),
+        *(
+            pytest.param(*both, marks=pytest.mark.slow)
+            for both in (
+                ("run", "latin-1"), ("check", "C"), ("fmt", "C"), ("run --json", "latin-1"),
+                ("run --as-shell", "C"),
+            )
+        ),
     ],
 )  # fmt: skip
 def test_a_locale_that_lacks_a_character(command: str, encoding: str, tmp_path: Path) -> None:
@@ -175,7 +180,13 @@ LOCALES: dict[str, dict[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("locale", LOCALES.values(), ids=LOCALES)
+@pytest.mark.parametrize(
+    "locale",
+    [
+        pytest.param(env, id=name, marks=pytest.mark.slow if name in ("LANG=C", "POSIX") else ())
+        for name, env in LOCALES.items()
+    ],
+)
 def test_without_a_locale_everything_prints(locale: dict[str, str], tmp_path: Path) -> None:
     file = tmp_path / "story.hotplug"
     file.write_text(STORY, encoding="utf-8")
@@ -200,8 +211,10 @@ class PlainProgram(Program):
 
 @pytest.mark.parametrize(
     "locale",
-    [LOCALES["unset"], LOCALES["invalid"], LOCALES["C without UTF-8 mode"]],
-    ids=["unset", "invalid", "C without UTF-8 mode"],
+    [
+        pytest.param(LOCALES[name], id=name, marks=pytest.mark.slow if name == "invalid" else ())
+        for name in ("unset", "invalid", "C without UTF-8 mode")
+    ],
 )
 def test_without_a_locale_the_screen_works(locale: dict[str, str], tmp_path: Path) -> None:
     with PlainProgram("-c", "add dimm0 256M", home=tmp_path, env=locale) as program:
@@ -223,7 +236,12 @@ def test_a_user_without_a_home(tmp_path: Path) -> None:
         "show": 0, "config": 0, "themes": 0, "sessions": 2, "--resume": 2,
         "check shrink-e1-merged": 0,
     }  # fmt: skip
-    runs = [(line.split(), {**PLAIN, **home}, True) for home in HOMES for line in statuses]
+    some = ["show", "--resume"]  # what differs by the words in HOME is where it is looked for
+    runs = [
+        (line.split(), {**PLAIN, **home}, True)
+        for home in HOMES
+        for line in (some if home else statuses)
+    ]
     for (words, _, _), (status, said) in zip(runs, forked(runs, tmp_path / "said"), strict=True):
         assert b"Traceback" not in said
         assert status == statuses[" ".join(words)], said
@@ -251,7 +269,9 @@ def test_the_screen_of_a_user_without_a_home_says_that_nothing_is_kept(tmp_path:
         assert b"Traceback" not in program.raw
 
 
-@pytest.mark.parametrize("place", ["/dev/null/here", "/proc/nowhere"])
+@pytest.mark.parametrize(
+    "place", ["/dev/null/here", pytest.param("/proc/nowhere", marks=pytest.mark.slow)]
+)
 def test_a_state_directory_that_cannot_be_made(place: str, tmp_path: Path) -> None:
     env = {"PFNMAP_STATE_DIR": place}
     with Program("-c", "add dimm0 256M", home=tmp_path, env=env, size=(160, 40)) as program:

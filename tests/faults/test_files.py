@@ -132,7 +132,10 @@ def test_a_scenario_that_cannot_be_formatted_in_place_stays_as_it_was(
     assert os.listdir(disk) == [file.name]
 
 
-@pytest.mark.parametrize("words", ["save {}.hotplug", "write {}.txt", "write {}.svg"])
+@pytest.mark.parametrize(
+    "words",
+    ["save {}.hotplug", "write {}.svg", pytest.param("write {}.txt", marks=pytest.mark.slow)],
+)
 async def test_what_the_screen_could_not_write_is_said_and_the_work_goes_on(
     words: str, disk: Path
 ) -> None:

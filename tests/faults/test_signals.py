@@ -60,8 +60,7 @@ def signalled_after(seconds: float, name: str, home: Path) -> None:
         assert_left_in_order(program, number)
 
 
-@pytest.mark.parametrize("name", ENDING)
-@pytest.mark.parametrize("part", [0.25, 0.5, 1.0])
+@pytest.mark.parametrize(("name", "part"), list(zip(ENDING, (0.25, 0.5, 1.0), strict=True)))
 def test_a_signal_while_it_starts(name: str, part: float, tmp_path: Path) -> None:
     signalled_after(part * START_UP_SECONDS, name, tmp_path)
 
@@ -84,7 +83,7 @@ def test_a_signal_at_every_moment_of_the_start(name: str, step: int, tmp_path: P
     signalled_after(step / 100 * START_UP_SECONDS, name, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["SIGHUP", "SIGKILL"])
+@pytest.mark.parametrize("name", [pytest.param("SIGHUP", marks=pytest.mark.slow), "SIGKILL"])
 def test_what_was_done_is_kept_however_it_ends(name: str, tmp_path: Path) -> None:
     state = tmp_path / "state"
     env = {"PFNMAP_STATE_DIR": str(state)}
@@ -101,7 +100,9 @@ def test_what_was_done_is_kept_however_it_ends(name: str, tmp_path: Path) -> Non
     ]
 
 
-@pytest.mark.parametrize("name", ENDING)
+@pytest.mark.parametrize(
+    "name", ["SIGTERM", *(pytest.param(name, marks=pytest.mark.slow) for name in ENDING[1:])]
+)
 def test_a_signal_in_a_dialog(name: str, tmp_path: Path) -> None:
     with Program(home=tmp_path) as program:
         program.wait_for("press a")
@@ -234,7 +235,7 @@ def test_signals_of_every_kind_while_a_person_works(tmp_path: Path) -> None:
 def test_sizes_that_change_while_it_starts(tmp_path: Path) -> None:
     sizes = [(1, 1), (200, 50), (20, 5), (80, 24), (1, 50), (200, 1)]
     with Program(home=tmp_path) as program:
-        for turn in range(60):
+        for turn in range(30):
             program.resize(*sizes[turn % len(sizes)], tell=turn > 5)
             read_for(program, 0.01)
         program.resize(100, 30)
@@ -284,7 +285,7 @@ class Deaf(Program):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
-CLOSING = [0.0, 0.02, 0.05, *(pytest.param(n * 0.004, marks=pytest.mark.slow) for n in range(40))]
+CLOSING = [0.02, *(pytest.param(n * 0.004, marks=pytest.mark.slow) for n in range(40))]
 
 
 @pytest.mark.parametrize("kind", [Program, Deaf])

@@ -95,9 +95,9 @@ def test_sizes(size: tuple[int, int], tmp_path: Path) -> None:
     [
         {"NO_COLOR": "1"},
         {"TERM": "linux", "COLORTERM": ""},
-        {"TERM": "xterm", "COLORTERM": ""},
         {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-        {"TERM": "screen-256color", "COLORTERM": ""},
+        pytest.param({"TERM": "xterm", "COLORTERM": ""}, marks=pytest.mark.slow),
+        pytest.param({"TERM": "screen-256color", "COLORTERM": ""}, marks=pytest.mark.slow),
     ],
     ids=lambda env: "+".join(f"{key}={value}" for key, value in env.items()),
 )
