@@ -299,6 +299,7 @@ def run_app(
     keymap: Keymap | None = None,
     notice: str = "",
     opening: Callable[[PfnmapApp], object] | None = None,
+    in_browser: bool = False,
 ) -> tuple[int, History]:
     """Show a session until the person quits.
 
@@ -314,6 +315,7 @@ def run_app(
         keymap: Keys that differ from the table's.
         notice: Something to say at once; empty for nothing.
         opening: Called once when the screen is there.
+        in_browser: Textual serves the screen; its own driver speaks to the server.
     """
     app = PfnmapApp(
         session,
@@ -325,13 +327,14 @@ def run_app(
     app.notice = notice
     app.opening = opening
     app.endings = Endings()
-    app.driver_class = TerminalDriver
+    if not in_browser:
+        app.driver_class = TerminalDriver
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
         status = app.run(mouse=mouse)
     finally:
         app.endings.given_back()
-    if app.main.last_frame:
+    if app.main.last_frame and not in_browser:
         print(app.main.last_frame)
     return (status if status is not None else app.return_code or 0), app.main.session
 

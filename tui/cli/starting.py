@@ -32,6 +32,8 @@ class Start(Struct, frozen=True):
     @property
     def on_screen(self) -> bool:
         """Whether there is a terminal to draw on, rather than one to print to."""
+        if self.terminal.in_browser:
+            return True
         return self.terminal.interactive and os.environ.get("TERM", "") not in _NO_SCREEN
 
 
@@ -92,6 +94,7 @@ def show(
         session,
         theme=start.theme,
         colour_system=start.terminal.colour_system,
+        in_browser=start.terminal.in_browser,
         mouse=start.mouse,
         source_title=title,
         keymap=start.settings.keys,

@@ -19,6 +19,8 @@ _TEXTUAL_NAMES: Final[Mapping[str, str]] = {
     "16": "standard",
     "none": "standard",
 }
+_WEB_DRIVER: Final = "textual.drivers.web_driver:WebDriver"
+"""What textual-serve and textual-web put into ``TEXTUAL_DRIVER``."""
 _MONOCHROME = ("", "dumb", "unknown", "vt52", "vt100", "vt102", "vt220")
 _TRUECOLOR = ("alacritty", "foot", "ghostty", "kitty", "wezterm", "iterm2", "contour")
 
@@ -48,6 +50,8 @@ class Terminal(Struct, frozen=True):
     """Of the stream that is drawn on."""
     columns: int
     rows: int
+    in_browser: bool = False
+    """Textual serves the screen to a browser; both ends are pipes that speak its protocol."""
 
     def theme(
         self, requested: str | None, env: Mapping[str, str], *, ascii_glyphs: bool = False
@@ -87,6 +91,13 @@ def detect(
     env: Mapping[str, str], stdin: Stream | None, screen: Stream | None, *, color: str = "auto"
 ) -> Terminal:
     """Look at the environment and both streams; a stream that is closed is None."""
+    if env.get("TEXTUAL_DRIVER") == _WEB_DRIVER:
+        columns, rows = (
+            _positive(env.get(name), least)
+            for name, least in zip(("COLUMNS", "ROWS"), DEFAULT_SIZE, strict=True)
+        )
+        colours = colour_system({**env, "TERM": "xterm-direct"}, is_tty=True, requested=color)
+        return Terminal(True, colours, "utf-8", columns, rows, in_browser=True)
     drawn_on = _is_tty(screen)
     columns, rows = _size(screen, env)
     return Terminal(

@@ -64,6 +64,17 @@ def test_closed_and_redirected_streams_are_no_terminal() -> None:
     assert detect({}, None, None) == Terminal(False, "none", None, 80, 24)
 
 
+def test_a_browser_is_a_terminal_though_its_streams_are_pipes() -> None:
+    env = {
+        "TEXTUAL_DRIVER": "textual.drivers.web_driver:WebDriver",
+        "TERM": "dumb",
+        "COLUMNS": "100",
+        "ROWS": "x",
+    }
+    assert detect(env, None, None) == Terminal(True, "truecolor", "utf-8", 100, 24, True)
+    assert detect(env, None, None, color="16").colour_system == "16"
+
+
 def test_textual_is_told_the_same() -> None:
     plain = Terminal(True, "none", "utf-8", 80, 24)
     assert plain.textual_environment() == {"TEXTUAL_COLOR_SYSTEM": "standard"}
