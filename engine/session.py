@@ -226,7 +226,9 @@ class Session(History):
 
     def view_at(self, position: int) -> View:
         """The view at rest at a position (0 to the number of steps)."""
-        return self._recorded(position) or ModelView(self._at(position))
+        state = self._at(position)
+        known = (view for view in self._views.values() if view.state is state)
+        return self._recorded(position) or next(known, None) or ModelView(state)
 
     def _view_of(self, which: str, state: State) -> ModelView:
         """The view of a state; the same one as long as the state is the same."""

@@ -57,17 +57,8 @@ class Word(Struct, frozen=True):
     operator: str = ""
 
     def text(self, values: Mapping[str, str]) -> str:
-        """The word with its variables replaced; ParseError for one that has no value."""
-        for kind, text in self.parts:
-            if kind == "variable" and text not in values:
-                raise _not_understood("$", self.column)
+        """The word with its variables replaced."""
         return "".join(values[text] if kind == "variable" else text for kind, text in self.parts)
-
-    def written(self) -> str:
-        """The word with its variables as they are, for another shell to read."""
-        return "".join(
-            "${" + text + "}" if kind == "variable" else text for kind, text in self.parts
-        )
 
     def texts(self, values: Mapping[str, str]) -> list[str]:
         """The words that the shell makes of it, with braces multiplied out before any glob."""
@@ -152,7 +143,6 @@ def parse_shell(text: str, cwd: str = "") -> tuple[Command, str]:
     commands = list(_tried(program, {CWD: cwd}))
     if len(program) == 1 and isinstance(program[0].node, Simple) and len(commands) == 1:
         return commands[0], comment
-    body = body.rstrip()
     body = body[: len(body) - len(comment)].strip() if comment else body.strip()
     return Shell(f"cd {cwd}; {body}" if cwd and _begins_there(program, commands) else body), comment
 
@@ -348,7 +338,7 @@ class _Parser:
         end_column = word.column if word else self._end_column
         words = _without_sudo(words)
         if len(words) == 3 and words[1].is_bare("-c") and words[0].parts[0][1].endswith("sh"):
-            inner, _ = _split(words[2].written(), 0)
+            inner, _ = _split(words[2].text({}), 0) if _plain(words[2]) else ([], "")
             return Loop("", (), _Parser(inner, words[2].column).program())
         return Simple(tuple(words), end_column)
 
@@ -368,8 +358,10 @@ def _without_sudo(words: list[Word]) -> list[Word]:
 # -- simple commands -------------------------------------------------------------------------
 def commands_of(simple: Simple, values: Mapping[str, str]) -> list[Command]:
     """What a simple command does, with the values that variables have now; ParseError."""
-    if not simple.words:
-        raise wrong("sudo has no command", expected=_EXPECTED, column=simple.end_column)
+    for word in simple.words:
+        for kind, text in word.parts:
+            if kind == "variable" and text not in values:
+                raise _not_understood("$", word.column)
     name, *words = simple.words
     cwd = values.get(CWD, "")
     match name.text(values):
@@ -386,7 +378,7 @@ def commands_of(simple: Simple, values: Mapping[str, str]) -> list[Command]:
             return [_cd(words, values, cwd)]
         case "chmem":
             return [_chmem([word.text(values) for word in words], name.column)]
-    raise _not_understood(name.operator or name.text(values), name.column)
+    raise _not_understood(name.text(values), name.column)
 
 
 def _echo(words: list[Word], end_column: int, values: Mapping[str, str], cwd: str) -> list[Command]:
@@ -474,11 +466,6 @@ def _grep(words: list[Word], end_column: int, values: Mapping[str, str], cwd: st
 
 def _cd(words: list[Word], values: Mapping[str, str], cwd: str) -> Command:
     """A folder; without one the home, where no file of the kernel is."""
-    if len(words) > 1:
-        extra = words[1].operator or words[1].text(values)
-        raise wrong(
-            f"{shown(extra)} is too much for cd", expected="cd FOLDER", column=words[1].column
-        )
     path = words[0].text(values).rstrip("/") if words and not words[0].operator else ""
     if path in ("-", "~", "") or path.startswith(("~", "$")):
         return Cd("/")

@@ -464,6 +464,6 @@ PRINTERS: Final[dict[type[Command], Callable[[Any], str]]] = {
     SysfsRead: _sysfs_read,
     Chmem: _chmem,
     Shell: lambda s: s.line,
-    Cd: lambda c: f"cd {_shell_word(c.path)}",
+    Cd: lambda c: f"cd {c.path}",
 }
 """Commands that are printed by a function of their own."""

@@ -42,7 +42,7 @@ _TRUTH: dict[bool | str, int] = {True: 1, False: 0, "yes": 1, "no": 0, "1": 1, "
 _TOTAL = re.compile(r"(Memory block size|Memmap on memory parameter): +(\S+)\Z", re.I)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([BKMGTPE]?)\Z")
 _PAIR = re.compile(r'([A-Z][A-Z-]{2,15})="([^"]{0,80})"')
-_YES = re.compile(r"yes|no|-")
+_YES = re.compile(r"yes|no|[01]|-")
 COLUMNS: dict[str, re.Pattern[str]] = {
     "RANGE": re.compile(r"0x[0-9a-fA-F]{1,16}-0x[0-9a-fA-F]{1,16}"),
     "SIZE": re.compile(r"\d+(\.\d+)?[BKMGTPE]?"),

@@ -23,7 +23,6 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.memory.runs import joined_ranges, sorted_set
-from pfnmap.tui.figure.memory import Memory
 from pfnmap.tui.figure.moments import Moment
 
 Int64s = NDArray[np.int64]
@@ -115,7 +114,7 @@ class Axis(Struct, frozen=True, eq=False):
 
 # -- what there is -------------------------------------------------------------------------
 class Ground(Struct, frozen=True, eq=False):
-    """What an axis must have room for, whatever its width."""
+    """What an axis must have room for, whatever its width. It grows moment by moment."""
 
     block_pages: int
     edges: Int64s
@@ -124,11 +123,61 @@ class Ground(Struct, frozen=True, eq=False):
     """For each edge, whether the span of a zone or node begins or ends there at some moment."""
     memory: NDArray[np.bool_]
     """For each interval between edges, whether it is memory at some moment."""
-    focus: NDArray[np.bool_]
-    """For each interval, whether it is in the focus."""
+    touched: NDArray[np.bool_]
+    """For each interval, whether a step was about it, or it became another's."""
     largest_span: int
     """Pages of the longest span of a zone, so the largest number of a row."""
     last_node: int
+
+    @property
+    def focus(self) -> NDArray[np.bool_]:
+        """For each interval, whether it is in the focus: of what was touched the memory."""
+        return self.touched & self.memory
+
+    def with_moment(self, moment: Moment, last: Moment | None, *, follow: bool = True) -> Ground:
+        """The ground with room for one moment more.
+
+        Args:
+            moment: The moment.
+            last: The one before it in the order in which they come.
+            follow: Whether what it touches and changes is in the focus.
+        """
+        same = last is not None and moment.memory is last.memory
+        near = _whole_blocks(moment.touched(), self.block_pages) if follow else _NOWHERE
+        ends = np.array(sorted(set(_span_edges(moment))), np.int64)
+        if same and not len(near) and np.isin(ends, self.edges[self.spans]).all():
+            return self
+        memory = moment.memory
+        edges = sorted_set(np.concatenate((self.edges, memory.edges, ends)))
+        inner = near.ravel()
+        edges = sorted_set(np.concatenate((edges, inner[(inner > edges[0]) & (inner < edges[-1])])))
+        pfns = edges[:-1]
+        keys, vmemmap = memory.at(pfns)
+        touched = self._at(self.touched, pfns) | _inside(near, pfns)
+        if follow and last is not None and not same:
+            was, held = last.memory.at(pfns)
+            touched |= (keys != was) | (vmemmap != held)
+        zones = moment.view.zones
+        return Ground(
+            self.block_pages,
+            edges,
+            np.isin(edges, ends) | np.isin(edges, self.edges[self.spans]),
+            self._at(self.memory, pfns) | (keys >= 0),
+            touched,
+            max([self.largest_span, *(zone.spanned for zone in zones)]),
+            max([self.last_node, *(zone.node for zone in zones)]),
+        )
+
+    def _at(self, flags: NDArray[np.bool_], pfns: Int64s) -> NDArray[np.bool_]:
+        """What was known of the intervals that now begin at these pfns."""
+        if not len(flags):
+            return np.zeros(len(pfns), bool)
+        index = np.searchsorted(self.edges, pfns, side="right") - 1
+        known = (index >= 0) & (index < len(flags))
+        return np.asarray(known & flags[np.clip(index, 0, len(flags) - 1)])
+
+
+_NOWHERE: Final = np.zeros((0, 2), np.int64)
 
 
 def ground_of(found: Sequence[Moment], focus: Iterable[tuple[int, int]] | None = None) -> Ground:
@@ -136,38 +185,24 @@ def ground_of(found: Sequence[Moment], focus: Iterable[tuple[int, int]] | None =
 
     ``focus``: pfn ranges that are the focus instead of what was touched.
     """
-    pages = found[0].state.geometry.block_pages
-    memories = [moment.memory for moment in _distinct(found)]
-    spans = np.array(sorted({pfn for moment in found for pfn in _span_edges(moment)}), np.int64)
-    near = _whole_blocks(_touched(found) if focus is None else focus, pages)
-    edges = sorted_set(np.concatenate([memory.edges for memory in memories] + [spans]))
-    if len(edges) < 2:
-        edges = np.array([0, pages], np.int64)
-    # Of what was touched only the part counts that holds memory at some moment.
-    inner = near.ravel()
-    inner = inner[(inner > edges[0]) & (inner < edges[-1])]
-    edges = sorted_set(np.concatenate((edges, inner)))
-    memory, changed = _over_time(memories, edges[:-1])
-    focused = _inside(near, edges[:-1]) | (changed & (focus is None))
-    zones = [zone for moment in found for zone in moment.view.zones]
-    return Ground(
-        pages,
-        edges,
-        np.isin(edges, spans),
-        memory,
-        focused & memory,
-        max((zone.spanned for zone in zones), default=0),
-        max((zone.node for zone in zones), default=0),
-    )
+    ground = bare_ground(found[0].state.geometry.block_pages)
+    if focus is not None:
+        near = _whole_blocks(focus, ground.block_pages)
+        edges = near.ravel()
+        inside = _inside(near, edges[:-1])
+        ground = replace(ground, edges=edges, spans=np.zeros(len(edges), bool), touched=inside,
+                         memory=np.zeros(len(inside), bool))  # fmt: skip
+    last = None
+    for moment in found:
+        ground = ground.with_moment(moment, last, follow=focus is None)
+        last = moment
+    return ground
 
 
-def _distinct(found: Sequence[Moment]) -> list[Moment]:
-    """The moments whose memory is not that of the one before."""
-    return [
-        moment
-        for moment, before in zip(found, (None, *found), strict=False)
-        if before is None or moment.memory is not before.memory
-    ]
+def bare_ground(block_pages: int) -> Ground:
+    """The ground of nothing yet."""
+    none = np.zeros(0, bool)
+    return Ground(block_pages, np.zeros(0, np.int64), none, none, none, 0, 0)
 
 
 def _span_edges(moment: Moment) -> Iterator[int]:
@@ -177,10 +212,6 @@ def _span_edges(moment: Moment) -> Iterator[int]:
     for node in moment.view.nodes:
         if node.spanned:
             yield from (node.start_pfn, node.start_pfn + node.spanned)
-
-
-def _touched(found: Sequence[Moment]) -> list[tuple[int, int]]:
-    return [each for moment in found for each in moment.touched()]
 
 
 def _whole_blocks(ranges: Iterable[tuple[int, int]], pages: int) -> Int64s:
@@ -197,21 +228,6 @@ def _inside(ranges: Int64s, pfns: Int64s) -> NDArray[np.bool_]:
         return np.zeros(len(pfns), bool)
     index = np.searchsorted(ranges[:, 0], pfns, side="right") - 1
     return np.asarray((index >= 0) & (pfns < ranges[np.maximum(index, 0), 1]))
-
-
-def _over_time(
-    memories: Sequence[Memory], pfns: Int64s
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """For each pfn, whether it is ever memory, and whether that ever becomes another's."""
-    ever, changed = np.zeros(len(pfns), bool), np.zeros(len(pfns), bool)
-    last = None
-    for memory in memories:
-        keys, vmemmap = memory.at(pfns)
-        ever |= keys >= 0
-        if last is not None:
-            changed |= (keys != last[0]) | (vmemmap != last[1])
-        last = keys, vmemmap
-    return ever, changed
 
 
 # -- laying it out -------------------------------------------------------------------------

@@ -137,6 +137,13 @@ class Bill(Struct, frozen=True):
             facts += [(name, *fact) for fact in nodes[0].lines(self.page_bytes)]
         return facts
 
+    def short(self) -> list[tuple[str, str]]:
+        """(who, words): a line each, as :meth:`lines` but with all facts of one beside it."""
+        facts: dict[str, list[str]] = {}
+        for who, what, words in self.lines():
+            facts.setdefault(who, []).append(words if what == "size" else f"{what} {words}")
+        return [(who, "; ".join(words)) for who, words in facts.items()]
+
     def _nodes_alike(self) -> list[list[NodeBill]]:
         """The nodes, neighbours that differ in their number only together."""
         groups: list[list[NodeBill]] = []

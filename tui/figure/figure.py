@@ -121,6 +121,11 @@ class Row(Struct, frozen=True, eq=False):
         return self.was is not None or any(number.changed for number in self.numbers)
 
     @property
+    def paired(self) -> bool:
+        """Whether it is drawn twice: there was something of it before, and it looked otherwise."""
+        return self.was is not None and not self.was.empty
+
+    @property
     def differs(self) -> NDArray[np.bool_]:
         """Columns that differ from the moment before."""
         if self.was is None:
@@ -142,15 +147,20 @@ class Figure(Struct, frozen=True, eq=False):
         """The rows that differ from the moment before."""
         return tuple(row for row in self.rows if row.changed)
 
-    def fitting(self, lines: int) -> tuple[Row, ...]:
-        """The rows for a place of so many lines: changed ones before others, in their order.
+    def fitting(self, lines: int, near: int = -1) -> tuple[Row, ...]:
+        """The rows for a place of so many lines, in their order.
 
-        A row that changed takes two lines, its before and its now.
+        Zones that changed come before others, then those of the node ``near``, then larger ones;
+        the spans of whole nodes come last. A row that was otherwise takes two lines.
         """
+
+        def rank(at: int) -> tuple[bool, bool, bool, int]:
+            row = self.rows[at]
+            return row.zone is None, not row.changed, row.node != near, -(row.numbers[0].now or 0)
+
         kept: set[int] = set()
-        order = sorted(range(len(self.rows)), key=lambda at: not self.rows[at].changed)
-        for at in order:
-            lines -= 1 + (self.rows[at].was is not None)
+        for at in sorted(range(len(self.rows)), key=rank):
+            lines -= 1 + self.rows[at].paired
             if lines < 0:
                 break
             kept.add(at)

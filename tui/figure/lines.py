@@ -77,13 +77,22 @@ Spans = tuple[Span, ...]
 class Sheet:
     """Columns for names and numbers, the axis between them, and the lines of moments on it."""
 
-    def __init__(self, ground: Ground, width: int, block_bytes: int) -> None:
-        """``ground``: of all moments that are to share the columns."""
+    def __init__(
+        self, ground: Ground, width: int, block_bytes: int, *, most_digits: int = MOST_DIGITS
+    ) -> None:
+        """Lay out the columns.
+
+        Args:
+            ground: Of all moments that are to share them.
+            width: Columns of a line.
+            block_bytes: Size of a memory block.
+            most_digits: The longest number that stands beside its row and not below it.
+        """
         self.width, self.block_bytes = width, block_bytes
         self.node_digits = len(str(ground.last_node))
         self.names = len(INDENT) + self.node_digits + 1 + len("Movable") + 1
         self.digits = max(len("spanned"), len(str(ground.largest_span)))
-        self.beside = self.digits <= MOST_DIGITS
+        self.beside = self.digits <= most_digits
         self.numbers = 3 * (self.digits + 1) if self.beside else 0
         self.axis = axis_of(ground, width - self.names - self.numbers)
 
@@ -130,16 +139,20 @@ class Sheet:
         for row in figure.rows if above is None else figure.changed:
             if above is not None and row.zone is None and _says_nothing(figure, row):
                 continue
-            was, name = row.was, f"{row.node:>{self.node_digits}} {row.name}"
-            paired = was is not None and not was.empty and not _stands_in(above, row)
-            if was is not None and paired:
-                yield self._row(row, was, name, old=True)
-            yield self._row(row, row.now, f"{'now':>{self.names - 3}}" if paired else name)
-            if was is not None and not was.empty:
+            yield from self.row(row, paired=row.paired and not _stands_in(above, row))
+            if row.paired:
                 marks = "".join(" ^"[each] for each in row.differs.tolist())
                 yield (Span(" " * self.names), Span(marks, "changed"))
             if not self.beside:
                 yield from self._below(row)
+
+    def row(self, row: Row, *, paired: bool) -> Iterator[Spans]:
+        """A row as it is; ``paired``: below it as it was."""
+        name = f"{row.node:>{self.node_digits}} {row.name}"
+        if paired and row.was is not None:
+            yield self._row(row, row.was, name, old=True)
+            name = f"{'now':>{self.names - 3}}"
+        yield self._row(row, row.now, name)
 
     def _row(self, row: Row, strip: Strip, name: str, *, old: bool = False) -> Spans:
         """One line of a row, with its numbers."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pfnmap.engine.commands import Hugetlb, Offline, Online, Pin, Remove, Unpin, is_action
 from pfnmap.engine.errors import InputError
@@ -65,6 +66,15 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
             return BOOT
         return f"step {self.number}.{self.phase}" if self.phase else f"step {self.number}"
 
+    @property
+    def alone(self) -> Moment:
+        """This moment without those before it, which need not be kept for it."""
+        if self.before is None:
+            return self
+        alone = replace(self, before=None)
+        vars(alone).update(vars(self))  # what was computed already
+        return alone
+
     def touched(self) -> Iterator[tuple[int, int]]:
         """[start_pfn, end_pfn) of what the step was about, whether it changed or not."""
         outcome, pages = self.outcome, self.state.geometry.block_pages
@@ -95,6 +105,11 @@ def _named(outcome: Outcome) -> Iterator[tuple[int, int]]:
         return  # it names what was never there, and was refused for that
 
 
+def is_step(outcome: Outcome) -> bool:
+    """Whether it was for the machine, or changed it: notes and claims are passed over."""
+    return is_action(outcome.command) or outcome.before is not outcome.after
+
+
 def moments(session: History) -> list[Moment]:
     """The machine as it was opened, and after every step that is for the machine.
 
@@ -102,7 +117,7 @@ def moments(session: History) -> list[Moment]:
     """
     found = [Moment(session.view_at(0), session.start, BOOT)]
     for number, outcome in enumerate(session.outcomes, 1):
-        if not is_action(outcome.command) and outcome.before is outcome.after:
+        if not is_step(outcome):
             continue
         # A step that changed nothing has the view of the one before: nothing is asked twice.
         last = found[-1]

@@ -185,7 +185,7 @@ _MAIN: Final = (
     _does("view.focus.previous", "shift+tab", "previous panel", "focus the previous panel",
           FocusPanel(-1)),
     _panel("map", "1"),
-    _panel("zones", "2"),
+    _panel("figure", "2"),
     _panel("blocks", "3"),
     _panel("events", "4"),
     _panel("legend", "5"),

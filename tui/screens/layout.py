@@ -7,20 +7,23 @@ from msgspec import Struct
 SMALLEST = (60, 16)
 """Below this the map alone is shown, with one line that says so."""
 
-MAP, ZONES, BLOCKS, EVENTS, LEGEND, INSPECTOR = (
+MAP, FIGURE, BLOCKS, EVENTS, LEGEND, INSPECTOR = (
     "map",
-    "zones",
+    "figure",
     "blocks",
     "events",
     "legend",
     "inspector",
 )
-PANELS = (MAP, ZONES, BLOCKS, EVENTS, LEGEND, INSPECTOR)
+PANELS = (MAP, FIGURE, BLOCKS, EVENTS, LEGEND, INSPECTOR)
 
 SIDE_MIN = 32
 SIDE_MAX = 68
 MAP_MIN_WIDTH = 82
 MAP_MIN_HEIGHT = 5
+LEAST_FIGURE = 4
+"""A heading, the axis, and two rows."""
+LEAST_BLOCKS = 4
 SIDE_BLOCKS = 8
 """Lines of the block table under the inspector, at least."""
 
@@ -31,7 +34,7 @@ class Arrangement(Struct, frozen=True):
     title: int = 0
     notice: int = 0
     """The line that says that the terminal is small."""
-    zones: int = 0
+    figure: int = 0
     map: int = 0
     legend: int = 0
     events: int = 0
@@ -51,7 +54,6 @@ def arrange(
     height: int,
     wanted: frozenset[str],
     *,
-    zone_lines: int,
     map_width: int = MAP_MIN_WIDTH,
     maximised: str | None = None,
 ) -> Arrangement:
@@ -61,7 +63,6 @@ def arrange(
         width: of the screen.
         height: of the screen.
         wanted: panels a person wants to see.
-        zone_lines: lines with which the zones panel shows everything.
         map_width: what the map needs beside a side column.
         maximised: a panel that gets all the room.
     """
@@ -79,14 +80,16 @@ def arrange(
     if side and room < 2 * SIDE_BLOCKS + 8 and wanted >= {BLOCKS, INSPECTOR}:
         wanted -= {INSPECTOR}  # asked for last, and there is no room for both
     events = _events_height(room) if EVENTS in wanted else 0
+    figure = _figure_height(room) if FIGURE in wanted else 0
     room -= events + legend
-    zones = min(zone_lines, max(3, room // 3 + 1)) if ZONES in wanted else 0
-    if room - zones < MAP_MIN_HEIGHT:
-        zones = 0
-    room -= zones
+    under = LEAST_BLOCKS if BLOCKS in wanted and not side else 0
+    figure = min(figure, room - MAP_MIN_HEIGHT - under)
+    if figure < LEAST_FIGURE:
+        figure = 0
+    room -= figure
     bottom = 0
     if BLOCKS in wanted and not side:
-        bottom = min(max(4, room // 3), room - MAP_MIN_HEIGHT)
+        bottom = min(max(LEAST_BLOCKS, room // 3), room - MAP_MIN_HEIGHT)
         bottom = bottom if bottom >= 3 else 0
     map_height = room - bottom if MAP in wanted else 0
     if MAP not in wanted and bottom:
@@ -100,7 +103,7 @@ def arrange(
     inspector = column - blocks if side and INSPECTOR in wanted else 0
     return Arrangement(
         title=title,
-        zones=zones,
+        figure=figure,
         map=map_height,
         legend=legend,
         events=events,
@@ -132,8 +135,8 @@ def _maximised(panel: str, room: int, width: int, timeline: int, legend: int) ->
         return Arrangement(**lines, inspector=room, side_width=width)
     if panel == MAP:
         return Arrangement(**lines, map=room - legend, legend=legend)
-    if panel == ZONES:
-        return Arrangement(**lines, zones=room)
+    if panel == FIGURE:
+        return Arrangement(**lines, figure=room)
     return Arrangement(**lines, events=room)
 
 
@@ -148,8 +151,13 @@ def _side_width(width: int, wanted: frozenset[str], map_width: int) -> int:
 
 
 def _events_height(room: int) -> int:
-    """A quarter of the room, at least a heading and two lines."""
-    return max(3, room // 4)
+    """A fifth of the room, at least a heading and two lines."""
+    return max(3, room // 5)
+
+
+def _figure_height(room: int) -> int:
+    """Two fifths of the room, whatever there is to be drawn: it must not change under way."""
+    return max(LEAST_FIGURE, 1 + room * 2 // 5)
 
 
 class Place(Struct, frozen=True):
@@ -176,7 +184,7 @@ def places(made: Arrangement, width: int, height: int) -> dict[str, Place]:
 
     put("title", made.title, width)
     put("notice", made.notice, width)
-    put(ZONES, made.zones, width)
+    put(FIGURE, made.figure, width)
     top = y
     put(MAP, made.map, max(1, main - gutter))
     put(LEGEND, made.legend, max(1, main - gutter))

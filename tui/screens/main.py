@@ -46,16 +46,16 @@ from pfnmap.tui.screens.real_machine import RealMachine, Wants
 from pfnmap.tui.screens.tour_panel import TourPanel
 from pfnmap.tui.widgets.block_table import BlockTable
 from pfnmap.tui.widgets.event_log import EventLog
+from pfnmap.tui.widgets.figure_panel import FigurePanel
 from pfnmap.tui.widgets.inspector import Inspector
 from pfnmap.tui.widgets.line_panels import KeyLine, Legend, StatusLine, Timeline, TitleLine
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, is_overtaken
 from pfnmap.tui.widgets.pfn_map import PfnMap
-from pfnmap.tui.widgets.zone_bars import ZoneBars
 
 AT_FIRST = frozenset(layout.PANELS) - {layout.BLOCKS}
 """Panels that are wanted before anybody said otherwise."""
-FOCUS_ORDER = (layout.MAP, layout.ZONES, layout.BLOCKS, layout.INSPECTOR, layout.EVENTS)
+FOCUS_ORDER = (layout.MAP, layout.FIGURE, layout.BLOCKS, layout.INSPECTOR, layout.EVENTS)
 CLAIMING = ("mem", "zone", "time", "session")
 """What actions are about that wait while long work goes on."""
 WAITS = "; what was typed waits"
@@ -119,7 +119,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._toast = False
         self.title_line = TitleLine(paint, id="title")
         self.notice = StatusLine(paint, id="notice")
-        self.zones = ZoneBars(paint, id=layout.ZONES)
+        self.figure = FigurePanel(paint, id=layout.FIGURE)
         self.map = PfnMap(paint, session.view, id=layout.MAP)
         self.legend = Legend(paint, id=layout.LEGEND)
         self.inspector = Inspector(paint, id=layout.INSPECTOR)
@@ -148,7 +148,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self.map,
             self.title_line,
             self.notice,
-            self.zones,
+            self.figure,
             self.legend,
             self.inspector,
             self.blocks,
@@ -223,12 +223,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Everything anew, after the machine changed."""
         self._shown = self._shown.now()
         frame_now = self.shown
-        wanted = ZoneBars.wanted_height(frame_now.view, frame_now.before)
-        if self.arrangement.zones and wanted != self.arrangement.zones:
-            self.place(self.app.size.width, self.app.size.height)
         self.map.show(frame_now)
         frame_now = self.shown
-        for panel in (self.title_line, self.zones, self.legend, self.events, self.timeline):
+        for panel in (self.title_line, self.figure, self.legend, self.events, self.timeline):
             panel.show(frame_now)
         self.show_cursor()
         self._say_trouble()
@@ -252,7 +249,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         if frame_now is self._followed:
             return
         self._followed = frame_now
-        for panel in (self.inspector, self.blocks, self.zones, self.status):
+        for panel in (self.inspector, self.blocks, self.figure, self.status):
             if panel.display:
                 panel.show(frame_now)
         if self.app.screen is self:  # else it shows the keys of a dialog
@@ -300,12 +297,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self.tour.styles.offset = Offset(0, max(0, height - TourPanel.HEIGHT))
             self.tour.styles.width = width
             height = max(0, height - TourPanel.HEIGHT)
-        zone_lines = ZoneBars.wanted_height(self._shown.view, self._shown.before)
         self.arrangement = made = layout.arrange(
             width,
             height,
             self.wanted,
-            zone_lines=zone_lines,
             maximised=self.maximised,
             map_width=self.map.side_by_side_width(width),
         )

@@ -17,10 +17,15 @@ from pfnmap.tui.widgets.panel import Panel, strip_of
 
 NAME_WIDTH = 13
 LABEL_WIDTH = 15
+LEAST_FACTS = 4
+"""Lines of facts that are worth more than verdicts in a place of their own."""
 
 
 class Inspector(Panel):
-    """Facts of the page, facts of its block, and verdicts on what may be done."""
+    """Facts of the page, facts of its block, and verdicts on what may be done.
+
+    The verdicts stay at the lower end, where there is room for them beside some facts.
+    """
 
     TITLE = "inspector"
 
@@ -47,13 +52,19 @@ class Inspector(Panel):
         if block is not None:
             body.append(self._head(width, f"memory block {block.id}"))
             body += self._facts(width, block_facts(view, block), page)
-            body += self._verdicts(width, self._frame, block)
-        shown = self.window(body, max(0, height - 1))
+        below = [] if block is None else self._verdicts(width, self._frame, block)
+        if height - 1 - len(below) < LEAST_FACTS:
+            body += below  # in full; at the lower end a line each, where that is room enough
+            below = [] if block is None else self._verdicts(width, self._frame, block, brief=True)
+        if height - 1 - len(below) < LEAST_FACTS:
+            below = []
+        shown = self.window(body, max(0, height - 1 - len(below)))
         right = ""
         if len(body) > len(shown):
             last = self.first_line + len(shown)
             right = f"{self.first_line + 1}{self.paint.dash}{last} of {len(body)}"
-        return [self.heading(width, right), *shown]
+        gap = [strip_of(width, self.paint)] * (height - 1 - len(shown) - len(below))
+        return [self.heading(width, right), *shown, *gap, *below]
 
     def _head(self, width: int, words: str) -> Strip:
         paint = self.paint
@@ -80,8 +91,10 @@ class Inspector(Panel):
                 lines.append(strip_of(width, paint, (head, "dim", 1 + NAME_WIDTH), (text, style)))
         return lines
 
-    def _verdicts(self, width: int, shown: Shown, block: BlockRow) -> list[Strip]:
-        """What may be done here now, and why not what may not."""
+    def _verdicts(
+        self, width: int, shown: Shown, block: BlockRow, *, brief: bool = False
+    ) -> list[Strip]:
+        """What may be done here now, and why not what may not; ``brief``: a line each."""
         answers = merged(verdicts(shown, block.id))
         if not answers:
             return []
@@ -93,7 +106,7 @@ class Inspector(Panel):
                 words = f"yes, as far as can be known; {verdict.doubt}"
             if refusal is not None:
                 words, role = f"{refusal.errno}, {refusal.function}: {refusal.rule}", "refusal"
-            first, *more = wrapped(words, max(8, width - LABEL_WIDTH - 6))
+            first, *more = [words] if brief else wrapped(words, max(8, width - LABEL_WIDTH - 6))
             what = (f" {verdict.key}", "accent", 5), (verdict.label, "text", LABEL_WIDTH)
             lines.append(strip_of(width, paint, *what, (first, role)))
             indent = " " * (LABEL_WIDTH + 5)

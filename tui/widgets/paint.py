@@ -19,6 +19,9 @@ from pfnmap.tui.map import cells
 
 SOLID = frozenset("█▓")
 """Glyphs whose own colour fills the cell; of all others the background does."""
+FIGURE_MARKS = {
+    "[": "╞", "]": "╡", "|": "┆", "-": "╌", "=": "═", "/": "╱", "+": "┬", "~": "┄", "^": "^",
+}  # fmt: skip
 OUT, HOLE, PRESENT, LOST, GAINED = range(5)
 """What a column of a zone's bar is: outside the span; inside, without or with pages of the
 zone; left or newly reached by the span in the last step."""
@@ -46,6 +49,7 @@ class Paint:
         self.changed_mark = theme.change.glyph or "*"
         self.selected_mark = theme.selection.glyph or ("|" if plain else "┃")
         self.time_marks = ("o", "x", ".") if plain else ("●", "×", "○")
+        self._figure_marks = str.maketrans({} if plain else FIGURE_MARKS)
         self._span_hole = "." if plain else "╌"
         self._span_ends = ("[", "-", "]") if plain else ("├", "─", "┤")
 
@@ -89,6 +93,10 @@ class Paint:
             return ""
         begin, middle, end = self._span_ends
         return begin if columns == 1 else begin + middle * (columns - 2) + end
+
+    def figure_marks(self, text: str) -> str:
+        """Marks of the figure (``pfnmap.tui.figure.lines``) as lines, where there are such."""
+        return text.translate(self._figure_marks)
 
     def bar(self, zone: ZoneType, code: int) -> tuple[str, Style]:
         """Glyph and style of a column of a zone's bar: OUT, HOLE, PRESENT, LOST, GAINED."""

@@ -141,8 +141,6 @@ def test_what_the_shell_would_do_beyond_that_is_refused() -> None:
         "echo a > /x &",
         "echo a > /x \\",
         "echo a > /x ; ; echo b > /x",
-        "sh -c $i",
-        "echo a | sudo tee $i",
     ):
         with pytest.raises(ParseError, match="is not understood here"):
             parse_line(line)
@@ -184,7 +182,6 @@ def test_other_spellings_of_one_command(line: str, alone: str) -> None:
         f"sudo sh -c 'echo offline > {STATE.format(33)}'",
         f"echo offline | sudo tee {MEMORY}/memory{{33,34}}/state",
         f"for i in {{33..34}}; do echo offline > {MEMORY}/memory$i/state; done",
-        f'for i in 33; do sudo sh -c "echo offline > {MEMORY}/memory$i/state"; done',
         f"for i in $(seq 33 33) ; do sudo sh -c 'echo offline > {STATE.format(33)}' ; done ;",
         f'for f in {MEMORY}/memory3[34]; do echo offline > "${{f}}/state" || break; done',
         f"cd {MEMORY}; for m in memory3[34]; do echo 0 > $m/online; done",

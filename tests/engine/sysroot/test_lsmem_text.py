@@ -97,8 +97,6 @@ def test_the_totals_tell_the_block_size_and_the_parameter() -> None:
     assert read(without).blocks.ids.tolist() == [0, 1, 2, 3]
     only_blocks = "BLOCK STATE\n32-35 offline\n\nMemory block size: 134217728\n"
     assert read(only_blocks).blocks.ids.tolist() == [32, 33, 34, 35]
-    offline = "0x0000000008000000-0x000000000fffffff 128M offline 1\n"  # no cell for REMOVABLE
-    assert read(offline).blocks.ids.tolist() == [1]
     with pytest.raises(InputError, match="line 2' lacks a range or a block"):
         read("BLOCK STATE\n32-35 offline\n")
 

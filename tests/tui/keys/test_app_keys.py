@@ -336,7 +336,7 @@ async def test_tab_goes_round_the_panels() -> None:
             await on.keys("tab")
             assert on.main.focused is not None
             seen.append(on.main.focused.id)
-        assert seen == ["zones", "inspector", "events", "map"]
+        assert seen == ["figure", "inspector", "events", "map"]
         await on.keys("shift+tab")
         assert on.main.events.has_focus
 

@@ -7,11 +7,11 @@ import re
 import pytest
 
 from pfnmap.engine.kinds import PageState
+from pfnmap.tui.figure.lines import NUMBERS
 from pfnmap.tui.say.facts import block_facts, page_facts
 from pfnmap.tui.say.glossary import NAMES, STATES
 from pfnmap.tui.say.terms import TERMS, meaning
 from pfnmap.tui.widgets.block_table import COLUMNS
-from pfnmap.tui.widgets.zone_bars import FIELDS
 from tests.tui.stage import DIMM, session_of, stage
 
 ALL = {word: means for words in TERMS.values() for word, means in words.items()}
@@ -47,7 +47,7 @@ def test_every_name_in_the_inspector_is_explained() -> None:
 
 
 def test_every_counter_and_column_is_explained() -> None:
-    assert all(meaning(name) for name in FIELDS)
+    assert all(meaning(name) for name in ("start_pfn", *NUMBERS))
     assert {c.name for c in COLUMNS if meaning(c.name.replace(" ", "_")) is None} == set()
 
 

@@ -42,7 +42,7 @@ async def written() -> list[str]:
 
 async def test_the_first_frame_is_whole() -> None:
     frame = (await written())[0]
-    for words in ("pfnmap", "zones", "pfn map", "inspector", "valid_zones", "events", "help"):
+    for words in ("pfnmap", "figure", "pfn map", "inspector", "would the kernel", "events", "help"):
         assert words in frame
 
 
@@ -65,11 +65,11 @@ async def test_a_panel_that_was_drawn_for_its_size_is_not_drawn_again(
 ) -> None:
     async with stage(*DIMM) as on:
         drawn = Mock(return_value=[])
-        monkeypatch.setattr(on.main.zones, "draw", drawn)
-        on.main.zones.on_resize()
+        monkeypatch.setattr(on.main.figure, "draw", drawn)
+        on.main.figure.on_resize()
         drawn.assert_not_called()
-        on.main.zones.use_paint(on.main.paint)
-        on.main.zones.on_resize()
+        on.main.figure.use_paint(on.main.paint)
+        on.main.figure.on_resize()
         drawn.assert_called_once()
 
 

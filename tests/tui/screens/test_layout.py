@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from pfnmap.tui.screens.layout import (
     BLOCKS,
     EVENTS,
+    FIGURE,
     INSPECTOR,
     LEGEND,
     MAP,
+    MAP_MIN_HEIGHT,
     PANELS,
     SMALLEST,
-    ZONES,
     arrange,
     places,
 )
@@ -23,20 +24,19 @@ USUAL = frozenset(PANELS) - {BLOCKS}
 
 
 def shown(width: int, height: int, wanted: frozenset[str] = USUAL) -> set[str]:
-    return set(places(arrange(width, height, wanted, zone_lines=6), width, height))
+    return set(places(arrange(width, height, wanted), width, height))
 
 
 @given(
     st.integers(0, 300),
     st.integers(0, 100),
     st.sets(st.sampled_from(PANELS)),
-    st.integers(1, 100),
-    st.one_of(st.none(), st.sampled_from([MAP, ZONES, BLOCKS, EVENTS, INSPECTOR])),
+    st.one_of(st.none(), st.sampled_from([MAP, FIGURE, BLOCKS, EVENTS, INSPECTOR])),
 )
 def test_panels_are_inside_the_screen_and_apart(
-    width: int, height: int, wanted: set[str], zone_lines: int, maximised: str | None
+    width: int, height: int, wanted: set[str], maximised: str | None
 ) -> None:
-    made = arrange(width, height, frozenset(wanted), zone_lines=zone_lines, maximised=maximised)
+    made = arrange(width, height, frozenset(wanted), maximised=maximised)
     taken: set[tuple[int, int]] = set()
     for name, place in places(made, width, height).items():
         assert place.width > 0, name
@@ -61,8 +61,8 @@ def test_panels_are_inside_the_screen_and_apart(
         ((120, 40), set()),
         ((80, 24), {INSPECTOR}),
         (SMALLEST, {INSPECTOR, "timeline"}),
-        ((59, 16), {INSPECTOR, "timeline", ZONES, EVENTS, LEGEND, "title"}),
-        ((60, 5), {INSPECTOR, "timeline", ZONES, EVENTS, LEGEND, "title", "footer"}),
+        ((59, 16), {INSPECTOR, "timeline", FIGURE, EVENTS, LEGEND, "title"}),
+        ((60, 5), {INSPECTOR, "timeline", FIGURE, EVENTS, LEGEND, "title", "footer"}),
     ],
 )
 def test_what_is_given_up_at_which_size(size: tuple[int, int], gone: set[str]) -> None:
@@ -77,17 +77,19 @@ def test_one_cell_is_a_map() -> None:
 
 
 def test_the_footer_is_the_last_line() -> None:
-    made = arrange(120, 40, frozenset({MAP}), zone_lines=6)
+    made = arrange(120, 40, frozenset({MAP}))
     assert places(made, 120, 40)["footer"].y == 39
 
 
 def test_blocks_go_under_the_map_where_there_is_no_side_column() -> None:
-    made = arrange(80, 24, USUAL | {BLOCKS}, zone_lines=4)
+    made = arrange(80, 24, USUAL | {BLOCKS})
     assert made.bottom_blocks >= 3
     assert made.side_width == 0
-    assert arrange(120, 40, USUAL | {BLOCKS}, zone_lines=4).blocks >= 3
+    assert arrange(120, 40, USUAL | {BLOCKS}).blocks >= 3
 
 
-def test_zones_get_a_third_at_most() -> None:
-    made = arrange(120, 40, USUAL, zone_lines=80)
-    assert made.map > made.zones
+def test_the_figure_has_its_height_whatever_is_drawn() -> None:
+    """Nothing moves between two steps: the size of the terminal alone decides."""
+    heights = {height: arrange(120, height, USUAL).figure for height in (24, 30, 40, 60)}
+    assert heights == {24: 9, 30: 11, 40: 15, 60: 23}
+    assert all(arrange(120, height, USUAL).map >= MAP_MIN_HEIGHT for height in heights)

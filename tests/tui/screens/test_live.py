@@ -193,7 +193,7 @@ async def test_the_difference_of_two_readings_is_that_of_the_machine(tree: Tree)
 
 # -- branching ---------------------------------------------------------------------------
 async def test_b_turns_it_into_a_simulation_and_back(tree: Tree) -> None:
-    async with live_stage(tree) as (on, live):
+    async with live_stage(tree, size=(120, 60)) as (on, live):
         assert "press b to try things in a simulation" in on.text
         assert "b branch" in on.lines[-1]
         await on.keys("b")

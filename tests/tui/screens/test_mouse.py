@@ -38,7 +38,7 @@ async def test_a_key_of_the_footer_can_be_clicked() -> None:
         assert "? help" in on.lines[-1]
 
 
-@pytest.mark.parametrize("name", ["zones", "inspector", "events", "blocks"])
+@pytest.mark.parametrize("name", ["figure", "inspector", "events", "blocks"])
 async def test_the_wheel_scrolls_a_panel_without_the_focus(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

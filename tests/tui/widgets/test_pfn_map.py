@@ -113,7 +113,7 @@ async def test_lines_that_scroll_are_the_same_objects_and_only_new_ones_are_coun
         counted.clear()
         top = on.main.viewport.top_line
         before = view.render_lines(Region(0, 1, 80, height))
-        await on.keys("ctrl+u", "ctrl+u")
+        await on.keys("ctrl+u", "ctrl+u", "ctrl+u")
         moved = top - on.main.viewport.top_line
         assert 0 < moved < height
         assert counted == [moved]

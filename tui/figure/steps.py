@@ -1,0 +1,81 @@
+"""The steps of a session that goes on: their ground grows with them, and nothing is laid out anew.
+
+A screen asks for one moment at a time, again and again while steps are added, undone or left for
+a branch. What is kept is one ground a step (most share their arrays), not the moments: those of
+a long history would hold more than the history does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import takewhile
+
+from pfnmap.engine.language import line_of
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.session import History
+from pfnmap.tui.figure.axis import Ground, bare_ground
+from pfnmap.tui.figure.moments import BOOT, Moment, is_step, phases
+
+
+class Steps:
+    """A session as moments on one ground."""
+
+    def __init__(self, session: History) -> None:
+        self.session = session
+        self._seen: list[Outcome] = []
+        self._last = self._rest(0)
+        pages = self._last.state.geometry.block_pages
+        self._grounds = [bare_ground(pages).with_moment(self._last, None)]
+        self.follow()
+
+    @property
+    def ground(self) -> Ground:
+        """What the steps before and behind the present one need room for."""
+        return self._grounds[-1]
+
+    def follow(self) -> None:
+        """Take in the steps that were added since; forget those that are no longer there."""
+        outcomes = self.session.outcomes
+        if len(outcomes) == len(self._seen) and (not outcomes or outcomes[-1] is self._seen[-1]):
+            return
+        dropped = self._dropped(outcomes)
+        del self._seen[:dropped], self._grounds[1 : 1 + dropped]
+        pairs = zip(self._seen, outcomes, strict=False)
+        known = sum(1 for _ in takewhile(lambda pair: pair[0] is pair[1], pairs))
+        if known < len(self._seen):
+            del self._seen[known:], self._grounds[known + 1 :]
+            self._last = self._rest(known)
+        for number in range(known + 1, len(outcomes) + 1):
+            moment = self._moment(number, self._last)
+            self._grounds.append(self._grounds[-1].with_moment(moment, self._last))
+            self._seen.append(outcomes[number - 1])
+            self._last = moment.alone
+
+    def _dropped(self, outcomes: Sequence[Outcome]) -> int:
+        """How many of the oldest steps a real machine has let go of."""
+        if not outcomes or not self._seen or outcomes[0] is self._seen[0]:
+            return 0
+        places = (at for at, outcome in enumerate(self._seen) if outcome is outcomes[0])
+        return next(places, 0)
+
+    def at(self, position: int, phase: int | None = None) -> Moment:
+        """The moment at a position, or after a phase of the step behind it.
+
+        A note or a claim shows the step that it stands behind.
+        """
+        if phase and position < len(self.session.outcomes):
+            return phases(self._moment(position + 1, self._rest(position)))[phase - 1]
+        while position and not is_step(self.session.outcomes[position - 1]):
+            position -= 1
+        return self._moment(position, self._rest(position - 1)) if position else self._rest(0)
+
+    def _rest(self, position: int) -> Moment:
+        """The machine at a position, without what led there."""
+        state = self.session.outcomes[position - 1].after if position else self.session.start
+        return Moment(self.session.view_at(position), state, BOOT)
+
+    def _moment(self, number: int, before: Moment) -> Moment:
+        outcome = self.session.outcomes[number - 1]
+        view = before.view if outcome.after is before.state else self.session.view_at(number)
+        words = line_of(outcome.command)
+        return Moment(view, outcome.after, words, number, 0, outcome, None, before)

@@ -1,0 +1,192 @@
+"""The figure at the top of the screen: what memory is there, whose, and what the last step did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from pfnmap.tui.figure.axis import Ground
+from pfnmap.tui.figure.bill import bill_of
+from pfnmap.tui.figure.figure import Figure, figure_of
+from pfnmap.tui.figure.lines import Sheet, Span, Spans, scale_words
+from pfnmap.tui.figure.moments import Moment
+from pfnmap.tui.figure.result import result
+from pfnmap.tui.figure.steps import Steps
+from pfnmap.tui.keys.shown import Shown
+from pfnmap.tui.map.cells import CHANGED
+from pfnmap.tui.say.words import wrapped
+from pfnmap.tui.widgets.paint import Paint
+from pfnmap.tui.widgets.panel import Panel, Row
+
+MOST_DIGITS = 13
+"""Of a number beside its row: the pages of the largest machine there can be."""
+
+
+class Parts(Struct, frozen=True):
+    """Lines of each part of the panel, by its height alone: nothing moves between two steps."""
+
+    axis: int
+    rows: int
+    result: int
+    bill: int
+
+
+def parts(height: int) -> Parts:
+    """How a panel of a height is divided; the heading has the line that is left."""
+    axis = 1 if height < 11 else 3
+    result = min(2 + (height >= 20), max(0, height - 4))
+    bill = 0 if height < 13 else 2 + (height - 13) // 3
+    return Parts(axis, max(0, height - 1 - axis - result - bill), result, bill)
+
+
+class FigurePanel(Panel):
+    """Rows of zones and nodes on one axis, before and after, the result, and the bill."""
+
+    TITLE = "figure"
+
+    def __init__(self, paint: Paint, *, id: str | None = None) -> None:
+        super().__init__(paint, id=id)
+        self._steps: Steps | None = None
+        self._moment: Moment | None = None
+        self._key: tuple[object, ...] = ()
+        self._sheet: tuple[Ground, int, Sheet] | None = None
+        self._figure: Figure | None = None
+        self._bill: list[tuple[str, str]] = []
+        self._node = -1
+        self._scrolled = False
+        """Whether somebody scrolled to rows that there is no room for."""
+
+    def show(self, shown: Shown) -> None:
+        """Show the moment that a session is at; rows of the node under the cursor come first."""
+        if self._steps is None or self._steps.session is not shown.session:
+            self._steps, self._key = Steps(shown.session), ()
+        key = (shown.view, shown.position, shown.phase, len(shown.outcomes))
+        node = shown.here.node
+        same = len(key) == len(self._key) and all(
+            a is b or a == b for a, b in zip(key[1:], self._key[1:], strict=True)
+        )
+        if same and self._key and key[0] is self._key[0]:
+            if node != self._node:
+                self._node, self._scrolled = node, False
+                self.repaint()
+            return
+        self._steps.follow()
+        self._key, self._node, self._scrolled = key, node, False
+        self._moment = self._steps.at(shown.position, shown.phase)
+        self._figure, self._bill = None, []
+        self.repaint()
+
+    def scroll_lines(self, lines: int) -> None:
+        """Scroll through all rows, also those that there is no room for; from the top, choose."""
+        self._scrolled = self.first_line + lines > 0
+        super().scroll_lines(lines)
+
+    # -- drawing ---------------------------------------------------------------------------
+    def draw(self, width: int, height: int) -> list[Strip]:
+        """Heading, axis, rows, result, bill."""
+        if self._steps is None or self._moment is None:
+            return []
+        room, sheet = parts(height), self._laid(width)
+        figure = self._drawn(sheet)
+        rows, hidden = self._rows(sheet, figure, width, room.rows)
+        axis = [line for line in sheet.heading() if line][-3:]
+        return [
+            self._title(width, sheet, hidden),
+            *(self._strip(width, line) for line in axis[: room.axis]),
+            *self._padded(rows, room.rows, width),
+            *self._padded(self._result(width, room.result), room.result, width),
+            *(self._strip(width, line) for line in self._bill_lines()[: room.bill]),
+        ]
+
+    def _laid(self, width: int) -> Sheet:
+        """The columns; they are the same until the ground or the width is another one."""
+        assert self._steps is not None and self._moment is not None
+        ground = self._steps.ground
+        if self._sheet is None or self._sheet[0] is not ground or self._sheet[1] != width:
+            block_bytes = self._moment.view.geometry.block_bytes
+            sheet = Sheet(ground, width - 1, block_bytes, most_digits=MOST_DIGITS)
+            self._sheet, self._figure = (ground, width, sheet), None
+        return self._sheet[2]
+
+    def _drawn(self, sheet: Sheet) -> Figure:
+        assert self._moment is not None
+        if self._figure is None or self._figure.axis is not sheet.axis:
+            self._figure = figure_of(self._moment, sheet.axis)
+        return self._figure
+
+    def _rows(self, sheet: Sheet, figure: Figure, width: int, room: int) -> tuple[list[Strip], str]:
+        """The rows for so many lines, and how many there are where they are not all there."""
+        chosen = figure.rows if self._scrolled else figure.fitting(room, self._node)
+        lines = [
+            self._strip(width, line, old=row.paired and at == 0)
+            for row in chosen
+            for at, line in enumerate(sheet.row(row, paired=row.paired))
+        ]
+        shown = self.window(lines, room)
+        if not self._scrolled:
+            self.nr_lines = sum(1 + row.paired for row in figure.rows)
+        less = len(chosen) < len(figure.rows) or len(shown) < len(lines)
+        return shown, f"{len(shown)} of {self.nr_lines} lines" if less else ""
+
+    def _title(self, width: int, sheet: Sheet, hidden: str) -> Strip:
+        """The heading: what a column stands for, and how much is out of sight."""
+        assert self._moment is not None
+        words = scale_words(sheet.axis, self._moment.view.geometry.block_bytes)
+        return self.heading(width, right=hidden, extra=words)
+
+    def _result(self, width: int, room: int) -> list[Strip]:
+        """What the step came to, as far as it fits."""
+        moment, paint = self._moment, self.paint
+        if moment is None or not moment.number or not room:
+            return []
+        clauses = result(moment)
+        role = {"refused": "refusal", "broken": "finding"}.get(clauses[0].partition(":")[0], "text")
+        head = " ".join(moment.words.split())
+        texts = wrapped(f"{head}: {'; '.join(clauses)}", width - 4)
+        lines = []
+        for at, text in enumerate(texts[:room]):
+            row = Row(width, paint).gap(1 + 2 * (at > 0))
+            if at == 0 and text.startswith(head):
+                row.add(head, "heading")
+                text = text[len(head) :]
+            row.add(text, role).add(paint.ellipsis if at == room - 1 < len(texts) - 1 else "", role)
+            lines.append(row.strip())
+        return lines
+
+    def _bill_lines(self) -> list[Spans]:
+        assert self._moment is not None
+        if not self._bill:
+            self._bill = bill_of(self._moment.state).short()
+        return [(Span(f" {who} ", "name"), Span(words, "dim")) for who, words in self._bill]
+
+    def _padded(self, lines: Iterable[Strip], room: int, width: int) -> list[Strip]:
+        found = list(lines)[:room]
+        blank = Row(width, self.paint).strip()
+        return found + [blank] * (room - len(found))
+
+    # -- spans -----------------------------------------------------------------------------
+    def _strip(self, width: int, line: Spans, *, old: bool = False) -> Strip:
+        """A line of spans in the colours and glyphs of the theme."""
+        paint, row = self.paint, Row(width, self.paint)
+        for span in line:
+            if span.role == "cell":
+                glyph, style = paint.cell(span.code | CHANGED * span.changed)
+                row.raw(Segment(glyph * len(span.text), style), len(span.text))
+            elif span.role in ("mark", "axis") and span.text.strip():
+                role = "changed" if span.changed else "dim" if span.role == "axis" else "rule"
+                row.add(paint.figure_marks(span.text), role)
+            else:
+                row.add(span.text, self._style(span, old=old))
+        return row.strip()
+
+    def _style(self, span: Span, *, old: bool) -> Style | str:
+        if span.role in ("changed", "name"):
+            return "changed" if span.role == "changed" else "heading"
+        label = span.text.strip().partition(" ")[2]
+        if span.role == "dim" and label and not old:
+            return self.paint.zone_text(label)
+        return "dim" if old or span.role in ("dim", "axis") else "text"
