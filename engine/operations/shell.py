@@ -46,6 +46,9 @@ class _Run:
         """Why its last command failed, None where it did not; and whether it was left by break."""
         refusal: Refusal | None = None
         for item in items:
+            self.done += 1
+            if self.done > MAX_COMMANDS:
+                raise InputError(f"for: more than {MAX_COMMANDS} commands in one line")
             if item.when != ";" and (item.when == "&&") != (refusal is None):
                 continue
             if isinstance(item.node, Break):
@@ -87,9 +90,6 @@ class _Run:
 
     def _simple(self, command: SysfsRead | SysfsWrite | Chmem) -> Refusal | None:
         self.say()
-        self.done += 1
-        if self.done > MAX_COMMANDS:
-            raise InputError(f"for: more than {MAX_COMMANDS} commands in one line")
         if isinstance(command, Chmem):
             return chmem(self.tx, command)
         if isinstance(command, SysfsRead):

@@ -6,7 +6,7 @@ import pytest
 
 from pfnmap.engine import Machine
 from pfnmap.engine.commands import Cd, Shell, StartMachine, SysfsRead, SysfsWrite
-from pfnmap.engine.errors import ParseError
+from pfnmap.engine.errors import InputError, ParseError
 from pfnmap.engine.language import format_command, parse_line, parse_lines
 
 MEMORY = "/sys/devices/system/memory"
@@ -248,3 +248,10 @@ def test_relative_paths_begin_where_cd_went() -> None:
     loop = [*parse_lines((f"cd {MEMORY}/memory3", "cat state; cat online"), source="-c")][1]
     assert loop == Shell(f"cd {MEMORY}/memory3; cat state; cat online")
     assert parse_line(format_command(loop), cwd=f"{MEMORY}/memory3") == loop
+
+
+@pytest.mark.parametrize("body", ["cd /", "cat memory3/state", "break && cat memory3/state"])
+def test_a_loop_in_loops_is_bounded(body: str) -> None:
+    line = f"for a in {{1..4000}}; do for b in {{1..4000}}; do {body}; done; done"
+    with pytest.raises(InputError, match="for: more than 4096 commands in one line"):
+        Machine.boot().run(line)
