@@ -285,16 +285,21 @@ def zoom(shown: Shown, command: Zoom) -> Look:
 
 
 def follow(shown: Shown, outcome: Outcome) -> Effects:
-    """Bring what a step was about into sight, when it is not."""
+    """Bring all blocks that a step was about into sight, and the cursor to them."""
     if isinstance(outcome.command, Goto):
         return goto(shown, outcome.command)
     if isinstance(outcome.command, Zoom):
         return zoom(shown, outcome.command)
-    for event in outcome.events:
-        if event.first_block >= 0 and shown.view.block(event.first_block) is not None:
-            pfn = event.first_block * shown.view.geometry.block_pages
-            return () if shown.viewport.shows(pfn) else Look(shown.viewport.at(pfn))
-    return ()
+    touched = [event for event in outcome.events if event.first_block >= 0]
+    if not touched:
+        return ()
+    first = min(event.first_block for event in touched)
+    end = max(event.first_block + event.nr_blocks for event in touched)
+    ids = shown.view.block_ids(shown.view.rank_of(first), 1)
+    if not len(ids) or ids[0] >= end:
+        return ()  # they are gone
+    pages = shown.view.geometry.block_pages
+    return Look(shown.viewport.showing(int(ids[0]) * pages, end * pages))
 
 
 def jump(shown: Shown, pfn: int) -> Look:

@@ -14,6 +14,7 @@ bits   field       meaning
 14     SELECTED    inside the selection (set by painters, never cached)
 15     CURSOR      under the cursor (set by painters, never cached)
 16     FOLD        the line stands for a folded hole
+17     RIGHT       the part that is memmap is at the right end of the cell
 =====  ==========  ==========================================================
 """
 
@@ -26,6 +27,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import PageState
+from pfnmap.engine.memory.runs import sorted_set
 from pfnmap.engine.view import NR_PAGE_STATES, View
 from pfnmap.tui.map.viewport import Lines, Viewport
 
@@ -42,6 +44,7 @@ CHANGED = 1 << 13
 SELECTED = 1 << 14
 CURSOR = 1 << 15
 FOLD = 1 << 16
+RIGHT = 1 << 17
 
 SALIENT = (PageState.UNMOVABLE, PageState.BROKEN)
 """States that own their cell however few their pages are, the last one first: one pinned
@@ -74,6 +77,7 @@ def grid_of(view: View, lines: Lines, viewport: Viewport, before: View | None = 
         edges, cells = _cell_edges(lines.start_pfn[shown], columns, viewport.pages_per_cell)
         counts = _picked(view.page_counts(edges), cells)
         flat = classify(counts)
+        _mark_right_halves(flat, view, lines.start_pfn[shown], viewport)
         if before is not None:
             flat |= _differs(counts, before.page_counts(edges), cells) * np.int32(CHANGED)
         codes[shown] = flat.reshape(-1, columns)
@@ -81,6 +85,22 @@ def grid_of(view: View, lines: Lines, viewport: Viewport, before: View | None = 
         for state in _states_in(counts):
             line_counts[shown, state] = counts[:, state].reshape(-1, columns).sum(axis=1)
     return Grid(lines, codes, line_counts)
+
+
+def _mark_right_halves(
+    codes: Codes, view: View, row_starts: NDArray[np.int64], viewport: Viewport
+) -> None:
+    """Set RIGHT in cells whose memmap is for the most part in their second half."""
+    cells = np.flatnonzero(codes >> EIGHTHS_SHIFT & EIGHTHS_MASK)
+    pages = viewport.pages_per_cell
+    if not len(cells) or pages < 2:
+        return
+    starts = row_starts[cells // viewport.columns] + cells % viewport.columns * pages
+    halves = np.stack((starts, starts + pages // 2, starts + pages), axis=1)
+    edges = sorted_set(halves.reshape(-1))
+    memmap = view.page_counts(edges)[:, PageState.VMEMMAP]
+    first, second = np.searchsorted(edges, halves[:, :2]).T
+    codes[cells] |= (memmap[second] > 2 * memmap[first]) * np.int32(RIGHT)
 
 
 def _picked(counts: Counts, cells: Cells) -> Counts:
@@ -113,17 +133,14 @@ def part(grid: Grid, first: int, end: int) -> Grid:
     lines = grid.lines
     if (first, end) == (0, len(lines)):
         return grid
-    some = slice(first, end)
-    kept = Lines(lines.start_pfn[some], lines.end_pfn[some], lines.is_fold[some])
-    return Grid(kept, grid.codes[some], grid.counts[some])
+    return Grid(lines.part(first, end), grid.codes[first:end], grid.counts[first:end])
 
 
 def joined(grids: Sequence[Grid]) -> Grid:
     """Grids of lines that follow each other as one."""
+    names = Lines.__struct_fields__
     lines = Lines(
-        np.concatenate([part.lines.start_pfn for part in grids]),
-        np.concatenate([part.lines.end_pfn for part in grids]),
-        np.concatenate([part.lines.is_fold for part in grids]),
+        *(np.concatenate([getattr(part.lines, name) for part in grids]) for name in names)
     )
     codes = np.concatenate([part.codes for part in grids])
     return Grid(lines, codes, np.concatenate([part.counts for part in grids]))
@@ -224,6 +241,7 @@ class Cell(Struct, frozen=True):
     selected: bool = False
     cursor: bool = False
     fold: bool = False
+    right: bool = False
 
 
 def unpack(code: int) -> Cell:
@@ -236,6 +254,7 @@ def unpack(code: int) -> Cell:
         bool(code & SELECTED),
         bool(code & CURSOR),
         bool(code & FOLD),
+        bool(code & RIGHT),
     )
 
 

@@ -23,7 +23,7 @@ def fit_or_blocks(viewport: Viewport) -> Viewport:
     fitted = viewport.fitted()
     if fitted.pages_per_cell != viewport.pages_per_cell:
         return fitted
-    return viewport.with_cell(max(1, viewport.block_pages // viewport.columns))
+    return viewport.by_block()
 
 
 def zoomed_to(viewport: Viewport, level: str, geometry: Geometry) -> Viewport:

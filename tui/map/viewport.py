@@ -2,8 +2,9 @@
 
 The map is a sheet of *rows*: row ``r`` shows the pfns ``[r * pages_per_row, (r + 1) *
 pages_per_row)``. Rows that hold no memory at all are folded into one *line* each run, so
-that the sheet is as long as the memory, not as the address space. Everything is computed
-from the extents of memory and only for what is visible; 2^40 pfns cost as little as 2^20.
+that the sheet is as long as the memory, not as the address space; with a block a row so are
+rows that look alike: the first one stands for them. Everything is computed from the extents
+of memory and only for what is visible; 2^40 pfns cost as little as 2^20.
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ Int64s = NDArray[np.int64]
 
 MIN_COLUMNS = 8
 MAX_COLUMNS = 256
+FEWEST_ALIKE = 3
+"""Rows that look the same before one of them stands for all."""
+NO_RANGES: Int64s = np.zeros((0, 2), dtype=np.int64)
+_OPEN, _HOLE, _ALIKE = range(3)
+"""What a piece of the sheet is."""
 
 
 class Lines(Struct, frozen=True):
@@ -28,47 +34,113 @@ class Lines(Struct, frozen=True):
     end_pfn: Int64s
     is_fold: NDArray[np.bool_]
     """True where the line stands for a run of rows without memory."""
+    is_alike: NDArray[np.bool_]
+    """True where the line is the first of a run of rows that look like it, and stands for all."""
 
     def __len__(self) -> int:
         """Number of lines."""
         return len(self.start_pfn)
 
+    def part(self, first: int, end: int) -> Lines:
+        """Some of them."""
+        some = slice(first, end)
+        return Lines(
+            self.start_pfn[some], self.end_pfn[some], self.is_fold[some], self.is_alike[some]
+        )
+
 
 class RowMap:
-    """Which line shows which row, for one set of extents and one row width."""
+    """Which line shows which row, for one set of extents and one row width.
 
-    __slots__ = ("_first_line", "_first_row", "_nr_rows", "nr_lines", "pages_per_row", "start_pfn")
+    The rows are cut into pieces: each row of an open one is a line, a hole or a run of rows that
+    look alike is a line in all.
+    """
 
-    def __init__(self, extents: Int64s, pages_per_row: int, *, fold: bool = True) -> None:
-        """``extents``: int64 (n, 2), ascending disjoint [start_pfn, end_pfn) of memory."""
+    __slots__ = (
+        "_begins",
+        "_ends",
+        "_first_line",
+        "_kind",
+        "nr_lines",
+        "pages_per_row",
+        "start_pfn",
+    )
+
+    def __init__(
+        self,
+        extents: Int64s,
+        pages_per_row: int,
+        *,
+        fold: bool = True,
+        alike: Int64s = NO_RANGES,
+        open_pfn: int = -1,
+    ) -> None:
+        """Lay the rows out.
+
+        Args:
+            extents: int64 (n, 2), ascending disjoint [start_pfn, end_pfn) of memory.
+            pages_per_row: pages on a row.
+            fold: whether rows without memory are one line.
+            alike: int64 (n, 2), ranges of memory in which all rows look the same.
+            open_pfn: a page whose row is drawn, though it looks like the rows around it.
+        """
         self.pages_per_row = pages_per_row
         first_row, last_row = _row_segments(extents, pages_per_row, fold=fold)
-        self._first_row = first_row
-        self._nr_rows = last_row - first_row + 1
-        # A fold line stands between each two segments.
-        self._first_line = np.concatenate(([0], np.cumsum(self._nr_rows + 1)))[:-1]
-        self.nr_lines = int(self._first_line[-1] + self._nr_rows[-1])
-        self.start_pfn = int(first_row[0]) * pages_per_row
+        edges = np.stack((first_row, last_row + 1), axis=1).reshape(-1)
+        begins, kind = edges[:-1], np.arange(len(edges) - 1) % 2  # memory, hole, memory, …
+        runs = _alike_rows(alike, pages_per_row, open_pfn // pages_per_row)
+        if len(runs):
+            cuts = sorted_set(np.concatenate((begins, runs.reshape(-1))))
+            cuts = cuts[cuts < edges[-1]]
+            kind = kind[np.searchsorted(begins, cuts, side="right") - 1]
+            kind[np.searchsorted(cuts, runs[:, 0])] = _ALIKE
+            begins = cuts
+        self._begins, self._kind = begins, kind
+        self._ends = np.append(begins[1:], edges[-1])
+        nr_lines = np.where(kind == _OPEN, self._ends - begins, 1)
+        self._first_line = np.concatenate(([0], np.cumsum(nr_lines)))
+        self.nr_lines = int(self._first_line[-1])
+        self.start_pfn = int(begins[0]) * pages_per_row
+
+    def _piece_of(self, pfn: int) -> int:
+        row = pfn // self.pages_per_row
+        return max(int(np.searchsorted(self._begins, row, side="right")) - 1, 0)
 
     def line_of(self, pfn: int) -> int:
         """The line that shows a pfn; the nearest one for pfns outside all memory."""
-        row = pfn // self.pages_per_row
-        segment = int(np.searchsorted(self._first_row, row, side="right")) - 1
-        if segment < 0:
-            return 0
-        offset = min(row - int(self._first_row[segment]), int(self._nr_rows[segment]))
-        return min(int(self._first_line[segment]) + offset, self.nr_lines - 1)
+        piece = self._piece_of(pfn)
+        offset = max(pfn // self.pages_per_row - int(self._begins[piece]), 0)
+        last = int(self._first_line[piece + 1]) - 1
+        return min(int(self._first_line[piece]) + offset, last)
+
+    def hides(self, pfn: int) -> bool:
+        """Whether the row of a pfn is one of those that another row stands for."""
+        piece = self._piece_of(pfn)
+        return bool(self._kind[piece] == _ALIKE) and pfn // self.pages_per_row > self._begins[piece]
 
     def lines(self, first_line: int, count: int) -> Lines:
         """Up to ``count`` lines from ``first_line`` on; shorter at the end of the sheet."""
         line = np.arange(first_line, min(first_line + count, self.nr_lines), dtype=np.int64)
-        segment = np.searchsorted(self._first_line, line, side="right") - 1
-        offset = line - self._first_line[segment]
-        is_fold = offset >= self._nr_rows[segment]
-        row = self._first_row[segment] + offset
-        following = np.minimum(segment + 1, len(self._first_row) - 1)
-        end_row = np.where(is_fold, self._first_row[following], row + 1)
-        return Lines(row * self.pages_per_row, end_row * self.pages_per_row, is_fold)
+        piece = np.searchsorted(self._first_line, line, side="right") - 1
+        row = self._begins[piece] + line - self._first_line[piece]
+        kind = self._kind[piece]
+        end_row = np.where(kind == _OPEN, row + 1, self._ends[piece])
+        pages = self.pages_per_row
+        return Lines(row * pages, end_row * pages, kind == _HOLE, kind == _ALIKE)
+
+
+def _alike_rows(alike: Int64s, pages_per_row: int, open_row: int) -> Int64s:
+    """[first, end) of the rows of each range that are worth one line, the open one left out."""
+    if not len(alike):
+        return alike
+    rows = np.stack((-(-alike[:, 0] // pages_per_row), alike[:, 1] // pages_per_row), axis=1)
+    cut = np.flatnonzero((rows[:, 0] <= open_row) & (open_row < rows[:, 1]))
+    if len(cut):
+        first, end = rows[cut[0]].tolist()
+        parts = [[first, open_row], [open_row + 1, end]]
+        rows = np.concatenate((rows[: cut[0]], parts, rows[cut[0] + 1 :]))
+    result: Int64s = rows[rows[:, 1] - rows[:, 0] >= FEWEST_ALIKE]
+    return result
 
 
 def _row_segments(extents: Int64s, pages_per_row: int, *, fold: bool) -> tuple[Int64s, Int64s]:
@@ -107,19 +179,31 @@ class Viewport(Struct, frozen=True, eq=False):
     """True until a person zooms: one memory block a row, whatever the width."""
     goal_column: int = 0
     """The column that vertical motion tries to keep."""
+    alike: Int64s = NO_RANGES
+    """Ranges of whole blocks that look the same, see ``map/alike.py``."""
+    open_pfn: int = -1
+    """A page whose row is drawn though it looks like others: somebody went there."""
     rows: RowMap = None  # type: ignore[assignment]
     """The sheet; made from the other values when it is not given."""
 
     def __post_init__(self) -> None:
         """Lay the sheet out, with the cursor on it."""
         if self.rows is None:
-            sheet = RowMap(self.extents, self.pages_per_row, fold=self.fold)
+            # Rows of another size than a person is shown at first were asked for: all of them.
+            by_block = self.fold and self.auto_zoom and self.pages_per_row % self.block_pages == 0
+            sheet = RowMap(
+                self.extents,
+                self.pages_per_row,
+                fold=self.fold,
+                alike=self.alike if by_block else NO_RANGES,
+                open_pfn=self.open_pfn,
+            )
             force_setattr(self, "rows", sheet)
             force_setattr(self, "cursor_pfn", self._clamped(self.cursor_pfn))
 
     def is_at(self, other: Viewport) -> bool:
         """Whether both show the same cells, cursor and selection, of the same memory."""
-        names = set(self.__struct_fields__) - {"extents", "rows"}
+        names = set(self.__struct_fields__) - {"extents", "rows", "alike"}
         return all(getattr(self, name) == getattr(other, name) for name in names)
 
     # -- sizes ----------------------------------------------------------------------
@@ -212,11 +296,11 @@ class Viewport(Struct, frozen=True, eq=False):
             return self
         return self._laid(columns=columns, nr_rows=nr_rows, pages_per_cell=cell)
 
-    def on(self, extents: Int64s) -> Viewport:
+    def on(self, extents: Int64s, alike: Int64s = NO_RANGES) -> Viewport:
         """The same window on memory that has changed."""
-        if extents is self.extents or np.array_equal(extents, self.extents):
+        if np.array_equal(extents, self.extents) and np.array_equal(alike, self.alike):
             return replace(self, extents=extents)
-        return self._laid(extents=extents)
+        return self._laid(extents=extents, alike=alike, open_pfn=-1)
 
     def folded(self, fold: bool) -> Viewport:
         """With holes folded or drawn to scale."""
@@ -225,9 +309,11 @@ class Viewport(Struct, frozen=True, eq=False):
     def with_cell(self, pages_per_cell: int) -> Viewport:
         """At another zoom; the cursor stays on its page and on its screen line."""
         cell = min(max(1, pages_per_cell), self.max_pages_per_cell)
-        if cell == self.pages_per_cell:
-            return replace(self, auto_zoom=False)
         return self._laid(pages_per_cell=cell, auto_zoom=False)
+
+    def by_block(self) -> Viewport:
+        """One memory block a row, as at first."""
+        return self._laid(pages_per_cell=max(1, self.block_pages // self.columns), auto_zoom=True)
 
     def zoomed(self, steps: int) -> Viewport:
         """``steps`` powers of two closer (positive) or farther away (negative)."""
@@ -247,14 +333,25 @@ class Viewport(Struct, frozen=True, eq=False):
     # -- motions --------------------------------------------------------------------
     def at(self, pfn: int) -> Viewport:
         """The cursor on a page, scrolled into sight."""
-        moved = replace(self, cursor_pfn=self._clamped(pfn))
+        moved = replace(self, cursor_pfn=self._clamped(pfn))._opened()
         return replace(moved, goal_column=moved.cursor_column)._scrolled()
+
+    def showing(self, start_pfn: int, end_pfn: int) -> Viewport:
+        """The cursor in a range, and as much of the range in the window as there is room for."""
+        there = self if start_pfn <= self.cursor_pfn < end_pfn else self.at(start_pfn)
+        first, last = (there.rows.line_of(pfn) for pfn in (start_pfn, end_pfn - 1))
+        top = min(max(there.top_line, last - there.nr_rows + 1), first)
+        return replace(there, top_line=top)._scrolled()
 
     def across(self, cells: int) -> Viewport:
         """Cells to the right (positive) or left, over the ends of lines."""
         start, end = self.cursor_cell
         if cells > 0:
-            return self.at(end + (cells - 1) * self.pages_per_cell)
+            pfn = end + (cells - 1) * self.pages_per_cell
+            if self.rows.hides(pfn):
+                pfn = int(self.rows.lines(self.rows.line_of(pfn), 1).end_pfn[0])
+                return self.at(pfn) if pfn < self.end_pfn else self
+            return self.at(pfn)
         if cells < 0 and start > self.rows.start_pfn:
             line = self.rows.lines(self.cursor_line, 1)
             if self.cursor_column > 0 or not bool(line.is_fold[0]):
@@ -266,6 +363,8 @@ class Viewport(Struct, frozen=True, eq=False):
         """The cursor on a page before this one, or on the fold that stands for it."""
         target = max(pfn, self.rows.start_pfn)
         line = self.rows.lines(self.rows.line_of(target), 1)
+        if self.rows.hides(target):
+            target = int(line.start_pfn[0]) + self.pages_per_row - self.pages_per_cell
         return self.at(int(line.start_pfn[0]) if bool(line.is_fold[0]) else target)
 
     def down(self, lines: int) -> Viewport:
@@ -286,7 +385,7 @@ class Viewport(Struct, frozen=True, eq=False):
         line = self.rows.lines(self.cursor_line, 1)
         if bool(line.is_fold[0]):
             return self
-        last = int(line.end_pfn[0]) - self.pages_per_cell
+        last = int(line.start_pfn[0]) + self.pages_per_row - self.pages_per_cell
         return replace(self, cursor_pfn=last, goal_column=self.columns - 1)._scrolled()
 
     def next_block(self) -> Viewport:
@@ -339,9 +438,15 @@ class Viewport(Struct, frozen=True, eq=False):
     def _laid(self, **changes: object) -> Viewport:
         """On a new sheet; the cursor keeps its page and, where possible, its screen line."""
         row = max(0, self.cursor_row)
-        laid = replace(self, rows=None, **changes)
+        laid = replace(self, rows=None, **changes)._opened()
         laid = replace(laid, top_line=laid.cursor_line - row, goal_column=laid.cursor_column)
         return laid._scrolled()
+
+    def _opened(self) -> Viewport:
+        """With the row of the cursor drawn, also where another one stood for it."""
+        if not self.rows.hides(self.cursor_pfn):
+            return self
+        return replace(self, rows=None, open_pfn=self.cursor_pfn)
 
     def _scrolled(self) -> Viewport:
         """With the cursor's line in the window and no empty lines that could be filled."""

@@ -18,7 +18,7 @@ from textual.geometry import Offset
 from textual.message import Message
 from textual.screen import Screen
 
-from pfnmap.engine.commands import Add, Command, Goto, Interactive, Source, StartMachine, Zoom
+from pfnmap.engine.commands import Command, Goto, Interactive, Source, StartMachine, Zoom
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.human import counted
 from pfnmap.engine.language import line_of
@@ -201,6 +201,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.place(self.app.size.width, self.app.size.height)
         self.map.focus()
         self.show_session()
+        last, lines = self.session.last, self.viewport.rows.nr_lines
+        if last is not None and lines > self.viewport.nr_rows and not self._shown.real:
+            self.perform(actions.follow(self.shown, last))
         self._follow_cursor()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -577,10 +580,6 @@ class MainScreen(Screen[None], inherit_bindings=False):
         if refusal is not None:
             words = f"{refusal.errno} from {refusal.function}: {refusal.rule}"
             self.toast(words, "error", line_of(command))
-        elif isinstance(command, Add):
-            device = self.session.state.device_named(command.name)
-            if device is not None:
-                self.map.look(self.viewport.at(device.start_pfn))
         else:
             self.perform(actions.follow(self.shown, outcome))
 

@@ -85,8 +85,20 @@ class TitleLine(Line):
         return fitted(title, max(room, 0), ascii_only=ascii_only)
 
 
+IMPORTANT = (
+    PageState.VMEMMAP,
+    PageState.BROKEN,
+    PageState.UNMOVABLE,
+    PageState.OFFLINE,
+    PageState.ISOLATED,
+)
+"""States that the legend names before all others."""
+PLAIN = (PageState.RESERVED, PageState.HOLE)
+"""States that it names last."""
+
+
 class Legend(Line):
-    """What the glyphs of this machine mean: only states that it has."""
+    """What the glyphs of this machine mean, most important first: only states that it has."""
 
     def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
@@ -98,27 +110,29 @@ class Legend(Line):
         """Show the states of a machine, and what marks a change when there is one."""
         edges = np.array([0, max(1, shown.view.end_pfn)], dtype=np.int64)
         counts = shown.view.page_counts(edges)[0]
-        self._states = [state for state in NAMES if counts[state]]
+        others = [state for state in NAMES if state not in IMPORTANT + PLAIN]
+        self._states = [state for state in (*IMPORTANT, *others, *PLAIN) if counts[state]]
         self._changes, self._help_key = shown.before is not None, shown.key("app.help")
         self.repaint()
 
     def draw(self, width: int, height: int) -> list[Strip]:
         """The one line; what does not fit is counted."""
         paint = self.paint
-        entries = [(cells.glyph_code(state), NAMES[state]) for state in self._states]
+        entries = [
+            (*paint.cell(cells.glyph_code(state)), NAMES[state], 2) for state in self._states
+        ]
+        if self._changes:
+            after = sum(state in IMPORTANT for state in self._states)
+            entries.insert(after, (paint.changed_mark, paint.role("changed"), "changed", 1))
         row = Row(width, paint).gap()
-        for index, (code, name) in enumerate(entries):
+        for index, (glyph, style, name, times) in enumerate(entries):
             left = len(entries) - index
             more = f" +{left}: press {self._help_key}" if self._help_key else f" +{left}"
             keep = len(more) if left > 1 else 0
-            if cell_width(name) + 4 + keep > row.room:
+            if cell_width(name) + times + 2 + keep > row.room:
                 row.add(more, "dim")
-                return [row.strip()]
-            glyph, style = paint.cell(code)
-            row.add(glyph * 2, style).gap().add(name, "dim").gap()
-        words = f"{paint.changed_mark} changed by the last step"
-        if self._changes and cell_width(words) + 1 <= row.room:
-            row.gap().add(words, "changed")
+                break
+            row.add(glyph * times, style).gap().add(name, "dim").gap()
         return [row.strip()]
 
 

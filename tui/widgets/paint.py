@@ -43,6 +43,7 @@ class Paint:
         self.dash = "-" if plain else "–"
         self.arrow = "->" if plain else "→"
         self.dot = "." if plain else "·"
+        self.times = "x" if plain else "×"
         self.pointer = ">" if plain else "▸"
         self.fold = "." if plain else "┄"
         self.ellipsis = "..." if plain else "…"
@@ -124,6 +125,11 @@ class Paint:
         if cell.eighths and theme.partials:
             glyph, fg, bg = theme.partials[cell.eighths - 1], over.fg, _fill(under)
             attributes = set()
+            if cell.right:
+                # What is left of it is drawn instead, where its colour is known.
+                known = bg not in ("", DEFAULT_COLOUR)
+                glyph = theme.partials[7 - cell.eighths] if known else "▐"
+                fg, bg = (bg, fg) if known else (fg, bg)
         elif cell.eighths and cell.over == PageState.VMEMMAP:
             glyph, fg = str(cell.eighths), over.fg
         if cell.changed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from operator import is_
 
 import numpy as np
@@ -15,6 +16,7 @@ from pfnmap.engine.kinds import FREE_BY_ZONE, PageState, ZoneType
 from pfnmap.engine.view import View
 from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.map import cells
+from pfnmap.tui.map.alike import alike_ranges
 from pfnmap.tui.map.cells import Codes, Grid
 from pfnmap.tui.map.viewport import RowMap, Viewport
 from pfnmap.tui.say.words import fitted, pfn_words, size_spelt
@@ -94,6 +96,8 @@ class PfnMap(Panel):
         # A zone begins with a page that exists; memory as the firmware lists it may not.
         starts = [row.start_pfn for row in view.zones if row.spanned]
         self.viewport = self.viewport.at(min(starts, default=view.first_pfn))
+        self._seen = False
+        self._room = 80, 1
 
     # -- what is shown ---------------------------------------------------------------------
     @property
@@ -105,7 +109,16 @@ class PfnMap(Panel):
         """Show a machine; cells that differ from the one before are marked."""
         self._view, self._before = shown.view, shown.before
         self._labels.clear()
-        self.look(self.viewport.on(shown.view.extents()), force=True)
+        now = self.viewport.on(shown.view.extents(), alike_ranges(shown.view, shown.before))
+        if not self._seen:
+            self._seen = True
+            # The first picture is of all memory, where no last step says what to look at.
+            too_long = now.rows.nr_lines > now.nr_rows
+            if shown.view.real or (too_long and shown.before is None):
+                self.viewport = now.fitted()
+                self.fit(*self._room)  # other margins may leave room for fewer cells
+                now = self.viewport.fitted()
+        self.look(now, force=True)
 
     def look(self, viewport: Viewport, *, force: bool = False) -> None:
         """Move the window or the cursor."""
@@ -136,6 +149,7 @@ class PfnMap(Panel):
 
     def fit(self, width: int, height: int) -> None:
         """Take as many cells and lines as there is room for in a panel of this size."""
+        self._room = width, height
         by_block = self.viewport.pages_per_row >= self._view.geometry.block_pages
         self._margins = margins(self._view, width, by_block=by_block)
         columns = self._margins.columns(width)
@@ -182,7 +196,11 @@ class PfnMap(Panel):
             self._drawn.clear()
         here = self.viewport.cursor_row
         starts, ends = grid.lines.start_pfn.tolist(), grid.lines.end_pfn.tolist()
-        labels = [self._label(grid, row, starts[row], ends[row]) for row in range(len(starts))]
+        alike, pages = grid.lines.is_alike.tolist(), self.viewport.pages_per_row
+        labels = [
+            self._label(grid, row, start, start + pages if alike[row] else end)
+            for row, (start, end) in enumerate(zip(starts, ends, strict=True))
+        ]
         keys: list[tuple[object, ...]] = [
             (row == here, starts[row], ends[row], labels[row], marked[row].tobytes())
             for row in range(len(starts))
@@ -198,6 +216,8 @@ class PfnMap(Panel):
                 line = self._left(starts[row], bits[index], here=row == here)
                 if bits[index] & cells.FOLD:
                     line.append(self._fold(starts[row], ends[row], bits[index]))
+                elif alike[row]:
+                    line += self._many(pieces, starts[row], ends[row], here=row == here)
                 else:
                     line += [self._segment(code, length) for code, length in pieces]
                 drawn[keys[row]] = self._ended(width, line, labels[row])
@@ -245,6 +265,31 @@ class PfnMap(Panel):
         text = paint.fold * side + words
         text += paint.fold * max(0, columns - len(text))
         return Segment(fitted(text, columns, ascii_only=paint.ascii_only), style)
+
+    def _many(
+        self, pieces: list[tuple[int, int]], start: int, end: int, *, here: bool
+    ) -> Iterator[Segment]:
+        """The cells of a line that stands for many, with words over the last of them."""
+        geometry, columns = self._view.geometry, self.viewport.columns
+        count = (end - start) // self.viewport.pages_per_row
+        last = (end - 1) // geometry.block_pages
+        size = size_spelt((end - start) * geometry.page_bytes)
+        words = f" {self.paint.times}{count}, to {last}, {size} "
+        if len(words) > columns // 2:
+            words = f" {self.paint.times}{count} "[: columns // 2]
+        room = columns - len(words)
+        for code, length in pieces:
+            if room <= 0:
+                break
+            yield self._segment(code, min(length, room))
+            room -= length
+        style = self.paint.role("here" if here else "dim")
+        at = self.viewport.cursor_column - (columns - len(words)) if here else -1
+        if at < 0:
+            yield Segment(words, style)
+            return
+        yield from (Segment(words[:at], style), Segment(words[at], self.paint.role("cursor")))
+        yield Segment(words[at + 1 :], style)
 
     def _segment(self, code: int, length: int) -> Segment:
         key = (code, length)

@@ -69,7 +69,7 @@ async def test_every_panel_says_how_much_there_is(
     size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with dense(size, monkeypatch) as on:
-        await on.keys("3")
+        await on.keys("Z", "3")
         assert OF.search(heading(on, "figure"))
         assert "of 101033" in heading(on, "pfn map")
         assert "of 100032" in heading(on, "memory blocks")

@@ -22,11 +22,12 @@ async def test_one_block_a_line_with_its_pfn_its_id_and_its_zone() -> None:
     async with stage(*DIMM, theme="ascii") as on:
         drawn = lines(on)
         assert drawn[0].startswith("- pfn map - 1 cell = 512 pfns = 2 MiB -")
-        assert drawn[2] == " 0x8000    1  " + "D" * 64 + " DMA32"
+        assert drawn[2] == " 0x8000    1  " + "D" * 45 + " x6, to 6, 768 MiB  DMA32"
+        assert drawn[3] == " 0x38000   7  " + "D" * 56 + "v" * 8 + " DMA32"
         hole = f"{'.' * 17} hole 0x40000-0xfffff, 3 GiB "
-        assert drawn[9] == " 0x40000   8  " + hole.ljust(64, ".")
-        assert drawn[10] == " 0x100000 32 >v" + "M" * 63 + " Movable"
-        assert drawn[11] == " 0x108000 33  v" + "-" * 63 + " offline"
+        assert drawn[4] == " 0x40000   8  " + hole.ljust(64, ".")
+        assert drawn[5] == " 0x100000 32 >v" + "M" * 63 + " Movable"
+        assert drawn[6] == " 0x108000 33  v" + "-" * 63 + " offline"
 
 
 async def test_a_block_that_straddles_zones_says_so() -> None:
@@ -88,9 +89,9 @@ async def test_only_lines_that_changed_are_sent(monkeypatch: pytest.MonkeyPatch)
 
 async def test_unchanged_lines_are_the_same_objects() -> None:
     async with stage(*DIMM) as on:
-        before: list[Strip] = on.main.map.render_lines(Region(0, 0, 80, 12))
+        before: list[Strip] = on.main.map.render_lines(Region(0, 0, 80, 7))
         await on.keys("l")
-        after = on.main.map.render_lines(Region(0, 0, 80, 12))
+        after = on.main.map.render_lines(Region(0, 0, 80, 7))
         same = [a is b for a, b in zip(before, after, strict=True)]
         assert same.count(False) <= 2
 
@@ -116,7 +117,7 @@ async def test_lines_that_scroll_are_the_same_objects_and_only_new_ones_are_coun
         await on.keys("ctrl+u", "ctrl+u", "ctrl+u")
         moved = top - on.main.viewport.top_line
         assert 0 < moved < height
-        assert counted == [moved]
+        assert sum(counted) == moved
         after = view.render_lines(Region(0, 1, 80, height))
         same = [a is b for a, b in zip(before, after[moved:], strict=False)]
         assert same.count(False) <= 2  # where the cursor was, and where it is
@@ -151,16 +152,16 @@ async def test_a_panel_narrower_than_its_cells_is_cut() -> None:
         shown = on.main.map
         drawn = shown.render_lines(Region(0, 0, *shown.size))
         assert {line.cell_length for line in drawn} == {9}
-        assert [line.text for line in drawn][1:3] == [" 0x0     ", " 0x8000  "]
+        assert [line.text for line in drawn][1:3] == [" 0x40000 ", " 0x100000"]
 
 
 async def test_a_click_moves_the_cursor_and_hovering_tells() -> None:
     async with stage(*DIMM) as on:
-        await on.pilot.hover("#map", offset=(16, 10))
+        await on.pilot.hover("#map", offset=(16, 5))
         await on.pilot.pause()
         assert "block 32 (dimm0)" in on.lines[-2]
         assert on.cursor < 0x8000
-        await on.pilot.click("#map", offset=(16, 10))
+        await on.pilot.click("#map", offset=(16, 5))
         await on.pilot.pause()
         assert on.cursor == 0x100000 + 2 * 512
 
