@@ -19,8 +19,8 @@ from pfnmap.engine.operations.zone_policy import valid_zones
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.sysfs_words import MEMORY_DIR
 
-MAX_COMMANDS = 4096
-"""Of one line: what a loop in a loop may do is more than anybody pastes."""
+MAX_COMMANDS = 8192
+"""Of one line, words of loops counted too: a loop in a loop may do more than anybody pastes."""
 
 
 def run(tx: Transaction, command: Shell) -> Refusal | None:
@@ -71,6 +71,7 @@ class _Run:
             for text in word.texts(values)
             for file in self._files(text, values[CWD])
         ]
+        self.done += len(texts)
         refusal = None
         for text in texts if loop.name else [""]:
             if loop.name:
