@@ -19,8 +19,8 @@ from pfnmap.tui.cli.parser import emit, refuse_idle
 from pfnmap.tui.cli.starting import Start, prepared, show
 from pfnmap.tui.documents.reports import CompareData, VariantData, VariantStepData
 from pfnmap.tui.documents.view import as_json, view_data
+from pfnmap.tui.figure.compare_text import compare_lines
 from pfnmap.tui.keys.effects import Compare, Open
-from pfnmap.tui.text.compare import compare_lines
 
 
 def run(arguments: argparse.Namespace) -> int:

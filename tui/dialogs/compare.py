@@ -15,8 +15,8 @@ from pfnmap.tui.dialogs.compare_body import Options, at_step, body_lines, letter
 from pfnmap.tui.dialogs.dialog import Scrolling
 from pfnmap.tui.dialogs.reader import Reader
 from pfnmap.tui.dialogs.texts import area_lines
+from pfnmap.tui.figure.compare_text import compare_lines
 from pfnmap.tui.keys.keymap import Keymap
-from pfnmap.tui.text.compare import compare_lines
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, Row
 

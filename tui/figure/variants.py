@@ -31,6 +31,8 @@ class Variant(Struct, frozen=True, eq=False):
     name: str
     moments: tuple[Moment, ...]
     """At the start, and after every step that could be done."""
+    headline: str
+    """The name, and how much of the scenario gave way to it or no longer holds."""
     problems: dict[int, str]
     """Why a step could not be done at all, by its number."""
 
@@ -49,7 +51,18 @@ def variant_of(run: VariantRun) -> Variant:
             words = step.ran or step.line
             found.append(Moment(view, after, words, step.number, 0, step.outcome, None, found[-1]))
     problems = {step.number: step.problem for step in run.steps if step.outcome is None}
-    return Variant(run.name, tuple(found), problems)
+    return Variant(run.name, tuple(found), _headline(run), problems)
+
+
+def _headline(run: VariantRun) -> str:
+    words = run.name
+    if changed := sum(bool(step.ran) for step in run.steps):
+        words += f" (wins over {counted(changed, 'line')} of the scenario)"
+    if run.nr_expectations:
+        lines = len({text.partition(":")[0] for text in run.failed})
+        words += f"; {run.nr_expectations - lines} of {counted(run.nr_expectations, 'expectation')}"
+        words += " hold"
+    return words
 
 
 def ground_of_variants(
@@ -70,7 +83,7 @@ def variant_spans(
     for line in wrapped(title, width) if title else []:
         yield (Span(line, "heading"),)
     for letter, variant in zip(LETTERS, variants, strict=False):
-        for line in wrapped(variant.name, width, first=f"{letter}: "):
+        for line in wrapped(variant.headline, width, first=f"{letter}: "):
             yield (Span(line, "name"),)
     yield from sheet.heading()
     parted, drawn = False, list[Figure]()

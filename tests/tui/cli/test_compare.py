@@ -12,7 +12,7 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.scenarios.scenario import Scenario, parse_scenario
 from pfnmap.themes import load_theme
 from pfnmap.tui.cli import main
-from pfnmap.tui.text.compare import compare_lines
+from pfnmap.tui.figure.compare_text import compare_lines
 from tests.tui.fake_view import BLOCK
 
 FRAMES = Path(__file__).parents[1] / "frames"
@@ -37,7 +37,7 @@ def test_the_first_post_in_one_picture() -> None:
     """Struct pages at the device's start leave one run of 252M; per block two of 126M."""
     expected = (FRAMES / "device-vs-memblock.txt").read_text(encoding="ascii").splitlines()
     assert lines(DIMM, "memmap=device", "memmap=memblock") == expected
-    assert any(line.endswith("264241152     132120576 *") for line in expected)
+    assert "B: memmap=memblock: longest run 252M -> 126M" in expected
 
 
 def test_a_single_variant_is_compared_with_the_scenario_as_written() -> None:
@@ -48,12 +48,12 @@ def test_a_single_variant_is_compared_with_the_scenario_as_written() -> None:
     assert "      1 " + "D" * 64 in printed, "what is the same is written once"
 
 
-def test_results_that_differ_stand_below_each_other() -> None:
+def test_the_first_step_that_differs_is_marked_with_its_number() -> None:
     printed = lines(DIMM, "block=128M", "block=1G")
-    assert "* add dimm0 256M" in printed
-    start = printed.index("* add dimm0 256M")
-    assert printed[start + 1] == "    A ok"
-    assert printed[start + 2].startswith("    B EINVAL (")
+    step = printed.index("step 2: add dimm0 256M")
+    assert printed[step + 1] == "* here they part"
+    assert printed[step + 2] == "  A: block=128M"
+    assert any("EINVAL" in line for line in printed[printed.index("  B: block=1G") :])
 
 
 def test_a_command_that_means_nothing_on_a_variant_is_said_and_left_out() -> None:
@@ -76,10 +76,7 @@ def test_counters_that_one_variant_lacks_are_not_zero() -> None:
     rows = compare(scenario(), ["block=128M", "block=1G"]).counters
     table = {row.name: row.values for row in rows}
     assert table["zone 0 Movable spanned"] == (2 * BLOCK, None)
-    assert any(
-        line.endswith("        -  *") or " - *" in line
-        for line in lines(DIMM, "block=128M", "block=1G")
-    )
+    assert any(line.endswith("  -") for line in lines(DIMM, "block=128M", "block=1G"))
 
 
 def test_more_than_three_variants_repeat_the_first() -> None:

@@ -21,9 +21,9 @@ from pfnmap.tui.keys.session_verbs import variants_of
 from pfnmap.tui.map.cells import CHANGED
 from pfnmap.tui.map.side_by_side import MAX_ROWS, cells_that_fit, side_by_side
 from pfnmap.tui.testing import settle
+from tests.tui.figure.test_compare_frames import CASES
 from tests.tui.screens.test_app_screens import compare as compare_baseline
 from tests.tui.stage import DIMM, Stage, session_of, stage
-from tests.tui.text.test_compare_frames import CASES
 
 SIZES = [(80, 24), (120, 40)]
 

@@ -1,18 +1,20 @@
-"""Variants of one scenario side by side as plain text: steps, counters, maps, findings."""
+"""Variants of one scenario as plain text: the figure of each step, the bills, what else differs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from pfnmap.engine.compare import Comparison, CounterRow, VariantRun, VariantStep
+from pfnmap.engine.compare import Comparison, CounterRow
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.human import counted
 from pfnmap.engine.view import View
+from pfnmap.tui.figure.amounts import human
+from pfnmap.tui.figure.text import joined
+from pfnmap.tui.figure.variants import LETTERS, ground_of_variants, variant_of, variant_spans
 from pfnmap.tui.text.ascii import plain, section, wrapped
 from pfnmap.tui.text.map import aligned_maps, scale_title
 
-LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 COLUMNS: Final = 3
 """Variants in one table; with more the first is repeated in each."""
 DIFFERS: Final = "*"
@@ -26,64 +28,38 @@ def compare_lines(comparison: Comparison, glyphs: Sequence[str], *, width: int) 
         raise InputError(f"{len(runs)} variants are too many; at most {len(LETTERS)}")
     names = LETTERS[: len(runs)]
     window, maps = aligned_maps(views, glyphs, width=width, names=names)
-    lines = wrapped(comparison.title, width, first="pfnmap compare: ")
-    for name, run in zip(names, runs, strict=True):
-        lines += wrapped(_headline(run), width, first=f"{name}: ")
-    lines += section(f"steps ({DIFFERS} differs)", _steps(runs, names, width))
-    lines += section(f"counters ({DIFFERS} differs)", _counters(comparison.counters, names))
+    variants = [variant_of(run) for run in runs]
+    numbers = [0, *(step.number for step in runs[0].steps)]
+    title = f"pfnmap compare: {comparison.title}"
+    ground = ground_of_variants(variants)
+    lines = joined(variant_spans(variants, ground, numbers, width=width, title=title))
+    lines += section("counters that differ at the end", _counters(comparison.counters, names))
     lines += section(f"memory blocks that differ ({DIFFERS})", _blocks(comparison, names, width))
     lines += section(scale_title(window, views[0]), maps)
     lines += section("findings", _findings(views, names, width))
     return [line.rstrip() for line in lines]
 
 
-def _steps(runs: Sequence[VariantRun], names: str, width: int) -> Iterator[str]:
-    """Each command with its result; a line for each variant where the results differ."""
-    for steps in zip(*(run.steps for run in runs), strict=True):
-        results = [_result(step) for step in steps]
-        if len(set(results)) == 1:
-            yield from wrapped(f"{steps[0].line}: {results[0]}", width, first="  ")
-            continue
-        yield from wrapped(steps[0].line, width, first=f"{DIFFERS} ")
-        for name, result in zip(names, results, strict=True):
-            yield from wrapped(result, width, first=f"    {name} ", indent=" " * 6)
-
-
-def _result(step: VariantStep) -> str:
-    """What came of a command, and what was run where the variant won over the line."""
-    return f"{step.result}, run as: {step.ran}" if step.ran else step.result
-
-
-def _headline(run: VariantRun) -> str:
-    """The variant, and how much of the scenario gave way to it or no longer holds."""
-    words = run.name
-    changed = sum(bool(step.ran) for step in run.steps)
-    if changed:
-        words += f" (wins over {counted(changed, 'line')} of the scenario)"
-    if run.nr_expectations:
-        lines = len({text.partition(":")[0] for text in run.failed})
-        words += f"; {run.nr_expectations - lines} of {counted(run.nr_expectations, 'expectation')}"
-        words += " hold"
-    return words
-
-
 def _counters(rows: Sequence[CounterRow], names: str) -> Iterator[str]:
-    """Tables of all counters, at most three variants to a table."""
+    """Tables of the counters that differ, at most three variants to a table."""
     for first in range(1, len(names), COLUMNS - 1):
         shown = [0, *range(first, min(first + COLUMNS - 1, len(names)))]
-        if first > 1:
-            yield ""
+        unlike = [row for row in rows if len({row.values[index] for index in shown}) > 1]
+        if not unlike:
+            continue
         yield f"{'':27}" + "".join(f"{names[index]:>14}" for index in shown)
-        for row in rows:
-            counter, values = row.name, row.values
-            mark = "" if len({values[index] for index in shown}) == 1 else f" {DIFFERS}"
-            form = "#x" if counter.endswith("start_pfn") else "d"
-            cells = "".join(f"{_number(values[index], form):>14}" for index in shown)
-            yield f"{plain(counter):<27}{cells}{mark}"
+        for row in unlike:
+            cells = "".join(f"{_number(row.name, row.values[index]):>14}" for index in shown)
+            yield f"{plain(row.name):<27}{cells}"
 
 
-def _number(value: int | None, form: str) -> str:
-    return "-" if value is None else format(value, form)
+def _number(name: str, value: int | None) -> str:
+    """A counter: bytes in a unit, a pfn in hexadecimal, else as it is."""
+    if value is None:
+        return "-"
+    if name.endswith((" bytes", "largest run")):
+        return human(value)
+    return format(value, "#x" if name.endswith("start_pfn") else "d")
 
 
 def _blocks(comparison: Comparison, names: str, width: int) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Comparisons of shipped scenarios as plain text, against frames that a person has read.
 
-``python -m tests.tui.text.test_compare_frames`` writes them anew; then read the difference.
+``python -m tests.tui.figure.test_compare_frames`` writes them anew; then read the difference.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pfnmap.engine.compare import compare
 from pfnmap.engine.scenarios.scenario import load_scenario
 from pfnmap.engine.sources import shipped_scenarios
 from pfnmap.themes import load_theme
-from pfnmap.tui.text.compare import compare_lines
+from pfnmap.tui.figure.compare_text import compare_lines
 
 FRAMES = Path(__file__).parents[1] / "frames"
 CASES = {
@@ -58,7 +58,7 @@ def test_the_frame_survives_a_mail(name: str) -> None:
 
 def test_old_and_merged_shrinking_differ_in_spans_and_findings() -> None:
     text = "\n".join(frame("shrink-e1"))
-    assert "zone 1 Movable spanned              98304             - *" in text
+    assert "zone 1 Movable spanned              98304             -" in text
     assert "A span-without-memory" in text
     assert "B none" in text
 
