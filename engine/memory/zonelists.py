@@ -17,10 +17,15 @@ _MAX_NUMNODES = 1024
 _MIGRATE_TYPES_FOR_GROUPING = 5
 
 
-def fallback_order(state: State, local: int, load: list[int]) -> list[int]:
-    """Node order of one node's zonelist; ``load`` is ``node_load`` and is updated."""
+def fallback_order(
+    state: State, local: int, load: list[int], memory: tuple[int, ...] | None = None
+) -> list[int]:
+    """Node order of one node's zonelist; ``load`` is ``node_load`` and is updated.
+
+    ``memory``: the nodes that have any, where that is known already.
+    """
     order: list[int] = []
-    candidates = set(state.nodes_in("has_memory"))
+    candidates = set(state.nodes_in("has_memory") if memory is None else memory)
     if state.profile.local_node_first:
         candidates.add(local)
     previous = local
@@ -60,9 +65,11 @@ def rebuild(
     """
     load = [0] * len(state.nodes)
     numbers = range(len(state.nodes)) if hotadded is None else (hotadded,)
+    seen = masks or state
+    memory = seen.nodes_in("has_memory")
     log = []
     for number in numbers:
-        order = "".join(f"{node} " for node in fallback_order(masks or state, number, load))
+        order = "".join(f"{node} " for node in fallback_order(seen, number, load, memory))
         if state.profile.fallback_log:
             log.append(f"Fallback order for Node {number}: {order}")
     highest = state.policy_zone

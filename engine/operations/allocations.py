@@ -9,6 +9,7 @@ from pfnmap.engine.commands import Pin, Unpin
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.human import counted
 from pfnmap.engine.kinds import BlockState, PageState
+from pfnmap.engine.limits import MAX_PINNED_BLOCKS
 from pfnmap.engine.memory import free_memory
 from pfnmap.engine.memory.page_map import first_hole, page_zone, zone_pieces, zones_of
 from pfnmap.engine.memory.runs import Rows
@@ -35,10 +36,6 @@ def pins_among(rows: Rows, kind: str | None = None) -> Rows:
         mine |= (rows["kind"] == state) & (rows["owner"] == owner)
     pins: Rows = rows[mine]
     return pins
-
-
-MAX_PINNED_BLOCKS = 4096
-"""Blocks that one command may pin: each allocation is a value of its own."""
 
 
 def first_free(state: State, block: int, nr_pages: int) -> int | None:

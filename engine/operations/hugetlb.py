@@ -18,6 +18,7 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.human import counted
 from pfnmap.engine.kinds import BlockState, PageState, ZoneType
+from pfnmap.engine.limits import MAX_HUGE_PAGES
 from pfnmap.engine.memory import free_memory
 from pfnmap.engine.memory.page_map import first_hole, page_zone, zone_pieces
 from pfnmap.engine.memory.runs import Rows, joined_ranges, merge_rows, ranges_of
@@ -32,9 +33,6 @@ from pfnmap.engine.operations.hugetlb_vmemmap import (
 )
 from pfnmap.engine.operations.refs import pfn_of
 from pfnmap.engine.outcome import Refusal
-
-MAX_COUNT = 1 << 16
-"""Huge pages that one command places at most."""
 
 KERNEL_ZONE_ORDER = (ZoneType.DMA32, ZoneType.NORMAL)
 """Zones in which gigantic pages are looked for, the last one first (GFP_HIGHUSER)."""
@@ -162,9 +160,9 @@ def place(tx: Transaction, command: Hugetlb) -> Refusal | None:
             f"{command.page_bytes} bytes is no huge page size: it must be a "
             f"power of two above {state.geometry.page_bytes}",
         )
-    if command.count > MAX_COUNT:
+    if command.count > MAX_HUGE_PAGES:
         return Refusal(
-            "ENOMEM", "hugetlb", f"the model places at most {MAX_COUNT} huge pages at a time"
+            "ENOMEM", "hugetlb", f"the model places at most {MAX_HUGE_PAGES} huge pages at a time"
         )
     if any(held.name == command.name for held in state.hugetlb.values()):
         return Refusal("EEXIST", "hugetlb", f"there are huge pages {command.name} already")

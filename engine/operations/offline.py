@@ -13,9 +13,11 @@ import numpy as np
 from msgspec.structs import replace
 
 from pfnmap.engine.commands import Offline
+from pfnmap.engine.errors import InputError
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.human import counted
 from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
+from pfnmap.engine.limits import MAX_BLOCKS_ONE_BY_ONE
 from pfnmap.engine.memory import free_memory, spans_history, zonelists
 from pfnmap.engine.memory.spans import shrink_zone_span, span_text, update_pgdat_span
 from pfnmap.engine.memory.state import CMA, IN_USE, PINNED, POISONED, Pending, State
@@ -80,6 +82,11 @@ def offline_blocks(
         alike = min(last, int(row["start"] + row["count"]) - 1) - block + 1
         profile = tx.state.profile
         one_by_one = profile.zone_shifting or profile.shrink in ("rfc2", "oct2018")
+        if one_by_one and last - first >= MAX_BLOCKS_ONE_BY_ONE:
+            raise InputError(
+                f"offline: {last - first + 1} blocks, which go one by one under these rules; at "
+                f"most {MAX_BLOCKS_ONE_BY_ONE} in one command"
+            )
         one_by_one |= any(fault.phase in _FAILURES for fault in tx.state.faults)
         count = 1 if one_by_one else _clear_of(tx.state, block, alike)
         refusal = check_offline(tx.state, block)

@@ -15,14 +15,13 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.human import counted, ranged
 from pfnmap.engine.kinds import MemmapKind, PageState
+from pfnmap.engine.limits import MAX_SECTIONS_ONE_BY_ONE
 from pfnmap.engine.memory import free_memory, memmap
 from pfnmap.engine.memory.runs import Rows, joined_ranges, sorted_set, unbroken
 from pfnmap.engine.memory.state import Device, State, Teardown
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.outcome import Refusal
 
-MAX_SECTIONS = 1 << 16
-"""Sections that one command may remove, 8 TiB of x86: each is a step with a state of its own."""
 MAX_SHOWN = 64
 """Sections of a larger range whose backward free becomes a phase; the last always does."""
 
@@ -317,10 +316,10 @@ def remove_sections(tx: Transaction, rows: Rows) -> Refusal | None:
     """Tear the sections of these (offline) blocks down as v2 does, and report what breaks."""
     sections = int(rows["count"].sum()) * tx.state.geometry.block_pages
     sections //= tx.state.geometry.section_pages
-    if sections > MAX_SECTIONS:
+    if sections > MAX_SECTIONS_ONE_BY_ONE:
         raise InputError(
             f"remove: {sections} sections in one command; where removal counts them one by one "
-            f"(the series of 2019), at most {MAX_SECTIONS}"
+            f"(the series of 2019), at most {MAX_SECTIONS_ONE_BY_ONE}"
         )
     before = tx.state
     # How an earlier removal left the countdown is not how this one leaves it.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pfnmap.engine.commands import Shrink
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState
+from pfnmap.engine.limits import MAX_BLOCKS_ONE_BY_ONE
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import offline, remove
@@ -37,6 +38,11 @@ def shrink(tx: Transaction, command: Shrink) -> Refusal | None:
     """Offline (and before 5.5 remove) the zone's highest blocks, one by one."""
     if not 0 <= command.node < len(tx.state.nodes):
         raise InputError(f"node={command.node}: there are nodes 0 to {len(tx.state.nodes) - 1}")
+    if command.nr_blocks > MAX_BLOCKS_ONE_BY_ONE:
+        raise InputError(
+            f"shrink: {command.nr_blocks} blocks, which go one by one; at most "
+            f"{MAX_BLOCKS_ONE_BY_ONE} in one command"
+        )
     blocks = highest_blocks(tx.state, command)
     if not blocks:
         return Refusal(

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from pfnmap.engine.commands import SysfsRead, SysfsWrite
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import REAL_ZONES, BlockState, OnlineType, ZoneType
+from pfnmap.engine.limits import MAX_GLOB_FILES, MAX_HUGE_PAGES
 from pfnmap.engine.memory.spans import grow
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.transaction import Transaction
@@ -43,8 +44,6 @@ _NODE_POOL = re.compile(
 )
 _POISON = re.compile(re.escape(MEMORY_DIR) + r"/(hard|soft)_offline_page\Z")
 _EJECT = re.compile(r"/sys/bus/acpi/devices/PNP0C80:([0-9a-f]{2})/eject\Z")
-MAX_GLOB_FILES = 1 << 16
-"""A machine of 4 PiB has 33 million blocks: what a glob may match is far more than a screen."""
 
 
 def _followed(state: State, path: str) -> str:
@@ -219,7 +218,7 @@ def _resize_pool(
     wanted, have = int(word), sum(counts)
     if wanted > have:
         name = f"nr_hugepages-{page_bytes >> 10}kB-{tx.state.next_id}"
-        missing = min(wanted - have, hugetlb.MAX_COUNT)
+        missing = min(wanted - have, MAX_HUGE_PAGES)
         if node is not None:
             starts = hugetlb.find(tx.state, node, pages, missing)
         else:

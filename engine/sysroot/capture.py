@@ -23,23 +23,22 @@ from msgspec.structs import asdict, replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.geometry import MAX_NUMNODES
+from pfnmap.engine.limits import MAX_CAPTURE_BLOCKS, MAX_CAPTURE_BYTES, MAX_CAPTURE_NOTES
 from pfnmap.engine.params import PARAM_VALUES, Params
 from pfnmap.engine.sysroot.dumps import has_blocks, is_text_dump, parse_text_dump
 from pfnmap.engine.sysroot.files import MAX_WORD, TextTree, clean
 from pfnmap.engine.sysroot.lsmem import is_lsmem, listed
 from pfnmap.engine.sysroot.observation import BlockColumns, Observation
-from pfnmap.engine.sysroot.parse import IomemLine, ZoneInfo
+from pfnmap.engine.sysroot.parse import MAX_IOMEM_LINES, IomemLine, ZoneInfo
 from pfnmap.engine.sysroot.read import observe
 from pfnmap.engine.typed_json import NodeId, typed
 from pfnmap.engine.view import HugetlbPool, MemoryConfig
 from pfnmap.engine.whole_file import write_whole
 
 FORMAT = "pfnmap-capture-1"
-MAX_BYTES = 256 << 20
-"""Largest capture that is read, after decompression."""
 HEAD_BYTES = 1 << 14
 """How much of a file tells what it is: a transcript may begin with other things."""
-MAX_BLOCKS = 1 << 24
 _GZIP = b"\x1f\x8b"
 
 Named = TypeVar("Named", ZoneInfo, IomemLine)
@@ -58,7 +57,7 @@ class _Run(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Blocks that say the same."""
 
     first: Annotated[int, Meta(ge=0, le=1 << 40)]
-    count: Annotated[int, Meta(ge=1, le=MAX_BLOCKS)]
+    count: Annotated[int, Meta(ge=1, le=MAX_CAPTURE_BLOCKS)]
     state: str
     zones: tuple[str, ...] | None
     nodes: tuple[NodeId, ...] | None
@@ -76,13 +75,13 @@ class _Capture(Struct, frozen=True, kw_only=True):
     block_bytes: Annotated[int, Meta(ge=4096, le=1 << 46)] | None = None
     params: dict[str, str] = {}
     masks: _Masks = _Masks()
-    node_ids: tuple[NodeId, ...]
-    zones: tuple[ZoneInfo, ...] | None = None
-    iomem: tuple[IomemLine, ...] | None = None
-    pools: tuple[HugetlbPool, ...] = ()
+    node_ids: Annotated[tuple[NodeId, ...], Meta(max_length=MAX_NUMNODES)]
+    zones: Annotated[tuple[ZoneInfo, ...], Meta(max_length=5 * MAX_NUMNODES)] | None = None
+    iomem: Annotated[tuple[IomemLine, ...], Meta(max_length=MAX_IOMEM_LINES)] | None = None
+    pools: Annotated[tuple[HugetlbPool, ...], Meta(max_length=MAX_NUMNODES)] = ()
     config: tuple[MemoryConfig, ...] = ()
     blocks: tuple[_Run, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: Annotated[tuple[str, ...], Meta(max_length=MAX_CAPTURE_NOTES)] = ()
 
     def __post_init__(self) -> None:
         for name, size in (("page_bytes", self.page_bytes), ("block_bytes", self.block_bytes)):
@@ -101,8 +100,11 @@ class _Capture(Struct, frozen=True, kw_only=True):
         end = total = 0
         for index, run in enumerate(self.blocks):
             total += run.count
-            if run.first < end or total > MAX_BLOCKS:
-                raise ValueError(f"'blocks[{index}]' overlaps the one before, or is too large")
+            if run.first < end or total > MAX_CAPTURE_BLOCKS:
+                raise ValueError(
+                    f"'blocks[{index}]' overlaps the one before, or is one of more than "
+                    f"{MAX_CAPTURE_BLOCKS} blocks"
+                )
             end = run.first + run.count
 
 
@@ -198,7 +200,7 @@ def _decompress(data: bytes, limit: int, *, partial: bool = False) -> bytes:
     if partial:
         return out[:limit]
     if len(out) > limit:
-        raise ValueError("more data than a capture may have")
+        raise ValueError(f"more than {MAX_CAPTURE_BYTES >> 20} MiB of data; no capture is so large")
     if not engine.eof:
         raise ValueError("the file is cut off")
     return out
@@ -209,7 +211,7 @@ def load_capture(path: str | os.PathLike[str]) -> Observation:
     name = clean(os.path.basename(os.fspath(path)), 200)
     try:
         with open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            data = file.read(MAX_CAPTURE_BYTES + 1)
     except OSError as error:
         raise InputError(
             f"{clean(os.fspath(path), 200)}: cannot be read: {error.strerror}"
@@ -222,9 +224,9 @@ def load_capture(path: str | os.PathLike[str]) -> Observation:
 
 def capture_content(data: bytes) -> bytes:
     """What a capture's bytes hold, unpacked if they are packed; ValueError for what is none."""
-    if len(data) > MAX_BYTES:
-        raise ValueError("more data than a capture may have")
-    return _decompress(data, MAX_BYTES) if data.startswith(_GZIP) else data
+    if len(data) > MAX_CAPTURE_BYTES:
+        raise ValueError(f"more than {MAX_CAPTURE_BYTES >> 20} MiB of data; no capture is so large")
+    return _decompress(data, MAX_CAPTURE_BYTES) if data.startswith(_GZIP) else data
 
 
 def parse_capture(data: bytes, name: str) -> Observation:

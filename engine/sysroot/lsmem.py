@@ -18,6 +18,7 @@ from msgspec import Struct, field
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import MAX_NUMNODES
+from pfnmap.engine.limits import MAX_CAPTURE_BLOCKS
 from pfnmap.engine.sysroot.files import clean
 from pfnmap.engine.sysroot.observation import (
     MAX_ZONE_WORDS,
@@ -27,7 +28,6 @@ from pfnmap.engine.sysroot.observation import (
 from pfnmap.engine.typed_json import typed
 from pfnmap.engine.view import MemoryConfig
 
-MAX_BLOCKS = 1 << 24
 MIN_BLOCK_BYTES, MAX_BLOCK_BYTES = 1 << 20, 1 << 46
 
 _HEAD = re.compile(rb'^\s{0,8}\{\s*("format": "pfnmap-blocks-1",\s*)?"memory"\s*:', re.M)
@@ -216,7 +216,7 @@ class _Row:
             if span is None:
                 low, high = self.first * size, (last + 1) * size
         self.count = last - self.first + 1
-        if not 0 < self.count <= MAX_BLOCKS or high <= low or (high - low) % self.count:
+        if not 0 < self.count <= MAX_CAPTURE_BLOCKS or high <= low or (high - low) % self.count:
             raise _wrong(name, place, "has a range that is not whole blocks")
         self.block_bytes = (high - low) // self.count
         size = self.block_bytes
@@ -265,7 +265,7 @@ def _columns(name: str, rows: Sequence[_Row]) -> BlockColumns:
             raise _wrong(name, row.place, "overlaps the one before")
         end = row.first + row.count
     counts = np.array([row.count for row in rows], np.int64)
-    if int(counts.sum()) > MAX_BLOCKS:
+    if int(counts.sum()) > MAX_CAPTURE_BLOCKS:
         raise _wrong(name, "memory", "has more blocks than can be read")
     which = np.repeat(np.arange(len(rows)), counts)
     offsets = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)

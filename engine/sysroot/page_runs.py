@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import PageState, ZoneType
-from pfnmap.engine.memory.runs import joined_ranges
+from pfnmap.engine.memory.runs import joined_ranges, sorted_set
 from pfnmap.engine.sysroot.inference import Inferred, Ranges, covered, state_mask
 from pfnmap.engine.sysroot.observation import Observation
 from pfnmap.engine.sysroot.parse import IomemLine, is_kernel_image
@@ -84,7 +84,7 @@ def page_runs(
     hosted = inferred.vmemmap > 0
     edges = [firsts, firsts + pages, firsts[hosted] + inferred.vmemmap[hosted]]
     edges += [ranges.ravel() for ranges in (ram, image, devices)]
-    cuts = np.unique(np.concatenate(edges)).astype(np.int64)
+    cuts = sorted_set(np.concatenate(edges).astype(np.int64))
     if len(cuts) < 2:
         return merged_runs(cuts[:0], cuts[:0], cuts[:0], devices)
     starts, ends = cuts[:-1], cuts[1:]

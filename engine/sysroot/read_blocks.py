@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import MAX_NUMNODES
+from pfnmap.engine.limits import MAX_CAPTURE_BLOCKS
 from pfnmap.engine.sysroot.files import FileProblem, Notes, Tree, clean
 from pfnmap.engine.sysroot.observation import MAX_ZONE_WORDS, UNKNOWN_STATE, BlockColumns, Coded
 from pfnmap.engine.sysroot.parse import parse_count
@@ -29,7 +30,6 @@ MEMORY = "sys/devices/system/memory"
 NODE = "sys/devices/system/node"
 
 MAX_BLOCK_ID = 1 << 40
-MAX_BLOCKS = 1 << 24
 MAX_WORDS = 4096
 """Different states, zone lists or node sets that a tree may have; what is more is unknown."""
 
@@ -60,7 +60,7 @@ def block_directories(tree: Tree, notes: Notes) -> dict[int, int]:
             found[number] = inode
     if odd:
         notes.add(f"{MEMORY}: {len(odd)} names are no block ids, e.g. {clean(min(odd))}")
-    if len(found) > MAX_BLOCKS:
+    if len(found) > MAX_CAPTURE_BLOCKS:
         raise InputError(f"{tree.name}: {len(found)} memory blocks are more than can be read")
     if not found:
         notes.add(f"{MEMORY} has no memory block")

@@ -24,7 +24,7 @@ from pfnmap.engine.typed_json import Byte, NodeId, Pages, typed
 from pfnmap.engine.view import ZoneRow
 
 FORMAT = "hotplug-trace-1"
-MAX_BYTES = 512 << 20
+MAX_BYTES = 32 << 20
 FIRMWARE = "REFUSED_BY_FIRMWARE"
 
 BlockId = Annotated[int, Meta(ge=0, lt=1 << 26)]

@@ -29,6 +29,8 @@ MOST_BYTES = 4096
 """As much as the kernel keeps of what is typed."""
 MEANWHILE = {signal.SIGTSTP, signal.SIGWINCH}
 """What waits while the terminal is taken."""
+MOST = 1000
+"""Columns and rows that are drawn; a terminal that says more has not that many."""
 
 
 class _Screen:
@@ -86,12 +88,12 @@ class TerminalDriver(LinuxDriver):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, MEANWHILE)
 
     def _get_terminal_size(self) -> tuple[int, int]:
-        """Columns and rows of the terminal itself; whatever COLUMNS and LINES say."""
+        """Columns and rows of the terminal itself, within reason, whatever COLUMNS says."""
         try:
             columns, rows = os.get_terminal_size(self.fileno)
         except OSError:
             columns = rows = 0
-        return columns or DEFAULT_SIZE[0], rows or DEFAULT_SIZE[1]
+        return min(columns or DEFAULT_SIZE[0], MOST), min(rows or DEFAULT_SIZE[1], MOST)
 
     def _resized(self) -> None:
         if not self._in_band_window_resize:

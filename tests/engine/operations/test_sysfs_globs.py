@@ -6,8 +6,8 @@ import pytest
 
 from pfnmap.engine.commands import StartMachine
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.limits import MAX_GLOB_FILES
 from pfnmap.engine.machine import Machine
-from pfnmap.engine.operations.sysfs import MAX_GLOB_FILES
 
 MEMORY = "/sys/devices/system/memory"
 

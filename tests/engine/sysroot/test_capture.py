@@ -164,10 +164,10 @@ def test_damaged_and_cut_off_compression_is_refused(tree: Tree, tmp_path: Path) 
 def test_a_file_that_swells_without_end_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pfnmap.engine.sysroot.capture.MAX_BYTES", 1 << 16)
+    monkeypatch.setattr("pfnmap.engine.sysroot.capture.MAX_CAPTURE_BYTES", 1 << 16)
     file = tmp_path / "bomb.gz"
     file.write_bytes(gzip.compress(b"\x00" * (1 << 20)))
-    with pytest.raises(InputError, match="more data than a capture may have"):
+    with pytest.raises(InputError, match="no capture is so large"):
         load_capture(file)
 
 

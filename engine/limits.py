@@ -1,0 +1,25 @@
+"""What one input may be at most: beyond it there is one sentence that names the limit.
+
+Everything is cheap in runs of equal blocks and pages, whatever their number; these are for what
+is done or kept one by one. No machine that is known comes near any of them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+MAX_CAPTURE_BYTES: Final = 64 << 20
+"""Of a capture, a text dump or a listing of lsmem, unpacked."""
+MAX_CAPTURE_BLOCKS: Final = 1 << 20
+"""Blocks of a real machine: 128 TiB in blocks of 128 MiB, 2 PiB in those of 2 GiB."""
+MAX_CAPTURE_NOTES: Final = 1000
+MAX_BLOCKS_ONE_BY_ONE: Final = 1024
+"""Blocks in one command where the rule in force treats each by itself, and ``shrink``."""
+MAX_SECTIONS_ONE_BY_ONE: Final = 1 << 13
+"""Sections in one removal of the series of 2019, which counts them one by one."""
+MAX_PINNED_BLOCKS: Final = 4096
+"""Blocks in one ``pin``: each allocation is a value of its own."""
+MAX_HUGE_PAGES: Final = 1 << 16
+"""Huge pages that one command places."""
+MAX_GLOB_FILES: Final = 1 << 16
+"""Files that one glob of a shell line may match."""
