@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 MAX_CAPTURE_BYTES: Final = 64 << 20
-"""Of a capture, a text dump or a listing of lsmem, unpacked."""
+"""Of a capture, unpacked."""
+MAX_DUMP_BYTES: Final = 24 << 20
+"""Of a text dump or a listing of lsmem: some 70,000 blocks with all their files."""
 MAX_CAPTURE_BLOCKS: Final = 1 << 20
 """Blocks of a real machine: 128 TiB in blocks of 128 MiB, 2 PiB in those of 2 GiB."""
 MAX_CAPTURE_NOTES: Final = 1000

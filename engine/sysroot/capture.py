@@ -24,7 +24,12 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import MAX_NUMNODES
-from pfnmap.engine.limits import MAX_CAPTURE_BLOCKS, MAX_CAPTURE_BYTES, MAX_CAPTURE_NOTES
+from pfnmap.engine.limits import (
+    MAX_CAPTURE_BLOCKS,
+    MAX_CAPTURE_BYTES,
+    MAX_CAPTURE_NOTES,
+    MAX_DUMP_BYTES,
+)
 from pfnmap.engine.params import PARAM_VALUES, Params
 from pfnmap.engine.sysroot.dumps import has_blocks, is_text_dump, parse_text_dump
 from pfnmap.engine.sysroot.files import MAX_WORD, TextTree, clean
@@ -261,6 +266,11 @@ def parse_capture(data: bytes, name: str) -> Observation:
 
 def _from_text(data: bytes, name: str) -> Observation:
     """An observation from a text dump, a transcript, or what lsmem printed."""
+    if len(data) > MAX_DUMP_BYTES:
+        raise InputError(
+            f"{name}: no capture of format {FORMAT}, and larger than the {MAX_DUMP_BYTES >> 20} "
+            "MiB that a text dump may have; make a capture (pfnmap capture)"
+        )
     as_json = data.lstrip()[:1] == b"{"
     files, links = ({}, []) if as_json else parse_text_dump(data)
     given = None if has_blocks((*files, *links)) or not is_lsmem(data) else listed(data, name)
