@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+MAX_SCENARIO_LINES: Final = 100_000
+MAX_WRONG_LINES: Final = 1000
+"""Of a scenario, behind which no more of it is read."""
 MAX_CAPTURE_BYTES: Final = 64 << 20
 """Of a capture, unpacked."""
 MAX_DUMP_BYTES: Final = 24 << 20
@@ -19,6 +22,8 @@ MAX_BLOCKS_ONE_BY_ONE: Final = 1024
 """Blocks in one command where the rule in force treats each by itself, and ``shrink``."""
 MAX_SECTIONS_ONE_BY_ONE: Final = 1 << 13
 """Sections in one removal of the series of 2019, which counts them one by one."""
+MAX_FREE_RANGES: Final = 1 << 14
+"""Ranges of free memory of a node of which ``free`` may say how much is in use."""
 MAX_PINNED_BLOCKS: Final = 4096
 """Blocks in one ``pin``: each allocation is a value of its own."""
 MAX_HUGE_PAGES: Final = 1 << 16

@@ -7,13 +7,16 @@ memory first, then of its hot-added kernel memory.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import KERNEL_ZONES, PageState, ZoneType
+from pfnmap.engine.limits import MAX_FREE_RANGES
 from pfnmap.engine.memory.page_map import page_zone, zone_pieces
 from pfnmap.engine.memory.runs import Rows, RunMap
 from pfnmap.engine.memory.spans import zone_ranges
@@ -110,7 +113,13 @@ def set_free(state: State, node: int, nr_pages: int) -> tuple[State, int]:
     here = [at == node and zone != ZoneType.MOVABLE for at, zone in mine]
     state = replace(state, taken=state.taken.delete_rows(rows[np.array(here, np.bool_)]))
     taken = state.taken
-    ranges = list(free_ranges(state, state.blocks.rows, node, KERNEL_ZONES, 1))
+    found = free_ranges(state, state.blocks.rows, node, KERNEL_ZONES, 1)
+    ranges = list(islice(found, MAX_FREE_RANGES + 1))
+    if len(ranges) > MAX_FREE_RANGES:
+        raise InputError(
+            f"free: the kernel memory of node {node} lies in more than {MAX_FREE_RANGES} ranges, "
+            "between which struct pages lie; no more can be said to be in use"
+        )
     unit, left, kept = state.geometry.memmap_unit_pages, nr_pages, []
     for low, high in ranges:
         top = high // unit * unit if high // unit * unit - low >= min(left, unit) else high

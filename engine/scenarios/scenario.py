@@ -26,6 +26,7 @@ from pfnmap.engine.language import (
     parse_row,
 )
 from pfnmap.engine.language.lexer import MAX_LINE_CHARACTERS
+from pfnmap.engine.limits import MAX_SCENARIO_LINES, MAX_WRONG_LINES
 from pfnmap.engine.printable import printable
 from pfnmap.engine.wrong import wrong
 
@@ -114,7 +115,8 @@ class ScenarioError(ParseError):
     def __str__(self) -> str:
         shown = [str(error) for error in self.errors[:MAX_ERRORS_SHOWN]]
         if more := len(self.errors) - len(shown):
-            shown.append(f"{self.source}: {more} more wrong lines")
+            least = "at least " if len(self.errors) == MAX_WRONG_LINES else ""
+            shown.append(f"{self.source}: {least}{more} more wrong lines")
         return "\n".join(shown)
 
 
@@ -170,7 +172,13 @@ def parse_scenario(text: str, source: str = "scenario") -> Scenario:
     rows = text.split("\n")
     if rows[-1] == "":
         rows.pop()
+    if len(rows) > MAX_SCENARIO_LINES:
+        raise InputError(
+            f"{source}: {len(rows)} lines; a scenario has at most {MAX_SCENARIO_LINES}"
+        )
     for number, row in enumerate(rows, 1):
+        if len(errors) == MAX_WRONG_LINES:
+            break
         try:
             command, comment, pasted = parse_row(row, cwd, pasted=pasted)
             cwd = cwd_after(command, cwd)

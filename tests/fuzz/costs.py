@@ -37,6 +37,7 @@ LINES: tuple[tuple[str, ...], ...] = (
     (BIG + " hugetlb_free_vmemmap=on", "hugetlb h 2M count=65536"),
     (HOSTED, "add d 2P", "online d movable", "shrink Movable blocks=33000000"),
     (HOSTED, "add d 2P", "online d", "offline d", "remove d"),
+    (HOSTED, "add d 2P", "online d", "free 1G"),
     ("machine profile=shrink-oct2018 ram=1P", "add d 1P", "online d", "offline d"),
     ("machine profile=memmap-v1 ram=1P", "add d 8T", "online d", "offline d", "remove d"),
     (HOSTED, "add d 2P", "grep . /sys/devices/system/memory/memory*/state"),
