@@ -37,8 +37,8 @@ def dialog_of(wanted: effects.Dialog, shown: Shown, paint: Paint, keymap: Keymap
         case effects.ReadCell():
             title = f"pfn {shown.viewport.cursor_pfn:#x}"
             return Reader(paint, keymap, title, texts.explanation(shown, paint))
-        case effects.ReadDiff(before, after, title):
-            return Reader(paint, keymap, title, texts.diff_lines(before, after))
+        case effects.ReadDiff(_, _, title):
+            return Reader(paint, keymap, title, texts.diff_lines(shown, wanted))
         case effects.Compare(comparison):
             assert isinstance(comparison, Comparison)
             return CompareScreen(paint, keymap, comparison)

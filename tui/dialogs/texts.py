@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.view import View
+from pfnmap.tui.figure.steps import Steps
+from pfnmap.tui.figure.text import figure_lines
 from pfnmap.tui.help.topics import paragraphs, topics
+from pfnmap.tui.keys.effects import ReadDiff
 from pfnmap.tui.keys.names import shown_key
 from pfnmap.tui.keys.offered import verdicts
 from pfnmap.tui.keys.shown import Shown
@@ -23,6 +26,8 @@ Text = list[tuple[str, str, str]]
 BLANK = ("", "", "text")
 ROLES = {"heading": "accent", "text": "text", "typed": "typed"}
 HELP_WORDS = "; all of 'pfnmap help' stands below"
+READ_WIDTH = 68
+"""Columns of a figure that is read in a box, on a terminal of 80."""
 SHOWN_OTHERWISE = ("keys", "glossary")
 """Topics that the help of the screen shows with the keys in force, or its words."""
 EDITING = (
@@ -112,8 +117,20 @@ def glossary_lines(shown: Shown, paint: Paint) -> Text:
     return lines
 
 
-def diff_lines(before: View, after: View) -> Text:
-    """Every counter that differs, in the form that a mail would quote."""
+def diff_lines(shown: Shown, wanted: ReadDiff) -> Text:
+    """The figure of before and after, then every counter that differs, as a mail would quote it."""
+    steps = Steps(shown.session)
+    if wanted.steps is None:
+        moment = steps.at(shown.position, shown.phase)
+    else:
+        moment = steps.between(*wanted.steps)
+    lines: Text = [
+        ("", line, "plain") for line in figure_lines([moment], steps.ground, width=READ_WIDTH)
+    ]
+    return [*lines, BLANK, ("", "counters", "more"), *_differing(wanted.before, wanted.after)]
+
+
+def _differing(before: View, after: View) -> Text:
     old, new = _counters(before), _counters(after)
     lines: Text = []
     for name in dict.fromkeys([*old, *new]):

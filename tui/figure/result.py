@@ -35,11 +35,13 @@ def result(moment: Moment) -> tuple[str, ...]:
     Empty for the machine as it was opened. A refused step begins with the refusal.
     """
     outcome, before = moment.outcome, moment.before
-    if outcome is None or before is None:
+    if before is None:
         return ()
     if moment.event is not None:
         return (moment.event.text, *_findings(before, moment))
     clauses = [*_effects(before, moment), *_findings(before, moment)]
+    if outcome is None:
+        return tuple(clauses or [QUIET])
     if outcome.refusal is not None:
         refusal = outcome.refusal
         head = f"refused: {refusal.errno} from {refusal.function}: {refusal.rule}"

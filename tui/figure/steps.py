@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import takewhile
 
+from msgspec.structs import replace
+
 from pfnmap.engine.language import line_of
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import History
@@ -68,6 +70,11 @@ class Steps:
         while position and not is_step(self.session.outcomes[position - 1]):
             position -= 1
         return self._moment(position, self._rest(position - 1)) if position else self._rest(0)
+
+    def between(self, first: int, second: int) -> Moment:
+        """What is otherwise at one position than at another, whatever lies between them."""
+        words = f"from step {first} to step {second}"
+        return replace(self._rest(second), words=words, number=second, before=self._rest(first))
 
     def _rest(self, position: int) -> Moment:
         """The machine at a position, without what led there."""

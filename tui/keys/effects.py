@@ -218,11 +218,13 @@ class ReadCell(Struct, frozen=True):
 
 
 class ReadDiff(Struct, frozen=True):
-    """Every counter that differs between two machines."""
+    """The figure of what changed, and every counter that differs between two machines."""
 
     before: View
     after: View
     title: str
+    steps: tuple[int, int] | None = None
+    """Between which two steps; None: what led to what is shown."""
 
 
 class Compare(Struct, frozen=True):

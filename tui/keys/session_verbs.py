@@ -84,7 +84,7 @@ def _diff(shown: Shown, first: int, second: int) -> Effects:
         if not 0 <= step <= shown.last:
             raise InputError(f"there is no step {step}; steps are 0 to {shown.last}")
     before, after = map(shown.session.view_at, (first, second))
-    return Open(ReadDiff(before, after, f"from step {first} to step {second}"))
+    return Open(ReadDiff(before, after, f"from step {first} to step {second}", (first, second)))
 
 
 def _help(shown: Shown, verb: str) -> Effects:

@@ -438,8 +438,9 @@ async def test_enter_explains_the_cell() -> None:
 
 
 async def test_diff_shows_what_the_last_step_changed() -> None:
-    async with stage(*DIMM) as on:
+    async with stage(*DIMM, size=(120, 60)) as on:
         await on.keys("D")
+        assert "    now   " in on.text and "^^^" in on.text
         assert "+node 0 zone Movable spanned 32768" in on.text
         assert "-blocks offline 2" in on.text
 

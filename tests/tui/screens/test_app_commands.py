@@ -143,10 +143,11 @@ async def test_help_for_one_verb_and_for_all() -> None:
         assert isinstance(on.app.screen, Reader)
 
 
-async def test_diff_between_two_steps() -> None:
-    async with stage(*DIMM) as on:
+async def test_diff_between_two_steps_is_a_figure_and_its_counters() -> None:
+    async with stage(*DIMM, size=(120, 60)) as on:
         await on.command("diff 0 2")
         assert "from step 0 to step 2" in on.text
+        assert "block 32 is online in Movable" in on.text
         assert "+node 0 zone Movable spanned 32768" in on.text
 
 
