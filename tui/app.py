@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -331,12 +332,24 @@ def run_app(
         app.driver_class = TerminalDriver
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
-        status = app.run(mouse=mouse)
+        status = asyncio.run(_until_the_end(app, mouse))
     finally:
         app.endings.given_back()
     if app.main.last_frame and not in_browser:
         print(app.main.last_frame)
     return (status if status is not None else app.return_code or 0), app.main.session
+
+
+async def _until_the_end(app: PfnmapApp, mouse: bool) -> int | None:
+    """Run the program, and take signals off the event loop before that is closed.
+
+    asyncio closes the file that signals are written to before it lets go of them: of one that
+    came in between, Python would tell on the terminal that has just been given back.
+    """
+    try:
+        return await app.run_async(mouse=mouse)
+    finally:
+        signal.set_wakeup_fd(-1)
 
 
 def _encoding() -> str | None:

@@ -55,6 +55,7 @@ class Program:
     @staticmethod
     def _own_terminal() -> None:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell ignores it for what runs behind it
 
     @staticmethod
     def _environment(env: dict[str, str], home: Path | None) -> dict[str, str]:

@@ -27,7 +27,7 @@ from pfnmap.tui.terminal.typed import Typed
 
 MOST_BYTES = 4096
 """As much as the kernel keeps of what is typed."""
-MEANWHILE = {signal.SIGTSTP, signal.SIGWINCH}
+MEANWHILE = {signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH}
 """What waits while the terminal is taken."""
 MOST = 1000
 """Columns and rows that are drawn; a terminal that says more has not that many."""
@@ -72,7 +72,10 @@ class TerminalDriver(LinuxDriver):
 
     # -- taken and given back ------------------------------------------------------------------
     def start_application_mode(self) -> None:
-        """Take the terminal; a stop or a size that comes meanwhile waits until that is done."""
+        """Take the terminal; what stops it, lets it go on or changes its size meanwhile waits.
+
+        A SIGCONT that came before anybody answers it would leave the terminal as it was then.
+        """
         signal.pthread_sigmask(signal.SIG_BLOCK, MEANWHILE)
         try:
             found = self._take_keys()

@@ -256,4 +256,5 @@ def test_what_was_read_of_a_machine_is_no_scenario(
     dump = tmp_path / "dump.txt"
     dump.write_text("/sys/devices/system/memory/memory3/state:online\n")
     assert run(words[0], dump, *words[1:]) == 2
-    assert "read of a machine and is no scenario" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "this is a capture of a machine" in said and "`pfnmap plan FILE" in said
