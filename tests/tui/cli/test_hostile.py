@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.traces.trace import MAX_BYTES
 from pfnmap.engine.whole_file import write_whole
 from pfnmap.tui.cli import main
 from tests.fuzz.limits import bounded
@@ -104,7 +105,8 @@ def test_a_recording_without_an_end_is_not_read_to_it(
         file.truncate(1 << 40)
     with bounded(20.0):
         assert main(["verify", name]) == 2
-    assert "the file is too large for a recording (over 512 MiB)" in capsys.readouterr().err
+    limit = f"over {MAX_BYTES >> 20} MiB"
+    assert f"the file is too large for a recording ({limit})" in capsys.readouterr().err
 
 
 # -- streams -------------------------------------------------------------------------------
