@@ -242,7 +242,7 @@ def _zone_bar(
         if found is None:
             return 0
         view = views[index]
-        codes = bar_codes(view, None, found, axis, view.page_counts(axis.edges))
+        codes = bar_codes(view, found, axis, view.page_counts(axis.edges))
         for code, run in groupby(codes):
             glyph, style = paint.bar(zone, code)
             length = len(list(run))

@@ -78,8 +78,3 @@ def size_spelt(size_bytes: int) -> str:
 def pfn_words(pfn: int) -> str:
     """A page frame number as the kernel prints it in messages."""
     return f"{pfn:#x}"
-
-
-def signed(number: int) -> str:
-    """A difference with its sign."""
-    return f"{number:+d}"

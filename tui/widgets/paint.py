@@ -22,9 +22,9 @@ SOLID = frozenset("█▓")
 FIGURE_MARKS = {
     "[": "╞", "]": "╡", "|": "┆", "-": "╌", "=": "═", "/": "╱", "+": "┬", "~": "┄", "^": "^",
 }  # fmt: skip
-OUT, HOLE, PRESENT, LOST, GAINED = range(5)
+OUT, HOLE, PRESENT = range(3)
 """What a column of a zone's bar is: outside the span; inside, without or with pages of the
-zone; left or newly reached by the span in the last step."""
+zone."""
 
 
 class Paint:
@@ -100,15 +100,13 @@ class Paint:
         return text.translate(self._figure_marks)
 
     def bar(self, zone: ZoneType, code: int) -> tuple[str, Style]:
-        """Glyph and style of a column of a zone's bar: OUT, HOLE, PRESENT, LOST, GAINED."""
+        """Glyph and style of a column of a zone's bar: OUT, HOLE, PRESENT."""
         look = self.theme.zones[zone]
         if code == PRESENT:
             return look.glyph, _style(look.fg, look.bg, look.attributes)
         if code == HOLE:
             return self._span_hole, self._text_of(look)
-        if code == OUT:
-            return " ", self.roles["text"]
-        return "-" if code == LOST else "+", self.roles["changed"]
+        return " ", self.roles["text"]
 
     # -- cells ------------------------------------------------------------------------
     def cell(self, code: int) -> tuple[str, Style]:

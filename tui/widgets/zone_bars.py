@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pfnmap.engine.kinds import FREE_BY_ZONE, PageState, ZoneType
 from pfnmap.engine.view import View, ZoneRow
 from pfnmap.tui.map.axis import Axis
-from pfnmap.tui.widgets.paint import GAINED, HOLE, LOST, OUT, PRESENT
+from pfnmap.tui.widgets.paint import HOLE, OUT, PRESENT
 
 ZONE_STATE: dict[int, PageState] = {
     **{int(zone): state for zone, state in FREE_BY_ZONE.items()},
@@ -25,26 +25,17 @@ def spans(view: View) -> list[tuple[int, int]]:
     return zones + [(row.start_pfn, row.start_pfn + row.spanned) for row in view.nodes]
 
 
-def bar_codes(
-    view: View, before: View | None, row: ZoneRow, axis: Axis, counts: NDArray[np.int64]
-) -> list[int]:
-    """What each column of the axis is (OUT … GAINED of ``pfnmap.tui.widgets.paint``).
+def bar_codes(view: View, row: ZoneRow, axis: Axis, counts: NDArray[np.int64]) -> list[int]:
+    """What each column of the axis is (OUT, HOLE, PRESENT of ``pfnmap.tui.widgets.paint``).
 
     ``counts`` are the pages of each state in each column, int64 (columns, states).
     """
-    codes = np.zeros(axis.width, dtype=np.int64)
+    codes = np.full(axis.width, OUT, dtype=np.int64)
     first, end = axis.columns(row.start_pfn, row.end_pfn)
     codes[first:end] = HOLE
     if end > first:
         present = _present(view, row, axis, counts)
         codes[first:end] = np.where(present[first:end], PRESENT, HOLE)
-    old = _same_zone(before, row)
-    if old is not None and (old.start_pfn, old.spanned) != (row.start_pfn, row.spanned):
-        was = np.zeros(axis.width, dtype=bool)
-        was_first, was_end = axis.columns(old.start_pfn, old.end_pfn)
-        was[was_first:was_end] = True
-        codes[was & (codes == OUT)] = LOST
-        codes[~was & (codes == PRESENT)] = GAINED
     result: list[int] = codes.tolist()
     return result
 
@@ -80,10 +71,3 @@ def _overlap(row: ZoneRow, other: ZoneRow) -> bool:
         and row.start_pfn < other.end_pfn
         and other.start_pfn < row.end_pfn
     )
-
-
-def _same_zone(view: View | None, row: ZoneRow) -> ZoneRow | None:
-    if view is None:
-        return None
-    same = (old for old in view.zones if (old.node, old.zone) == (row.node, row.zone))
-    return next(same, ZoneRow(row.node, row.zone, 0, 0, 0, 0))
