@@ -118,7 +118,7 @@ def _ok(case: _Case) -> list[str]:
 
 def _unknown(last: Outcome) -> list[str]:
     """What the model cannot say of the last action."""
-    return [f"errno: {note}" for note in last.notes if ": not modelled" in note]
+    return [f"errno: {note}" for note in last.unknown]
 
 
 def _errno(case: _Case) -> list[str]:

@@ -7,6 +7,9 @@ from msgspec import Struct
 MAX_FINDINGS = 256
 """Of one kind that a machine keeps: what is broken a million times is told by the first."""
 
+DISAGREES = "model-disagrees"
+"""The code of what a kernel did otherwise than the engine foresaw."""
+
 
 class Finding(Struct, frozen=True):
     """Something the rules in force break: shown in place, never hidden.

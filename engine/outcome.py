@@ -28,6 +28,10 @@ SHELL_TEXT: dict[str, str] = {
 """What a shell prints for each errno (libc ``strerror``)."""
 
 
+NOT_MODELLED = ": not modelled"
+"""Behind what it is about, in a note: what the kernel would do is not known."""
+
+
 class Phases:
     """The states that the phases of one command left, one an event.
 
@@ -115,6 +119,11 @@ class Outcome(Struct, frozen=True):
     def errno(self) -> str | None:
         """The errno name, None on success."""
         return self.refusal.errno if self.refusal else None
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The notes that say what the model cannot answer for."""
+        return tuple(note for note in self.notes if NOT_MODELLED in note)
 
     @property
     def log(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import add, allocations, hugetlb, offline, online, pending, remove
 from pfnmap.engine.operations.zone_policy import valid_zones
-from pfnmap.engine.outcome import Refusal
+from pfnmap.engine.outcome import NOT_MODELLED, Refusal
 from pfnmap.engine.params import ONLINE_WORDS, kstrtobool, kstrtoull
 from pfnmap.engine.sysfs_words import (
     BIND,
@@ -103,7 +103,7 @@ def _write(tx: Transaction, path: str, word: str) -> Refusal | None:
         return _bind(tx, found[1], word)
     if _is_modelled(path):
         return Refusal("ENOENT", "sysfs", f"{path}: there is no such file")
-    tx.notes.append(f"{path}: not modelled; nothing is written")
+    tx.notes.append(f"{path}{NOT_MODELLED}; nothing is written")
     return None
 
 
@@ -362,7 +362,7 @@ def read(tx: Transaction, command: SysfsRead) -> Refusal | None:
     for path in paths:
         lines = _read_file(tx.state, path)
         if lines is None and not _is_modelled(path):
-            tx.notes.append(f"{path}: not modelled; what Linux has there is not known")
+            tx.notes.append(f"{path}{NOT_MODELLED}; what Linux has there is not known")
             continue
         if lines is None:
             missing = Refusal("ENOENT", "sysfs", f"{path}: there is no such file")

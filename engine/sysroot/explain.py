@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.commands import Add, Command, Offline, Online, Ref, Remove, SetParam
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.finding import Finding
+from pfnmap.engine.finding import DISAGREES, Finding
 from pfnmap.engine.kinds import BlockState, OnlineType, ZoneType
 from pfnmap.engine.machine import predict
 from pfnmap.engine.memory.alike import alike, offline_in_model
@@ -150,7 +150,7 @@ def _finding(
     )
     kernel = after.observation.kernel or "not known"
     return Finding(
-        "model-disagrees",
+        DISAGREES,
         f"after `{command}`: {words} [kernel {kernel}, rules of {before.profile_name}, "
         f"{params}; before: {zones}]",
         pfn,

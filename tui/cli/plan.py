@@ -56,7 +56,7 @@ def _verdict(outcome: Outcome) -> list[str]:
             return []
         case command if isinstance(command, premises):
             return ["  assumed for the commands that follow"]
-    if any(": not modelled" in note for note in outcome.notes):
+    if outcome.unknown:
         return ["  what the kernel would do is not known"]
     return ["  the kernel would do it, as far as can be known"]
 

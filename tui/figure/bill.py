@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from pfnmap.engine.facts import DeviceFacts, device_facts
 from pfnmap.engine.human import counted, ranged
-from pfnmap.engine.kinds import BlockState
 from pfnmap.engine.memory.page_map import page_zone
 from pfnmap.engine.memory.state import Device, State
 from pfnmap.tui.figure.amounts import human
@@ -192,12 +191,11 @@ def bill_of(state: State) -> Bill:
 
 def _device(state: State, device: Device, facts: DeviceFacts) -> DeviceBill:
     geometry = state.geometry
-    first, blocks, online, hosting = device.start_pfn // geometry.block_pages, 0, 0, 0
+    first, blocks, hosting = device.start_pfn // geometry.block_pages, 0, 0
     if device.kind == "dimm":
         rows = state.blocks.slice(first, device.end_pfn // geometry.block_pages)
         blocks = int(rows["count"].sum())
         hosting = int(rows["count"][rows["vmemmap"] > 0].sum())
-        online = int(rows["count"][rows["state"] == BlockState.ONLINE].sum())
         first = int(rows["start"][0]) if len(rows) else first
     in_ram = int(memmap_in_ram(state, device)["count"].sum())
     return DeviceBill(
@@ -205,7 +203,7 @@ def _device(state: State, device: Device, facts: DeviceFacts) -> DeviceBill:
         size_bytes=device.nr_pages * geometry.page_bytes,
         first_block=first,
         nr_blocks=blocks,
-        online=online,
+        online=facts.online_blocks,
         memmap_place=memmap_place(state, device),
         memmap_pages=in_ram + facts.vmemmap_pages,
         usable_bytes=facts.usable_bytes,

@@ -10,7 +10,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.commands import Add, DeviceAdd, DeviceDel, Remove
-from pfnmap.engine.finding import Finding
+from pfnmap.engine.finding import DISAGREES, Finding
 from pfnmap.engine.human import counted, listed, ranged
 from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory.runs import Rows, joined_ranges, sorted_set
@@ -351,10 +351,6 @@ def _new_huge(pages: HugetlbSet, state: State) -> Iterator[str]:
         yield f"wrong: {counted(lost, 'vmemmap page')} could have been saved"
 
 
-DIFFERS: Final = "model-disagrees"
-"""The code of a finding that says what the engine foresaw otherwise."""
-
-
 def _findings(before: Moment, after: Moment) -> Iterator[str]:
     """What the step broke or mended, and where a recording is not as the engine foresaw it."""
     old, new = before.view.findings, after.view.findings
@@ -368,9 +364,9 @@ def _findings(before: Moment, after: Moment) -> Iterator[str]:
         more = fresh[MOST_FINDINGS:]
         yield f"{_mark(more[0])}: {counted(len(more), 'further thing')}"
     for code in dict.fromkeys(finding.code for finding in old if finding not in found):
-        if code != DIFFERS and not any(finding.code == code for finding in new):
+        if code != DISAGREES and not any(finding.code == code for finding in new):
             yield f"no longer broken: {code}"
 
 
 def _mark(finding: Finding) -> str:
-    return "differs" if finding.code == DIFFERS else "broken"
+    return "differs" if finding.code == DISAGREES else "broken"
