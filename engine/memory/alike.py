@@ -77,9 +77,6 @@ def _cuts(state: State) -> Ids:
 
 def offline_in_model(state: State, ids: Ids) -> NDArray[np.bool_]:
     """Which of these blocks are offline in the model; those it does not have are not."""
-    rows = state.blocks.rows
-    if not len(rows):
-        return np.zeros(len(ids), bool)
-    index = np.searchsorted(rows["start"], ids, side="right") - 1
-    inside = (index >= 0) & (ids < rows["start"][index] + rows["count"][index])
-    return np.asarray(inside & (rows["state"][index] == BlockState.OFFLINE))
+    index = state.blocks.indices(ids)
+    offline = np.append(state.blocks.rows["state"] == BlockState.OFFLINE, False)  # of none: not
+    return np.asarray(offline[index])

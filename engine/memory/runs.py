@@ -82,6 +82,12 @@ def merge_rows(rows: Rows) -> Rows:
     return merged
 
 
+def one_by_one(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each member of runs of so many: the index of its run, and its place in that, from 0."""
+    which = np.repeat(np.arange(len(counts)), counts)
+    return which, np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
+
+
 def ranges_of(rows: Rows) -> NDArray[np.int64]:
     """[start, end) of every row, int64 (n, 2)."""
     return np.stack((rows["start"], rows["start"] + rows["count"]), axis=1)

@@ -30,6 +30,7 @@ from pfnmap.engine.limits import (
     MAX_CAPTURE_NOTES,
     MAX_DUMP_BYTES,
 )
+from pfnmap.engine.memory.runs import one_by_one
 from pfnmap.engine.params import PARAM_VALUES, Params
 from pfnmap.engine.sysroot.dumps import has_blocks, is_text_dump, parse_text_dump
 from pfnmap.engine.sysroot.files import MAX_WORD, TextTree, clean
@@ -290,9 +291,7 @@ def _cleaned(rows: tuple[Named, ...] | None, limit: int = MAX_WORD) -> tuple[Nam
 
 def _blocks(runs: Sequence[_Run]) -> BlockColumns:
     """A row for every block."""
-    repeats = np.array([run.count for run in runs], np.int64)
-    rows = np.repeat(np.arange(len(runs)), repeats)
-    offsets = np.arange(len(rows)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+    rows, offsets = one_by_one(np.array([run.count for run in runs], np.int64))
     zones = [
         None if run.zones is None else tuple(clean(word, 16) for word in run.zones[:8])
         for run in runs

@@ -18,7 +18,7 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, PageState, ZoneType
 from pfnmap.engine.memory import free_memory
 from pfnmap.engine.memory.page_map import zone_pieces
-from pfnmap.engine.memory.runs import RunMap
+from pfnmap.engine.memory.runs import RunMap, one_by_one
 from pfnmap.engine.memory.state import TAKEN_DTYPE, State
 from pfnmap.engine.sysroot.page_kinds import CANNOT_MOVE, PageKinds
 
@@ -52,8 +52,8 @@ def with_held_runs(state: State, runs: HeldRuns) -> State:
     take, in blocks that are not online and where a block holds its own struct pages.
     """
     starts, kinds, counts = runs.T
-    pfns = np.repeat(starts - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
-    what = np.repeat(kinds, counts)
+    which, place = one_by_one(counts)
+    pfns, what = starts[which] + place, kinds[which]
     open_to = _can_be_pinned(state, pfns)
     pfns, what = pfns[open_to], what[open_to]
     if not len(pfns):

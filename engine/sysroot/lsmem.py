@@ -19,6 +19,7 @@ from msgspec import Struct, field
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import MAX_NUMNODES
 from pfnmap.engine.limits import MAX_CAPTURE_BLOCKS
+from pfnmap.engine.memory.runs import one_by_one
 from pfnmap.engine.sysroot.files import clean
 from pfnmap.engine.sysroot.observation import (
     MAX_ZONE_WORDS,
@@ -267,8 +268,7 @@ def _columns(name: str, rows: Sequence[_Row]) -> BlockColumns:
     counts = np.array([row.count for row in rows], np.int64)
     if int(counts.sum()) > MAX_CAPTURE_BLOCKS:
         raise _wrong(name, "memory", "has more blocks than can be read")
-    which = np.repeat(np.arange(len(rows)), counts)
-    offsets = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
+    which, offsets = one_by_one(counts)
     return BlockColumns.of(
         np.array([row.first for row in rows], np.int64)[which] + offsets,
         ([row.state for row in rows], which),

@@ -12,6 +12,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from pfnmap.engine.memory.runs import one_by_one
 from pfnmap.engine.sysroot.files import DirectoryTree, FileProblem, Notes
 from pfnmap.engine.sysroot.page_kinds import Flags, PageKinds, nothing_read, page_states
 from pfnmap.engine.sysroot.view import SysrootView
@@ -71,8 +72,8 @@ def _pieces(ranges: NDArray[np.int64]) -> tuple[Pieces, int]:
 
 def _places(pieces: Pieces, lengths: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
     """The pfn of each page that was read, and the [start, end) that it stands for."""
-    offset = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    first, wanted, stands_for = (np.repeat(pieces[:, i], lengths) for i in range(3))
+    piece, offset = one_by_one(lengths)
+    first, wanted, stands_for = pieces[piece].T
     starts = first + offset * stands_for // wanted
     ends = first + (offset + 1) * stands_for // wanted
     return first + offset, starts, ends

@@ -15,9 +15,9 @@ from msgspec.structs import replace
 
 from pfnmap.engine.commands import Note
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.finding import Finding
+from pfnmap.engine.finding import DISAGREES, Finding
 from pfnmap.engine.kinds import ZONE_BY_LABEL, BlockState, MemmapKind, ZoneType
-from pfnmap.engine.memory.runs import Rows, RunMap, merge_rows, unbroken
+from pfnmap.engine.memory.runs import Rows, RunMap, merge_rows, one_by_one, unbroken
 from pfnmap.engine.memory.spans import update_pgdat_span
 from pfnmap.engine.memory.state import BLOCK_DTYPE, Node, Pending, State, Zone
 from pfnmap.engine.memory.unplugged import with_unplugged
@@ -67,7 +67,7 @@ class RecordedView(ModelView):
         return (
             *(
                 Finding(
-                    "model-disagrees",
+                    DISAGREES,
                     f"{each.field}: the kernel says {each.kernel}, the engine foresaw "
                     f"{each.engine}",
                 )
@@ -214,8 +214,8 @@ def _with_blocks(state: State, said: RecordedState) -> State:
 
 def _one_by_one(rows: Rows) -> Rows:
     """A row for each block."""
-    counts = rows["count"]
-    out = np.repeat(rows, counts)
-    out["start"] += np.arange(len(out)) - np.repeat(np.cumsum(counts) - counts, counts)
+    which, offsets = one_by_one(rows["count"])
+    out = rows[which]
+    out["start"] += offsets
     out["count"] = 1
     return out
