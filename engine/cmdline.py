@@ -19,9 +19,13 @@ MODULE = "memory_hotplug."
 _SIZE = re.compile(r"(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20})([kKmMgGtTpP]?)\Z")
 _COUNT = re.compile(r"[0-9]{1,10}\Z")
 _PERCENT = re.compile(r"([0-9]{1,3})%\Z")
-_PARAMS = {
+CORE_PARAMS = {
     "memhp_default_state": "auto_online_blocks",
     "hugetlb_free_vmemmap": "hugetlb_free_vmemmap",
+}
+"""Words of no module that set what ``set`` sets, and the name there."""
+_PARAMS = {
+    **CORE_PARAMS,
     **{
         MODULE + name: name
         for name in (
@@ -32,7 +36,7 @@ _PARAMS = {
         )
     },
 }
-"""Words that set what ``set`` sets, and the name there."""
+"""As :data:`CORE_PARAMS`, with those of the module."""
 
 
 class Amount(Struct, frozen=True):

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 
+from pfnmap.engine.cmdline import CORE_PARAMS, MODULE
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.memory.alike import joined
 from pfnmap.engine.params import PARAM_VALUES, Params
@@ -44,11 +45,6 @@ PARAMETER_NAMES = (
     "auto_movable_ratio",
     "auto_movable_numa_aware",
 )
-_BOOT_NAMES = {
-    "memhp_default_state": "auto_online_blocks",
-    "hugetlb_free_vmemmap": "hugetlb_free_vmemmap",
-}
-"""Words of the command line, and the names that ``set`` has for them."""
 _SPLITS = ("kernelcore", "movablecore")
 """Boot memory that they put into Movable is not modelled."""
 MASKS = ("online", "possible", "has_memory", "has_normal_memory", "has_cpu")
@@ -311,11 +307,11 @@ def _boot_words(tree: Tree) -> list[tuple[str, str]]:
     out: dict[str, str] = {}
     for word in line.replace('"', " ").split():
         name, equals, value = word.partition("=")
-        name = name.replace("-", "_").removeprefix("memory_hotplug.")
-        name = _BOOT_NAMES.get(name, name)
+        name = name.replace("-", "_").removeprefix(MODULE)
+        name = CORE_PARAMS.get(name, name)
         if name == "movable_node" and not equals:
             out[name] = "Y"
-        elif equals and name in (*PARAMETER_NAMES, *_BOOT_NAMES.values(), *_SPLITS):
+        elif equals and name in (*PARAMETER_NAMES, *CORE_PARAMS.values(), *_SPLITS):
             out[name] = clean(value)
     return list(out.items())
 
