@@ -13,14 +13,17 @@ from pfnmap.tui.dialogs.dialog import Dialog
 from pfnmap.tui.dialogs.palette import Palette
 from pfnmap.tui.dialogs.prompt import Prompt
 from pfnmap.tui.dialogs.reader import Reader
+from pfnmap.tui.figure.steps import Steps
 from pfnmap.tui.keys import effects
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.widgets.paint import Paint
 
 
-def dialog_of(wanted: effects.Dialog, shown: Shown, paint: Paint, keymap: Keymap) -> Dialog[Any]:
-    """The dialog, ready to be opened."""
+def dialog_of(
+    wanted: effects.Dialog, shown: Shown, paint: Paint, keymap: Keymap, steps: Steps
+) -> Dialog[Any]:
+    """The dialog, ready to be opened; ``steps``: of the session that is shown."""
     match wanted:
         case effects.AskLine():
             return Prompt(paint, keymap, wanted)
@@ -38,7 +41,7 @@ def dialog_of(wanted: effects.Dialog, shown: Shown, paint: Paint, keymap: Keymap
             title = f"pfn {shown.viewport.cursor_pfn:#x}"
             return Reader(paint, keymap, title, texts.explanation(shown, paint))
         case effects.ReadDiff(_, _, title):
-            return Reader(paint, keymap, title, texts.diff_lines(shown, wanted))
+            return Reader(paint, keymap, title, texts.diff_lines(shown, wanted, steps))
         case effects.Compare(comparison):
             assert isinstance(comparison, Comparison)
             return CompareScreen(paint, keymap, comparison)

@@ -117,9 +117,8 @@ def glossary_lines(shown: Shown, paint: Paint) -> Text:
     return lines
 
 
-def diff_lines(shown: Shown, wanted: ReadDiff) -> Text:
+def diff_lines(shown: Shown, wanted: ReadDiff, steps: Steps) -> Text:
     """The figure of before and after, then every counter that differs, as a mail would quote it."""
-    steps = Steps(shown.session)
     if wanted.steps is None:
         moment = steps.at(shown.position, shown.phase)
     else:

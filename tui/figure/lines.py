@@ -99,10 +99,19 @@ class Sheet:
     # -- above the rows ----------------------------------------------------------------
     def heading(self) -> Iterator[Spans]:
         """The axis: the scale in words, blocks, pfns, the rule."""
-        axis = self.axis
-        for line in wrapped(scale_words(axis, self.block_bytes), self.width):
+        for line in wrapped(self.scale, self.width):
             yield (Span(line, "dim"),)
         yield ()
+        yield from self.axis_lines()
+
+    @property
+    def scale(self) -> str:
+        """What a column stands for, and what the rule's signs mean."""
+        return scale_words(self.axis, self.block_bytes)
+
+    def axis_lines(self) -> Iterator[Spans]:
+        """The axis itself, the most important line first: blocks, pfns, the rule."""
+        axis = self.axis
         blocks = placed(piece_labels(axis), axis.width)
         heads = "".join(f" {name:>{self.digits}}" for name in NUMBERS) if self.beside else ""
         yield (self._name("blocks"), Span(blocks, "axis"), Span(heads, "dim"))
@@ -125,11 +134,8 @@ class Sheet:
     def clauses(self, clauses: Iterable[str], indent: str) -> Iterator[Spans]:
         """The clauses of a result, one a line."""
         for clause in clauses:
-            role = {"refused:": "refusal", "broken:": "finding", "differs:": "finding"}.get(
-                clause.split(" ")[0], "text"
-            )
             for line in wrapped(clause, self.width, first=indent, indent=indent + INDENT):
-                yield (Span(line, role),)
+                yield (Span(line, clause_role(clause)),)
 
     def rows(self, figure: Figure, above: Figure | None) -> Iterator[Spans]:
         """The rows that changed; all of them where no figure stands above.
@@ -217,6 +223,12 @@ class Sheet:
             first = f"{indent}{INDENT}{what:<24} "
             for line in wrapped(words, self.width, first=first, indent=" " * len(first)):
                 yield (Span(line),)
+
+
+def clause_role(clause: str) -> str:
+    """The role of a clause of a result."""
+    roles = {"refused:": "refusal", "broken:": "finding", "differs:": "finding"}
+    return roles.get(clause.split(" ")[0], "text")
 
 
 def _number_role(changed: bool) -> str:

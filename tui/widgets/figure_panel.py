@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from msgspec import Struct
 from rich.segment import Segment
@@ -12,7 +13,7 @@ from textual.strip import Strip
 from pfnmap.tui.figure.axis import Ground
 from pfnmap.tui.figure.bill import bill_of
 from pfnmap.tui.figure.figure import Figure, figure_of
-from pfnmap.tui.figure.lines import Sheet, Span, Spans, scale_words
+from pfnmap.tui.figure.lines import Sheet, Span, Spans, clause_role
 from pfnmap.tui.figure.moments import Moment
 from pfnmap.tui.figure.result import result
 from pfnmap.tui.figure.steps import Steps
@@ -50,34 +51,29 @@ class FigurePanel(Panel):
 
     def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
-        self._steps: Steps | None = None
+        self.steps: Steps | None = None
+        """The session that is shown, as moments; None until there is one."""
+        self._frame: Shown | None = None
         self._moment: Moment | None = None
-        self._key: tuple[object, ...] = ()
         self._sheet: tuple[Ground, int, Sheet] | None = None
         self._figure: Figure | None = None
         self._bill: list[tuple[str, str]] = []
-        self._node = -1
         self._scrolled = False
         """Whether somebody scrolled to rows that there is no room for."""
 
     def show(self, shown: Shown) -> None:
         """Show the moment that a session is at; rows of the node under the cursor come first."""
-        if self._steps is None or self._steps.session is not shown.session:
-            self._steps, self._key = Steps(shown.session), ()
-        key = (shown.view, shown.position, shown.phase, len(shown.outcomes))
-        node = shown.here.node
-        same = len(key) == len(self._key) and all(
-            a is b or a == b for a, b in zip(key[1:], self._key[1:], strict=True)
-        )
-        if same and self._key and key[0] is self._key[0]:
-            if node != self._node:
-                self._node, self._scrolled = node, False
+        was, self._frame = self._frame, shown
+        if was is not None and was.outcomes is shown.outcomes and was.view is shown.view:
+            if was.here.node != shown.here.node:
+                self._scrolled = False
                 self.repaint()
             return
-        self._steps.follow()
-        self._key, self._node, self._scrolled = key, node, False
-        self._moment = self._steps.at(shown.position, shown.phase)
-        self._figure, self._bill = None, []
+        if self.steps is None or self.steps.session is not shown.session:
+            self.steps = Steps(shown.session)
+        self.steps.follow()
+        self._moment = self.steps.at(shown.position, shown.phase)
+        self._figure, self._bill, self._scrolled = None, [], False
         self.repaint()
 
     def scroll_lines(self, lines: int) -> None:
@@ -88,39 +84,39 @@ class FigurePanel(Panel):
     # -- drawing ---------------------------------------------------------------------------
     def draw(self, width: int, height: int) -> list[Strip]:
         """Heading, axis, rows, result, bill."""
-        if self._steps is None or self._moment is None:
+        moment, frame = self._moment, self._frame
+        if moment is None or frame is None:
             return []
-        room, sheet = parts(height), self._laid(width)
-        figure = self._drawn(sheet)
-        rows, hidden = self._rows(sheet, figure, width, room.rows)
-        axis = [line for line in sheet.heading() if line][-3:]
+        room, sheet = parts(height), self._laid(width, moment)
+        rows, hidden = self._rows(sheet, self._drawn(sheet, moment), width, room.rows, frame)
         return [
-            self._title(width, sheet, hidden),
-            *(self._strip(width, line) for line in axis[: room.axis]),
+            self.heading(width, right=hidden, extra=sheet.scale),
+            *(self._strip(width, line) for line in islice(sheet.axis_lines(), room.axis)),
             *self._padded(rows, room.rows, width),
-            *self._padded(self._result(width, room.result), room.result, width),
-            *(self._strip(width, line) for line in self._bill_lines()[: room.bill]),
+            *self._padded(self._result(width, room.result, moment), room.result, width),
+            *(self._strip(width, line) for line in self._bill_lines(moment)[: room.bill]),
         ]
 
-    def _laid(self, width: int) -> Sheet:
+    def _laid(self, width: int, moment: Moment) -> Sheet:
         """The columns; they are the same until the ground or the width is another one."""
-        assert self._steps is not None and self._moment is not None
-        ground = self._steps.ground
+        assert self.steps is not None
+        ground = self.steps.ground
         if self._sheet is None or self._sheet[0] is not ground or self._sheet[1] != width:
-            block_bytes = self._moment.view.geometry.block_bytes
+            block_bytes = moment.view.geometry.block_bytes
             sheet = Sheet(ground, width - 1, block_bytes, most_digits=MOST_DIGITS)
             self._sheet, self._figure = (ground, width, sheet), None
         return self._sheet[2]
 
-    def _drawn(self, sheet: Sheet) -> Figure:
-        assert self._moment is not None
-        if self._figure is None or self._figure.axis is not sheet.axis:
-            self._figure = figure_of(self._moment, sheet.axis)
+    def _drawn(self, sheet: Sheet, moment: Moment) -> Figure:
+        if self._figure is None:
+            self._figure = figure_of(moment, sheet.axis)
         return self._figure
 
-    def _rows(self, sheet: Sheet, figure: Figure, width: int, room: int) -> tuple[list[Strip], str]:
+    def _rows(
+        self, sheet: Sheet, figure: Figure, width: int, room: int, frame: Shown
+    ) -> tuple[list[Strip], str]:
         """The rows for so many lines, and how many there are where they are not all there."""
-        chosen = figure.rows if self._scrolled else figure.fitting(room, self._node)
+        chosen = figure.rows if self._scrolled else figure.fitting(room, frame.here.node)
         lines = [
             self._strip(width, line, old=row.paired and at == 0)
             for row in chosen
@@ -132,19 +128,12 @@ class FigurePanel(Panel):
         less = len(chosen) < len(figure.rows) or len(shown) < len(lines)
         return shown, f"{len(shown)} of {self.nr_lines} lines" if less else ""
 
-    def _title(self, width: int, sheet: Sheet, hidden: str) -> Strip:
-        """The heading: what a column stands for, and how much is out of sight."""
-        assert self._moment is not None
-        words = scale_words(sheet.axis, self._moment.view.geometry.block_bytes)
-        return self.heading(width, right=hidden, extra=words)
-
-    def _result(self, width: int, room: int) -> list[Strip]:
+    def _result(self, width: int, room: int, moment: Moment) -> list[Strip]:
         """What the step came to, as far as it fits."""
-        moment, paint = self._moment, self.paint
-        if moment is None or not moment.number or not room:
+        if not moment.number or not room:
             return []
-        clauses = result(moment)
-        role = {"refused": "refusal", "broken": "finding"}.get(clauses[0].partition(":")[0], "text")
+        paint, clauses = self.paint, result(moment)
+        role = clause_role(clauses[0])
         head = " ".join(moment.words.split())
         texts = wrapped(f"{head}: {'; '.join(clauses)}", width - 4)
         lines = []
@@ -157,10 +146,9 @@ class FigurePanel(Panel):
             lines.append(row.strip())
         return lines
 
-    def _bill_lines(self) -> list[Spans]:
-        assert self._moment is not None
+    def _bill_lines(self, moment: Moment) -> list[Spans]:
         if not self._bill:
-            self._bill = bill_of(self._moment.state).short()
+            self._bill = bill_of(moment.state).short()
         return [(Span(f" {who} ", "name"), Span(words, "dim")) for who, words in self._bill]
 
     def _padded(self, lines: Iterable[Strip], room: int, width: int) -> list[Strip]:
