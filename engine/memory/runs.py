@@ -39,6 +39,14 @@ def sorted_set(values: NDArray[np.int64]) -> NDArray[np.int64]:
     return ordered[fresh]
 
 
+def among(values: NDArray[np.int64], ordered: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each value is one of the ascending ones; as ``np.isin``, which may use np.unique."""
+    if not len(ordered):
+        return np.zeros(len(values), bool)
+    index = np.minimum(ordered.searchsorted(values), len(ordered) - 1)
+    return np.asarray(ordered[index] == values)
+
+
 def unbroken(numbers: NDArray[np.int64]) -> list[tuple[int, int]]:
     """Ascending numbers, each once, as (first, last) of every unbroken range."""
     if not len(numbers):

@@ -22,7 +22,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from pfnmap.engine.memory.runs import joined_ranges, sorted_set
+from pfnmap.engine.memory.runs import among, joined_ranges, sorted_set
 from pfnmap.tui.figure.moments import Moment
 
 Int64s = NDArray[np.int64]
@@ -145,7 +145,7 @@ class Ground(Struct, frozen=True, eq=False):
         same = last is not None and moment.memory is last.memory
         near = _whole_blocks(moment.touched(), self.block_pages) if follow else _NOWHERE
         ends = np.array(sorted(set(_span_edges(moment))), np.int64)
-        if same and not len(near) and np.isin(ends, self.edges[self.spans]).all():
+        if same and not len(near) and among(ends, self.edges[self.spans]).all():
             return self
         memory = moment.memory
         edges = sorted_set(np.concatenate((self.edges, memory.edges, ends)))
@@ -161,7 +161,7 @@ class Ground(Struct, frozen=True, eq=False):
         return Ground(
             self.block_pages,
             edges,
-            np.isin(edges, ends) | np.isin(edges, self.edges[self.spans]),
+            among(edges, ends) | among(edges, self.edges[self.spans]),
             self._at(self.memory, pfns) | (keys >= 0),
             touched,
             max([self.largest_span, *(zone.spanned for zone in zones)]),

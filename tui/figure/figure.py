@@ -170,7 +170,7 @@ class Figure(Struct, frozen=True, eq=False):
     def states(self) -> tuple[PageState, ...]:
         """The states that can be seen in it, for a legend."""
         seen: set[int] = set()
-        for code in np.unique(np.concatenate([_codes_of(row) for row in self.rows])).tolist():
+        for code in {code for row in self.rows for code in _codes_of(row).tolist()}:
             seen |= {code & STATE_MASK, code >> OVER_SHIFT & STATE_MASK}
         return tuple(PageState(state) for state in sorted(seen))
 
@@ -178,7 +178,7 @@ class Figure(Struct, frozen=True, eq=False):
     def marks(self) -> frozenset[Mark]:
         """The marks that can be seen in it."""
         lines = [line for row in self.rows for line in (row.now, row.was) if line is not None]
-        return frozenset(Mark(mark) for line in lines for mark in np.unique(line.marks).tolist())
+        return frozenset(Mark(mark) for line in lines for mark in set(line.marks.tolist()))
 
 
 def _codes_of(row: Row) -> Codes:
@@ -236,7 +236,7 @@ class _Drawing:
         """The rows there are."""
         keys: list[Key] = [*self.zones, *((node, None) for node in self.nodes)]
         free = self.memory.zones == ZoneType.NONE
-        keys += [(node, ZoneType.NONE) for node in np.unique(self.memory.nodes[free]).tolist()]
+        keys += [(node, ZoneType.NONE) for node in sorted_set(self.memory.nodes[free]).tolist()]
         return keys
 
     def numbers(self, key: Key) -> list[tuple[str, int | None]]:

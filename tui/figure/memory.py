@@ -121,10 +121,11 @@ def _cut(
     spans: Sequence[ZoneRow],
 ) -> tuple[Int64s, Int64s, dict[str, Int64s]]:
     """Cut boot blocks that several zones share at the zones' edges, and name the zone of each."""
-    edges = np.unique([pfn for zone in spans for pfn in (zone.start_pfn, zone.end_pfn)] or [0])
+    at_edges = [pfn for zone in spans for pfn in (zone.start_pfn, zone.end_pfn)]
+    edges = sorted_set(np.array(at_edges, np.int64))
     index = np.searchsorted(starts, edges, side="right") - 1
     inner = (index >= 0) & (edges > starts[index]) & (edges < ends[index]) & shared[index]
-    at, index = edges[inner].astype(np.int64), index[inner]
+    at, index = edges[inner], index[inner]
     order = np.argsort(np.concatenate((starts, at)), kind="stable")
     ends = np.concatenate((ends, ends[index]))[order]
     columns = {k: np.concatenate((v, v[index]))[order] for k, v in columns.items()}

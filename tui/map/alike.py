@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from pfnmap.engine.memory.runs import sorted_set
 from pfnmap.engine.view import View
 from pfnmap.tui.map.viewport import FEWEST_ALIKE, MAX_COLUMNS, NO_RANGES, Int64s
 
@@ -66,7 +67,7 @@ def _looks(view: View, ranges: Int64s) -> tuple[Int64s, np.ndarray[tuple[int], n
     cells = min(MAX_COLUMNS, pages)
     steps = np.arange(cells + 1, dtype=np.int64) * (pages // cells)
     inside = ranges[:, :1] + steps
-    edges = np.unique(np.append(inside.reshape(-1), ranges[:, 1]))
+    edges = sorted_set(np.append(inside.reshape(-1), ranges[:, 1]))
     counts = view.page_counts(edges)
     at = np.searchsorted(edges, ranges[:, 0])
     looks: Int64s = counts[at[:, None] + np.arange(cells)]
