@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pfnmap.engine.compare import Comparison
+from pfnmap.engine.session import History
 from pfnmap.tui.dialogs import texts
 from pfnmap.tui.dialogs.add_form import AddForm
 from pfnmap.tui.dialogs.compare import CompareScreen
@@ -21,9 +23,13 @@ from pfnmap.tui.widgets.paint import Paint
 
 
 def dialog_of(
-    wanted: effects.Dialog, shown: Shown, paint: Paint, keymap: Keymap, steps: Steps
+    wanted: effects.Dialog,
+    shown: Shown,
+    paint: Paint,
+    keymap: Keymap,
+    steps_of: Callable[[History], Steps],
 ) -> Dialog[Any]:
-    """The dialog, ready to be opened; ``steps``: of the session that is shown."""
+    """The dialog, ready to be opened; ``steps_of`` gives a session as moments."""
     match wanted:
         case effects.AskLine():
             return Prompt(paint, keymap, wanted)
@@ -41,7 +47,9 @@ def dialog_of(
             title = f"pfn {shown.viewport.cursor_pfn:#x}"
             return Reader(paint, keymap, title, texts.explanation(shown, paint))
         case effects.ReadDiff(_, _, title):
-            return Reader(paint, keymap, title, texts.diff_lines(shown, wanted, steps))
+            return Reader(
+                paint, keymap, title, texts.diff_lines(shown, wanted, steps_of(shown.session))
+            )
         case effects.Compare(comparison):
             assert isinstance(comparison, Comparison)
             return CompareScreen(paint, keymap, comparison)

@@ -685,8 +685,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
         # Textual's inputs are heavy, and nobody sees one before a first key was pressed.
         from pfnmap.tui.dialogs.made import dialog_of
 
-        assert self.figure.steps is not None  # it is shown before any key is taken
-        dialog = dialog_of(wanted.dialog, self.shown, self.paint, self.keymap, self.figure.steps)
+        steps_of = self.figure.steps_of
+        dialog = dialog_of(wanted.dialog, self.shown, self.paint, self.keymap, steps_of)
 
         def done(result: Any) -> None:
             self.footer.show(self.shown)

@@ -10,6 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from pfnmap.engine.session import History
 from pfnmap.tui.figure.axis import Ground
 from pfnmap.tui.figure.bill import bill_of
 from pfnmap.tui.figure.figure import Figure, figure_of
@@ -51,8 +52,7 @@ class FigurePanel(Panel):
 
     def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
-        self.steps: Steps | None = None
-        """The session that is shown, as moments; None until there is one."""
+        self._steps: Steps | None = None
         self._frame: Shown | None = None
         self._moment: Moment | None = None
         self._sheet: tuple[Ground, int, Sheet] | None = None
@@ -69,12 +69,16 @@ class FigurePanel(Panel):
                 self._scrolled = False
                 self.repaint()
             return
-        if self.steps is None or self.steps.session is not shown.session:
-            self.steps = Steps(shown.session)
-        self.steps.follow()
-        self._moment = self.steps.at(shown.position, shown.phase)
+        self._moment = self.steps_of(shown.session).at(shown.position, shown.phase)
         self._figure, self._bill, self._scrolled = None, [], False
         self.repaint()
+
+    def steps_of(self, session: History) -> Steps:
+        """A session as moments, taken up where it was left."""
+        if self._steps is None or self._steps.session is not session:
+            self._steps = Steps(session)
+        self._steps.follow()
+        return self._steps
 
     def scroll_lines(self, lines: int) -> None:
         """Scroll through all rows, also those that there is no room for; from the top, choose."""
@@ -99,8 +103,8 @@ class FigurePanel(Panel):
 
     def _laid(self, width: int, moment: Moment) -> Sheet:
         """The columns; they are the same until the ground or the width is another one."""
-        assert self.steps is not None
-        ground = self.steps.ground
+        assert self._steps is not None
+        ground = self._steps.ground
         if self._sheet is None or self._sheet[0] is not ground or self._sheet[1] != width:
             block_bytes = moment.view.geometry.block_bytes
             sheet = Sheet(ground, width - 1, block_bytes, most_digits=MOST_DIGITS)
