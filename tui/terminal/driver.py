@@ -17,6 +17,7 @@ from codecs import getincrementaldecoder
 from contextlib import suppress
 from typing import Any, TextIO
 
+from textual.app import ScreenStackError
 from textual.constants import ESCAPE_DELAY
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Resize
@@ -102,6 +103,10 @@ class TerminalDriver(LinuxDriver):
         if not self._in_band_window_resize:
             size = Size(*self._get_terminal_size())
             self.send_message(Resize(size, size))
+            # Of a size that was there for a moment only nothing is heard, but what it cut off is
+            # gone: the size that the program knows already has to be painted, too.
+            with suppress(ScreenStackError):  # nothing is painted yet
+                self._app.screen.refresh()
 
     def _stop(self) -> None:
         """Give the terminal back, stop, and take it again when it goes on."""
