@@ -10,7 +10,7 @@ import numpy as np
 
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import KERNEL_ZONES, BlockState, MemmapKind, PageState, ZoneType
-from pfnmap.engine.memory.runs import RunMap, outside, ranges_of
+from pfnmap.engine.memory.runs import RunMap, joined_ranges, outside, ranges_of
 from pfnmap.engine.memory.spans import span_text, zone_ranges
 from pfnmap.engine.memory.state import State
 
@@ -137,20 +137,16 @@ def _free_identities(state: State) -> list[str]:
 def _memmap_identities(state: State) -> list[str]:
     """The struct page of every online page lies somewhere.
 
-    Chunks of a fixed size may be those of the boot, of which is not known where they lie; the
-    layout of 2019 that is torn down in parts loses them.
+    Chunks of a fixed size may be those of the boot, of which is not known where they lie; what the
+    layouts of 2019 lose (``State.lost``) is a finding.
     """
     rows, pages = state.blocks.rows, state.geometry.block_pages
     if state.geometry.vmemmap_chunk_pages:
         return []
-    elsewhere = rows[
-        (rows["state"] == BlockState.ONLINE)
-        & (rows["vmemmap"] == 0)
-        & (rows["memmap"] != MemmapKind.PER_DEVICE)
-    ]
+    elsewhere = rows[(rows["state"] == BlockState.ONLINE) & (rows["vmemmap"] == 0)]
     added = ranges_of(elsewhere[elsewhere["early"] == 0]) * pages
     early = RunMap.from_rows(elsewhere[elsewhere["early"] != 0])
-    homes = ranges_of(state.homes.rows)
+    homes = joined_ranges(np.concatenate((ranges_of(state.homes.rows), ranges_of(state.lost.rows))))
     missing = [int(row["start"]) for row in outside(state.homes.rows_over(added), homes)]
     missing += [
         int(row["start"])

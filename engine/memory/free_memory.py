@@ -138,7 +138,7 @@ def set_free(state: State, node: int, nr_pages: int) -> tuple[State, int]:
 
 
 def move_in(state: State, node: int, kind: int, nr_pages: int) -> State:
-    """Give ``nr_pages`` movable pages in use a place where ``change`` counts them: near first."""
+    """Give ``nr_pages`` movable pages in use a place, near first; what they take is not free."""
     classes = {KERNEL: KERNEL_ZONES, MOVABLE: (ZoneType.MOVABLE,)}
     places = [(node, kind)]
     places += [(n, k) for n in (node, *range(len(state.nodes))) for k in classes]
@@ -150,7 +150,7 @@ def move_in(state: State, node: int, kind: int, nr_pages: int) -> State:
                 return state
             size = min(nr_pages, high - low)
             used = state.taken.insert(low, size, kind=int(PageState.MOVABLE), owner=IN_USE)
-            state = replace(state, taken=used)
+            state = change(replace(state, taken=used), number, each, -size)
             nr_pages -= size
     return state
 
@@ -205,7 +205,7 @@ def free_ranges(
     for zone_type in reversed(zones):
         ranges = zone_ranges(state, rows, node, zone_type).tolist()
         for low, high in ranges if upward else reversed(ranges):
-            for start, end in _usable(state, low, high, align, upward):
+            for start, end in _usable(state, low, high, node, align, upward):
                 for a, b in untaken(state, start, end, upward=upward):
                     first, last = -(-a // align) * align, b // align * align
                     if first < last:
@@ -213,9 +213,9 @@ def free_ranges(
 
 
 def _usable(
-    state: State, low: int, high: int, least: int, upward: bool
+    state: State, low: int, high: int, node: int, least: int, upward: bool
 ) -> Iterator[tuple[int, int]]:
-    """[low, high) without self-hosted vmemmap, part by part, found as needed.
+    """[low, high) of a node without self-hosted vmemmap, part by part, found as needed.
 
     Blocks that host their own struct pages and have fewer than ``least`` other pages are left
     out a run at a time: a petabyte of them is nothing to walk through for a larger range.
@@ -228,7 +228,8 @@ def _usable(
             vmemmap = int(row["vmemmap"])
             if not vmemmap:
                 start, stop = max(low, first * pages), min(high, end * pages)
-                yield from _ram(state, start, stop, upward) if row["early"] else [(start, stop)]
+                early = bool(row["early"])
+                yield from _ram(state, start, stop, node, upward) if early else [(start, stop)]
                 continue
             if pages - vmemmap < least:
                 continue
@@ -239,10 +240,10 @@ def _usable(
                     yield start, stop
 
 
-def _ram(state: State, low: int, high: int, upward: bool) -> Iterator[tuple[int, int]]:
-    """[low, high) of boot memory without its holes."""
-    for start, end, _ in (state.early_ram if upward else state.early_ram[::-1]).tolist():
-        if max(low, start) < min(high, end):
+def _ram(state: State, low: int, high: int, node: int, upward: bool) -> Iterator[tuple[int, int]]:
+    """[low, high) of boot memory without its holes, and without what is another node's."""
+    for start, end, owner in (state.early_ram if upward else state.early_ram[::-1]).tolist():
+        if owner == node and max(low, start) < min(high, end):
             yield max(low, start), min(high, end)
 
 

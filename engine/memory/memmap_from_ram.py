@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import PageState
@@ -125,7 +126,7 @@ def _take(tx: Transaction, device: Device, node: int, described: int, pages: int
             tx.state = free_memory.place(tx.state, rest, PageState.VMEMMAP, device.id)
             extents = np.concatenate((extents, rest))
         if not geometry.vmemmap_chunk_pages:
-            tx.state = _record_homes(tx.state, device, node, described, extents.tolist())
+            tx.state = record_homes(tx.state, node, described, device.end_pfn, extents)
     remote = "" if node == device.node else f" (remote: the memory is on node {device.node})"
     tx.event(
         "vmemmap_populate",
@@ -135,12 +136,16 @@ def _take(tx: Transaction, device: Device, node: int, described: int, pages: int
     return None
 
 
-def _record_homes(
-    state: State, device: Device, node: int, described: int, extents: list[list[int]]
+def record_homes(
+    state: State, node: int, described: int, end_pfn: int, extents: NDArray[np.int64]
 ) -> State:
+    """Remember that the struct pages of [described, end_pfn) lie in these page frames, in order.
+
+    ``extents``: [first, end) of page frames, int64 (n, 2); behind end_pfn they describe nothing.
+    """
     homes, per_frame = state.homes, state.geometry.pages_per_struct_page_frame
-    for low, high in extents:
-        count = min((high - low) * per_frame, device.end_pfn - described)
+    for low, high in extents.tolist():
+        count = min((high - low) * per_frame, end_pfn - described)
         if count <= 0:
             break
         homes = homes.insert(described, count, bias=low * per_frame - described, node=node)

@@ -14,7 +14,13 @@ from msgspec.structs import replace
 from pfnmap.engine.commands import DeviceAdd, DeviceDel
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import MemmapKind, PageState, ZoneType
-from pfnmap.engine.memory import free_memory, memmap, resources, spans_history
+from pfnmap.engine.memory import (
+    free_memory,
+    memmap,
+    memmap_from_ram,
+    resources,
+    spans_history,
+)
 from pfnmap.engine.memory.spans import grow, span_text
 from pfnmap.engine.memory.state import Device, Resource, State
 from pfnmap.engine.memory.transaction import Transaction
@@ -191,7 +197,7 @@ def _from_altmap(tx: Transaction, device: Device, low: int, high: int) -> None:
 
 def _from_ram(tx: Transaction, device: Device, low: int, high: int) -> Refusal | None:
     """The struct pages of [low, high) from free kernel memory, nearest node first."""
-    state, per_frame = tx.state, tx.state.geometry.pages_per_struct_page_frame
+    state = tx.state
     needed = memmap.chunk_pages(state, low, high)
     for node in free_memory.kernel_nodes(state, device.node):
         if free_memory.free_of(state, node)[free_memory.KERNEL] < needed:
@@ -200,14 +206,7 @@ def _from_ram(tx: Transaction, device: Device, low: int, high: int) -> Refusal |
         if not state.recorded:
             extents = free_memory.locate(state, node, needed, 1)
             state = free_memory.place(state, extents, PageState.VMEMMAP, device.id)
-            described = low
-            for first, end in extents.tolist():
-                count = min((end - first) * per_frame, high - described)
-                homes = state.homes.insert(
-                    described, count, bias=first * per_frame - described, node=node
-                )
-                state = replace(state, homes=homes)
-                described += count
+            state = memmap_from_ram.record_homes(state, node, low, high, extents)
         tx.state = state
         tx.event("__populate_section_memmap", f"{needed} pages of node {node} for struct pages")
         return None

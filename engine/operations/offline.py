@@ -416,8 +416,9 @@ def _migrate(state: State, start_pfn: int, end_pfn: int, row: Any) -> State:
     rows = rows[rows["kind"] == PageState.MOVABLE]
     state = replace(state, taken=state.taken.delete_rows(rows))
     moved = int(rows["count"][rows["owner"] == IN_USE].sum())
-    kind = free_memory.zone_class(ZoneType(int(row["zone"])))
-    return free_memory.move_in(state, int(row["node"]), kind, moved)
+    node, kind = int(row["node"]), free_memory.zone_class(ZoneType(int(row["zone"])))
+    state = free_memory.change(state, node, kind, moved)  # free, until the block leaves or not
+    return free_memory.move_in(state, node, kind, moved)
 
 
 def _leave_buddy(tx: Transaction, before: State, first: int, count: int, row: Any) -> None:

@@ -46,7 +46,12 @@ def eject(tx: Transaction, device: Device) -> Refusal | None:
     pages = tx.state.geometry.block_pages
     first, last = device.start_pfn // pages, device.end_pfn // pages - 1
     were_online = _online_ranges(tx.state, first, last)
-    failed = _first_pass(tx, were_online)
+    failed, refusal = _first_pass(tx, were_online), None
+    for block in failed if tx.state.pending is None else ():
+        # Pass 2 tries again what pass 1 left, and stops at the first that fails again.
+        refusal = offline.offline_blocks(tx, block, block)
+        if refusal is not None:
+            break
     if (held := tx.state.pending) is not None:
         tx.state = replace(tx.state, pending=replace(held, device=device.name))
         return Refusal(
@@ -56,12 +61,6 @@ def eject(tx: Transaction, device: Device) -> Refusal | None:
             f"{held.block} goes on, by a kworker, which gets no signals",
             held.block,
         )
-    refusal = None
-    for block in failed:
-        # Pass 2 tries again what pass 1 left, and stops at the first that fails again.
-        refusal = offline.offline_blocks(tx, block, block)
-        if refusal is not None:
-            break
     if refusal is not None:
         tx.event(
             "acpi_scan_try_to_offline",

@@ -29,6 +29,45 @@ def test_every_command_of_a_merged_profile_is_followed_by_a_check() -> None:
     assert sum(record.counts["checked"].values()) == fuzz.commands_in(record) > 0
 
 
+@pytest.mark.parametrize("phase", ["start_isolate_page_range", "MEM_GOING_OFFLINE",
+                                   "do_migrate_range", "dissolve_free_hugetlb_folios"])  # fmt: skip
+@pytest.mark.parametrize("policy", ["N", "Y"])
+def test_an_eject_whose_second_pass_never_ends_waits_as_one_whose_first_does(
+    phase: str, policy: str
+) -> None:
+    machine = fuzz.boot(f"machine memmap_on_memory={policy}")
+    for line in ("add d 256M", "online d movable", "pin d[0] pages=1 kind=longterm",
+                 f"fail next at={phase} errno=ENOMEM", "remove d"):  # fmt: skip
+        outcome = machine.run(line)
+        machine.check()
+    assert outcome.errno == "EINTR"
+    assert machine.run("unpin d[0]").ok  # the kworker goes on, and the DIMM is gone
+    assert not machine.state.devices
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        # two nodes meet within a subsection: what is free is that of one of them
+        ("machine ram=1000001K nodes=3 ram1=512M ram2=512M", "free 1G node=1"),
+        # struct pages in more frames than a part of a section needs
+        ("machine profile=6.6 arch=ppc64-64k", "add a 256M memmap=on_memory", "add b 1P",
+         "online 16 kernel", "device-add c 2M"),
+        # what has moved away is in use elsewhere also when the offline fails in the end
+        ("machine profile=6.1 ram=128M block=1G nodes=4 ram1=512M auto_online_blocks=online",
+         "echo 1 > /proc/sys/vm/hugetlb_optimize_vmemmap", "add a 1G node=0 memmap=device",
+         "echo 0x6c0000000 > /sys/devices/system/memory/probe", "freelist 6:700 3:3",
+         "hugetlb b 4M count=70", "offline 27", "add c 2G node=0"),
+        # a countdown of 2019 that another removal ends frees the memmap of everything between
+        ("machine profile=6.12 ram=4000M block=256M", "add a 512M memmap=device", "remove 21",
+         "add b 256M at=0x2370000000", "online b", "add c 256M memmap=device at=0x3000000000",
+         "remove c"),
+    ],
+)  # fmt: skip
+def test_what_the_fuzzer_found_breaks_nothing_any_more(lines: tuple[str, ...]) -> None:
+    assert fuzz.failure_of(list(lines), checked=True) is None
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("first_seed", range(2000, 4000, 200))
 def test_many_random_commands_break_no_identity(first_seed: int) -> None:
