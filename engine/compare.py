@@ -45,6 +45,8 @@ Pairs = tuple[tuple[str, str], ...]
 
 AS_WRITTEN = "as written"
 """The name of the variant that changes nothing."""
+MOST_VARIANTS = 26
+"""As many as there are letters to name them."""
 
 
 class VariantStep(Struct, frozen=True):
@@ -110,20 +112,6 @@ class BlockDifference(Struct, frozen=True):
     words: tuple[str, ...]
 
 
-class Alignment(Struct, frozen=True):
-    """The page states of every variant over the same cells, the rows of a side-by-side map.
-
-    edges: int64 (n + 1,), pfns; counts: int64 (variants, n, page states), pages;
-    states: int64 (variants, n), the state that most pages of a cell have;
-    differs: bool (n,), cells in which two variants disagree about a page's state.
-    """
-
-    edges: NDArray[np.int64]
-    counts: NDArray[np.int64]
-    states: NDArray[np.int64]
-    differs: NDArray[np.bool_]
-
-
 class Comparison(Struct, frozen=True, dict=True):
     """Two or more runs of the same commands, and where they part."""
 
@@ -150,10 +138,6 @@ class Comparison(Struct, frozen=True, dict=True):
         """What the rules in force broke, for each variant."""
         return tuple(tuple(view.findings) for view in self.views)
 
-    def align(self, edges: NDArray[np.int64]) -> Alignment:
-        """The page states over these cells; ``edges``: int64 (n + 1,), ascending pfns."""
-        return align(self.views, edges)
-
 
 # -- running -----------------------------------------------------------------------------
 def parse_variant(text: str) -> Pairs:
@@ -178,6 +162,8 @@ def compare(scenario: Scenario, variants: Sequence[str | Pairs]) -> Comparison:
     pairs = [parse_variant(each) if isinstance(each, str) else each for each in variants]
     if len(pairs) < 2:
         pairs.insert(0, ())
+    if len(pairs) > MOST_VARIANTS:
+        raise InputError(f"{len(pairs)} variants are too many; at most {MOST_VARIANTS}")
     runs = tuple(run_variant(scenario, each) for each in pairs)
     return Comparison(scenario.title, runs)
 
@@ -346,10 +332,3 @@ def _block_words(row: NDArray[np.int64]) -> str:
     if zone != ZoneType.NONE:
         words += f" {ZoneType(zone).label}"
     return f"{words}, node {node}, vmemmap {vmemmap}, blocks of {mib}M"
-
-
-def align(views: Sequence[View], edges: NDArray[np.int64]) -> Alignment:
-    """The page states of several machines over the same cells."""
-    counts = np.stack([view.page_counts(edges) for view in views])
-    differs = (counts != counts[:1]).any(axis=(0, 2))
-    return Alignment(edges, counts, counts.argmax(axis=2).astype(np.int64), differs)

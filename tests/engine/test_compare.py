@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
 from pfnmap.engine.commands import Add, Online, StartMachine
@@ -18,7 +17,7 @@ from pfnmap.engine.compare import (
     run_variant,
 )
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.kinds import OnlineType, PageState
+from pfnmap.engine.kinds import OnlineType
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.scenarios.scenario import parse_scenario
 
@@ -160,18 +159,6 @@ def test_a_command_that_means_nothing_on_a_variant_is_left_out() -> None:
     assert [step.outcome is None for step in large.steps] == [False, True]
 
 
-# -- aligned -----------------------------------------------------------------------------
-def test_page_states_are_aligned_by_pfn() -> None:
-    comparison = compared(DIMM, "memmap=device", "memmap=memblock")
-    edges = np.arange(32 * BLOCK, 34 * BLOCK + 1, 512, dtype=np.int64)
-    aligned = comparison.align(edges)
-    assert aligned.counts.shape == (2, 128, len(PageState))
-    assert (aligned.counts.sum(axis=2) == 512).all()
-    assert aligned.differs.nonzero()[0].tolist() == [1, 64]
-    assert aligned.states[:, 1].tolist() == [PageState.VMEMMAP, PageState.FREE_MOVABLE]
-    assert aligned.states[:, 64].tolist() == [PageState.FREE_MOVABLE, PageState.VMEMMAP]
-
-
 def test_the_commands_of_a_session_are_compared_like_a_scenario() -> None:
     online = parse_line("online dimm0 movable")
     assert isinstance(online, Online)
@@ -201,3 +188,8 @@ def test_comparing_needs_no_screen() -> None:
         "sys.exit(any(name in sys.modules for name in ('textual', 'rich', 'tui')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_variants_beyond_the_letters_that_name_them_are_refused() -> None:
+    with pytest.raises(InputError, match="27 variants are too many; at most 26"):
+        compared("machine ram=1G\n", *["memmap=ram"] * 27)

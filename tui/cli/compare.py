@@ -12,14 +12,13 @@ import argparse
 from pfnmap.engine.compare import Comparison, compare
 from pfnmap.engine.scenarios.scenario import Scenario, load_scenario
 from pfnmap.engine.sources import scenario_session
-from pfnmap.themes import load_theme
 from pfnmap.tui.cli.files import scenario_file
 from pfnmap.tui.cli.options import TERMINAL_OPTIONS, text_width
 from pfnmap.tui.cli.parser import emit, refuse_idle
 from pfnmap.tui.cli.starting import Start, prepared, show
 from pfnmap.tui.documents.reports import CompareData, VariantData, VariantStepData
 from pfnmap.tui.documents.view import as_json, view_data
-from pfnmap.tui.figure.compare_text import compare_lines
+from pfnmap.tui.figure.variants import compare_lines
 from pfnmap.tui.keys.effects import Compare, Open
 
 
@@ -38,8 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         start = prepared(arguments)
         if start.on_screen:
             return _on_screen(start, scenario, comparison)
-    glyphs = [look.glyph for look in load_theme("ascii").states]
-    emit(compare_lines(comparison, glyphs, width=text_width(arguments)))
+    emit(compare_lines(comparison, text_width(arguments)))
     return 0
 
 

@@ -27,7 +27,7 @@ from pfnmap.tui.figure.axis import ground_of
 from pfnmap.tui.figure.lines import Spans
 from pfnmap.tui.figure.moments import moments, phases
 from pfnmap.tui.figure.text import figure_spans, joined
-from pfnmap.tui.figure.variants import LETTERS, ground_of_variants, variant_of, variant_spans
+from pfnmap.tui.figure.variants import Variants
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -93,7 +93,10 @@ def _lines(
     """The lines of the figure that was asked for."""
     width = text_width(arguments)
     if arguments.variants and scenario is not None:
-        return _variants(arguments, session, scenario)
+        focus = _focus(arguments, session)
+        variants = Variants(compare(scenario, arguments.variants), width, focus=focus)
+        steps = _numbers(arguments, variants.numbers, len(session.outcomes))
+        return list(variants.lines(steps))
     found = moments(session)
     ground = ground_of(found, _focus(arguments, session))
     numbers = _numbers(arguments, [moment.number for moment in found], len(session.outcomes))
@@ -101,22 +104,6 @@ def _lines(
     if arguments.phases:
         chosen = [each for moment in chosen for each in phases(moment) or [moment]]
     return list(figure_spans(chosen, ground, width=width, title=_title(session, scenario)))
-
-
-def _variants(arguments: argparse.Namespace, session: Session, scenario: Scenario) -> list[Spans]:
-    """The same for variants."""
-    comparison = compare(scenario, arguments.variants)
-    if len(comparison.runs) > len(LETTERS):
-        raise InputError(f"{len(comparison.runs)} variants are too many; at most {len(LETTERS)}")
-    variants = [variant_of(each) for each in comparison.runs]
-    steps = [0, *(step.number for step in comparison.runs[0].steps)]
-    numbers = _numbers(arguments, steps, len(session.outcomes))
-    ground = ground_of_variants(variants, _focus(arguments, session))
-    return list(
-        variant_spans(
-            variants, ground, numbers, width=text_width(arguments), title=comparison.title
-        )
-    )
 
 
 def _numbers(arguments: argparse.Namespace, steps: Sequence[int], last: int) -> list[int]:

@@ -1,87 +1,96 @@
-"""The same commands under other rules: a screen of their own, maps aligned by pfn."""
+"""The same commands under other rules: the figure of all variants on one axis, on a screen."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
 
-from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.strip import Strip
 
-from pfnmap.engine.compare import Comparison, VariantRun
-from pfnmap.engine.human import counted
-from pfnmap.themes import load_theme
-from pfnmap.tui.dialogs.compare_body import Options, at_step, body_lines, letter, shown_runs
+from pfnmap.engine.compare import Comparison
 from pfnmap.tui.dialogs.dialog import Scrolling
 from pfnmap.tui.dialogs.reader import Reader
 from pfnmap.tui.dialogs.texts import area_lines
-from pfnmap.tui.figure.compare_text import compare_lines
+from pfnmap.tui.figure.lines import Spans
+from pfnmap.tui.figure.variants import Variants, compare_lines
 from pfnmap.tui.keys.keymap import Keymap
+from pfnmap.tui.widgets.figure_panel import MOST_DIGITS, span_strip
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, Row
 
 FOOTER = (
     (("compare.back", "compare.forward"), "step"),
-    (("compare.zoom.in", "compare.zoom.out"), "zoom"),
-    (("compare.variants.previous", "compare.variants.next"), "variants"),
     (("compare.counters",), "all counters"),
     (("compare.copy",), "copy"),
     (("compare.help",), "help"),
     (("dialog.close",), "close"),
 )
 """Keys at the foot, and what they do."""
-MOST_ZOOM = 20
 
 
 class ComparePanel(Panel):
-    """Headings of the variants, and the body that scrolls."""
+    """Names and axis stay at the top, the prices at the foot; all between them scrolls."""
 
     def __init__(self, paint: Paint, keymap: Keymap, comparison: Comparison) -> None:
         super().__init__(paint)
-        self.whole = comparison
-        self.last_step = len(comparison.runs[0].steps)
-        self.step = self.last_step
-        self.options = Options(counters_key=keymap.first("compare.counters"))
-        self._shown_step = -1
-        self._at = comparison
-        self._body: list[Strip] = []
-        self._body_of: tuple[object, ...] = ()
+        self.comparison = comparison
+        self.every_counter = False
         self._keys = keymap
+        self._laid_out: tuple[object, ...] = ()
+        self._head: list[Spans] = []
+        self._body: list[Spans] = []
+        self._foot: list[Spans] = []
+        self._numbers: list[int] = []
+        self._begins: list[int] = []
+        """The number of each step, and the line of the body at which it begins."""
 
-    @property
-    def comparison(self) -> Comparison:
-        """The variants at the step that is shown."""
-        if self._shown_step != self.step:
-            self._shown_step, self._at = self.step, at_step(self.whole, self.step)
-        return self._at
-
-    def _lines(self, width: int) -> list[Strip]:
-        """The body, made anew only when something else is to be seen: scrolling is cheap."""
-        wanted = (self.step, self.options, width, self.paint)
-        if self._body_of != wanted:
-            self._body = list(body_lines(self.comparison, self.paint, width, self.options))
-            self._body_of = wanted
-        return self._body
+    def _lay_out(self, width: int, height: int) -> None:
+        """The lines, made anew only when something else is to be seen: scrolling is cheap."""
+        wanted, at_first = (self.every_counter, width, height), not self._laid_out
+        if self._laid_out == wanted:
+            return
+        variants = Variants(self.comparison, width, most_digits=MOST_DIGITS)
+        names, prices = list(variants.names()), list(variants.prices())
+        pinned = len(names) + len(prices) <= height // 3
+        self._head = [*(names if pinned else [])]
+        self._head += [*variants.sheet.axis_lines()][: 3 if height >= 16 else 1]
+        body = [*([] if pinned else [*names, *prices]), *variants.sheet.scale_lines()]
+        self._numbers, self._begins, parting = variants.numbers, [], 0
+        for step in variants.steps(variants.numbers):
+            self._begins.append(len(body) + 1)  # behind a blank line
+            parting = self._begins[-1] if step.parts else parting
+            body += step.lines
+        body += [*variants.legend(), *variants.bills()]
+        body += variants.differences(every_counter=self.every_counter)
+        self._body, self._foot, self._laid_out = body, prices if pinned else [], wanted
+        if at_first:
+            self.first_line = parting
 
     def draw(self, width: int, height: int) -> list[Strip]:
-        """Title, a line for each variant shown, the body, the keys."""
+        """Title, names, axis, the body, the prices, the keys."""
         paint = self.paint
-        title = Row(width, paint, "bar").add(" compare ", "key")
-        right = f" step {self.step}/{self.last_step} "
-        title.add(f" {self.whole.title}"[: max(0, title.room - len(right))], "bar")
-        heads = [title.right(right, "bar").strip(), *self._headings(width)]
-        body = self._lines(width)
-        room = max(0, height - len(heads) - 1)
-        shown = self.window(body, room)
-        blank = Row(width, paint).strip()
-        place = ""
-        if len(body) > room:
+        self._lay_out(width, height)
+        room = max(0, height - len(self._head) - len(self._foot) - 2)
+        shown = self.window(self._body, room)
+        step, place = "", ""
+        if len(self._body) > room:
+            number = self._numbers[max(0, bisect_right(self._begins, self.first_line) - 1)]
+            step = f" step {number} of {self._numbers[-1]} "
             last = self.first_line + len(shown)
-            place = f" {self.first_line + 1}{paint.dash}{last} of {len(body)} "
+            place = f" {self.first_line + 1}{paint.dash}{last} of {len(self._body)} "
+        title = Row(width, paint, "bar").add(" compare ", "key")
+        title.add(f" {self.comparison.title}", "bar", max(0, title.room - len(step)))
         keys = Row(width, paint, "bar").gap()
         keys.add(self._footer(width - 2 - len(place)), "bar_dim")
-        keys.right(place, "bar_dim")
-        return [*heads, *shown, *[blank] * (room - len(shown)), keys.strip()]
+        padding = [()] * (room - len(shown))
+        return [
+            title.right(step, "bar").strip(),
+            *(
+                span_strip(width, paint, line)
+                for line in (*self._head, *shown, *padding, *self._foot)
+            ),
+            keys.right(place, "bar_dim").strip(),
+        ]
 
     def _footer(self, width: int) -> str:
         """The keys in force, as many as there is room for; how to close comes last always."""
@@ -95,44 +104,19 @@ class ComparePanel(Panel):
             hints.pop()
         return "  ".join([*hints, last, close])
 
-    def _headings(self, width: int) -> list[Strip]:
-        """A line for each variant: its name, expectations, findings."""
-        runs, paint = self.comparison.runs, self.paint
-        shown = shown_runs(width, len(runs), self.options.first)
-        lines = []
-        for index in shown:
-            row = Row(width, paint).gap().add(letter(index), "accent").gap()
-            row.add(runs[index].name)
-            row.add(_expectations(runs[index]), "dim")
-            count = len(self.comparison.findings[index])
-            if count:
-                row.add(f"; {counted(count, 'finding')}", "finding")
-            lines.append(row.strip())
-        hidden = len(runs) - len(shown)
-        if hidden:
-            names = ("compare.variants.previous", "compare.variants.next")
-            keys = " and ".join(key for name in names if (key := self._keys.first(name)))
-            words = f"   and {hidden} more" + (f": {keys} move to them" if keys else "")
-            lines.append(Row(width, paint).add(words, "dim").strip())
-        return lines
-
     def move(self, steps: int) -> None:
-        """Another step of the scenario."""
-        self.step = min(max(self.step + steps, 0), self.last_step)
+        """To where a step before or behind begins."""
+        find = bisect_right if steps > 0 else bisect_left
+        at = find(self._begins, self.first_line) + (steps if steps < 0 else steps - 1)
+        if at >= len(self._begins):
+            return
+        self.first_line = self._begins[max(0, at)]
         self.repaint()
 
-    def choose(self, **changes: int | bool) -> None:
-        """See something else."""
-        self.options = replace(self.options, **changes)
+    def toggle_counters(self) -> None:
+        """All counters, or only those that differ."""
+        self.every_counter = not self.every_counter
         self.repaint()
-
-
-def _expectations(run: VariantRun) -> str:
-    """How many of the scenario's claims hold."""
-    if not run.nr_expectations:
-        return ""
-    wrong = len({text.partition(":")[0] for text in run.failed})
-    return f"; {run.nr_expectations - wrong} of {run.nr_expectations} expectations hold"
 
 
 class CompareScreen(Scrolling):
@@ -146,7 +130,7 @@ class CompareScreen(Scrolling):
 
     def __init__(self, paint: Paint, keymap: Keymap, comparison: Comparison) -> None:
         self.panel = ComparePanel(paint, keymap, comparison)
-        super().__init__(paint, keymap, self.panel, rows_kept=5)
+        super().__init__(paint, keymap, self.panel, rows_kept=9)
 
     def compose(self) -> ComposeResult:
         """The one panel."""
@@ -157,18 +141,8 @@ class CompareScreen(Scrolling):
         self.panel.focus()
 
     def action_step(self, steps: int) -> None:
-        """Another step of the scenario, in all variants."""
+        """To another step of the scenario."""
         self.panel.move(steps)
-
-    def action_zoom(self, steps: int) -> None:
-        """Smaller or larger cells."""
-        zoom = self.panel.options.zoom + steps
-        self.panel.choose(zoom=min(max(zoom, -MOST_ZOOM), MOST_ZOOM))
-
-    def action_variants(self, steps: int) -> None:
-        """Other variants beside the first."""
-        last = max(1, len(self.panel.whole.runs) - 1)
-        self.panel.choose(first=min(max(self.panel.options.first + steps, 1), last))
 
     def action_help(self) -> None:
         """The keys of this screen."""
@@ -177,15 +151,9 @@ class CompareScreen(Scrolling):
 
     def action_counters(self) -> None:
         """All counters, or only those that differ."""
-        self.panel.choose(every_counter=not self.panel.options.every_counter)
+        self.panel.toggle_counters()
 
     def action_copy(self) -> None:
         """Copy everything as plain text for a mail."""
-        self.app.copy_to_clipboard("\n".join(text_of(self.panel.comparison)))
+        self.app.copy_to_clipboard("\n".join(compare_lines(self.panel.comparison)))
         self.notify("sent to the clipboard of the terminal as plain text", markup=False)
-
-
-def text_of(comparison: Comparison) -> Sequence[str]:
-    """The comparison as ``pfnmap compare`` prints it."""
-    glyphs = [look.glyph for look in load_theme("ascii").states]
-    return compare_lines(comparison, glyphs, width=72)

@@ -99,10 +99,14 @@ class Sheet:
     # -- above the rows ----------------------------------------------------------------
     def heading(self) -> Iterator[Spans]:
         """The axis: the scale in words, blocks, pfns, the rule."""
-        for line in wrapped(self.scale, self.width):
-            yield (Span(line, "dim"),)
+        yield from self.scale_lines()
         yield ()
         yield from self.axis_lines()
+
+    def scale_lines(self) -> Iterator[Spans]:
+        """The scale in words."""
+        for line in wrapped(self.scale, self.width):
+            yield (Span(line, "dim"),)
 
     @property
     def scale(self) -> str:
@@ -197,21 +201,18 @@ class Sheet:
     # -- below the rows ----------------------------------------------------------------
     def legend(self, drawn: Sequence[Figure]) -> Iterator[Spans]:
         """What the letters that can be seen mean, several to a line."""
-        states = sorted({state for figure in drawn for state in figure.states})
-        used = {
-            letter(code) if mark == Mark.CELL else MARKS[mark][0]
-            for figure in drawn
-            for row in figure.rows
-            for strip in (row.now, row.was)
-            if strip is not None
-            for mark, code, _, _ in strip.runs()
-        }
-        entries = [PART, *(LETTERS[state] for state in states), *MARKS.values()]
-        words = [f"{sign} {text}" for sign, text in entries if text and sign in used]
-        if any(row.was is not None for figure in drawn for row in figure.rows):
-            words.append("^ changed")
-        for line in _packed(words, self.width):
-            yield (Span(line, "dim"),)
+        used: dict[str, Span] = {}
+        rows = [row for figure in drawn for row in figure.rows]
+        for strip in (strip for row in rows for strip in (row.now, row.was) if strip is not None):
+            for mark, code, _, _ in strip.runs():
+                sign = letter(code) if mark == Mark.CELL else MARKS[mark][0]
+                cell = Span(sign, "cell", code) if mark == Mark.CELL else Span(sign, "mark")
+                used.setdefault(sign, cell)
+        if any(row.was is not None for row in rows):
+            used["^"] = Span("^", "changed")
+        entries = [PART, *LETTERS.values(), *MARKS.values(), ("^", "changed")]
+        known = [(used[sign], words) for sign, words in entries if words and sign in used]
+        yield from _packed(known, self.width)
 
     def bill(self, bill: Bill, indent: str = "") -> Iterator[Spans]:
         """Who holds what, one fact a line."""
@@ -281,14 +282,18 @@ def scale_words(axis: Axis, block_bytes: int) -> str:
     return "; ".join(words)
 
 
-def _packed(words: Iterable[str], width: int) -> Iterator[str]:
-    """Entries in lines, each entry whole."""
-    line = INDENT
-    for word in words:
-        joined = f"{line}   {word}" if line != INDENT else f"{line}{word}"
-        if len(joined) > width:
-            yield line
-            joined = f"{INDENT}{word}"
-        line = joined
-    if line != INDENT:
-        yield line
+def _packed(entries: Iterable[tuple[Span, str]], width: int) -> Iterator[Spans]:
+    """Signs with what they mean in lines, each entry whole."""
+    line: list[Span] = []
+    room = 0
+    for sign, words in entries:
+        gap = len(INDENT) if not line else 3
+        room -= gap + 2 + len(words)
+        if line and room < 0:
+            yield tuple(line)
+            line = []
+        if not line:
+            gap, room = len(INDENT), width - len(INDENT) - 2 - len(words)
+        line += [Span(" " * gap), sign, Span(f" {words}", "dim")]
+    if line:
+        yield tuple(line)

@@ -181,8 +181,10 @@ class _Page:
 
     def _span(self, span: Span, moment: Moment | None) -> str:
         text = escape(span.text)
-        if span.role == "cell" and moment is not None:
+        if span.role == "cell":
             state = int(shown_state(span.code))
+            if moment is None:
+                return f'<b class="s{state}">{text}</b>'
             number = self._said(moment, span)
             changed = " changed" if span.changed else ""
             return f'<b class="s{state}{changed}" tabindex="0" data-words="{number}">{text}</b>'

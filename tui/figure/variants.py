@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import groupby
 from typing import Final
 
 from msgspec import Struct
 
-from pfnmap.engine.compare import VariantRun
+from pfnmap.engine.compare import Comparison, CounterRow, VariantRun
 from pfnmap.engine.human import counted
 from pfnmap.engine.model_view import ModelView
 from pfnmap.tui.figure.amounts import human
-from pfnmap.tui.figure.axis import Ground, ground_of
+from pfnmap.tui.figure.axis import ground_of
 from pfnmap.tui.figure.bill import NO_HUGE_PAGES, Bill, DeviceBill, bill_of
 from pfnmap.tui.figure.figure import Figure, figure_of
-from pfnmap.tui.figure.lines import INDENT, Sheet, Span, Spans
+from pfnmap.tui.figure.lines import INDENT, MOST_DIGITS, Sheet, Span, Spans
 from pfnmap.tui.figure.moments import BOOT, Moment
 from pfnmap.tui.figure.result import result
+from pfnmap.tui.figure.text import MAIL_WIDTH, joined
 from pfnmap.tui.text.ascii import plain, wrapped
 
 LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MOST_NAMES: Final = 6
 """Devices that are named; more are counted."""
+MOST_RANGES: Final = 20
+"""Ranges of blocks that differ; more are counted."""
+NAME: Final = 27
+VALUE: Final = 14
+"""Columns for the name of a counter, and for its value in each variant."""
 
 
 class Variant(Struct, frozen=True, eq=False):
@@ -65,60 +72,209 @@ def _headline(run: VariantRun) -> str:
     return words
 
 
-def ground_of_variants(
-    variants: Sequence[Variant], focus: Sequence[tuple[int, int]] | None = None
-) -> Ground:
-    """The address space of all variants, in focus what any of them touches."""
-    return ground_of([moment for variant in variants for moment in variant.moments], focus)
+def compare_lines(comparison: Comparison, width: int = MAIL_WIDTH) -> list[str]:
+    """All there is to compare in plain text: every step, the bills, what else differs, prices."""
+    variants = Variants(comparison, width)
+    return joined(variants.lines(variants.numbers, more=True))
 
 
-def variant_spans(
-    variants: Sequence[Variant], ground: Ground, numbers: Sequence[int], *, width: int, title: str
-) -> Iterator[Spans]:
-    """Every step with the rows of each variant; those that are alike are drawn once.
+class Variants:
+    """All variants of a comparison on one axis, as lines for a painter."""
 
-    ``numbers``: steps that are drawn, ascending; 0 is the start.
-    """
-    sheet = Sheet(ground, width, variants[0].moments[0].view.geometry.block_bytes)
-    for line in wrapped(title, width) if title else []:
-        yield (Span(line, "heading"),)
-    for letter, variant in zip(LETTERS, variants, strict=False):
-        for line in wrapped(variant.headline, width, first=f"{letter}: "):
-            yield (Span(line, "name"),)
-    yield from sheet.heading()
-    parted, drawn = False, list[Figure]()
-    above: list[Figure | None] = [None] * len(variants)
-    for number in numbers:
-        bodies: list[tuple[Spans, ...]] = []
-        for index, variant in enumerate(variants):
-            moment = variant.at(number)
-            if moment is None:
-                bodies.append(tuple(sheet.clauses(_not_done(variant, number), INDENT)))
-                continue
-            figure = figure_of(moment, sheet.axis)
-            clauses = tuple(sheet.clauses(result(moment), INDENT))
-            bodies.append(clauses + tuple(sheet.rows(figure, above[index])))
-            above[index] = figure
-            drawn.append(figure)
-        heading = _heading(variants, number)
-        for line in ["", *wrapped(heading, width)]:
-            yield (Span(line, "heading"),)
-        if all(body == bodies[0] for body in bodies):
-            yield from bodies[0]
-            continue
+    def __init__(
+        self,
+        comparison: Comparison,
+        width: int,
+        *,
+        focus: Sequence[tuple[int, int]] | None = None,
+        most_digits: int = MOST_DIGITS,
+    ) -> None:
+        """``focus``: pfn ranges instead of what any of them touches; the rest as in Sheet."""
+        self.comparison = comparison
+        self.variants = [variant_of(run) for run in comparison.runs]
+        self.numbers = [0, *(step.number for step in comparison.runs[0].steps)]
+        """The steps there are; 0 is the start."""
+        found = [moment for variant in self.variants for moment in variant.moments]
+        block_bytes = found[0].view.geometry.block_bytes
+        self.sheet = Sheet(ground_of(found, focus), width, block_bytes, most_digits=most_digits)
+        self._drawn: list[Figure] = []
+
+    def lines(self, numbers: Sequence[int], *, more: bool = False) -> Iterator[Spans]:
+        """The figure of these steps, ascending, and the bills; ``more``: whatever differs."""
+        title = self.comparison.title
+        yield from heading_lines(f"pfnmap compare: {title}" if more else title, self.sheet.width)
+        yield from self.names()
+        yield from self.sheet.heading()
+        for step in self.steps(numbers):
+            yield from step.lines
+        yield from self.legend()
+        yield from self.bills()
+        if more:
+            yield from self.differences()
+        yield ()
+        yield from self.prices()
+
+    def names(self) -> Iterator[Spans]:
+        """The letter and the name of each variant."""
+        for letter, variant in zip(LETTERS, self.variants, strict=False):
+            for line in wrapped(variant.headline, self.sheet.width, first=f"{letter}: "):
+                yield (Span(line, "name"),)
+
+    def steps(self, numbers: Sequence[int]) -> Iterator[VariantLines]:
+        """Every step with the rows of each variant; those that are alike are drawn once."""
+        sheet, variants = self.sheet, self.variants
+        parted = False
+        above: list[Figure | None] = [None] * len(variants)
+        for number in numbers:
+            bodies: list[tuple[Spans, ...]] = []
+            for index, variant in enumerate(variants):
+                moment = variant.at(number)
+                if moment is None:
+                    bodies.append(tuple(sheet.clauses(_not_done(variant, number), INDENT)))
+                    continue
+                figure = figure_of(moment, sheet.axis)
+                clauses = tuple(sheet.clauses(result(moment), INDENT))
+                bodies.append(clauses + tuple(sheet.rows(figure, above[index])))
+                above[index] = figure
+                self._drawn.append(figure)
+            parts = not parted and any(body != bodies[0] for body in bodies)
+            parted |= parts
+            heading = _heading(variants, number)
+            lines: list[Spans] = [(), *heading_lines(heading, sheet.width)]
+            if parts:
+                lines.append((Span("* here they part", "changed"),))
+            yield VariantLines(number, parts, [*lines, *self._grouped(bodies)])
         if not parted:
-            parted = True
-            yield (Span("* here they part", "changed"),)
-        # Variants that come to the same stand together, in the order of the first of each.
+            yield VariantLines(-1, False, [(), (Span("no step differs", "dim"),)])
+
+    def _grouped(self, bodies: Sequence[tuple[Spans, ...]]) -> Iterator[Spans]:
+        """Variants that come to the same stand together, in the order of the first of each."""
         order = sorted(range(len(bodies)), key=lambda index: bodies.index(bodies[index]))
         for body, group in groupby(order, key=lambda index: bodies[index]):
-            names = ", ".join(f"{LETTERS[index]}: {variants[index].name}" for index in group)
-            for line in wrapped(names, width, first=INDENT):
-                yield (Span(line, "name"),)
+            if len(members := list(group)) < len(bodies):
+                names = ", ".join(f"{LETTERS[at]}: {self.variants[at].name}" for at in members)
+                for line in wrapped(names, self.sheet.width, first=INDENT):
+                    yield (Span(line, "name"),)
             yield from body
-    yield ()
-    yield from sheet.legend(drawn)
-    yield from _bills(sheet, variants)
+
+    def legend(self) -> Iterator[Spans]:
+        """What the letters of the steps drawn so far mean."""
+        yield ()
+        yield from self.sheet.legend(self._drawn)
+
+    @cached_property
+    def _bills(self) -> list[Bill]:
+        return [bill_of(variant.moments[-1].state) for variant in self.variants]
+
+    def bills(self) -> Iterator[Spans]:
+        """The bill of each variant at its end."""
+        for index, (variant, bill) in enumerate(zip(self.variants, self._bills, strict=True)):
+            same = self._bills.index(bill)
+            name = f"{LETTERS[index]}: {plain(variant.name)}"
+            yield ()
+            if same < index:
+                yield (Span(f"{name}: the bill of {LETTERS[same]}", "name"),)
+                continue
+            yield (Span(name, "name"),)
+            yield from self.sheet.bill(bill, INDENT)
+
+    def prices(self) -> Iterator[Spans]:
+        """What each of the others costs, saves, breaks and mends against the first."""
+        codes = [dict.fromkeys(f.code for f in found) for found in self.comparison.findings]
+        for at, (variant, bill) in enumerate(zip(self.variants, self._bills, strict=True)):
+            if at == 0:
+                continue
+            clauses = [*price_words(self._bills[0], bill)] or ["costs and saves nothing"]
+            clauses += [f"breaks {code}" for code in codes[at] if code not in codes[0]]
+            clauses += [f"mends {code}" for code in codes[0] if code not in codes[at]]
+            words = f"{LETTERS[at]}: {variant.name}: {'; '.join(clauses)}"
+            yield from heading_lines(words, self.sheet.width)
+
+    # -- whatever else differs at the end --------------------------------------------------
+    def differences(self, *, every_counter: bool = False) -> Iterator[Spans]:
+        """Counters, those that differ or all of them; blocks that differ; findings."""
+        yield from _section(
+            "counters at the end" if every_counter else "counters that differ at the end",
+            self._counters(every_counter),
+        )
+        yield from _section("memory blocks that differ", self._blocks())
+        if any(self.comparison.findings):
+            yield from _section("findings", self._findings())
+
+    def _counters(self, every: bool) -> Iterator[Spans]:
+        """Tables of as many variants as there is room for; the first is in each."""
+        columns = max(2, (self.sheet.width - NAME) // VALUE)
+        letters = LETTERS[: len(self.variants)]
+        for first in range(1, len(letters), columns - 1):
+            shown = [0, *range(first, min(first + columns - 1, len(letters)))]
+            rows = [
+                row
+                for row in self.comparison.counters
+                if every or len({row.values[index] for index in shown}) > 1
+            ]
+            if rows:
+                heads = "".join(f"{letters[index]:>{VALUE}}" for index in shown)
+                yield (Span(f"{'':{NAME}}{heads}", "name"),)
+            for row in rows:
+                cells = "".join(f"{_counter(row, row.values[index]):>{VALUE}}" for index in shown)
+                differs = every and row.differs
+                role = "changed" if differs else "text"
+                yield (Span(f"{plain(row.name):<{NAME}}{cells}{' *' if differs else ''}", role),)
+
+    def _blocks(self) -> Iterator[Spans]:
+        """Each range of memory whose blocks are not alike, a line for each variant."""
+        blocks = self.comparison.blocks
+        for difference in blocks[:MOST_RANGES]:
+            yield (Span(f"  pfns {difference.start_pfn:#x}-{difference.end_pfn - 1:#x}", "name"),)
+            for letter, words in zip(LETTERS, difference.words, strict=False):
+                yield from self._wrapped(words, f"    {letter} ")
+        if (more := len(blocks) - MOST_RANGES) > 0:
+            yield (Span(f"  ({counted(more, 'further range')})"),)
+
+    def _findings(self) -> Iterator[Spans]:
+        for letter, findings in zip(LETTERS, self.comparison.findings, strict=False):
+            if not findings:
+                yield (Span(f"{letter} none", "dim"),)
+            for finding in findings:
+                where = f" (pfn {finding.start_pfn:#x})" if finding.nr_pages else ""
+                words = f"{finding.code}{where}: {finding.text}"
+                yield from self._wrapped(words, f"{letter} ", "finding")
+
+    def _wrapped(self, words: str, first: str, role: str = "text") -> Iterator[Spans]:
+        for line in wrapped(words, self.sheet.width, first=first, indent=" " * len(first)):
+            yield (Span(line, role),)
+
+
+def _section(title: str, lines: Iterator[Spans]) -> Iterator[Spans]:
+    """A blank line, the title, the lines; nothing where there are none."""
+    body = list(lines)
+    if body:
+        yield from ((), (Span(title, "heading"),), *body)
+
+
+def _counter(row: CounterRow, value: int | None) -> str:
+    """A counter: bytes in a unit, a pfn in hexadecimal, else as it is."""
+    if value is None:
+        return "-"
+    if row.name.endswith((" bytes", "largest run")):
+        return human(value)
+    return format(value, "#x" if row.name.endswith("start_pfn") else "d")
+
+
+class VariantLines(Struct, frozen=True):
+    """A step of all variants."""
+
+    number: int
+    """-1 behind the last step where none differs."""
+    parts: bool
+    """Whether it is the first in which they differ."""
+    lines: list[Spans]
+
+
+def heading_lines(text: str, width: int) -> Iterator[Spans]:
+    """A heading in as many lines as it takes; none where there is nothing to say."""
+    for line in wrapped(text, width) if text else []:
+        yield (Span(line, "heading"),)
 
 
 def _heading(variants: Sequence[Variant], number: int) -> str:
@@ -134,43 +290,27 @@ def _not_done(variant: Variant, number: int) -> tuple[str, ...]:
 
 
 # -- what it costs -------------------------------------------------------------------------
-def _bills(sheet: Sheet, variants: Sequence[Variant]) -> Iterator[Spans]:
-    """The bill of each variant at its end, and the others' price against the first's."""
-    bills = [bill_of(variant.moments[-1].state) for variant in variants]
-    for index, (variant, bill) in enumerate(zip(variants, bills, strict=True)):
-        same = bills.index(bill)
-        name = f"{LETTERS[index]}: {plain(variant.name)}"
-        yield ()
-        if same < index:
-            yield (Span(f"{name}: the bill of {LETTERS[same]}", "name"),)
-            continue
-        yield (Span(name, "name"),)
-        yield from sheet.bill(bill, INDENT)
-    yield ()
-    for index, (variant, bill) in enumerate(zip(variants[1:], bills[1:], strict=True), 1):
-        price = "; ".join(price_words(bills[0], bill)) or "costs and saves nothing"
-        first = f"{LETTERS[index]}: "
-        for line in wrapped(f"{variant.name}: {price}", sheet.width, first=first):
-            yield (Span(line, "heading"),)
-
-
 def price_words(one: Bill, other: Bill) -> Iterator[str]:
     """What the second bill costs and saves against the first, a clause each."""
     here, there = ({bill.name: bill for bill in each.devices} for each in (one, other))
     yield from _names("lacks", [name for name in here if name not in there])
     yield from _names("has", [name for name in there if name not in here])
     both = [(here[name], there[name]) for name in here if name in there]
-    yield from _amount(sum(a.usable_bytes - b.usable_bytes for a, b in both), _whose(both))
-    nodes = {node.node: node for node in one.nodes}
+    amounts = [(sum(a.usable_bytes - b.usable_bytes for a, b in both), _whose(both))]
+    remote, nodes = [], {node.node: node for node in one.nodes}
     for now in other.nodes:
         was = nodes.get(now.node)
         if was is None:
             continue
         used = (now.memmap_pages - was.memmap_pages) * one.page_bytes
-        yield from _amount(used, f"node {now.node}")
-        remote = (now.remote_pages - was.remote_pages) * one.page_bytes
-        if remote:
-            yield f"{human(abs(remote))} {_more(remote)} remote on node {now.node}"
+        amounts.append((used, f"node {now.node}"))
+        if more := (now.remote_pages - was.remote_pages) * one.page_bytes:
+            remote.append(f"{human(abs(more))} {_more(more)} remote on node {now.node}")
+    for verb, sign in (("costs", 1), ("saves", -1)):
+        for size, whose in amounts:
+            if size * sign > 0:
+                yield f"{verb} {human(abs(size))} of {whose}"
+    yield from remote
     for longest in dict.fromkeys((a.longest_bytes, b.longest_bytes) for a, b in both):
         if longest[0] != longest[1]:
             yield f"longest run {human(longest[0])} -> {human(longest[1])}"
@@ -194,8 +334,3 @@ def _more(number: int) -> str:
 def _whose(both: Sequence[tuple[DeviceBill, DeviceBill]]) -> str:
     changed = [a.name for a, b in both if a.usable_bytes != b.usable_bytes]
     return changed[0] if len(changed) == 1 else f"{len(changed)} devices"
-
-
-def _amount(size_bytes: int, whose: str) -> Iterator[str]:
-    if size_bytes:
-        yield f"{'costs' if size_bytes > 0 else 'saves'} {human(abs(size_bytes))} of {whose}"

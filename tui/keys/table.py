@@ -258,18 +258,8 @@ _DIALOGS: Final = (
     _dialog("list.page.up", "pageup", "back", "ten entries back", "step(-10)"),
     _dialog("compare.help", "? f1", "help", "these keys", "help"),
     _dialog("compare.close", "q", "close", "back to the session", "close"),
-    _dialog("compare.back", "[ u", "back", "one step back in all variants", "step(-1)"),
-    _dialog("compare.forward", "] ctrl+r", "step", "one step forward in all variants", "step(1)"),
-    _dialog("compare.zoom.in", "+ =", "zoom in", "smaller cells", "zoom(1)"),
-    _dialog("compare.zoom.out", "-", "zoom out", "larger cells", "zoom(-1)"),
-    _dialog(
-        *("compare.variants.previous", "h left", "variants before"),
-        *("other variants beside the first", "variants(-1)"),
-    ),
-    _dialog(
-        *("compare.variants.next", "l right", "variants after"),
-        *("other variants beside the first", "variants(1)"),
-    ),
+    _dialog("compare.back", "[ u", "back", "to the step before", "step(-1)"),
+    _dialog("compare.forward", "] ctrl+r", "step", "to the next step", "step(1)"),
     _dialog(
         *("compare.counters", "a", "all counters"),
         *("all counters, or those that differ", "counters"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from itertools import islice
 
 from msgspec import Struct
@@ -92,13 +93,14 @@ class FigurePanel(Panel):
         if moment is None or frame is None:
             return []
         room, sheet = parts(height), self._laid(width, moment)
+        strip = partial(span_strip, width, self.paint)
         rows, hidden = self._rows(sheet, self._drawn(sheet, moment), width, room.rows, frame)
         return [
             self.heading(width, right=hidden, extra=sheet.scale),
-            *(self._strip(width, line) for line in islice(sheet.axis_lines(), room.axis)),
+            *map(strip, islice(sheet.axis_lines(), room.axis)),
             *self._padded(rows, room.rows, width),
             *self._padded(self._result(width, room.result, moment), room.result, width),
-            *(self._strip(width, line) for line in self._bill_lines(moment)[: room.bill]),
+            *map(strip, self._bill_lines(moment)[: room.bill]),
         ]
 
     def _laid(self, width: int, moment: Moment) -> Sheet:
@@ -122,7 +124,7 @@ class FigurePanel(Panel):
         """The rows for so many lines, and how many there are where they are not all there."""
         chosen = figure.rows if self._scrolled else figure.fitting(room, frame.here.node)
         lines = [
-            self._strip(width, line, old=row.paired and at == 0)
+            span_strip(width, self.paint, line, old=row.paired and at == 0)
             for row in chosen
             for at, line in enumerate(sheet.row(row, paired=row.paired))
         ]
@@ -160,25 +162,28 @@ class FigurePanel(Panel):
         blank = Row(width, self.paint).strip()
         return found + [blank] * (room - len(found))
 
-    # -- spans -----------------------------------------------------------------------------
-    def _strip(self, width: int, line: Spans, *, old: bool = False) -> Strip:
-        """A line of spans in the colours and glyphs of the theme."""
-        paint, row = self.paint, Row(width, self.paint)
-        for span in line:
-            if span.role == "cell":
-                glyph, style = paint.cell(span.code | CHANGED * span.changed)
-                row.raw(Segment(glyph * len(span.text), style), len(span.text))
-            elif span.role in ("mark", "axis") and span.text.strip():
-                role = "changed" if span.changed else "dim" if span.role == "axis" else "rule"
-                row.add(paint.figure_marks(span.text), role)
-            else:
-                row.add(span.text, self._style(span, old=old))
-        return row.strip()
 
-    def _style(self, span: Span, *, old: bool) -> Style | str:
-        if span.role in ("changed", "name"):
-            return "changed" if span.role == "changed" else "heading"
-        label = span.text.strip().partition(" ")[2]
-        if span.role == "dim" and label and not old:
-            return self.paint.zone_text(label)
-        return "dim" if old or span.role in ("dim", "axis") else "text"
+def span_strip(width: int, paint: Paint, line: Spans, *, old: bool = False) -> Strip:
+    """A line of spans in the colours and glyphs of the theme; ``old``: as it was before."""
+    row = Row(width, paint)
+    for span in line:
+        if span.role == "cell":
+            glyph, style = paint.cell(span.code | CHANGED * span.changed)
+            row.raw(Segment(glyph * len(span.text), style), len(span.text))
+        elif span.role in ("mark", "axis") and span.text.strip():
+            role = "changed" if span.changed else "dim" if span.role == "axis" else "rule"
+            row.add(paint.figure_marks(span.text), role)
+        else:
+            row.add(span.text, _style(paint, span, old=old))
+    return row.strip()
+
+
+def _style(paint: Paint, span: Span, *, old: bool) -> Style | str:
+    if span.role in ("changed", "refusal", "finding"):
+        return span.role
+    if span.role in ("name", "heading"):
+        return "heading"
+    label = span.text.strip().partition(" ")[2]
+    if span.role == "dim" and label and not old:
+        return paint.zone_text(label)
+    return "dim" if old or span.role in ("dim", "axis") else "text"

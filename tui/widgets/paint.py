@@ -22,9 +22,6 @@ SOLID = frozenset("█▓")
 FIGURE_MARKS = {
     "[": "╞", "]": "╡", "|": "┆", "-": "╌", "=": "═", "/": "╱", "+": "┬", "~": "┄", "^": "^",
 }  # fmt: skip
-OUT, HOLE, PRESENT = range(3)
-"""What a column of a zone's bar is: outside the span; inside, without or with pages of the
-zone."""
 
 
 class Paint:
@@ -51,8 +48,6 @@ class Paint:
         self.selected_mark = theme.selection.glyph or ("|" if plain else "┃")
         self.time_marks = ("o", "x", ".") if plain else ("●", "×", "○")
         self._figure_marks = str.maketrans({} if plain else FIGURE_MARKS)
-        self._span_hole = "." if plain else "╌"
-        self._span_ends = ("[", "-", "]") if plain else ("├", "─", "┤")
 
     @cached_property
     def _letters(self) -> tuple[str, ...]:
@@ -88,25 +83,9 @@ class Paint:
     def _text_of(self, look: Look) -> Style:
         return _style(_readable(look, self.theme), self.theme.ui.background)
 
-    def span_line(self, columns: int) -> str:
-        """A line with ends, for the span of a node."""
-        if columns <= 0:
-            return ""
-        begin, middle, end = self._span_ends
-        return begin if columns == 1 else begin + middle * (columns - 2) + end
-
     def figure_marks(self, text: str) -> str:
         """Marks of the figure (``pfnmap.tui.figure.lines``) as lines, where there are such."""
         return text.translate(self._figure_marks)
-
-    def bar(self, zone: ZoneType, code: int) -> tuple[str, Style]:
-        """Glyph and style of a column of a zone's bar: OUT, HOLE, PRESENT."""
-        look = self.theme.zones[zone]
-        if code == PRESENT:
-            return look.glyph, _style(look.fg, look.bg, look.attributes)
-        if code == HOLE:
-            return self._span_hole, self._text_of(look)
-        return " ", self.roles["text"]
 
     # -- cells ------------------------------------------------------------------------
     def cell(self, code: int) -> tuple[str, Style]:

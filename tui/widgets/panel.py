@@ -7,7 +7,7 @@ has to be applied again; that is what makes a full frame cheap.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -22,6 +22,7 @@ from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.say.words import cell_width, fitted, safe
 from pfnmap.tui.widgets.paint import Paint
 
+Line = TypeVar("Line")
 PLAIN = Style()
 WHEEL_LINES = 3
 """Lines that one turn of the mouse wheel scrolls."""
@@ -165,7 +166,7 @@ class Panel(Widget, can_focus=True):
             row.add(f" {right} ", "dim").rule(paint.line, rule)
         return row.rule(paint.line, rule).strip()
 
-    def window(self, body: list[Strip], height: int, *, follow: bool = False) -> list[Strip]:
+    def window(self, body: list[Line], height: int, *, follow: bool = False) -> list[Line]:
         """The part of a long body that is shown, remembering what scrolling needs."""
         self.nr_lines = len(body)
         last = max(0, len(body) - height)

@@ -12,8 +12,7 @@ import pytest
 from pfnmap.engine.compare import compare
 from pfnmap.engine.scenarios.scenario import load_scenario
 from pfnmap.engine.sources import shipped_scenarios
-from pfnmap.themes import load_theme
-from pfnmap.tui.figure.compare_text import compare_lines
+from pfnmap.tui.figure.variants import compare_lines
 
 FRAMES = Path(__file__).parents[1] / "frames"
 CASES = {
@@ -36,9 +35,7 @@ CASES = {
 def frame(name: str) -> list[str]:
     """The text of one case."""
     scenario, *variants = CASES[name]
-    comparison = compare(load_scenario(shipped_scenarios()[scenario]), variants)
-    glyphs = [look.glyph for look in load_theme("ascii").states]
-    return compare_lines(comparison, glyphs, width=72)
+    return compare_lines(compare(load_scenario(shipped_scenarios()[scenario]), variants))
 
 
 @pytest.mark.parametrize("name", CASES)

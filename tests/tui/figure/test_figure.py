@@ -20,7 +20,7 @@ from pfnmap.tui.figure.figure import Figure, Mark, figure_of
 from pfnmap.tui.figure.moments import Moment, moments
 from pfnmap.tui.figure.result import result
 from pfnmap.tui.figure.text import joined
-from pfnmap.tui.figure.variants import ground_of_variants, variant_of, variant_spans
+from pfnmap.tui.figure.variants import Variants
 from tests.engine.sysroot.test_history import block_33_goes_offline
 from tests.engine.sysroot.trees import x86_tree
 from tests.tui.figure.sessions import session_of
@@ -106,10 +106,7 @@ def test_a_reading_of_a_real_machine_is_a_step(tmp_path: Path) -> None:
 
 def test_variants_are_drawn_once_where_they_are_alike() -> None:
     scenario = parse_scenario("machine ram=1G\nadd dimm0 384M\nonline dimm0 movable\noffline 34\n")
-    variants = [variant_of(run) for run in compare(scenario, ["profile=4.19"]).runs]
-    lines = joined(
-        variant_spans(variants, ground_of_variants(variants), [0, 1, 2, 3], width=72, title="title")
-    )
+    lines = joined(Variants(compare(scenario, ["profile=4.19"]), 72).lines([0, 1, 2, 3]))
     assert [line for line in lines if line.startswith("step")] == [
         "step 1: add dimm0 384M",
         "step 2: online dimm0 movable",

@@ -91,5 +91,5 @@ def test_an_ascii_theme_draws_nothing_else() -> None:
     paint = Paint(load_theme("ascii"))
     signs = [paint.line, paint.bar_line, paint.dash, paint.arrow, paint.dot, paint.fold,
              paint.ellipsis, paint.changed_mark, paint.selected_mark, paint.pointer,
-             *paint.time_marks, paint.span_line(5)]  # fmt: skip
+             *paint.time_marks]  # fmt: skip
     assert all(sign.isascii() for sign in signs)
