@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
-from pfnmap.engine.scenarios.scenario import load_scenario
+from pfnmap.engine.scenarios.scenario import Scenario, load_scenario
+from pfnmap.engine.session import History
 from pfnmap.tui.cli.files import STANDARD_OUTPUT, output_file, scenario_file, theme_input, write_out
 from pfnmap.tui.cli.options import look_of
 from pfnmap.tui.cli.parser import say
 from pfnmap.tui.pictures.cast.cast import make_cast
-from pfnmap.tui.pictures.cast.frames import ScreenFrames, TextFrames
+from pfnmap.tui.pictures.cast.frames import FigureFrames, ScreenFrames
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -25,9 +27,21 @@ def run(arguments: argparse.Namespace) -> int:
         theme=theme,
         version=arguments.cast_version,
         idle_seconds=arguments.idle_time_limit,
-        source=TextFrames() if arguments.plain else ScreenFrames(),
+        source=FigureFrames() if arguments.plain else ScreenFrames(),
+        phases=arguments.phases,
     )
     write_out(out, cast.text)
     for failure in cast.failures:
         say(failure, placed=True)
     return 1 if cast.failures else 0
+
+
+def figure_cast(
+    source: Scenario | History,
+    focus: Sequence[tuple[int, int]] | None,
+    *,
+    theme: str,
+    phases: bool,
+) -> str:
+    """The screencast of the figure alone, of a recording too; as :func:`make_cast`."""
+    return make_cast(source, theme=theme, source=FigureFrames(focus), phases=phases).text

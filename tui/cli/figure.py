@@ -40,31 +40,39 @@ def run(arguments: argparse.Namespace) -> int:
     ending = out if out in FIGURES else Path(out).suffix
     if ending not in FIGURES:
         raise UsageError(f"-o {printable(out)}: the name must end in one of {', '.join(FIGURES)}")
-    if ending != ".svg":
-        refuse_idle(arguments, "is for .svg", "--theme")
+    if ending not in (".svg", ".cast"):
+        refuse_idle(arguments, "is for .svg and .cast", "--theme")
     if arguments.variants and arguments.phases:
         raise UsageError("--phases draws one run; it does not go with --with")
     theme = arguments.theme or DEFAULT_THEME
     if ending == ".html":
         refuse_idle(arguments, "is not for .html, which has all of them", "--steps", "--phases")
-        refuse_idle(arguments, "is not for .html", "--width")
+    if ending in (".html", ".cast"):
+        refuse_idle(arguments, f"is not for {ending}", "--steps", "--width")
         if arguments.variants:
-            raise UsageError("--with is for text and .svg; a page shows one run")
+            raise UsageError(f"--with is for text and .svg; {ending} shows one run")
     session, scenario, file = _opened(arguments)
     target = None
     if ending != out:
         target = output_file("-o", out, [(file, "the scenario"), *theme_input(theme)])
+    title, focus = _title(session, scenario), _focus(arguments, session)
     # Colours bring Rich along, which text does without.
     if ending == ".html":
         from pfnmap.tui.figure.page import page
 
-        write_out(target, page(session, _title(session, scenario), _focus(arguments, session)))
+        write_out(target, page(session, title, focus))
+        return 0
+    if ending == ".cast":
+        from pfnmap.tui.cli.cast import figure_cast
+
+        drawn = figure_cast(scenario or session, focus, theme=theme, phases=arguments.phases)
+        write_out(target, drawn)
         return 0
     lines = _lines(arguments, session, scenario)
     if ending == ".svg":
-        from pfnmap.tui.figure.svg import svg
+        from pfnmap.tui.figure.inks import svg
 
-        write_out(target, svg(lines, load_theme(theme), _title(session, scenario)))
+        write_out(target, svg(lines, load_theme(theme), title))
         return 0
     text = joined(lines)
     if target is None:

@@ -30,7 +30,7 @@ PICTURES: Final[dict[str, TextFormat]] = {
 }
 """What the file's name ends in, and what is drawn into it."""
 SCENARIO: Final = ".hotplug"
-FIGURES: Final = (".txt", ".svg", ".html")
+FIGURES: Final = (".txt", ".svg", ".html", ".cast")
 """What the name of a figure ends in."""
 DEFAULT_SECONDS = 2.0
 LEAST_SECONDS = 0.1
@@ -505,7 +505,12 @@ def cast_options(parser: argparse.ArgumentParser) -> None:
         help="let players shorten longer pauses to this (default: pauses as in the scenario)",
     )
     parser.add_argument(
-        "--plain", action="store_true", help="show the plain-text frame instead of the screen"
+        "--phases", action="store_true", help="show each phase of a step before its result"
+    )
+    parser.add_argument(
+        "--plain",
+        action="store_true",
+        help="show the figure instead of the screen, as 'pfnmap figure' does",
     )
 
 

@@ -95,6 +95,18 @@ class Strip(Struct, frozen=True, eq=False):
             yield Mark(self.marks[at]), int(self.codes[at]), bool(flags[at]), length
 
 
+Key = tuple[int, ZoneType | None]
+"""Node and zone of a row, as in :class:`Row`."""
+
+
+def place(key: Key) -> tuple[int, int]:
+    """Where a row stands among others: node by node, the node, its zones, its other blocks."""
+    node, zone = key
+    if zone is None:
+        return node, -1
+    return node, len(ZoneType) if zone == ZoneType.NONE else int(zone)
+
+
 class Row(Struct, frozen=True, eq=False):
     """A zone, a node, or the blocks of a node that are in no zone.
 
@@ -107,6 +119,11 @@ class Row(Struct, frozen=True, eq=False):
     now: Strip
     was: Strip | None
     numbers: tuple[Number, ...]
+
+    @property
+    def key(self) -> Key:
+        """What tells it from the others."""
+        return self.node, self.zone
 
     @property
     def name(self) -> str:
@@ -192,7 +209,7 @@ def figure_of(moment: Moment, axis: Axis) -> Figure:
     before = moment.before
     was = now if before is None else _Drawing(before, axis)
     rows = []
-    for key in sorted(dict.fromkeys((*now.keys(), *was.keys())), key=_order):
+    for key in sorted(dict.fromkeys((*now.keys(), *was.keys())), key=place):
         line, old = now.line(key), was.line(key)
         numbers = tuple(
             Number(name, value, earlier)
@@ -200,17 +217,6 @@ def figure_of(moment: Moment, axis: Axis) -> Figure:
         )
         rows.append(Row(*key, line, None if line.same_as(old) else old, numbers))
     return Figure(axis, moment, tuple(rows))
-
-
-Key = tuple[int, ZoneType | None]
-"""Node and zone of a row, as in :class:`Row`."""
-
-
-def _order(key: Key) -> tuple[int, int]:
-    node, zone = key
-    if zone is None:
-        return node, -1
-    return node, len(ZoneType) if zone == ZoneType.NONE else int(zone)
 
 
 class _Drawing:

@@ -1,12 +1,17 @@
-"""Colours of a figure: what each role and each cell looks like in a theme."""
+"""Colours of a figure: what each role and each cell looks like in a theme, and its picture."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
 from pfnmap.engine.kinds import PageState
 from pfnmap.themes.model import Theme
-from pfnmap.tui.figure.lines import Span
+from pfnmap.tui.figure.lines import Span, Spans
 from pfnmap.tui.map.cells import OVER_SHIFT, STATE_MASK
-from pfnmap.tui.pictures.picture import Ink
+from pfnmap.tui.pictures.picture import Ink, Picture, on_page, piece
+from pfnmap.tui.pictures.svg_html import to_svg
 
 SOLID = "█"
 """The glyph of states that are a solid colour: here a letter stands on it."""
@@ -27,7 +32,7 @@ def ink_of(theme: Theme, span: Span) -> Ink:
     """What a span looks like."""
     ui = theme.ui
     if span.role == "cell":
-        return state_ink(theme, shown_state(span.code))
+        return replace(state_ink(theme, shown_state(span.code)), underline=span.changed)
     colour = {
         "refusal": ui.refusal,
         "finding": ui.finding,
@@ -36,4 +41,21 @@ def ink_of(theme: Theme, span: Span) -> Ink:
         "dim": ui.dim,
         "heading": ui.accent,
     }.get(span.role, ui.text)
-    return Ink(colour, ui.background, bold=span.role in ("heading", "name"))
+    return Ink(colour, ui.background, bold=span.role in ("heading", "name"), underline=span.changed)
+
+
+def picture_of(
+    lines: Sequence[Spans], theme: Theme, size: tuple[int, int] | None = None
+) -> Picture:
+    """The lines as a picture, as large as they are or cut and filled to (columns, lines)."""
+    if size is None:
+        size = max((sum(len(span.text) for span in line) for line in lines), default=1), len(lines)
+    width, height = size
+    padded = [*lines[:height], *[()] * (height - len(lines))]
+    drawn = [[piece(span.text, ink_of(theme, span)) for span in line] for line in padded]
+    return on_page(width, drawn, theme)
+
+
+def svg(lines: Sequence[Spans], theme: Theme, title: str) -> str:
+    """The lines as SVG that names no other host."""
+    return to_svg(picture_of(lines, theme), title)

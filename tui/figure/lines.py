@@ -199,8 +199,8 @@ class Sheet:
             yield (Span(words, _number_role(number.changed)),)
 
     # -- below the rows ----------------------------------------------------------------
-    def legend(self, drawn: Sequence[Figure]) -> Iterator[Spans]:
-        """What the letters that can be seen mean, several to a line."""
+    def legend(self, drawn: Sequence[Figure], *, changed: str = "^") -> Iterator[Spans]:
+        """What the letters that can be seen mean, several to a line; ``changed``: its sign."""
         used: dict[str, Span] = {}
         rows = [row for figure in drawn for row in figure.rows]
         for strip in (strip for row in rows for strip in (row.now, row.was) if strip is not None):
@@ -209,8 +209,8 @@ class Sheet:
                 cell = Span(sign, "cell", code) if mark == Mark.CELL else Span(sign, "mark")
                 used.setdefault(sign, cell)
         if any(row.was is not None for row in rows):
-            used["^"] = Span("^", "changed")
-        entries = [PART, *LETTERS.values(), *MARKS.values(), ("^", "changed")]
+            used[changed] = Span(changed, "changed")
+        entries = [PART, *LETTERS.values(), *MARKS.values(), (changed, "changed")]
         known = [(used[sign], words) for sign, words in entries if words and sign in used]
         yield from _packed(known, self.width)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,8 +20,10 @@ from pfnmap.engine.session import History
 from pfnmap.engine.view import View
 from pfnmap.tui.figure.memory import Memory, memory_of
 
-BOOT = "at the start"
+BOOT: Final = "at the start"
 """What the moment before the first step is called."""
+MOST_PHASES: Final = 32
+"""Phases of one step that are shown where each takes a reader's time."""
 
 
 class Moment(Struct, frozen=True, eq=False, dict=True):
@@ -127,16 +130,32 @@ def moments(session: History) -> list[Moment]:
     return found
 
 
-def phases(moment: Moment) -> list[Moment]:
-    """The phases of a step, each with the one before it."""
+def phases(moment: Moment, most: int | None = None) -> list[Moment]:
+    """The phases of a step, each with the one before it; ``most``: as :func:`telling`."""
     outcome, before = moment.outcome, moment.before
     if outcome is None or before is None:
         return []
     found: list[Moment] = []
-    for number, event in enumerate(outcome.events, 1):
+    for number in telling(outcome, most):
+        event = outcome.events[number - 1]
         view = before.view if event.state is before.state else ModelView(event.state)
         before = Moment(
             view, event.state, event.function, moment.number, number, outcome, event, before
         )
         found.append(before)
     return found
+
+
+def telling(outcome: Outcome, most: int | None = MOST_PHASES) -> list[int]:
+    """The phases of a step to be shown, counted from 1: all, or of more than ``most`` some.
+
+    Those that changed the machine, or the first and last of very many: a removal under the rules
+    of 2019 has hundreds.
+    """
+    events = outcome.events
+    numbers = list(range(1, len(events) + 1))
+    if most is None or len(events) <= most:
+        return numbers
+    states = [outcome.before, *(event.state for event in events)]
+    found = [number for number in numbers if states[number] is not states[number - 1]]
+    return found if len(found) <= most else [*found[: most // 2], *found[-(most // 2) :]]

@@ -31,7 +31,7 @@ from pfnmap.tui.figure.bill import bill_of
 from pfnmap.tui.figure.figure import Figure, Number, figure_of
 from pfnmap.tui.figure.inks import shown_state, state_ink
 from pfnmap.tui.figure.lines import NUMBERS, Sheet, Span, Spans
-from pfnmap.tui.figure.moments import Moment, moments, phases
+from pfnmap.tui.figure.moments import MOST_PHASES, Moment, moments, phases, telling
 from pfnmap.tui.figure.result import result
 from pfnmap.tui.pictures.picture import Ink
 from pfnmap.tui.say.facts import block_facts, page_facts
@@ -40,8 +40,6 @@ from pfnmap.tui.text.map import LABEL_COLUMNS, text_map
 
 WIDTH: Final = 110
 MAP_WIDTH: Final = 72
-MOST_PHASES: Final = 24
-"""Phases of one step that a page has; a removal under the rules of 2019 has hundreds."""
 THEMES: Final = ("light", "dark")
 
 
@@ -63,12 +61,6 @@ def gallery() -> Iterator[tuple[str, str]]:
     listed = "\n".join(entries)
     body = f"<h1>pfnmap: scenarios</h1>\n<ul>\n{listed}\n</ul>"
     yield "index.html", _document("pfnmap: scenarios", body, "")
-
-
-def _some(found: list[Moment]) -> list[Moment]:
-    """The phases of a step, or the first and last of very many; their numbers tell which."""
-    half = MOST_PHASES // 2
-    return found if len(found) <= MOST_PHASES else [*found[:half], *found[-half:]]
 
 
 class _Shown(Struct, frozen=True):
@@ -120,7 +112,7 @@ class _Page:
 
     def text(self) -> str:
         """The whole page."""
-        found = [each for step in self.steps for each in (*_some(phases(step)), step)]
+        found = [each for step in self.steps for each in (*phases(step, MOST_PHASES), step)]
         drawn = [self._moment(moment) for moment in found]
         parts = list(self.parts)
         last = "".join(parts[number] for number in drawn[-1].h)
@@ -284,19 +276,17 @@ def _unit(number: Number) -> str:
 def _events(moment: Moment) -> str:
     """The phases that led here, with the kernel's log lines."""
     outcome = moment.outcome
-    events = [] if outcome is None else outcome.events
+    shown = [] if outcome is None else [outcome.events[number - 1] for number in telling(outcome)]
+    left_out = 0 if outcome is None else len(outcome.events) - len(shown)
     if moment.event is not None:
-        events = [moment.event]
+        shown, left_out = [moment.event], 0
     items = []
-    left_out = len(events) - MOST_PHASES
-    for number, event in enumerate(events):
-        if left_out > 0 and MOST_PHASES // 2 <= number < len(events) - MOST_PHASES // 2:
-            if number == MOST_PHASES // 2:
-                items.append(f"<li>({left_out} more)</li>")
-            continue
+    for event in shown:
         log = "".join(f"<br><samp>{escape(plain(line))}</samp>" for line in event.log)
         text = escape(plain(event.text))
         items.append(f"<li><code>{escape(plain(event.function))}</code> {text}{log}</li>")
+    if left_out:
+        items.append(f"<li>({left_out} more)</li>")
     return f'<h3>events</h3><ol class="events">{"".join(items)}</ol>'
 
 

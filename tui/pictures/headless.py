@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
@@ -21,8 +19,6 @@ from pfnmap.tui.pictures.picture import Picture
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
-
-Result = TypeVar("Result")
 
 _CHANGES_COLOURS: Final = ("NO_COLOR",)
 """Variables that Textual obeys and that would make the same picture differ."""
@@ -45,6 +41,14 @@ class Screen(Struct, frozen=True):
             return
         for command in commands:
             self.app.main.shown.simulated.run(command)
+        self.app.main.show_session()
+        await settle(self.pilot)
+
+    async def seek(self, number: int, phase: int) -> None:
+        """Go to a phase of a step that was done, counted from 1; 0: to the step as a whole."""
+        session = self.app.main.shown.simulated
+        session.seek(number - 1 if phase else number)
+        session.step_phase(phase)
         self.app.main.show_session()
         await settle(self.pilot)
 
@@ -81,26 +85,3 @@ def _own_colours() -> Iterator[None]:
         yield
     finally:
         os.environ.update(saved)
-
-
-def run_apart(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run to the end, also for a caller that is itself inside an event loop."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    results: list[Result] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            results.append(asyncio.run(work))
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return results[0]

@@ -131,7 +131,7 @@ def draw(
     chosen = load_theme(theme)
     script = script_of(scenario if step is None else _up_to(scenario, step))
     script.title = scenario.title
-    return ScreenFrames(tuple(keys)).pictures(script, size, chosen)[-1]
+    return ScreenFrames(tuple(keys), footer=True).pictures(script, size, chosen)[-1]
 
 
 def _up_to(scenario: Scenario, step: int) -> Scenario:

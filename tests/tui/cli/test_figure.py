@@ -60,12 +60,23 @@ def test_variants_end_in_what_the_choice_costs(capsys: pytest.CaptureFixture[str
 def test_files_by_their_ending(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     story = tmp_path / "story.hotplug"
     story.write_text("machine ram=1G\nadd dimm0 256M\nonline dimm0 movable\n")
-    for ending, begins in ((".txt", "story"), (".svg", "<svg "), (".html", "<!DOCTYPE html>")):
+    begins_with = {".txt": "story", ".svg": "<svg ", ".html": "<!DOCTYPE html>", ".cast": "{"}
+    for ending, begins in begins_with.items():
         out = tmp_path / f"x{ending}"
         assert main(["figure", str(story), "-o", str(out)]) == 0
         assert out.read_text().startswith(begins)
         assert main(["figure", str(story), "-o", ending]) == 0
         assert capsys.readouterr().out == out.read_text()
+
+
+def test_a_screencast_is_that_of_the_figure_alone(tmp_path: Path) -> None:
+    recording = Path(__file__).parents[2] / "traces" / "life-256m-mom.json"
+    figure, cast = tmp_path / "figure.cast", tmp_path / "cast.cast"
+    for walked in ([], ["--phases"]):
+        assert main(["figure", NAME, "-o", str(figure), *walked]) == 0
+        assert main(["cast", NAME, "-o", str(cast), "--plain", *walked]) == 0
+        assert figure.read_text() == cast.read_text()
+    assert main(["figure", str(recording), "-o", str(figure)]) == 0
 
 
 def test_all_is_a_page_for_every_scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,10 +96,11 @@ def test_all_is_a_page_for_every_scenario(tmp_path: Path, monkeypatch: pytest.Mo
         ([NAME, "--focus", "dimm9"], "--focus dimm9: there is no device of that name"),
         ([NAME, "--focus", "[]"], "--focus []: "),
         ([NAME, "--with", "x=y"], "--with x=y: "),
-        ([NAME, "--theme", "dark"], "--theme is for .svg"),
+        ([NAME, "--theme", "dark"], "--theme is for .svg and .cast"),
         ([NAME, "--phases", "--with", "profile=4.19"], "--phases draws one run"),
         ([NAME, "--steps", "1", "-o", ".html"], "--steps is not for .html"),
         ([NAME, "--with", "profile=4.19", "-o", ".html"], "--with is for text and .svg"),
+        ([NAME, "--width", "90", "-o", ".cast"], "--width is not for .cast"),
         (["--all"], "--all: name the directory with -o"),
         ([NAME, "--all", "-o", "x"], "--all draws every shipped scenario; name no FILE"),
     ],

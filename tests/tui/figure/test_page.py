@@ -14,9 +14,9 @@ from msgspec.json import decode
 from pfnmap.engine.sources import open_source
 from pfnmap.themes import load_theme
 from pfnmap.tui.figure.axis import ground_of
+from pfnmap.tui.figure.inks import svg
 from pfnmap.tui.figure.moments import moments
 from pfnmap.tui.figure.page import _Data, page
-from pfnmap.tui.figure.svg import svg
 from pfnmap.tui.figure.text import figure_spans, joined
 from tests.tui.figure.sessions import session_of
 

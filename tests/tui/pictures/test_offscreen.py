@@ -11,7 +11,8 @@ from rich.style import Style
 from textual.strip import Strip
 
 from pfnmap.themes import load_theme
-from pfnmap.tui.pictures.headless import on_screen, run_apart
+from pfnmap.tui.pictures.cast.frames import run_apart
+from pfnmap.tui.pictures.headless import on_screen
 from pfnmap.tui.pictures.offscreen import ink_of, strip_pieces
 from pfnmap.tui.pictures.picture import Ink
 from pfnmap.tui.pictures.render import render

@@ -19,7 +19,7 @@ from pfnmap.engine.scenarios.scenario import Scenario, ScenarioLine, parse_scena
 from pfnmap.themes import load_theme
 from pfnmap.tui.cli import main
 from pfnmap.tui.pictures.cast.cast import make_cast
-from pfnmap.tui.pictures.cast.frames import FrameSource, ScreenFrames, TextFrames
+from pfnmap.tui.pictures.cast.frames import FigureFrames, FrameSource, ScreenFrames
 from pfnmap.tui.pictures.headless import on_screen
 from pfnmap.tui.pictures.picture import Picture, Piece, ansi_line, clean, on_page, piece
 from pfnmap.tui.pictures.render import draw
@@ -63,7 +63,7 @@ def assert_only_text(text: str, *, also: str = "\n") -> None:
     assert not odd, [(hex(ord(c)), unicodedata.category(c)) for c in odd]
 
 
-@pytest.mark.parametrize("source", [ScreenFrames(), TextFrames()], ids=["screen", "text"])
+@pytest.mark.parametrize("source", [ScreenFrames(), FigureFrames()], ids=["screen", "figure"])
 @pytest.mark.parametrize("name", HOSTILE)
 def test_notes_and_titles_in_a_screencast(name: str, source: FrameSource) -> None:
     words = HOSTILE[name]

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.scenarios.scenario import Scenario
+from pfnmap.engine.session import History
 from pfnmap.themes import load_theme
 from pfnmap.themes.model import Theme
 from pfnmap.tui.pictures.cast.asciicast import VERSIONS, Event, cast_header, cast_lines
 from pfnmap.tui.pictures.cast.frames import FrameSource, ScreenFrames
 from pfnmap.tui.pictures.cast.script import TYPED_MS, Beat, Script, reading_ms, script_of
 from pfnmap.tui.pictures.picture import Ink, Line, Picture, ansi_line, clean, fitted_line, piece
-from pfnmap.tui.pictures.svg_html import write_file
 from pfnmap.tui.say.words import wrapped
 
 SMALLEST: Final = (40, 12)
@@ -48,60 +47,37 @@ class Cast(Struct, frozen=True):
     """Expectations of the scenario that do not hold."""
 
 
-def write_cast(
-    scenario: Scenario,
-    out: Path | TextIO,
+def make_cast(
+    scenario: Scenario | History,
     *,
     size: tuple[int, int] = (80, 24),
     theme: str = "dark",
     version: int = 2,
     idle_seconds: float | None = None,
     source: FrameSource | None = None,
-) -> tuple[str, ...]:
-    """Write a scenario as a screencast.
+    phases: bool = False,
+) -> Cast:
+    """The screencast of a scenario, or of a recording where ``source`` can draw one.
 
     Args:
         scenario: What is done and said.
-        out: A file's path, or a text stream.
         size: Columns and lines of the terminal.
         theme: A theme's name or file.
         version: Of the asciicast format, 2 or 3.
         idle_seconds: Longest time that players let nothing happen; None lets them show
             every pause as long as the scenario says.
         source: Draws the pictures; the program's own screen if None.
-
-    Returns:
-        The expectations of the scenario that do not hold.
+        phases: Whether each phase of a step has a picture.
 
     Raises:
         InputError: A line of the scenario cannot be done, or the size, version or theme
             cannot be used.
     """
-    cast = make_cast(
-        scenario, size=size, theme=theme, version=version, idle_seconds=idle_seconds, source=source
-    )
-    if isinstance(out, Path):
-        write_file(out, cast.text)
-    else:
-        out.write(cast.text)
-    return cast.failures
-
-
-def make_cast(
-    scenario: Scenario,
-    *,
-    size: tuple[int, int] = (80, 24),
-    theme: str = "dark",
-    version: int = 2,
-    idle_seconds: float | None = None,
-    source: FrameSource | None = None,
-) -> Cast:
-    """The screencast of a scenario; arguments and errors as :func:`write_cast`."""
     check_size(size)
     if version not in VERSIONS:
         raise InputError(f"asciicast version {version}: expected 2 or 3")
     chosen = load_theme(theme)
-    script = script_of(scenario)
+    script = script_of(scenario, phases=phases)
     width, height = size
     pictures = (source or ScreenFrames()).pictures(script, (width, height - CAPTION_LINES), chosen)
     shots = shots_of(script, pictures, chosen)
@@ -125,15 +101,15 @@ def check_size(size: tuple[int, int]) -> None:
 def shots_of(script: Script, pictures: Iterable[Picture], theme: Theme) -> list[Shot]:
     """The pictures with their captions along the clock; the last shot is the end."""
     shots: list[Shot] = []
-    now = 0
+    now, ui = 0, theme.ui
     for beat, drawn in zip(script.beats, pictures, strict=True):
-        captions = _captions(beat, drawn.width, theme)
-        if beat.command is not None and shots:
-            # The command can be read before its effect is seen.
+        if beat.line and shots:
+            # The command can be read before its effect is seen; then the picture says it.
             before = shots[-1].picture.cropped(drawn.height)
-            shots.append(Shot(now, before.above(captions[0].lines), beat.line))
+            typed = _page([f": {beat.line}"], drawn.width, Ink(ui.accent, ui.panel, bold=True))
+            shots.append(Shot(now, before.above(typed), beat.line))
             now += TYPED_MS
-        for caption in captions:
+        for caption in _captions(beat, drawn.width, theme):
             shots.append(Shot(now, drawn.above(caption.lines)))
             now += caption.hold_ms
     return [*shots, Shot(now, shots[-1].picture)]
@@ -147,15 +123,12 @@ class _Caption(Struct, frozen=True):
 
 
 def _captions(beat: Beat, width: int, theme: Theme) -> list[_Caption]:
-    """The captions of a beat: a note in pages, or the command as on the ``:`` line."""
-    ui = theme.ui
+    """The captions of a beat: a note in pages; else nothing, for as long as it lasts."""
+    ink = Ink(theme.ui.text, theme.ui.panel)
     if not beat.note:
-        ink = Ink(ui.accent, ui.panel, bold=True)
-        texts = [f": {beat.line}"] if beat.line else []
-        return [_Caption(_page(texts, width, ink), beat.hold_ms + beat.pause_ms)]
+        return [_Caption(_page([], width, ink), beat.hold_ms + beat.pause_ms)]
     texts = wrapped(beat.note, width - 2)
     pages = [texts[at : at + CAPTION_LINES] for at in range(0, len(texts), CAPTION_LINES)]
-    ink = Ink(ui.text, ui.panel)
     captions = [_Caption(_page(page, width, ink), reading_ms(" ".join(page))) for page in pages]
     captions[-1] = replace(captions[-1], hold_ms=captions[-1].hold_ms + beat.pause_ms)
     return captions

@@ -1,23 +1,31 @@
-"""Where the pictures of a screencast come from: the program itself, or plain text."""
+"""Where the pictures of a screencast come from: the program itself, or the figure alone."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from msgspec import Struct
 
 from pfnmap.engine.commands import Command, Goto, Zoom
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.machine import Machine
-from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.session import Session
 from pfnmap.themes.model import Theme
+from pfnmap.tui.figure.axis import ground_of
+from pfnmap.tui.figure.figure import Figure, Key, figure_of, place
+from pfnmap.tui.figure.inks import picture_of
+from pfnmap.tui.figure.lines import Sheet, Span, Spans
+from pfnmap.tui.figure.moments import moments, phases
 from pfnmap.tui.pictures.cast.script import Script
-from pfnmap.tui.pictures.picture import Picture, text_picture
-from pfnmap.tui.text.frame import outcome_lines, render_text
+from pfnmap.tui.pictures.picture import Picture
 
 if TYPE_CHECKING:
     from pfnmap.tui.pictures.headless import Screen
+
+Result = TypeVar("Result")
 
 
 class FrameSource(Protocol):
@@ -32,12 +40,14 @@ class ScreenFrames(Struct, frozen=True):
 
     keys: tuple[str, ...] = ()
     """Pressed at the end, before the last picture is taken; as people write them."""
+    footer: bool = False
+    """Whether the last line of the screen, which offers keys, is in the pictures."""
 
     def pictures(self, script: Script, size: tuple[int, int], theme: Theme) -> list[Picture]:
         """As the protocol says."""
-        from pfnmap.tui.pictures.headless import run_apart
-
-        return run_apart(_screens(script, size, theme, self.keys))
+        width, height = size
+        drawn = run_apart(_screens(script, (width, height + (not self.footer)), theme, self.keys))
+        return [picture.cropped(height) for picture in drawn]
 
 
 async def _screens(
@@ -46,18 +56,47 @@ async def _screens(
     from pfnmap.tui.pictures.headless import on_screen
 
     pictures: list[Picture] = []
-    session = Session(Machine.boot(script.start), script.title, start_command=script.start)
+    start = script.session.start_command
+    assert start is not None, "a scenario begins with a machine"
+    session = Session(Machine.boot(start), script.title, start_command=start)
     async with on_screen(session, theme, size, source_title=script.title) as screen:
+        last = 0
         for beat in script.beats:
             await screen.tell(beat.told)
             if beat.command is not None:
                 await _do(screen, beat.line, beat.command)
+            if beat.phase or last:
+                await screen.seek(beat.number, beat.phase)
+            last = beat.phase
             pictures.append(screen.picture())
         if keys or script.told:
             await screen.tell(script.told)
             await screen.keys(*keys)
             pictures[-1] = screen.picture()
     return pictures
+
+
+def run_apart(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run to the end, also for a caller that is itself inside an event loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    results: list[Result] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(asyncio.run(work))
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
 
 
 async def _do(screen: Screen, line: str, command: Command) -> None:
@@ -71,19 +110,53 @@ async def _do(screen: Screen, line: str, command: Command) -> None:
         raise InputError(f"{line}: {error}") from None
 
 
-class TextFrames:
-    """The plain-text frame: ASCII, no colours, no Textual."""
+class FigureFrames(Struct, frozen=True):
+    """The figure alone, on one axis for all steps: no map, no Textual."""
+
+    focus: Sequence[tuple[int, int]] | None = None
+    """Ranges of pfns that get most of the width; None: what the steps touch."""
 
     def pictures(self, script: Script, size: tuple[int, int], theme: Theme) -> list[Picture]:
-        """As the protocol says. What is below the last line of the screen is not seen."""
-        state = Machine.boot(script.start).state
-        before = None
-        done: list[str] = []
-        pictures = []
+        """As the protocol says."""
+        found = {moment.number: moment for moment in moments(script.session)}
+        ground = ground_of(list(found.values()), self.focus)
+        sheet = Sheet(ground, size[0], found[0].view.geometry.block_bytes)
+        figures: list[Figure] = []
+        last = found[0]
         for beat in script.beats:
-            if beat.outcome is not None:
-                before, state = ModelView(state), beat.outcome.after
-                done = [*outcome_lines(beat.outcome, width=size[0]), ""]
-            lines = render_text(ModelView(state), width=size[0], before=before)
-            pictures.append(text_picture([*done, *lines], size, theme))
-        return pictures
+            step = found.get(beat.number, last) if beat.number else last
+            if beat.phase:
+                step = next(each for each in phases(step) if each.phase == beat.phase)
+            figures.append(figures[-1] if figures and step is last else figure_of(step, sheet.axis))
+            last = step
+        drawn = _drawn(script.title, sheet, figures, size)
+        return [picture_of(lines, theme, size) for lines in drawn]
+
+
+def _drawn(
+    title: str, sheet: Sheet, figures: Sequence[Figure], size: tuple[int, int]
+) -> Iterator[list[Spans]]:
+    """The lines of each figure; a row has the same place in all of them, so it is drawn once."""
+    head = [(Span(title[: size[0]], "heading"),), *sheet.heading()]
+    legend = list(sheet.legend(figures, changed="_"))
+    words = [list(sheet.words(figure)) for figure in figures]
+    room = size[1] - len(head) - len(legend)
+    told = min(max(map(len, words)), room // 3) + 1
+    keys = _keys(figures, room - told)
+    for figure, said in zip(figures, words, strict=True):
+        rows = {row.key: row for row in figure.rows}
+        lines = [next(sheet.row(rows[key], paired=False)) if key in rows else () for key in keys]
+        yield [*head, *_filled(lines, room - told), *_filled(said, told), *legend]
+
+
+def _keys(figures: Sequence[Figure], room: int) -> list[Key]:
+    """The rows that there is room for: zones before nodes, what changes before the rest."""
+    found: dict[Key, bool] = {}
+    for row in (row for figure in figures for row in figure.rows):
+        found[row.key] = found.get(row.key, False) or row.changed
+    rank = sorted(found, key=lambda key: (key[1] is None, not found[key]))
+    return sorted(rank[: max(room, 0)], key=place)
+
+
+def _filled(lines: list[Spans], room: int) -> list[Spans]:
+    return lines[:room] + [()] * (room - len(lines))

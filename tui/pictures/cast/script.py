@@ -18,7 +18,6 @@ from pfnmap.engine.commands import (
     Note,
     Pause,
     PfnRef,
-    StartMachine,
     Title,
     Zoom,
 )
@@ -31,6 +30,8 @@ from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.play import Step, play
 from pfnmap.engine.scenarios.run import opened
 from pfnmap.engine.scenarios.scenario import Scenario
+from pfnmap.engine.session import History
+from pfnmap.tui.figure.moments import telling
 from pfnmap.tui.pictures.picture import clean
 
 OPENING_MS: Final = 1500
@@ -39,6 +40,8 @@ TYPED_MS: Final = 800
 """How long a command can be read before its effect is seen."""
 EFFECT_MS: Final = 1700
 """How long an effect is looked at."""
+PHASE_MS: Final = 800
+"""How long a phase of it is looked at."""
 MOVE_MS: Final = 600
 """How long a move of the map's window is looked at."""
 NOTE_MS: Final = 1200
@@ -50,12 +53,17 @@ LONGEST_NOTE_MS: Final = 6000
 
 
 class Beat(Struct):
-    """One thing that happens: a command, a note, or (neither) the opening picture."""
+    """One thing that happens: a command, a phase of it, a note, or the opening picture."""
 
     line: str = ""
     """The command in the words of the language; a marker of the screencast."""
     command: Command | None = None
+    """What begins here; the phases of a step are beats of their own, the first has it."""
     note: str = ""
+    number: int = 0
+    """The step of the session that a command's picture is of."""
+    phase: int = 0
+    """The phase of it, counted from 1; 0: the step as a whole."""
     hold_ms: int = 0
     """How long the result is shown; for a note, what reading it takes."""
     pause_ms: int = 0
@@ -70,7 +78,8 @@ class Script(Struct):
     """A whole scenario."""
 
     title: str
-    start: StartMachine
+    session: History
+    """Where everything happened already."""
     beats: list[Beat] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     """Expectations that do not hold."""
@@ -84,18 +93,32 @@ class Script(Struct):
         self.beats.append(beat)
 
 
-def script_of(scenario: Scenario) -> Script:
-    """Run a scenario on the model; InputError names the line that cannot be done."""
-    script = Script(clean(scenario.title), scenario.start, [Beat(hold_ms=OPENING_MS)])
-    for step in play(scenario.lines, opened(scenario), scenario.complaint):
+def script_of(source: Scenario | History, *, phases: bool = False) -> Script:
+    """Run a scenario on the model, or take the steps of a recording.
+
+    Args:
+        source: What is shown.
+        phases: Whether each phase of a step is a beat, and the step the last one.
+
+    Raises:
+        InputError: Names the line that cannot be done.
+    """
+    if not isinstance(source, Scenario):
+        script = Script(clean(source.title), source, [Beat(hold_ms=OPENING_MS)])
+        for number, outcome in enumerate(source.outcomes, 1):
+            _take(script, Step(number, 0, outcome, None), "", phases)
+        return script
+    session = opened(source)
+    script = Script(clean(source.title), session, [Beat(hold_ms=OPENING_MS)])
+    for step in play(source.lines, session, source.complaint):
         try:
-            _take(script, step, f"{scenario.source}:{step.line}")
+            _take(script, step, f"{source.source}:{step.line}", phases)
         except PfnmapError as error:
-            raise scenario.complaint(step.line, error) from None
+            raise source.complaint(step.line, error) from None
     return script
 
 
-def _take(script: Script, step: Step, place: str) -> None:
+def _take(script: Script, step: Step, place: str, phases: bool) -> None:
     """Let a step be a beat, or be told with the next one."""
     match step.command:
         case Note() as command:
@@ -114,7 +137,13 @@ def _take(script: Script, step: Step, place: str) -> None:
             script.add(Beat(clean(format_command(command)), command, hold_ms=MOVE_MS))
         case command:
             line = clean(format_command(command))
-            script.add(Beat(line, command, hold_ms=EFFECT_MS, outcome=step.outcome))
+            beats = [Beat(number=step.number, hold_ms=EFFECT_MS, outcome=step.outcome)]
+            if phases and len(walked := telling(step.outcome)) > 1:
+                walk = [Beat(number=step.number, phase=each, hold_ms=PHASE_MS) for each in walked]
+                beats = [*walk, *beats]
+            beats[0].line, beats[0].command = line, command
+            for beat in beats:
+                script.add(beat)
 
 
 def _check_place(state: State, command: Goto) -> None:
