@@ -109,13 +109,21 @@ async def stage(
     theme: str = "dark",
     read_only: bool = False,
     keymap: Keymap | None = None,
+    from_start: bool = True,
 ) -> AsyncIterator[Stage]:
-    """The program with a session in which these lines have been run."""
+    """The program with a session in which these lines have been run.
+
+    The cursor is on the first page, or where the program put it (``from_start=False``).
+    """
     session = session_of(*lines, machine=machine)
     session.read_only = read_only
     app = PfnmapApp(session, load_theme(theme), source_title="simulated", keymap=keymap)
     async with app.run_test(size=size, notifications=True) as pilot:
         await settle(pilot)
+        if from_start and lines:
+            main = app.main
+            main.map.look(main.viewport.at(main.viewport.first_pfn))
+            await settle(pilot)
         yield Stage(app, pilot)
         if app.is_running:
             screen_text(app)

@@ -9,16 +9,15 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pfnmap.engine.commands import Hugetlb, Offline, Online, Pin, Remove, Unpin, is_action
-from pfnmap.engine.errors import InputError
+from pfnmap.engine.commands import is_action
 from pfnmap.engine.language import line_of
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.model_view import ModelView
-from pfnmap.engine.operations.refs import block_ranges, pfn_of
 from pfnmap.engine.outcome import Event, Outcome
 from pfnmap.engine.session import History
 from pfnmap.engine.view import View
 from pfnmap.tui.figure.memory import Memory, memory_of
+from pfnmap.tui.map.motions import touched
 
 BOOT: Final = "at the start"
 """What the moment before the first step is called."""
@@ -80,32 +79,7 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
 
     def touched(self) -> Iterator[tuple[int, int]]:
         """[start_pfn, end_pfn) of what the step was about, whether it changed or not."""
-        outcome, pages = self.outcome, self.state.geometry.block_pages
-        if outcome is None:
-            return
-        for event in outcome.events:
-            if event.first_block >= 0:
-                yield event.first_block * pages, (event.first_block + event.nr_blocks) * pages
-        yield from _named(outcome)
-        one, other = outcome.before.hugetlb, outcome.after.hugetlb
-        for number in one.keys() ^ other.keys():
-            pool = other.get(number) or one[number]
-            yield pool.start_pfn, pool.start_pfn + pool.nr_pages
-
-
-def _named(outcome: Outcome) -> Iterator[tuple[int, int]]:
-    """The memory that a command names."""
-    command, state = outcome.command, outcome.before
-    pages = state.geometry.block_pages
-    try:
-        if isinstance(command, Online | Offline | Remove | Pin | Unpin):
-            for first, last in block_ranges(state, command.blocks):
-                yield first * pages, (last + 1) * pages
-        if isinstance(command, Hugetlb | Pin | Unpin) and command.pfn is not None:
-            pfn = pfn_of(state, command.pfn)
-            yield pfn, pfn + 1
-    except InputError:
-        return  # it names what was never there, and was refused for that
+        return iter(()) if self.outcome is None else touched(self.outcome)
 
 
 def is_step(outcome: Outcome) -> bool:

@@ -55,7 +55,7 @@ from pfnmap.tui.keys.effects import (
 from pfnmap.tui.keys.here import MOST_BLOCKS, Here
 from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.map import finder
-from pfnmap.tui.map.motions import Edges, edges, zoomed_to
+from pfnmap.tui.map.motions import Edges, edges, touched, zoomed_to
 from pfnmap.tui.map.viewport import Viewport
 
 
@@ -285,21 +285,12 @@ def zoom(shown: Shown, command: Zoom) -> Look:
 
 
 def follow(shown: Shown, outcome: Outcome) -> Effects:
-    """Bring all blocks that a step was about into sight, and the cursor to them."""
+    """Bring all memory that a step was about into sight, and the cursor to it."""
     if isinstance(outcome.command, Goto):
         return goto(shown, outcome.command)
     if isinstance(outcome.command, Zoom):
         return zoom(shown, outcome.command)
-    touched = [event for event in outcome.events if event.first_block >= 0]
-    if not touched:
-        return ()
-    first = min(event.first_block for event in touched)
-    end = max(event.first_block + event.nr_blocks for event in touched)
-    ids = shown.view.block_ids(shown.view.rank_of(first), 1)
-    if not len(ids) or ids[0] >= end:
-        return ()  # they are gone
-    pages = shown.view.geometry.block_pages
-    return Look(shown.viewport.showing(int(ids[0]) * pages, end * pages))
+    return Look(shown.viewport.showing(list(touched(outcome))))
 
 
 def jump(shown: Shown, pfn: int) -> Look:

@@ -1,11 +1,17 @@
-"""Where the motion keys stop, and what ``zoom`` means. Pure: viewport in, viewport out."""
+"""Where the motion keys stop, what ``zoom`` means, and which memory a step was about."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pfnmap.engine.commands import Hugetlb, Offline, Online, Pin, Remove, Unpin
+from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import Geometry
+from pfnmap.engine.operations.refs import block_ranges, pfn_of
+from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.view import View
 from pfnmap.tui.map.viewport import Viewport, edges_of
 
@@ -37,3 +43,31 @@ def zoomed_to(viewport: Viewport, level: str, geometry: Geometry) -> Viewport:
         "block": geometry.block_pages,
     }[level]
     return viewport.with_cell(pages)
+
+
+def touched(outcome: Outcome) -> Iterator[tuple[int, int]]:
+    """[start_pfn, end_pfn) of what a step was about, whether it changed or not."""
+    pages = outcome.before.geometry.block_pages
+    for event in outcome.events:
+        if event.first_block >= 0:
+            yield event.first_block * pages, (event.first_block + event.nr_blocks) * pages
+    yield from _named(outcome)
+    one, other = outcome.before.hugetlb, outcome.after.hugetlb
+    for number in one.keys() ^ other.keys():
+        pool = other.get(number) or one[number]
+        yield pool.start_pfn, pool.start_pfn + pool.nr_pages
+
+
+def _named(outcome: Outcome) -> Iterator[tuple[int, int]]:
+    """The memory that a command names."""
+    command, state = outcome.command, outcome.before
+    pages = state.geometry.block_pages
+    try:
+        if isinstance(command, Online | Offline | Remove | Pin | Unpin):
+            for first, last in block_ranges(state, command.blocks):
+                yield first * pages, (last + 1) * pages
+        if isinstance(command, Hugetlb | Pin | Unpin) and command.pfn is not None:
+            pfn = pfn_of(state, command.pfn)
+            yield pfn, pfn + 1
+    except InputError:
+        return  # it names what was never there, and was refused for that

@@ -9,6 +9,8 @@ of memory and only for what is visible; 2^40 pfns cost as little as 2^20.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import force_setattr, replace
@@ -23,6 +25,7 @@ MAX_COLUMNS = 256
 FEWEST_ALIKE = 3
 """Rows that look the same before one of them stands for all."""
 NO_RANGES: Int64s = np.zeros((0, 2), dtype=np.int64)
+NOTHING = 0, 0
 _OPEN, _HOLE, _ALIKE = range(3)
 """What a piece of the sheet is."""
 
@@ -74,6 +77,7 @@ class RowMap:
         fold: bool = True,
         alike: Int64s = NO_RANGES,
         open_pfn: int = -1,
+        closed: tuple[int, int] = NOTHING,
     ) -> None:
         """Lay the rows out.
 
@@ -83,6 +87,7 @@ class RowMap:
             fold: whether rows without memory are one line.
             alike: int64 (n, 2), ranges of memory in which all rows look the same.
             open_pfn: a page whose row is drawn, though it looks like the rows around it.
+            closed: [start_pfn, end_pfn) of whole lines that are one, as if they were a hole.
         """
         self.pages_per_row = pages_per_row
         first_row, last_row = _row_segments(extents, pages_per_row, fold=fold)
@@ -95,6 +100,12 @@ class RowMap:
             kind = kind[np.searchsorted(begins, cuts, side="right") - 1]
             kind[np.searchsorted(cuts, runs[:, 0])] = _ALIKE
             begins = cuts
+        first, end = (pfn // pages_per_row for pfn in closed)
+        if first < end:
+            behind = kind[np.searchsorted(begins, end, side="right") - 1]
+            before, after = begins < first, begins > end
+            kind = np.concatenate((kind[before], [_HOLE, behind], kind[after]))
+            begins = np.concatenate((begins[before], [first, end], begins[after]))
         self._begins, self._kind = begins, kind
         self._ends = np.append(begins[1:], edges[-1])
         nr_lines = np.where(kind == _OPEN, self._ends - begins, 1)
@@ -183,6 +194,8 @@ class Viewport(Struct, frozen=True, eq=False):
     """Ranges of whole blocks that look the same, see ``map/alike.py``."""
     open_pfn: int = -1
     """A page whose row is drawn though it looks like others: somebody went there."""
+    closed: tuple[int, int] = NOTHING
+    """[start_pfn, end_pfn) of lines that are one, so that what lies on both sides is in sight."""
     rows: RowMap = None  # type: ignore[assignment]
     """The sheet; made from the other values when it is not given."""
 
@@ -197,6 +210,7 @@ class Viewport(Struct, frozen=True, eq=False):
                 fold=self.fold,
                 alike=self.alike if by_block else NO_RANGES,
                 open_pfn=self.open_pfn,
+                closed=self.closed,
             )
             force_setattr(self, "rows", sheet)
             force_setattr(self, "cursor_pfn", self._clamped(self.cursor_pfn))
@@ -271,8 +285,9 @@ class Viewport(Struct, frozen=True, eq=False):
         return min(here[0], there[0]), max(here[1], there[1])
 
     def shows(self, pfn: int) -> bool:
-        """Whether the line of a pfn is in the window."""
-        return 0 <= self.rows.line_of(pfn) - self.top_line < self.nr_rows
+        """Whether the line of a pfn is in the window, drawn or stood for by one like it."""
+        left_out = self.closed[0] <= pfn < self.closed[1]
+        return not left_out and 0 <= self.rows.line_of(pfn) - self.top_line < self.nr_rows
 
     def pfn_at(self, row: int, column: int) -> int | None:
         """The first pfn of the cell at a place on the screen, None where nothing is drawn."""
@@ -336,10 +351,28 @@ class Viewport(Struct, frozen=True, eq=False):
         moved = replace(self, cursor_pfn=self._clamped(pfn))._opened()
         return replace(moved, goal_column=moved.cursor_column)._scrolled()
 
-    def showing(self, start_pfn: int, end_pfn: int) -> Viewport:
-        """The cursor in a range, and as much of the range in the window as there is room for."""
-        there = self if start_pfn <= self.cursor_pfn < end_pfn else self.at(start_pfn)
-        first, last = (there.rows.line_of(pfn) for pfn in (start_pfn, end_pfn - 1))
+    def showing(self, ranges: Sequence[tuple[int, int]]) -> Viewport:
+        """All memory of some ranges [start_pfn, end_pfn) in the window, the cursor in one of them.
+
+        Where there is no room for all of it the lines in the middle are one, which counts them.
+        The cursor stays if it is in a range; it prefers those that are no whole blocks.
+        """
+        parts = [part for part in ranges if self._memory_from(part[0]) < part[1]]
+        if not parts:
+            return self
+        there = self._laid() if self.closed != NOTHING else self
+        exact = [(start, end) for start, end in parts if (end - start) % self.block_pages]
+        if not any(start <= there.cursor_pfn < end for start, end in exact or parts):
+            there = there.at(self._memory_from(min(exact or parts)[0]))
+        start, end = min(parts)[0], max(end for _, end in parts)
+        first, last = (there.rows.line_of(pfn) for pfn in (start, end - 1))
+        room = there.nr_rows - 2
+        if last - first > room + 1 and end - start > self.block_pages and room > 0:
+            left_out = there.rows.lines(first + room, last - first - room)
+            closed = int(left_out.start_pfn[0]), int(left_out.end_pfn[-1])
+            if closed[0] <= there.cursor_pfn < closed[1]:
+                there = there.at(self._memory_from(start))
+            there, last = there._laid(closed=closed), first + room + 1
         top = min(max(there.top_line, last - there.nr_rows + 1), first)
         return replace(there, top_line=top)._scrolled()
 
@@ -438,12 +471,14 @@ class Viewport(Struct, frozen=True, eq=False):
     def _laid(self, **changes: object) -> Viewport:
         """On a new sheet; the cursor keeps its page and, where possible, its screen line."""
         row = max(0, self.cursor_row)
-        laid = replace(self, rows=None, **changes)._opened()
+        laid = replace(self, rows=None, **{"closed": NOTHING, **changes})._opened()
         laid = replace(laid, top_line=laid.cursor_line - row, goal_column=laid.cursor_column)
         return laid._scrolled()
 
     def _opened(self) -> Viewport:
         """With the row of the cursor drawn, also where another one stood for it."""
+        if self.closed[0] <= self.cursor_pfn < self.closed[1]:
+            return replace(self, rows=None, closed=NOTHING)._opened()
         if not self.rows.hides(self.cursor_pfn):
             return self
         return replace(self, rows=None, open_pfn=self.cursor_pfn)

@@ -113,6 +113,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """The tour, while it is under way."""
         self._waiting: Callable[[], None] | None = None
         self._places: dict[str, Place] = {}
+        self._map_width = 0
         self._following = False
         self._followed: Shown | None = None
         self._in_trouble = False
@@ -201,9 +202,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.place(self.app.size.width, self.app.size.height)
         self.map.focus()
         self.show_session()
-        last, lines = self.session.last, self.viewport.rows.nr_lines
-        if last is not None and lines > self.viewport.nr_rows and not self._shown.real:
-            self.perform(actions.follow(self.shown, last))
+        for last in (self.session.last_action, self.session.last):
+            if last is not None and not self._shown.real:
+                self.perform(actions.follow(self.shown, last))
         self._follow_cursor()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -227,6 +228,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._shown = self._shown.now()
         frame_now = self.shown
         self.map.show(frame_now)
+        if self.map.side_by_side_width(self.app.size.width) != self._map_width:
+            self.place(*self.app.size)  # page numbers have a digit more
         frame_now = self.shown
         for panel in (self.title_line, self.figure, self.legend, self.events, self.timeline):
             panel.show(frame_now)
@@ -300,12 +303,13 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self.tour.styles.offset = Offset(0, max(0, height - TourPanel.HEIGHT))
             self.tour.styles.width = width
             height = max(0, height - TourPanel.HEIGHT)
+        self._map_width = self.map.side_by_side_width(width)
         self.arrangement = made = layout.arrange(
             width,
             height,
             self.wanted,
             maximised=self.maximised,
-            map_width=self.map.side_by_side_width(width),
+            map_width=self._map_width,
         )
         places = layout.places(made, width, height)
         if places != self._places:
@@ -580,8 +584,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         if refusal is not None:
             words = f"{refusal.errno} from {refusal.function}: {refusal.rule}"
             self.toast(words, "error", line_of(command))
-        else:
-            self.perform(actions.follow(self.shown, outcome))
+        self.perform(actions.follow(self.shown, outcome))
 
     # -- the timeline ----------------------------------------------------------------------
     def _move_in_time(self, effect: want.Seek | want.StepPhase | want.Switch) -> None:

@@ -47,13 +47,13 @@ class Margins(Struct, frozen=True):
         return 1 << max(0, max(width - self.left - self.label, 1).bit_length() - 1)
 
 
-def margins(view: View, width: int, *, by_block: bool = True) -> Margins:
+def margins(end_pfn: int, block_pages: int, width: int, *, by_block: bool = True) -> Margins:
     """Margins that leave room for the most useful number of cells.
 
     ``by_block``: whether a line begins with a block, so that its id says where it is.
     """
-    pfn = max(len(pfn_words(view.end_pfn)), 5)
-    block = max(len(str(view.end_pfn // view.geometry.block_pages)), 2)
+    pfn = max(len(pfn_words(end_pfn)), 5)
+    block = max(len(str(end_pfn // block_pages)), 2)
     full = Margins(pfn, block)
     short = Margins(0, block) if by_block else Margins(pfn, 0, SHORT_LABEL)
     # Up to one cell for each 2 MiB of a block, cells are worth more than a second number.
@@ -79,7 +79,9 @@ class PfnMap(Panel):
         super().__init__(paint, id=id)
         self._view = view
         self._before: View | None = None
-        self._margins = margins(view, 80)
+        self._end_pfn = view.end_pfn
+        """The largest there was: no column gets narrower when memory goes."""
+        self._margins = self._margins_for(80)
         self._grid: Grid | None = None
         self._sheet: tuple[View, View | None, RowMap] | None = None
         """What the grid was made of; compared by identity."""
@@ -108,6 +110,7 @@ class PfnMap(Panel):
     def show(self, shown: Shown) -> None:
         """Show a machine; cells that differ from the one before are marked."""
         self._view, self._before = shown.view, shown.before
+        self._end_pfn = max(self._end_pfn, shown.view.end_pfn)
         self._labels.clear()
         now = self.viewport.on(shown.view.extents(), alike_ranges(shown.view, shown.before))
         if not self._seen:
@@ -140,7 +143,7 @@ class PfnMap(Panel):
 
         On a wide screen two cells for each 2 MiB, else one.
         """
-        full = margins(self._view, 10_000)
+        full = self._margins_for(10_000)
         for columns in (128, 64):
             needs = full.left + columns + LABEL_WIDTH + 1
             if screen_width - needs >= SIDE_COLUMN:
@@ -151,9 +154,13 @@ class PfnMap(Panel):
         """Take as many cells and lines as there is room for in a panel of this size."""
         self._room = width, height
         by_block = self.viewport.pages_per_row >= self._view.geometry.block_pages
-        self._margins = margins(self._view, width, by_block=by_block)
+        self._margins = self._margins_for(width, by_block=by_block)
         columns = self._margins.columns(width)
         self.viewport = self.viewport.resized(columns, max(1, height - 1))
+
+    def _margins_for(self, width: int, *, by_block: bool = True) -> Margins:
+        block_pages = self._view.geometry.block_pages
+        return margins(self._end_pfn, block_pages, width, by_block=by_block)
 
     # -- drawing -----------------------------------------------------------------------------
     def draw(self, width: int, height: int) -> list[Strip]:
@@ -255,9 +262,11 @@ class PfnMap(Panel):
         """What stands for the cells of a hole."""
         paint, columns = self.paint, self.viewport.columns
         size = size_spelt((end - start) * self._view.geometry.page_bytes)
-        words = f" hole, {size} "
+        rows = (end - start) // self.viewport.pages_per_row
+        what = f"{rows} more rows" if self.viewport.closed == (start, end) else "hole"
+        words = f" {what}, {size} "
         if columns >= 48:
-            words = f" hole {pfn_words(start)}{paint.dash}{pfn_words(end - 1)}, {size} "
+            words = f" {what} {pfn_words(start)}{paint.dash}{pfn_words(end - 1)}, {size} "
         style = paint.role("here" if code & cells.CURSOR else "dim")
         if code & cells.SELECTED and not code & cells.CURSOR:
             style = paint.role("selection")

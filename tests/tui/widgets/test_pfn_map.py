@@ -46,9 +46,9 @@ async def test_half_the_columns_show_the_memmap_as_half_a_cell() -> None:
 
 async def test_the_narrow_map_gives_up_page_numbers_before_cells() -> None:
     view = dimm_view()
-    assert margins(view, 80).pfn == 0
-    assert margins(view, 100).pfn > 0
-    assert margins(view, 60).pfn > 0
+    assert margins(view.end_pfn, 32768, 80).pfn == 0
+    assert margins(view.end_pfn, 32768, 100).pfn > 0
+    assert margins(view.end_pfn, 32768, 60).pfn > 0
 
 
 async def test_lines_of_many_blocks_say_what_they_hold() -> None:
@@ -148,7 +148,7 @@ async def test_a_folded_hole_begins_like_the_lines_around_it() -> None:
 
 
 async def test_a_panel_narrower_than_its_cells_is_cut() -> None:
-    async with stage(*DIMM, size=(9, 6)) as on:
+    async with stage(*DIMM, size=(9, 6), from_start=False) as on:
         shown = on.main.map
         drawn = shown.render_lines(Region(0, 0, *shown.size))
         assert {line.cell_length for line in drawn} == {9}
