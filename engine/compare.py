@@ -45,8 +45,6 @@ Pairs = tuple[tuple[str, str], ...]
 
 AS_WRITTEN = "as written"
 """The name of the variant that changes nothing."""
-MOST_VARIANTS = 26
-"""As many as there are letters to name them."""
 
 
 class VariantStep(Struct, frozen=True):
@@ -162,8 +160,6 @@ def compare(scenario: Scenario, variants: Sequence[str | Pairs]) -> Comparison:
     pairs = [parse_variant(each) if isinstance(each, str) else each for each in variants]
     if len(pairs) < 2:
         pairs.insert(0, ())
-    if len(pairs) > MOST_VARIANTS:
-        raise InputError(f"{len(pairs)} variants are too many; at most {MOST_VARIANTS}")
     runs = tuple(run_variant(scenario, each) for each in pairs)
     return Comparison(scenario.title, runs)
 

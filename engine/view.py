@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import PageState, ZoneType
+from pfnmap.engine.memory.state import State
 from pfnmap.engine.typed_json import NodeId, Pages
 
 NR_PAGE_STATES = len(PageState)
@@ -138,6 +139,10 @@ class View(Protocol):
     @property
     def real(self) -> bool:
         """Whether this is a real machine, or what was kept of one."""
+
+    @property
+    def state(self) -> State:
+        """The machine as columns; of a real one, what follows from its files."""
 
     @property
     def geometry(self) -> Geometry:

@@ -188,8 +188,3 @@ def test_comparing_needs_no_screen() -> None:
         "sys.exit(any(name in sys.modules for name in ('textual', 'rich', 'tui')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_variants_beyond_the_letters_that_name_them_are_refused() -> None:
-    with pytest.raises(InputError, match="27 variants are too many; at most 26"):
-        compared("machine ram=1G\n", *["memmap=ram"] * 27)

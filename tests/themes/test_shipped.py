@@ -8,6 +8,7 @@ from pfnmap.engine.kinds import BlockState, PageState, ZoneType
 from pfnmap.themes import Theme, load_theme, theme_files
 from pfnmap.themes.loader import SHIPPED_DIRECTORY, is_one_column
 from pfnmap.themes.model import ANSI_COLOURS, DEFAULT_COLOUR
+from pfnmap.tui.text.map import LETTERS
 
 NAMES = ["ansi", "ascii", "dark", "high-contrast", "light", "mono", "okabe-ito"]
 
@@ -83,11 +84,16 @@ def test_the_ascii_theme_is_ascii() -> None:
     assert not theme.partials
 
 
+def test_a_state_has_one_letter_on_the_screen_and_in_text() -> None:
+    glyphs = {PageState(at): look.glyph for at, look in enumerate(load_theme("ascii").states)}
+    assert glyphs == LETTERS
+
+
 def test_glyphs_and_colours_can_come_from_two_themes() -> None:
     dark, plain = load_theme("dark"), load_theme("ascii")
     mixed = dark.with_glyphs_of(plain)
     assert mixed.ascii_only
-    assert mixed.state(PageState.VMEMMAP).glyph == "v"
+    assert mixed.state(PageState.VMEMMAP).glyph == "V"
     assert mixed.state(PageState.VMEMMAP).fg == dark.state(PageState.VMEMMAP).fg
     assert plain.with_colours_of(dark).states == mixed.states
 

@@ -70,13 +70,6 @@ def _machine() -> Machine:
     return machine
 
 
-@cache
-def _view() -> DenseView:
-    return DenseView(_machine().state)
-
-
 def dense_session() -> DenseSession:
     """The machine as a session at rest."""
-    session = DenseSession(_machine(), "dense")
-    session._seen = session.state, _view()
-    return session
+    return DenseSession(_machine(), "dense")

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from pfnmap.engine.commands import StartMachine
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.geometry import ARCHITECTURES, Geometry
 from pfnmap.engine.kinds import PageState, ZoneType
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.memory.state import State
 from pfnmap.engine.view import (
     NR_PAGE_STATES,
     BlockRow,
@@ -24,6 +27,14 @@ from pfnmap.engine.view import (
 
 BLOCK = 32768
 """Pages in a memory block of the default geometry."""
+_STATE = Machine.boot().state
+
+
+def _dimm_state() -> State:
+    machine = Machine.boot(StartMachine(1 << 30, params=(("memmap_on_memory", "Y"),)))
+    machine.run("add dimm0 256M")
+    machine.run("online dimm0[0] movable")
+    return machine.state
 
 
 @dataclass
@@ -45,6 +56,7 @@ class FakeView:
     title: str = "made by hand"
     profile_name: str = "6.12"
     kernel_release: str = ""
+    state: State = _STATE
     geometry: Geometry = field(default_factory=lambda: ARCHITECTURES["x86_64"])
 
     @property
@@ -166,4 +178,5 @@ def dimm_view() -> FakeView:
         ],
         nodes=[NodeRow(0, 1, 33 * BLOCK - 1, 294814, True, True, True, True)],
         blocks=[*boot, *dimm],
+        state=_dimm_state(),
     )

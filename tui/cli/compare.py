@@ -18,7 +18,8 @@ from pfnmap.tui.cli.parser import emit, refuse_idle
 from pfnmap.tui.cli.starting import Start, prepared, show
 from pfnmap.tui.documents.reports import CompareData, VariantData, VariantStepData
 from pfnmap.tui.documents.view import as_json, view_data
-from pfnmap.tui.figure.variants import compare_lines
+from pfnmap.tui.figure.text import MAIL_WIDTH
+from pfnmap.tui.figure.variants import Variants, compare_lines
 from pfnmap.tui.keys.effects import Compare, Open
 
 
@@ -53,13 +54,16 @@ def _on_screen(start: Start, scenario: Scenario, comparison: Comparison) -> int:
 
 def _json(comparison: Comparison) -> str:
     """Every variant's results and machine at the end, and all counters beside each other."""
+    drawn = Variants(comparison, MAIL_WIDTH)
     variants = [
         VariantData(
             run.name,
-            [VariantStepData(step.line, step.result) for step in run.steps],
+            [VariantStepData(step.number, step.line, step.result) for step in run.steps],
+            price,
             view_data(run.machine.view()),
         )
-        for run in comparison.runs
+        for run, price in zip(comparison.runs, drawn.clauses, strict=True)
     ]
     counters = {row.name: row.values for row in comparison.counters}
-    return as_json(CompareData("pfnmap-compare-1", variants, counters))
+    parts_at = next((step.number for step in drawn.steps(drawn.numbers) if step.parts), None)
+    return as_json(CompareData("pfnmap-compare-1", variants, parts_at, counters))

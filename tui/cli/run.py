@@ -24,6 +24,7 @@ from pfnmap.engine.printable import printable
 from pfnmap.engine.scenarios.run import failures_of, opened
 from pfnmap.engine.scenarios.scenario import Scenario, ScenarioLine, load_scenario
 from pfnmap.engine.scenarios.shell_script import as_shell
+from pfnmap.engine.session import Session
 from pfnmap.engine.view import View
 from pfnmap.tui.cli.files import scenario_file, write_out
 from pfnmap.tui.cli.opening import parsed
@@ -36,6 +37,8 @@ from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle, say
 from pfnmap.tui.documents.diff import DiffData, step_diff
 from pfnmap.tui.documents.reports import RunData
 from pfnmap.tui.documents.view import as_json, outcome_data, view_data
+from pfnmap.tui.figure.axis import Ground
+from pfnmap.tui.figure.steps import Steps
 from pfnmap.tui.text.ascii import wrapped
 from pfnmap.tui.text.frame import outcome_lines, render_text
 
@@ -117,6 +120,7 @@ class _Step(Struct, frozen=True):
 class _Run(Struct, frozen=True):
     """A scenario, run to its end or to the line that cannot be done."""
 
+    session: Session
     steps: list[_Step]
     """Those for the machine."""
     nr_steps: int
@@ -187,7 +191,7 @@ def _run(scenario: Scenario) -> _Run:
     except PfnmapError as error:
         stopped = error
     nr_steps = sum(is_step(command) for _line, command in scenario.lines)
-    return _Run(steps, nr_steps, session.position, failures, tuple(said), stopped)
+    return _Run(session, steps, nr_steps, session.position, failures, tuple(said), stopped)
 
 
 def _transcript(run: _Run, width: int) -> Iterator[str]:
@@ -208,28 +212,31 @@ def _said(said: tuple[str, ...], width: int) -> Iterator[str]:
 def _frames(run: _Run, arguments: argparse.Namespace) -> Iterator[str]:
     """Frames, or with ``--diff`` the differences between frames, of the chosen steps."""
     width = text_width(arguments)
+    ground = Steps(run.session).ground
     for position, number in enumerate(_chosen(run, arguments)):
         if position:
             yield ""
         if arguments.diff:
-            yield from _diff(run, number, width)
+            yield from _diff(run, number, width, ground)
         else:
-            yield from _frame(run, number, width)
+            yield from _frame(run, number, width, ground)
 
 
-def _diff(run: _Run, number: int, width: int) -> Iterator[str]:
+def _diff(run: _Run, number: int, width: int, ground: Ground) -> Iterator[str]:
     """What a step changed, as a unified diff of two frames; nothing for boot and for notes."""
     at = run.at(number)
     if at == 0 or run.steps[at].number != number:
         return
     # One column less: the diff puts its sign before each line.
-    before, after = (render_text(run.steps[n].view, width=width - 1) for n in (at - 1, at))
+    before, after = (
+        render_text(run.steps[n].view, width=width - 1, ground=ground) for n in (at - 1, at)
+    )
     names = f"step {number - 1}", f"step {number}"
     for line in unified_diff(before, after, *names, lineterm=""):
         yield line.rstrip()
 
 
-def _frame(run: _Run, number: int, width: int) -> list[str]:
+def _frame(run: _Run, number: int, width: int, ground: Ground) -> list[str]:
     """The frame at a step."""
     at = run.at(number)
     step = run.steps[at]
@@ -239,6 +246,7 @@ def _frame(run: _Run, number: int, width: int) -> list[str]:
         before=run.steps[at - 1].view if at else None,
         outcomes=[step.outcome] if step.outcome else [],
         step=f"step {number} of {run.nr_steps}",
+        ground=ground,
     )
 
 

@@ -17,6 +17,7 @@ from pfnmap.tui.cli.opening import (
 from pfnmap.tui.cli.options import text_width
 from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle, say
 from pfnmap.tui.documents.view import as_json, view_data
+from pfnmap.tui.figure.steps import Steps
 from pfnmap.tui.text.frame import render_text
 
 
@@ -69,6 +70,7 @@ def _frame(machine: Opened, arguments: argparse.Namespace) -> list[str]:
         before=session.before,
         outcomes=outcomes,
         step=_where(session),
+        ground=Steps(session).ground,
     )
 
 

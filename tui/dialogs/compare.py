@@ -57,8 +57,9 @@ class ComparePanel(Panel):
         body = [*([] if pinned else [*names, *prices]), *variants.sheet.scale_lines()]
         self._numbers, self._begins, parting = variants.numbers, [], 0
         for step in variants.steps(variants.numbers):
-            self._begins.append(len(body) + 1)  # behind a blank line
-            parting = self._begins[-1] if step.parts else parting
+            begins = len(body) + 1  # behind a blank line
+            self._begins += [begins] if step.number >= 0 else []
+            parting = begins if step.parts else parting
             body += step.lines
         body += [*variants.legend(), *variants.bills()]
         body += variants.differences(every_counter=self.every_counter)

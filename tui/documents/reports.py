@@ -28,6 +28,8 @@ class RunData(Struct, frozen=True):
 class VariantStepData(Struct, frozen=True):
     """A command of a variant."""
 
+    number: int
+    """Of the step in its session."""
     command: str
     result: str
     """ok, the errno with the function that decided, or why it could not be done."""
@@ -39,6 +41,8 @@ class VariantData(Struct, frozen=True):
     name: str
     """The variant as written."""
     steps: list[VariantStepData]
+    price: list[str]
+    """What it costs, saves, breaks and mends against the first; empty for the first."""
     end: ViewData
 
 
@@ -47,6 +51,8 @@ class CompareData(Struct, frozen=True):
 
     format: Literal["pfnmap-compare-1"]
     variants: list[VariantData]
+    parts_at: int | None
+    """The step at which two of them first differ; null where none does."""
     counters: dict[str, tuple[int | None, ...]]
     """Counters by name: a value for each variant, in their order."""
 

@@ -24,6 +24,7 @@ from pfnmap.engine.language import line_of
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.view import NodeRow, ResourceRow, View
 from pfnmap.themes.model import state_key
+from pfnmap.tui.figure.bill import Bill, bill_of
 from pfnmap.tui.text.blocks import block_ranges
 
 _Row = TypeVar("_Row", bound=Struct)
@@ -124,6 +125,8 @@ class ViewData(Struct, frozen=True):
     """Pages in each state, by the states' names in theme files; holes not counted."""
     block_counts: dict[str, int]
     blocks: list[BlocksData]
+    bill: Bill
+    """What each device gives and costs, and what each node pays for it."""
     resources: Sequence[ResourceRow]
     findings: Sequence[Finding]
     last_step: OutcomeData | None
@@ -150,6 +153,7 @@ def view_data(view: View, outcome: Outcome | None = None) -> ViewData:
             _like(BlocksData, part.row, first=part.first, last=part.last, zone=part.row.zone.label)
             for part in block_ranges(view)
         ],
+        bill=bill_of(view.state),
         resources=view.resources,
         findings=view.findings,
         last_step=None if outcome is None else outcome_data(outcome),

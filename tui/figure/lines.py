@@ -21,29 +21,30 @@ from pfnmap.tui.figure.labels import pfn_labels, piece_labels, placed
 from pfnmap.tui.figure.result import result
 from pfnmap.tui.map.cells import OVER_SHIFT, STATE_MASK
 from pfnmap.tui.text.ascii import plain, wrapped
+from pfnmap.tui.text.map import LETTERS
 
 INDENT: Final = "  "
 NUMBERS: Final = ("spanned", "present", "managed")
 MOST_DIGITS: Final = 8
 """Longest number that has a column of its own; longer ones stand below their row."""
-LETTERS: Final[dict[PageState, tuple[str, str]]] = {
-    PageState.HOLE: (".", "no memory"),
-    PageState.OFFLINE: ("o", "offline"),
-    PageState.VMEMMAP: ("V", "nothing but struct pages (vmemmap)"),
-    PageState.FREE_DMA: ("d", "DMA"),
-    PageState.FREE_DMA32: ("D", "DMA32"),
-    PageState.FREE_NORMAL: ("N", "Normal"),
-    PageState.FREE_MOVABLE: ("M", "Movable"),
-    PageState.MOVABLE: ("m", "a movable allocation"),
-    PageState.UNMOVABLE: ("u", "an unmovable allocation"),
-    PageState.HUGETLB: ("H", "huge pages"),
-    PageState.HUGETLB_OPTIMISED: ("h", "huge pages, vmemmap given back"),
-    PageState.ISOLATED: ("x", "isolated"),
-    PageState.DEVICE: ("Z", "ZONE_DEVICE"),
-    PageState.RESERVED: ("R", "reserved at boot, not managed"),
-    PageState.BROKEN: ("!", "struct pages gone or wrong"),
-    PageState.ONLINE: ("O", "online"),
-    PageState.PAGE_OFFLINE: ("b", "PageOffline"),
+WORDS: Final[dict[PageState, str]] = {
+    PageState.HOLE: "no memory",
+    PageState.OFFLINE: "offline",
+    PageState.VMEMMAP: "nothing but struct pages (vmemmap)",
+    PageState.FREE_DMA: "DMA",
+    PageState.FREE_DMA32: "DMA32",
+    PageState.FREE_NORMAL: "Normal",
+    PageState.FREE_MOVABLE: "Movable",
+    PageState.MOVABLE: "a movable allocation",
+    PageState.UNMOVABLE: "an unmovable allocation",
+    PageState.HUGETLB: "huge pages",
+    PageState.HUGETLB_OPTIMISED: "huge pages, vmemmap given back",
+    PageState.ISOLATED: "isolated",
+    PageState.DEVICE: "ZONE_DEVICE",
+    PageState.RESERVED: "reserved at boot, not managed",
+    PageState.BROKEN: "struct pages gone or wrong",
+    PageState.ONLINE: "online",
+    PageState.PAGE_OFFLINE: "PageOffline",
 }
 PART: Final = ("v", "in part struct pages (vmemmap)")
 MARKS: Final[dict[Mark, tuple[str, str]]] = {
@@ -201,6 +202,17 @@ class Sheet:
     # -- below the rows ----------------------------------------------------------------
     def legend(self, drawn: Sequence[Figure], *, changed: str = "^") -> Iterator[Spans]:
         """What the letters that can be seen mean, several to a line; ``changed``: its sign."""
+        letters = [(LETTERS[state], words) for state, words in WORDS.items()]
+        yield from self.marks(drawn, letters, changed=changed)
+
+    def marks(
+        self,
+        drawn: Sequence[Figure],
+        letters: Iterable[tuple[str, str]] = (),
+        *,
+        changed: str = "^",
+    ) -> Iterator[Spans]:
+        """The same where the letters are explained elsewhere."""
         used: dict[str, Span] = {}
         rows = [row for figure in drawn for row in figure.rows]
         for strip in (strip for row in rows for strip in (row.now, row.was) if strip is not None):
@@ -210,7 +222,7 @@ class Sheet:
                 used.setdefault(sign, cell)
         if any(row.was is not None for row in rows):
             used[changed] = Span(changed, "changed")
-        entries = [PART, *LETTERS.values(), *MARKS.values(), (changed, "changed")]
+        entries = [PART, *letters, *MARKS.values(), (changed, "changed")]
         known = [(used[sign], words) for sign, words in entries if words and sign in used]
         yield from _packed(known, self.width)
 
@@ -239,7 +251,7 @@ def _number_role(changed: bool) -> str:
 def letter(code: int) -> str:
     """The letter of a cell."""
     under, over = code & STATE_MASK, code >> OVER_SHIFT & STATE_MASK
-    return LETTERS[PageState(under)][0] if under == over else PART[0]
+    return LETTERS[PageState(under)] if under == over else PART[0]
 
 
 def _says_nothing(figure: Figure, node: Row) -> bool:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import BlockState, ZoneType
 from pfnmap.engine.memory.runs import sorted_set
-from pfnmap.engine.memory.state import State
 from pfnmap.engine.view import View, ZoneRow
 
 Int64s = NDArray[np.int64]
@@ -76,11 +75,9 @@ class Memory(Struct, frozen=True, eq=False, dict=True):
         return np.asarray((self.zones == zone) & (self.nodes == node))
 
 
-def memory_of(view: View, state: State) -> Memory:
-    """The memory of a machine.
-
-    ``state``: the same machine as columns; of a real one, what follows from its files.
-    """
+def memory_of(view: View) -> Memory:
+    """The memory of a machine."""
+    state = view.state
     pages, rows = state.geometry.block_pages, state.blocks.rows
     starts = rows["start"] * pages
     ends = starts + rows["count"] * pages

@@ -29,7 +29,6 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
     """A machine at rest or after a phase, what led there, and the moment before it."""
 
     view: View
-    state: State
     words: str
     """The command's line, or the kernel function of a phase."""
     number: int = 0
@@ -39,6 +38,11 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
     outcome: Outcome | None = None
     event: Event | None = None
     before: Moment | None = None
+
+    @property
+    def state(self) -> State:
+        """The machine as columns."""
+        return self.view.state
 
     @cached_property
     def memory(self) -> Memory:
@@ -50,7 +54,7 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
                 break
             first = first.before
         if first is self:
-            return memory_of(self.view, self.state)
+            return memory_of(self.view)
         return first.memory
 
     def _same_memory_as(self, other: Moment) -> bool:
@@ -92,7 +96,7 @@ def moments(session: History) -> list[Moment]:
 
     Steps keep the numbers that they have in the session; notes and claims are passed over.
     """
-    found = [Moment(session.view_at(0), session.start, BOOT)]
+    found = [Moment(session.view_at(0), BOOT)]
     for number, outcome in enumerate(session.outcomes, 1):
         if not is_step(outcome):
             continue
@@ -100,7 +104,7 @@ def moments(session: History) -> list[Moment]:
         last = found[-1]
         view = last.view if outcome.after is last.state else session.view_at(number)
         words = line_of(outcome.command)
-        found.append(Moment(view, outcome.after, words, number, 0, outcome, None, last))
+        found.append(Moment(view, words, number, 0, outcome, None, last))
     return found
 
 
@@ -113,9 +117,7 @@ def phases(moment: Moment, most: int | None = None) -> list[Moment]:
     for number in telling(outcome, most):
         event = outcome.events[number - 1]
         view = before.view if event.state is before.state else ModelView(event.state)
-        before = Moment(
-            view, event.state, event.function, moment.number, number, outcome, event, before
-        )
+        before = Moment(view, event.function, moment.number, number, outcome, event, before)
         found.append(before)
     return found
 

@@ -36,7 +36,7 @@ from pfnmap.tui.figure.result import result
 from pfnmap.tui.pictures.picture import Ink
 from pfnmap.tui.say.facts import block_facts, page_facts
 from pfnmap.tui.text.ascii import plain
-from pfnmap.tui.text.map import LABEL_COLUMNS, text_map
+from pfnmap.tui.text.map import LABEL_COLUMNS, LETTERS, text_map
 
 WIDTH: Final = 110
 MAP_WIDTH: Final = 72
@@ -96,11 +96,7 @@ class _Page:
         self.machine = f"Linux {self.steps[0].view.profile_name} on {geometry.arch}; " + "; ".join(
             f"{k}={v}" for k, v in self.steps[0].view.params
         )
-        self.letters = {
-            look.glyph: PageState(index)
-            for index, look in enumerate(load_theme("ascii", (SHIPPED_DIRECTORY,)).states)
-        }
-        self.glyphs = list(self.letters)
+        self.letters = {letter: state for state, letter in LETTERS.items()}
         self.heading = list(self.sheet.heading())
         self.parts: dict[str, int] = {}
         self.words: dict[str, int] = {}
@@ -202,7 +198,7 @@ class _Page:
 
     def _map(self, moment: Moment) -> Iterator[str]:
         before = moment.before.view if moment.before else None
-        drawn = text_map(moment.view, self.glyphs, width=MAP_WIDTH, before=before)
+        drawn = text_map(moment.view, width=MAP_WIDTH, before=before)
         yield f"<h3>{escape(drawn.title)}</h3><pre>"
         for line in drawn.lines:
             yield self._map_line(line)

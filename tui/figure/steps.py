@@ -78,11 +78,10 @@ class Steps:
 
     def _rest(self, position: int) -> Moment:
         """The machine at a position, without what led there."""
-        state = self.session.outcomes[position - 1].after if position else self.session.start
-        return Moment(self.session.view_at(position), state, BOOT)
+        return Moment(self.session.view_at(position), BOOT)
 
     def _moment(self, number: int, before: Moment) -> Moment:
         outcome = self.session.outcomes[number - 1]
         view = before.view if outcome.after is before.state else self.session.view_at(number)
         words = line_of(outcome.command)
-        return Moment(view, outcome.after, words, number, 0, outcome, None, before)
+        return Moment(view, words, number, 0, outcome, None, before)

@@ -13,6 +13,7 @@ from pfnmap.tui.figure.moments import Moment
 from pfnmap.tui.text.ascii import wrapped
 
 MAIL_WIDTH: Final = 72
+"""What survives two levels of ``> `` quoting within 78 columns."""
 
 
 def figure_lines(

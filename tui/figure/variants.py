@@ -22,7 +22,6 @@ from pfnmap.tui.figure.result import result
 from pfnmap.tui.figure.text import MAIL_WIDTH, joined
 from pfnmap.tui.text.ascii import plain, wrapped
 
-LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MOST_NAMES: Final = 6
 """Devices that are named; more are counted."""
 MOST_RANGES: Final = 20
@@ -50,13 +49,12 @@ class Variant(Struct, frozen=True, eq=False):
 
 def variant_of(run: VariantRun) -> Variant:
     """The moments of a run; steps have the numbers of the session."""
-    found = [Moment(ModelView(run.start), run.start, BOOT)]
+    found = [Moment(ModelView(run.start), BOOT)]
     for step in run.steps:
         if step.outcome is not None:
-            after = step.outcome.after
-            view = ModelView(after)
+            view = ModelView(step.outcome.after)
             words = step.ran or step.line
-            found.append(Moment(view, after, words, step.number, 0, step.outcome, None, found[-1]))
+            found.append(Moment(view, words, step.number, 0, step.outcome, None, found[-1]))
     problems = {step.number: step.problem for step in run.steps if step.outcome is None}
     return Variant(run.name, tuple(found), _headline(run), problems)
 
@@ -70,6 +68,12 @@ def _headline(run: VariantRun) -> str:
         words += f"; {run.nr_expectations - lines} of {counted(run.nr_expectations, 'expectation')}"
         words += " hold"
     return words
+
+
+def letter(index: int) -> str:
+    """What a variant is called: A to Z, then AA and so on."""
+    tens, ones = divmod(index, 26)
+    return (letter(tens - 1) if tens else "") + chr(ord("A") + ones)
 
 
 def compare_lines(comparison: Comparison, width: int = MAIL_WIDTH) -> list[str]:
@@ -92,6 +96,7 @@ class Variants:
         """``focus``: pfn ranges instead of what any of them touches; the rest as in Sheet."""
         self.comparison = comparison
         self.variants = [variant_of(run) for run in comparison.runs]
+        self.letters = [letter(index) for index in range(len(self.variants))]
         self.numbers = [0, *(step.number for step in comparison.runs[0].steps)]
         """The steps there are; 0 is the start."""
         found = [moment for variant in self.variants for moment in variant.moments]
@@ -116,8 +121,8 @@ class Variants:
 
     def names(self) -> Iterator[Spans]:
         """The letter and the name of each variant."""
-        for letter, variant in zip(LETTERS, self.variants, strict=False):
-            for line in wrapped(variant.headline, self.sheet.width, first=f"{letter}: "):
+        for name, variant in zip(self.letters, self.variants, strict=True):
+            for line in wrapped(variant.headline, self.sheet.width, first=f"{name}: "):
                 yield (Span(line, "name"),)
 
     def steps(self, numbers: Sequence[int]) -> Iterator[VariantLines]:
@@ -152,7 +157,7 @@ class Variants:
         order = sorted(range(len(bodies)), key=lambda index: bodies.index(bodies[index]))
         for body, group in groupby(order, key=lambda index: bodies[index]):
             if len(members := list(group)) < len(bodies):
-                names = ", ".join(f"{LETTERS[at]}: {self.variants[at].name}" for at in members)
+                names = ", ".join(f"{self.letters[at]}: {self.variants[at].name}" for at in members)
                 for line in wrapped(names, self.sheet.width, first=INDENT):
                     yield (Span(line, "name"),)
             yield from body
@@ -170,25 +175,30 @@ class Variants:
         """The bill of each variant at its end."""
         for index, (variant, bill) in enumerate(zip(self.variants, self._bills, strict=True)):
             same = self._bills.index(bill)
-            name = f"{LETTERS[index]}: {plain(variant.name)}"
+            name = f"{self.letters[index]}: {plain(variant.name)}"
             yield ()
             if same < index:
-                yield (Span(f"{name}: the bill of {LETTERS[same]}", "name"),)
+                yield (Span(f"{name}: the bill of {self.letters[same]}", "name"),)
                 continue
             yield (Span(name, "name"),)
             yield from self.sheet.bill(bill, INDENT)
 
-    def prices(self) -> Iterator[Spans]:
-        """What each of the others costs, saves, breaks and mends against the first."""
+    @cached_property
+    def clauses(self) -> list[list[str]]:
+        """What each costs, saves, breaks and mends against the first; nothing of the first."""
         codes = [dict.fromkeys(f.code for f in found) for found in self.comparison.findings]
-        for at, (variant, bill) in enumerate(zip(self.variants, self._bills, strict=True)):
-            if at == 0:
-                continue
+        found: list[list[str]] = [[]]
+        for bill, mine in zip(self._bills[1:], codes[1:], strict=True):
             clauses = [*price_words(self._bills[0], bill)] or ["costs and saves nothing"]
-            clauses += [f"breaks {code}" for code in codes[at] if code not in codes[0]]
-            clauses += [f"mends {code}" for code in codes[0] if code not in codes[at]]
-            words = f"{LETTERS[at]}: {variant.name}: {'; '.join(clauses)}"
-            yield from heading_lines(words, self.sheet.width)
+            clauses += [f"breaks {code}" for code in mine if code not in codes[0]]
+            found.append(clauses + [f"mends {code}" for code in codes[0] if code not in mine])
+        return found
+
+    def prices(self) -> Iterator[Spans]:
+        """The same in a sentence for each of the others."""
+        for at, clauses in enumerate(self.clauses):
+            words = f"{self.letters[at]}: {self.variants[at].name}: {'; '.join(clauses)}"
+            yield from heading_lines(words, self.sheet.width) if clauses else ()
 
     # -- whatever else differs at the end --------------------------------------------------
     def differences(self, *, every_counter: bool = False) -> Iterator[Spans]:
@@ -204,7 +214,7 @@ class Variants:
     def _counters(self, every: bool) -> Iterator[Spans]:
         """Tables of as many variants as there is room for; the first is in each."""
         columns = max(2, (self.sheet.width - NAME) // VALUE)
-        letters = LETTERS[: len(self.variants)]
+        letters = self.letters
         for first in range(1, len(letters), columns - 1):
             shown = [0, *range(first, min(first + columns - 1, len(letters)))]
             rows = [
@@ -226,19 +236,19 @@ class Variants:
         blocks = self.comparison.blocks
         for difference in blocks[:MOST_RANGES]:
             yield (Span(f"  pfns {difference.start_pfn:#x}-{difference.end_pfn - 1:#x}", "name"),)
-            for letter, words in zip(LETTERS, difference.words, strict=False):
-                yield from self._wrapped(words, f"    {letter} ")
+            for name, words in zip(self.letters, difference.words, strict=True):
+                yield from self._wrapped(words, f"    {name} ")
         if (more := len(blocks) - MOST_RANGES) > 0:
             yield (Span(f"  ({counted(more, 'further range')})"),)
 
     def _findings(self) -> Iterator[Spans]:
-        for letter, findings in zip(LETTERS, self.comparison.findings, strict=False):
+        for name, findings in zip(self.letters, self.comparison.findings, strict=True):
             if not findings:
-                yield (Span(f"{letter} none", "dim"),)
+                yield (Span(f"{name} none", "dim"),)
             for finding in findings:
                 where = f" (pfn {finding.start_pfn:#x})" if finding.nr_pages else ""
                 words = f"{finding.code}{where}: {finding.text}"
-                yield from self._wrapped(words, f"{letter} ", "finding")
+                yield from self._wrapped(words, f"{name} ", "finding")
 
     def _wrapped(self, words: str, first: str, role: str = "text") -> Iterator[Spans]:
         for line in wrapped(words, self.sheet.width, first=first, indent=" " * len(first)):

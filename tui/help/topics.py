@@ -10,10 +10,11 @@ from typing import Final, NamedTuple
 from pfnmap.engine.commands import StartMachine
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import PageState
-from pfnmap.engine.language import VERBS, parse_line
-from pfnmap.engine.machine import Machine
+from pfnmap.engine.language import VERBS, parse_line, parse_lines
 from pfnmap.engine.profile import PROFILES, RULE_VALUES, SWITCHES
+from pfnmap.engine.session import Session
 from pfnmap.engine.sysroot.dumps import SHELL_LINE
+from pfnmap.tui.figure.steps import Steps
 from pfnmap.tui.help.subcommands import SUBCOMMANDS
 from pfnmap.tui.keys.table import ALL_ACTIONS, AREAS, DIALOG_AREAS
 from pfnmap.tui.say.glossary import NAMES, STATES
@@ -135,13 +136,16 @@ def _frame() -> Iterator[str]:
     boot, *lines = FRAME
     start = parse_line(boot)
     assert isinstance(start, StartMachine)
-    machine = Machine.boot(start)
-    outcomes = []
-    for line in lines:
-        before = machine.view()
-        outcomes.append(machine.run(line))
-    step = f"step {len(lines)} of {len(lines)}"
-    for line in render_text(machine.view(), before=before, outcomes=outcomes, step=step):
+    session = Session.booted(start)
+    outcomes = [session.run(command) for command in parse_lines(lines, source="frame")]
+    frame = render_text(
+        session.view,
+        before=session.before,
+        outcomes=outcomes,
+        step=f"step {len(lines)} of {len(lines)}",
+        ground=Steps(session).ground,
+    )
+    for line in frame:
         yield f"    {line}".rstrip()
 
 

@@ -1,8 +1,9 @@
 """The plain-text frame: a machine and its last step for a mail, a terminal of any kind, a diff.
 
-Pure ASCII, no line longer than asked for, no trailing blanks, one fact a line in a fixed
-order and fixed columns, so that the diff of two frames is the difference of two machines.
-Works on any view, simulated or real; imports neither Textual nor Rich.
+The figure with the bill, then the map, the blocks and what was done. Pure ASCII, no line longer
+than asked for, no trailing blanks, one fact a line in a fixed order, so that the diff of two
+frames is the difference of two machines. Works on any view, simulated or real; imports neither
+Textual nor Rich.
 """
 
 from __future__ import annotations
@@ -19,21 +20,24 @@ from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.params import Params
 from pfnmap.engine.profile import kernel_words
 from pfnmap.engine.view import View
-from pfnmap.themes.loader import SHIPPED_DIRECTORY, load_theme
+from pfnmap.tui.figure.axis import Ground, ground_of
+from pfnmap.tui.figure.bill import bill_of
+from pfnmap.tui.figure.figure import figure_of
+from pfnmap.tui.figure.lines import INDENT, Sheet, Span
+from pfnmap.tui.figure.moments import Moment
+from pfnmap.tui.figure.result import result
+from pfnmap.tui.figure.text import MAIL_WIDTH, joined
 from pfnmap.tui.text.ascii import plain, section, wrapped
 from pfnmap.tui.text.blocks import block_lines
-from pfnmap.tui.text.map import STATE_WORDS, text_map
-from pfnmap.tui.text.spans import span_lines
+from pfnmap.tui.text.map import text_map
 
-MAIL_WIDTH: Final = 72
-"""What survives two levels of ``> `` quoting within 78 columns."""
 MIN_WIDTH: Final = 71
 """The tables' own width; a frame is never narrower. One less than a mail's, for a diff's sign."""
 MAX_FINDINGS: Final = 20
 ALWAYS_SHOWN: Final = ("memmap_on_memory", "online_policy", "auto_online_blocks")
 """Parameters without which a frame is hard to judge; others are shown when changed."""
 
-__all__ = ["MAIL_WIDTH", "MIN_WIDTH", "STATE_WORDS", "outcome_lines", "render_text"]
+__all__ = ["MAIL_WIDTH", "MIN_WIDTH", "outcome_lines", "render_text"]
 
 
 def render_text(
@@ -41,10 +45,10 @@ def render_text(
     *,
     width: int = MAIL_WIDTH,
     pages_per_cell: int | None = None,
-    glyphs: Sequence[str] | None = None,
     before: View | None = None,
     outcomes: Sequence[Outcome] = (),
     step: str = "",
+    ground: Ground | None = None,
 ) -> list[str]:
     """Draw one frame.
 
@@ -52,27 +56,21 @@ def render_text(
         view: the machine.
         width: longest line, at least :data:`MIN_WIDTH`.
         pages_per_cell: pages to a letter of the map; None chooses.
-        glyphs: one ASCII character for each page state; those of the shipped ``ascii`` theme if
-            None.
-        before: the machine before the last step; map lines that differ are marked.
-        outcomes: the last steps, shown at the end.
+        before: the machine before the last step; what differs is marked.
+        outcomes: the last steps, shown at the end; what the last one came to, in the figure.
         step: where in a session this is, e.g. ``step 3 of 7``.
+        ground: of all moments whose frames are to have one axis; None: of this one alone.
 
     Returns:
         The lines, without line ends.
     """
     width = max(width, MIN_WIDTH)
-    if glyphs is None:
-        # Not a theme of the user's: both ends of a mail must see the same letters.
-        theme = load_theme("ascii", (SHIPPED_DIRECTORY,))
-        glyphs = [look.glyph for look in theme.states]
-    drawn = text_map(view, glyphs, width=width, pages_per_cell=pages_per_cell, before=before)
+    drawn = text_map(view, width=width, pages_per_cell=pages_per_cell, before=before)
     marked = ["  * line changed by the last step"] if before is not None else []
     lines = [
         *_heading(view, step, width),
-        *section("zones, in pages", _zone_lines(view)),
-        *section("nodes, in pages", _node_lines(view)),
-        *section("zone spans, in pfns (not to scale)", span_lines(view, width=width)),
+        *_figure_lines(view, before, outcomes, width, ground),
+        *section("zones and nodes, in pfns", _zone_lines(view)),
         *section(drawn.title, drawn.lines),
         *section("letters, and pages in each state", [*drawn.legend, *marked]),
         "",
@@ -85,6 +83,33 @@ def render_text(
     # Words of a real machine may be longer than any column was made for.
     fitted = (wrapped(line, width) if len(line) > width else [line.rstrip()] for line in lines)
     return list(chain.from_iterable(fitted))
+
+
+def _figure_lines(
+    view: View, before: View | None, outcomes: Sequence[Outcome], width: int, ground: Ground | None
+) -> list[str]:
+    """The figure of the machine, as it was above as it is, and the bill; nothing of nothing."""
+    if not len(view.extents()):
+        return []
+    outcome = outcomes[-1] if outcomes else None
+    words = "" if outcome is None else _words_of(outcome.command)
+    was = None if before is None else Moment(before, "")
+    now = Moment(view, words, 0, 0, outcome, None, was)
+    ground = ground or ground_of([now] if was is None else [was, now])
+    sheet = Sheet(ground, width, view.geometry.block_bytes)
+    figure = figure_of(now, sheet.axis)
+    return joined(
+        [
+            (),
+            *sheet.heading(),
+            *((Span(line, "heading"),) for line in wrapped(words, width) if words),
+            *(sheet.clauses(result(now), INDENT) if words else ()),
+            *sheet.rows(figure, None),
+            *sheet.marks([figure]),
+            (),
+            *sheet.bill(bill_of(now.state)),
+        ]
+    )
 
 
 def outcome_lines(outcome: Outcome, *, width: int = MAIL_WIDTH) -> list[str]:
@@ -145,22 +170,8 @@ def _shown_params(view: View) -> list[str]:
 
 
 def _zone_lines(view: View) -> list[str]:
-    """Zones with a span; an empty zone has nothing to say."""
-    heading = (
-        f"{'node':>4} {'zone':<7} {'start_pfn':<13}{'spanned':>14}{'present':>14}{'managed':>14}"
-    )
-    rows = [
-        f"{z.node:>4} {z.zone.label:<7} {z.start_pfn:<#13x}"
-        f"{z.spanned:>14}{z.present:>14}{z.managed:>14}"
-        for z in view.zones
-        if z.spanned or z.present
-    ]
-    return [heading, *rows] if rows else []
-
-
-def _node_lines(view: View) -> list[str]:
-    heading = f"{'node':>4} {'start_pfn':<13}{'spanned':>14}{'present':>14} masks"
-    rows = []
+    """Nodes, each with its zones that have a span: an empty zone has nothing to say."""
+    lines = [f"{'node':>4} {'zone':<8}{'start_pfn':<15}{'end_pfn':<15}masks"]
     for n in view.nodes:
         masks = zip(
             ("online", "memory", "normal", "cpu"),
@@ -168,8 +179,17 @@ def _node_lines(view: View) -> list[str]:
             strict=True,
         )
         words = " ".join(word for word, member in masks if member)
-        rows.append(f"{n.node:>4} {n.start_pfn:<#13x}{n.spanned:>14}{n.present:>14} {words}")
-    return [heading, *rows] if rows else []
+        lines.append(_span_line(n.node, "node", n.start_pfn, n.start_pfn + n.spanned) + words)
+        lines += [
+            _span_line(z.node, z.zone.label, z.start_pfn, z.end_pfn)
+            for z in view.zones
+            if z.node == n.node and (z.spanned or z.present)
+        ]
+    return lines if view.nodes else []
+
+
+def _span_line(node: int, name: str, start_pfn: int, end_pfn: int) -> str:
+    return f"{node:>4} {name:<8}{f'{start_pfn:#x}':<15}{f'{end_pfn:#x}':<15}"
 
 
 def _blocks_title(view: View) -> str:

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from pfnmap.engine.human import counted
 from pfnmap.engine.kinds import PageState
-from pfnmap.engine.memory.runs import joined_ranges
 from pfnmap.engine.notation import format_size
 from pfnmap.engine.view import View
 from pfnmap.tui.map.cells import CHANGED, EIGHTHS_MASK, EIGHTHS_SHIFT, OVER_SHIFT, STATE_MASK, Grid
@@ -31,6 +30,26 @@ MAX_LINES: Final = 40
 """Lines that are written, folded and repeated ones counted once."""
 CHANGE_MARK: Final = "*"
 
+LETTERS: Final[dict[PageState, str]] = {
+    PageState.HOLE: ".",
+    PageState.OFFLINE: "o",
+    PageState.VMEMMAP: "V",
+    PageState.FREE_DMA: "d",
+    PageState.FREE_DMA32: "D",
+    PageState.FREE_NORMAL: "N",
+    PageState.FREE_MOVABLE: "M",
+    PageState.MOVABLE: "m",
+    PageState.UNMOVABLE: "u",
+    PageState.HUGETLB: "H",
+    PageState.HUGETLB_OPTIMISED: "h",
+    PageState.ISOLATED: "x",
+    PageState.DEVICE: "Z",
+    PageState.RESERVED: "R",
+    PageState.BROKEN: "!",
+    PageState.ONLINE: "O",
+    PageState.PAGE_OFFLINE: "b",
+}
+"""The letter of each state, here, in the figure and in the ``ascii`` theme."""
 STATE_WORDS: Final[dict[PageState, str]] = {
     PageState.HOLE: "hole (no memory)",
     PageState.OFFLINE: "offline (struct pages not initialised)",
@@ -59,8 +78,7 @@ class MapRow(Struct, frozen=True):
     end_pfn: int
     is_hole: bool
     """Stands for a run of lines without memory."""
-    letters: tuple[str, ...]
-    """One string for each machine that is drawn."""
+    letters: str
     changed: bool
 
 
@@ -74,7 +92,6 @@ class TextMap(Struct, frozen=True):
 
 def text_map(
     view: View,
-    glyphs: Sequence[str],
     *,
     width: int,
     pages_per_cell: int | None = None,
@@ -84,83 +101,51 @@ def text_map(
 
     Args:
         view: the machine.
-        glyphs: one ASCII character for each :class:`PageState`.
         width: longest line.
         pages_per_cell: pages to a character; None shows a block to a line, or as many blocks
             as it takes to stay within :data:`MAX_LINES` lines. A given number is a lower bound:
             a map of more than :data:`MAX_ROWS` rows is drawn coarser, and its title says so.
         before: mark the lines that differ from this view.
     """
-    window, lines = aligned_maps(
-        [view], glyphs, width=width, pages_per_cell=pages_per_cell, before=before
-    )
-    return TextMap(scale_title(window, view), lines, legend(view, glyphs))
-
-
-def aligned_maps(
-    views: Sequence[View],
-    glyphs: Sequence[str],
-    *,
-    width: int,
-    names: str = "",
-    pages_per_cell: int | None = None,
-    before: View | None = None,
-) -> tuple[Viewport, list[str]]:
-    """Draw machines with their lines side by side by pfn; the other arguments as above.
-
-    ``names`` has a letter for each machine; it stands before a line that is this machine's
-    alone. A line without a letter is the same on all.
-
-    Returns:
-        The window that was drawn, for its scale, and the lines.
-    """
-    window = _window(views, width - bool(names), pages_per_cell)
+    window = _window(view, width, pages_per_cell)
     while True:
         while window.rows.nr_lines > MAX_ROWS:
             window = window.with_cell(window.pages_per_cell * 2)
-        rows = _rows(views, window, glyphs, before)
-        lines = list(_lines(rows, window, names))
-        if len(lines) <= MAX_LINES * len(views) or pages_per_cell is not None:
-            return window, lines
+        lines = list(_lines(_rows(view, window, before), window))
+        if len(lines) <= MAX_LINES or pages_per_cell is not None:
+            return TextMap(_scale_title(window, view), lines, _legend(view))
         window = window.with_cell(window.pages_per_cell * 2)
 
 
-def _window(views: Sequence[View], width: int, pages_per_cell: int | None) -> Viewport:
-    """A window on the memory of all machines at the finest scale wanted."""
-    block_pages = views[0].geometry.block_pages
-    end_pfn = max(view.end_pfn for view in views)
+def _window(view: View, width: int, pages_per_cell: int | None) -> Viewport:
+    """A window on all memory at the finest scale wanted."""
+    block_pages = view.geometry.block_pages
     by_block = pages_per_cell is None or pages_per_cell * MAX_CELLS > block_pages
-    longest = str(end_pfn // block_pages) if by_block else f"{end_pfn:#x}"
+    longest = str(view.end_pfn // block_pages) if by_block else f"{view.end_pfn:#x}"
     room = min(max(width - max(len(longest), LABEL_COLUMNS) - 1, 8), MAX_CELLS)
     columns = min(1 << (room.bit_length() - 1), block_pages)
     cell = pages_per_cell or max(1, block_pages // columns)
-    memory = joined_ranges(np.concatenate([view.extents() for view in views]))
-    return Viewport(memory, block_pages, columns=columns, pages_per_cell=cell)
+    return Viewport(view.extents(), block_pages, columns=columns, pages_per_cell=cell)
 
 
-def _rows(
-    views: Sequence[View], window: Viewport, glyphs: Sequence[str], before: View | None
-) -> list[MapRow]:
+def _rows(view: View, window: Viewport, before: View | None) -> list[MapRow]:
     """Every line of the window's sheet, holes folded, nothing else."""
-    window = replace(window, nr_rows=window.rows.nr_lines)
-    grids = [cell_grid(view, window, before) for view in views]
-    letters = [_letters(grid, glyphs) for grid in grids]
-    changed = np.any([((grid.codes & CHANGED) != 0).any(axis=1) for grid in grids], axis=0)
-    lines = grids[0].lines
+    grid = cell_grid(view, replace(window, nr_rows=window.rows.nr_lines), before)
+    lines = grid.lines
     return [
         MapRow(*facts)
         for facts in zip(
             lines.start_pfn.tolist(),
             lines.end_pfn.tolist(),
             lines.is_fold.tolist(),
-            zip(*letters, strict=True),
-            changed.tolist(),
+            _letters(grid),
+            ((grid.codes & CHANGED) != 0).any(axis=1).tolist(),
             strict=True,
         )
     ]
 
 
-def _letters(grid: Grid, glyphs: Sequence[str]) -> list[str]:
+def _letters(grid: Grid) -> list[str]:
     """A string for each line.
 
     A letter is the state of most of its cell's pages; memmap counts from a half on.
@@ -169,37 +154,28 @@ def _letters(grid: Grid, glyphs: Sequence[str]) -> list[str]:
     over = grid.codes >> OVER_SHIFT & STATE_MASK
     half = (grid.codes >> EIGHTHS_SHIFT & EIGHTHS_MASK) >= 4
     states = np.where(half & (over == PageState.VMEMMAP), over, under)
-    return ["".join(row).rstrip() for row in np.array(list(glyphs))[states].tolist()]
+    return [
+        "".join(row).rstrip()
+        for row in np.array([LETTERS[state] for state in PageState])[states].tolist()
+    ]
 
 
-def _lines(rows: Sequence[MapRow], window: Viewport, names: str) -> Iterator[str]:
+def _lines(rows: Sequence[MapRow], window: Viewport) -> Iterator[str]:
     """The rows as text; rows that repeat more than once are written once."""
     width = max(len(_label(window, rows[-1].end_pfn)), LABEL_COLUMNS)
-    lead = " " if names else ""
     at = 0
     while at < len(rows):
         row = rows[at]
         if row.is_hole:
-            yield f"{lead}{'':{width}} ({_range(window, row.start_pfn, row.end_pfn)}: no memory)"
+            yield f"{'':{width}} ({_range(window, row.start_pfn, row.end_pfn)}: no memory)"
             at += 1
             continue
         mark = CHANGE_MARK if row.changed else " "
-        label = f"{_label(window, row.start_pfn):>{width}}{mark}"
-        if len(set(row.letters)) == 1:
-            yield f"{lead}{label}{row.letters[0]}"
-        else:
-            yield from (
-                f"{name}{label}{text}" for name, text in zip(names, row.letters, strict=True)
-            )
+        yield f"{_label(window, row.start_pfn):>{width}}{mark}{row.letters}"
         last = at + _repeats(rows, at)
         if last > at + 1:
             words = _range(window, rows[at + 1].start_pfn, rows[last].end_pfn)
-            same = "the same"
-            if names:  # beside other machines that would be read as the same on all
-                by_block = _by_block(window)
-                above = _range(window, row.start_pfn, row.end_pfn) if by_block else "the line above"
-                same = f"as {above}"
-            yield f"{lead}{'':{width}}{mark}({words}: {same})"
+            yield f"{'':{width}}{mark}({words}: the same)"
             at = last
         at += 1
 
@@ -231,7 +207,7 @@ def _range(window: Viewport, start_pfn: int, end_pfn: int) -> str:
     return f"block{'s' if last > first else ''} {span(first, last)}"
 
 
-def scale_title(window: Viewport, view: View) -> str:
+def _scale_title(window: Viewport, view: View) -> str:
     """The scale, in one line."""
     page_bytes, block_bytes = view.geometry.page_bytes, view.geometry.block_bytes
     cell = window.pages_per_cell
@@ -245,10 +221,10 @@ def scale_title(window: Viewport, view: View) -> str:
     return f"pfn map, 1 letter = {counted(cell, 'page')} = {size}, 1 line = {line}"
 
 
-def legend(view: View, glyphs: Sequence[str]) -> list[str]:
+def _legend(view: View) -> list[str]:
     """One line for each state that there is, with the number of its pages."""
     edges = np.array([view.first_pfn, view.end_pfn], dtype=np.int64)
     totals = view.page_counts(edges)[0].tolist()
     shown = [state for state in PageState if totals[state] and state is not PageState.HOLE]
-    lines = [f"  {glyphs[state]} {STATE_WORDS[state]:<42}{totals[state]:>15}" for state in shown]
-    return [*lines, f"  {glyphs[PageState.HOLE]} {STATE_WORDS[PageState.HOLE]}"]
+    lines = [f"  {LETTERS[state]} {STATE_WORDS[state]:<42}{totals[state]:>15}" for state in shown]
+    return [*lines, f"  {LETTERS[PageState.HOLE]} {STATE_WORDS[PageState.HOLE]}"]

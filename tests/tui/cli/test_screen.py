@@ -109,8 +109,8 @@ def test_a_comparison_opens_on_the_screen(tmp_path: Path) -> None:
     file.write_text(DIMM)
     arguments = ("compare", str(file), "--with", "memmap_on_memory=Y", "--tui")
     with Program(*arguments, home=tmp_path) as program:
-        program.wait_for("A as written")
-        program.wait_for("step 2/2")
+        program.wait_for("A: as written")
+        program.wait_for("B: memmap_on_memory=Y: costs 4M of dimm0; saves 4M of node 0")
         program.send("q")
         program.wait_for("step 0/3")
         program.send("q")

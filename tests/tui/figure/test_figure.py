@@ -74,7 +74,7 @@ def test_a_million_alternating_blocks_are_a_few_pieces() -> None:
     changed = replace(
         state, blocks=RunMap.from_rows(np.concatenate((rows[rows["device"] < 0], many)))
     )
-    alternating = Moment(ModelView(changed), changed, "made", before=found[-1])
+    alternating = Moment(ModelView(changed), "made", before=found[-1])
     axis = axis_of(ground_of([*found, alternating]), 100)
     assert len(axis.pieces) < 10
     drawn = {row.name: row.now for row in figure_of(alternating, axis).rows}

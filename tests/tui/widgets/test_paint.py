@@ -50,8 +50,8 @@ def test_a_solid_glyph_gives_way_to_a_letter_under_the_cursor() -> None:
     """Otherwise nothing of the cursor's background would be seen."""
     paint = Paint(load_theme("dark"))
     assert paint.cell(code(S.VMEMMAP))[0] == "█"
-    assert paint.cell(code(S.VMEMMAP, flags=cells.CURSOR))[0] == "v"
-    assert paint.cell(code(S.OFFLINE, 4, cells.CURSOR))[0] == "-"
+    assert paint.cell(code(S.VMEMMAP, flags=cells.CURSOR))[0] == "V"
+    assert paint.cell(code(S.OFFLINE, 4, cells.CURSOR))[0] == "o"
 
 
 def test_a_part_of_memmap_keeps_the_colours_of_both() -> None:
