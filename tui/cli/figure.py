@@ -23,6 +23,7 @@ from pfnmap.themes import load_theme
 from pfnmap.tui.cli.files import output_file, scenario_file, theme_input, write_out
 from pfnmap.tui.cli.options import DEFAULT_THEME, FIGURES, text_width
 from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle
+from pfnmap.tui.cli.scenarios import GROUPS
 from pfnmap.tui.figure.axis import ground_of
 from pfnmap.tui.figure.lines import Spans
 from pfnmap.tui.figure.moments import moments, phases
@@ -60,7 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     if ending == ".html":
         from pfnmap.tui.figure.page import page
 
-        write_out(target, page(session, title, focus))
+        origins = scenario.origins if scenario is not None else ()
+        write_out(target, page(session, title, focus, origins=origins))
         return 0
     if ending == ".cast":
         from pfnmap.tui.cli.cast import figure_cast
@@ -164,6 +166,6 @@ def _gallery(arguments: argparse.Namespace) -> int:
     directory.mkdir(parents=True, exist_ok=True)
     from pfnmap.tui.figure.page import gallery
 
-    for name, text in gallery():
+    for name, text in gallery(GROUPS):
         write_out(directory / name, text)
     return 0

@@ -11,10 +11,10 @@ from pfnmap.engine.compare import Comparison
 from pfnmap.tui.dialogs.dialog import Scrolling
 from pfnmap.tui.dialogs.reader import Reader
 from pfnmap.tui.dialogs.texts import area_lines
-from pfnmap.tui.figure.lines import Spans
+from pfnmap.tui.figure.lines import ALL_DIGITS, Spans
 from pfnmap.tui.figure.variants import Variants, compare_lines
 from pfnmap.tui.keys.keymap import Keymap
-from pfnmap.tui.widgets.figure_panel import MOST_DIGITS, span_strip
+from pfnmap.tui.widgets.figure_panel import span_strip
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, Row
 
@@ -49,7 +49,7 @@ class ComparePanel(Panel):
         wanted, at_first = (self.every_counter, width, height), not self._laid_out
         if self._laid_out == wanted:
             return
-        variants = Variants(self.comparison, width, most_digits=MOST_DIGITS)
+        variants = Variants(self.comparison, width, most_digits=ALL_DIGITS)
         names, prices = list(variants.names()), list(variants.prices())
         pinned = len(names) + len(prices) <= height // 3
         self._head = [*(names if pinned else [])]

@@ -6,7 +6,7 @@ painter joins them, others colour them by role and code or put a theme's glyph i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -16,10 +16,10 @@ from pfnmap.engine.kinds import PageState, ZoneType
 from pfnmap.tui.figure.amounts import human
 from pfnmap.tui.figure.axis import Axis, Column, Ground, axis_of
 from pfnmap.tui.figure.bill import Bill
-from pfnmap.tui.figure.figure import Figure, Mark, Row, Strip
+from pfnmap.tui.figure.figure import Figure, Key, Mark, Row, Strip, place
 from pfnmap.tui.figure.labels import pfn_labels, piece_labels, placed
 from pfnmap.tui.figure.result import result
-from pfnmap.tui.map.cells import OVER_SHIFT, STATE_MASK
+from pfnmap.tui.map.cells import OVER_SHIFT, STATE_MASK, glyph_code
 from pfnmap.tui.text.ascii import plain, wrapped
 from pfnmap.tui.text.map import LETTERS
 
@@ -27,6 +27,8 @@ INDENT: Final = "  "
 NUMBERS: Final = ("spanned", "present", "managed")
 MOST_DIGITS: Final = 8
 """Longest number that has a column of its own; longer ones stand below their row."""
+ALL_DIGITS: Final = 13
+"""Of the pages of the largest machine there can be: all numbers stand beside their row."""
 WORDS: Final[dict[PageState, str]] = {
     PageState.HOLE: "no memory",
     PageState.OFFLINE: "offline",
@@ -152,10 +154,30 @@ class Sheet:
                 continue
             yield from self.row(row, paired=row.paired and not _stands_in(above, row))
             if row.paired:
-                marks = "".join(" ^"[each] for each in row.differs.tolist())
-                yield (Span(" " * self.names), Span(marks, "changed"))
+                yield self._marks(row)
             if not self.beside:
                 yield from self._below(row)
+
+    def at_places(self, figure: Figure, places: Mapping[Key, bool]) -> Iterator[Spans]:
+        """The rows, each at a place that it has in every figure of a series.
+
+        ``places``: the keys of all rows; those with True have three lines: as it was, as it is,
+        and what differs.
+        """
+        rows = {row.key: row for row in figure.rows}
+        for key in sorted(places, key=place):
+            row, roomy = rows.get(key), places[key]
+            paired = row is not None and row.paired and roomy
+            lines = [()] if row is None else list(self.row(row, paired=paired))
+            yield from [()] * (1 + roomy - len(lines))
+            yield from lines
+            if roomy:
+                yield self._marks(row) if row is not None and row.paired else ()
+
+    def _marks(self, row: Row) -> Spans:
+        """A sign below each column that differs."""
+        signs = "".join(" ^"[each] for each in row.differs.tolist())
+        return Span(" " * self.names), Span(signs, "changed")
 
     def row(self, row: Row, *, paired: bool) -> Iterator[Spans]:
         """A row as it is; ``paired``: below it as it was."""
@@ -200,10 +222,15 @@ class Sheet:
             yield (Span(words, _number_role(number.changed)),)
 
     # -- below the rows ----------------------------------------------------------------
-    def legend(self, drawn: Sequence[Figure], *, changed: str = "^") -> Iterator[Spans]:
-        """What the letters that can be seen mean, several to a line; ``changed``: its sign."""
+    def legend(
+        self, drawn: Sequence[Figure], *, changed: str = "^", also: Iterable[PageState] = ()
+    ) -> Iterator[Spans]:
+        """What the letters that can be seen mean, several to a line.
+
+        ``changed`` is the sign for what differs; states in ``also`` are seen elsewhere.
+        """
         letters = [(LETTERS[state], words) for state, words in WORDS.items()]
-        yield from self.marks(drawn, letters, changed=changed)
+        yield from self.marks(drawn, letters, changed=changed, also=also)
 
     def marks(
         self,
@@ -211,9 +238,11 @@ class Sheet:
         letters: Iterable[tuple[str, str]] = (),
         *,
         changed: str = "^",
+        also: Iterable[PageState] = (),
     ) -> Iterator[Spans]:
         """The same where the letters are explained elsewhere."""
-        used: dict[str, Span] = {}
+        codes = ((LETTERS[state], glyph_code(state)) for state in also)
+        used = {sign: Span(sign, "cell", code) for sign, code in codes}
         rows = [row for figure in drawn for row in figure.rows]
         for strip in (strip for row in rows for strip in (row.now, row.was) if strip is not None):
             for mark, code, _, _ in strip.runs():

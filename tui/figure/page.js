@@ -8,6 +8,10 @@ function html(moment) {
   return moment.h.map((number) => data.parts[number]).join('');
 }
 
+function pieces() {
+  return [...document.querySelectorAll('b[data-words]')];
+}
+
 // The moments that the slider goes over: steps alone, or with their phases before them.
 function choose() {
   const here = shown.length ? shown[at] : data.moments[data.moments.length - 1];
@@ -20,9 +24,13 @@ function choose() {
 function go(to) {
   at = Math.max(0, Math.min(shown.length - 1, to));
   const moment = shown[at];
+  const held = pieces().indexOf(document.activeElement);
   byId('moment').innerHTML = html(moment);
   byId('words').textContent = '';
+  // Whoever stands on a piece stays on it, to see what becomes of it.
+  if (held >= 0) pieces()[Math.min(held, pieces().length - 1)].focus();
   slider.value = at;
+  byId('where').textContent = `${at + 1} of ${shown.length}`;
   slider.setAttribute('aria-valuetext', moment.t);
   byId('said').textContent = moment.t + (moment.s ? '. ' + moment.s : '');
   if (at === shown.length - 1) stop();

@@ -7,20 +7,23 @@ the drawing, is written once: a moment is a list of numbers of parts.
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
+from itertools import groupby
 from typing import Final
 
 import numpy as np
 from msgspec import Struct
 from msgspec.json import encode
 
-from pfnmap.engine.human import ranged
+from pfnmap.engine.commands import Note
+from pfnmap.engine.human import counted, ranged
 from pfnmap.engine.kinds import PageState
-from pfnmap.engine.scenarios.scenario import load_scenario
+from pfnmap.engine.scenarios.scenario import Scenario, load_scenario
 from pfnmap.engine.session import History
 from pfnmap.engine.sources import scenario_session, shipped_scenarios
 from pfnmap.engine.view import View
@@ -28,10 +31,10 @@ from pfnmap.themes.loader import SHIPPED_DIRECTORY, load_theme
 from pfnmap.themes.model import Theme
 from pfnmap.tui.figure.axis import ground_of
 from pfnmap.tui.figure.bill import bill_of
-from pfnmap.tui.figure.figure import Figure, Number, figure_of
+from pfnmap.tui.figure.figure import Figure, Key, Number, figure_of
 from pfnmap.tui.figure.inks import shown_state, state_ink
-from pfnmap.tui.figure.lines import NUMBERS, Sheet, Span, Spans
-from pfnmap.tui.figure.moments import MOST_PHASES, Moment, moments, phases, telling
+from pfnmap.tui.figure.lines import ALL_DIGITS, NUMBERS, Sheet, Span, Spans
+from pfnmap.tui.figure.moments import MOST_PHASES, Moment, is_step, moments, phases, telling
 from pfnmap.tui.figure.result import result
 from pfnmap.tui.pictures.picture import Ink
 from pfnmap.tui.say.facts import block_facts, page_facts
@@ -40,27 +43,67 @@ from pfnmap.tui.text.map import LABEL_COLUMNS, LETTERS, text_map
 
 WIDTH: Final = 110
 MAP_WIDTH: Final = 72
+_LINES: Final = re.compile(r", lines? [0-9-]+$")
 THEMES: Final = ("light", "dark")
+LEGEND: Final = "letters"
+"""Stands for the legend, which is known when everything was drawn, and the same for all moments."""
+STATES: Final = {letter: state for state, letter in LETTERS.items()}
+"""The letters of the map: those of the figure."""
 
 
-def page(session: History, title: str, focus: list[tuple[int, int]] | None = None) -> str:
-    """The page of a session."""
-    return _Page(session, title, focus).text()
+def page(
+    session: History,
+    title: str,
+    focus: list[tuple[int, int]] | None = None,
+    *,
+    origins: Sequence[str] = (),
+    index: str = "",
+) -> str:
+    """The page of a session.
+
+    Args:
+        session: What is shown.
+        title: Its heading.
+        focus: Ranges of pfns that get most of the width.
+        origins: What the session shows the words of: posts, commits.
+        index: The file that the page is listed in, beside it.
+    """
+    return _Page(session, title, focus).text(origins, index)
 
 
-def gallery() -> Iterator[tuple[str, str]]:
-    """(file name, text) of a page for every shipped scenario, and of the one that lists them."""
-    entries = []
-    for name, file in shipped_scenarios().items():
-        scenario = load_scenario(file)
-        entries.append(
-            f'<li><a href="{escape(name)}.html">{escape(name)}</a> '
-            f"{escape(plain(scenario.title))}</li>"
+def gallery(groups: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+    """(file name, text) of a page for every shipped scenario, and of the one that lists them.
+
+    ``groups``: what scenarios are about, and how the names of those begin.
+    """
+    scenarios = {name: load_scenario(file) for name, file in shipped_scenarios().items()}
+    for name, scenario in scenarios.items():
+        session = scenario_session(scenario)
+        yield (
+            f"{name}.html",
+            page(session, scenario.title, origins=scenario.origins, index="index.html"),
         )
-        yield f"{name}.html", page(scenario_session(scenario), scenario.title)
-    listed = "\n".join(entries)
-    body = f"<h1>pfnmap: scenarios</h1>\n<ul>\n{listed}\n</ul>"
+    body = "<h1>pfnmap: scenarios</h1>\n<h2>by question</h2>\n"
+    for question, beginnings in groups.items():
+        body += _listed(question, {n: s for n, s in scenarios.items() if n.startswith(beginnings)})
+    posts: dict[str, dict[str, Scenario]] = {}
+    for name, scenario in scenarios.items():
+        for origin in scenario.origins:
+            posts.setdefault(_LINES.sub("", origin), {})[name] = scenario
+    body += "<h2>by post and commit</h2>\n"
+    for post in sorted(posts, key=lambda post: (-len(posts[post]), post)):
+        body += _listed(post, posts[post])
     yield "index.html", _document("pfnmap: scenarios", body, "")
+
+
+def _listed(heading: str, scenarios: Mapping[str, Scenario]) -> str:
+    """A list of links; nothing where there are none."""
+    items = "\n".join(
+        f'<li><a href="{escape(name)}.html">{escape(plain(scenario.title))}</a> '
+        f"<code>{escape(name)}</code></li>"
+        for name, scenario in scenarios.items()
+    )
+    return f"<h3>{escape(plain(heading))}</h3>\n<ul>\n{items}\n</ul>\n" if items else ""
 
 
 class _Shown(Struct, frozen=True):
@@ -90,40 +133,55 @@ class _Page:
     def __init__(self, session: History, title: str, focus: list[tuple[int, int]] | None) -> None:
         self.title = plain(title)
         self.steps = moments(session)
+        self.notes: dict[int, list[str]] = {}
+        """What was said about the machine behind each step."""
+        last = 0
+        for number, outcome in enumerate(session.outcomes, 1):
+            last = number if is_step(outcome) else last
+            if isinstance(outcome.command, Note):
+                self.notes.setdefault(last, []).append(outcome.command.words)
         ground = ground_of(self.steps, focus)
         geometry = self.steps[0].view.geometry
-        self.sheet = Sheet(ground, WIDTH, geometry.block_bytes)
+        self.sheet = Sheet(ground, WIDTH, geometry.block_bytes, most_digits=ALL_DIGITS)
         self.machine = f"Linux {self.steps[0].view.profile_name} on {geometry.arch}; " + "; ".join(
             f"{k}={v}" for k, v in self.steps[0].view.params
         )
-        self.letters = {letter: state for state, letter in LETTERS.items()}
         self.heading = list(self.sheet.heading())
-        self.parts: dict[str, int] = {}
+        self.places: dict[Key, bool] = {}
+        """Rows of any figure, and whether one of them draws it twice."""
+        self.in_maps: set[PageState] = set()
+        self.parts: dict[str, int] = {LEGEND: 0}
         self.words: dict[str, int] = {}
         """What there is to say about cells; like the parts, each once."""
         self.said_of: Moment | None = None
         self.said: dict[tuple[int, int], int] = {}
         """Numbers of the words about cells of one moment, by run of memory and code."""
-        self.lines = 0
 
-    def text(self) -> str:
-        """The whole page."""
+    def text(self, origins: Sequence[str], index: str) -> str:
+        """The whole page; arguments as of :func:`page`."""
         found = [each for step in self.steps for each in (*phases(step, MOST_PHASES), step)]
-        drawn = [self._moment(moment) for moment in found]
-        parts = list(self.parts)
+        figures = [figure_of(moment, self.sheet.axis) for moment in found]
+        for row in (row for figure in figures for row in figure.rows):
+            self.places[row.key] = self.places.get(row.key, False) or row.paired
+        drawn = [self._moment(figure) for figure in figures]
+        legend = [self._line(line, None) for line in self.sheet.legend(figures, also=self.in_maps)]
+        parts = ["".join(legend), *list(self.parts)[1:]]
         last = "".join(parts[number] for number in drawn[-1].h)
         data = _Data(parts, list(self.words), drawn)
         # All that can end the element it stands in; foreign "<" were escaped before.
         written = encode(data).decode().replace("</", "<\\/").replace("<!", "\\u003c!")
         script = files("pfnmap.tui.figure").joinpath("page.js").read_text("utf-8")
-        body = f"""<h1>{escape(self.title)}</h1>
-<p>{escape(plain(self.machine))}</p>
+        lead = f'<p><a href="{escape(index)}">all scenarios</a></p>\n' if index else ""
+        sources = "".join(f'<p class="dim">{escape(plain(origin))}</p>\n' for origin in origins)
+        body = f"""{lead}<h1>{escape(self.title)}</h1>
+{sources}<p>{escape(plain(self.machine))}</p>
 <nav hidden aria-label="steps">
 <button id="back" title="left arrow">&#9664; back</button>
 <button id="play" title="space">play</button>
 <button id="next" title="right arrow">next &#9654;</button>
 <label><input type="checkbox" id="phases"> phases</label>
 <label>step <input type="range" id="at" min="0" max="0" value="0"></label>
+<output id="where"></output>
 </nav>
 <main id="moment">{last}</main>
 <p id="words" role="status"></p>
@@ -131,37 +189,34 @@ class _Page:
 <div id="all"></div>
 <script type="application/json" id="data">{written}</script>
 <script>{script}</script>"""
-        return _document(self.title, body, script, self.lines)
+        return _document(self.title, body, script)
 
     def _part(self, text: str) -> int:
         return self.parts.setdefault(text, len(self.parts))
 
-    def _moment(self, moment: Moment) -> _Shown:
+    def _moment(self, figure: Figure) -> _Shown:
         """A moment as the numbers of its parts, with what is said about it."""
-        figure = figure_of(moment, self.sheet.axis)
+        moment = figure.moment
         clauses = [plain(clause) for clause in result(moment)]
         title = moment.title if not moment.number else f"{moment.title}: {plain(moment.words)}"
         texts = [f"<h2>{escape(title)}</h2>", _result(clauses)]
+        if not moment.phase:
+            texts += [f"<p>{escape(plain(n))}</p>" for n in self.notes.get(moment.number, ())]
         texts += self._figure(figure, "; ".join([title, *clauses]))
-        texts += [*_numbers(figure), _events(moment)]
-        texts += self._map(moment)
-        texts += self._bill(moment)
+        texts += ['<div class="beside"><section>', *_numbers(figure), *self._bill(moment)]
+        texts += ["</section><section>", _events(moment), *self._map(moment), "</section></div>"]
         parts = [self._part(text) for text in texts]
         return _Shown(moment.number, moment.phase, title, "; ".join(clauses), parts)
 
     # -- the drawing -------------------------------------------------------------------
     def _figure(self, figure: Figure, label: str) -> Iterator[str]:
-        rows = list(self.sheet.rows(figure, None))
-        legend = list(self.sheet.legend([figure]))
-        self.lines = max(self.lines, len(self.heading) + len(rows))
         yield f'<figure aria-label="{escape(label)}"><pre class="figure">'
         for line in self.heading:
             yield self._line(line, None)
-        for line in rows:
+        for line in self.sheet.at_places(figure, self.places):
             yield self._line(line, figure.moment)
         yield "</pre><pre>"
-        for line in legend:
-            yield self._line(line, None)
+        yield LEGEND
         yield "</pre></figure>"
 
     def _line(self, line: Spans, moment: Moment | None) -> str:
@@ -206,16 +261,12 @@ class _Page:
 
     def _map_line(self, line: str) -> str:
         head, cells = line[: LABEL_COLUMNS + 1], line[LABEL_COLUMNS + 1 :]
-        if set(cells) - set(self.letters):
+        if set(cells) - set(STATES):
             return escape(line) + "\n"
-        out, at = [escape(head)], 0
-        while at < len(cells):
-            end = at
-            while end < len(cells) and cells[end] == cells[at]:
-                end += 1
-            out.append(f'<i class="s{int(self.letters[cells[at]])}">{escape(cells[at:end])}</i>')
-            at = end
-        return "".join(out) + "\n"
+        self.in_maps |= {STATES[cell] for cell in cells}
+        runs = ((cell, len(list(run))) for cell, run in groupby(cells))
+        drawn = (f'<i class="s{int(STATES[c])}">{escape(c * length)}</i>' for c, length in runs)
+        return f"{escape(head)}{''.join(drawn)}\n"
 
     def _bill(self, moment: Moment) -> Iterator[str]:
         yield "<h3>the bill</h3><table>"
@@ -256,17 +307,17 @@ def _numbers(figure: Figure) -> Iterator[str]:
     )
     for row in figure.rows:
         cells = "".join(
-            f'<td class="changed">{number.was} &#8594; {number.now}{_unit(number)}</td>'
+            f'<td class="changed">{number.was} &#8594; {_counted(number)}</td>'
             if number.changed
-            else f"<td>{number.now}{_unit(number)}</td>"
+            else f"<td>{_counted(number)}</td>"
             for number in row.numbers
         )
         yield f'<tr><th scope="row">{row.node} {row.name}</th>{cells}</tr>'
     yield "</table>"
 
 
-def _unit(number: Number) -> str:
-    return "" if number.name in NUMBERS else f" {number.name}"
+def _counted(number: Number) -> str:
+    return str(number.now) if number.name in NUMBERS else counted(number.now or 0, "block")
 
 
 def _events(moment: Moment) -> str:
@@ -283,11 +334,13 @@ def _events(moment: Moment) -> str:
         items.append(f"<li><code>{escape(plain(event.function))}</code> {text}{log}</li>")
     if left_out:
         items.append(f"<li>({left_out} more)</li>")
+    if not items:
+        return ""
     return f'<h3>events</h3><ol class="events">{"".join(items)}</ol>'
 
 
 # -- the document --------------------------------------------------------------------------
-def _document(title: str, body: str, script: str, lines: int = 0) -> str:
+def _document(title: str, body: str, script: str) -> str:
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     if script:
         digest = b64encode(sha256(script.encode()).digest()).decode()
@@ -300,7 +353,7 @@ def _document(title: str, body: str, script: str, lines: int = 0) -> str:
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <title>{escape(title)}</title>
 <style>
-{_style(lines)}
+{_style()}
 </style>
 </head>
 <body>
@@ -310,13 +363,10 @@ def _document(title: str, body: str, script: str, lines: int = 0) -> str:
 """
 
 
-def _style(lines: int) -> str:
+def _style() -> str:
     light, dark = (_colours(load_theme(name, (SHIPPED_DIRECTORY,))) for name in THEMES)
     rest = files("pfnmap.tui.figure").joinpath("page.css").read_text("utf-8")
-    tall = f".figure{{min-height:{lines * 1.3:.1f}em}}"
-    return (
-        f"{light}\n@media (prefers-color-scheme:dark){{@media screen{{\n{dark}\n}}}}\n{rest}{tall}"
-    )
+    return f"{light}\n@media (prefers-color-scheme:dark){{@media screen{{\n{dark}\n}}}}\n{rest}"
 
 
 def _colours(theme: Theme) -> str:

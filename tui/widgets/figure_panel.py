@@ -15,7 +15,7 @@ from pfnmap.engine.session import History
 from pfnmap.tui.figure.axis import Ground
 from pfnmap.tui.figure.bill import bill_of
 from pfnmap.tui.figure.figure import Figure, figure_of
-from pfnmap.tui.figure.lines import Sheet, Span, Spans, clause_role
+from pfnmap.tui.figure.lines import ALL_DIGITS, Sheet, Span, Spans, clause_role
 from pfnmap.tui.figure.moments import Moment
 from pfnmap.tui.figure.result import result
 from pfnmap.tui.figure.steps import Steps
@@ -24,9 +24,6 @@ from pfnmap.tui.map.cells import CHANGED
 from pfnmap.tui.say.words import wrapped
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, Row
-
-MOST_DIGITS = 13
-"""Of a number beside its row: the pages of the largest machine there can be."""
 
 
 class Parts(Struct, frozen=True):
@@ -109,7 +106,7 @@ class FigurePanel(Panel):
         ground = self._steps.ground
         if self._sheet is None or self._sheet[0] is not ground or self._sheet[1] != width:
             block_bytes = moment.view.geometry.block_bytes
-            sheet = Sheet(ground, width - 1, block_bytes, most_digits=MOST_DIGITS)
+            sheet = Sheet(ground, width - 1, block_bytes, most_digits=ALL_DIGITS)
             self._sheet, self._figure = (ground, width, sheet), None
         return self._sheet[2]
 

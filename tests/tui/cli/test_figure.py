@@ -85,6 +85,13 @@ def test_all_is_a_page_for_every_scenario(tmp_path: Path, monkeypatch: pytest.Mo
     assert main(["figure", "--all", "-o", str(tmp_path / "pages")]) == 0
     files = {path.name for path in (tmp_path / "pages").iterdir()}
     assert files == {"index.html", *(f"{name}.html" for name in few)}
+    index = (tmp_path / "pages" / "index.html").read_text()
+    by_question, _, by_post = index.partition("<h2>by post and commit</h2>")
+    for name in few:
+        for part in (by_question, by_post):
+            assert f'<a href="{name}.html">' in part
+        page = (tmp_path / "pages" / f"{name}.html").read_text()
+        assert '<a href="index.html">all scenarios</a>' in page
 
 
 @pytest.mark.parametrize(

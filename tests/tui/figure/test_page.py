@@ -23,8 +23,14 @@ from tests.tui.figure.sessions import session_of
 NAMES = (
     "shrink-e1-merged",
     "hugetlb-section-vs-block",
-    *(pytest.param(name, marks=pytest.mark.slow) for name in ("memmap-64g", "oom-before-online")),
-    "v2-partial-removal-memblock",  # two removals of more than 500 phases
+    *(
+        pytest.param(name, marks=pytest.mark.slow)
+        for name in (
+            "memmap-64g",
+            "oom-before-online",
+            "v2-partial-removal-memblock",  # two removals of more than 500 phases
+        )
+    ),
 )
 FETCHING = {"src", "href", "srcset", "action", "data", "poster", "background"}
 
@@ -83,6 +89,27 @@ def test_the_last_step_stands_there_without_script_and_is_the_last_moment() -> N
     assert f'<main id="moment">{"".join(data.parts[part] for part in last.h)}</main>' in text
     assert last.t == "step 11: offline 41"
     assert "Movable of node 1 is empty: its span is gone" in last.s
+
+
+def test_notes_stand_with_the_step_they_follow() -> None:
+    session = session_of("machine ram=1G", "add dimm0 256M", 'note "it is <plugged>"', "online 32")
+    data = decode(Tags(page(session, "x", origins=["a post"])).raw[1], type=_Data)
+    said = [
+        moment.t
+        for moment in data.moments
+        if "<p>it is &lt;plugged&gt;</p>" in [data.parts[part] for part in moment.h]
+    ]
+    assert said == ["step 1: add dimm0 256M"]
+
+
+def test_every_row_has_the_same_place_in_all_moments() -> None:
+    data = decode(Tags(page(open_source("shrink-e1-merged"), "x")).raw[1], type=_Data)
+    lines = set()
+    for moment in data.moments:
+        parts = [data.parts[part] for part in moment.h]
+        first = next(at for at, part in enumerate(parts) if part.startswith("<figure"))
+        lines.add(parts.index("</pre><pre>") - first)
+    assert len(lines) == 1
 
 
 def test_every_step_and_phase_is_there_in_order_and_all_have_the_same_axis() -> None:

@@ -15,9 +15,9 @@ from pfnmap.engine.machine import Machine
 from pfnmap.engine.session import Session
 from pfnmap.themes.model import Theme
 from pfnmap.tui.figure.axis import ground_of
-from pfnmap.tui.figure.figure import Figure, Key, figure_of, place
+from pfnmap.tui.figure.figure import Figure, Key, figure_of
 from pfnmap.tui.figure.inks import picture_of
-from pfnmap.tui.figure.lines import Sheet, Span, Spans
+from pfnmap.tui.figure.lines import ALL_DIGITS, Sheet, Span, Spans
 from pfnmap.tui.figure.moments import moments, phases
 from pfnmap.tui.pictures.cast.script import Script
 from pfnmap.tui.pictures.picture import Picture
@@ -120,7 +120,7 @@ class FigureFrames(Struct, frozen=True):
         """As the protocol says."""
         found = {moment.number: moment for moment in moments(script.session)}
         ground = ground_of(list(found.values()), self.focus)
-        sheet = Sheet(ground, size[0], found[0].view.geometry.block_bytes)
+        sheet = Sheet(ground, size[0], found[0].view.geometry.block_bytes, most_digits=ALL_DIGITS)
         figures: list[Figure] = []
         last = found[0]
         for beat in script.beats:
@@ -144,8 +144,7 @@ def _drawn(
     told = min(max(map(len, words)), room // 3) + 1
     keys = _keys(figures, room - told)
     for figure, said in zip(figures, words, strict=True):
-        rows = {row.key: row for row in figure.rows}
-        lines = [next(sheet.row(rows[key], paired=False)) if key in rows else () for key in keys]
+        lines = list(sheet.at_places(figure, dict.fromkeys(keys, False)))
         yield [*head, *_filled(lines, room - told), *_filled(said, told), *legend]
 
 
@@ -155,7 +154,7 @@ def _keys(figures: Sequence[Figure], room: int) -> list[Key]:
     for row in (row for figure in figures for row in figure.rows):
         found[row.key] = found.get(row.key, False) or row.changed
     rank = sorted(found, key=lambda key: (key[1] is None, not found[key]))
-    return sorted(rank[: max(room, 0)], key=place)
+    return rank[: max(room, 0)]
 
 
 def _filled(lines: list[Spans], room: int) -> list[Spans]:
