@@ -36,7 +36,7 @@ def ink_of(theme: Theme, span: Span) -> Ink:
     colour = {
         "refusal": ui.refusal,
         "finding": ui.finding,
-        "changed": ui.warning,
+        "changed": theme.change.fg,
         "axis": ui.dim,
         "dim": ui.dim,
         "heading": ui.accent,

@@ -374,7 +374,7 @@ def _colours(theme: Theme) -> str:
     rules = [
         f":root{{--bg:{ui.background};--panel:{ui.panel};--text:{ui.text};--dim:{ui.dim};"
         f"--accent:{ui.accent};--refusal:{ui.refusal};--finding:{ui.finding};"
-        f"--changed:{ui.warning}}}"
+        f"--changed:{theme.change.fg}}}"
     ]
     rules += [f".s{int(state)}{{{_css(state_ink(theme, state))}}}" for state in PageState]
     return "\n".join(rules)

@@ -8,6 +8,7 @@ attributes.
 from __future__ import annotations
 
 from functools import cached_property
+from operator import mul
 
 from rich.color import Color
 from rich.style import Style
@@ -19,6 +20,8 @@ from pfnmap.tui.map import cells
 
 SOLID = frozenset("█▓")
 """Glyphs whose own colour fills the cell; of all others the background does."""
+TEXT_CONTRAST = 4.5
+"""What words need to be read (WCAG 2, level AA)."""
 FIGURE_MARKS = {
     "[": "╞", "]": "╡", "|": "┆", "-": "╌", "=": "═", "/": "╱", "+": "┬", "~": "┄", "^": "^",
 }  # fmt: skip
@@ -127,23 +130,30 @@ def _fill(look: Look) -> str:
 
 
 def _readable(look: Look, theme: Theme) -> str:
-    """The one of a look's two colours in which words can be read on the background."""
+    """The one of a look's two colours in which words can be read on the background, else text."""
     if theme.colours == "ansi":
         faint = ("black", "bright_black") if theme.dark else ("white", "bright_white")
         words = (word for word in (look.fg, look.bg) if word not in (*faint, DEFAULT_COLOUR))
         return next(words, theme.ui.text)
     if theme.colours == "none":
         return look.fg
-    ground = _light(theme.ui.background)
-    return max((look.fg, look.bg), key=lambda word: abs(_light(word) - ground))
+    ground = theme.ui.background
+    best = max((look.fg, look.bg), key=lambda word: _contrast(word, ground))
+    return best if _contrast(best, ground) >= TEXT_CONTRAST else theme.ui.text
 
 
-def _light(word: str) -> float:
-    """How light a colour looks, from 0 to 1; the terminal's own counts as the middle."""
-    if word in ("", DEFAULT_COLOUR):
-        return 0.5
-    red, green, blue = Color.parse(word).get_truecolor().normalized
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+def _contrast(one: str, other: str) -> float:
+    """The contrast ratio of WCAG 2 between two ``#rrggbb``, 1 to 21."""
+    dark, light = sorted(map(_luminance, (one, other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(word: str) -> float:
+    linear = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in Color.parse(word).get_truecolor().normalized
+    )
+    return sum(map(mul, (0.2126, 0.7152, 0.0722), linear), 0.0)
 
 
 def _roles(theme: Theme) -> dict[str, Style]:
@@ -166,11 +176,7 @@ def _roles(theme: Theme) -> dict[str, Style]:
         "warning": _style(ui.warning, ui.background),
         "finding": _style(ui.finding, ui.background, frozenset({"bold"})),
         "ok": _style(ui.text, ui.background),
-        "changed": _style(
-            theme.change.fg or ui.warning,
-            ui.background,
-            frozenset({"bold"}) if colourless else frozenset(),
-        ),
+        "changed": _style(theme.change.fg, ui.background, theme.change.attributes),
         "cursor": _style(
             cursor.fg or ui.background,
             cursor.bg or ui.accent,
