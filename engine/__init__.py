@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # __getattr__ is all that there is when the program runs; mypy looks here
     from pfnmap.engine.machine import CheckError, Machine
     from pfnmap.engine.session import Session
 

@@ -11,8 +11,8 @@ from pfnmap.engine.human import counted
 from pfnmap.engine.sysroot.capture import capture_bytes, save_capture
 from pfnmap.engine.sysroot.observe import page_size
 from pfnmap.tui.cli.files import STANDARD_OUTPUT, output_file, outside_tree
-from pfnmap.tui.cli.opening import opened_root
 from pfnmap.tui.cli.parser import emit, say
+from pfnmap.tui.cli.root import opened_root
 
 
 def run(arguments: argparse.Namespace) -> int:

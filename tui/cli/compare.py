@@ -15,7 +15,7 @@ from pfnmap.engine.sources import scenario_session
 from pfnmap.tui.cli.files import scenario_file
 from pfnmap.tui.cli.options import TERMINAL_OPTIONS, text_width
 from pfnmap.tui.cli.parser import emit, refuse_idle
-from pfnmap.tui.cli.starting import Start, prepared, show
+from pfnmap.tui.cli.starting import Start, prepared
 from pfnmap.tui.documents.reports import CompareData, VariantData, VariantStepData
 from pfnmap.tui.documents.view import as_json, view_data
 from pfnmap.tui.figure.text import MAIL_WIDTH
@@ -44,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _on_screen(start: Start, scenario: Scenario, comparison: Comparison) -> int:
     """The comparison over the scenario's own session, which is left when it is closed."""
+    from pfnmap.tui.cli.screen import show  # there is one: Textual may be imported
+
     return show(
         start,
         scenario_session(scenario),

@@ -7,17 +7,18 @@ first, and write the state of the blocks they name.
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Callable
 
-from pfnmap.engine.sysroot.history import ObservedHistory
-from pfnmap.tui.cli.opening import opened_root, simulations_kept
+from pfnmap.engine.journal.journal import Origin, keep
+from pfnmap.engine.session import Session
+from pfnmap.engine.sysroot.history import ObservedHistory, coded
 from pfnmap.tui.cli.options import DEFAULT_SECONDS
 from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle, say
-from pfnmap.tui.cli.starting import prepared, refuse_without_screen, show
+from pfnmap.tui.cli.root import given_page_size, opened_root
+from pfnmap.tui.cli.starting import prepared, refuse_without_screen
+from pfnmap.tui.settings.state_directory import session_store
 from pfnmap.tui.text.frame import render_text
-
-if TYPE_CHECKING:
-    from pfnmap.tui.app import PfnmapApp
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -47,25 +48,35 @@ def run_root(
         return 0
     session = ObservedHistory(watcher)
 
-    def follow(app: PfnmapApp) -> None:
-        from pfnmap.tui.screens.live import Live
+    from pfnmap.tui.app import PfnmapApp  # there is a screen: Textual may be imported
+    from pfnmap.tui.cli.screen import show
+    from pfnmap.tui.screens.live import Live
 
+    def follow(app: PfnmapApp) -> None:
         live = Live(
             app.main,
             session,
             seconds=interval if watcher.tree is not None else None,
             allow_writes=allow_writes,
-            keep=None if arguments.no_journal else simulations_kept(session, arguments),
+            keep=None if arguments.no_journal else _simulations_kept(session, arguments),
         )
         app.main.follow(live)
         live.follow()
 
-    return show(
-        start,
-        session,
-        watcher.view.title,
-        opening=follow,
-    )
+    return show(start, session, watcher.view.title, opening=follow)
+
+
+def _simulations_kept(
+    real: ObservedHistory, arguments: argparse.Namespace
+) -> Callable[[Session], Session]:
+    """What keeps each simulation that begins as a real machine is shown."""
+
+    def kept_simulation(simulation: Session) -> Session:
+        size = given_page_size(arguments)
+        origin = Origin.of_machine(*coded(real.view), simulation.title, size)
+        return keep(simulation, origin, session_store(os.environ))
+
+    return kept_simulation
 
 
 def _refuse_session_options(arguments: argparse.Namespace) -> None:

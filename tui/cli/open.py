@@ -8,29 +8,21 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING
 
-from pfnmap.engine.commands import Command
-from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.printable import printable
 from pfnmap.tui.cli.opening import (
     Opened,
     check_keeping,
     is_root,
-    kept,
     opened,
     parsed,
     refuse_root_options,
     run_all,
-    taken_up,
 )
 from pfnmap.tui.cli.parser import emit, say
-from pfnmap.tui.cli.starting import prepared, show
+from pfnmap.tui.cli.starting import prepared
 from pfnmap.tui.settings.state_directory import session_store
 from pfnmap.tui.terminal.waiting import waiting
-
-if TYPE_CHECKING:
-    from pfnmap.tui.app import PfnmapApp
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -53,22 +45,15 @@ def run(arguments: argparse.Namespace) -> int:
 
         emit(render_text(session.view, before=session.before, outcomes=machine.outcomes))
         return 1 if machine.failures else 0
+    from pfnmap.tui.cli.screen import look, show  # there is one: Textual may be imported
+
     return show(
         start,
         session,
         session.title,
         notice=notice,
-        opening=(lambda app: _look(app, machine.looks)) if machine.looks else None,
+        opening=(lambda app: look(app, machine.looks)) if machine.looks else None,
     )
-
-
-def _look(app: PfnmapApp, commands: list[Command]) -> None:
-    """Do what ``-c`` lines say about what is in sight."""
-    try:
-        for command in commands:
-            app.main.run(command)
-    except PfnmapError as error:
-        app.main.complain(str(error))
 
 
 def _what(arguments: argparse.Namespace) -> str:
@@ -80,12 +65,17 @@ def _what(arguments: argparse.Namespace) -> str:
 
 def _machine(arguments: argparse.Namespace, *, keeping: bool) -> tuple[Opened, str]:
     """The machine, and what is to be said about it; ``keeping`` its session from here on."""
-    store = session_store(os.environ)
-    if arguments.resume is not None:
-        commands = parsed(arguments.commands)
-        machine, notice = taken_up(arguments.resume, store)
-        run_all(machine, commands)
-        return machine, notice
-    if not keeping or arguments.no_journal:
+    if arguments.resume is None and (arguments.no_journal or not keeping):
         return opened(arguments), ""
-    return opened(arguments, prepare=lambda made: kept(made, arguments.source, store)), ""
+    store = session_store(os.environ)
+    if arguments.resume is None:
+        from pfnmap.tui.cli.keeping import kept  # what is only printed is not kept
+
+        return opened(arguments, prepare=lambda made: kept(made, arguments.source, store)), ""
+    from pfnmap.engine.journal.resume import resume
+
+    commands = parsed(arguments.commands)
+    resumed = resume(store, arguments.resume)
+    machine = Opened(resumed.session)
+    run_all(machine, commands)
+    return machine, resumed.notice or ""

@@ -1,12 +1,10 @@
-"""What the command line names: opened, kept in a journal, or taken up; and ``-c``, run."""
+"""What the command line names, opened; and ``-c``, run."""
 
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
@@ -15,19 +13,7 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import Session
 from pfnmap.engine.view import View
-from pfnmap.tui.cli.parser import UsageError
-
-if TYPE_CHECKING:
-    from pfnmap.engine.journal.journal import Origin
-    from pfnmap.engine.journal.store import JournalStore
-    from pfnmap.engine.sysroot.history import ObservedHistory
-
-from typing import TYPE_CHECKING
-
-from pfnmap.tui.cli.parser import refuse_idle
-
-if TYPE_CHECKING:
-    from pfnmap.engine.sysroot.observe import Watcher
+from pfnmap.tui.cli.parser import UsageError, refuse_idle
 
 
 class Opened(Struct):
@@ -149,56 +135,6 @@ def check_keeping(arguments: argparse.Namespace) -> None:
         raise UsageError("--resume goes on in the session's journal; --no-journal has none")
 
 
-def taken_up(which: str, store: JournalStore) -> tuple[Opened, str]:
-    """A session of before, and what is to be said about it (empty: nothing)."""
-    from pfnmap.engine.journal.resume import resume
-
-    resumed = resume(store, which)
-    session = resumed.session
-    return Opened(session), resumed.notice or ""
-
-
-def kept(machine: Opened, source: str | None, store: JournalStore) -> None:
-    """Keep a machine's session from here on; one that cannot be changed is not kept."""
-    from pfnmap.engine.journal.journal import keep
-
-    origin = _origin(machine, source)
-    if origin is not None:
-        machine.session = keep(machine.session, origin, store)
-
-
-def simulations_kept(
-    real: ObservedHistory, arguments: argparse.Namespace
-) -> Callable[[Session], Session]:
-    """What keeps each simulation that begins as a real machine is shown."""
-
-    def kept_simulation(simulation: Session) -> Session:
-        from pfnmap.engine.journal.journal import Origin, keep
-        from pfnmap.engine.sysroot.history import coded
-        from pfnmap.engine.sysroot.observe import page_size
-        from pfnmap.tui.settings.state_directory import session_store
-
-        size = None if arguments.page_size is None else page_size(arguments.page_size)
-        origin = Origin.of_machine(*coded(real.view), simulation.title, size)
-        return keep(simulation, origin, session_store(os.environ))
-
-    return kept_simulation
-
-
-def _origin(machine: Opened, source: str | None) -> Origin | None:
-    """What the session began with; None for what no journal can name."""
-    from pfnmap.engine.journal.journal import Origin
-
-    session = machine.session
-    if session.start_command is not None:
-        return Origin(session.title, session.start_command)
-    path = Path(source or "")
-    try:
-        return Origin.of_trace(path, session.title) if path.is_file() else None
-    except InputError:
-        return None
-
-
 def refuse_root_options(arguments: argparse.Namespace) -> None:
     """Refuse options of a real machine where there is none."""
     refuse_idle(
@@ -220,14 +156,3 @@ def is_root(arguments: argparse.Namespace) -> bool:
     from pfnmap.engine.sysroot.capture import is_capture
 
     return is_capture(path)
-
-
-def opened_root(arguments: argparse.Namespace) -> Watcher:
-    """The machine that ``FILE`` or ``--root`` names; InputError for both, or what is neither."""
-    from pfnmap.engine.sysroot.observe import open_watcher, page_size
-
-    size = None if arguments.page_size is None else page_size(arguments.page_size)
-    source: str | None = getattr(arguments, "source", None)
-    if source is not None and arguments.root is not None:
-        raise InputError(f"--root {arguments.root}: {source} is named already; give one of them")
-    return open_watcher(source or arguments.root or "/", page_bytes=size)

@@ -9,7 +9,6 @@ import argparse
 from bisect import bisect_right
 from collections.abc import Iterator
 from difflib import unified_diff
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -30,6 +29,7 @@ from pfnmap.tui.cli.files import scenario_file, write_out
 from pfnmap.tui.cli.opening import parsed
 from pfnmap.tui.cli.options import (
     PICTURE_OPTIONS,
+    TextFormat,
     look_of,
     text_width,
 )
@@ -41,9 +41,6 @@ from pfnmap.tui.figure.axis import Ground
 from pfnmap.tui.figure.steps import Steps
 from pfnmap.tui.text.ascii import wrapped
 from pfnmap.tui.text.frame import outcome_lines, render_text
-
-if TYPE_CHECKING:
-    from pfnmap.tui.pictures.render import TextFormat
 
 
 def run(arguments: argparse.Namespace) -> int:

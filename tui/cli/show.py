@@ -9,7 +9,6 @@ from pfnmap.tui.cli.opening import (
     Opened,
     is_root,
     opened,
-    opened_root,
     refuse_root_options,
     zoom_of,
     zoom_pages,
@@ -44,6 +43,8 @@ def _show_root(arguments: argparse.Namespace) -> int:
         raise UsageError(
             "a real machine has no steps, and -c runs nothing on it; see pfnmap plan --help"
         )
+    from pfnmap.tui.cli.root import opened_root  # what reads real machines is much
+
     view = opened_root(arguments).view
     if arguments.json:
         emit([as_json(view_data(view))])

@@ -1,24 +1,18 @@
-"""Starting the screen: the user's settings, the terminal's abilities, and what to show."""
+"""Before there is a screen: the user's settings and the terminal's abilities."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.session import History
 from pfnmap.themes.model import Theme
-from pfnmap.tui.cli.parser import refuse_idle, say
+from pfnmap.tui.cli.parser import refuse_idle
 from pfnmap.tui.settings.config import Settings, load_settings
 from pfnmap.tui.terminal.abilities import Terminal, detect
-
-if TYPE_CHECKING:
-    from pfnmap.tui.app import PfnmapApp
 
 
 class Start(Struct, frozen=True):
@@ -67,40 +61,7 @@ def prepared(arguments: argparse.Namespace) -> Start:
             raise
         raise InputError(f"{settings.file}: defaults.theme: {error}") from None
     mouse = settings.mouse if arguments.mouse is None else arguments.mouse
-    return Start(terminal, settings, theme, mouse)
-
-
-def show(
-    start: Start,
-    session: History,
-    title: str,
-    *,
-    notice: str = "",
-    opening: Callable[[PfnmapApp], object] | None = None,
-) -> int:
-    """Show a session on the screen until the person quits; the exit status.
-
-    Args:
-        start: how to draw.
-        session: what to show.
-        title: where it comes from, for the title line.
-        notice: something to say at once, empty for nothing.
-        opening: called once with the app when its screen is there.
-    """
-    os.environ.update(start.terminal.textual_environment())
-    from pfnmap.tui.app import run_app
-
-    status, shown_last = run_app(
-        session,
-        theme=start.theme,
-        colour_system=start.terminal.colour_system,
-        in_browser=start.terminal.in_browser,
-        mouse=start.mouse,
-        source_title=title,
-        keymap=start.settings.keys,
-        notice=notice,
-        opening=opening,
-    )
-    if shown_last.trouble:
-        say(shown_last.trouble)
-    return status
+    start = Start(terminal, settings, theme, mouse)
+    if start.on_screen:  # Textual reads these once, when it is imported
+        os.environ.update(terminal.textual_environment())
+    return start

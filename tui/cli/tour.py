@@ -13,7 +13,7 @@ from pfnmap.engine.language import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.session import Session
 from pfnmap.tui.cli.parser import emit
-from pfnmap.tui.cli.starting import prepared, show
+from pfnmap.tui.cli.starting import prepared
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.screens.tour import MACHINE, STEPS, filled, press_words
 from pfnmap.tui.text.ascii import plain, wrapped
@@ -27,6 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not start.on_screen:
         emit(_texts(start.settings.keys))
         return 0
+    from pfnmap.tui.cli.screen import show  # there is one: Textual may be imported
 
     machine = parse_line(MACHINE)
     assert isinstance(machine, StartMachine)

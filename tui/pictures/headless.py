@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import Struct
+from textual.pilot import Pilot
 
 from pfnmap.engine.commands import Command
 from pfnmap.engine.session import Session
@@ -16,9 +17,6 @@ from pfnmap.tui.app import PfnmapApp
 from pfnmap.tui.keys.names import textual_key
 from pfnmap.tui.pictures.offscreen import picture, press, settle
 from pfnmap.tui.pictures.picture import Picture
-
-if TYPE_CHECKING:
-    from textual.pilot import Pilot
 
 _CHANGES_COLOURS: Final = ("NO_COLOR",)
 """Variables that Textual obeys and that would make the same picture differ."""

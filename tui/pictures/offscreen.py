@@ -7,23 +7,21 @@ under "private". It knows no program: ``pfnmap.tui.pictures.headless`` runs ours
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from rich.color import Color, ColorType
 from rich.style import Style
+from textual.app import App
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.events import Key
+from textual.message_pump import MessagePump
+from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widget import Widget
 
 from pfnmap.themes.model import ANSI_COLOURS, DEFAULT_COLOUR, Theme
 from pfnmap.tui.keys.names import textual_key
 from pfnmap.tui.pictures.picture import Ink, Picture, Piece, on_page, piece
-
-if TYPE_CHECKING:
-    from textual.app import App
-    from textual.message_pump import MessagePump
-    from textual.pilot import Pilot
 
 SETTLE_ROUNDS: Final = 6
 """Rounds of draining the message queues after which nothing moves any more."""

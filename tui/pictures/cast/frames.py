@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
-from pfnmap.engine.commands import Command, Goto, Zoom
+from pfnmap.engine.commands import Goto, Zoom
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.session import Session
@@ -21,9 +21,6 @@ from pfnmap.tui.figure.lines import ALL_DIGITS, Sheet, Span, Spans
 from pfnmap.tui.figure.moments import moments, phases
 from pfnmap.tui.pictures.cast.script import Script
 from pfnmap.tui.pictures.picture import Picture
-
-if TYPE_CHECKING:
-    from pfnmap.tui.pictures.headless import Screen
 
 Result = TypeVar("Result")
 
@@ -64,7 +61,13 @@ async def _screens(
         for beat in script.beats:
             await screen.tell(beat.told)
             if beat.command is not None:
-                await _do(screen, beat.line, beat.command)
+                if isinstance(beat.command, Goto | Zoom):
+                    # A step of the session, but on the ':' line a move of the screen only.
+                    await screen.tell([beat.command])
+                try:
+                    await screen.do(beat.command)
+                except PfnmapError as error:
+                    raise InputError(f"{beat.line}: {error}") from None
             if beat.phase or last:
                 await screen.seek(beat.number, beat.phase)
             last = beat.phase
@@ -97,17 +100,6 @@ def run_apart(work: Coroutine[Any, Any, Result]) -> Result:
     if errors:
         raise errors[0]
     return results[0]
-
-
-async def _do(screen: Screen, line: str, command: Command) -> None:
-    """Do a command of the scenario, which is a step of the session in any case."""
-    if isinstance(command, Goto | Zoom):
-        # On the ':' line, a move of the screen only.
-        await screen.tell([command])
-    try:
-        await screen.do(command)
-    except PfnmapError as error:
-        raise InputError(f"{line}: {error}") from None
 
 
 class FigureFrames(Struct, frozen=True):

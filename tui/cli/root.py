@@ -1,0 +1,21 @@
+"""A real machine that the command line names."""
+
+from __future__ import annotations
+
+import argparse
+
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.sysroot.observe import Watcher, open_watcher, page_size
+
+
+def given_page_size(arguments: argparse.Namespace) -> int | None:
+    """``--page-size`` in bytes, if it is given."""
+    return None if arguments.page_size is None else page_size(arguments.page_size)
+
+
+def opened_root(arguments: argparse.Namespace) -> Watcher:
+    """The machine that ``FILE`` or ``--root`` names; InputError for both, or what is neither."""
+    source: str | None = getattr(arguments, "source", None)
+    if source is not None and arguments.root is not None:
+        raise InputError(f"--root {arguments.root}: {source} is named already; give one of them")
+    return open_watcher(source or arguments.root or "/", page_bytes=given_page_size(arguments))
