@@ -189,15 +189,15 @@ def _node(case: _Case) -> list[str]:
     row = next((r for r in case.view.nodes if r.node == node), None)
     if row is None:
         return [f"node {node}: there is no such node"]
-    pending, remote = facts.node_memmap_bytes(case.state, row.node)
+    memmap, page_bytes = facts.node_memmap(case.state, row.node), case.state.geometry.page_bytes
     values: dict[str, Actual] = {
         "start": row.start_pfn,
         "spanned": row.spanned,
         "present": row.present,
         "online": row.online,
         "free": facts.free_kernel_bytes(case.state, row.node),
-        "pending": pending,
-        "remote": remote,
+        "pending": memmap.pending * page_bytes,
+        "remote": memmap.away * page_bytes,
     }
     return _differences(f"node {node}", case, values.__getitem__)
 

@@ -5,15 +5,17 @@ Everything is computed from the state's runs; nothing here changes a machine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import FREE_BY_ZONE, BlockState, MemmapKind, PageState
 from pfnmap.engine.language.expectations import PAGE_FLAGS
 from pfnmap.engine.memory import free_memory
 from pfnmap.engine.memory.runs import Rows
 from pfnmap.engine.memory.state import POISONED, Device, State
+
+Int64s = NDArray[np.int64]
 
 
 class DeviceFacts(Struct, frozen=True):
@@ -152,52 +154,71 @@ def _self_hosted_pages(state: State) -> int:
     return int((hot["count"] * hot["vmemmap"]).sum()) + altmaps
 
 
-def node_memmap_bytes(state: State, node: int) -> tuple[int, int]:
-    """(pending, remote) of a node, bytes.
+class NodeMemmap(Struct, frozen=True):
+    """Pages of struct pages of hot-added memory that are paid from RAM, as one node sees them."""
 
-    What struct pages of memory that is not online yet take of it, and what struct pages of its own
-    memory take of other nodes.
-    """
-    pending = remote = 0
-    for pages, lies, described, online in _memmaps(state, state.homes.rows):
-        pending += pages * (lies == node and not online)
-        remote += pages * (described == node != lies)
-    return pending * state.geometry.page_bytes, remote * state.geometry.page_bytes
+    pending: int
+    """Taken of this node for memory that is not online yet."""
+    foreign: int
+    """On this node, of memory of other nodes."""
+    away: int
+    """Of its own memory, on other nodes."""
+
+
+def node_memmap(state: State, node: int) -> NodeMemmap:
+    """What struct pages take of a node, and what those of its memory take of others."""
+    pages, lies, described, waits = _memmaps(state, state.homes.rows)
+    return NodeMemmap(
+        pending=int(pages[(lies == node) & waits].sum()),
+        foreign=int(pages[(lies == node) & (described != node)].sum()),
+        away=int(pages[(lies != node) & (described == node)].sum()),
+    )
 
 
 def _remote_pages(state: State) -> int:
     """Pages that hold struct pages of memory on another node."""
-    found = _memmaps(state, state.homes.rows)
-    return sum(pages for pages, lies, described, _ in found if lies != described)
+    pages, lies, described, _ = _memmaps(state, state.homes.rows)
+    return int(pages[lies != described].sum())
 
 
 def _homes(state: State, low: int, high: int) -> tuple[int, int]:
     """Pages of struct pages of [low, high) that lie elsewhere: on its own node, on another."""
-    local = remote = 0
-    for pages, lies, described, _ in _memmaps(state, state.homes.slice(low, high)):
-        local, remote = (local + pages, remote) if lies == described else (local, remote + pages)
-    return local, remote
+    pages, lies, described, _ = _memmaps(state, state.homes.slice(low, high))
+    local = lies == described
+    return int(pages[local].sum()), int(pages[~local].sum())
 
 
-def _memmaps(state: State, homes: Rows) -> Iterator[tuple[int, int, int, bool]]:
-    """(pages, node they lie on, node of the memory they describe, whether that is online)."""
-    per_frame = state.geometry.pages_per_struct_page_frame
+Columns = tuple[Int64s, Int64s, Int64s, NDArray[np.bool_]]
+
+
+def _memmaps(state: State, homes: Rows) -> Columns:
+    """Pages, the node they lie on, that of the memory they describe, and if it is not online yet.
+
+    Memory that holds its own struct pages takes nothing of a node while it is offline.
+    """
+    per_frame, block = state.geometry.pages_per_struct_page_frame, state.geometry.block_pages
+    found: list[Columns] = []
     for home in homes:
-        start, bias = int(home["start"]), int(home["bias"])
-        for low, high, node, online in _memory_in(state, start, start + int(home["count"])):
-            pages = -(-(high + bias) // per_frame) - (low + bias) // per_frame
-            yield pages, int(home["node"]), node, online
-
-
-def _memory_in(state: State, low: int, high: int) -> Iterator[tuple[int, int, int, bool]]:
-    """(start, end, node, online) of the memory in [low, high): blocks and ZONE_DEVICE."""
-    pages = state.geometry.block_pages
-    for row in state.blocks.slice(low // pages, -(-high // pages)):
-        start, end = int(row["start"]) * pages, int(row["start"] + row["count"]) * pages
-        online = bool(row["state"] == BlockState.ONLINE)
-        yield max(low, start), min(high, end), int(row["node"]), online
-    for row in state.device_ranges.slice(low, high):
-        yield int(row["start"]), int(row["start"] + row["count"]), int(row["node"]), True
+        start, count, bias = int(home["start"]), int(home["count"]), int(home["bias"])
+        blocks = state.blocks.slice(start // block, -(-(start + count) // block))
+        ranges = state.device_ranges.slice(start, start + count)
+        lows = np.concatenate((blocks["start"] * block, ranges["start"]))
+        sizes = np.concatenate((blocks["count"] * block, ranges["count"]))
+        lows, highs = np.maximum(lows, start), np.minimum(lows + sizes, start + count)
+        waits = (blocks["state"] != BlockState.ONLINE) & (blocks["memmap"] == MemmapKind.RAM)
+        found.append(
+            (
+                -(-(highs + bias) // per_frame) - (lows + bias) // per_frame,
+                np.full(len(lows), int(home["node"])),
+                np.concatenate((blocks["node"], ranges["node"])).astype(np.int64),
+                np.append(waits, np.zeros(len(ranges), np.bool_)),
+            )
+        )
+    if not found:
+        none = np.zeros(0, np.int64)
+        return none, none, none, np.zeros(0, np.bool_)
+    pages, lies, described, waits = (np.concatenate(each) for each in zip(*found, strict=True))
+    return pages, lies, described, waits
 
 
 def page_flags(state: State, pfn: int, kind: PageState) -> str:

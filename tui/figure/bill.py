@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
 
+import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pfnmap.engine.facts import DeviceFacts, device_facts
+from pfnmap.engine.facts import DeviceFacts, device_facts, node_memmap
 from pfnmap.engine.human import counted, ranged
+from pfnmap.engine.kinds import PageState
 from pfnmap.engine.memory.page_map import page_zone
 from pfnmap.engine.memory.state import Device, State
 from pfnmap.tui.figure.amounts import human
@@ -176,15 +177,14 @@ def bill_of(state: State) -> Bill:
         for device in devices
         if (facts := device_facts(state, device.name)) is not None
     ]
-    held = [
-        each
-        for device, bill in zip(devices, bills, strict=True)
-        for each in _held(state, device, bill)
-    ]
+    taken, held = state.taken.rows, Counter[int]()
+    of_devices = np.isin(taken["owner"], [*state.devices])
+    for row in taken[(taken["kind"] == PageState.VMEMMAP) & of_devices]:
+        held[page_zone(state, int(row["start"]))[0]] += int(row["count"])
     nodes = [number for number, node in enumerate(state.nodes) if node.online and node.spanned]
     return Bill(
         tuple(bills),
-        tuple(_node(state, number, held) for number in nodes),
+        tuple(_node(state, number, held[number]) for number in nodes),
         state.geometry.page_bytes,
     )
 
@@ -234,34 +234,15 @@ def _huge(state: State, device: Device) -> HugePages | None:
     )
 
 
-def _node(state: State, number: int, held: Sequence[_Held]) -> NodeBill:
+def _node(state: State, number: int, memmap_pages: int) -> NodeBill:
     kernel, movable = state.free_pages[number] if number < len(state.free_pages) else (0, 0)
-    mine = [each for each in held if each.node == number]
+    memmap = node_memmap(state, number)
     return NodeBill(
         number,
         None if state.recorded else kernel,
         0 if state.recorded else movable,
-        waiting_pages=sum(each.waiting for each in mine),
-        memmap_pages=sum(each.pages for each in mine),
-        remote_pages=sum(each.pages for each in mine if each.device.node != number),
+        waiting_pages=memmap.pending,
+        memmap_pages=memmap_pages,
+        remote_pages=memmap.foreign,
         freelist=tuple(state.freelists.get(number, ())),
     )
-
-
-class _Held(Struct, frozen=True):
-    """Pages of a node that hold struct pages of a device, and those of blocks not online."""
-
-    node: int
-    device: Device
-    pages: int
-    waiting: int
-
-
-def _held(state: State, device: Device, bill: DeviceBill) -> Iterator[_Held]:
-    pages: Counter[int] = Counter()
-    for row in memmap_in_ram(state, device):
-        node, _ = page_zone(state, int(row["start"]))
-        pages[node] += int(row["count"])
-    offline = bill.nr_blocks - bill.online
-    for node, count in pages.items():
-        yield _Held(node, device, count, count * offline // max(1, bill.nr_blocks))
