@@ -15,7 +15,7 @@ from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.memory import free_memory, memmap, resources
 from pfnmap.engine.memory.page_map import page_zone
-from pfnmap.engine.memory.state import Device, State
+from pfnmap.engine.memory.state import IN_USE, Device, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.outcome import Refusal
 
@@ -125,6 +125,9 @@ def _take(tx: Transaction, device: Device, node: int, described: int, pages: int
             rest = free_memory.locate(tx.state, node, missing, 1, last=True)
             tx.state = free_memory.place(tx.state, rest, PageState.VMEMMAP, device.id)
             extents = np.concatenate((extents, rest))
+        if tables:
+            one = free_memory.locate(tx.state, node, tables, 1, last=True)
+            tx.state = free_memory.place(tx.state, one, PageState.UNMOVABLE, IN_USE)
         if not geometry.vmemmap_chunk_pages:
             tx.state = record_homes(tx.state, node, described, device.end_pfn, extents)
     remote = "" if node == device.node else f" (remote: the memory is on node {device.node})"

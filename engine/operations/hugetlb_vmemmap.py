@@ -200,22 +200,29 @@ def restore_vmemmap(state: State, start: int, count: int, held: HugetlbSet) -> S
     """``hugetlb_vmemmap_restore_folio`` for a range: the buddy pays, managed stays.
 
     The kernel takes pages of the huge page's own node; here they return to where they were
-    (see :func:`_marked`), so that node pays.
+    (see :func:`_marked`), so that node pays. Those that were freed wrongly are where they
+    were still, as what they have become; others are taken for them.
     """
     vmemmap = state.geometry.memmap_pages(held.page_pages)
     taken = state.taken
-    needed: Counter[int] = Counter()
+    needed, elsewhere = Counter[int](), Counter[int]()
     for starts in alike(state, np.arange(start, start + count, held.page_pages), held.page_pages):
         node, _ = _counted_in(state, int(starts[0]))
         if node < 0:
             continue  # the memory that they lay in was removed
         home = backing(state, int(starts[0]))
         needed[node] += held.freed_per_page * len(starts)
-        if home is not None and not is_self_hosted(state, home):
+        if home is not None and is_self_hosted(state, home):
+            elsewhere[node] += held.freed_per_page * len(starts)
+        elif home is not None:
             taken = _marked(taken, _tails(home, len(starts), vmemmap, held.freed_per_page))
     for node, nr_pages in needed.items():
         state = free_memory.change(state, node, free_memory.KERNEL, -nr_pages)
-    return replace(state, taken=taken)
+    state = replace(state, taken=taken)
+    for node, nr_pages in elsewhere.items():
+        found = free_memory.locate(state, node, nr_pages, 1, last=True)
+        state = free_memory.place(state, found, PageState.VMEMMAP, -1)
+    return state
 
 
 def _marked(taken: RunMap, ranges: NDArray[np.int64]) -> RunMap:

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from pfnmap.engine.kinds import KERNEL_ZONES, PageState, ZoneType
+from pfnmap.engine.kinds import FREE_BY_ZONE, KERNEL_ZONES, PageState, ZoneType
 from pfnmap.engine.memory import free_memory
 from pfnmap.engine.memory.free_memory import KERNEL, MOVABLE
 from pfnmap.engine.memory.state import State
+from pfnmap.engine.scenarios.scenario import load_scenario
+from pfnmap.engine.sources import scenario_session, shipped_scenarios
 from tests.engine.tools import booted
 from tests.fuzz.limits import HANGS_AFTER_SECONDS, bounded
 
@@ -281,3 +283,15 @@ def test_struct_pages_of_removed_boot_memory_are_managed_from_then_on() -> None:
     managed = [sum(zone.managed for zone in each.nodes[0].zones) for each in (state, after)]
     assert managed[1] - managed[0] == 512
     assert after.free_pages[0][KERNEL] - state.free_pages[0][KERNEL] == 512
+
+
+@pytest.mark.parametrize("name", ["order-9-falls-back-x86", "hugetlb-upper-half-of-2g-block"])
+def test_the_map_draws_as_many_pages_free_as_are_counted(name: str) -> None:
+    """Also the page tables of base pages, and what is taken for struct pages freed wrongly."""
+    session = scenario_session(load_scenario(shipped_scenarios()[name]))
+    for position in range(len(session.outcomes) + 1):
+        view = session.view_at(position)
+        drawn = view.page_counts(np.array([view.first_pfn, view.end_pfn]))[0]
+        free = np.array(view.state.free_pages).sum(axis=0).tolist()
+        movable = int(drawn[PageState.FREE_MOVABLE])
+        assert [int(drawn[[*FREE_BY_ZONE.values()]].sum()) - movable, movable] == free

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pfnmap.engine.compare import compare
+from pfnmap.engine.facts import node_memmap
 from pfnmap.engine.scenarios.scenario import parse_scenario
 from pfnmap.tui.figure.amounts import human
 from pfnmap.tui.figure.bill import Bill, bill_of
@@ -32,6 +33,12 @@ def test_a_node_pays_until_the_memory_is_online() -> None:
     assert (before.memmap_pages, before.waiting_pages, before.remote_pages) == (1024, 1024, 1024)
     after = bill(*lines, "online d[0] movable").nodes[0]
     assert (after.memmap_pages, after.waiting_pages) == (1024, 512)
+
+
+def test_a_node_pays_nothing_for_memory_that_holds_its_own_struct_pages() -> None:
+    lines = ("machine ram=2G profile=memmap-v2", "add d 256M memmap=device")
+    state = session_of(*lines).outcomes[-1].after
+    assert node_memmap(state, 0).pending == bill_of(state).nodes[0].waiting_pages == 0
 
 
 def test_devices_that_are_alike_stand_together() -> None:
