@@ -59,7 +59,7 @@ def test_an_eject_whose_second_pass_never_ends_waits_as_one_whose_first_does(
          "echo 0x6c0000000 > /sys/devices/system/memory/probe", "freelist 6:700 3:3",
          "hugetlb b 4M count=70", "offline 27", "add c 2G node=0"),
         # a countdown of 2019 that another removal ends frees the memmap of everything between
-        ("machine profile=6.12 ram=4000M block=256M", "add a 512M memmap=device", "remove 21",
+        ("machine profile=6.12 ram=4000M block=256M", "add a 512M memmap=device", "remove 20",
          "add b 256M at=0x2370000000", "online b", "add c 256M memmap=device at=0x3000000000",
          "remove c"),
     ],
