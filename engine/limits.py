@@ -19,13 +19,14 @@ MAX_CAPTURE_BLOCKS: Final = 1 << 20
 """Blocks of a real machine: 128 TiB in blocks of 128 MiB, 2 PiB in those of 2 GiB."""
 MAX_CAPTURE_NOTES: Final = 1000
 MAX_BLOCKS_ONE_BY_ONE: Final = 1024
-"""Blocks in one command where the rule in force treats each by itself, and ``shrink``."""
+"""Blocks in one command where the rule in force treats each by itself, ``shrink``, and those of a
+device that an eject cannot offline."""
 MAX_SECTIONS_ONE_BY_ONE: Final = 1 << 13
 """Sections in one removal of the series of 2019, which counts them one by one."""
 MAX_FREE_RANGES: Final = 1 << 14
 """Ranges of free memory of a node of which ``free`` may say how much is in use."""
 MAX_PINNED_BLOCKS: Final = 4096
-"""Blocks in one ``pin``: each allocation is a value of its own."""
+"""Blocks in one ``pin``."""
 MAX_HUGE_PAGES: Final = 1 << 16
 """Huge pages that one command places."""
 MAX_GLOB_FILES: Final = 1 << 16

@@ -131,6 +131,7 @@ class Outcome(Struct, frozen=True):
         return tuple(line for event in self.events for line in event.log)
 
 
-def last_action(outcomes: Sequence[Outcome]) -> Outcome | None:
-    """The last that was for the machine: it is what claims are about. None: there is none."""
-    return next((o for o in reversed(outcomes) if is_action(o.command)), None)
+def last_action(outcomes: Sequence[Outcome], position: int) -> Outcome | None:
+    """The last of so many that was for the machine: it is what claims are about. None: none is."""
+    back = (outcomes[index] for index in range(position - 1, -1, -1))
+    return next((outcome for outcome in back if is_action(outcome.command)), None)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from pfnmap.engine.commands import Command, StartMachine
+from pfnmap.engine.commands import Command, StartMachine, is_action
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.language import cwd_after
 from pfnmap.engine.machine import Machine, predict
@@ -45,6 +45,7 @@ class History(ABC):
         self.title = title
         self.outcomes: list[Outcome] = []
         self.position = 0
+        self._last_action: tuple[Outcome | None, Outcome | None] = None, None
         self.phase: int | None = None
         self.branches: list[Branch] = []
         self.marks: dict[str, int] = {}
@@ -99,7 +100,18 @@ class History(ABC):
     @property
     def last_action(self) -> Outcome | None:
         """The last step up to here that was for the machine; None before the first."""
-        return last_action(self.outcomes[: self.position])
+        if not self.position:
+            return None
+        # Claims in a row ask one after another: what was found for the step before still holds.
+        (asked, found), here = self._last_action, self.outcomes[self.position - 1]
+        if is_action(here.command):
+            found = here
+        elif not any(
+            asked is one for one in self.outcomes[max(0, self.position - 2) : self.position]
+        ):
+            found = last_action(self.outcomes, self.position)
+        self._last_action = here, found
+        return found
 
     @property
     def trouble(self) -> str | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
@@ -18,7 +17,15 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import KERNEL_ZONES, PageState, ZoneType
 from pfnmap.engine.limits import MAX_FREE_RANGES
 from pfnmap.engine.memory.page_map import page_zone, zone_pieces
-from pfnmap.engine.memory.runs import Rows, RunMap
+from pfnmap.engine.memory.runs import (
+    Rows,
+    RunMap,
+    joined_ranges,
+    merge_rows,
+    one_by_one,
+    outside,
+    ranges_of,
+)
 from pfnmap.engine.memory.spans import zone_ranges
 from pfnmap.engine.memory.state import IN_USE, State
 from pfnmap.engine.memory.zonelists import fallback_order
@@ -143,15 +150,20 @@ def move_in(state: State, node: int, kind: int, nr_pages: int) -> State:
     places = [(node, kind)]
     places += [(n, k) for n in (node, *range(len(state.nodes))) for k in classes]
     for number, each in places:
+        ranges: list[tuple[int, int]] = []
+        left = nr_pages
         for low, high in free_ranges(
             state, state.blocks.rows, number, classes[each], 1, upward=True
         ):
-            if not nr_pages:
-                return state
-            size = min(nr_pages, high - low)
-            used = state.taken.insert(low, size, kind=int(PageState.MOVABLE), owner=IN_USE)
-            state = change(replace(state, taken=used), number, each, -size)
-            nr_pages -= size
+            if not left:
+                break
+            size = min(left, high - low)
+            ranges.append((low, low + size))
+            left -= size
+        if ranges:
+            state = place(state, np.array(ranges), PageState.MOVABLE, IN_USE)
+            state = change(state, number, each, left - nr_pages)
+            nr_pages = left
     return state
 
 
@@ -270,15 +282,19 @@ def give_back_memmap(state: State, low: int, high: int) -> State:
     state = replace(state, unreserved=state.unreserved.delete(low, high))
     homes = state.homes.slice(low, high)
     state = replace(state, homes=state.homes.delete(low, high))
-    for home in homes:
-        for first, end in _frames_freed(state, home):
-            held = state.taken.slice(first, end)
-            held = held[held["kind"] == PageState.VMEMMAP]
-            state = replace(state, taken=state.taken.delete_rows(held))
-            if freed := int(held["count"].sum()):
-                state = change(state, int(home["node"]), KERNEL, freed)
-                reserved = max(0, freed - bought) if early else 0
-                state, bought = _unreserve(state, held, reserved), 0
+    frames, nodes = _frames_freed(state, homes)
+    for node in sorted({*nodes.tolist()}):
+        freed = joined_ranges(frames[nodes == node])
+        if not len(freed):
+            continue
+        held = state.taken.slice(int(freed[0, 0]), int(freed[-1, 1]))
+        gaps = np.stack((freed[:-1, 1], freed[1:, 0]), axis=1)
+        held = outside(held[held["kind"] == PageState.VMEMMAP], gaps)
+        state = replace(state, taken=state.taken.delete_rows(held))
+        count = int(held["count"].sum())
+        state = change(state, node, KERNEL, count)
+        state = _unreserve(state, held, max(0, count - bought) if early else 0)
+        bought = max(0, bought - count)
     return state
 
 
@@ -295,28 +311,32 @@ def _unreserve(state: State, held: Rows, nr_pages: int) -> State:
     return state
 
 
-def _frames_freed(state: State, home: Any) -> Iterator[tuple[int, int]]:
-    """[first, end) of the page frames that nobody's struct pages are in any more.
+def _frames_freed(state: State, homes: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """[first, end) of the page frames that nobody's struct pages are in any more, and their nodes.
 
-    ``home``: a row of ``State.homes`` that was just deleted.
+    ``homes``: rows of ``State.homes`` that were just deleted.
     """
-    geometry = state.geometry
-    per_frame = geometry.pages_per_struct_page_frame
-    low, high, bias = int(home["start"]), int(home["start"] + home["count"]), int(home["bias"])
-    chunk = geometry.vmemmap_chunk_pages
+    per_frame, chunk = (
+        state.geometry.pages_per_struct_page_frame,
+        state.geometry.vmemmap_chunk_pages,
+    )
+    ranges = ranges_of(homes)
     if not chunk:
-        yield (low + bias) // per_frame, -(-(high + bias) // per_frame)
-        return
+        ends = (ranges + homes["bias"][:, None] + np.array((0, per_frame - 1))) // per_frame
+        return ends, homes["node"]
     window = chunk * per_frame
-    for number in range(low // window, -(-high // window)):
-        if not len(state.homes.slice(number * window, (number + 1) * window)):
-            first = (number * window + bias) // per_frame
-            yield first, first + chunk
+    first, end = ranges[:, 0] // window, -(-ranges[:, 1] // window)
+    which, place_in = one_by_one(end - first)
+    numbers = first[which] + place_in
+    gone = [not len(state.homes.slice(n * window, (n + 1) * window)) for n in numbers.tolist()]
+    frames = ((numbers * window + homes["bias"][which]) // per_frame)[gone]
+    return np.stack((frames, frames + chunk), axis=1), homes["node"][which][gone]
 
 
 def place(state: State, extents: NDArray[np.int64], kind: PageState, owner: int) -> State:
-    """Mark page frames as taken."""
-    taken = state.taken
-    for low, high in extents.tolist():
-        taken = taken.insert(low, high - low, kind=int(kind), owner=owner)
-    return replace(state, taken=taken)
+    """Mark page frames as taken: [start, end) each, in any order."""
+    if not len(extents):
+        return state
+    ranges = extents[np.argsort(extents[:, 0])]
+    rows = merge_rows(state.taken.rows_over(ranges, kind=int(kind), owner=owner))
+    return replace(state, taken=state.taken.insert_rows(rows))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import MemmapKind, MemmapPolicy
+from pfnmap.engine.memory.runs import among, joined_ranges, merge_rows, ranges_of
 from pfnmap.engine.memory.state import BLOCK_DTYPE, State
 from pfnmap.engine.profile import KernelProfile
 
@@ -139,15 +140,17 @@ def window_pages(geometry: Geometry) -> int:
     return geometry.vmemmap_chunk_pages * geometry.pages_per_struct_page_frame
 
 
-def new_windows(state: State, start_pfn: int, end_pfn: int) -> list[int]:
+def new_windows(state: State, start_pfn: int, end_pfn: int) -> NDArray[np.int64]:
     """Windows of a fixed memmap chunk (powerpc: 16 GiB) that hold no memory yet."""
     window = window_pages(state.geometry)
+    first, end = start_pfn // window, -(-end_pfn // window)
     pages = state.geometry.block_pages
-    return [
-        number
-        for number in range(start_pfn // window, -(-end_pfn // window))
-        if not len(state.blocks.slice(number * window // pages, -(-(number + 1) * window // pages)))
-    ]
+    held = state.blocks.slice(first * window // pages, -(-end * window // pages))
+    reached = joined_ranges((ranges_of(held) * pages + np.array((0, window - 1))) // window)
+    windows = np.arange(first, end)
+    begun = reached[:, 0].searchsorted(windows, side="right")
+    fresh: NDArray[np.int64] = windows[begun == reached[:, 1].searchsorted(windows, side="right")]
+    return fresh
 
 
 def chunk_pages(state: State, start_pfn: int, end_pfn: int) -> int:
@@ -158,27 +161,27 @@ def chunk_pages(state: State, start_pfn: int, end_pfn: int) -> int:
 
 
 def with_chunk_homes(
-    state: State, start_pfn: int, end_pfn: int, chunks: list[tuple[int, int]]
+    state: State, start_pfn: int, end_pfn: int, chunks: NDArray[np.int64]
 ) -> State:
     """Remember where the struct pages of a new range are, with chunks of a fixed size.
 
-    ``chunks``: (first page frame, node), one for each window that the range is the first in
-    (fewer where more memory was said to be free than there is). In other windows the struct
-    pages are in the chunk of whatever hot-added memory came first.
+    ``chunks``: int64 (n, 2) of first page frame and node, one for each window that the range is
+    the first in (fewer where more memory was said to be free than there is). In other windows the
+    struct pages are in the chunk of whatever hot-added memory came first.
     """
     window, per_frame = window_pages(state.geometry), state.geometry.pages_per_struct_page_frame
-    fresh = dict(zip(new_windows(state, start_pfn, end_pfn), chunks, strict=False))
-    homes = state.homes
-    for number in range(start_pfn // window, -(-end_pfn // window)):
+    fresh = new_windows(state, start_pfn, end_pfn)[: len(chunks)]
+    chunks = chunks[: len(fresh)]
+    ranges = np.stack((fresh, fresh + 1), axis=1) * window
+    rows = state.homes.rows_over(np.clip(ranges, start_pfn, end_pfn))
+    rows["bias"], rows["node"] = chunks[:, 0] * per_frame - ranges[:, 0], chunks[:, 1]
+    homes = state.homes.insert_rows(merge_rows(rows))
+    others = np.arange(start_pfn // window, -(-end_pfn // window))
+    for number in others[~among(others, fresh)].tolist():
         low, high = max(start_pfn, number * window), min(end_pfn, (number + 1) * window)
-        if number in fresh:
-            frame, node = fresh[number]
-            bias = frame * per_frame - number * window
-        elif (row := _hot_home(state, number * window, (number + 1) * window)) is not None:
-            bias, node = int(row["bias"]), int(row["node"])
-        else:
-            continue  # the chunk of boot memory: where it lies is not modelled
-        homes = homes.insert(low, high - low, bias=bias, node=node)
+        if (row := _hot_home(state, number * window, (number + 1) * window)) is not None:
+            homes = homes.insert(low, high - low, bias=int(row["bias"]), node=int(row["node"]))
+        # Otherwise the chunk is that of boot memory: where it lies is not modelled.
     return replace(state, homes=homes)
 
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.memory import free_memory, memmap, resources
-from pfnmap.engine.memory.page_map import page_zone
+from pfnmap.engine.memory.page_map import zone_pieces
+from pfnmap.engine.memory.runs import ranges_of
 from pfnmap.engine.memory.state import IN_USE, Device, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.outcome import Refusal
@@ -78,19 +79,16 @@ def _take_for(tx: Transaction, device: Device, low: int, high: int) -> Refusal |
     return _leak(tx, device, described, refusal)
 
 
-def _chunks_of(state: State, device: Device) -> list[tuple[int, int]]:
-    """(first page frame, node) of each fixed memmap chunk taken for a device."""
-    rows = state.taken.rows
+def _chunks_of(state: State, device: Device) -> NDArray[np.int64]:
+    """int64 (n, 2): first page frame and node of each fixed memmap chunk taken for a device."""
+    rows, unit = state.taken.rows, state.geometry.vmemmap_chunk_pages
     rows = rows[(rows["kind"] == PageState.VMEMMAP) & (rows["owner"] == device.id)]
-    return [
-        (frame, page_zone(state, frame)[0])
-        for row in rows
-        for frame in range(
-            int(row["start"]),
-            int(row["start"] + row["count"]),
-            state.geometry.vmemmap_chunk_pages,
-        )
-    ]
+    chunks = [np.zeros((0, 2), np.int64)]
+    for low, high in ranges_of(rows).tolist():
+        for first, end, node, _ in zone_pieces(state, low, high):
+            frames = np.arange(first, end, unit)
+            chunks.append(np.stack((frames, np.full(len(frames), node)), axis=1))
+    return np.concatenate(chunks)
 
 
 def _take(tx: Transaction, device: Device, node: int, described: int, pages: int) -> Refusal | None:

@@ -11,6 +11,7 @@ the same contents have the same rows.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -131,13 +132,12 @@ def _joined(pieces: Sequence[Rows]) -> Rows:
 class RunMap:
     """Immutable map from keys to attribute rows. All edits return a new map."""
 
-    __slots__ = ("_chunks", "_cumulative", "_firsts", "_rows", "dtype")
+    __slots__ = ("_chunks", "_cumulative", "_rows", "dtype")
     _joined_lately: Recent[RunMap] = Recent(4)
 
     def __init__(self, dtype: np.dtype[Any], chunks: tuple[Rows, ...] = ()) -> None:
         self.dtype = dtype
         self._chunks = chunks
-        self._firsts: NDArray[np.int64] | None = None
         self._cumulative: NDArray[np.int64] | None = None
         self._rows: Rows | None = None
 
@@ -200,11 +200,6 @@ class RunMap:
         last = self._chunks[-1]
         return int(last["start"][-1] + last["count"][-1])
 
-    def _starts(self) -> NDArray[np.int64]:
-        if self._firsts is None:
-            self._firsts = np.fromiter((c["start"][0] for c in self._chunks), np.int64)
-        return self._firsts
-
     def _counts(self) -> NDArray[np.int64]:
         if self._cumulative is None:
             self._cumulative = np.concatenate(
@@ -216,7 +211,7 @@ class RunMap:
         """Index of the chunk that holds ``key`` or would."""
         if len(self._chunks) < 2:
             return 0
-        return max(0, int(self._starts().searchsorted(key, side="right")) - 1)
+        return max(0, bisect_right(self._chunks, key, key=_first_key) - 1)
 
     def at(self, key: int) -> Any | None:
         """The row (a numpy record, do not change it) that holds ``key``, or None."""
@@ -407,6 +402,10 @@ class RunMap:
         if any(len(chunk) == 0 for chunk in self._chunks):
             broken.append("a chunk is empty")
         return broken
+
+
+def _first_key(chunk: Rows) -> int:
+    return int(chunk["start"][0])
 
 
 def _split(rows: Rows) -> tuple[Rows, ...]:

@@ -7,6 +7,7 @@ Source: ``drivers/acpi/acpi_memhotplug.c:acpi_memory_enable_device`` and
 
 from __future__ import annotations
 
+import numpy as np
 from msgspec.structs import replace
 
 from pfnmap.engine.commands import Add
@@ -414,7 +415,8 @@ def _own_homes(state: State, device: Device, choice: MemmapChoice, vmemmap: int)
     if choice.kind != MemmapKind.PER_DEVICE:
         return state
     if unit := state.geometry.vmemmap_chunk_pages:
-        chunks = [(device.start_pfn + at, device.node) for at in range(0, vmemmap, unit)]
+        frames = device.start_pfn + np.arange(0, vmemmap, unit)
+        chunks = np.stack((frames, np.full(len(frames), device.node)), axis=1)
         return memmap.with_chunk_homes(state, device.start_pfn, device.end_pfn, chunks)
     bias = device.start_pfn * (state.geometry.pages_per_struct_page_frame - 1)
     homes = state.homes.insert(device.start_pfn, device.nr_pages, bias=bias, node=device.node)

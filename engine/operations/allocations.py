@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from pfnmap.engine.commands import Pin, Unpin
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.human import counted
-from pfnmap.engine.kinds import BlockState, PageState
+from pfnmap.engine.kinds import BlockState, PageState, ZoneType
 from pfnmap.engine.limits import MAX_PINNED_BLOCKS
 from pfnmap.engine.memory import free_memory
 from pfnmap.engine.memory.page_map import first_hole, page_zone, zone_pieces, zones_of
-from pfnmap.engine.memory.runs import Rows
+from pfnmap.engine.memory.runs import Rows, RunMap, merge_rows, outside, ranges_of
 from pfnmap.engine.memory.state import PINNED, POISONED, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations.refs import block_ranges, pfn_of
@@ -82,20 +83,11 @@ def place(tx: Transaction, pfn: int, nr_pages: int, kind: str) -> Refusal | None
     refusal = _check(tx.state, pfn, nr_pages)
     if refusal is not None:
         return refusal
-    state = tx.state
-    page_state, owner = PIN_KINDS[kind]
-    node, zone_type = page_zone(state, pfn)
-    taken = state.taken.insert(pfn, nr_pages, kind=int(page_state), owner=owner)
-    state = replace(state, taken=taken)
-    state = free_memory.change(state, node, free_memory.zone_class(zone_type), -nr_pages)
-    if kind == "offline":
-        zone = state.zone(node, zone_type)
-        state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed - nr_pages))
-    tx.state = state
+    _count(tx, np.array([pfn]), nr_pages, kind)
     tx.event(
         "alloc_pages",
         f"{counted(nr_pages, f'{kind} page')} at pfn {pfn:#x}",
-        block=pfn // state.geometry.block_pages,
+        block=pfn // tx.state.geometry.block_pages,
     )
     return None
 
@@ -140,18 +132,66 @@ def pin(tx: Transaction, command: Pin) -> Refusal | None:
     ranges = block_ranges(tx.state, command.blocks)
     if (count := sum(last - first + 1 for first, last in ranges)) > MAX_PINNED_BLOCKS:
         raise InputError(f"pin: {count} blocks in one command; at most {MAX_PINNED_BLOCKS}")
-    for block in (block for first, last in ranges for block in range(first, last + 1)):
-        start = first_free(tx.state, block, nr_pages)
-        if start is None:
-            return Refusal(
-                "ENOMEM",
-                "pin",
-                f"block {block}: not free in a row: {counted(nr_pages, 'page')}",
-                block,
-            )
-        if (refusal := place(tx, start, nr_pages, command.kind)) is not None:
-            return refusal
+    for first, last in ranges:
+        block = first
+        while block <= last:
+            if done := _place_each(tx, block, last, nr_pages, command.kind):
+                block += done
+                continue
+            start = first_free(tx.state, block, nr_pages)
+            if start is None:
+                return Refusal(
+                    "ENOMEM",
+                    "pin",
+                    f"block {block}: not free in a row: {counted(nr_pages, 'page')}",
+                    block,
+                )
+            if (refusal := place(tx, start, nr_pages, command.kind)) is not None:
+                return refusal
+            block += 1
     return None
+
+
+def _place_each(tx: Transaction, first: int, last: int, nr_pages: int, kind: str) -> int:
+    """An allocation in each of some blocks from ``first`` on that have room: in how many.
+
+    Blocks of one zone without holes, several of them; 0 where the first has to go by itself.
+    """
+    state, pages = tx.state, tx.state.geometry.block_pages
+    row = state.blocks.at(first)
+    if row is None or row["state"] != BlockState.ONLINE or row["zone"] == ZoneType.NONE:
+        return 0
+    ids = np.arange(first, min(last + 1, int(row["start"] + row["count"])))
+    usable = np.stack((ids * pages + int(row["vmemmap"]), ids * pages + pages), axis=1)
+    free = state.taken.rows_over(usable)
+    free["owner"] = np.arange(len(ids))  # so that blocks stay apart
+    free = outside(free, ranges_of(state.taken.slice(first * pages, int(ids[-1] + 1) * pages)))
+    free = free[free["count"] >= nr_pages]
+    free = free[np.diff(free["owner"], prepend=-1) > 0]
+    gone = np.flatnonzero(free["owner"] != np.arange(len(free)))
+    count = int(gone[0]) if len(gone) else len(free)
+    if count < 2 or row["present"] < pages:
+        return 0
+    starts = free["start"][:count]
+    _count(tx, starts, nr_pages, kind)
+    text = f"{counted(count * nr_pages, f'{kind} page')}, {nr_pages} in each block"
+    tx.event("alloc_pages", text, block=first, nr_blocks=count)
+    return count
+
+
+def _count(tx: Transaction, starts: NDArray[np.int64], nr_pages: int, kind: str) -> None:
+    """Allocate ``nr_pages`` at each of these pfns, ascending and of one zone."""
+    page_state, owner = PIN_KINDS[kind]
+    node, zone_type = page_zone(tx.state, int(starts[0]))
+    ranges = np.stack((starts, starts + nr_pages), axis=1)
+    rows = merge_rows(tx.state.taken.rows_over(ranges, kind=int(page_state), owner=owner))
+    state = replace(tx.state, taken=tx.state.taken.insert_rows(rows))
+    total = len(starts) * nr_pages
+    state = free_memory.change(state, node, free_memory.zone_class(zone_type), -total)
+    if kind == "offline":
+        zone = state.zone(node, zone_type)
+        state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed - total))
+    tx.state = state
 
 
 def unpin(tx: Transaction, command: Unpin) -> Refusal | None:
@@ -171,16 +211,17 @@ def _lift(tx: Transaction, command: Unpin, low: int, high: int) -> Refusal | Non
     rows = pins_among(tx.state.taken.slice(low, high), command.kind)
     if not len(rows):
         return Refusal("ENOENT", "unpin", f"nothing is pinned in pfns {low:#x}-{high - 1:#x}")
-    for row in rows:
-        start, count = int(row["start"]), int(row["count"])
-        state = replace(tx.state, taken=tx.state.taken.delete(start, start + count))
-        # Neighbours are one row of the table, also where a zone ends between them.
-        for first, end, node, zone_type in zone_pieces(state, start, start + count):
-            back = end - first
-            state = free_memory.change(state, node, free_memory.zone_class(zone_type), back)
-            if row["kind"] == PageState.PAGE_OFFLINE and row["owner"] != POISONED:
-                zone = state.zone(node, zone_type)
-                state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed + back))
-        tx.state = state
+    state = replace(tx.state, taken=tx.state.taken.delete_rows(rows))
+    lifted = RunMap.from_rows(rows)
+    # Neighbours are one row of the table, also where a zone ends between them.
+    for first, end, node, zone_type in zone_pieces(state, low, high):
+        inside = lifted.slice(first, end)
+        back = int(inside["count"].sum())
+        state = free_memory.change(state, node, free_memory.zone_class(zone_type), back)
+        ballooned = (inside["kind"] == PageState.PAGE_OFFLINE) & (inside["owner"] != POISONED)
+        if more := int(inside["count"][ballooned].sum()):
+            zone = state.zone(node, zone_type)
+            state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed + more))
+    tx.state = state
     tx.event("free_pages", f"free again: {counted(int(rows['count'].sum()), 'page')}")
     return None

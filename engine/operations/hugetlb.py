@@ -371,6 +371,18 @@ def dissolve(
     return None
 
 
+def can_dissolve(state: State, start_pfn: int, end_pfn: int) -> bool:
+    """Whether there is memory for the struct pages of all huge pages of a range of one zone."""
+    needed = 0
+    for held in state.hugetlb.values():
+        rows = _rows_of(state, held, start_pfn, end_pfn)
+        rows = rows[rows["kind"] == PageState.HUGETLB_OPTIMISED]
+        # Those at the ends may reach out of the range.
+        some = int(rows["count"].sum()) // held.page_pages + 2 if len(rows) else 0
+        needed += some * held.freed_per_page
+    return not needed or needed <= _spare(state, start_pfn, start_pfn, end_pfn)
+
+
 def _cannot_dissolve(state: State, held: HugetlbSet, pfn: int, block: int) -> Refusal:
     where = f"node {page_zone(state, pfn)[0]}" if state.profile.hugetlb_this_node else "any node"
     return Refusal(

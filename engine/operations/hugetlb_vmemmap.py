@@ -204,7 +204,7 @@ def restore_vmemmap(state: State, start: int, count: int, held: HugetlbSet) -> S
     were still, as what they have become; others are taken for them.
     """
     vmemmap = state.geometry.memmap_pages(held.page_pages)
-    taken = state.taken
+    tails: list[NDArray[np.int64]] = []
     needed, elsewhere = Counter[int](), Counter[int]()
     for starts in alike(state, np.arange(start, start + count, held.page_pages), held.page_pages):
         node, _ = _counted_in(state, int(starts[0]))
@@ -215,10 +215,11 @@ def restore_vmemmap(state: State, start: int, count: int, held: HugetlbSet) -> S
         if home is not None and is_self_hosted(state, home):
             elsewhere[node] += held.freed_per_page * len(starts)
         elif home is not None:
-            taken = _marked(taken, _tails(home, len(starts), vmemmap, held.freed_per_page))
+            tails.append(_tails(home, len(starts), vmemmap, held.freed_per_page))
     for node, nr_pages in needed.items():
         state = free_memory.change(state, node, free_memory.KERNEL, -nr_pages)
-    state = replace(state, taken=taken)
+    if tails:
+        state = replace(state, taken=_marked(state.taken, np.concatenate(tails)))
     for node, nr_pages in elsewhere.items():
         found = free_memory.locate(state, node, nr_pages, 1, last=True)
         state = free_memory.place(state, found, PageState.VMEMMAP, -1)
@@ -231,6 +232,7 @@ def _marked(taken: RunMap, ranges: NDArray[np.int64]) -> RunMap:
     The kernel takes the pages anew wherever they are free; the model puts them back where
     they were, and shows none for those of which something else has been made since.
     """
+    ranges = ranges[np.argsort(ranges[:, 0])]
     held = ranges_of(taken.slice(int(ranges[0, 0]), int(ranges[-1, 1])))
     return taken.insert_rows(outside(taken.rows_over(ranges, kind=_VMEMMAP, owner=-1), held))
 

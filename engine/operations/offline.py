@@ -88,14 +88,14 @@ def offline_blocks(
                 f"most {MAX_BLOCKS_ONE_BY_ONE} in one command"
             )
         one_by_one |= any(fault.phase in _FAILURES for fault in tx.state.faults)
-        count = 1 if one_by_one else _clear_of(tx.state, block, alike)
         refusal = check_offline(tx.state, block)
+        count = 1 if one_by_one or refusal else _clear_of(tx.state, block, alike)
         if refusal is not None and refusal.function not in (
             "MEM_GOING_OFFLINE",
             "do_migrate_range",
         ):
             return _refused(tx, block, refusal)
-        refusal = _offline_batch(tx, block, 1 if refusal else count, refusal)
+        refusal = _offline_batch(tx, block, count, refusal)
         if refusal is not None:
             return refusal
         block += count
@@ -105,16 +105,22 @@ def offline_blocks(
 def _clear_of(state: State, block: int, count: int) -> int:
     """How many of ``count`` blocks from ``block`` on can go as one.
 
-    Behind the first they hold nothing but free memory; the first may hold what cannot fail.
+    Behind the first they hold what is free, can move or leaves with them.
     """
-    pages = state.geometry.block_pages
-    kinds = state.taken.slice(block * pages, (block + 1) * pages)["kind"]
-    if np.any(kinds == PageState.HUGETLB_OPTIMISED):
-        return 1
     kept = state.kept.slice(block + 1, block + count)
     count = int(kept["start"][0]) - block if len(kept) else count
-    taken = state.taken.slice((block + 1) * pages, (block + count) * pages)
-    return count if not len(taken) else max(1, int(taken["start"][0]) // pages - block)
+    start, end = state.block_pfn(block), state.block_pfn(block + count)
+    taken = state.taken.slice(start, end)
+    kind, owner = taken["kind"], taken["owner"]
+    optimised = kind == PageState.HUGETLB_OPTIMISED
+    leaves = (kind == PageState.MOVABLE) & (owner != CMA) | (kind == PageState.PAGE_OFFLINE)
+    leaves |= kind == PageState.HUGETLB
+    # The first may hold what cannot fail, and all what is sure not to.
+    leaves |= ~optimised & (taken["start"] + taken["count"] <= state.block_pfn(block + 1))
+    if not state.profile.hugetlb_tails_corrupt and hugetlb.can_dissolve(state, start, end):
+        leaves |= optimised
+    stays = taken["start"][~leaves]
+    return count if not len(stays) else max(1, int(stays[0]) // state.geometry.block_pages - block)
 
 
 def waiting(state: State) -> Refusal | None:

@@ -10,10 +10,12 @@ import numpy as np
 from msgspec.structs import replace
 
 from pfnmap.engine.commands import Remove
+from pfnmap.engine.errors import InputError
 from pfnmap.engine.human import ranged
 from pfnmap.engine.kinds import BlockState, MemmapKind, OnlineType, ZoneType
+from pfnmap.engine.limits import MAX_BLOCKS_ONE_BY_ONE
 from pfnmap.engine.memory import free_memory, resources, spans_history
-from pfnmap.engine.memory.runs import Rows
+from pfnmap.engine.memory.runs import Rows, joined_ranges, ranges_of
 from pfnmap.engine.memory.state import Device, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import add, offline, online, remove_2019
@@ -101,6 +103,11 @@ def _first_pass(tx: Transaction, ranges: list[tuple[int, int]]) -> list[int]:
             if tx.state.pending is not None:
                 return failed
             failed.append(refusal.block)
+            if len(failed) > MAX_BLOCKS_ONE_BY_ONE:
+                raise InputError(
+                    f"remove: more than {MAX_BLOCKS_ONE_BY_ONE} blocks of one device cannot be "
+                    "offlined, and each is tried by itself; unpin some, or remove fewer blocks"
+                )
             block = refusal.block + 1
     return failed
 
@@ -210,9 +217,9 @@ def _shrink_at_removal(tx: Transaction, rows: Rows) -> None:
 
 def _free_memmap(state: State, rows: Rows) -> State:
     pages = state.geometry.block_pages
-    for row in rows:
-        low, high = int(row["start"]) * pages, int(row["start"] + row["count"]) * pages
-        state = free_memory.give_back_memmap(state, low, high)
+    for early in (False, True):
+        for low, high in joined_ranges(ranges_of(rows[(rows["early"] != 0) == early])).tolist():
+            state = free_memory.give_back_memmap(state, low * pages, high * pages)
     return state
 
 

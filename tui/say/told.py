@@ -77,4 +77,4 @@ def claim_failures(outcomes: Sequence[Outcome], index: int) -> list[str]:
     outcome = outcomes[index]
     if not isinstance(outcome.command, Expect):
         return []
-    return evaluate(outcome.command, outcome.after, last_action(outcomes[:index]))
+    return evaluate(outcome.command, outcome.after, last_action(outcomes, index))
