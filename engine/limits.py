@@ -17,6 +17,8 @@ MAX_DUMP_BYTES: Final = 24 << 20
 """Of a text dump or a listing of lsmem: some 70,000 blocks with all their files."""
 MAX_CAPTURE_BLOCKS: Final = 1 << 20
 """Blocks of a real machine: 128 TiB in blocks of 128 MiB, 2 PiB in those of 2 GiB."""
+MAX_BLOCK_LINES: Final = 1 << 17
+"""Lines of blocks: runs of blocks alike in a capture, and what ``blocks --all`` prints."""
 MAX_CAPTURE_NOTES: Final = 1000
 MAX_BLOCKS_ONE_BY_ONE: Final = 1024
 """Blocks in one command where the rule in force treats each by itself, ``shrink``, and those of a

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import MAX_NUMNODES
 from pfnmap.engine.limits import (
+    MAX_BLOCK_LINES,
     MAX_CAPTURE_BLOCKS,
     MAX_CAPTURE_BYTES,
     MAX_CAPTURE_NOTES,
@@ -86,7 +87,7 @@ class _Capture(Struct, frozen=True, kw_only=True):
     iomem: Annotated[tuple[IomemLine, ...], Meta(max_length=MAX_IOMEM_LINES)] | None = None
     pools: Annotated[tuple[HugetlbPool, ...], Meta(max_length=MAX_NUMNODES)] = ()
     config: tuple[MemoryConfig, ...] = ()
-    blocks: tuple[_Run, ...] = ()
+    blocks: Annotated[tuple[_Run, ...], Meta(max_length=MAX_BLOCK_LINES)] = ()
     notes: Annotated[tuple[str, ...], Meta(max_length=MAX_CAPTURE_NOTES)] = ()
 
     def __post_init__(self) -> None:

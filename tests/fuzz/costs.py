@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pfnmap.engine.limits import MAX_CAPTURE_BLOCKS
+from pfnmap.engine.limits import MAX_BLOCK_LINES, MAX_CAPTURE_BLOCKS, MAX_SCENARIO_LINES
 from pfnmap.tui import cli
 
 SMALL = (2.0, 300 << 20)
@@ -26,6 +26,7 @@ LARGE = (10.0, 1 << 30)
 
 BIG = "machine ram=1P"
 HOSTED = "machine memmap_on_memory=Y"
+PINS = [f"pin d[{at}-{at + 4095}] kind=movable" for at in range(0, 16 * 4096, 4096)]
 LINES: tuple[tuple[str, ...], ...] = (
     ("machine ram=16383P",),
     ("machine ram=16383P arch=arm64-4k",),
@@ -43,7 +44,16 @@ LINES: tuple[tuple[str, ...], ...] = (
     (HOSTED, "add d 2P", "grep . /sys/devices/system/memory/memory*/state"),
     ("echo online > /sys/devices/system/memory/memory{0..99999999}/state",),
     (HOSTED, "add d 128T", "online d", "expect block d state=online"),
-)
+    (HOSTED, "add d 128T", "online d movable", *PINS, "offline d"),
+    (HOSTED, "add d 128T", "online d movable", *PINS, "unpin d"),
+    (HOSTED, "add d 128T", "online d movable", *PINS, "pin d[0-4095] kind=unmovable", "remove d"),
+    ("machine ram=64G hugetlb_free_vmemmap=on", "add d 256G", "online d movable",
+     "hugetlb h 2M count=65536", "offline d"),
+    ("machine arch=ppc64-64k ram=8T", "add d 512T", "online d", "offline d", "remove d"),
+    ("machine ram=4G", "add d 1P memmap=device", "online d", "freelist 0:1", "offline d"),
+    ("machine nodes=1024 ram=64G", "add d 1G node=1023"),
+    (HOSTED, "add d 7T", *["grep . /sys/devices/system/memory/memory*/state"] * 12),
+)  # fmt: skip
 """Scenarios of less than 1 kB; each is run, drawn and shown."""
 
 
@@ -66,6 +76,7 @@ def small() -> Iterator[Case]:
     """Inputs of less than 1 kB."""
     for lines in LINES:
         content = "\n".join(lines).encode()
+        assert len(content) < 1024, lines[-1]
         yield Case(("check",), ".hotplug", content, SMALL)
     run = ["online", ["Normal"], [0], 1, 0]
     for count in (1 << 24, MAX_CAPTURE_BLOCKS):
@@ -81,10 +92,15 @@ def large() -> Iterator[Case]:
         for words in ("run", "figure", "show --step last", "run --json", "figure -o .svg"):
             yield Case(tuple(words.split()), ".hotplug", content, SMALL)
     alternating = [
-        [i, 1, "online" if i % 2 else "offline", ["Normal"], [0], 1, 0] for i in range(100_000)
+        [i, 1, "online" if i % 2 else "offline", ["Normal"], [0], 1, 0]
+        for i in range(MAX_BLOCK_LINES)
     ]
+    one = [[0, MAX_BLOCK_LINES, "online", ["Normal"], [0], 1, 0]]
+    yield Case(("blocks", "-a"), ".json", capture(blocks=one), LARGE)
+    yield Case(("show", "--json"), ".json", capture(blocks=alternating), LARGE)
     captures = [
         capture(blocks=alternating),
+        capture(blocks=alternating * 2),
         capture(notes=["x" * 50] * 1_000_000),
         gzip.compress(capture()[:-1] + b', "blocks": [' + b"[]," * (80 << 20) + b"[]]}", 1),
         gzip.compress(capture()[:-1] + b', "notes": [' + b'"",' * (20 << 20) + b'""]}', 1),
@@ -96,6 +112,7 @@ def large() -> Iterator[Case]:
     for line in (b"xyzzy\n", b'note "a"\n', b"\n", b"expect ok\n"):
         for word in ("check", "run", "fmt", "figure"):
             yield Case((word,), ".hotplug", line * 1_000_000, LARGE)
+            yield Case((word,), ".hotplug", line * MAX_SCENARIO_LINES, LARGE)
     yield Case(("verify",), ".json", b'{"format":"x","steps":[' + b"[]," * (10 << 20), LARGE)
 
 

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.human import counted, human_size
 from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.limits import MAX_BLOCK_LINES
 from pfnmap.engine.memory.alike import joined
 from pfnmap.engine.view import BlockRow, MemoryConfig, View
 from pfnmap.tui.text.ascii import plain, span, wrapped
@@ -195,7 +196,8 @@ def _parts(view: View, looked_at: Set[str], *, every_block: bool) -> Iterator[Bl
         return BlockRange(first, last, row, why, config)
 
     for first, last in _runs(view, cut=bool(looked_at), every_block=every_block):
-        whole, end = part(first, last), part(last, last)
+        whole = part(first, last)
+        end = part(last, last) if looked_at and last > first else whole
         # What names its block or its page is another sentence for every block of the run.
         if whole is None or end is None or _said(whole) == _said(end):
             yield from () if whole is None else (whole,)
@@ -239,6 +241,11 @@ def _runs(view: View, *, cut: bool, every_block: bool) -> Iterable[tuple[int, in
     ``cut``: alike for the model as well, which knows rules and reasons.
     """
     if every_block:
+        if view.nr_blocks > MAX_BLOCK_LINES:
+            raise InputError(
+                f"--all: {view.nr_blocks} blocks, a line for each; at most {MAX_BLOCK_LINES}; "
+                "without --all blocks that are alike are one line"
+            )
         ids = (view.block_ids(rank, BATCH).tolist() for rank in range(0, view.nr_blocks, BATCH))
         return ((block, block) for batch in ids for block in batch)
     return view.block_runs(reasons=cut)
