@@ -32,7 +32,8 @@ from pfnmap.engine.session import Session
 from pfnmap.themes import load_theme
 from pfnmap.tui.app import PfnmapApp
 from pfnmap.tui.keys.names import textual_key
-from pfnmap.tui.pictures.offscreen import CaptureDriver, settle
+from pfnmap.tui.pictures.offscreen import settle
+from tests.tui.capture_driver import CaptureDriver
 
 SIZE = (200, 50)
 HOPS = 30

@@ -13,7 +13,7 @@ from typing import Any
 from pfnmap.engine.errors import InputError
 from pfnmap.themes.loader import SHIPPED_DIRECTORY, load_theme, read_theme, theme_files
 from pfnmap.tui.keys.table import ACTIONS
-from pfnmap.tui.pictures.picture import text_picture
+from pfnmap.tui.pictures.picture import on_page, piece
 from pfnmap.tui.pictures.svg_html import to_html, to_svg
 from pfnmap.tui.settings.config import keymap_lines, load_settings
 from tests.fuzz.damage import any_value, damaged_bytes, damaged_value, nasty_text, toml_text
@@ -82,7 +82,7 @@ class Themes(FileOfLines):
             file.write_bytes(item)
             theme = read_theme(file)
         glyphs = "".join(look.glyph for look in theme.states)
-        picture = text_picture([glyphs, theme.title], (40, 3), theme)
+        picture = on_page(40, [[piece(glyphs)], [piece(theme.title)]], theme)
         to_svg(picture)
         to_html(picture)
         return "works"

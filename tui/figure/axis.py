@@ -71,11 +71,6 @@ class Piece(Struct, frozen=True):
     hard: bool = True
     """Whether a span or a hole begins where it begins, so that it cannot join the one before."""
 
-    @property
-    def to_scale(self) -> bool:
-        """Whether as many cells as it has mean as many blocks as everywhere in the focus."""
-        return self.cells_a_block > 0 and not self.broken
-
 
 class Axis(Struct, frozen=True, eq=False):
     """Columns and what each stands for; arrays have one entry a column."""
@@ -101,6 +96,12 @@ class Axis(Struct, frozen=True, eq=False):
     def blocks_a_cell(self) -> int:
         """Blocks that a cell in the focus stands for, where that is more than one."""
         return max((p.blocks_a_cell for p in self.pieces if p.cells_a_block), default=1)
+
+    @property
+    def edges(self) -> dict[int, int]:
+        """The column of each edge by its pfn."""
+        columns = np.flatnonzero(self.kinds == Column.EDGE)
+        return dict(zip(self.starts[columns].tolist(), columns.tolist(), strict=True))
 
     def same_as(self, other: Axis) -> bool:
         """Whether both have the same columns."""

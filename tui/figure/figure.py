@@ -183,25 +183,6 @@ class Figure(Struct, frozen=True, eq=False):
             kept.add(at)
         return tuple(row for at, row in enumerate(self.rows) if at in kept)
 
-    @property
-    def states(self) -> tuple[PageState, ...]:
-        """The states that can be seen in it, for a legend."""
-        seen: set[int] = set()
-        for code in {code for row in self.rows for code in _codes_of(row).tolist()}:
-            seen |= {code & STATE_MASK, code >> OVER_SHIFT & STATE_MASK}
-        return tuple(PageState(state) for state in sorted(seen))
-
-    @property
-    def marks(self) -> frozenset[Mark]:
-        """The marks that can be seen in it."""
-        lines = [line for row in self.rows for line in (row.now, row.was) if line is not None]
-        return frozenset(Mark(mark) for line in lines for mark in set(line.marks.tolist()))
-
-
-def _codes_of(row: Row) -> Codes:
-    lines = [row.now] if row.was is None else [row.now, row.was]
-    return np.concatenate([line.codes[line.marks == Mark.CELL] for line in lines])
-
 
 def figure_of(moment: Moment, axis: Axis) -> Figure:
     """Draw one moment; what differs from the moment before is marked."""

@@ -17,7 +17,6 @@ from pfnmap.tui.figure.amounts import human
 from pfnmap.tui.figure.axis import Axis, Column, Ground, axis_of
 from pfnmap.tui.figure.bill import Bill
 from pfnmap.tui.figure.figure import Figure, Key, Mark, Row, Strip, place
-from pfnmap.tui.figure.labels import pfn_labels, piece_labels, placed
 from pfnmap.tui.figure.result import result
 from pfnmap.tui.map.cells import OVER_SHIFT, STATE_MASK, glyph_code
 from pfnmap.tui.text.ascii import plain, wrapped
@@ -119,10 +118,10 @@ class Sheet:
     def axis_lines(self) -> Iterator[Spans]:
         """The axis itself, the most important line first: blocks, pfns, the rule."""
         axis = self.axis
-        blocks = placed(piece_labels(axis), axis.width)
+        blocks = _placed(_block_labels(axis), axis.width)
         heads = "".join(f" {name:>{self.digits}}" for name in NUMBERS) if self.beside else ""
         yield (self._name("blocks"), Span(blocks, "axis"), Span(heads, "dim"))
-        pfns = placed(pfn_labels(axis), self.width - self.names)
+        pfns = _placed(_pfn_labels(axis), self.width - self.names)
         yield (self._name("pfn"), Span(pfns, "axis"))
         yield (self._name("scale"), Span(_rule(axis), "axis"))
 
@@ -296,6 +295,44 @@ def _stands_in(above: Figure | None, row: Row) -> bool:
     return above is not None and any(
         other.changed and (other.node, other.zone) == (row.node, row.zone) for other in above.rows
     )
+
+
+Label = tuple[int, int, str]
+"""Rank, column and words: of two that would touch, the one of lower rank is drawn."""
+
+
+def _block_labels(axis: Axis) -> Iterator[Label]:
+    """Ids of memory blocks: one where each block begins that has an edge, a range for others."""
+    pages, edges = axis.block_pages, axis.edges
+    for piece in axis.pieces:
+        first, last = piece.start_pfn // pages, (piece.end_pfn - 1) // pages
+        if piece.hole:
+            continue
+        if not piece.ruled and first < last:
+            yield 0 if piece.focus else 2, edges[piece.start_pfn], f"{first}-{last}"
+            continue
+        yield 0 if piece.focus else 3, edges[piece.start_pfn], str(first)
+        for pfn, column in edges.items():
+            if piece.start_pfn < pfn < piece.end_pfn:
+                yield 1, column, str(pfn // pages)
+
+
+def _pfn_labels(axis: Axis) -> Iterator[Label]:
+    """The pfn of each edge; those of the focus first."""
+    ends = {pfn for piece in axis.pieces if piece.focus for pfn in (piece.start_pfn, piece.end_pfn)}
+    pieces = {pfn for piece in axis.pieces for pfn in (piece.start_pfn, piece.end_pfn)}
+    for pfn, column in axis.edges.items():
+        yield 0 if pfn in ends else 1 if pfn in pieces else 2, column, f"{pfn:#x}"
+
+
+def _placed(labels: Iterable[Label], width: int) -> str:
+    """The labels as one line, as many as fit; one that would pass the end is moved left."""
+    line = [" "] * width
+    for _, column, words in sorted(labels):
+        at = min(column, width - len(words))
+        if at >= 0 and not "".join(line[max(0, at - 1) : at + len(words) + 1]).strip():
+            line[at : at + len(words)] = words
+    return "".join(line)
 
 
 def _rule(axis: Axis) -> str:

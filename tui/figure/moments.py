@@ -98,14 +98,18 @@ def moments(session: History) -> list[Moment]:
     """
     found = [Moment(session.view_at(0), BOOT)]
     for number, outcome in enumerate(session.outcomes, 1):
-        if not is_step(outcome):
-            continue
-        # A step that changed nothing has the view of the one before: nothing is asked twice.
-        last = found[-1]
-        view = last.view if outcome.after is last.state else session.view_at(number)
-        words = line_of(outcome.command)
-        found.append(Moment(view, words, number, 0, outcome, None, last))
+        if is_step(outcome):
+            found.append(moment_after(session, number, found[-1]))
     return found
+
+
+def moment_after(session: History, number: int, before: Moment) -> Moment:
+    """The moment after a step, counted from 1; ``before``: the one that it is told from."""
+    outcome = session.outcomes[number - 1]
+    # A step that changed nothing has the view of the one before: nothing is asked twice.
+    view = before.view if outcome.after is before.state else session.view_at(number)
+    words = line_of(outcome.command)
+    return Moment(view, words, number, 0, outcome, None, before)
 
 
 def phases(moment: Moment, most: int | None = None) -> list[Moment]:

@@ -12,11 +12,10 @@ from itertools import takewhile
 
 from msgspec.structs import replace
 
-from pfnmap.engine.language import line_of
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import History
 from pfnmap.tui.figure.axis import Ground, bare_ground
-from pfnmap.tui.figure.moments import BOOT, Moment, is_step, phases
+from pfnmap.tui.figure.moments import BOOT, Moment, is_step, moment_after, phases
 
 
 class Steps:
@@ -48,7 +47,7 @@ class Steps:
             del self._seen[known:], self._grounds[known + 1 :]
             self._last = self._rest(known)
         for number in range(known + 1, len(outcomes) + 1):
-            moment = self._moment(number, self._last)
+            moment = moment_after(self.session, number, self._last)
             self._grounds.append(self._grounds[-1].with_moment(moment, self._last))
             self._seen.append(outcomes[number - 1])
             self._last = moment.alone
@@ -66,10 +65,12 @@ class Steps:
         A note or a claim shows the step that it stands behind.
         """
         if phase and position < len(self.session.outcomes):
-            return phases(self._moment(position + 1, self._rest(position)))[phase - 1]
+            return phases(moment_after(self.session, position + 1, self._rest(position)))[phase - 1]
         while position and not is_step(self.session.outcomes[position - 1]):
             position -= 1
-        return self._moment(position, self._rest(position - 1)) if position else self._rest(0)
+        if not position:
+            return self._rest(0)
+        return moment_after(self.session, position, self._rest(position - 1))
 
     def between(self, first: int, second: int) -> Moment:
         """What is otherwise at one position than at another, whatever lies between them."""
@@ -79,9 +80,3 @@ class Steps:
     def _rest(self, position: int) -> Moment:
         """The machine at a position, without what led there."""
         return Moment(self.session.view_at(position), BOOT)
-
-    def _moment(self, number: int, before: Moment) -> Moment:
-        outcome = self.session.outcomes[number - 1]
-        view = before.view if outcome.after is before.state else self.session.view_at(number)
-        words = line_of(outcome.command)
-        return Moment(view, words, number, 0, outcome, None, before)

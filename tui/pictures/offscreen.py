@@ -12,7 +12,6 @@ from typing import Any, Final
 from rich.color import Color, ColorType
 from rich.style import Style
 from textual.app import App
-from textual.drivers.headless_driver import HeadlessDriver
 from textual.events import Key
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
@@ -27,26 +26,6 @@ SETTLE_ROUNDS: Final = 6
 """Rounds of draining the message queues after which nothing moves any more."""
 MOST_TURNS: Final = 100_000
 """Turns of the event loop after which a screen that still has messages never comes to rest."""
-
-
-class CaptureDriver(HeadlessDriver):
-    """Headless, but what would be written to the terminal is kept in ``log``."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.log: list[str] = []
-
-    @property
-    def is_headless(self) -> bool:
-        """False, so that Textual renders to escape sequences."""
-        return False
-
-    def write(self, data: str) -> None:
-        """Keep what would be written."""
-        self.log.append(data)
-
-    def flush(self) -> None:
-        """Nothing is buffered."""
 
 
 # -- private: Textual's own parts ----------------------------------------------------------

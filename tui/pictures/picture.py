@@ -7,7 +7,7 @@ Textual.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec import Struct
@@ -117,16 +117,6 @@ def fitted_line(pieces: Iterable[Piece], width: int) -> Line:
     if room:
         line.append(Piece(" " * room, room))
     return tuple(line)
-
-
-def text_picture(lines: Sequence[str], size: tuple[int, int], theme: Theme) -> Picture:
-    """Plain text as a picture: cut at ``size``, the lines that did not fit are counted."""
-    width, height = size
-    shown = list(lines[:height])
-    if len(lines) > height > 0:
-        shown[-1] = f"({len(lines) - height + 1} more lines)"
-    shown += [""] * (height - len(shown))
-    return on_page(width, [(piece(line),) for line in shown], theme)
 
 
 def on_page(width: int, lines: Iterable[Iterable[Piece]], theme: Theme) -> Picture:

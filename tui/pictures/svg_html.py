@@ -57,12 +57,11 @@ pre{{font:{FONT_SIZE}px/{CELL_HEIGHT}px {FONTS};margin:0}}
 
 def _css(ink: Ink, picture: Picture) -> str:
     fg, bg = _colours(ink, picture)
-    style = f"color:{fg};background:{bg}"
-    if ink.bold:
-        style += ";font-weight:bold"
-    if ink.underline:
-        style += ";text-decoration:underline"
-    return style
+    return f"color:{fg};background:{bg}" + _attributes(ink.bold, ink.underline)
+
+
+def _attributes(bold: bool, underline: bool) -> str:
+    return ";font-weight:bold" * bold + ";text-decoration:underline" * underline
 
 
 def to_svg(picture: Picture, title: str = "pfnmap") -> str:
@@ -73,7 +72,10 @@ def to_svg(picture: Picture, title: str = "pfnmap") -> str:
     shapes = [
         shape for row, line in enumerate(picture.lines) for shape in _row(row, line, picture, inks)
     ]
-    rules = "\n".join(f".{name}{{{_svg_css(*key)}}}" for key, name in inks.items())
+    rules = "\n".join(
+        f".{name}{{fill:{fill}{_attributes(*attributes)}}}"
+        for (fill, *attributes), name in inks.items()
+    )
     body = "\n".join(shapes)
     return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">
 <title>{escape(clean(title))}</title>
@@ -85,15 +87,6 @@ text{{font:{FONT_SIZE}px {FONTS}}}
 {body}
 </svg>
 """
-
-
-def _svg_css(fill: str, bold: bool, underline: bool) -> str:
-    style = f"fill:{fill}"
-    if bold:
-        style += ";font-weight:bold"
-    if underline:
-        style += ";text-decoration:underline"
-    return style
 
 
 def _row(

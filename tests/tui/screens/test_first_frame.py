@@ -12,7 +12,8 @@ from pfnmap.engine.machine import Machine
 from pfnmap.engine.session import Session
 from pfnmap.themes import load_theme
 from pfnmap.tui.app import PfnmapApp
-from pfnmap.tui.pictures.offscreen import CaptureDriver, settle
+from pfnmap.tui.pictures.offscreen import settle
+from tests.tui.capture_driver import CaptureDriver
 from tests.tui.stage import DIMM, MACHINE, stage
 
 
