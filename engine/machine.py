@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from pfnmap.engine import commands
 from pfnmap.engine.cmdline import read_cmdline
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.functions import name_in
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.memory import boot, checks
 from pfnmap.engine.memory.state import State
@@ -94,6 +95,9 @@ def predict(state: State, command: commands.Command) -> Outcome:
         return Outcome(command, state, state)
     phases = Phases(lambda: _carried_out(state, command)[0].states)
     tx, refusal = _carried_out(state, command, phases)
+    if refusal is not None:
+        function = name_in(tx.state.profile.release, refusal.function, refusal.function)
+        refusal = replace(refusal, function=function)
     return Outcome(
         command, state, tx.state, tuple(tx.events), refusal, tuple(tx.output), tuple(tx.notes)
     )

@@ -64,7 +64,7 @@ class KernelProfile(Struct, frozen=True):
 
     def is_since(self, release: str) -> bool:
         """Whether the kernel is of this release or a later one."""
-        return _number(self.release) >= _number(release)
+        return not is_before(self.release, release)
 
     def with_rule(self, name: str, word: str) -> KernelProfile:
         """This profile with one rule changed (``rule NAME=VALUE``); booleans are yes and no."""
@@ -426,6 +426,11 @@ def differences(profile: KernelProfile) -> tuple[str, ...]:
 def _number(release: str) -> tuple[int, int]:
     major, _, minor = release.partition(".")
     return int(major), int(minor)
+
+
+def is_before(release: str, other: str) -> bool:
+    """Whether a release is older than another one."""
+    return _number(release) < _number(other)
 
 
 def is_release(word: str) -> bool:

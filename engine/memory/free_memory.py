@@ -267,16 +267,14 @@ def untaken(state: State, low: int, high: int, *, upward: bool = True) -> list[t
     return free if upward else free[::-1]
 
 
-def give_back_memmap(state: State, low: int, high: int) -> State:
+def give_back_memmap(state: State, low: int, high: int, *, early: bool) -> State:
     """Struct pages that describe [low, high) and came from RAM return to where they came from.
 
     The memory's own record of where its struct pages live is forgotten. A chunk of a fixed
     size (powerpc) returns when nothing in its window is left to describe. Struct pages of boot
     memory are reserved, so managed grows by them (``free_reserved_page``), but for those that
-    HugeTLB has taken from the buddy since.
+    HugeTLB has taken from the buddy since. ``early``: the described memory was there at boot.
     """
-    row = state.blocks.at(low // state.geometry.block_pages)
-    early = row is not None and bool(row["early"])
     bought = int(state.unreserved.slice(low, high)["count"].sum())
     bought //= state.geometry.pages_per_struct_page_frame
     state = replace(state, unreserved=state.unreserved.delete(low, high))

@@ -131,13 +131,21 @@ def _shrink(
 
 
 def shrink_sections(
-    tx: Transaction, node: int, zone_type: ZoneType, start_pfn: int, end_pfn: int
+    tx: Transaction,
+    node: int,
+    zone_type: ZoneType,
+    start_pfn: int,
+    end_pfn: int,
+    runs: NDArray[np.int64] | None = None,
 ) -> None:
-    """Take the sections of [start, end) out of a zone and its node, lowest first."""
+    """Take the sections of [start, end) out of a zone and its node, lowest first.
+
+    ``runs``: the valid sections (:func:`section_runs`) of before, where their blocks are gone.
+    """
     rule = tx.state.profile.shrink
     section = tx.state.geometry.section_pages
     by_online = rule != "remove-valid"
-    sections = _Sections(section_runs(tx.state), start_pfn)
+    sections = _Sections(section_runs(tx.state) if runs is None else runs, start_pfn)
     starts = _turns(tx.state, node, zone_type, (start_pfn, end_pfn), sections.runs)
     for start, following in zip(starts, [*starts[1:], end_pfn], strict=True):
         end = start + section

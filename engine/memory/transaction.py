@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from pfnmap.engine.finding import MAX_FINDINGS, Finding
+from pfnmap.engine.functions import name_in
 from pfnmap.engine.memory.state import Fault, State
 from pfnmap.engine.outcome import Event, Phases, Refusal
 
@@ -33,17 +34,27 @@ class Transaction:
         log: tuple[str, ...] | list[str] = (),
         block: int = -1,
         nr_blocks: int = 1,
+        caller: str = "",
     ) -> None:
         """Record that ``function`` ran and left ``self.state``.
 
-        ``block``/``nr_blocks``: the blocks it was about (block -1: none).
+        ``block``/``nr_blocks``: the blocks it was about (block -1: none). The event has the name
+        that the machine's kernel has for the function; ``caller``: see ``functions.name_in``.
         """
         if block < 0:
             nr_blocks = 0
         number = len(self.states)
         self.states.append(self.state)
         self.events.append(
-            Event(function, text, self._phases, number, tuple(log), block, nr_blocks)
+            Event(
+                name_in(self.state.profile.release, function, caller),
+                text,
+                self._phases,
+                number,
+                tuple(log),
+                block,
+                nr_blocks,
+            )
         )
 
     def fault(self, phase: str) -> str | None:

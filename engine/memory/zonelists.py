@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from pfnmap.engine.kinds import KERNEL_ZONES, ZoneType
 from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.transaction import Transaction
 
 LOCAL_DISTANCE = 10
 REMOTE_DISTANCE = 20
@@ -86,6 +87,12 @@ def rebuild(
     )
     log.append(f"Policy zone: {ZoneType(highest).label}")
     return state, log
+
+
+def build_all(tx: Transaction, why: str, block: int, *, masks: State | None = None) -> None:
+    """:func:`rebuild` as a phase: a zone became populated or empty with this block."""
+    tx.state, log = rebuild(tx.state, masks=masks)
+    tx.event("build_all_zonelists", why, log=log, block=block)
 
 
 def demotion_log(before: State, after: State) -> list[str]:

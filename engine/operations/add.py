@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from pfnmap.engine.commands import Add
 from pfnmap.engine.geometry import GIB
@@ -250,6 +251,12 @@ def _add_memory(tx: Transaction, dimm: FailedDimm) -> Refusal | None:
         log = _refusal_log(before, refusal, start, size, node)
         tx.event(refusal.function, refusal.rule, log=log)
         return refusal
+    choice = memmap.choose(before, size >> before.geometry.page_shift, dimm.policy)
+    # e3c2bfdd33a3 "allow memmap on memory hotplug request to fallback" (6.6): until then the
+    # ACPI driver asked, and with the flag the add asked once more.
+    asked_by_driver = before.profile.is_since("5.14") and not before.profile.is_since("6.6")
+    if asked_by_driver:
+        tx.event("mhp_supports_memmap_on_memory", choice.refused or choice.rule)
     for phase in ("register_memory_resource", "__try_online_node"):
         if (refusal := tx.injected(phase)) is not None:
             return refusal
@@ -261,7 +268,9 @@ def _add_memory(tx: Transaction, dimm: FailedDimm) -> Refusal | None:
     if not before.nodes[node].online:
         tx.state, log = zonelists.rebuild(tx.state, hotadded=node)
         tx.event("__try_online_node", f"node {node} is initialised", log=log)
-    refusal = _build(tx, dimm)
+    if not asked_by_driver and not choice.refused:
+        tx.event("mhp_supports_memmap_on_memory", choice.rule)
+    refusal = _build(tx, dimm, choice)
     if refusal is not None:
         return refusal
     if not before.nodes[node].online:
@@ -270,12 +279,11 @@ def _add_memory(tx: Transaction, dimm: FailedDimm) -> Refusal | None:
     return _auto_online(tx, start, size)
 
 
-def _build(tx: Transaction, dimm: FailedDimm) -> Refusal | None:
+def _build(tx: Transaction, dimm: FailedDimm, choice: MemmapChoice) -> Refusal | None:
     """``arch_add_memory`` and ``create_memory_block_devices``."""
     start, size = dimm.start, dimm.size_bytes
     shift = tx.state.geometry.page_shift
     start_pfn, nr_pages = start >> shift, size >> shift
-    choice = memmap.choose(tx.state, nr_pages, dimm.policy)
     if choice.refused:
         return _give_up(
             tx,
@@ -287,7 +295,6 @@ def _build(tx: Transaction, dimm: FailedDimm) -> Refusal | None:
                 f"memmap_on_memory was asked for, but this does not hold: {choice.refused}",
             ),
         )
-    tx.event("mhp_supports_memmap_on_memory", choice.rule)
     # A block of a DIMM that was removed and is probed belongs to that DIMM again.
     holder = holder_of(tx.state, start_pfn)
     device = Device(
@@ -335,12 +342,16 @@ def _give_up(tx: Transaction, start: int, size: int, refusal: Refusal) -> Refusa
 
 
 def _populate(tx: Transaction, device: Device, choice: MemmapChoice) -> Refusal | None:
-    """Build the memmap and the memory block devices (all offline)."""
+    """Build the memmap and the memory block devices (all offline).
+
+    Where each block gets its own, 6.8 goes block by block (``create_altmaps_and_memory_blocks``):
+    the first by itself, the rest as a batch.
+    """
     state = tx.state
     start_pfn, end_pfn = device.start_pfn, device.end_pfn
     first = start_pfn // state.geometry.block_pages
     count = device.nr_pages // state.geometry.block_pages
-    vmemmap = 0
+    vmemmap, where = 0, ""
     if choice.kind == MemmapKind.RAM:
         refusal = memmap_from_ram.take_memmap(tx, device)
         if refusal is not None:
@@ -353,42 +364,55 @@ def _populate(tx: Transaction, device: Device, choice: MemmapChoice) -> Refusal 
         tx.state = _own_homes(tx.state, device, choice, vmemmap)
         pages = vmemmap if choice.kind == MemmapKind.PER_DEVICE else choice.block_pages
         unit = "the range" if choice.kind == MemmapKind.PER_DEVICE else "each block"
-        tx.event(
-            "sparse_add_section",
-            f"struct pages in the first {pages} pages of {unit}",
-            block=first,
-            nr_blocks=count,
-        )
+        where = f"struct pages in the first {pages} pages of {unit}"
     rows = memmap.block_rows(state, start_pfn, end_pfn, choice, vmemmap)
     rows["node"], rows["device"] = device.node, device.id
-    if choice.heads:
-        if (refusal := tx.injected("mark_vmemmap_pages", block=first)) is not None:
+    one_by_one = choice.kind == MemmapKind.PER_BLOCK and not choice.heads and count > 1
+    for low, nr_blocks in ((first, 1), (first + 1, count - 1)) if one_by_one else ((first, count),):
+        if where:
+            tx.event("vmemmap_populate", where, block=low, nr_blocks=nr_blocks)
+        sections = nr_blocks * state.geometry.block_pages // state.geometry.section_pages
+        text = f"{counted(sections, 'section')} with struct pages"
+        tx.event("sparse_add_section", text, block=low, nr_blocks=nr_blocks)
+        if choice.heads:
+            heads = choice.block_pages if choice.kind == MemmapKind.PER_BLOCK else vmemmap
+            device = replace(device, head_pages=heads)
+            if (refusal := _mark_heads(tx, device, count)) is not None:
+                tx.state = replace(state, faults=tx.state.faults)
+                return refusal
+        if (refusal := tx.injected("create_memory_block_devices", block=low)) is not None:
             tx.state = replace(state, faults=tx.state.faults)
-            return refusal
-        heads = choice.block_pages if choice.kind == MemmapKind.PER_BLOCK else vmemmap
-        device = replace(device, head_pages=heads)
-        # The struct pages are zeroed first: an older refcount there is forgotten.
-        fresh = {p: n for p, n in tx.state.heads.items() if not start_pfn <= p < end_pfn}
-        tx.state = replace(tx.state, heads=fresh)
-        tx.event(
-            "mark_vmemmap_pages",
-            f"{heads} vmemmap pages to a head page",
-            block=first,
-            nr_blocks=count,
-        )
-    if (refusal := tx.injected("create_memory_block_devices", block=first)) is not None:
-        tx.state = replace(state, faults=tx.state.faults)
-        if choice.kind != MemmapKind.RAM:
-            return refusal
-        return _give_up(
-            tx,
-            start_pfn << state.geometry.page_shift,
-            device.nr_pages << state.geometry.page_shift,
-            refusal,
-        )
+            if choice.kind != MemmapKind.RAM:
+                return refusal
+            shift = state.geometry.page_shift
+            return _give_up(tx, start_pfn << shift, device.nr_pages << shift, refusal)
+        if one_by_one:
+            rows["start"], rows["count"] = low, nr_blocks
+        _create_blocks(tx, device, low, nr_blocks, rows)
+    return None
+
+
+def _mark_heads(tx: Transaction, device: Device, nr_blocks: int) -> Refusal | None:
+    """``mark_vmemmap_pages`` of the series of 2019: refcount and private of the head pages."""
+    first = device.start_pfn // tx.state.geometry.block_pages
+    if (refusal := tx.injected("mark_vmemmap_pages", block=first)) is not None:
+        return refusal
+    # The struct pages are zeroed first: an older refcount there is forgotten.
+    start, end = device.start_pfn, device.end_pfn
+    fresh = {pfn: count for pfn, count in tx.state.heads.items() if not start <= pfn < end}
+    tx.state = replace(tx.state, heads=fresh)
+    text = f"{device.head_pages} vmemmap pages to a head page"
+    tx.event("mark_vmemmap_pages", text, block=first, nr_blocks=nr_blocks)
+    return None
+
+
+def _create_blocks(
+    tx: Transaction, device: Device, first: int, nr_blocks: int, rows: NDArray[np.void]
+) -> None:
+    """``create_memory_block_devices``, and the device that holds them."""
     tx.state = replace(
         tx.state,
-        blocks=tx.state.blocks.replace(first, first + count, rows),
+        blocks=tx.state.blocks.replace(first, first + nr_blocks, rows),
         devices={**tx.state.devices, device.id: tx.state.devices.get(device.id, device)},
         next_id=max(tx.state.next_id, device.id + 1),
     )
@@ -396,11 +420,10 @@ def _populate(tx: Transaction, device: Device, choice: MemmapChoice) -> Refusal 
         zone_shifting.after_add(tx, device)
     tx.event(
         "create_memory_block_devices",
-        f"{counted(count, 'memory block')}, all offline",
+        f"{counted(nr_blocks, 'memory block')}, all offline",
         block=first,
-        nr_blocks=count,
+        nr_blocks=nr_blocks,
     )
-    return None
 
 
 def _fixed_chunks(state: State, start_pfn: int, choice: MemmapChoice, vmemmap: int) -> MemmapChoice:

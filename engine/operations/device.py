@@ -227,7 +227,7 @@ def delete(tx: Transaction, command: DeviceDel) -> None:
             tx.event("del_device_memory", "the sections' online bits are cleared")
         spans_history.shrink_sections(tx, device.node, ZoneType.DEVICE, start, end)
     shift = tx.state.geometry.page_shift
-    tx.state = free_memory.give_back_memmap(tx.state, start, end)
+    tx.state = free_memory.give_back_memmap(tx.state, start, end, early=False)
     devices = {k: v for k, v in tx.state.devices.items() if k != device.id}
     kept = tuple(r for r in tx.state.resources if r.owner != device.id or r.system_ram)
     tx.state = replace(

@@ -278,16 +278,33 @@ def _refused(tx: Transaction, block: int, refusal: Refusal) -> Refusal:
 
 def _begin(tx: Transaction, first: int, count: int, row: Any) -> None:
     """State going-offline; present already without the vmemmap pages."""
-    node, zone_type, vmemmap = int(row["node"]), ZoneType(int(row["zone"])), int(row["vmemmap"])
     going = int(BlockState.GOING_OFFLINE)
     tx.state = replace(tx.state, blocks=tx.state.blocks.update(first, first + count, state=going))
-    text = "state going-offline"
-    if vmemmap:
-        zone = tx.state.zone(node, zone_type)
-        zone = replace(zone, present=zone.present - count * vmemmap)
-        tx.state = tx.state.with_zone(node, zone_type, zone)
-        text += f"; present -{count * vmemmap} for the vmemmap: {zone.present}"
-    tx.event("memory_block_offline", text, block=first, nr_blocks=count)
+    tx.event("memory_block_offline", "state going-offline", block=first, nr_blocks=count)
+    if apart := _apart(tx.state, row):
+        _adjust_present(tx, first, count, row, -count * apart)
+
+
+def _apart(state: State, row: Any) -> int:
+    """Vmemmap pages of a block that ``memory_block_offline`` sees to itself.
+
+    The layouts of 2019 leave them to ``offline_pages``, which ignores them.
+    """
+    return int(row["vmemmap"]) if state.profile.is_since("5.14") else 0
+
+
+def _adjust_present(tx: Transaction, first: int, count: int, row: Any, nr_pages: int) -> None:
+    """What ``memory_block_offline`` takes from present for the vmemmap, or gives back."""
+    node, zone_type = int(row["node"]), ZoneType(int(row["zone"]))
+    zone = tx.state.zone(node, zone_type)
+    zone = replace(zone, present=zone.present + nr_pages)
+    tx.state = tx.state.with_zone(node, zone_type, zone)
+    tx.event(
+        "adjust_present_page_count",
+        f"present {nr_pages:+} for the vmemmap: {zone.present}",
+        block=first,
+        nr_blocks=count,
+    )
 
 
 def failed(tx: Transaction, block: int, row: Any, phase: str, refusal: Refusal) -> None:
@@ -323,13 +340,8 @@ def failed(tx: Transaction, block: int, row: Any, phase: str, refusal: Refusal) 
 def _stay_online(tx: Transaction, block: int, row: Any, reason: str) -> None:
     """``failed_removal`` of ``offline_pages``, and what its callers take back."""
     tx.event("offline_pages", f"memory offlining failed due to {reason}", block=block)
-    node, zone_type, vmemmap = int(row["node"]), ZoneType(int(row["zone"])), int(row["vmemmap"])
-    if vmemmap:
-        zone = tx.state.zone(node, zone_type)
-        zone = replace(zone, present=zone.present + vmemmap)
-        tx.state = tx.state.with_zone(node, zone_type, zone)
-        text = f"present +{vmemmap} for the vmemmap: {zone.present}"
-        tx.event("memory_block_offline", text, block=block)
+    if apart := _apart(tx.state, row):
+        _adjust_present(tx, block, 1, row, apart)
     online = int(BlockState.ONLINE)
     tx.state = replace(tx.state, blocks=tx.state.blocks.update(block, block + 1, state=online))
     tx.event("memory_subsys_offline", "state online as before", block=block)
@@ -346,12 +358,20 @@ def _offline_batch(tx: Transaction, first: int, count: int, veto: Refusal | None
     start_pfn, end_pfn = tx.state.block_pfn(first), tx.state.block_pfn(first + count)
     before = tx.state
     _begin(tx, first, count, row)
-    steps = (
+    steps: tuple[tuple[str, str], ...] = (
         ("start_isolate_page_range", "every pageblock is isolated"),
         ("MEM_GOING_OFFLINE", "the notifiers agree"),
         ("do_migrate_range", "everything movable has moved away"),
         ("dissolve_free_hugetlb_folios", ""),
     )
+    if not tx.state.profile.is_since("5.14") and vmemmap == pages:
+        tx.event(
+            "offline_pages",
+            "nothing but struct pages: neither isolated nor migrated",
+            block=first,
+            nr_blocks=count,
+        )
+        steps = steps[1:2]
     for phase, text in steps:
         refusal = veto if veto and phase == veto.function else tx.injected(phase, block=first)
         if refusal is None and phase == "dissolve_free_hugetlb_folios":
@@ -368,15 +388,18 @@ def _offline_batch(tx: Transaction, first: int, count: int, veto: Refusal | None
     if _tails_corrupt(before, first, count, row):
         return _goes_on(tx, _corrupt_tails(tx, first), corrupt=True)
     _leave_buddy(tx, before, first, count, row)
-    rule, stays = tx.state.profile.shrink, tx.state.profile.zone_shifting and not row["early"]
+    merged, stays = (
+        tx.state.profile.shrink == "merged",
+        tx.state.profile.zone_shifting and not row["early"],
+    )
     if stays:
         zone_shifting.after_offline(tx, first)
-    elif rule == "merged":
-        _shrink_merged(tx, node, zone_type, start_pfn, end_pfn, vmemmap if count == 1 else 0)
-    elif rule != "remove-valid":
-        spans_history.shrink_sections(tx, node, zone_type, start_pfn, end_pfn)
+    elif merged:
+        _shrink_merged(
+            tx, node, zone_type, start_pfn, end_pfn, _apart(tx.state, row) if count == 1 else 0
+        )
     blocks = tx.state.blocks.update(first, first + count, zone=int(ZoneType.NONE))
-    if rule == "merged" and not stays:  # remove_pfn_range_from_zone poisons the struct pages
+    if merged and not stays:  # remove_pfn_range_from_zone poisons the struct pages
         blocks = blocks.update(
             first, first + count, initialised=0, link_zone=int(ZoneType.DMA), link_node=0
         )
@@ -458,21 +481,33 @@ def _leave_buddy(tx: Transaction, before: State, first: int, count: int, row: An
         nr_blocks=count,
     )
     early = usable + count * vmemmap if row["early"] else 0
-    zone = replace(zone, present=zone.present - usable, present_early=zone.present_early - early)
+    present = usable + count * (vmemmap - _apart(tx.state, row))
+    # The posts of 2018 call shrink_pages here, behind adjust_managed_page_count.
+    shrinks = tx.state.profile.shrink in ("rfc2", "oct2018")
+    zone = replace(zone, present=zone.present - present, present_early=zone.present_early - early)
     tx.state = tx.state.with_zone(node, zone_type, zone)
     tx.event(
         "adjust_present_page_count",
-        f"present -{usable}: {zone.present}",
+        f"present -{present}: {zone.present}",
         block=first,
         nr_blocks=count,
+        caller="shrink_pages" if shrinks else "offline_pages",
     )
-    log = []
+    if shrinks:
+        start, end = tx.state.block_pfn(first), tx.state.block_pfn(first + count)
+        spans_history.shrink_sections(tx, node, zone_type, start, end)
     if zone.present == 0:
         # 6.1 rebuilds the zonelists while the node is still in N_MEMORY.
         masks = tx.state if tx.state.profile.node_state_first else before
-        tx.state, log = zonelists.rebuild(tx.state, masks=masks)
-    log += zonelists.demotion_log(before, tx.state)
-    tx.event("node_states_clear_node", "MEM_OFFLINE", log=log, block=first, nr_blocks=count)
+        name = f"{zone_type.label} of node {node}"
+        zonelists.build_all(tx, f"{name} has no memory any more", first, masks=masks)
+    tx.event(
+        "MEM_OFFLINE",
+        "the notifiers hear that the memory is gone",
+        log=zonelists.demotion_log(before, tx.state),
+        block=first,
+        nr_blocks=count,
+    )
 
 
 def _shrink_merged(

@@ -143,6 +143,8 @@ def _online_batch(
     node, zone_type = int(row["node"]), choice.zone
     geometry = tx.state.geometry
     vmemmap, early = int(row["vmemmap"]), bool(row["early"])
+    # The layouts of 2019 have no steps of their own: online_pages skips the vmemmap pages.
+    apart = vmemmap if tx.state.profile.is_since("5.14") else 0
     start_pfn, span_pages = tx.state.block_pfn(first), count * geometry.block_pages
     before = tx.state
     was_populated = before.zone(node, zone_type).present > 0
@@ -168,7 +170,7 @@ def _online_batch(
         block=first,
         nr_blocks=count,
     )
-    if vmemmap:
+    if apart:
         if refusal := undo("mhp_init_memmap_on_memory"):
             return refusal
         spread = vmemmap if count == 1 else span_pages
@@ -197,33 +199,39 @@ def _online_batch(
     tx.state = free_memory.change(tx.state, node, free_memory.zone_class(zone_type), usable)
     tx.event(
         "online_pages_range",
-        f"{usable} pages to the buddy: managed {zone.managed}",
+        f"{usable} pages to the buddy"
+        + (f", {count * vmemmap} vmemmap pages are skipped" if vmemmap > apart else "")
+        + f": managed {zone.managed}",
         block=first,
         nr_blocks=count,
     )
+    present = usable + count * (vmemmap - apart)
     zone = replace(
-        zone, present=zone.present + usable, present_early=zone.present_early + usable * early
+        zone, present=zone.present + present, present_early=zone.present_early + present * early
     )
     tx.state = _mark_online(tx.state.with_zone(node, zone_type, zone), first, count, row, zone_type)
     tx.event(
         "adjust_present_page_count",
-        f"present +{usable}: {zone.present}",
+        f"present +{present}: {zone.present}",
+        block=first,
+        nr_blocks=count,
+        caller="online_pages",
+    )
+    if not was_populated:
+        zonelists.build_all(tx, f"{name} is populated", first)
+    tx.event(
+        "MEM_ONLINE",
+        "the notifiers hear that the memory is there",
+        log=zonelists.demotion_log(before, tx.state),
         block=first,
         nr_blocks=count,
     )
-    log: list[str] = []
-    if not was_populated:
-        tx.state, log = zonelists.rebuild(tx.state)
-    log += zonelists.demotion_log(before, tx.state)
-    tx.event(
-        "online_pages", f"{name} is populated, MEM_ONLINE", log=log, block=first, nr_blocks=count
-    )
-    if vmemmap:
-        extra = count * vmemmap
+    if apart:
+        extra = count * apart
         zone = replace(zone, present=zone.present + extra)
         tx.state = tx.state.with_zone(node, zone_type, zone)
         tx.event(
-            "memory_block_online",
+            "adjust_present_page_count",
             f"present +{extra} for the vmemmap: {zone.present}",
             block=first,
             nr_blocks=count,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from pfnmap.engine.commands import Remove
 from pfnmap.engine.errors import InputError
@@ -125,25 +126,46 @@ def remove_range(tx: Transaction, first: int, last: int) -> Refusal | None:
     refusal = _check_offline(tx, rows) or _check_granularity(tx, rows, first, last)
     if refusal is not None:
         return refusal
-    profile = tx.state.profile
-    if profile.zone_shifting or profile.shrink == "remove-valid":
-        _shrink_at_removal(tx, rows)
-    if remove_2019.governs(tx.state, rows):
-        refusal = remove_2019.remove_sections(tx, rows)
-        if refusal is not None:
-            return refusal
-    else:
-        tx.state = _free_memmap(tx.state, rows)
-        tx.event(
-            "arch_remove_memory",
-            "sections and their struct pages are gone",
-            block=first,
-            nr_blocks=last - first + 1,
-        )
-    _drop_blocks(tx, first, last)
-    _release(tx, first, last)
+    releases_first = not tx.state.profile.is_since("5.2")
+    if releases_first:  # d9eb1417c77d "release memory resource after arch_remove_memory()" (5.2)
+        _release(tx, first, last)
+    refusal = _tear_down(tx, rows, first, last)
+    if refusal is not None:
+        return refusal
+    if not releases_first:
+        _release(tx, first, last)
     for node in sorted({int(row["node"]) for row in rows}):
         try_offline_node(tx, node)
+    return None
+
+
+def _tear_down(tx: Transaction, rows: Rows, first: int, last: int) -> Refusal | None:
+    """Block devices, spans where this is when they shrink, sections and struct pages.
+
+    Where blocks hold their own memmap, 6.8 goes from block to block
+    (``remove_memory_blocks_and_altmaps``): the first by itself, the rest as a batch.
+    """
+    profile = tx.state.profile
+    shrinks = profile.zone_shifting or profile.shrink == "remove-valid"
+    valid = spans_history.section_runs(tx.state) if shrinks else None
+    if remove_2019.governs(tx.state, rows):
+        if valid is not None:
+            _shrink_at_removal(tx, rows, valid)
+        refusal = remove_2019.remove_sections(tx, rows)
+        if refusal is None:
+            _drop_blocks(tx, first, last)
+        return refusal
+    one_by_one = profile.removal == "all-or-none" and last > first and bool(rows["vmemmap"][0])
+    for low, high in ((first, first), (first + 1, last)) if one_by_one else ((first, last),):
+        mine = tx.state.blocks.slice(low, high + 1)
+        _drop_blocks(tx, low, high)
+        if valid is not None:
+            _shrink_at_removal(tx, rows, valid)
+        tx.state = _free_memmap(tx.state, mine)
+        tx.event(
+            "vmemmap_free", "their struct pages are unmapped", block=low, nr_blocks=high - low + 1
+        )
+        tx.event("arch_remove_memory", "the sections are gone", block=low, nr_blocks=high - low + 1)
     return None
 
 
@@ -197,8 +219,11 @@ def _check_granularity(tx: Transaction, rows: Rows, first: int, last: int) -> Re
     return None
 
 
-def _shrink_at_removal(tx: Transaction, rows: Rows) -> None:
-    """``__remove_pages`` up to 5.4: one zone, that of the first page of the range."""
+def _shrink_at_removal(tx: Transaction, rows: Rows, valid: NDArray[np.int64]) -> None:
+    """``__remove_pages`` up to 5.4: one zone, that of the first page of the range.
+
+    ``valid``: the sections that were there before (``spans_history.section_runs``).
+    """
     row = rows[0]
     pages = tx.state.geometry.block_pages
     node, zone = 0, ZoneType.DMA
@@ -212,14 +237,20 @@ def _shrink_at_removal(tx: Transaction, rows: Rows) -> None:
         )
     start = int(rows["start"][0]) * pages
     end = int(rows["start"][-1] + rows["count"][-1]) * pages
-    spans_history.shrink_sections(tx, node, zone, start, end)
+    spans_history.shrink_sections(tx, node, zone, start, end, valid)
 
 
 def _free_memmap(state: State, rows: Rows) -> State:
     pages = state.geometry.block_pages
+<<<<<<< HEAD
     for early in (False, True):
         for low, high in joined_ranges(ranges_of(rows[(rows["early"] != 0) == early])).tolist():
             state = free_memory.give_back_memmap(state, low * pages, high * pages)
+=======
+    for row in rows:
+        low, high = int(row["start"]) * pages, int(row["start"] + row["count"]) * pages
+        state = free_memory.give_back_memmap(state, low, high, early=bool(row["early"]))
+>>>>>>> 5db9440 (phases: told in the order of the kernel's calls, by the names that each kernel has)
     return state
 
 

@@ -233,12 +233,13 @@ class _Teardown:
         """
         tx = self.tx
         start, end = low * self.section, high * self.section
-        exists = tx.state.blocks.at(self.block(start)) is not None
-        tx.state = free_memory.give_back_memmap(tx.state, start, end)
+        row = tx.state.blocks.at(self.block(start))
+        early = row is not None and bool(row["early"])
+        tx.state = free_memory.give_back_memmap(tx.state, start, end, early=early)
         if low in self.removed:
             for section in range(low, high):
                 self.strip_marks(section * self.section)
-        elif exists:
+        elif row is not None:
             lost = tx.state.lost.insert(start, end - start, kind=int(PageState.BROKEN), owner=-1)
             tx.state = replace(tx.state, lost=lost)
             self.lost.append((low, high))

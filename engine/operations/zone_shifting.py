@@ -111,10 +111,9 @@ def online_block(tx: Transaction, block: int, kind: OnlineType) -> Refusal | Non
             online_type=0,
         ),
     )
-    log: list[str] = []
+    tx.event("online_pages", f"present and managed +{pages}: {zone.present}", block=block)
     if not was_populated:
-        tx.state, log = zonelists.rebuild(tx.state)
-    tx.event("online_pages", f"present and managed +{pages}: {zone.present}", log=log, block=block)
+        zonelists.build_all(tx, f"{target.label} of node {node} is populated", block)
     return None
 
 

@@ -230,11 +230,11 @@ def test_struct_pages_return_to_the_node_they_came_from() -> None:
     before = machine(line=line)
     state = machine("add a 256M node=1", line=line)
     assert state.free_pages == ((before.free_pages[0]), (before.free_pages[1][0] - 1024, 0))
-    half = free_memory.give_back_memmap(state, 0x108000, 0x110000)
+    half = free_memory.give_back_memmap(state, 0x108000, 0x110000, early=False)
     assert half.free_pages[1] == (before.free_pages[1][0] - 512, 0)
     assert half.homes.at(0x107FFF) is not None
     assert half.homes.at(0x108000) is None
-    rest = free_memory.give_back_memmap(half, 0x100000, 0x110000)
+    rest = free_memory.give_back_memmap(half, 0x100000, 0x110000, early=False)
     assert rest.free_pages == before.free_pages
     assert not len(rest.homes.slice(0x100000, 0x110000))
     assert (rest.taken.rows == before.taken.rows).all()
@@ -245,7 +245,7 @@ def test_frames_that_became_something_else_do_not_return() -> None:
     line = "machine ram=1G hugetlb_free_vmemmap=on"
     lines = ("add a 128M", "online a movable", "hugetlb h 2M count=2")
     state = machine(*lines, line=line)
-    freed = free_memory.give_back_memmap(state, 0x100000, 0x108000)
+    freed = free_memory.give_back_memmap(state, 0x100000, 0x108000, early=False)
     assert freed.free_pages[0][KERNEL] - state.free_pages[0][KERNEL] == 512 - 14
 
 
@@ -257,11 +257,11 @@ def test_powerpc_returns_a_chunk_when_its_window_is_empty() -> None:
     )
     start, end, next_end = 0x40000, 0x44000, 0x48000
     free = state.free_pages[0][KERNEL]
-    one = free_memory.give_back_memmap(state, start, end)
+    one = free_memory.give_back_memmap(state, start, end, early=False)
     assert one.free_pages[0][KERNEL] == free
-    both = free_memory.give_back_memmap(one, end, next_end)
+    both = free_memory.give_back_memmap(one, end, next_end, early=False)
     assert both.free_pages[0][KERNEL] == free + 256
-    other = free_memory.give_back_memmap(both, 0x80000, 0x84000)
+    other = free_memory.give_back_memmap(both, 0x80000, 0x84000, early=False)
     assert other.free_pages[0][KERNEL] == free + 512
 
 

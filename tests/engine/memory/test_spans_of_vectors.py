@@ -96,7 +96,7 @@ def test_between_the_phases_present_is_without_the_vmemmap_pages() -> None:
     outcome = dimm.run("offline 32")
     assert outcome.errno == "EBUSY"
     present = [event.state.zone(0, ZoneType.MOVABLE).present for event in outcome.events]
-    assert present == [32256, 32256, 32256, 32768, 32768]
+    assert present == [32768, 32256, 32256, 32256, 32768, 32768]
     assert span(dimm, ZoneType.MOVABLE) == (0x100000, 32768, 32768, 32256)
 
 
