@@ -40,7 +40,7 @@ def test_steps_have_the_numbers_of_the_session(capsys: pytest.CaptureFixture[str
 
 def test_phases_stand_in_place_of_their_step(capsys: pytest.CaptureFixture[str]) -> None:
     found = headings(printed(capsys, NAME, "--steps", "7", "--phases"))
-    assert found[0] == "step 7.1: memory_block_offline"
+    assert found[0] == "step 7.1: memory_block_action"
     assert len(found) > 5
 
 

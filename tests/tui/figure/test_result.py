@@ -68,7 +68,7 @@ def test_a_phase_says_what_the_kernel_does() -> None:
 
     found = phases(moments(session_of(*DIMM, "offline 33"))[-1])
     assert [moment.title for moment in found][:2] == ["step 3.1", "step 3.2"]
-    assert result(found[1]) == ("every pageblock is isolated",)
+    assert result(found[2]) == ("every pageblock is isolated",)
 
 
 @pytest.mark.parametrize("name", shipped_scenarios())

@@ -53,7 +53,7 @@ async def test_slow_motion_moves_the_figure() -> None:
     async with stage(*DIMM, "offline 32", size=USUAL) as on:
         await on.keys("[")
         seen = set()
-        for _ in range(9):
+        for _ in range(12):
             await on.keys(";")
             seen.add("\n".join(figure(on)[4:]))
         assert len(seen) > 5
