@@ -209,7 +209,7 @@ async def test_slow_motion_goes_through_the_phases_and_back() -> None:
     async with stage(*DIMM) as on:
         await on.keys("u", ";")
         assert on.session.phase == 1
-        assert "phase 1 of 7" in on.text
+        assert "phase 1 of 8" in on.text
         await on.keys(";", ";", ";", ",")
         assert on.session.phase == 3
         await on.keys("[")
