@@ -242,15 +242,9 @@ def _shrink_at_removal(tx: Transaction, rows: Rows, valid: NDArray[np.int64]) ->
 
 def _free_memmap(state: State, rows: Rows) -> State:
     pages = state.geometry.block_pages
-<<<<<<< HEAD
     for early in (False, True):
         for low, high in joined_ranges(ranges_of(rows[(rows["early"] != 0) == early])).tolist():
-            state = free_memory.give_back_memmap(state, low * pages, high * pages)
-=======
-    for row in rows:
-        low, high = int(row["start"]) * pages, int(row["start"] + row["count"]) * pages
-        state = free_memory.give_back_memmap(state, low, high, early=bool(row["early"]))
->>>>>>> 5db9440 (phases: told in the order of the kernel's calls, by the names that each kernel has)
+            state = free_memory.give_back_memmap(state, low * pages, high * pages, early=early)
     return state
 
 

@@ -40,7 +40,10 @@ SEEN = {
 
 def intervals(tree: str) -> list[tuple[str, int, int]]:
     """(function, when it was called, when it returned) of every call."""
-    names, called, returned, under_way = [], [], [], []
+    names: list[str] = []
+    called: list[int] = []
+    returned: list[int] = []
+    under_way: list[int] = []
     for at, token in enumerate(re.findall(r"\w+\(?|\)", tree)):
         if token == ")":
             returned[under_way.pop()] = at
