@@ -55,6 +55,15 @@ class Mark(IntEnum):
     """In the span of a node."""
 
 
+class Told(IntEnum):
+    """What the step has to do with a column."""
+
+    NOTHING = 0
+    CHANGED = 1
+    REFUSED = 2
+    """The step was about this memory, and was refused."""
+
+
 class Number(Struct, frozen=True):
     """A counter of a row, in pages, and what it was before; None: it does not exist."""
 
@@ -83,16 +92,14 @@ class Strip(Struct, frozen=True, eq=False):
         """Whether both look the same."""
         return np.array_equal(self.marks, other.marks) and np.array_equal(self.codes, other.codes)
 
-    def runs(
-        self, changed: NDArray[np.bool_] | None = None
-    ) -> Iterator[tuple[Mark, int, bool, int]]:
-        """(mark, code, changed, columns) of equal columns from left to right."""
-        flags = np.zeros(len(self.marks), bool) if changed is None else changed
-        together = self.codes.astype(np.int64) << 8 | self.marks.astype(np.int64) << 1 | flags
+    def runs(self, told: NDArray[np.int8] | None = None) -> Iterator[tuple[Mark, int, Told, int]]:
+        """(mark, code, what is told of it, columns) of equal columns from left to right."""
+        flags = np.zeros(len(self.marks), np.int8) if told is None else told
+        together = self.codes.astype(np.int64) << 8 | self.marks.astype(np.int64) << 2 | flags
         first = np.flatnonzero(np.append(True, together[1:] != together[:-1]))
         lengths = np.diff(first, append=len(together))
         for at, length in zip(first.tolist(), lengths.tolist(), strict=True):
-            yield Mark(self.marks[at]), int(self.codes[at]), bool(flags[at]), length
+            yield Mark(self.marks[at]), int(self.codes[at]), Told(flags[at]), length
 
 
 Key = tuple[int, ZoneType | None]
@@ -119,6 +126,8 @@ class Row(Struct, frozen=True, eq=False):
     now: Strip
     was: Strip | None
     numbers: tuple[Number, ...]
+    refused: NDArray[np.bool_]
+    """Columns that a refused step was about."""
 
     @property
     def key(self) -> Key:
@@ -149,6 +158,13 @@ class Row(Struct, frozen=True, eq=False):
             return np.zeros(len(self.now.marks), bool)
         marks, codes = self.was.marks != self.now.marks, self.was.codes != self.now.codes
         return np.asarray(marks | codes)
+
+    @property
+    def told(self) -> NDArray[np.int8]:
+        """What is to be told of each column (:class:`Told`)."""
+        told = self.differs.astype(np.int8)
+        told[self.refused] = Told.REFUSED
+        return told
 
 
 class Figure(Struct, frozen=True, eq=False):
@@ -187,7 +203,11 @@ class Figure(Struct, frozen=True, eq=False):
 def figure_of(moment: Moment, axis: Axis) -> Figure:
     """Draw one moment; what differs from the moment before is marked."""
     now = _Drawing(moment, axis)
-    before = moment.before
+    before, outcome = moment.before, moment.outcome
+    refused = np.zeros(axis.width, bool)
+    if outcome is not None and outcome.refusal is not None and moment.event is None:
+        for start, end in moment.touched():
+            refused |= (axis.starts < end) & (axis.ends > start)
     was = now if before is None else _Drawing(before, axis)
     rows = []
     for key in sorted(dict.fromkeys((*now.keys(), *was.keys())), key=place):
@@ -196,7 +216,8 @@ def figure_of(moment: Moment, axis: Axis) -> Figure:
             Number(name, value, earlier)
             for (name, value), (_, earlier) in zip(now.numbers(key), was.numbers(key), strict=True)
         )
-        rows.append(Row(*key, line, None if line.same_as(old) else old, numbers))
+        before_it = None if line.same_as(old) else old
+        rows.append(Row(*key, line, before_it, numbers, refused & (line.marks == Mark.CELL)))
     return Figure(axis, moment, tuple(rows))
 
 

@@ -31,6 +31,8 @@ def state_ink(theme: Theme, state: PageState) -> Ink:
 def ink_of(theme: Theme, span: Span) -> Ink:
     """What a span looks like."""
     ui = theme.ui
+    if span.refused:
+        return Ink(ui.refusal, ui.background, bold=True, reverse=True)
     if span.role == "cell":
         return replace(state_ink(theme, shown_state(span.code)), underline=span.changed)
     colour = {

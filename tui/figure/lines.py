@@ -16,7 +16,7 @@ from pfnmap.engine.kinds import PageState, ZoneType
 from pfnmap.tui.figure.amounts import human
 from pfnmap.tui.figure.axis import Axis, Column, Ground, axis_of
 from pfnmap.tui.figure.bill import Bill
-from pfnmap.tui.figure.figure import Figure, Key, Mark, Row, Strip, place
+from pfnmap.tui.figure.figure import Figure, Key, Mark, Row, Strip, Told, place
 from pfnmap.tui.figure.result import result
 from pfnmap.tui.map.cells import OVER_SHIFT, STATE_MASK, glyph_code
 from pfnmap.tui.text.ascii import plain, wrapped
@@ -71,6 +71,8 @@ class Span(Struct, frozen=True):
     """Whether it differs from the moment before."""
     pfns: tuple[int, int] = (0, 0)
     """Of a cell, the first pfn and the first one behind it."""
+    refused: bool = False
+    """Whether a step that was refused was about it."""
 
 
 Spans = tuple[Span, ...]
@@ -205,10 +207,12 @@ class Sheet:
 
     def _cells(self, row: Row, strip: Strip, *, old: bool) -> Iterator[Span]:
         at = 0
-        for mark, code, changed, length in strip.runs(None if old else row.differs):
+        for mark, code, told, length in strip.runs(None if old else row.told):
+            changed = told == Told.CHANGED
             if mark == Mark.CELL:
                 pfns = int(self.axis.starts[at]), int(self.axis.ends[at + length - 1])
-                yield Span(letter(code) * length, "cell", code, changed, pfns)
+                refused = told == Told.REFUSED
+                yield Span(letter(code) * length, "cell", code, changed, pfns, refused)
             else:
                 yield Span(MARKS[mark][0] * length, "mark", -1, changed)
             at += length

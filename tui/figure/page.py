@@ -33,7 +33,7 @@ from pfnmap.tui.figure.axis import ground_of
 from pfnmap.tui.figure.bill import bill_of
 from pfnmap.tui.figure.figure import Figure, Key, Number, figure_of
 from pfnmap.tui.figure.inks import shown_state, state_ink
-from pfnmap.tui.figure.lines import ALL_DIGITS, NUMBERS, Sheet, Span, Spans
+from pfnmap.tui.figure.lines import ALL_DIGITS, NUMBERS, Sheet, Span, Spans, clause_role
 from pfnmap.tui.figure.moments import MOST_PHASES, Moment, is_step, moments, phases, telling
 from pfnmap.tui.figure.result import result
 from pfnmap.tui.pictures.picture import Ink
@@ -229,8 +229,8 @@ class _Page:
             if moment is None:
                 return f'<b class="s{state}">{text}</b>'
             number = self._said(moment, span)
-            changed = " changed" if span.changed else ""
-            return f'<b class="s{state}{changed}" tabindex="0" data-words="{number}">{text}</b>'
+            told = " changed" * span.changed + " refused" * span.refused
+            return f'<b class="s{state}{told}" tabindex="0" data-words="{number}">{text}</b>'
         if span.role in ("text", "number", "mark") or not span.text.strip():
             return text
         return f'<span class="{span.role}">{text}</span>'
@@ -294,7 +294,7 @@ def _words(view: View, pfns: tuple[int, int]) -> str:
 
 
 def _result(clauses: list[str]) -> str:
-    items = "".join(f"<li>{escape(clause)}</li>" for clause in clauses)
+    items = "".join(f'<li class="{clause_role(c)}">{escape(c)}</li>' for c in clauses)
     return f'<ul class="result">{items}</ul>'
 
 

@@ -166,7 +166,10 @@ def span_strip(width: int, paint: Paint, line: Spans, *, old: bool = False) -> S
     for span in line:
         if span.role == "cell":
             glyph, style = paint.cell(span.code | CHANGED * span.changed)
-            row.raw(Segment(glyph * len(span.text), style), len(span.text))
+            if span.refused:
+                row.add(glyph * len(span.text), "refusal")
+            else:
+                row.raw(Segment(glyph * len(span.text), style), len(span.text))
         elif span.role in ("mark", "axis") and span.text.strip():
             role = "changed" if span.changed else "dim" if span.role == "axis" else "rule"
             row.add(paint.figure_marks(span.text), role)

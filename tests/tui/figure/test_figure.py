@@ -16,7 +16,7 @@ from pfnmap.engine.scenarios.scenario import parse_scenario
 from pfnmap.engine.sysroot.history import open_root
 from pfnmap.tui.figure.axis import axis_of, ground_of
 from pfnmap.tui.figure.bill import bill_of
-from pfnmap.tui.figure.figure import Figure, Mark, figure_of
+from pfnmap.tui.figure.figure import Figure, Mark, Told, figure_of
 from pfnmap.tui.figure.moments import Moment, moments
 from pfnmap.tui.figure.result import result
 from pfnmap.tui.figure.text import joined
@@ -57,9 +57,23 @@ def test_what_changed_is_marked_and_nothing_else() -> None:
     assert [number.changed for number in movable.numbers] == [False, True, True]
 
 
+def test_what_a_refused_step_was_about_is_told() -> None:
+    session = session_of(
+        "machine ram=2G", "add a 512M", "online a movable", "pin 33 kind=unmovable", "offline 33-34"
+    )
+    found = moments(session)
+    axis = axis_of(ground_of(found), 80)
+    row = next(row for row in figure_of(found[-1], axis).rows if row.zone == ZoneType.MOVABLE)
+    assert not row.differs.any()
+    cells = row.refused
+    assert {int(pfn) >> 15 for pfn in axis.starts[cells]} == {33, 34}
+    assert (row.told[cells] == Told.REFUSED).all()
+    assert not figure_of(found[-2], axis).rows[-1].refused.any()
+
+
 def test_runs_cover_a_row_from_left_to_right() -> None:
     for row in last_figure(*DIMM, "offline 33").rows:
-        runs = list(row.now.runs(row.differs))
+        runs = list(row.now.runs(row.told))
         assert sum(length for *_, length in runs) == 60
         assert all(one[:3] != other[:3] for one, other in pairwise(runs))
 
