@@ -7,7 +7,7 @@ in force from boot on. It wins over the scenario's own lines: a ``set``, a ``rul
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -29,20 +29,24 @@ from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.facts import device_facts, total_facts
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.geometry import MIB
+from pfnmap.engine.human import listed
 from pfnmap.engine.kinds import BlockState, MemmapPolicy, PageState, ZoneType
-from pfnmap.engine.language import format_command, line_of, parse_line, parse_size
-from pfnmap.engine.machine import Machine
-from pfnmap.engine.memory.state import State
-from pfnmap.engine.notation import rule_values
-from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.language import format_command, line_of, parse_line, parse_lines, parse_size
+from pfnmap.engine.machine import Machine, predict
+from pfnmap.engine.memory.state import Device, State
+from pfnmap.engine.notation import format_size, rule_values
+from pfnmap.engine.outcome import Outcome, Refusal
 from pfnmap.engine.params import PARAM_VALUES
 from pfnmap.engine.play import do
+from pfnmap.engine.profile import get_profile
 from pfnmap.engine.scenarios.scenario import Scenario, build_scenario
 from pfnmap.engine.session import Session
 from pfnmap.engine.view import View
 
 Pairs = tuple[tuple[str, str], ...]
 
+MOST_PIECES = 4096
+"""Pieces in which the memory of a DIMM is online."""
 AS_WRITTEN = "as written"
 """The name of the variant that changes nothing."""
 
@@ -51,7 +55,10 @@ class VariantStep(Struct, frozen=True):
     """One command of the scenario under one variant."""
 
     number: int
-    """Of the step in its session, as :mod:`pfnmap.engine.play` counts."""
+    """Of the step in its session, as :mod:`pfnmap.engine.play` counts.
+
+    Below 0 for what brings the DIMMs of a machine back before the first one.
+    """
     line: str
     outcome: Outcome | None
     problem: str = ""
@@ -115,6 +122,8 @@ class Comparison(Struct, frozen=True, dict=True):
 
     title: str
     runs: tuple[VariantRun, ...]
+    assumed: tuple[str, ...] = ()
+    """What is taken for granted of a real machine, in sentences."""
 
     @cached_property
     def views(self) -> tuple[View, ...]:
@@ -157,10 +166,7 @@ def compare(scenario: Scenario, variants: Sequence[str | Pairs]) -> Comparison:
 
     Raises InputError for a wrong variant, and where a variant's machine cannot be booted.
     """
-    pairs = [parse_variant(each) if isinstance(each, str) else each for each in variants]
-    if len(pairs) < 2:
-        pairs.insert(0, ())
-    runs = tuple(run_variant(scenario, each) for each in pairs)
+    runs = tuple(run_variant(scenario, pairs) for pairs in _all_pairs(variants))
     return Comparison(scenario.title, runs)
 
 
@@ -171,23 +177,59 @@ def compare_commands(
     return compare(build_scenario(start, commands, source=title, title=title), variants)
 
 
+def compare_machine(
+    state: State,
+    commands: Sequence[Command],
+    variants: Sequence[str | Pairs],
+    title: str,
+    assumed: Sequence[str] = (),
+) -> Comparison:
+    """Like :func:`compare` for a machine that nobody booted here: a real or recorded one.
+
+    Its DIMMs are taken out, and under each variant added and brought online again before the
+    commands: what their memory would cost and save under other rules shows in that.
+    """
+    start, again, said = unplugged(state)
+    lines = [*enumerate(again, -len(again)), *enumerate(commands, 1)]
+    runs = tuple(_run(_started(start, pairs), lines, pairs) for pairs in _all_pairs(variants))
+    return Comparison(title, runs, (*assumed, *said))
+
+
+def _all_pairs(variants: Sequence[str | Pairs]) -> list[Pairs]:
+    pairs = [parse_variant(each) if isinstance(each, str) else each for each in variants]
+    return pairs if len(pairs) > 1 else [(), *pairs]
+
+
 def run_variant(scenario: Scenario, pairs: Pairs) -> VariantRun:
     """Run a scenario with these pairs in force from boot on.
 
     Raises InputError when the variant's machine cannot be booted.
     """
-    name = " ".join(f"{key}={value}" for key, value in pairs) or AS_WRITTEN
     try:
         machine = Machine.boot(_start(scenario.start, pairs))
+    except PfnmapError as error:
+        raise InputError(f"--with {_name(pairs)}: {error}") from None
+    return _run(machine, scenario.lines, pairs)
+
+
+def _name(pairs: Pairs) -> str:
+    return " ".join(f"{key}={value}" for key, value in pairs) or AS_WRITTEN
+
+
+def _run(machine: Machine, lines: Iterable[tuple[int, Command]], pairs: Pairs) -> VariantRun:
+    """Run lines; a number below 0 is that of what comes before the first step."""
+    try:
         for key, value in pairs:
             if key in rule_values():
                 machine.apply(SetRule(key, value))
     except PfnmapError as error:
-        raise InputError(f"--with {name}: {error}") from None
+        raise InputError(f"--with {_name(pairs)}: {error}") from None
     session, steps = Session(machine), list[VariantStep]()
-    nr_expectations, failed = 0, list[str]()
-    counted = (line for line in scenario.lines if is_step(line[1]))
-    for nr_step, (number, command) in enumerate(counted, 1):
+    nr_expectations, failed, nr_step = 0, list[str](), 0
+    for number, command in lines:
+        if not is_step(command):
+            continue
+        nr_step = max(nr_step, 0) + 1 if number > 0 else number
         ran, said = _under(pairs, command)
         words = line_of(command), format_command(ran) if said and ran != command else ""
         try:
@@ -203,7 +245,13 @@ def run_variant(scenario: Scenario, pairs: Pairs) -> VariantRun:
         elif step.is_action:
             steps.append(VariantStep(nr_step, words[0], step.outcome, ran=words[1]))
     return VariantRun(
-        name, pairs, session.start, tuple(steps), session.machine, nr_expectations, tuple(failed)
+        _name(pairs),
+        pairs,
+        session.start,
+        tuple(steps),
+        session.machine,
+        nr_expectations,
+        tuple(failed),
     )
 
 
@@ -218,6 +266,87 @@ def _start(start: StartMachine, pairs: Pairs) -> StartMachine:
             others = tuple(pair for pair in start.params if pair[0] != key)
             start = replace(start, params=(*others, (key, value)))
     return start
+
+
+def _started(state: State, pairs: Pairs) -> Machine:
+    """A machine that is there, with the pairs that are else about booting."""
+    try:
+        for key, value in pairs:
+            if key == "profile":
+                state = replace(state, profile=get_profile(value))
+            elif key == "block":
+                size = format_size(state.geometry.block_bytes)
+                raise InputError(f"the memory blocks of this machine are of {size}")
+            elif key in PARAM_VALUES:
+                state = replace(state, params=state.params.with_word(key, value))
+    except PfnmapError as error:
+        raise InputError(f"--with {_name(pairs)}: {error}") from None
+    return Machine(state)
+
+
+# -- a machine that is there ---------------------------------------------------------------
+def unplugged(state: State) -> tuple[State, list[Command], list[str]]:
+    """A machine without its DIMMs, the commands that bring them back, and what is assumed.
+
+    A DIMM that cannot be taken out stays, whatever is in its memory.
+    """
+    pages, again, said = state.geometry.block_pages, list[Command](), list[str]()
+    for device in sorted(state.devices.values(), key=lambda device: device.start_pfn):
+        if device.kind != "dimm":
+            continue
+        first, last = device.start_pfn // pages, device.end_pfn // pages - 1
+        rows = state.blocks.slice(first, last + 1)
+        rows = rows[rows["state"] == BlockState.ONLINE]
+        if len(rows) > MOST_PIECES:
+            raise InputError(
+                f"compare: {device.name} is online in {len(rows)} pieces; at most {MOST_PIECES}"
+            )
+        ends = [(int(row["start"]), int(row["start"] + row["count"]) - 1) for row in rows]
+        places = [(listed([each]), row["zone"]) for each, row in zip(ends, rows, strict=True)]
+        lines = [f"offline {blocks}" for blocks, _ in places]
+        out, refusal = _done(_emptied(state, device), [*lines, f"remove {device.name}"])
+        if refusal is not None:
+            said.append(f"{device.name} stays as it is: {refusal.errno}, {refusal.rule}")
+            continue
+        state = out
+        size, where = format_size(device.nr_pages * state.geometry.page_bytes), first * pages
+        at = where * state.geometry.page_bytes
+        lines = [f"add {device.name} {size} at={at:#x} node={device.node}"]
+        for blocks, zone in places:
+            kind = "movable" if zone == ZoneType.MOVABLE else "kernel"
+            lines.append(f"online {blocks} {kind}")
+        again += parse_lines(lines, source=device.name)
+    if again:
+        automatic = dict(state.params.words())["auto_online_blocks"]
+        if automatic != "offline":
+            again.insert(0, SetParam("auto_online_blocks", "offline"))
+            again.append(SetParam("auto_online_blocks", automatic))
+        said.append("hot-added memory is added again, to a kernel whose memory is free otherwise")
+    elif not said:
+        said.append("no memory was hot-added before the first step, so none is added again")
+    return replace(state, recorded=False), again, said
+
+
+def _emptied(state: State, device: Device) -> State:
+    """The state with nothing in a device's memory that could keep it there."""
+    pages, low, high = state.geometry.block_pages, device.start_pfn, device.end_pfn
+    huge = {n: held for n, held in state.hugetlb.items() if not low <= held.start_pfn < high}
+    return replace(
+        state,
+        taken=state.taken.delete(low, high),
+        kept=state.kept.delete(low // pages, high // pages),
+        hugetlb=huge,
+    )
+
+
+def _done(state: State, lines: Sequence[str]) -> tuple[State, Refusal | None]:
+    """The state after some lines, or why one of them is refused."""
+    for command in parse_lines(lines, source="compare"):
+        outcome = predict(state, command)
+        if outcome.refusal is not None:
+            return state, outcome.refusal
+        state = outcome.after
+    return state, None
 
 
 def _under(pairs: Pairs, command: Command) -> tuple[Command, bool]:

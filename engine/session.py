@@ -114,6 +114,11 @@ class History(ABC):
         return found
 
     @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What a prediction or a branch takes for granted of a real machine."""
+        return ()
+
+    @property
     def trouble(self) -> str | None:
         """What keeps the session from being kept; None when nothing does."""
         return None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pfnmap.engine.commands import Add, Online, StartMachine
 from pfnmap.engine.compare import (
@@ -13,14 +15,22 @@ from pfnmap.engine.compare import (
     Comparison,
     compare,
     compare_commands,
+    compare_machine,
     parse_variant,
     run_variant,
 )
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import OnlineType
 from pfnmap.engine.language import parse_line
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.memory.state import Pending
 from pfnmap.engine.scenarios.scenario import parse_scenario
+from pfnmap.engine.sources import trace_session
+from pfnmap.engine.sysroot.observe import open_watcher
+from pfnmap.engine.traces.trace import load_trace
+from tests.engine.sysroot.trees import x86_tree
 
+TRACES = Path(__file__).parent.parent / "traces"
 BLOCK = 32768
 MIB = 1 << 20
 
@@ -188,3 +198,43 @@ def test_comparing_needs_no_screen() -> None:
         "sys.exit(any(name in sys.modules for name in ('textual', 'rich', 'tui')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# -- machines that nobody booted here ------------------------------------------------------
+def test_a_recorded_machine_does_its_steps_under_other_rules() -> None:
+    session = trace_session(load_trace(TRACES / "life-256m-plain.json"))
+    commands = [outcome.command for outcome in session.outcomes]
+    plain, own = compare_machine(session.start, commands, ["memmap_on_memory=Y"], "life").runs
+    assert [step.number for step in plain.steps] == list(range(1, len(commands) + 1))
+    assert [plain.steps[0].result, own.steps[0].result] == ["ok", "ok"]
+    outcomes = [run.steps[0].outcome for run in (plain, own)]
+    vmemmap = [outcome.after.blocks.rows["vmemmap"][-1] for outcome in outcomes if outcome]
+    assert vmemmap == [0, 512]
+
+
+def test_what_was_hot_added_to_a_real_machine_is_added_again(tmp_path: Path) -> None:
+    state = open_watcher(x86_tree(tmp_path / "root").root).view.state
+    comparison = compare_machine(state, (), ["memmap_on_memory=N"], "real")
+    as_it_is, other = comparison.runs
+    assert [step.number for step in as_it_is.steps] == list(range(-len(as_it_is.steps), 0))
+    assert as_it_is.steps[0].line.startswith("add ram")
+    assert all(step.result == "ok" for run in comparison.runs for step in run.steps)
+    now, then = as_it_is.machine.state.blocks.rows, state.blocks.rows
+    for name in ("start", "state", "zone", "node", "vmemmap"):
+        assert now[name].tolist() == then[name].tolist()
+    assert not other.machine.state.blocks.rows["vmemmap"].any()
+    assert "hot-added memory is added again" in comparison.assumed[-1]
+
+
+def test_the_blocks_of_a_machine_that_is_there_keep_their_size(tmp_path: Path) -> None:
+    state = open_watcher(x86_tree(tmp_path / "root").root).view.state
+    with pytest.raises(InputError, match="block=1G: the memory blocks of this machine are of 128M"):
+        compare_machine(state, (), ["block=1G"], "real")
+
+
+def test_a_dimm_that_cannot_be_taken_out_stays_and_is_named() -> None:
+    machine = Machine.boot(StartMachine(1 << 30))
+    machine.run("add d 256M")
+    machine.run("online d[0] movable")
+    held = replace(machine.state, pending=Pending(39))
+    assert "d stays as it is: EINTR" in compare_machine(held, (), ["profile=6.1"], "m").assumed[0]

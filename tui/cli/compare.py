@@ -1,20 +1,26 @@
-"""Run one scenario under other rules or parameters and print what differs.
+"""Run one machine under other rules or parameters and print what differs.
 
 Each --with is a variant: KEY=VALUE pairs such as 'profile=4.19', 'memmap=device',
 'shrink=rfc2' or 'memmap_on_memory=Y block=1G'. A single variant is compared with the
-scenario as it is written.
+scenario as it is written. A real machine (a directory such as /, a capture, --root DIR) is
+compared by what was hot-added to it: under each variant that is added and brought online again.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
-from pfnmap.engine.compare import Comparison, compare
-from pfnmap.engine.scenarios.scenario import Scenario, load_scenario
-from pfnmap.engine.sources import scenario_session
+from pfnmap.engine.compare import Comparison, compare, compare_machine
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.scenarios.scenario import load_scenario
+from pfnmap.engine.session import Session
+from pfnmap.engine.sources import named_file, open_source, says_recording, scenario_session
 from pfnmap.tui.cli.files import scenario_file
+from pfnmap.tui.cli.opening import is_root, refuse_root_options
 from pfnmap.tui.cli.options import TERMINAL_OPTIONS, text_width
-from pfnmap.tui.cli.parser import emit, refuse_idle
+from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle
+from pfnmap.tui.cli.root import opened_root
 from pfnmap.tui.cli.starting import Start, prepared
 from pfnmap.tui.documents.reports import CompareData, VariantData, VariantStepData
 from pfnmap.tui.documents.view import as_json, view_data
@@ -29,27 +35,46 @@ def run(arguments: argparse.Namespace) -> int:
         refuse_idle(arguments, "is for text, not for --json or --tui", "--width")
     if not arguments.tui:
         refuse_idle(arguments, "goes with --tui", *TERMINAL_OPTIONS)
-    scenario = load_scenario(scenario_file(arguments.file))
-    comparison = compare(scenario, arguments.variants)
+    comparison, session = _compared(arguments)
     if arguments.json:
         emit([_json(comparison)])
         return 0
     if arguments.tui:
         start = prepared(arguments)
         if start.on_screen:
-            return _on_screen(start, scenario, comparison)
+            return _on_screen(start, session(), comparison)
     emit(compare_lines(comparison, text_width(arguments)))
     return 0
 
 
-def _on_screen(start: Start, scenario: Scenario, comparison: Comparison) -> int:
-    """The comparison over the scenario's own session, which is left when it is closed."""
+def _compared(arguments: argparse.Namespace) -> tuple[Comparison, Callable[[], Session]]:
+    """The comparison, and what gives the session that it is about."""
+    variants = arguments.variants
+    if is_root(arguments):
+        view = opened_root(arguments).view
+        comparison = compare_machine(view.state, (), variants, view.title, view.assumptions)
+        return comparison, lambda: Session(Machine(view.state), f"what if: {view.title}")
+    refuse_root_options(arguments)
+    if arguments.source is None:
+        raise UsageError("name a FILE to compare, or --root DIR")
+    file = named_file(arguments.source)
+    if file.is_file() and says_recording(file):
+        session = open_source(arguments.source)
+        commands = [outcome.command for outcome in session.outcomes]
+        comparison = compare_machine(session.start, commands, variants, session.title)
+        return comparison, lambda: session
+    scenario = load_scenario(scenario_file(arguments.source))
+    return compare(scenario, variants), lambda: scenario_session(scenario)
+
+
+def _on_screen(start: Start, session: Session, comparison: Comparison) -> int:
+    """The comparison over the session that it is about, which is left when it is closed."""
     from pfnmap.tui.cli.screen import show  # there is one: Textual may be imported
 
     return show(
         start,
-        scenario_session(scenario),
-        scenario.title,
+        session,
+        comparison.title,
         opening=lambda app: app.main.perform(Open(Compare(comparison))),
     )
 
@@ -67,5 +92,5 @@ def _json(comparison: Comparison) -> str:
         for run, price in zip(comparison.runs, drawn.clauses, strict=True)
     ]
     counters = {row.name: row.values for row in comparison.counters}
-    parts_at = next((step.number for step in drawn.steps(drawn.numbers) if step.parts), None)
-    return as_json(CompareData("pfnmap-compare-1", variants, parts_at, counters))
+    told = (variants, drawn.parts_at, counters, comparison.assumed)
+    return as_json(CompareData("pfnmap-compare-1", *told))

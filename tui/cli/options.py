@@ -288,8 +288,14 @@ def check_options(parser: argparse.ArgumentParser) -> None:
 
 
 def compare_options(parser: argparse.ArgumentParser) -> None:
-    """Run one scenario under other rules or parameters and print what differs."""
-    parser.add_argument("file", metavar="SCENARIO", help="a scenario, or the name of a shipped one")
+    """Run one machine under other rules or parameters and print what differs."""
+    parser.add_argument(
+        "source",
+        metavar="FILE",
+        nargs="?",
+        help="a scenario or the name of a shipped one, a recording, a capture, or a directory",
+    )
+    add_root(parser)
     parser.add_argument(
         "--with",
         metavar="KEY=VALUE",

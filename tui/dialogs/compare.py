@@ -56,9 +56,9 @@ class ComparePanel(Panel):
         self._head += [*variants.sheet.axis_lines()][: 3 if height >= 16 else 1]
         body = [*([] if pinned else [*names, *prices]), *variants.sheet.scale_lines()]
         self._numbers, self._begins, parting = variants.numbers, [], 0
-        for step in variants.steps(variants.numbers):
+        for step in variants.steps:
             begins = len(body) + 1  # behind a blank line
-            self._begins += [begins] if step.number >= 0 else []
+            self._begins += [] if step.number is None else [begins]
             parting = begins if step.parts else parting
             body += step.lines
         body += [*variants.legend(), *variants.bills()]
@@ -76,7 +76,7 @@ class ComparePanel(Panel):
         step, place = "", ""
         if len(self._body) > room:
             number = self._numbers[max(0, bisect_right(self._begins, self.first_line) - 1)]
-            step = f" step {number} of {self._numbers[-1]} "
+            step = f" step {number} of {self._numbers[-1]} " if number > 0 else " at the start "
             last = self.first_line + len(shown)
             place = f" {self.first_line + 1}{paint.dash}{last} of {len(self._body)} "
         title = Row(width, paint, "bar").add(" compare ", "key")

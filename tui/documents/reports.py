@@ -55,6 +55,8 @@ class CompareData(Struct, frozen=True):
     """The step at which two of them first differ; null where none does."""
     counters: dict[str, tuple[int | None, ...]]
     """Counters by name: a value for each variant, in their order."""
+    assumed: tuple[str, ...]
+    """What is taken for granted of a real machine, in sentences."""
 
 
 class PlanData(Struct, frozen=True):

@@ -24,6 +24,8 @@ from pfnmap.tui.text.ascii import plain, wrapped
 
 MOST_NAMES: Final = 6
 """Devices that are named; more are counted."""
+MOST_RUNS: Final = 2
+"""Changes of the longest run that are told apart; of more the longest."""
 MOST_RANGES: Final = 20
 """Ranges of blocks that differ; more are counted."""
 NAME: Final = 27
@@ -110,7 +112,7 @@ class Variants:
         yield from heading_lines(f"pfnmap compare: {title}" if more else title, self.sheet.width)
         yield from self.names()
         yield from self.sheet.heading()
-        for step in self.steps(numbers):
+        for step in self.steps if numbers == self.numbers else self._steps(numbers):
             yield from step.lines
         yield from self.legend()
         yield from self.bills()
@@ -125,8 +127,17 @@ class Variants:
             for line in wrapped(variant.headline, self.sheet.width, first=f"{name}: "):
                 yield (Span(line, "name"),)
 
-    def steps(self, numbers: Sequence[int]) -> Iterator[VariantLines]:
+    @cached_property
+    def steps(self) -> list[VariantLines]:
         """Every step with the rows of each variant; those that are alike are drawn once."""
+        return list(self._steps(self.numbers))
+
+    @property
+    def parts_at(self) -> int | None:
+        """The step in which two of them first differ; None where none does."""
+        return next((step.number for step in self.steps if step.parts), None)
+
+    def _steps(self, numbers: Sequence[int]) -> Iterator[VariantLines]:
         sheet, variants = self.sheet, self.variants
         parted = False
         above: list[Figure | None] = [None] * len(variants)
@@ -150,7 +161,7 @@ class Variants:
                 lines.append((Span("* here they part", "changed"),))
             yield VariantLines(number, parts, [*lines, *self._grouped(bodies)])
         if not parted:
-            yield VariantLines(-1, False, [(), (Span("no step differs", "dim"),)])
+            yield VariantLines(None, False, [(), (Span("no step differs", "dim"),)])
 
     def _grouped(self, bodies: Sequence[tuple[Spans, ...]]) -> Iterator[Spans]:
         """Variants that come to the same stand together, in the order of the first of each."""
@@ -189,10 +200,14 @@ class Variants:
         codes = [dict.fromkeys(f.code for f in found) for found in self.comparison.findings]
         found: list[list[str]] = [[]]
         for bill, mine in zip(self._bills[1:], codes[1:], strict=True):
-            clauses = [*price_words(self._bills[0], bill)] or ["costs and saves nothing"]
+            clauses = [*price_words(self._bills[0], bill)] or [self._nothing]
             clauses += [f"breaks {code}" for code in mine if code not in codes[0]]
             found.append(clauses + [f"mends {code}" for code in codes[0] if code not in mine])
         return found
+
+    @cached_property
+    def _nothing(self) -> str:
+        return "costs and saves nothing" + " at the end" * (self.parts_at is not None)
 
     def prices(self) -> Iterator[Spans]:
         """The same in a sentence for each of the others."""
@@ -210,6 +225,8 @@ class Variants:
         yield from _section("memory blocks that differ", self._blocks())
         if any(self.comparison.findings):
             yield from _section("findings", self._findings())
+        assumed = (line for text in self.comparison.assumed for line in self._wrapped(text, "  "))
+        yield from _section("assumed", assumed)
 
     def _counters(self, every: bool) -> Iterator[Spans]:
         """Tables of as many variants as there is room for; the first is in each."""
@@ -274,8 +291,8 @@ def _counter(row: CounterRow, value: int | None) -> str:
 class VariantLines(Struct, frozen=True):
     """A step of all variants."""
 
-    number: int
-    """-1 behind the last step where none differs."""
+    number: int | None
+    """None behind the last step where none differs."""
     parts: bool
     """Whether it is the first in which they differ."""
     lines: list[Spans]
@@ -292,7 +309,8 @@ def _heading(variants: Sequence[Variant], number: int) -> str:
         return BOOT
     moments = [moment for variant in variants if (moment := variant.at(number)) is not None]
     words = " / ".join(dict.fromkeys(moment.words for moment in moments))
-    return f"step {number}: {words or 'could not be done'}"
+    step = f"step {number}" if number > 0 else "hot-added again"
+    return f"{step}: {words or 'could not be done'}"
 
 
 def _not_done(variant: Variant, number: int) -> tuple[str, ...]:
@@ -321,9 +339,12 @@ def price_words(one: Bill, other: Bill) -> Iterator[str]:
             if size * sign > 0:
                 yield f"{verb} {human(abs(size))} of {whose}"
     yield from remote
-    for longest in dict.fromkeys((a.longest_bytes, b.longest_bytes) for a, b in both):
-        if longest[0] != longest[1]:
-            yield f"longest run {human(longest[0])} -> {human(longest[1])}"
+    runs = dict.fromkeys((a.longest_bytes, b.longest_bytes) for a, b in both)
+    changed = [(was, now) for was, now in runs if was != now]
+    if len(changed) > MOST_RUNS:
+        changed = [(max(was for was, _ in changed), max(now for _, now in changed))]
+    for was_bytes, now_bytes in changed:
+        yield f"longest run {human(was_bytes)} -> {human(now_bytes)}"
     huge = [(a.huge or NO_HUGE_PAGES, b.huge or NO_HUGE_PAGES) for a, b in both]
     if saved := sum(b.saved_pages - a.saved_pages for a, b in huge):
         yield f"{counted(abs(saved), 'vmemmap page')} {_more(saved)} saved by huge pages"

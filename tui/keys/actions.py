@@ -429,12 +429,6 @@ def no_branch(shown: Shown, _: Here) -> str:
     return "" if there else "there is no other branch"
 
 
-def no_start(shown: Shown, _: Here) -> str:
-    """Of use where the machine can be booted again."""
-    there = shown.start is not None
-    return "" if there else "this machine was not described by a machine line"
-
-
 # -- the tour ----------------------------------------------------------------------------
 def of_tour(effect: Effects) -> Callable[[Shown, Here], Effects]:
     """Something that the tour does."""

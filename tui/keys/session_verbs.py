@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pfnmap.engine.commands import Interactive, StartMachine
-from pfnmap.engine.compare import Pairs, compare_commands
+from pfnmap.engine.compare import Comparison, Pairs, compare_commands, compare_machine
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.human import counted
 from pfnmap.engine.language import ALIASES, help_lines
@@ -107,14 +107,18 @@ def _start(shown: Shown, verb: str) -> StartMachine:
 
 def _compare(shown: Shown, options: Pairs) -> Effects:
     """``compare KEY=VALUE…``: the session's commands under other rules."""
-    start, title = _start(shown, "compare"), shown.session.title
+    session, start, variants = shown.session, shown.start, variants_of(options)
     commands = [outcome.command for outcome in shown.outcomes[: shown.position]]
-    variants = variants_of(options)
-    return Work(
-        "compare",
-        lambda: compare_commands(start, commands, variants, title),
-        lambda comparison: Open(Compare(comparison)),
-    )
+
+    def compared() -> Comparison:
+        if start is not None:
+            return compare_commands(start, commands, variants, session.title)
+        if session.read_only:  # what a real machine did are no commands
+            view = session.view
+            return compare_machine(view.state, (), variants, view.title, session.assumptions)
+        return compare_machine(session.start, commands, variants, session.title)
+
+    return Work("compare", compared, lambda comparison: Open(Compare(comparison)))
 
 
 def variants_of(options: Pairs) -> list[Pairs]:

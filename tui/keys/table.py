@@ -211,7 +211,7 @@ _MAIN: Final = (
     _types("session.write", "", "write", "write the frame to a file", "write ",
            line="write FILE"),
     _types("session.compare", "", "compare", "the same commands under other rules", "compare ",
-           line="compare KEY=VALUE", why_not=do.no_start),
+           line="compare KEY=VALUE"),
     # the program
     _types("app.command", ":", "command", "type a command", "", footer=ALWAYS),
     _row("app.help", "? f1", "help", "this help", "help",

@@ -12,6 +12,8 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.scenarios.scenario import Scenario, parse_scenario
 from pfnmap.tui.cli import main
 from pfnmap.tui.figure.variants import compare_lines
+from tests.engine.sysroot.trees import x86_tree
+from tests.engine.test_compare import TRACES
 from tests.tui.fake_view import BLOCK
 
 FRAMES = Path(__file__).parents[1] / "frames"
@@ -118,3 +120,19 @@ def test_as_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert document["format"] == "pfnmap-compare-1"
     assert [variant["name"] for variant in document["variants"]] == ["as written", "memmap=device"]
     assert document["counters"]["device dimm0 usable bytes"] == [256 << 20, 252 << 20]
+
+
+@pytest.mark.parametrize("source", ["tree", "capture", "trace"])
+def test_a_real_or_recorded_machine(
+    source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = x86_tree(tmp_path / "root", memmap_on_memory="N").root
+    file = {"capture": tmp_path / "m.capture", "trace": TRACES / "life-1g-mom.json"}.get(source)
+    if source == "capture":
+        assert main(["capture", "--root", str(root), "-o", str(file)]) == 0
+    assert main(["compare", str(file or root), "--with", "memmap_on_memory=Y"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert "A: as written" in printed
+    ends = {"trace": "B: memmap_on_memory=Y: costs and saves nothing"}
+    own = "B: memmap_on_memory=Y: costs 8M of 2 devices; saves 8M of node 0;"
+    assert ends.get(source, own) in printed[-2:]

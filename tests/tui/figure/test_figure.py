@@ -135,5 +135,5 @@ def test_variants_are_drawn_once_where_they_are_alike() -> None:
     ]
     assert lines.count("* here they part") == 1
     assert lines.index("* here they part") == lines.index("step 3: offline 34") + 1
-    assert lines[-1] == "B: profile=4.19: costs and saves nothing"
+    assert lines[-1] == "B: profile=4.19: costs and saves nothing at the end"
     assert all(len(line) <= 72 and line.isascii() for line in lines)

@@ -17,12 +17,13 @@ from pfnmap.engine.sysroot.observe import Watcher
 from pfnmap.engine.sysroot.page_kinds import bit
 from pfnmap.themes import load_theme
 from pfnmap.tui.app import PfnmapApp
+from pfnmap.tui.dialogs.compare import CompareScreen
 from pfnmap.tui.dialogs.confirm import Confirm
 from pfnmap.tui.keys.names import textual_key
 from pfnmap.tui.screens.audit import Audit
 from pfnmap.tui.screens.live import Live
 from pfnmap.tui.testing import settle
-from tests.engine.sysroot.trees import MEMORY, Tree, dimm_tree, ratio_tree
+from tests.engine.sysroot.trees import MEMORY, Tree, dimm_tree, ratio_tree, x86_tree
 from tests.tui.stage import Stage
 
 
@@ -60,6 +61,19 @@ def state(tree: Tree, block: int) -> str:
 def audit(tree: Tree) -> list[str]:
     file = tree.root.parent / "writes.log"
     return file.read_text().splitlines() if file.exists() else []
+
+
+# -- comparing ---------------------------------------------------------------------------
+async def test_a_real_machine_and_a_branch_of_it_are_compared_in_one_step(tmp_path: Path) -> None:
+    async with live_stage(x86_tree(tmp_path / "x86", memmap_on_memory="N")) as (on, _):
+        for branched in (False, True):
+            if branched:
+                await on.keys("b")
+            await on.command("compare memmap_on_memory=Y")
+            assert isinstance(on.app.screen, CompareScreen)
+            assert "hot-added again: add ram" in on.text
+            assert "memmap_on_memory=Y: costs 8M of 2 devices; saves 8M of node 0" in on.text
+            await on.keys("q")
 
 
 # -- following ---------------------------------------------------------------------------
