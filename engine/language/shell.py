@@ -14,7 +14,7 @@ path that a mail abbreviates with ``…/`` or ``.../`` is completed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from msgspec import Struct
@@ -30,9 +30,11 @@ from pfnmap.engine.wrong import shown, wrong
 
 CWD = "PWD"
 """Among the values of a program's variables: the folder that ``cd`` went to."""
+MAX_LOOP_ROWS = 64
+"""Rows that a loop which is not done on its own row may have."""
 _EXPECTED = "echo WORD > PATH, grep . PATH or cat PATH"
 _SUDO = r"(?:sudo[ \t]+(?:-[A-Za-z]+[ \t]+)*)?"
-_PROGRAMS = r"(?:echo|grep|cat|tee|chmem|cd|for|(?:ba|da)?sh[ \t]+-c)"
+_PROGRAMS = r"(?:echo|grep|cat|tee|chmem|cd|for|sleep|sync|(?:ba|da)?sh[ \t]+-c)"
 _PROMPTS = r"[ \t]*(?:\$|[~/][\w./~-]*[ \t]*[#$]|\[?[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+[^#$\"]*[#$])"
 _PROMPT = re.compile(rf"{_PROMPTS}[ \t]+(?={_SUDO}{_PROGRAMS}(?:[ \t]|\Z))")
 _ANY_PROMPT = re.compile(rf"{_PROMPTS}(?:[ \t]|\Z)")
@@ -44,6 +46,9 @@ _PIECES = re.compile(
     r"|(?P<operator>&&|\|\||<<<|>>?|[;|])|(?P<single>'[^']*')|(?P<double>\"(?:[^\"\\]|\\.)*\")"
     r"|\$\(seq[ \t]+(?P<seq>[0-9]{1,9}[ \t]+[0-9]{1,9})[ \t]*\)"
     r"|\$(?P<variable>[A-Za-z_]\w*|\{[A-Za-z_]\w*\})|(?P<plain>[^ \t\"'#>;&|<`$()\\]+)"
+)
+_KEYWORDS = re.compile(
+    r"'[^']*'|\"(?:[^\"\\]|\\.)*\"|#.*|(?P<before>(?:^|[;&|]|\bdo\b)[ \t]*)(?P<word>for|done)\b"
 )
 _IN_QUOTES = re.compile(r"\\(?P<escape>[\"\\$`])|\$(?P<variable>[A-Za-z_]\w*|\{[A-Za-z_]\w*\})")
 _SIMPLE_PATTERN = re.compile(r"\^?[\w :.-]+\$?\Z")
@@ -129,6 +134,54 @@ def without_prompt(line: str) -> tuple[str, int]:
 def is_shell_line(text: str) -> bool:
     """Whether the line is for this module rather than for the verbs of the language."""
     return _BEGINNING.match(without_prompt(text)[0]) is not None
+
+
+def rows_of_loop(rows: Sequence[str]) -> int:
+    """How many rows the line that begins the first one goes on for.
+
+    A row that ends in a backslash goes on, and so does one with a loop that is not done; where
+    ``done`` does not come, the first row stands for itself.
+    """
+    depth = 0
+    if not is_shell_line(rows[0]):
+        return 1
+    for number, row in enumerate(rows[:MAX_LOOP_ROWS], 1):
+        found = [word["word"] for word in _KEYWORDS.finditer(_own_words(row, number))]
+        depth += found.count("for") - found.count("done")
+        if depth <= 0 and not row.rstrip().endswith("\\"):
+            return number
+    return 1
+
+
+def joined_rows(rows: Sequence[str]) -> str:
+    """The rows of one line (:func:`rows_of_loop`) as that line."""
+    line = rows[0]
+    for number, row in enumerate(rows[1:], 2):
+        if (own := _own_words(row, number))[:1] in ("", "#"):
+            continue
+        line = line.rstrip()
+        if line.endswith("\\"):
+            line = line[:-1]
+        elif not line.endswith((";", "do", "&&", "||", "|")):
+            line += ";"
+        line += f" {own}"
+    return line
+
+
+def place_in_rows(rows: Sequence[str], column: int) -> tuple[int, int]:
+    """(row, column) of a column of :func:`joined_rows`, all from 1 on."""
+    number = next(n for n in range(1, len(rows) + 1) if len(joined_rows(rows[:n])) >= column - 1)
+    if number == 1:
+        return 1, column
+    row = rows[number - 1]
+    own = _own_words(row, number)
+    return number, max(1, column - len(joined_rows(rows[:number])) + len(own) + row.index(own))
+
+
+def _own_words(row: str, number: int) -> str:
+    """A row without its prompt; behind the first row ``>`` is one."""
+    row = without_prompt(row)[0].strip()
+    return row.removeprefix(">").lstrip() if number > 1 else row
 
 
 def parse_shell(text: str, cwd: str = "") -> tuple[Command, str]:
@@ -376,6 +429,8 @@ def commands_of(simple: Simple, values: Mapping[str, str]) -> list[Command]:
             return [SysfsRead(_paths(words, values, cwd, simple.end_column, "cat PATH"))]
         case "cd":
             return [_cd(words, values, cwd)]
+        case "sleep" | "sync":
+            return []  # the machine waits for nobody
         case "chmem":
             return [_chmem([word.text(values) for word in words], name.column)]
     raise _not_understood(name.text(values), name.column)

@@ -56,10 +56,10 @@ class _Run:
             if isinstance(item.node, Loop):
                 refusal = self._loop(item.node, values)
                 continue
+            refusal = None
             for command in commands_of(item.node, values):
                 if isinstance(command, Cd):
                     values[CWD] = command.path
-                    refusal = None
                 elif isinstance(command, SysfsRead | SysfsWrite | Chmem):
                     refusal = self.unsaid = self._simple(command)
         return refusal, False

@@ -26,6 +26,7 @@ from pfnmap.engine.language import (
     parse_row,
 )
 from pfnmap.engine.language.lexer import MAX_LINE_CHARACTERS
+from pfnmap.engine.language.shell import MAX_LOOP_ROWS, joined_rows, place_in_rows, rows_of_loop
 from pfnmap.engine.limits import MAX_SCENARIO_LINES, MAX_WRONG_LINES
 from pfnmap.engine.printable import printable
 from pfnmap.engine.wrong import wrong
@@ -176,15 +177,21 @@ def parse_scenario(text: str, source: str = "scenario") -> Scenario:
         raise InputError(
             f"{source}: {len(rows)} lines; a scenario has at most {MAX_SCENARIO_LINES}"
         )
-    for number, row in enumerate(rows, 1):
-        if len(errors) == MAX_WRONG_LINES:
-            break
+    following = 0
+    while following < len(rows) and len(errors) < MAX_WRONG_LINES:
+        number = following + 1
+        following += rows_of_loop(rows[following : following + MAX_LOOP_ROWS])
+        together = rows[number - 1 : following]
+        row = joined_rows(together)
         try:
             command, comment, pasted = parse_row(row, cwd, pasted=pasted)
             cwd = cwd_after(command, cwd)
             _check_place(command, body)
         except ParseError as error:
-            errors.append(error.at(source, number))
+            at, column = place_in_rows(together, error.column)
+            errors.append(
+                ParseError(error.message, source=source, line=number - 1 + at, column=column)
+            )
             command, comment = None, ""
         indent = len(row) - len(row.lstrip(" \t")) if command else 0
         body.append(ScenarioLine(number, command, comment, indent))

@@ -8,6 +8,8 @@ from pfnmap.engine import Machine
 from pfnmap.engine.commands import Cd, Shell, StartMachine, SysfsRead, SysfsWrite
 from pfnmap.engine.errors import InputError, ParseError
 from pfnmap.engine.language import format_command, parse_line, parse_lines
+from pfnmap.engine.language.shell import joined_rows, rows_of_loop
+from pfnmap.engine.scenarios.scenario import ScenarioError, parse_scenario
 
 MEMORY = "/sys/devices/system/memory"
 
@@ -255,3 +257,40 @@ def test_a_loop_in_loops_is_bounded(body: str) -> None:
     line = f"for a in {{1..4000}}; do for b in {{1..4000}}; do {body}; done; done"
     with pytest.raises(InputError, match="for: more than 8192 commands in one line"):
         Machine.boot().run(line)
+
+
+LOOP = (
+    "for i in 32 33",
+    "do",
+    "  # both",
+    "",
+    "  echo online_movable | sudo tee \\",
+    "    /sys/devices/system/memory/memory$i/state",
+    "  sleep 1",
+    "done",
+)
+
+
+@pytest.mark.parametrize("prompts", [("", ""), ("root@host:~# ", "> ")])
+def test_a_loop_may_have_a_row_for_each_of_its_lines(prompts: tuple[str, str]) -> None:
+    rows = [prompts[number > 0] + row for number, row in enumerate(LOOP)]
+    assert rows_of_loop([*rows, "offline 32"]) == len(rows)
+    single = "for i in 32 33; do echo online_movable | sudo tee "
+    single += "/sys/devices/system/memory/memory$i/state; sleep 1; done"
+    machines = [Machine.boot(StartMachine(ram_bytes=1 << 30)) for _ in range(2)]
+    for machine, line in zip(machines, (joined_rows(rows), single), strict=True):
+        assert machine.run("add d 512M").ok
+        assert machine.run(line).ok
+    assert machines[0].state.blocks == machines[1].state.blocks
+
+
+def test_a_loop_that_is_never_done_is_its_first_row() -> None:
+    assert rows_of_loop(["for i in 32 33; do", "offline 32"]) == 1
+    assert rows_of_loop(["for i in 32; do echo online > $i; done", "offline 32"]) == 1
+    assert rows_of_loop(['note "for you"', "offline 32"]) == 1
+
+
+def test_what_is_wrong_in_a_loop_has_its_own_place() -> None:
+    text = "machine ram=1G\nfor i in 32 33; do\n  cat /sys/$i\n  reboot now\ndone\n"
+    with pytest.raises(ScenarioError, match=r'^file:4:3: the shell.s "reboot"'):
+        parse_scenario(text, "file")
