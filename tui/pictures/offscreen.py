@@ -12,7 +12,7 @@ from typing import Any, Final
 from rich.color import Color, ColorType
 from rich.style import Style
 from textual.app import App
-from textual.events import Key
+from textual.events import Callback, Key
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.strip import Strip
@@ -59,6 +59,18 @@ def _moves(app: App[Any]) -> bool:
     )
 
 
+class _Reached:
+    """Called by a widget that has come to this message."""
+
+    _param_count = 0  # Textual would look at a signature, which costs more than all else here
+
+    def __init__(self, waiting: set[MessagePump], widget: MessagePump) -> None:
+        self._waiting, self._widget = waiting, widget
+
+    def __call__(self) -> None:
+        self._waiting.discard(self._widget)
+
+
 async def _drain(app: App[Any]) -> None:
     """Wait until the app and all widgets have handled what is in their queues now.
 
@@ -66,12 +78,8 @@ async def _drain(app: App[Any]) -> None:
     that is being closed do.
     """
     waiting: set[MessagePump] = set()
-
-    def handled(widget: MessagePump) -> None:
-        waiting.discard(widget)
-
     for widget in (app, *app.screen.walk_children(with_self=True)):
-        if widget.call_later(handled, widget):
+        if widget.post_message(Callback(callback=_Reached(waiting, widget))):
             waiting.add(widget)
     for _ in range(MOST_TURNS):
         waiting -= {widget for widget in waiting if widget._closing or widget._closed}
