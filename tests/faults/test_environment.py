@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.processes import ROOT
 from tests.engine.sysroot.trees import x86_tree
-from tests.tui.pty_program import Program
+from tests.tui.forked import ROOT
+from tests.tui.pty_program import FreshProgram, Program
 
 PLAIN = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
 STORY = 'machine ram=1G\ntitle "größer → 大"\nadd dimm0 256M\n'
@@ -200,7 +200,7 @@ def test_without_a_locale_everything_prints(locale: dict[str, str], tmp_path: Pa
     assert done.stdout
 
 
-class PlainProgram(Program):
+class PlainProgram(FreshProgram):
     """On a terminal, with nothing in its environment but what is given."""
 
     @staticmethod

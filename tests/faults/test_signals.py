@@ -14,7 +14,8 @@ import pytest
 
 from pfnmap.engine.journal.resume import read_session
 from pfnmap.engine.journal.store import JournalStore
-from tests.tui.pty_program import PATIENCE_SECONDS, ROOT, Program
+from tests.tui.forked import ROOT
+from tests.tui.pty_program import PATIENCE_SECONDS, FreshProgram, Program
 from tests.tui.terminal.test_terminal_e2e import assert_terminal_as_found
 
 TAKEN = b"\x1b[?1049h"
@@ -32,14 +33,9 @@ def read_for(program: Program, seconds: float) -> None:
         program.read(0.002)
 
 
-def is_stopped(program: Program) -> bool:
-    """Whether it has stopped; asked once for each stop."""
-    return os.waitid(os.P_PID, program.process.pid, os.WSTOPPED | os.WNOHANG) is not None
-
-
 def wait_until_stopped(program: Program) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not is_stopped(program):
+    while not program.has_stopped():
         program.read(0.01)
         assert time.monotonic() < deadline, "does not stop"
     program.read(0.05)
@@ -53,7 +49,7 @@ def assert_left_in_order(program: Program, number: signal.Signals) -> None:
 
 
 def signalled_after(seconds: float, name: str, home: Path) -> None:
-    with Program(home=home) as program:
+    with FreshProgram(home=home) as program:
         read_for(program, seconds)
         number = signal.Signals[name]
         program.process.send_signal(number)
@@ -144,7 +140,7 @@ def test_stopped_and_continued(tmp_path: Path) -> None:
     ],
 )
 def test_stopped_and_continued_while_it_starts(name: str, part: float, tmp_path: Path) -> None:
-    with Program(home=tmp_path) as program:
+    with FreshProgram(home=tmp_path) as program:
         read_for(program, part * START_UP_SECONDS)
         before = len(program.raw)
         program.process.send_signal(signal.Signals[name])
@@ -155,7 +151,7 @@ def test_stopped_and_continued_while_it_starts(name: str, part: float, tmp_path:
         program.process.send_signal(signal.SIGCONT)
 
         def shown(text: str) -> bool:
-            if is_stopped(program):
+            if program.has_stopped():
                 program.process.send_signal(signal.SIGCONT)
             return TAKEN in program.raw[before:] and "press a to hot-add a DIMM" in text
 
@@ -234,7 +230,7 @@ def test_signals_of_every_kind_while_a_person_works(tmp_path: Path) -> None:
 
 def test_sizes_that_change_while_it_starts(tmp_path: Path) -> None:
     sizes = [(1, 1), (200, 50), (20, 5), (80, 24), (1, 50), (200, 1)]
-    with Program(home=tmp_path) as program:
+    with FreshProgram(home=tmp_path) as program:
         for turn in range(30):
             program.resize(*sizes[turn % len(sizes)], tell=turn > 5)
             read_for(program, 0.01)
@@ -279,10 +275,7 @@ def test_a_terminal_that_goes_away_ends_the_program_and_loses_nothing(tmp_path: 
 class Deaf(Program):
     """A program that no SIGHUP ends, as under nohup."""
 
-    @staticmethod
-    def _own_terminal() -> None:
-        Program._own_terminal()
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    ignored = (signal.SIGHUP,)
 
 
 CLOSING = [0.02, *(pytest.param(n * 0.004, marks=pytest.mark.slow) for n in range(40))]
@@ -350,7 +343,7 @@ def test_an_interrupt_while_modules_are_imported_says_nothing(imported: int) -> 
 
 def test_keys_typed_before_there_is_a_screen_are_for_the_screen(tmp_path: Path) -> None:
     """The kernel edits the line as for a shell then, and makes a new line of Enter."""
-    with Program(home=tmp_path, size=(80, 24)) as program:
+    with FreshProgram(home=tmp_path, size=(80, 24)) as program:
         program.send(":add dimm0 256M\rGm")
         program.wait_for("step 2/2")
         program.send("q")

@@ -8,23 +8,28 @@ import pty
 import select
 import signal
 import struct
-import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from subprocess import Popen
 from types import TracebackType
+from typing import Self
 
 import pyte
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.tui.forked import ROOT, Forked
+
 PATIENCE_SECONDS = 120.0
 """How long to wait for something before it counts as never; nothing waits that long."""
 
 
 class Program:
     """A child process on a pseudo-terminal of its own."""
+
+    ignored: tuple[signal.Signals, ...] = ()
+    """Signals that are ignored where it is started."""
 
     def __init__(
         self,
@@ -36,26 +41,16 @@ class Program:
         columns, rows = size
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
+        self._lines: list[str] = []
         self.raw = bytearray()
         self._master, self._slave = pty.openpty()
         os.set_blocking(self._master, False)
         self.resize(columns, rows, tell=False)
         self.before = termios.tcgetattr(self._slave)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "pfnmap.tui", *arguments],
-            stdin=self._slave,
-            stdout=self._slave,
-            stderr=self._slave,
-            cwd=ROOT,
-            env=self._environment(env or {}, home),
-            start_new_session=True,
-            preexec_fn=self._own_terminal,
-        )
+        self.process = self._start(arguments, self._environment(env or {}, home))
 
-    @staticmethod
-    def _own_terminal() -> None:
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell ignores it for what runs behind it
+    def _start(self, arguments: Sequence[str], env: dict[str, str]) -> Forked | Popen[bytes]:
+        return Forked(arguments, env, os.ttyname(self._slave), self.ignored)
 
     @staticmethod
     def _environment(env: dict[str, str], home: Path | None) -> dict[str, str]:
@@ -70,7 +65,7 @@ class Program:
         }  # fmt: skip
         return {**base, **env}
 
-    def __enter__(self) -> Program:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -100,7 +95,10 @@ class Program:
     @property
     def lines(self) -> list[str]:
         """The screen as text."""
-        return [line.rstrip() for line in self.screen.display]
+        if self.screen.dirty:
+            self._lines = [line.rstrip() for line in self.screen.display]
+            self.screen.dirty.clear()
+        return self._lines
 
     @property
     def text(self) -> str:
@@ -143,13 +141,39 @@ class Program:
     def end(self) -> int:
         """Wait for the end; the exit status."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while self.process.poll() is None:
+        while (status := self.process.poll()) is None:
             self.read()
             assert time.monotonic() < deadline, f"does not end:\n{self.text}"
         self.read()
-        return self.process.returncode
+        return status
+
+    def has_stopped(self) -> bool:
+        """Whether it waits to be continued."""
+        said = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8")
+        return said.rpartition(")")[2].split()[0] == "T"
 
     @property
     def after(self) -> list[object]:
         """Settings of the terminal now, to compare with ``before``."""
         return termios.tcgetattr(self._slave)
+
+
+class FreshProgram(Program):
+    """Started as a person starts it: Python first, then everything that is imported."""
+
+    def _start(self, arguments: Sequence[str], env: dict[str, str]) -> Popen[bytes]:
+        return Popen(
+            [sys.executable, "-m", "pfnmap.tui", *arguments],
+            stdin=self._slave,
+            stdout=self._slave,
+            stderr=self._slave,
+            cwd=ROOT,
+            env=env,
+            start_new_session=True,
+            preexec_fn=self._own_terminal,
+        )
+
+    @staticmethod
+    def _own_terminal() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell ignores it for what runs behind it
