@@ -6,8 +6,10 @@ chance. ``tests/conftest.py`` takes every property into a slow run.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 SLOW = "slow"
@@ -30,3 +32,13 @@ def examples(number: int, suppress: Collection[HealthCheck] = ()) -> settings:
     return settings(
         max_examples=number * TIMES if is_slow() else number, suppress_health_check=list(suppress)
     )
+
+
+def some(values: Iterable[Any], every: int = 4) -> list[Any]:
+    """Parameters of a test: one of so many by default, all of them in a slow run."""
+    return [
+        pytest.param(*(value if isinstance(value, tuple) else [value]), marks=pytest.mark.slow)
+        if number % every
+        else value
+        for number, value in enumerate(values)
+    ]

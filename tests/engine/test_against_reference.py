@@ -405,7 +405,7 @@ class OldEngineAgainstReference(EngineAgainstReference):
 
 
 _SETTINGS = settings(
-    examples(16, list(HealthCheck)), stateful_step_count=50, phases=(Phase.generate,)
+    examples(10, list(HealthCheck)), stateful_step_count=50, phases=(Phase.generate,)
 )
 TestEngine612 = EngineAgainstReference.TestCase
 TestEngine612.settings = _SETTINGS

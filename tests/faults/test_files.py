@@ -81,12 +81,12 @@ def disk(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("command", "step", "code"),
     [
-        *(("export-text", step, code) for step in STEPS for code in ERRORS),
+        *(("export-scenario", step, code) for step in STEPS for code in ERRORS),
         *(
             (command, step, ERRORS[(number + place) % len(ERRORS)])
             for number, command in enumerate(COMMANDS)
             for place, step in enumerate(STEPS)
-            if command != "export-text"
+            if command != "export-scenario"
         ),
     ],
 )

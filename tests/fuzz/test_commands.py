@@ -14,7 +14,7 @@ from tests.fuzz.words import LineMaker, random_machine
 
 
 def test_random_commands_break_no_identity() -> None:
-    record = fuzz.run(range(10, 22))
+    record = fuzz.run(range(10, 18))
     assert [str(failure) for failure in record.failures] == []
     assert fuzz.commands_in(record) == record.inputs * fuzz.LINES_PER_MACHINE
     acts = {verb.name for verb in VERBS.values() if verb.kind in (Kind.ACTION, Kind.PARAMETER)}
@@ -81,7 +81,7 @@ def test_a_seed_is_a_sequence() -> None:
         machine = fuzz.boot(random_machine(rng, "6.12"))
         maker = LineMaker(rng, any_rule=False)
         out = []
-        for _ in range(60):
+        for _ in range(15):
             out.append(maker.line(machine.state))
             fuzz.apply(machine, out[-1], checked=True)
         return out

@@ -36,7 +36,7 @@ def test_it_stops_after_so_many_commands_and_says_what_it_did() -> None:
     assert f"Machine.check() after a command {counted[1]}" in said
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGINT", pytest.param("SIGTERM", marks=pytest.mark.slow)])
 def test_a_signal_ends_it_with_the_record(name: str) -> None:
     process = start("--what", "parser,keymaps", "--minutes", "5", "--jobs", "2")
     assert process.stdout is not None

@@ -70,6 +70,13 @@ def _machine() -> Machine:
     return machine
 
 
+@cache
+def _view() -> DenseView:
+    return DenseView(_machine().state)
+
+
 def dense_session() -> DenseSession:
     """The machine as a session at rest."""
-    return DenseSession(_machine(), "dense")
+    session = DenseSession(_machine(), "dense")
+    session._seen = session.state, _view()
+    return session

@@ -10,45 +10,16 @@ import pytest
 from pfnmap.engine.kinds import BlockState
 from pfnmap.engine.memory.alike import alike, offline_in_model
 from pfnmap.engine.operations import zone_policy
-from pfnmap.engine.operations.offline import offline_obstacle
-from pfnmap.engine.operations.zone_policy import valid_zones
 from pfnmap.engine.sysroot import explain as explaining
 from pfnmap.engine.sysroot.explain import explain
 from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.observe import Watcher
 from pfnmap.engine.sysroot.read import observe
 from pfnmap.engine.sysroot.view import SysrootView
-from pfnmap.engine.traces.trace import load_trace
 from pfnmap.tui.text.blocks import TableOptions, table_lines
-from tests.engine.sysroot.recorded import TRACES, recorded_view
 from tests.engine.sysroot.trees import Tree, x86_tree, zone
 
 PAGES = 32768
-
-
-def answers(view: SysrootView, block: int) -> tuple[object, ...]:
-    """What the model says of a block, without the numbers that name it."""
-    row, known = view.block(block), view.state.blocks.row_at(block)
-    assert row is not None
-    zones, rule = valid_zones(view.state, block, known)
-    obstacle = offline_obstacle(view.state, row)
-    return zones, rule, row.zone_rule, obstacle.partition(":")[0], bool(obstacle)
-
-
-def views(path: Path) -> list[SysrootView]:
-    trace = load_trace(path)
-    return [
-        recorded_view(trace, trace.boot),
-        *(recorded_view(trace, s.after) for s in trace.steps[-3:]),
-    ]
-
-
-@pytest.mark.parametrize("path", TRACES, ids=lambda path: path.stem)
-def test_blocks_of_a_run_get_one_answer(path: Path) -> None:
-    for view in views(path):
-        for first, last in alike(view.state, view.block_runs()):
-            said = {answers(view, block) for block in range(first, last + 1)}
-            assert len(said) == 1, (first, last)
 
 
 def test_runs_cover_every_block_once(tmp_path: Path) -> None:

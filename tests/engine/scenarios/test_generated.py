@@ -17,6 +17,7 @@ from pfnmap.engine.scenarios.scenario import (
     parse_scenario,
 )
 from pfnmap.engine.sources import scenario_session, shipped_scenarios
+from tests.examples import some
 
 LIFE = (
     "machine ram=1G nodes=2 memmap_on_memory=Y  # two nodes\n"
@@ -77,7 +78,7 @@ def test_what_is_claimed_holds(each_step: bool) -> None:
     assert len(run.claims) > (20 if each_step else 5)
 
 
-@pytest.mark.parametrize("name", sorted(shipped_scenarios())[::4])
+@pytest.mark.parametrize("name", some(shipped_scenarios(), 8))
 def test_what_is_claimed_of_a_shipped_scenario_holds(name: str) -> None:
     scenario = without_claims(load_scenario(shipped_scenarios()[name]))
     run = run_scenario(with_expectations(scenario, each_step=True))

@@ -13,8 +13,7 @@ from pfnmap.engine.sysroot.explain import Explanation, explain
 from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.read import observe
 from pfnmap.engine.sysroot.view import SysrootView
-from pfnmap.engine.traces.trace import load_trace
-from tests.engine.sysroot.recorded import TRACES, params_after, recorded_view, recording
+from tests.engine.sysroot.recorded import recorded_view, recording
 from tests.engine.sysroot.trees import Tree, x86_tree, zone
 
 
@@ -24,18 +23,6 @@ def view_of(tree: Tree) -> SysrootView:
 
 def findings(explanation: Explanation) -> list[str]:
     return [finding.text for finding in explanation.findings]
-
-
-# -- real kernels -----------------------------------------------------------------------------
-@pytest.mark.parametrize("path", TRACES, ids=lambda path: path.stem)
-def test_every_step_of_a_real_kernel_is_foreseen_from_its_files(path: Path) -> None:
-    trace = load_trace(path)
-    params, before = trace.params, recorded_view(trace, trace.boot)
-    for number, step in enumerate(trace.steps, 1):
-        params = params_after(params, step)
-        after = recorded_view(trace, step.after, params)
-        assert (number, findings(explain(before, after))) == (number, [])
-        before = after
 
 
 SAID: list[tuple[str, ...]] = [

@@ -16,9 +16,6 @@ from pfnmap.engine.sysroot.page_kinds import bit
 from pfnmap.engine.sysroot.plan import looked_at, plan
 from pfnmap.engine.sysroot.read import observe
 from pfnmap.engine.sysroot.view import SysrootView
-from pfnmap.engine.traces.replay import step_commands
-from pfnmap.engine.traces.trace import load_trace
-from tests.engine.sysroot.recorded import TRACES, params_after, recorded_view
 from tests.engine.sysroot.trees import x86_tree
 
 
@@ -120,33 +117,6 @@ def test_a_block_that_is_not_there_is_the_kernels_refusal(view: SysrootView) -> 
 def test_a_device_that_is_not_there_is_an_error(view: SysrootView) -> None:
     with pytest.raises(InputError, match="there is no device of that name"):
         planned(view, "remove dimm7")
-
-
-@pytest.mark.parametrize("path", TRACES, ids=lambda path: path.stem)
-def test_real_kernels_answered_writes_as_planned(path: Path) -> None:
-    """The only answers not foreseen are EBUSY for pages that no file shows: and it was said.
-
-    ENOMEM for the struct pages of huge pages: a recording does not say where those lie.
-    EHWPOISON: no file shows which pages are poisoned.
-    """
-    trace = load_trace(path)
-    params, before = trace.params, recorded_view(trace, trace.boot)
-    for number, step in enumerate(trace.steps, 1):
-        if step.do == "write-state":
-            (outcome,) = plan(before, step_commands(step))
-            if outcome.errno != step.result == "ENOMEM":
-                assert any("nr_hugepages" in str(each) for each in trace.steps)
-            elif outcome.errno != step.result == "EHWPOISON":
-                assert any("_offline_page" in str(each) for each in trace.steps)
-            elif outcome.errno != step.result:
-                # A page that cannot move is met before a notifier or the memmap refuses (EPERM).
-                assert (number, step.result) == (number, "EBUSY")
-                assert step.unmovable
-                assert outcome.errno == "EPERM" or any(
-                    "EBUSY if the kernel keeps a page there" in n for n in outcome.notes
-                )
-        params = params_after(params, step)
-        before = recorded_view(trace, step.after, params)
 
 
 # -- obstacles --------------------------------------------------------------------------------

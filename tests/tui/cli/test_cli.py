@@ -337,10 +337,13 @@ def test_check_writes_a_junit_report(demo: Path, tmp_path: Path) -> None:
     assert [len(case) for case in suite] == [0, 1, 1]
 
 
-def test_every_shipped_scenario_holds(capsys: pytest.CaptureFixture[str]) -> None:
-    names = list(shipped_scenarios())
-    assert run("check", "--all") == (0 if names else 2)
-    assert not names or f"{len(names)} scenarios" in capsys.readouterr().out
+def test_all_shipped_scenarios_can_be_checked(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = dict(list(shipped_scenarios().items())[::10])  # each by itself: test_shipped.py
+    monkeypatch.setattr("pfnmap.tui.cli.check.shipped_scenarios", lambda: some)
+    assert run("check", "--all") == 0
+    assert f"{len(some)} scenarios" in capsys.readouterr().out
 
 
 def test_fmt_prints_the_normal_form(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -361,57 +364,6 @@ def test_fmt_checks_and_writes(demo: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 # -- streams -------------------------------------------------------------------------------------
-def test_a_closed_pipe_is_no_traceback() -> None:
-    script = f'"{sys.executable}" -m pfnmap.tui show | head -n 1; echo "${{PIPESTATUS[0]}}"'
-    done = subprocess.run(
-        ["bash", "-c", script], capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    assert done.stderr == ""
-    assert done.stdout.splitlines()[0].startswith("pfnmap: ")
-    assert done.stdout.splitlines()[1] in ("0", "141"), "141 when head was faster"
-
-
-def test_a_pipe_that_nobody_reads_is_status_141() -> None:
-    read_end, write_end = os.pipe()
-    os.close(read_end)
-    done = subprocess.run(
-        [sys.executable, "-m", "pfnmap.tui", "show"],
-        stdout=write_end,
-        stderr=subprocess.PIPE,
-        check=False,
-        cwd=ROOT,
-    )
-    os.close(write_end)
-    assert (done.returncode, done.stderr) == (141, b"")
-
-
-def test_a_full_disk_is_one_line() -> None:
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "pfnmap.tui", "show"],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-            cwd=ROOT,
-        )
-    assert done.returncode == 1
-    assert done.stderr == "pfnmap: standard output: No space left on device\n"
-
-
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_streams_are_fine(closed: str) -> None:
-    done = subprocess.run(
-        ["bash", "-c", f'"{sys.executable}" -m pfnmap.tui show {closed}'],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-    )
-    assert done.returncode == 0
-    assert "Traceback" not in done.stderr
-
-
 def test_without_a_terminal_the_frame_is_printed() -> None:
     done = program("-c", "add dimm0 256M", stdin=subprocess.DEVNULL)
     assert (done.returncode, done.stderr) == (0, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from pfnmap.engine.sources import shipped_scenarios
 from pfnmap.tui.cli import main
+from tests.examples import some
 
 WRONG = "machine ram=1G\nadd d 256\n   offline 3x\n"
 LATE = "machine ram=1G\n  online d\n"
@@ -258,11 +260,11 @@ def test_claims_behind_each_step_are_exported_on_request(
     assert main(["export", str(file), "-o", ".svg", "--expect-steps"]) == 2
 
 
-def test_every_shipped_scenario_as_shell_is_a_script(capsys: pytest.CaptureFixture[str]) -> None:
-    import subprocess
-
-    for name in shipped_scenarios():
-        assert main(["run", name, "--as-shell"]) == 0
-        script = capsys.readouterr().out
-        done = subprocess.run(["sh", "-n"], input=script, text=True, capture_output=True)
-        assert (done.returncode, done.stderr) == (0, ""), name
+@pytest.mark.parametrize("name", some(shipped_scenarios()))
+def test_a_shipped_scenario_as_shell_is_a_script(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", name, "--as-shell"]) == 0
+    script = capsys.readouterr().out
+    done = subprocess.run(["sh", "-n"], input=script, text=True, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, "")

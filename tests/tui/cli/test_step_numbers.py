@@ -69,10 +69,10 @@ def test_any_number_shows_the_same_machine_to_show_and_to_run(
 
 
 def test_any_number_shows_the_same_machine_in_a_picture(story: str) -> None:
-    for number in (0, 1, 3, 4, 7, 10, NR_STEPS):
+    for number in (0, 4, NR_STEPS):
         text = render(story, size=(120, 40), step=number)
         assert text.splitlines()[0].endswith(f"step {number}/{number}")
-    assert render(story, step=NR_STEPS) == render(story)
+    assert text == render(story, size=(120, 40))
     with pytest.raises(InputError, match=r"^step 13: the scenario has steps 0 \(at boot\) to 12$"):
         render(story, step=13)
     with pytest.raises(InputError, match=r"^step -1: "):

@@ -14,6 +14,7 @@ from pfnmap.engine.sources import open_source, shipped_scenarios
 from pfnmap.tui.figure.axis import Axis, Column, Piece, axis_of, ground_of
 from pfnmap.tui.figure.figure import Figure, Mark, figure_of
 from pfnmap.tui.figure.moments import moments
+from tests.examples import some
 from tests.tui.figure.sessions import random_sessions, session_of
 
 WIDTHS = st.integers(40, 180)
@@ -117,7 +118,7 @@ def columns_outside(axis: Axis) -> int:
     return int((outside & (axis.kinds != Column.BLANK) & (axis.kinds != Column.EDGE)).sum())
 
 
-@pytest.mark.parametrize("name", shipped_scenarios())
+@pytest.mark.parametrize("name", some(shipped_scenarios()))
 def test_nothing_moves_during_a_session(name: str) -> None:
     session = open_source(name)
     axes = []

@@ -7,6 +7,7 @@ import pytest
 from pfnmap.engine.sources import open_source, shipped_scenarios
 from pfnmap.tui.figure.moments import moments
 from pfnmap.tui.figure.result import QUIET, result
+from tests.examples import some
 from tests.tui.figure.sessions import session_of
 
 DIMM = ("machine ram=1G memmap_on_memory=Y", "add dimm0 384M", "online dimm0 movable")
@@ -71,7 +72,7 @@ def test_a_phase_says_what_the_kernel_does() -> None:
     assert result(found[2]) == ("every pageblock is isolated",)
 
 
-@pytest.mark.parametrize("name", shipped_scenarios())
+@pytest.mark.parametrize("name", some(shipped_scenarios()))
 def test_every_step_of_every_scenario_has_a_sentence(name: str) -> None:
     for moment in moments(open_source(name))[1:]:
         said = result(moment)

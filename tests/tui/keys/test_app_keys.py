@@ -76,22 +76,23 @@ async def test_the_form_steps_through_memmap_policies() -> None:
         assert "add dimm0 256M memmap=device" in on.text
 
 
-@pytest.mark.parametrize(
-    ("key", "online_type", "block"),
-    [
-        ("o", OnlineType.ONLINE, "online Normal"),
-        ("e", OnlineType.ONLINE, "online Normal"),
-        ("O", OnlineType.ONLINE_KERNEL, "online Normal"),
-        ("m", OnlineType.ONLINE_MOVABLE, "online Movable"),
-    ],
-)
-async def test_online_keys(key: str, online_type: OnlineType, block: str) -> None:
+ONLINE = [
+    ("o", OnlineType.ONLINE, "online Normal"),
+    ("e", OnlineType.ONLINE, "online Normal"),
+    ("O", OnlineType.ONLINE_KERNEL, "online Normal"),
+    ("m", OnlineType.ONLINE_MOVABLE, "online Movable"),
+]
+
+
+async def test_online_keys() -> None:
     async with stage("add dimm0 256M") as on:
-        await on.keys("G", key)
-        command = on.last.command
-        assert isinstance(command, Online)
-        assert command.online_type == online_type
-        assert states(on) == ["offline none", block]
+        for key, online_type, block in ONLINE:
+            await on.keys("G", key)
+            command = on.last.command
+            assert isinstance(command, Online)
+            assert command.online_type == online_type
+            assert states(on) == ["offline none", block]
+            await on.keys("u")
 
 
 @pytest.mark.parametrize("key", ["f", "d"])
@@ -240,34 +241,34 @@ async def test_space_plays_and_pauses() -> None:
 
 
 # -- the cursor ----------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("keys", "pfn"),
-    [
-        (("l",), 512),
-        (("right", "right", "h"), 512),
-        (("j",), BLOCK),
-        (("down", "j", "k"), BLOCK),
-        (("j", "up"), 0),
-        (("l", "left"), 0),
-        (("$",), BLOCK - 512),
-        (("end", "0"), 0),
-        (("j", "l", "home"), BLOCK),
-        (("L",), BLOCK),
-        (("L", "L", "H"), BLOCK),
-        (("}",), 0x1000),
-        (("}", "}", "{"), 0x1000),
-        (("G",), 34 * BLOCK - 1),
-        (("G", "g"), 0),
-        (("ctrl+d", "ctrl+u"), 0),
-        (("pagedown", "pageup"), 0),
-        (("pagedown",), 33 * BLOCK),
-    ],
-)
-async def test_motions(keys: tuple[str, ...], pfn: int) -> None:
+MOTIONS = [
+    (("l",), 512),
+    (("right", "right", "h"), 512),
+    (("j",), BLOCK),
+    (("down", "j", "k"), BLOCK),
+    (("j", "up"), 0),
+    (("l", "left"), 0),
+    (("$",), BLOCK - 512),
+    (("end", "0"), 0),
+    (("j", "l", "home"), BLOCK),
+    (("L",), BLOCK),
+    (("L", "L", "H"), BLOCK),
+    (("}",), 0x1000),
+    (("}", "}", "{"), 0x1000),
+    (("G",), 34 * BLOCK - 1),
+    (("G", "g"), 0),
+    (("ctrl+d", "ctrl+u"), 0),
+    (("pagedown", "pageup"), 0),
+    (("pagedown",), 33 * BLOCK),
+]
+
+
+async def test_motions() -> None:
     async with stage(*DIMM) as on:
-        await on.keys(*keys)
-        assert on.cursor == pfn
-        assert on.session.position == 2
+        for keys, pfn in MOTIONS:
+            await on.keys("g", *keys)
+            assert (keys, on.cursor) == (keys, pfn)
+            assert on.session.position == 2
 
 
 async def test_w_goes_to_the_struct_page() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from pfnmap.tui.pictures.offscreen import picture
 from pfnmap.tui.pictures.svg_html import to_svg
+from tests.examples import some
 from tests.tui.stage import DIMM, Stage, stage
 
 SNAPSHOTS = Path(__file__).parents[1] / "snapshots"
@@ -33,9 +34,15 @@ def text_of(on: Stage) -> str:
     return on.text + "\n"
 
 
-@pytest.mark.parametrize("theme", ["dark", "mono", "ascii"])
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-async def test_a_life_of_a_dimm(size: tuple[int, int], theme: str) -> None:
+@pytest.mark.parametrize(
+    ("theme", "size"),
+    [
+        *(("dark", size) for size in SIZES),
+        *some((theme, size) for size in SIZES for theme in ("mono", "ascii")),
+    ],
+    ids=lambda part: part if isinstance(part, str) else f"{part[0]}x{part[1]}",
+)
+async def test_a_life_of_a_dimm(theme: str, size: tuple[int, int]) -> None:
     async with stage(*STORY, size=size, theme=theme) as on:
         await on.keys("G", "H", "f")
         on.app.clear_notifications()

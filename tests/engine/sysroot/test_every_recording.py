@@ -1,0 +1,97 @@
+"""The model against every recorded kernel: what its files show is foreseen, planned and explained.
+
+The files of each moment are made once, for all that is asked of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from pfnmap.engine.memory.alike import alike
+from pfnmap.engine.memory.checks import broken_identities
+from pfnmap.engine.operations.offline import offline_obstacle
+from pfnmap.engine.operations.zone_policy import valid_zones
+from pfnmap.engine.sysroot.explain import explain
+from pfnmap.engine.sysroot.plan import plan
+from pfnmap.engine.sysroot.view import SysrootView
+from pfnmap.engine.traces.replay import step_commands
+from pfnmap.engine.traces.trace import RecordedStep, Trace, load_trace
+from tests.engine.sysroot.recorded import TRACES, params_after, recorded_view
+
+
+class Recording(NamedTuple):
+    """A recording, and what the program sees of the machine at boot and after each step."""
+
+    trace: Trace
+    views: list[SysrootView]
+
+    def steps(self) -> Iterator[tuple[int, RecordedStep, SysrootView, SysrootView]]:
+        """Number, step, and the machine before and after it."""
+        numbers = range(1, len(self.views))
+        yield from zip(numbers, self.trace.steps, self.views, self.views[1:], strict=False)
+
+
+@pytest.fixture(scope="module", params=TRACES, ids=lambda path: path.stem)
+def recording(request: pytest.FixtureRequest) -> Recording:
+    path: Path = request.param
+    trace = load_trace(path)
+    params, views = trace.params, [recorded_view(trace, trace.boot)]
+    for step in trace.steps:
+        params = params_after(params, step)
+        views.append(recorded_view(trace, step.after, params))
+    return Recording(trace, views)
+
+
+def test_every_step_is_foreseen_from_the_files(recording: Recording) -> None:
+    for number, _, before, after in recording.steps():
+        findings = [finding.text for finding in explain(before, after).findings]
+        assert (number, findings) == (number, [])
+
+
+def test_writes_were_answered_as_planned(recording: Recording) -> None:
+    """The only answers not foreseen are EBUSY for pages that no file shows: and it was said.
+
+    ENOMEM for the struct pages of huge pages: a recording does not say where those lie.
+    EHWPOISON: no file shows which pages are poisoned.
+    """
+    steps = recording.trace.steps
+    for number, step, before, _ in recording.steps():
+        if step.do != "write-state":
+            continue
+        (outcome,) = plan(before, step_commands(step))
+        if outcome.errno != step.result == "ENOMEM":
+            assert any("nr_hugepages" in str(each) for each in steps)
+        elif outcome.errno != step.result == "EHWPOISON":
+            assert any("_offline_page" in str(each) for each in steps)
+        elif outcome.errno != step.result:
+            # A page that cannot move is met before a notifier or the memmap refuses (EPERM).
+            assert (number, step.result) == (number, "EBUSY")
+            assert step.unmovable
+            assert outcome.errno == "EPERM" or any(
+                "EBUSY if the kernel keeps a page there" in n for n in outcome.notes
+            )
+
+
+def answers(view: SysrootView, block: int) -> tuple[object, ...]:
+    """What the model says of a block, without the numbers that name it."""
+    row, known = view.block(block), view.state.blocks.row_at(block)
+    assert row is not None
+    zones, rule = valid_zones(view.state, block, known)
+    obstacle = offline_obstacle(view.state, row)
+    return zones, rule, row.zone_rule, obstacle.partition(":")[0], bool(obstacle)
+
+
+def test_blocks_of_a_run_get_one_answer(recording: Recording) -> None:
+    for view in {id(view): view for view in (recording.views[0], *recording.views[-3:])}.values():
+        for first, last in alike(view.state, view.block_runs()):
+            said = {answers(view, block) for block in range(first, last + 1)}
+            assert len(said) == 1, (first, last)
+
+
+def test_the_files_make_a_sound_machine(recording: Recording) -> None:
+    for view in (recording.views[0], recording.views[-1]):
+        assert broken_identities(view.state) == []
