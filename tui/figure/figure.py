@@ -20,7 +20,14 @@ from pfnmap.engine.memory.runs import sorted_set
 from pfnmap.engine.view import NR_PAGE_STATES
 from pfnmap.tui.figure.axis import Axis, Column
 from pfnmap.tui.figure.moments import Moment
-from pfnmap.tui.map.cells import EIGHTHS_MASK, EIGHTHS_SHIFT, OVER_SHIFT, STATE_MASK, glyph_code
+from pfnmap.tui.map.cells import (
+    EIGHTHS_MASK,
+    EIGHTHS_SHIFT,
+    OVER_SHIFT,
+    RIGHT,
+    STATE_MASK,
+    glyph_code,
+)
 
 Marks = NDArray[np.int8]
 Codes = NDArray[np.int32]
@@ -231,14 +238,18 @@ class _Drawing:
         zones = (row for row in self.view.zones if row.spanned or row.present)
         self.zones = {(row.node, row.zone): row for row in zones}
         self.nodes = {row.node: row for row in self.view.nodes if row.spanned}
-        self.counts = self._counts()
+        self.counts, self.right = self._counts()
 
-    def _counts(self) -> NDArray[np.int64]:
-        """Pages of each state in every cell."""
+    def _counts(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Pages of each state in every cell; whether its memmap is in the second half of it."""
         starts, ends = self.axis.starts[self.cells], self.axis.ends[self.cells]
-        edges = sorted_set(np.concatenate((starts, ends)))
+        middles = (starts + ends) // 2
+        edges = sorted_set(np.concatenate((starts, middles, ends)))
         counts = self.view.page_counts(edges)
-        return np.asarray(counts[np.searchsorted(edges, starts)])
+        first, second = np.searchsorted(edges, (starts, middles))
+        halves = counts[first] * (first < second)[:, None], counts[second]
+        memmap = [half[:, PageState.VMEMMAP] for half in halves]
+        return halves[0] + halves[1], np.asarray(memmap[1] > 2 * memmap[0])
 
     def keys(self) -> list[Key]:
         """The rows there are."""
@@ -280,7 +291,7 @@ class _Drawing:
         owned = pages > 0
         at = self.cells[owned]
         broken = self.axis.kinds[at] == Column.BREAK
-        codes[at] = self._code(owned, pages[owned], zone)
+        codes[at] = self._code(owned, pages[owned], zone) | self.right[owned] * np.int32(RIGHT)
         plain = broken & ~np.isin(codes[at] & STATE_MASK, SALIENT)
         marks[at] = np.where(plain, Mark.BREAK, Mark.CELL)
         codes[at[plain]] = 0

@@ -358,8 +358,8 @@ class Viewport(Struct, frozen=True, eq=False):
         The cursor stays if it is in a range; it prefers those that are no whole blocks.
         """
         parts = [part for part in ranges if self._memory_from(part[0]) < part[1]]
-        if not parts:
-            return self
+        if not parts:  # to where it was
+            return self.at(min(ranges)[0]) if ranges else self
         there = self._laid() if self.closed != NOTHING else self
         exact = [(start, end) for start, end in parts if (end - start) % self.block_pages]
         if not any(start <= there.cursor_pfn < end for start, end in exact or parts):

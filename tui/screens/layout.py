@@ -151,13 +151,13 @@ def _side_width(width: int, wanted: frozenset[str], map_width: int) -> int:
 
 
 def _events_height(room: int) -> int:
-    """A fifth of the room, at least a heading and two lines."""
-    return max(3, room // 5)
+    """A seventh of the room, at least a heading and two lines: the figure says what came of it."""
+    return max(3, room // 7)
 
 
 def _figure_height(room: int) -> int:
-    """Two fifths of the room, whatever there is to be drawn: it must not change under way."""
-    return max(LEAST_FIGURE, 1 + room * 2 // 5)
+    """What the map can spare, whatever there is to be drawn: it must not change under way."""
+    return max(LEAST_FIGURE, 1 + room * 4 // 9)
 
 
 class Place(Struct, frozen=True):

@@ -179,8 +179,8 @@ class Live:
 
         With it comes what is to be said.
         """
-        said: list[Effect] = [Tell("simulated from here on; assumed:")]
-        said += [Tell(f"  {words}") for words in self.session.assumptions]
+        assumed = "; ".join(self.session.assumptions)
+        said: list[Effect] = [Tell(f"simulated from here on; assumed: {assumed}")]
         branch = self.session.branch()
         if self._keep is not None:
             try:

@@ -35,6 +35,8 @@ class EventLog(Panel):
         self._phase: int | None = None
         self._sayings: list[tuple[int, Piece]] = []
         self._follow = True
+        self._last_said = 0
+        """Lines of what was said last, where nothing was done after it."""
         self._drawn: dict[tuple[int, int], tuple[Outcome, list[Strip]]] = {}
         self.hint = ""
         """What to press first; shown before the first step."""
@@ -70,7 +72,13 @@ class EventLog(Panel):
         """The heading and the part of the log that is in sight."""
         body = self._body(width)
         room = max(0, height - 1)
-        shown = self.window(body, room, follow=self._follow)
+        follow = self._follow
+        if follow and room and self._last_said > room:
+            self.first_line, follow = (
+                len(body) - self._last_said,
+                False,
+            )  # its beginning, not its end
+        shown = self.window(body, room, follow=follow)
         right = ""
         if len(body) > room:
             last = self.first_line + len(shown)
@@ -104,9 +112,12 @@ class EventLog(Panel):
 
     def _said(self, width: int, position: int) -> list[Strip]:
         strips: list[Strip] = []
+        self._last_said = 0
         for place, piece in self._sayings:
             if place == position:
-                strips += self._piece(width, piece)
+                said = self._piece(width, piece)
+                strips += said
+                self._last_said = len(said)
         return strips
 
     def _outcome(self, width: int, index: int) -> list[Strip]:

@@ -23,7 +23,7 @@ from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.map.cells import CHANGED
 from pfnmap.tui.say.words import wrapped
 from pfnmap.tui.widgets.paint import Paint
-from pfnmap.tui.widgets.panel import Panel, Row
+from pfnmap.tui.widgets.panel import Panel, Row, strip_of
 
 
 class Parts(Struct, frozen=True):
@@ -38,7 +38,7 @@ class Parts(Struct, frozen=True):
 def parts(height: int) -> Parts:
     """How a panel of a height is divided; the heading has the line that is left."""
     axis = 1 if height < 11 else 3
-    result = min(2 + (height >= 20), max(0, height - 4))
+    result = min(2 + (height >= 16), max(0, height - 4))
     bill = 0 if height < 13 else 2 + (height - 13) // 3
     return Parts(axis, max(0, height - 1 - axis - result - bill), result, bill)
 
@@ -93,11 +93,11 @@ class FigurePanel(Panel):
         strip = partial(span_strip, width, self.paint)
         rows, hidden = self._rows(sheet, self._drawn(sheet, moment), width, room.rows, frame)
         return [
-            self.heading(width, right=hidden, extra=sheet.scale),
+            self.heading(width, right=hidden, extra=self.paint.axis_marks(sheet.scale)),
             *map(strip, islice(sheet.axis_lines(), room.axis)),
             *self._padded(rows, room.rows, width),
             *self._padded(self._result(width, room.result, moment), room.result, width),
-            *map(strip, self._bill_lines(moment)[: room.bill]),
+            *self._bill_lines(width, moment)[: room.bill],
         ]
 
     def _laid(self, width: int, moment: Moment) -> Sheet:
@@ -149,10 +149,15 @@ class FigurePanel(Panel):
             lines.append(row.strip())
         return lines
 
-    def _bill_lines(self, moment: Moment) -> list[Spans]:
+    def _bill_lines(self, width: int, moment: Moment) -> list[Strip]:
         if not self._bill:
             self._bill = bill_of(moment.state).short()
-        return [(Span(f" {who} ", "name"), Span(words, "dim")) for who, words in self._bill]
+        lines = []
+        for who, words in self._bill:
+            for at, text in enumerate(wrapped(words, width - len(who) - 2)):
+                head = (" " if at else f" {who} ", "heading", len(who) + 2)
+                lines.append(strip_of(width, self.paint, head, (text, "dim")))
+        return lines
 
     def _padded(self, lines: Iterable[Strip], room: int, width: int) -> list[Strip]:
         found = list(lines)[:room]
@@ -170,9 +175,10 @@ def span_strip(width: int, paint: Paint, line: Spans, *, old: bool = False) -> S
                 row.add(glyph * len(span.text), "refusal")
             else:
                 row.raw(Segment(glyph * len(span.text), style), len(span.text))
-        elif span.role in ("mark", "axis") and span.text.strip():
-            role = "changed" if span.changed else "dim" if span.role == "axis" else "rule"
-            row.add(paint.figure_marks(span.text), role)
+        elif span.role == "axis":
+            row.add(paint.axis_marks(span.text), "dim")
+        elif span.role == "mark" and span.text.strip():
+            row.add(paint.figure_marks(span.text), "changed" if span.changed else "rule")
         else:
             row.add(span.text, _style(paint, span, old=old))
     return row.strip()

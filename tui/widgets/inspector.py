@@ -94,7 +94,7 @@ class Inspector(Panel):
     def _verdicts(
         self, width: int, shown: Shown, block: BlockRow, *, brief: bool = False
     ) -> list[Strip]:
-        """What may be done here now, and why not what may not; ``brief``: a line each."""
+        """What may be done here now, and why not what may not; ``brief``: a line for each why."""
         answers = merged(verdicts(shown, block.id))
         if not answers:
             return []
@@ -106,9 +106,12 @@ class Inspector(Panel):
                 words = f"yes, as far as can be known; {verdict.doubt}"
             if refusal is not None:
                 words, role = f"{refusal.errno}, {refusal.function}: {refusal.rule}", "refusal"
-            first, *more = [words] if brief else wrapped(words, max(8, width - LABEL_WIDTH - 6))
+            if brief and refusal is not None:
+                first, more = refusal.errno, [f"{refusal.function}: {refusal.rule}"]
+            else:
+                first, *more = wrapped(words, max(8, width - LABEL_WIDTH - 6))
             what = (f" {verdict.key}", "accent", 5), (verdict.label, "text", LABEL_WIDTH)
             lines.append(strip_of(width, paint, *what, (first, role)))
-            indent = " " * (LABEL_WIDTH + 5)
+            indent = " " * (5 if brief else LABEL_WIDTH + 5)
             lines += [strip_of(width, paint, (indent + text, "dim")) for text in more]
         return lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from rich.style import Style
 from textual.events import Click
 from textual.message import Message
 from textual.strip import Strip
@@ -93,6 +94,7 @@ IMPORTANT = (
     PageState.ISOLATED,
 )
 """States that the legend names before all others."""
+ZONES = (PageState.FREE_MOVABLE, PageState.FREE_NORMAL, PageState.FREE_DMA32, PageState.FREE_DMA)
 PLAIN = (PageState.RESERVED, PageState.HOLE)
 """States that it names last."""
 
@@ -103,37 +105,49 @@ class Legend(Line):
     def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
         self._states: list[PageState] = []
-        self._changes = False
-        self._help_key = ""
+        self._changes = self._gaps = False
+        self._key = ""
 
     def show(self, shown: Shown) -> None:
-        """Show the states of a machine, and what marks a change when there is one."""
+        """Show the states of a machine, and the marks there are."""
         edges = np.array([0, max(1, shown.view.end_pfn)], dtype=np.int64)
         counts = shown.view.page_counts(edges)[0]
-        others = [state for state in NAMES if state not in IMPORTANT + PLAIN]
-        self._states = [state for state in (*IMPORTANT, *others, *PLAIN) if counts[state]]
-        self._changes, self._help_key = shown.before is not None, shown.key("app.help")
+        others = [state for state in NAMES if state not in IMPORTANT + ZONES + PLAIN]
+        self._states = [state for state in (*IMPORTANT, *ZONES, *others, *PLAIN) if counts[state]]
+        last = shown.session.last_action
+        refused = last is not None and last.after is last.before and shown.phase is None
+        self._changes = shown.before is not None and not refused
+        self._gaps = any(zone.present < zone.spanned for zone in shown.view.zones)
+        self._key = shown.key("app.glossary")
         self.repaint()
 
     def draw(self, width: int, height: int) -> list[Strip]:
         """The one line; what does not fit is counted."""
         paint = self.paint
-        entries = [
-            (*paint.cell(cells.glyph_code(state)), NAMES[state], 2) for state in self._states
-        ]
+        entries = [self._entry(state) for state in self._states]
+        after = sum(state in IMPORTANT for state in self._states)
+        if self._gaps:
+            entries.insert(after, (paint.figure_marks("--"), paint.role("rule"), "hole in a span"))
         if self._changes:
-            after = sum(state in IMPORTANT for state in self._states)
-            entries.insert(after, (paint.changed_mark, paint.role("changed"), "changed", 1))
+            entries.insert(after, (paint.changed_mark, paint.role("changed"), "changed"))
         row = Row(width, paint).gap()
-        for index, (glyph, style, name, times) in enumerate(entries):
+        for index, (glyphs, style, name) in enumerate(entries):
             left = len(entries) - index
-            more = f" +{left}: press {self._help_key}" if self._help_key else f" +{left}"
+            more = f" +{left}: press {self._key}" if self._key else f" +{left}"
             keep = len(more) if left > 1 else 0
-            if cell_width(name) + times + 2 + keep > row.room:
+            if len(glyphs) + cell_width(name) + 2 + keep > row.room:
                 row.add(more, "dim")
                 break
-            row.add(glyph * times, style).gap().add(name, "dim").gap()
+            row.add(glyphs, style).gap().add(name, "dim").gap()
         return [row.strip()]
+
+    def _entry(self, state: PageState) -> tuple[str, Style, str]:
+        """Two cells of a state and its name; of vmemmap one cell is partly something else's."""
+        glyph, style = self.paint.cell(cells.glyph_code(state))
+        if state != PageState.VMEMMAP:
+            return glyph * 2, style, NAMES[state]
+        partials = self.paint.theme.partials
+        return glyph + (partials[3] if partials else "4"), style, NAMES[state]
 
 
 class Timeline(Line):

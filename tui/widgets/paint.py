@@ -20,6 +20,7 @@ from pfnmap.tui.map import cells
 
 SOLID = frozenset("█▓")
 """Glyphs whose own colour fills the cell; of all others the background does."""
+AXIS_MARKS = str.maketrans({"-": "─", "+": "┬", "~": "┄", "/": "╱"})
 TEXT_CONTRAST = 4.5
 """What words need to be read (WCAG 2, level AA)."""
 FIGURE_MARKS = {
@@ -85,6 +86,13 @@ class Paint:
 
     def _text_of(self, look: Look) -> Style:
         return _style(_readable(look, self.theme), self.theme.ui.background)
+
+    def axis_marks(self, text: str) -> str:
+        """Signs of the axis as lines; the ids and words on it keep their letters."""
+        if self.ascii_only:
+            return text
+        plain = "; " not in text and any(map(str.isalnum, text))
+        return text.replace("-", self.dash) if plain else text.translate(AXIS_MARKS)
 
     def figure_marks(self, text: str) -> str:
         """Marks of the figure (``pfnmap.tui.figure.lines``) as lines, where there are such."""

@@ -27,6 +27,8 @@ LABEL_WIDTH = 8
 SHORT_LABEL = 5
 SIDE_COLUMN = 34
 """What a side column should have before the map takes more than one cell for 2 MiB."""
+LEAST_SIDE = 32
+"""What it should have before the map shows page numbers."""
 ZONE_OF_FREE = {int(state): zone.label for zone, state in FREE_BY_ZONE.items()}
 
 
@@ -141,14 +143,13 @@ class PfnMap(Panel):
     def side_by_side_width(self, screen_width: int) -> int:
         """The width that the map needs beside a side column: one block a row if it can.
 
-        On a wide screen two cells for each 2 MiB, else one.
+        On a wide screen two cells for each 2 MiB, else one; page numbers give way to the column.
         """
-        full = self._margins_for(10_000)
-        for columns in (128, 64):
-            needs = full.left + columns + LABEL_WIDTH + 1
-            if screen_width - needs >= SIDE_COLUMN:
-                return needs
-        return full.left + 64 + LABEL_WIDTH + 1
+        full, short = self._margins_for(10_000), self._margins_for(80)
+        wide, usual = full.left + 128 + LABEL_WIDTH + 1, full.left + 64 + LABEL_WIDTH + 1
+        if screen_width - wide >= SIDE_COLUMN:
+            return wide
+        return usual if screen_width - usual >= LEAST_SIDE else usual - full.left + short.left
 
     def fit(self, width: int, height: int) -> None:
         """Take as many cells and lines as there is room for in a panel of this size."""

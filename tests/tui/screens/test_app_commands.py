@@ -162,7 +162,7 @@ async def test_write_makes_plain_text(tmp_path: Path) -> None:
         await on.command(f"write {tmp_path}/frame.txt")
         written = (tmp_path / "frame.txt").read_text()
         assert written.isascii()
-        assert "vMMMM" in written
+        assert "VMMMM" in written
         assert not any(line.endswith(" ") for line in written.splitlines())
 
 

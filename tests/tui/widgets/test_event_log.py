@@ -72,7 +72,7 @@ async def test_a_recorded_step_has_its_words_in_the_log_its_heading_and_on_the_t
 
 @pytest.mark.parametrize(("theme", "sign"), [("dark", "…"), ("ascii", "~")])
 async def test_a_long_command_gives_way_to_its_result(theme: str, sign: str) -> None:
-    async with stage("add dimm0 256M", size=(60, 30), theme=theme) as on:
+    async with stage("add dimm0 256M", size=(60, 60), theme=theme) as on:
         on.session.run(SysfsWrite("bogus", STATE))
         on.main.show_session()
         await on.pilot.pause()

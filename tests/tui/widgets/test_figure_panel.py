@@ -108,3 +108,15 @@ def test_the_session_is_followed_as_it_is_drawn_anew() -> None:
         assert ground.memory.tolist() == whole.memory.tolist()
         moment = steps.at(session.position)
         assert moment.state is session.state
+
+
+async def test_memmap_at_the_end_of_a_cell_is_not_drawn_at_its_beginning() -> None:
+    async with stage("add dimm0 384M", machine="machine ram=1G", size=USUAL) as on:
+        assert "╞══▉╡" in next(line for line in figure(on) if " 0 DMA32 " in line)
+
+
+@pytest.mark.parametrize("machine", ["machine ram=4G", "machine ram=2G nodes=2 ram1=1G"])
+async def test_a_large_dimm_leaves_room_for_its_bill_and_for_what_may_be_done(machine: str) -> None:
+    async with stage("add dimm0 64G", machine=machine, size=USUAL) as on:
+        assert "would the kernel" in on.text
+        assert any(line.startswith(" dimm0 64G, blocks ") for line in figure(on))
