@@ -39,7 +39,9 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1, help="how many processes (1)")
     parser.add_argument("--failures", type=int, default=5, help="stop after this many (5)")
     parser.add_argument(
-        "--profiles", default="", help="kernel profiles of commands, e.g. 6.1,6.12 (several)"
+        "--profiles",
+        default="",
+        help="kernel profiles of commands, e.g. 6.1,7.3/arm64-4k (several)",
     )
     parser.add_argument(
         "--historical", type=int, default=5, help="every Nth machine has old rules, 0: none (5)"

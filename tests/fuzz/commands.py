@@ -206,6 +206,7 @@ class Commands:
         began = time.process_time()
         try:
             with bounded(MAX_SECONDS):
+                record.count("machines", profile)
                 kind, message = _sequence(rng, lines, maker, record, checked=not historical)
         except InputError:  # the machine cannot be: said to the person, nothing to do here
             return

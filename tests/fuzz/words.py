@@ -45,12 +45,16 @@ HUGEPAGES = "/sys/kernel/mm/hugepages"
 
 
 def random_machine(rng: random.Random, profile: str) -> str:
-    """A ``machine`` line: mostly small x86_64 machines, at times another or a huge one."""
+    """A ``machine`` line: mostly small x86_64 machines, at times another or a huge one.
+
+    ``profile``: of a kernel; with ``/`` and an architecture always of that one.
+    """
+    profile, _, only = profile.partition("/")
     words = ["machine", f"profile={profile}"]
     ram = rng.choice(("128M", "512M", "1G", "2G", "3G", "4G", "5G", "3200M", "4000M"))
     arch = "x86_64"
-    if rng.random() < 0.2:
-        arch = rng.choice(("arm64-4k", *sorted(ARCHITECTURES)))
+    if only or rng.random() < 0.2:
+        arch = only or rng.choice(("arm64-4k", *sorted(ARCHITECTURES)))
         ram = "4G"
         words.append(f"arch={arch}")
     if rng.random() < 0.1:  # what cannot be is refused, at once
