@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from pfnmap.engine.commands import Command, Note
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.finding import Finding
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.outcome import Event, Outcome, Phases
@@ -27,6 +28,8 @@ from pfnmap.engine.sysroot.view import SysrootView
 
 MAX_EVENTS = 64
 """Changes of one reading that are spelt out; the rest is counted."""
+MAX_DISAGREEMENTS = 64
+"""What the model did not foresee that a reading carries on from those before it, the last of it."""
 
 
 class ObservedHistory(History):
@@ -65,12 +68,15 @@ class ObservedHistory(History):
         view = self.watcher.poll()
         if view.observation is before.observation:
             return None
+        fresh: tuple[Finding, ...] = ()
         if self.explaining:
-            explanation = explain(before, view)
-            earlier = before.disagreements
-            if explanation.findings or earlier:
-                view = view.with_disagreements((*earlier, *explanation.findings))
-        self._coming = _outcome(self.watcher.changes[-1], before.state, view.state, view)
+            fresh = explain(before, view).findings
+            # The same again is said once; what came last is behind the others.
+            earlier = (old for old in before.disagreements if old not in fresh)
+            if known := (*earlier, *fresh)[-MAX_DISAGREEMENTS:]:
+                view = view.with_disagreements(known)
+        notes = tuple(finding.text for finding in fresh)
+        self._coming = _outcome(self.watcher.changes[-1], before.state, view.state, notes)
         return view
 
     def take(self, view: SysrootView | None) -> bool:
@@ -172,7 +178,7 @@ class ObservedHistory(History):
 
 
 def _outcome(
-    changes: tuple[Change, ...], before: State, after: State, view: SysrootView
+    changes: tuple[Change, ...], before: State, after: State, notes: tuple[str, ...]
 ) -> Outcome:
     """What one reading found, as an outcome whose events are the changes."""
     groups = _grouped(changes)
@@ -186,7 +192,6 @@ def _outcome(
     ]
     if len(groups) > MAX_EVENTS:
         events.append(Event("observed", f"{len(groups) - MAX_EVENTS} more changes", at_once, 0))
-    notes = tuple(finding.text for finding in view.disagreements)
     return Outcome(
         Note(title, text=f"observed: {title}"), before, after, tuple(events), notes=notes
     )

@@ -13,7 +13,7 @@ from pfnmap.engine.kinds import PageState
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.session import History
 from pfnmap.engine.sysroot.capture import save_capture
-from pfnmap.engine.sysroot.history import ObservedHistory, open_root
+from pfnmap.engine.sysroot.history import MAX_DISAGREEMENTS, ObservedHistory, open_root
 from pfnmap.engine.sysroot.observe import Watcher, open_watcher, page_size
 from pfnmap.engine.sysroot.page_kinds import bit
 from pfnmap.engine.view import View
@@ -222,6 +222,21 @@ def test_what_the_model_does_not_foresee_stays_a_finding(tree: Tree) -> None:
     tree.pool(2048, 9, 0)
     session.poll()
     assert session.view.disagreements
+
+
+def test_what_a_moving_machine_did_otherwise_is_said_once_and_stays_bounded(tree: Tree) -> None:
+    session = open_root(tree.root)
+    for number in range(8):
+        tree.block(0, *(("offline", "DMA Movable"), ("online", "Normal"))[number % 2])
+        assert session.poll()
+    known = session.view.disagreements
+    assert len(set(known)) == len(known)
+    assert [len(view.disagreements) for view in session._views[-4:]] == [len(known)] * 4
+    for number in range(2 * MAX_DISAGREEMENTS):
+        tree.masks(has_memory=f"0,{number + 1}")
+        assert session.poll()
+    assert len(session.view.disagreements) <= MAX_DISAGREEMENTS
+    assert max(len(outcome.notes) for outcome in session.outcomes) <= len(known)
 
 
 def test_explaining_can_be_left_out(tree: Tree) -> None:
