@@ -372,7 +372,12 @@ def dissolve(
 
 
 def can_dissolve(state: State, start_pfn: int, end_pfn: int) -> bool:
-    """Whether there is memory for the struct pages of all huge pages of a range of one zone."""
+    """Whether there is memory for the struct pages of all huge pages of a range of one zone.
+
+    Once what can move has moved, and taken that memory where it may.
+    """
+    taken = state.taken.slice(start_pfn, end_pfn)
+    moves = int(taken["count"][taken["kind"] == PageState.MOVABLE].sum())
     needed = 0
     for held in state.hugetlb.values():
         rows = _rows_of(state, held, start_pfn, end_pfn)
@@ -380,7 +385,7 @@ def can_dissolve(state: State, start_pfn: int, end_pfn: int) -> bool:
         # Those at the ends may reach out of the range.
         some = int(rows["count"].sum()) // held.page_pages + 2 if len(rows) else 0
         needed += some * held.freed_per_page
-    return not needed or needed <= _spare(state, start_pfn, start_pfn, end_pfn)
+    return not needed or needed + moves <= _spare(state, start_pfn, start_pfn, end_pfn)
 
 
 def _cannot_dissolve(state: State, held: HugetlbSet, pfn: int, block: int) -> Refusal:

@@ -58,6 +58,12 @@ def test_an_eject_whose_second_pass_never_ends_waits_as_one_whose_first_does(
          "echo 1 > /proc/sys/vm/hugetlb_optimize_vmemmap", "add a 1G node=0 memmap=device",
          "echo 0x6c0000000 > /sys/devices/system/memory/probe", "freelist 6:700 3:3",
          "hugetlb b 4M count=70", "offline 27", "add c 2G node=0"),
+        # what has moved away took the memory that struct pages of huge pages would need
+        ("machine profile=6.1 ram=512M nodes=3 ram1=192M auto_online_blocks=online "
+         "hugetlb_free_vmemmap=on", "add a 1G node=0 memmap=device", "add b 1G", "free 200M",
+         "add c 512M memmap=ram", "echo 1 > /proc/sys/vm/nr_hugepages", "remove b",
+         "for i in {33..36}; do echo offline > /sys/devices/system/memory/memory$i/state; done",
+         "remove c"),
         # a countdown of 2019 that another removal ends frees the memmap of everything between
         ("machine profile=6.12 ram=4000M block=256M", "add a 512M memmap=device", "remove 20",
          "add b 256M at=0x2370000000", "online b", "add c 256M memmap=device at=0x3000000000",
