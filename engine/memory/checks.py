@@ -75,17 +75,17 @@ def _block_identities(state: State) -> list[str]:
 
 def _present_identities(state: State) -> list[str]:
     """present(zone) = early present + the sizes of the zone's online hot-added blocks."""
-    pages = state.geometry.block_pages
-    rows = state.blocks.rows
-    hot = rows[(rows["early"] == 0) & (rows["state"] == BlockState.ONLINE)]
-    going = rows[(rows["early"] == 0) & (rows["state"] == BlockState.GOING_OFFLINE)]
+    rows, pages = state.blocks.rows, state.geometry.block_pages
+    hot = rows[(rows["early"] == 0) & (rows["zone"] != ZoneType.NONE)]
+    going = hot["state"] == BlockState.GOING_OFFLINE
+    sizes = np.zeros((len(state.nodes), len(ZoneType) - 1), np.int64)
+    each = pages - np.where(going, hot["vmemmap"], 0)
+    mine = going | (hot["state"] == BlockState.ONLINE)
+    np.add.at(sizes, (hot["node"][mine], hot["zone"][mine]), (each * hot["count"])[mine])
     broken = []
-    for number, node in enumerate(state.nodes):
-        for zone_type, zone in enumerate(node.zones):
-            mine = hot[(hot["node"] == number) & (hot["zone"] == zone_type)]
-            expected = zone.present_early + int(mine["count"].sum()) * pages
-            leaving = going[(going["node"] == number) & (going["zone"] == zone_type)]
-            expected += int((pages - leaving["vmemmap"]).sum())
+    for number, (node, added) in enumerate(zip(state.nodes, sizes.tolist(), strict=True)):
+        for zone_type, (zone, size) in enumerate(zip(node.zones, added, strict=True)):
+            expected = zone.present_early + size
             if zone.present != expected and zone_type != ZoneType.DEVICE:
                 broken.append(
                     f"{ZoneType(zone_type).label} of node {number}: present {zone.present}, but "
