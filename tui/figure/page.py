@@ -203,7 +203,8 @@ class _Page:
         if not moment.phase:
             texts += [f"<p>{escape(plain(n))}</p>" for n in self.notes.get(moment.number, ())]
         texts += self._figure(figure, "; ".join([title, *clauses]))
-        texts += ['<div class="beside"><section>', *_numbers(figure), *self._bill(moment)]
+        texts += ['<div class="beside"><section>', *_numbers(figure)]
+        texts += [] if moment.phase else self._bill(moment)
         texts += ["</section><section>", _events(moment), *self._map(moment), "</section></div>"]
         parts = [self._part(text) for text in texts]
         return _Shown(moment.number, moment.phase, title, "; ".join(clauses), parts)
