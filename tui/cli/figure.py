@@ -62,25 +62,22 @@ def run(arguments: argparse.Namespace) -> int:
         from pfnmap.tui.figure.page import page
 
         origins = scenario.origins if scenario is not None else ()
-        write_out(target, page(session, title, focus, origins=origins))
-        return 0
-    if ending == ".cast":
+        text = page(session, title, focus, origins=origins)
+    elif ending == ".cast":
         from pfnmap.tui.cli.cast import figure_cast
 
-        drawn = figure_cast(scenario or session, focus, theme=theme, phases=arguments.phases)
-        write_out(target, drawn)
-        return 0
-    lines = _lines(arguments, session, scenario)
-    if ending == ".svg":
+        text = figure_cast(scenario or session, focus, theme=theme, phases=arguments.phases)
+    elif ending == ".svg":
         from pfnmap.tui.figure.inks import svg
 
-        write_out(target, svg(lines, load_theme(theme), title))
-        return 0
-    text = joined(lines)
-    if target is None:
-        emit(text)
+        text = svg(_lines(arguments, session, scenario), load_theme(theme), title)
     else:
-        write_out(target, "".join(f"{line}\n" for line in text))
+        lines = joined(_lines(arguments, session, scenario))
+        if target is None:
+            emit(lines)
+            return 0
+        text = "".join(f"{line}\n" for line in lines)
+    write_out(target, text)
     return 0
 
 

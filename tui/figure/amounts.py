@@ -37,8 +37,3 @@ def pages_words(nr_pages: int, block_pages: int) -> str:
     """A length as blocks where it is whole ones, else as pages."""
     blocks, rest = divmod(nr_pages, block_pages)
     return counted(nr_pages, "page") if rest else counted(blocks, "block")
-
-
-def delta(nr_pages: int) -> str:
-    """A change with its sign."""
-    return f"{nr_pages:+d}"

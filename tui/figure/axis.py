@@ -103,15 +103,6 @@ class Axis(Struct, frozen=True, eq=False):
         columns = np.flatnonzero(self.kinds == Column.EDGE)
         return dict(zip(self.starts[columns].tolist(), columns.tolist(), strict=True))
 
-    def same_as(self, other: Axis) -> bool:
-        """Whether both have the same columns."""
-        return (
-            self.width == other.width
-            and np.array_equal(self.kinds, other.kinds)
-            and np.array_equal(self.starts, other.starts)
-            and np.array_equal(self.ends, other.ends)
-        )
-
 
 # -- what there is -------------------------------------------------------------------------
 class Ground(Struct, frozen=True, eq=False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import groupby
 
 import numpy as np
 from msgspec import Struct
@@ -146,27 +147,14 @@ class Bill(Struct, frozen=True):
 
     def _nodes_alike(self) -> list[list[NodeBill]]:
         """The nodes, neighbours that differ in their number only together."""
-        groups: list[list[NodeBill]] = []
-        for bill in self.nodes:
-            if groups and bill == replace(groups[-1][0], node=bill.node):
-                groups[-1].append(bill)
-            else:
-                groups.append([bill])
-        return groups
+        grouped = groupby(self.nodes, lambda bill: replace(bill, node=0))
+        return [list(alike) for _, alike in grouped]
 
     @property
     def alike(self) -> list[list[DeviceBill]]:
         """The devices, neighbours that differ in name and place only together."""
-        groups: list[list[DeviceBill]] = []
-        for bill in self.devices:
-            first = groups[-1][0] if groups else None
-            if first is not None and bill == replace(
-                first, name=bill.name, first_block=bill.first_block
-            ):
-                groups[-1].append(bill)
-            else:
-                groups.append([bill])
-        return groups
+        grouped = groupby(self.devices, lambda bill: replace(bill, name="", first_block=0))
+        return [list(alike) for _, alike in grouped]
 
 
 def bill_of(state: State) -> Bill:

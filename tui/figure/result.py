@@ -16,7 +16,7 @@ from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory.runs import Rows, joined_ranges, sorted_set
 from pfnmap.engine.memory.state import Device, HugetlbSet, State
 from pfnmap.engine.view import ZoneRow
-from pfnmap.tui.figure.amounts import amount, delta, human, pages_words
+from pfnmap.tui.figure.amounts import amount, human, pages_words
 from pfnmap.tui.figure.moments import Moment
 
 MOST_RANGES: Final = 6
@@ -214,14 +214,14 @@ def _spans(before: Moment, after: Moment, changes: Sequence[Change]) -> Iterator
     old = {(row.node, row.zone): row for row in before.view.zones}
     new = {(row.node, row.zone): row for row in after.view.zones}
     changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    nodes = {node for node, zone in {**old, **new} if _populated(old, new, (node, zone))}
+    nodes = {row.node for row in (*old.values(), *new.values()) if row.spanned}
     for node, zone in changed:
         empty = ZoneRow(node, zone, 0, 0, 0, 0)
         was, now = old.get((node, zone), empty), new.get((node, zone), empty)
         name = zone.label if len(nodes) < 2 else f"{zone.label} of node {node}"
         words = _span_words(name, was, now, changes, after.state.geometry.block_pages)
         counts = [
-            f"{field} {delta(getattr(now, field) - getattr(was, field))}"
+            f"{field} {getattr(now, field) - getattr(was, field):+d}"
             for field in ("present", "managed")
             if getattr(now, field) != getattr(was, field)
         ]
@@ -229,14 +229,6 @@ def _spans(before: Moment, after: Moment, changes: Sequence[Change]) -> Iterator
             yield words
         if counts:
             yield (f"{name}: " if len(changed) > 1 or not words else "") + ", ".join(counts)
-
-
-def _populated(
-    old: dict[tuple[int, ZoneType], ZoneRow],
-    new: dict[tuple[int, ZoneType], ZoneRow],
-    key: tuple[int, ZoneType],
-) -> bool:
-    return any(key in rows and rows[key].spanned for rows in (old, new))
 
 
 def _span_words(

@@ -6,26 +6,35 @@ captions in the last two lines of the screen.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.scenarios.scenario import Scenario
 from pfnmap.engine.session import History
 from pfnmap.themes import load_theme
 from pfnmap.themes.model import Theme
-from pfnmap.tui.pictures.cast.asciicast import VERSIONS, Event, cast_header, cast_lines
 from pfnmap.tui.pictures.cast.frames import FrameSource, ScreenFrames
 from pfnmap.tui.pictures.cast.script import TYPED_MS, Beat, Script, reading_ms, script_of
-from pfnmap.tui.pictures.picture import Ink, Line, Picture, ansi_line, clean, fitted_line, piece
+from pfnmap.tui.pictures.picture import (
+    ANSI_RGB,
+    Ink,
+    Line,
+    Picture,
+    ansi_line,
+    clean,
+    fitted_line,
+    piece,
+)
 from pfnmap.tui.say.words import wrapped
 
 SMALLEST: Final = (40, 12)
 LARGEST: Final = (400, 200)
+VERSIONS: Final = (2, 3)
 CAPTION_LINES: Final = 2
 LEAST_IDLE_SECONDS: Final = 2
 
@@ -84,7 +93,7 @@ def make_cast(
     longest = max((b.at_ms - a.at_ms for a, b in pairwise(shots)), default=0)
     idle = max(LEAST_IDLE_SECONDS, -(-longest // 1000)) if idle_seconds is None else idle_seconds
     header = cast_header(size, version, script.title, shots[0].picture, idle)
-    lines = cast_lines(header, events_of(shots), version)
+    lines = _lines(header, events_of(shots), version)
     return Cast("".join(f"{line}\n" for line in lines), tuple(script.failures))
 
 
@@ -109,29 +118,22 @@ def shots_of(script: Script, pictures: Iterable[Picture], theme: Theme) -> list[
             typed = _page([f": {beat.line}"], drawn.width, Ink(ui.accent, ui.panel, bold=True))
             shots.append(Shot(now, before.above(typed), beat.line))
             now += TYPED_MS
-        for caption in _captions(beat, drawn.width, theme):
-            shots.append(Shot(now, drawn.above(caption.lines)))
-            now += caption.hold_ms
+        for caption, hold_ms in _captions(beat, drawn.width, theme):
+            shots.append(Shot(now, drawn.above(caption)))
+            now += hold_ms
     return [*shots, Shot(now, shots[-1].picture)]
 
 
-class _Caption(Struct, frozen=True):
-    """The lines under a picture, and how long they stay."""
-
-    lines: tuple[Line, ...]
-    hold_ms: int
-
-
-def _captions(beat: Beat, width: int, theme: Theme) -> list[_Caption]:
-    """The captions of a beat: a note in pages; else nothing, for as long as it lasts."""
+def _captions(beat: Beat, width: int, theme: Theme) -> Iterator[tuple[tuple[Line, ...], int]]:
+    """The lines under a picture and how long they stay: a note in pages; else nothing."""
     ink = Ink(theme.ui.text, theme.ui.panel)
     if not beat.note:
-        return [_Caption(_page([], width, ink), beat.hold_ms + beat.pause_ms)]
-    texts = wrapped(beat.note, width - 2)
-    pages = [texts[at : at + CAPTION_LINES] for at in range(0, len(texts), CAPTION_LINES)]
-    captions = [_Caption(_page(page, width, ink), reading_ms(" ".join(page))) for page in pages]
-    captions[-1] = replace(captions[-1], hold_ms=captions[-1].hold_ms + beat.pause_ms)
-    return captions
+        yield _page([], width, ink), beat.hold_ms + beat.pause_ms
+    texts = wrapped(beat.note, width - 2) if beat.note else []
+    for at in range(0, len(texts), CAPTION_LINES):
+        page = texts[at : at + CAPTION_LINES]
+        pause_ms = beat.pause_ms if at + CAPTION_LINES >= len(texts) else 0
+        yield _page(page, width, ink), reading_ms(" ".join(page)) + pause_ms
 
 
 def _page(texts: list[str], width: int, ink: Ink) -> tuple[Line, ...]:
@@ -140,14 +142,29 @@ def _page(texts: list[str], width: int, ink: Ink) -> tuple[Line, ...]:
 
 
 # -- the file ------------------------------------------------------------------------------
-def events_of(shots: Iterable[Shot]) -> Iterator[Event]:
-    """Output that turns each picture into the next, changed lines only, and the markers."""
+def cast_header(
+    size: tuple[int, int], version: int, title: str, page: Picture, idle_seconds: float
+) -> dict[str, Any]:
+    """The first line: size, title, colours. No date: it would differ each time."""
+    theme = {"fg": page.foreground, "bg": page.background, "palette": ":".join(ANSI_RGB.values())}
+    common: dict[str, Any] = {"idle_time_limit": idle_seconds, "title": clean(title)}
+    if version == 2:
+        return {"version": 2, "width": size[0], "height": size[1], **common, "theme": theme}
+    term = {"cols": size[0], "rows": size[1], "type": "xterm-256color", "theme": theme}
+    return {"version": 3, "term": term, **common}
+
+
+def events_of(shots: Iterable[Shot]) -> Iterator[tuple[int, str, str]]:
+    """(milliseconds, code, data) of each event: ``o`` is output, ``m`` a marker.
+
+    The output turns each picture into the next, lines that change only.
+    """
     shown: list[str] = []
     now = 0
     for shot in shots:
         now = shot.at_ms
         if shot.marker is not None:
-            yield Event(now, "m", clean(shot.marker))
+            yield now, "m", clean(shot.marker)
         lines = [ansi_line(line) for line in shot.picture.lines]
         # The cursor is hidden: it would blink at the end of what changed last.
         output = "" if shown else "\x1b[?25l\x1b[0m\x1b[2J"
@@ -155,6 +172,20 @@ def events_of(shots: Iterable[Shot]) -> Iterator[Event]:
             if not shown or shown[number] != line:
                 output += f"\x1b[{number + 1};1H{line}"
         if output:
-            yield Event(now, "o", output)
+            yield now, "o", output
         shown = lines
-    yield Event(now, "o", f"\x1b[{len(shown)};1H\x1b[?25h")
+    yield now, "o", f"\x1b[{len(shown)};1H\x1b[?25h"
+
+
+def _lines(
+    header: dict[str, Any], events: Iterable[tuple[int, str, str]], version: int
+) -> Iterator[str]:
+    """The lines of the file, without line ends."""
+    yield json.dumps(header, ensure_ascii=False)
+    before = 0
+    for at_ms, code, data in events:
+        # Version 3 counts from the event before. Whole milliseconds leave nothing to round.
+        time = at_ms - before if version == 3 else at_ms
+        written = json.dumps(data, ensure_ascii=False)
+        yield f'[{time // 1000}.{time % 1000:03}, "{code}", {written}]'
+        before = at_ms
