@@ -19,6 +19,7 @@ from pfnmap.engine.notation import (
     ERRNO,
     FILE,
     HELD,
+    MAPPING,
     MARK,
     MEMMAP,
     NAME,
@@ -337,16 +338,21 @@ class Shrink(Command, frozen=True):
     Key("at", ADDRESS, "address"),
     Key("node", NODE),
     Key("altmap", SIZE, "altmap_bytes"),
+    Key("mapping", MAPPING),
     effect="device.add",
 )
 class DeviceAdd(Command, frozen=True):
-    """``device-add NAME SIZE [at=] [node=] [altmap=SIZE]`` (ZONE_DEVICE)."""
+    """``device-add NAME SIZE [at=] [node=] [altmap=SIZE] [mapping=public|private]``.
+
+    ZONE_DEVICE memory; ``mapping``: that of HMM, with or without a linear mapping.
+    """
 
     name: str
     size_bytes: int
     address: int | None = None
     node: int | None = None
     altmap_bytes: int | None = None
+    mapping: str | None = None
 
 
 @verb(

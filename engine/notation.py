@@ -434,6 +434,7 @@ ONLINE_TO: Final = member(
     {"kernel": OnlineType.ONLINE_KERNEL, "movable": OnlineType.ONLINE_MOVABLE}, "zone choice"
 )
 PIN_KIND: Final = one_of(("unmovable", "movable", "offline", "longterm", "hwpoison"), "kind")
+MAPPING: Final = one_of(("public", "private"), "mapping")
 ZOOM_LEVEL: Final = one_of(("page", "subsection", "section", "block", "fit"), "zoom level")
 PHASE: Final = one_of(FAILABLE_PHASES, "phase that can fail", "PHASE")
 ERRNO: Final = ValueKind(parse_errno, str, "E", tuple(sorted(ERRNO_NAMES)))

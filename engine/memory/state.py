@@ -126,6 +126,8 @@ class Device(Struct, frozen=True):
     head_pages: int = 0
     """vmemmap pages of one chunk under the 2019 policies (0: another design)."""
     altmap_pages: int = 0
+    mapping: str = ""
+    """``public`` or ``private``: memory of HMM, with or without a linear mapping."""
     group_pages: int = 0
     """``group->s.max_pages`` of the static memory group."""
     acpi_index: int = -1

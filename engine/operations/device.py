@@ -94,6 +94,9 @@ def add(tx: Transaction, command: DeviceAdd) -> Refusal | None:
     start = command.address
     if start is None:
         start = default_address(state, command.size_bytes)
+    mapping = command.mapping or ""
+    if mapping and (why := _no_mapping(state, mapping)):
+        raise InputError(f"device-add mapping={mapping}: {why}")
     refusal = check(state, command, start)
     if refusal is not None:
         return refusal
@@ -111,6 +114,7 @@ def add(tx: Transaction, command: DeviceAdd) -> Refusal | None:
         node,
         MemmapKind.PER_DEVICE if altmap else MemmapKind.RAM,
         altmap_pages=altmap,
+        mapping=mapping,
     )
     if (refusal := tx.injected("arch_add_memory")) is not None:
         return refusal
@@ -130,11 +134,15 @@ def add(tx: Transaction, command: DeviceAdd) -> Refusal | None:
         Resource(
             start,
             start + command.size_bytes - 1,
-            f"Persistent Memory ({command.name})",
+            command.name if mapping else f"Persistent Memory ({command.name})",
             system_ram=False,
             owner=device.id,
         ),
     )
+    if mapping == "private":
+        tx.event("add_pages", "the sections, without a linear mapping")
+    elif mapping:
+        tx.event("arch_add_memory", "the sections, with a linear mapping")
     posted = state.profile.shrink in ("rfc2", "oct2018")
     if posted:
         tx.event("add_device_memory", "the sections are marked online, although no block is")
@@ -147,6 +155,21 @@ def add(tx: Transaction, command: DeviceAdd) -> Refusal | None:
         f"Device of node {node} spans {span_text(zone)}; present and managed stay 0",
     )
     return None
+
+
+def _no_mapping(state: State, mapping: str) -> str:
+    """Why the kernel has no such memory of HMM, empty where it has.
+
+    Both came with 5042db43cc26 "mm/ZONE_DEVICE: new type of ZONE_DEVICE for unaddressable memory"
+    and d3df0a423397 "mm/hmm: add new helper to hotplug CDM memory region" (4.14), public memory
+    went with 25b2995a35b6 "mm: remove MEMORY_DEVICE_PUBLIC support" (5.3).
+    """
+    profile = state.profile
+    if not profile.is_since("4.14"):
+        return f"{profile.name} has no HMM, it came with 4.14"
+    if mapping == "public" and profile.is_since("5.3"):
+        return f"{profile.name} has no public memory of devices, it was taken out in 5.3"
+    return ""
 
 
 def _whole(state: State, low: int, high: int) -> bool:
@@ -236,7 +259,8 @@ def delete(tx: Transaction, command: DeviceDel) -> None:
         resources=kept,
         device_ranges=tx.state.device_ranges.delete(start, end),
     )
-    tx.event("arch_remove_memory", f"[{start << shift:#x}-{(end << shift) - 1:#x}] is unmapped")
+    unmap = "__remove_pages" if device.mapping == "private" else "arch_remove_memory"
+    tx.event(unmap, f"[{start << shift:#x}-{(end << shift) - 1:#x}] is unmapped")
     tx.event(
         "release_mem_region_adjustable",
         "not IORESOURCE_SYSRAM: the driver that claimed the region releases it",

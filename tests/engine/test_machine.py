@@ -139,3 +139,18 @@ def test_the_effect_of_a_verb_is_a_function_of_an_operation_for_its_command(verb
 
 def test_a_verb_that_is_no_action_has_no_effect() -> None:
     assert not [verb.name for verb in VERBS.values() if verb not in ACTIONS and verb.effect]
+
+
+@pytest.mark.parametrize(
+    ("profile", "mapping", "why"),
+    [
+        ("4.12", "private", "has no HMM, it came with 4.14"),
+        ("5.5", "public", "was taken out in 5.3"),
+    ],
+)
+def test_memory_of_hmm_is_refused_where_the_kernel_has_none(
+    profile: str, mapping: str, why: str
+) -> None:
+    machine = Machine.boot(StartMachine(profile=profile))
+    with pytest.raises(InputError, match=why):
+        machine.run(f"device-add p 128M mapping={mapping}")

@@ -92,6 +92,8 @@ HOLDS = {
     "expect block 38-39 zone=none\nexpect zone Movable spanned=196608",
     "zone device": SMALL + "device-add p 1G at=8G altmap=16M\nexpect ok\n"
     "expect zone Device spanned=262144 present=0 managed=0\ndevice-del p\nexpect ok",
+    "memory of HMM": "machine ram=1G profile=4.19\ndevice-add p 1G mapping=private\n"
+    "device-add q 1G mapping=public\nexpect ok\nexpect zone Device present=0",
     "pins": DIMM + "online dimm0 movable\npin pfn=dimm0+1000 pages=8 kind=unmovable\n"
     "offline dimm0[0]\nexpect errno=EBUSY\nunpin pfn=dimm0+1000 pages=8\noffline dimm0[0]\n"
     "expect ok\npin 33 kind=movable\noffline 33\nexpect ok",
