@@ -199,8 +199,11 @@ class Variants:
         """What each costs, saves, breaks and mends against the first; nothing of the first."""
         codes = [dict.fromkeys(f.code for f in found) for found in self.comparison.findings]
         found: list[list[str]] = [[]]
-        for bill, mine in zip(self._bills[1:], codes[1:], strict=True):
+        for run, bill, mine in zip(
+            self.comparison.runs[1:], self._bills[1:], codes[1:], strict=True
+        ):
             clauses = [*price_words(self._bills[0], bill)] or [self._nothing]
+            clauses += _other_answers(self.comparison.runs[0], run)
             clauses += [f"breaks {code}" for code in mine if code not in codes[0]]
             found.append(clauses + [f"mends {code}" for code in codes[0] if code not in mine])
         return found
@@ -315,6 +318,16 @@ def _heading(variants: Sequence[Variant], number: int) -> str:
 
 def _not_done(variant: Variant, number: int) -> tuple[str, ...]:
     return (f"not possible: {variant.problems.get(number, 'it stands behind the end')}",)
+
+
+def _other_answers(one: VariantRun, other: VariantRun) -> Iterator[str]:
+    """Which steps only one of them does."""
+    for words, does, fails in (("fails at", one, other), ("does what A fails at:", other, one)):
+        pairs = zip(does.steps, fails.steps, strict=True)
+        mine = [step.number for step, failed in pairs if step.result == "ok" != failed.result]
+        if mine:
+            more = f" and {counted(len(mine) - 1, 'further step')}" if len(mine) > 1 else ""
+            yield f"{words} {f'step {mine[0]}' if mine[0] > 0 else 'adding again'}{more}"
 
 
 # -- what it costs -------------------------------------------------------------------------
