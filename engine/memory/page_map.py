@@ -124,6 +124,10 @@ def _boot_limits(geometry: Geometry) -> tuple[tuple[int, int, PageState], ...]:
     return tuple((low, high, FREE_BY_ZONE[zone]) for zone, low, high in geometry.boot_zones())
 
 
+MANY_BLOCKS = 1 << 12
+"""Blocks that are asked about at once, from which on all blocks are looked at once for good."""
+
+
 class PageMap:
     """Page counts of one state, prepared once and asked many times."""
 
@@ -187,33 +191,23 @@ class PageMap:
         total = np.zeros((NR_STATES, len(edges) - 1), np.int64).T
         low, high = int(edges[0]), int(edges[-1])
         pages = self.state.geometry.block_pages
-        rows = self.state.blocks.slice(max(0, low) // pages, -(-high // pages))
-        if len(rows):
-            self._add_blocks(total, rows, edges)
+        first, end = max(0, low) // pages, -(-high // pages)
+        if end - first > MANY_BLOCKS:
+            sums = self._sums_of_all
+        else:
+            sums = _BlockSums(self.state.blocks.slice(first, end), pages)
+        sums.add_to(total, edges)
+        if sums.any_odd:
+            _accumulate(total, self._odd, edges)
         self._add_devices(total, edges)
         total[:, PageState.HOLE] += np.diff(edges) - total.sum(axis=1)
         for ranges, replaced in self._overlays:
             _replace(total, ranges, replaced, edges)
         return total
 
-    def _add_blocks(self, total: Counts, rows: Rows, edges: NDArray[np.int64]) -> None:
-        """Vmemmap and usable pages of the block rows, cell by cell."""
-        pages = self.state.geometry.block_pages
-        starts, ends = rows["start"] * pages, (rows["start"] + rows["count"]) * pages
-        odd = _are_odd(rows, pages)
-        kinds = _BLOCK_STATES[rows["state"], rows["zone"].astype(np.int64) + 1]
-        plain = ~odd
-        below = _Below(edges, starts, ends)
-        for kind in _states_in(kinds[plain]):
-            mine = plain & (kinds == kind)
-            total[:, kind] += below.pages(mine)
-            hosted = np.where(mine, rows["vmemmap"], 0)
-            if hosted.any():
-                inside = below.first_pages(hosted, pages)
-                total[:, kind] -= inside
-                total[:, PageState.VMEMMAP] += inside
-        if odd.any():
-            _accumulate(total, self._odd, edges)
+    @cached_property
+    def _sums_of_all(self) -> _BlockSums:
+        return _BlockSums(self.state.blocks.rows, self.state.geometry.block_pages)
 
     @cached_property
     def _odd(self) -> Prefix:
@@ -336,15 +330,42 @@ class _Below:
         result: NDArray[np.int64] = pages[1:] - pages[:-1]
         return result
 
-    def first_pages(self, per_block: NDArray[np.int64], pages: int) -> NDArray[np.int64]:
-        """The first ``per_block`` of every ``pages`` pages of each range, in each cell."""
-        before = _sums(self._sizes // pages * per_block)
-        blocks = self._into // pages
-        mine = per_block[self._last]
-        inside = blocks * mine + np.minimum(self._into - blocks * pages, mine)
-        below = before[self._last] + inside
-        result: NDArray[np.int64] = below[1:] - below[:-1]
-        return result
+
+class _BlockSums:
+    """What lies below each run of blocks, by state: made once, asked for any number of edges."""
+
+    __slots__ = ("_kinds", "_pages", "_sizes", "_starts", "any_odd")
+
+    def __init__(self, rows: Rows, pages: int) -> None:
+        """``pages``: of a block."""
+        self._pages = pages
+        self._starts, self._sizes = rows["start"] * pages, rows["count"] * pages
+        odd = _are_odd(rows, pages)
+        self.any_odd = bool(odd.any())
+        """Whether there are blocks that are not of one state throughout; they are not added."""
+        kinds = _BLOCK_STATES[rows["state"], rows["zone"].astype(np.int64) + 1]
+        self._kinds = []
+        for kind in _states_in(kinds[~odd]):
+            mine = ~odd & (kinds == kind)
+            hosted = np.where(mine, rows["vmemmap"], 0)
+            below = _sums(np.where(mine, self._sizes, 0)), _sums(rows["count"] * hosted)
+            self._kinds.append((kind, mine, hosted, *below))
+
+    def add_to(self, total: Counts, edges: NDArray[np.int64]) -> None:
+        """Add the vmemmap and the usable pages between successive edges."""
+        if not len(self._starts):
+            return
+        last = np.maximum(np.searchsorted(self._starts, edges, side="right") - 1, 0)
+        into = np.clip(edges - self._starts[last], 0, self._sizes[last])
+        blocks, rest = np.divmod(into, self._pages)
+        for kind, mine, hosted, pages_below, vmemmap_below in self._kinds:
+            pages = np.diff(pages_below[last] + into * mine[last])
+            per_block = hosted[last]
+            vmemmap = np.diff(
+                vmemmap_below[last] + blocks * per_block + np.minimum(rest, per_block)
+            )
+            total[:, kind] += pages - vmemmap
+            total[:, PageState.VMEMMAP] += vmemmap
 
 
 def _sums(sizes: NDArray[np.int64]) -> NDArray[np.int64]:

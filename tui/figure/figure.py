@@ -254,8 +254,7 @@ class _Drawing:
     def keys(self) -> list[Key]:
         """The rows there are."""
         keys: list[Key] = [*self.zones, *((node, None) for node in self.nodes)]
-        free = self.memory.zones == ZoneType.NONE
-        keys += [(node, ZoneType.NONE) for node in sorted_set(self.memory.nodes[free]).tolist()]
+        keys += [(node, ZoneType.NONE) for node in self.memory.offline_nodes]
         return keys
 
     def numbers(self, key: Key) -> list[tuple[str, int | None]]:
@@ -265,8 +264,7 @@ class _Drawing:
             row = self.nodes.get(node)
             return [("spanned", row.spanned if row else 0), ("present", row.present if row else 0)]
         if zone == ZoneType.NONE:
-            mine = self.memory.of(node, zone)
-            pages = int((self.memory.ends[mine] - self.memory.starts[mine]).sum())
+            pages = int(self.memory.of(node, zone)[2][-1])
             return [("blocks", pages // self.axis.block_pages)]
         found = self.zones.get((node, zone))
         return [
@@ -307,11 +305,9 @@ class _Drawing:
 
     def _owned(self, node: int, zone: ZoneType) -> NDArray[np.int64]:
         """Pages of each cell that are the row's."""
-        mine = self.memory.of(node, zone)
-        starts, ends = self.memory.starts[mine], self.memory.ends[mine]
+        starts, ends, sums = self.memory.of(node, zone)
         if not len(starts):
             return np.zeros(len(self.cells), np.int64)
-        sums = np.concatenate(([0], np.cumsum(ends - starts)))
 
         def below(pfns: NDArray[np.int64]) -> NDArray[np.int64]:
             index = np.searchsorted(starts, pfns, side="right")

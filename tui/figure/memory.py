@@ -70,9 +70,29 @@ class Memory(Struct, frozen=True, eq=False, dict=True):
             starts, ends = starts[:1], ends[-1:]
         return sorted_set(np.concatenate((starts, ends)))
 
-    def of(self, node: int, zone: ZoneType) -> NDArray[np.bool_]:
-        """Which runs a zone of a node has; with NONE, the node's blocks that are in no zone."""
-        return np.asarray((self.zones == zone) & (self.nodes == node))
+    def of(self, node: int, zone: ZoneType) -> tuple[Int64s, Int64s, Int64s]:
+        """(starts, ends, pages before each and in all) of the runs that a zone of a node has.
+
+        With NONE, of the node's blocks that are in no zone.
+        """
+        found = self._of.get((node, zone))
+        if found is None:
+            mine = (self.zones == zone) & (self.nodes == node)
+            starts, ends = self.starts[mine], self.ends[mine]
+            sums = np.concatenate(([0], np.cumsum(ends - starts)))
+            found = self._of[node, zone] = starts, ends, sums
+        return found
+
+    @cached_property
+    def _of(self) -> dict[tuple[int, ZoneType], tuple[Int64s, Int64s, Int64s]]:
+        """What was asked for: drawings of one moment ask for the same."""
+        return {}
+
+    @cached_property
+    def offline_nodes(self) -> list[int]:
+        """The nodes with blocks that are in no zone, ascending."""
+        nodes: list[int] = sorted_set(self.nodes[self.zones == ZoneType.NONE]).tolist()
+        return nodes
 
 
 def memory_of(view: View) -> Memory:
