@@ -77,6 +77,11 @@ def add_terminal_options(parser: argparse.ArgumentParser) -> None:
     _add_switch(parser, "mouse", "use the mouse, or leave it to the terminal")
 
 
+def _flag(parser: argparse._ActionsContainer, *names: str, words: str) -> None:
+    """An option without a value."""
+    parser.add_argument(*names, action="store_true", help=words)
+
+
 def _add_switch(parser: argparse.ArgumentParser, name: str, words: str) -> None:
     """``--NAME`` and ``--no-NAME``; None when neither is given."""
     parser.add_argument(
@@ -152,9 +157,7 @@ def add_keeping(parser: argparse.ArgumentParser) -> None:
 
 def add_no_journal(parser: argparse.ArgumentParser) -> None:
     """``--no-journal``."""
-    parser.add_argument(
-        "--no-journal", action="store_true", help="do not keep this session on disk"
-    )
+    _flag(parser, "--no-journal", words="do not keep this session on disk")
 
 
 def add_size(parser: argparse.ArgumentParser) -> None:
@@ -192,28 +195,23 @@ def _is_count(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 5
 
 
-def _interval(text: str) -> float:
-    """The value of ``--interval``."""
+def _seconds(text: str, least: float, expected: str) -> float:
+    """A time of at most a day."""
     try:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
-    if not LEAST_SECONDS <= seconds <= MOST_SECONDS:
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: expected seconds from {LEAST_SECONDS:g} to {MOST_SECONDS:g}"
-        )
+    if not least <= seconds <= MOST_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected seconds{expected}")
     return seconds
+
+
+def _interval(text: str) -> float:
+    return _seconds(text, LEAST_SECONDS, f" from {LEAST_SECONDS:g} to {MOST_SECONDS:g}")
 
 
 def _idle(text: str) -> float:
-    """The value of ``--idle-time-limit``."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= 86400:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected seconds, such as 2 or 0.5")
-    return seconds
+    return _seconds(text, math.ulp(0.0), ", such as 2 or 0.5")
 
 
 # -- one function a subcommand: its first words describe it in --help -----------------------
@@ -237,7 +235,7 @@ def show_options(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="show a scenario or recording after N steps, or 'last' (default: as it starts)",
     )
-    parser.add_argument("--json", action="store_true", help="print data, format pfnmap-view-1")
+    _flag(parser, "--json", words="print data, format pfnmap-view-1")
     add_width(parser)
     parser.add_argument(
         "--zoom",
@@ -253,22 +251,18 @@ def run_options(parser: argparse.ArgumentParser) -> None:
     )
     add_commands(parser, "to run, behind those of FILE, e.g. 'add dimm0 256M'")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--text", action="store_true", help="print frames of the machine")
-    form.add_argument("--json", action="store_true", help="print every outcome and the end")
-    form.add_argument("--svg", action="store_true", help="print the screen at the end as SVG")
-    form.add_argument("--html", action="store_true", help="print it as an HTML page")
-    form.add_argument(
-        "--as-shell", action="store_true", help="print shell lines that do it on a real machine"
-    )
+    _flag(form, "--text", words="print frames of the machine")
+    _flag(form, "--json", words="print every outcome and the end")
+    _flag(form, "--svg", words="print the screen at the end as SVG")
+    _flag(form, "--html", words="print it as an HTML page")
+    _flag(form, "--as-shell", words="print shell lines that do it on a real machine")
     parser.add_argument(
         "--steps",
         metavar="LIST",
         help="of --text and --diff: 'last' (default), 'all' that are for the machine, or numbers "
         "such as 0,3,7 (0: boot)",
     )
-    parser.add_argument(
-        "--diff", action="store_true", help="the difference each step makes, as text or --json"
-    )
+    _flag(parser, "--diff", words="the difference each step makes, as text or --json")
     add_width(parser)
     add_size(parser)
     add_theme(parser)
@@ -279,7 +273,7 @@ def check_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", metavar="FILE", nargs="*", help="a scenario, or the name of a shipped one"
     )
-    parser.add_argument("--all", action="store_true", help="check every shipped scenario")
+    _flag(parser, "--all", words="check every shipped scenario")
     parser.add_argument(
         "--junit",
         metavar="FILE",
@@ -305,8 +299,8 @@ def compare_options(parser: argparse.ArgumentParser) -> None:
         help="a variant; give one or more",
     )
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print data, format pfnmap-compare-1")
-    form.add_argument("--tui", action="store_true", help="show it on the screen")
+    _flag(form, "--json", words="print data, format pfnmap-compare-1")
+    _flag(form, "--tui", words="show it on the screen")
     add_width(parser)
     add_terminal_options(parser)
 
@@ -321,10 +315,10 @@ def live_options(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_SECONDS,
         help=f"seconds between two readings (default: {DEFAULT_SECONDS:g})",
     )
-    parser.add_argument(
+    _flag(
+        parser,
         "--allow-writes",
-        action="store_true",
-        help="let the keys that online and offline write to the machine, each after a question",
+        words="let the keys that online and offline write to the machine, each after a question",
     )
     add_no_journal(parser)
     add_terminal_options(parser)
@@ -336,9 +330,7 @@ def blocks_options(parser: argparse.ArgumentParser) -> None:
 
     add_kept(parser)
     add_root(parser, names=("--root", "-s", "--sysroot"))
-    parser.add_argument(
-        "-J", "--json", action="store_true", help="print data, format pfnmap-blocks-1"
-    )
+    _flag(parser, "-J", "--json", words="print data, format pfnmap-blocks-1")
     for letter, name, words in (
         ("-P", "--pairs", 'print NAME="value" for each column'),
         ("-r", "--raw", "print columns with one blank between them"),
@@ -346,7 +338,7 @@ def blocks_options(parser: argparse.ArgumentParser) -> None:
         ("-n", "--noheadings", "print no headings"),
         ("-a", "--all", "a line for every block"),
     ):
-        parser.add_argument(letter, name, action="store_true", help=words)
+        _flag(parser, letter, name, words=words)
     parser.add_argument(
         "-o",
         "--output",
@@ -354,7 +346,7 @@ def blocks_options(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="columns; +LIST adds to the usual, all is every one (default: $LSMEM_COLUMNS)",
     )
-    parser.add_argument("--output-all", action="store_true", help="every column of lsmem")
+    _flag(parser, "--output-all", words="every column of lsmem")
     parser.add_argument(
         "-S",
         "--split",
@@ -369,7 +361,7 @@ def blocks_options(parser: argparse.ArgumentParser) -> None:
         const="only",
         help="print totals always (the default of tables), never, or only them",
     )
-    parser.add_argument("--no-summary", action="store_true", help="print no totals")
+    _flag(parser, "--no-summary", words="print no totals")
     parser.epilog = "columns:\n" + "\n".join(column_help())
 
 
@@ -391,7 +383,7 @@ def plan_options(parser: argparse.ArgumentParser) -> None:
     add_kept(parser)
     add_root(parser)
     add_commands(parser, "to foresee, e.g. 'offline 32-39'")
-    parser.add_argument("--json", action="store_true", help="print data, format pfnmap-plan-1")
+    _flag(parser, "--json", words="print data, format pfnmap-plan-1")
 
 
 def verify_options(parser: argparse.ArgumentParser) -> None:
@@ -403,10 +395,8 @@ def fmt_options(parser: argparse.ArgumentParser) -> None:
     """Put scenarios in normal form: canonical spelling, comments and blank lines kept."""
     parser.add_argument("files", metavar="FILE", nargs="+", help="a scenario")
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--write", action="store_true", help="change the files (default: print)")
-    how.add_argument(
-        "--check", action="store_true", help="name the files that are not in normal form; exit 1"
-    )
+    _flag(how, "--write", words="change the files (default: print)")
+    _flag(how, "--check", words="name the files that are not in normal form; exit 1")
 
 
 def export_options(parser: argparse.ArgumentParser) -> None:
@@ -434,10 +424,10 @@ def export_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help=f"with {SCENARIO}: add what is true at the end as expect lines",
     )
-    parser.add_argument(
+    _flag(
+        parser,
         "--expect-steps",
-        action="store_true",
-        help="as --expect, and behind each command how it ended and what it changed",
+        words="as --expect, and behind each command how it ended and what it changed",
     )
     add_size(parser)
     add_theme(parser)
@@ -456,9 +446,7 @@ def figure_options(parser: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help="'all' that are for the machine (default), 'last', or numbers such as 0,3,7 (0: boot)",
     )
-    parser.add_argument(
-        "--phases", action="store_true", help="draw the phases of each step instead of the step"
-    )
+    _flag(parser, "--phases", words="draw the phases of each step instead of the step")
     parser.add_argument(
         "--focus", metavar="REF", help="give most of the width to these blocks, e.g. 32-39 or dimm0"
     )
@@ -476,10 +464,10 @@ def figure_options(parser: argparse.ArgumentParser) -> None:
         help=f"the file, replaced when it is there; its name ends in {', '.join(FIGURES)}, or is "
         "such an ending for standard output; with --all a directory",
     )
-    parser.add_argument(
+    _flag(
+        parser,
         "--all",
-        action="store_true",
-        help="a page for every shipped scenario, and one that lists them, into the directory OUT",
+        words="a page for every shipped scenario, and one that lists them, into the directory OUT",
     )
     add_width(parser)
     add_theme(parser)
@@ -510,19 +498,13 @@ def cast_options(parser: argparse.ArgumentParser) -> None:
         type=_idle,
         help="let players shorten longer pauses to this (default: pauses as in the scenario)",
     )
-    parser.add_argument(
-        "--phases", action="store_true", help="show each phase of a step before its result"
-    )
-    parser.add_argument(
-        "--plain",
-        action="store_true",
-        help="show the figure instead of the screen, as 'pfnmap figure' does",
-    )
+    _flag(parser, "--phases", words="show each phase of a step before its result")
+    _flag(parser, "--plain", words="show the figure instead of the screen, as 'pfnmap figure' does")
 
 
 def sessions_options(parser: argparse.ArgumentParser) -> None:
     """List the sessions that are kept; 'pfnmap --resume ID' goes on with one."""
-    parser.add_argument("--json", action="store_true", help="print data, format pfnmap-sessions-1")
+    _flag(parser, "--json", words="print data, format pfnmap-sessions-1")
 
 
 def tour_options(parser: argparse.ArgumentParser) -> None:
@@ -552,12 +534,8 @@ def themes_options(parser: argparse.ArgumentParser) -> None:
 def config_options(parser: argparse.ArgumentParser) -> None:
     """Print where pfnmap keeps things: settings, themes of your own, sessions."""
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print data, format pfnmap-config-1")
-    form.add_argument(
-        "--keys",
-        action="store_true",
-        help="print the keys in force as a section of the settings file",
-    )
+    _flag(form, "--json", words="print data, format pfnmap-config-1")
+    _flag(form, "--keys", words="print the keys in force as a section of the settings file")
 
 
 def help_options(parser: argparse.ArgumentParser) -> None:

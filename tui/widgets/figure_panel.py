@@ -7,7 +7,6 @@ from functools import partial
 from itertools import islice
 
 from msgspec import Struct
-from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
@@ -23,7 +22,7 @@ from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.map.cells import CHANGED
 from pfnmap.tui.say.words import wrapped
 from pfnmap.tui.widgets.paint import Paint
-from pfnmap.tui.widgets.panel import Panel, Row, strip_of
+from pfnmap.tui.widgets.panel import Panel, Piece, Row, strip_of
 
 
 class Parts(Struct, frozen=True):
@@ -167,21 +166,18 @@ class FigurePanel(Panel):
 
 def span_strip(width: int, paint: Paint, line: Spans, *, old: bool = False) -> Strip:
     """A line of spans in the colours and glyphs of the theme; ``old``: as it was before."""
-    row = Row(width, paint)
+    pieces: list[Piece] = []
     for span in line:
         if span.role == "cell":
             glyph, style = paint.cell(span.code | CHANGED * span.changed)
-            if span.refused:
-                row.add(glyph * len(span.text), "refusal")
-            else:
-                row.raw(Segment(glyph * len(span.text), style), len(span.text))
+            pieces.append((glyph * len(span.text), "refusal" if span.refused else style))
         elif span.role == "axis":
-            row.add(paint.axis_marks(span.text), "dim")
+            pieces.append((paint.axis_marks(span.text), "dim"))
         elif span.role == "mark" and span.text.strip():
-            row.add(paint.figure_marks(span.text), "changed" if span.changed else "rule")
+            pieces.append((paint.figure_marks(span.text), "changed" if span.changed else "rule"))
         else:
-            row.add(span.text, _style(paint, span, old=old))
-    return row.strip()
+            pieces.append((span.text, _style(paint, span, old=old)))
+    return strip_of(width, paint, *pieces)
 
 
 def _style(paint: Paint, span: Span, *, old: bool) -> Style | str:
