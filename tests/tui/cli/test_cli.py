@@ -91,7 +91,7 @@ def test_wrong_input_is_one_line_and_status_2(
 
 @pytest.mark.parametrize(
     "words",
-    [["run"], ["run", "--as-shell"], ["cast", "-o", "x"], ["compare", "--with", "profile=6.1"],
+    [["run"], ["run", "--as-shell"], ["cast", "-o", "x"],
      ["export", "-o", "x.svg"]],
 )  # fmt: skip
 def test_a_recording_that_is_run_is_named_with_what_opens_it(
@@ -112,7 +112,7 @@ def test_a_recording_that_is_run_is_named_with_what_opens_it(
 
 @pytest.mark.parametrize(
     "words",
-    [["run"], ["cast", "-o", "x"], ["compare", "--with", "profile=6.1"], ["export", "-o", "x.svg"],
+    [["run"], ["cast", "-o", "x"], ["export", "-o", "x.svg"],
      ["figure"], ["check"]],
 )  # fmt: skip
 @pytest.mark.parametrize("text", ["/proc/cmdline:quiet\npagesize:4096\n", '{"memory": [{"range": '])
