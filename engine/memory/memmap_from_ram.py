@@ -54,10 +54,13 @@ def _take_for(tx: Transaction, device: Device, low: int, high: int) -> Refusal |
     needed = memmap.chunk_pages(tx.state, low, high)
     described = low
     for node in free_memory.kernel_nodes(tx.state, device.node):
-        kernel_free, _ = free_memory.free_of(tx.state, node)
-        listed = free_memory.freelist_pages(tx.state, node)
-        available = kernel_free if listed is None else min(listed, kernel_free)
-        while needed and available >= unit:
+        while needed:
+            kernel_free, _ = free_memory.free_of(tx.state, node)
+            listed = free_memory.freelist_pages(tx.state, node)
+            available = kernel_free if listed is None else min(listed, kernel_free)
+            whole = free_memory.has_order(tx.state, node, geometry.memmap_order)
+            if available < unit + (geometry.base_page_fallback and not whole):
+                break  # base pages need a page table page as well
             pages = needed if listed is None else unit
             pages = min(pages, available // unit * unit)
             refused = _take(tx, device, node, described, pages)
@@ -65,14 +68,14 @@ def _take_for(tx: Transaction, device: Device, low: int, high: int) -> Refusal |
                 return _leak(tx, device, described, refused)
             described += pages * geometry.pages_per_struct_page_frame
             needed -= pages
-            available -= pages
         if not needed:
             return None
     total = sum(pair[free_memory.KERNEL] for pair in tx.state.free_pages)
+    tables = " and one for a page table" if total == needed else ""
     refusal = Refusal(
         "ENOMEM",
         "vmemmap_populate",
-        f"out of memory: {needed} pages for struct pages are missing, {total} kernel pages "
+        f"out of memory: {needed} pages for struct pages{tables} are missing, {total} kernel pages "
         f"are free (order {geometry.memmap_order} per section)",
         described // geometry.block_pages,
     )
@@ -98,9 +101,7 @@ def _take(tx: Transaction, device: Device, node: int, described: int, pages: int
     how, tables = f"order-{order} blocks", 0
     if free_memory.has_order(tx.state, node, order):
         tx.state = free_memory.take_from_freelist(tx.state, node, order, pages)
-    elif geometry.base_page_fallback and (
-        (free_memory.freelist_pages(tx.state, node) or 0) > pages
-    ):
+    elif geometry.base_page_fallback:
         tables = 1
         tx.state = free_memory.take_from_freelist(tx.state, node, 0, pages + tables)
         how = "base pages and a page table page, because no block of that order is free"

@@ -64,6 +64,9 @@ def test_an_eject_whose_second_pass_never_ends_waits_as_one_whose_first_does(
          "add c 512M memmap=ram", "echo 1 > /proc/sys/vm/nr_hugepages", "remove b",
          "for i in {33..36}; do echo offline > /sys/devices/system/memory/memory$i/state; done",
          "remove c"),
+        # base pages take a page table page each time, until there is none
+        ("machine profile=7.3 ram=128M", "add a 1G", "online a kernel", "freelist 2:384",
+         "add b 384M", "online b"),
         # a countdown of 2019 that another removal ends frees the memmap of everything between
         ("machine profile=6.12 ram=4000M block=256M", "add a 512M memmap=device", "remove 20",
          "add b 256M at=0x2370000000", "online b", "add c 256M memmap=device at=0x3000000000",
