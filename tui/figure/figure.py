@@ -90,11 +90,6 @@ class Strip(Struct, frozen=True, eq=False):
     marks: Marks
     codes: Codes
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing in it."""
-        return not self.marks.any()
-
     def same_as(self, other: Strip) -> bool:
         """Whether both look the same."""
         return np.array_equal(self.marks, other.marks) and np.array_equal(self.codes, other.codes)
@@ -156,7 +151,7 @@ class Row(Struct, frozen=True, eq=False):
     @property
     def paired(self) -> bool:
         """Whether it is drawn twice: there was something of it before, and it looked otherwise."""
-        return self.was is not None and not self.was.empty
+        return self.was is not None and bool(self.was.marks.any())
 
     @property
     def differs(self) -> NDArray[np.bool_]:

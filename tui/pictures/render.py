@@ -9,12 +9,10 @@ from typing import Any, Final, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from pfnmap.engine.commands import StartMachine
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.scenarios.scenario import (
     SUFFIX,
     Scenario,
-    ScenarioLine,
     load_scenario,
     parse_scenario,
 )
@@ -129,25 +127,11 @@ def draw(
     """The picture that :func:`render` writes down."""
     check_size(size)
     chosen = load_theme(theme)
-    script = script_of(scenario if step is None else _up_to(scenario, step))
-    script.title = scenario.title
-    return ScreenFrames(tuple(keys), footer=True).pictures(script, size, chosen)[-1]
-
-
-def _up_to(scenario: Scenario, step: int) -> Scenario:
-    """The machine and the first ``step`` steps; InputError where there are not as many."""
     last = len(scenario.commands)
-    if not 0 <= step <= last:
+    if step is not None and not 0 <= step <= last:
         raise InputError(f"step {step}: the scenario has steps 0 (at boot) to {last}")
-    kept: list[ScenarioLine] = []
-    passed = 0
-    for line in scenario.body:
-        # A title or a note may stand before the machine.
-        counts = line.command is not None and not isinstance(line.command, StartMachine)
-        passed += counts
-        if not counts or passed <= step:
-            kept.append(line)
-    return Scenario(scenario.source, tuple(kept))
+    script = script_of(scenario, steps=step)
+    return ScreenFrames(tuple(keys), footer=True).pictures(script, size, chosen)[-1]
 
 
 def cells_of(picture: Picture) -> Cells:

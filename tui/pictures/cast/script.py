@@ -6,6 +6,7 @@ needs for each step and its notes, and whatever ``pause`` lines add.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Final
 
 from msgspec import Struct, field
@@ -93,12 +94,15 @@ class Script(Struct):
         self.beats.append(beat)
 
 
-def script_of(source: Scenario | History, *, phases: bool = False) -> Script:
+def script_of(
+    source: Scenario | History, *, phases: bool = False, steps: int | None = None
+) -> Script:
     """Run a scenario on the model, or take the steps of a recording.
 
     Args:
         source: What is shown.
         phases: Whether each phase of a step is a beat, and the step the last one.
+        steps: How many of a scenario's steps are taken; None: all.
 
     Raises:
         InputError: Names the line that cannot be done.
@@ -110,7 +114,7 @@ def script_of(source: Scenario | History, *, phases: bool = False) -> Script:
         return script
     session = opened(source)
     script = Script(clean(source.title), session, [Beat(hold_ms=OPENING_MS)])
-    for step in play(source.lines, session, source.complaint):
+    for step in islice(play(source.lines, session, source.complaint), steps):
         try:
             _take(script, step, f"{source.source}:{step.line}", phases)
         except PfnmapError as error:
