@@ -73,6 +73,8 @@ class Span(Struct, frozen=True):
     """Of a cell, the first pfn and the first one behind it."""
     refused: bool = False
     """Whether a step that was refused was about it."""
+    old: bool = False
+    """Whether it is as it was before the step."""
 
 
 Spans = tuple[Span, ...]
@@ -212,7 +214,7 @@ class Sheet:
             if mark == Mark.CELL:
                 pfns = int(self.axis.starts[at]), int(self.axis.ends[at + length - 1])
                 refused = told == Told.REFUSED
-                yield Span(letter(code) * length, "cell", code, changed, pfns, refused)
+                yield Span(letter(code) * length, "cell", code, changed, pfns, refused, old)
             else:
                 yield Span(MARKS[mark][0] * length, "mark", -1, changed)
             at += length

@@ -153,9 +153,8 @@ class _Page:
         self.parts: dict[str, int] = {LEGEND: 0}
         self.words: dict[str, int] = {}
         """What there is to say about cells; like the parts, each once."""
-        self.said_of: Moment | None = None
-        self.said: dict[tuple[int, int], int] = {}
-        """Numbers of the words about cells of one moment, by run of memory and code."""
+        self.said: dict[tuple[int, int, int], int] = {}
+        """Numbers of the words about cells, by view, run of memory and code."""
 
     def text(self, origins: Sequence[str], index: str) -> str:
         """The whole page; arguments as of :func:`page`."""
@@ -241,13 +240,13 @@ class _Page:
 
         Cells of one kind in memory that is alike share it, in the words of its first block.
         """
-        memory, (first, _) = moment.memory, span.pfns
+        if span.old and moment.before is not None:
+            moment = moment.before
+        memory, (first, end) = moment.memory, span.pfns
         run = int(np.searchsorted(memory.starts, first, side="right")) - 1
-        if self.said_of is not moment:
-            self.said_of, self.said = moment, {}
-        key = run, span.code
+        key = id(moment.view), run, span.code
         if key not in self.said:
-            end = max(int(memory.ends[run]), span.pfns[1]) if run >= 0 else span.pfns[1]
+            end = max(int(memory.ends[run]), end) if run >= 0 else end
             words = _words(moment.view, (first, end))
             self.said[key] = self.words.setdefault(words, len(self.words))
         return self.said[key]

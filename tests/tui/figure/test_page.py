@@ -102,6 +102,16 @@ def test_notes_stand_with_the_step_they_follow() -> None:
     assert said == ["step 1: add dimm0 256M"]
 
 
+def test_a_piece_as_it_was_is_explained_as_it_was() -> None:
+    session = session_of("machine ram=1G", "add dimm0 256M", "online 32-33 movable", "offline 33")
+    data = decode(Tags(page(session, "x")).raw[1], type=_Data)
+    lines = [data.parts[part] for part in data.moments[-1].h]
+    was = next(line for line in lines if ">  0 Movable" in line)
+    words = [data.words[int(number)] for number in re.findall(r'data-words="([0-9]+)"', was)]
+    assert words[-1].startswith("blocks 32-33;")
+    assert "state online" in words[-1]
+
+
 def test_every_row_has_the_same_place_in_all_moments() -> None:
     data = decode(Tags(page(open_source("shrink-e1-merged"), "x")).raw[1], type=_Data)
     lines = set()
