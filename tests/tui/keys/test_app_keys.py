@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from textual.events import Key
+from textual.widgets import Input
 
 from pfnmap.engine.commands import Add, Offline, Online, Remove, SetParam, Shrink
 from pfnmap.engine.kinds import OnlineType, ZoneType
@@ -174,10 +177,24 @@ async def test_undo_and_redo() -> None:
         assert on.session.position == 1
 
 
-async def test_a_key_for_a_dialog_that_has_closed_is_none_for_the_next() -> None:
+async def test_a_key_for_a_dialog_that_has_closed_is_none_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Tab is on its way through the first line for as long as the others would take."""
+    own, gate = Input._on_key, asyncio.Event()
+
+    async def slow(line: Input, event: Key) -> None:
+        if event.key == "tab":
+            await gate.wait()
+        await own(line, event)
+
+    monkeypatch.setattr(Input, "_on_key", slow)
     async with stage(*DIMM) as on:
         for key in ("colon", "tab", "escape", "colon", "n"):
             on.app.post_message(Key(key, {"colon": ":", "n": "n"}.get(key)))
+        for _ in range(500):
+            await asyncio.sleep(0)
+        gate.set()
         await settle(on.pilot)
         await settle(on.pilot)
         assert isinstance(on.app.screen, Prompt)
