@@ -101,17 +101,13 @@ class Inspector(Panel):
         paint = self.paint
         lines = [self._head(width, "would the kernel")]
         for verdict in answers:
-            refusal, words, role = verdict.refusal, "yes", "ok"
-            if verdict.doubt:
-                words = f"yes, as far as can be known; {verdict.doubt}"
+            refusal, role, why = verdict.refusal, "ok", verdict.doubt
+            words = "yes, as far as can be known" if why else "yes"
             if refusal is not None:
-                words, role = f"{refusal.errno}, {refusal.function}: {refusal.rule}", "refusal"
-            if brief and refusal is not None:
-                first, more = refusal.errno, [f"{refusal.function}: {refusal.rule}"]
-            else:
-                first, *more = wrapped(words, max(8, width - LABEL_WIDTH - 6))
+                words, role = refusal.errno, "refusal"
+                why = f"{refusal.function}: {refusal.rule}"
             what = (f" {verdict.key}", "accent", 5), (verdict.label, "text", LABEL_WIDTH)
-            lines.append(strip_of(width, paint, *what, (first, role)))
-            indent = " " * (5 if brief else LABEL_WIDTH + 5)
-            lines += [strip_of(width, paint, (indent + text, "dim")) for text in more]
+            lines.append(strip_of(width, paint, *what, (words, role)))
+            more = [why] if brief else wrapped(why, max(8, width - 6))
+            lines += [strip_of(width, paint, (f"     {text}", "dim")) for text in more if text]
         return lines

@@ -11,5 +11,5 @@ async def test_verdicts_are_those_of_the_machine() -> None:
         drawn = " ".join(on.text.split())
         assert "would the kernel" in drawn
         assert "oOm online EINVAL" in drawn
-        assert "f offline EBUSY," in drawn and " start_isolate_page_range:" in drawn
+        assert "f offline EBUSY " in drawn and " start_isolate_page_range:" in drawn
         assert on.session.position == 3
