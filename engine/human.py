@@ -1,4 +1,4 @@
-"""Numbers, ranges and sizes in words."""
+"""Numbers, ranges and sizes as people read them; ``human_size`` is how lsmem writes a size."""
 
 from __future__ import annotations
 

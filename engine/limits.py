@@ -1,7 +1,8 @@
 """What one input may be at most: beyond it there is one sentence that names the limit.
 
 Everything is cheap in runs of equal blocks and pages, whatever their number; these are for what
-is done or kept one by one. No machine that is known comes near any of them.
+is done or kept one by one. No machine that is known comes near any of them. How many bytes a file
+may have is a part of its format and stands with its reader.
 """
 
 from __future__ import annotations

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from pfnmap.engine.geometry import MAX_NUMNODES
 from pfnmap.engine.kinds import KERNEL_ZONES, ZoneType
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.transaction import Transaction
 
 LOCAL_DISTANCE = 10
 REMOTE_DISTANCE = 20
-_MAX_NUMNODES = 1024
 _MIGRATE_TYPES_FOR_GROUPING = 5
 
 
@@ -52,7 +52,7 @@ def _distance(state: State, a: int, b: int) -> int:
 
 def _penalty(state: State, local: int, node: int, load: list[int]) -> int:
     value = _distance(state, local, node) + (node < local) + state.nodes[node].has_cpu
-    return value * _MAX_NUMNODES + load[node]
+    return value * MAX_NUMNODES + load[node]
 
 
 def rebuild(

@@ -1,4 +1,7 @@
-"""Which actions are offered: the footer, the palette, the inspector; and what a chosen one does."""
+"""Which actions are offered: the footer, the palette, the inspector; and what a chosen one does.
+
+What of the footer fits the width is decided in ``tui/widgets/line_panels.py``.
+"""
 
 from __future__ import annotations
 

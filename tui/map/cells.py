@@ -1,5 +1,7 @@
 """A view and a viewport become a grid of cell codes. Numpy only: no Textual, no colours.
 
+The letters that the codes get are ``tui/widgets/paint.py``'s.
+
 A *cell* stands for ``pages_per_cell`` pages. Its code says which state most of its pages
 are in (``under``; memory before holes, other memory before memmap) and, where some of them
 hold struct pages, how many eighths of the cell those take: at least one, however few.
