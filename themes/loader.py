@@ -4,7 +4,8 @@ A theme is a TOML file ``NAME.toml`` in the user's config directory or among the
 ones; the user's come first. ``base = "dark"`` takes everything the file does not say from a
 shipped theme. A zone that is not given looks like the free pages of that zone. With
 ``colours = "none"`` every colour is the terminal's own and the file gives none.
-Anything wrong is one sentence naming the file and the key (:class:`InputError`).
+Anything wrong is one sentence naming the file and the key (:class:`InputError`), with the
+choices there are or the key that was meant: that is why the tables are not decoded as a type.
 """
 
 from __future__ import annotations

@@ -251,7 +251,7 @@ def read_header(line: str) -> Origin:
     if name != FORMAT:
         raise InputError(f"its format is {printable(name)[:40]!r}, this pfnmap reads {FORMAT}")
     try:
-        facts = json.loads(text)
+        facts = json.loads(text)  # not a type of msgspec's: a path may hold what is no text
         title = str(facts["title"])
         if "\0" in str(facts.get("trace", "")):
             raise ValueError

@@ -15,7 +15,8 @@
     ascii = true
 
 What stands there is checked as a whole before anything is drawn: Textual accepts key names
-that no terminal sends, and bindings that hide each other, without a word.
+that no terminal sends, and bindings that hide each other, without a word. It is not decoded as
+a type, because actions are named with and without nested tables, and a wrong name is guessed.
 """
 
 from __future__ import annotations
