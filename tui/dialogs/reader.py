@@ -11,14 +11,16 @@ from textual.strip import Strip
 from pfnmap.engine.errors import InputError
 from pfnmap.tui.dialogs.dialog import Scrolling
 from pfnmap.tui.dialogs.prompt import Prompt
+from pfnmap.tui.figure.lines import Spans
 from pfnmap.tui.keys.effects import AskLine
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.say.words import wrapped
+from pfnmap.tui.widgets.figure_panel import span_strip
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, Row
 
-Lines = Sequence[tuple[str, str, str]]
-"""(head, words, role) of each; ``head`` is drawn in the colour of keys."""
+Lines = Sequence[tuple[str, str, str] | Spans]
+"""(head, words, role) of each, ``head`` drawn in the colour of keys; or a line of a figure."""
 
 HEAD_WIDTH = 18
 
@@ -68,13 +70,18 @@ class Pages(Panel):
     def _body(self, width: int) -> list[Strip]:
         """All lines, laid out once for a width."""
         if self._laid_out[0] != width:
-            entries = [self._entry(width, *line) for line in self._lines]
+            entries = [self._entry(width, line) for line in self._lines]
             self._laid_out = (width, [strip for strips in entries for strip in strips])
             self._found = -1
         return self._laid_out[1]
 
-    def _entry(self, width: int, head: str, words: str, role: str) -> list[Strip]:
+    def _entry(self, width: int, line: tuple[str, str, str] | Spans) -> list[Strip]:
         paint = self.paint
+        match line:
+            case (str(head), str(words), str(role)):
+                pass
+            case spans:
+                return [span_strip(width, paint, spans)]
         if role == "plain":
             return [Row(width, paint).add(words).strip()]
         if role == "typed":

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.view import View
+from pfnmap.tui.figure.lines import Spans
 from pfnmap.tui.figure.steps import Steps
-from pfnmap.tui.figure.text import figure_lines
+from pfnmap.tui.figure.text import figure_spans
 from pfnmap.tui.help.topics import paragraphs, topics
 from pfnmap.tui.keys.effects import ReadDiff
 from pfnmap.tui.keys.names import shown_key
@@ -117,16 +118,14 @@ def glossary_lines(shown: Shown, paint: Paint) -> Text:
     return lines
 
 
-def diff_lines(shown: Shown, wanted: ReadDiff, steps: Steps) -> Text:
+def diff_lines(shown: Shown, wanted: ReadDiff, steps: Steps) -> list[tuple[str, str, str] | Spans]:
     """The figure of before and after, then every counter that differs, as a mail would quote it."""
     if wanted.steps is None:
         moment = steps.at(shown.position, shown.phase)
     else:
         moment = steps.between(*wanted.steps)
-    lines: Text = [
-        ("", line, "plain") for line in figure_lines([moment], steps.ground, width=READ_WIDTH)
-    ]
-    return [*lines, BLANK, ("", "counters", "more"), *_differing(wanted.before, wanted.after)]
+    figure = figure_spans([moment], steps.ground, width=READ_WIDTH)
+    return [*figure, BLANK, ("", "counters", "more"), *_differing(wanted.before, wanted.after)]
 
 
 def _differing(before: View, after: View) -> Text:

@@ -112,7 +112,7 @@ class Sheet:
     def scale_lines(self) -> Iterator[Spans]:
         """The scale in words."""
         for line in wrapped(self.scale, self.width):
-            yield (Span(line, "dim"),)
+            yield (Span(line, "axis"),)
 
     @property
     def scale(self) -> str:
