@@ -247,9 +247,7 @@ def test_a_capture_of_one_block_is_counted_as_one(
     assert ": 1 memory block in " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "words", [["run"], ["check"], ["compare", "--with", "memmap=ram"], ["export", "-o", "x.svg"]]
-)
+@pytest.mark.parametrize("words", [["run"], ["check"], ["export", "-o", "x.svg"]])
 def test_what_was_read_of_a_machine_is_no_scenario(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
