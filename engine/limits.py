@@ -32,5 +32,5 @@ MAX_PINNED_BLOCKS: Final = 4096
 """Blocks in one ``pin``."""
 MAX_HUGE_PAGES: Final = 1 << 16
 """Huge pages that one command places."""
-MAX_GLOB_FILES: Final = 1 << 16
+MAX_GLOB_FILES: Final = 1 << 13
 """Files that one glob of a shell line may match."""

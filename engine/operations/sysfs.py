@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from msgspec.structs import replace
 
@@ -48,7 +48,7 @@ _EJECT = re.compile(r"/sys/bus/acpi/devices/PNP0C80:([0-9a-f]{2})/eject\Z")
 
 def _followed(state: State, path: str) -> str:
     """The path of a block for the link to it in its node's folder; any other as it is."""
-    if found := _NODE_LINK.match(path):
+    if path.startswith(NODE_DIR) and (found := _NODE_LINK.match(path)):
         row = state.blocks.at(int(found[3]))
         if row is not None and int(row["node"]) == int(found[1]):
             return f"{MEMORY_DIR}/{found[2]}"
@@ -252,15 +252,20 @@ def _read_block(state: State, block: int, name: str) -> str | None:
     row = state.blocks.at(block)
     if row is None:
         return None
-    readers: dict[str, Callable[[], str]] = {
-        "state": lambda: BlockState(int(row["state"])).word,
-        "online": lambda: str(int(row["state"] == BlockState.ONLINE)),
-        "valid_zones": lambda: " ".join(valid_zones(state, block, row)[0]),
-        "removable": lambda: "1",
-        "phys_index": lambda: f"{block:08x}",
-        "phys_device": lambda: "0",
-    }
-    return readers[name]() if name in readers else None
+    match name:
+        case "state":
+            return BlockState(int(row["state"])).word
+        case "online":
+            return str(int(row["state"] == BlockState.ONLINE))
+        case "valid_zones":
+            return " ".join(valid_zones(state, block, row)[0])
+        case "removable":
+            return "1"
+        case "phys_index":
+            return f"{block:08x}"
+        case "phys_device":
+            return "0"
+    return None
 
 
 def _read_file(state: State, path: str) -> list[str] | None:
@@ -359,6 +364,7 @@ def read(tx: Transaction, command: SysfsRead) -> Refusal | None:
     """
     missing: Refusal | None = None
     paths = [path for pattern in command.paths for path in expand(tx.state, pattern)]
+    shows = re.compile(command.pattern).search
     for path in paths:
         lines = _read_file(tx.state, path)
         if lines is None and not _is_modelled(path):
@@ -368,7 +374,7 @@ def read(tx: Transaction, command: SysfsRead) -> Refusal | None:
             missing = Refusal("ENOENT", "sysfs", f"{path}: there is no such file")
             continue
         named = command.named and len(paths) > 1
-        lines = [line for line in lines if re.search(command.pattern, line)]
+        lines = [line for line in lines if shows(line)]
         tx.output.extend(f"{path}:{line}" if named else line for line in lines)
     return missing
 
