@@ -12,6 +12,7 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.human import ranged
 from pfnmap.engine.kinds import BlockState, OnlineType
 from pfnmap.engine.language.shell import CWD, Break, Item, Loop, commands_of, program_of
+from pfnmap.engine.limits import MAX_BLOCKS_ONE_BY_ONE
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import offline, online, pending, sysfs
@@ -116,7 +117,7 @@ def chmem(tx: Transaction, command: Chmem) -> Refusal | None:
     if command.size_bytes is None and not command.blocks:
         first, last = first // block_bytes, last // block_bytes
     wanted = 1 << 64 if command.size_bytes is None else command.size_bytes // block_bytes
-    refusal = None
+    refusal, tries = None, 0
     for low, high in _fitting(tx.state, command):
         if command.size_bytes is None:
             low, high = max(low, first), min(high, last)
@@ -124,7 +125,12 @@ def chmem(tx: Transaction, command: Chmem) -> Refusal | None:
             part = min(wanted, high - low + 1)
             start = low if command.enable else high - part + 1
             done, failed = _switched(tx, command, start, start + part - 1)
-            refusal, wanted = failed or refusal, wanted - done
+            refusal, wanted, tries = failed or refusal, wanted - done, tries + 1
+            if tries > MAX_BLOCKS_ONE_BY_ONE:
+                raise InputError(
+                    f"chmem: more than {MAX_BLOCKS_ONE_BY_ONE} tries, block by block, and still "
+                    "not as much as asked for; name blocks (-b)"
+                )
             low, high = (low + part, high) if command.enable else (low, high - part)
     if command.size_bytes is None and not len(tx.state.blocks.slice(first, last + 1)):
         return Refusal("ENOENT", "sysfs", f"there is no memory {ranged('block', first, last)}")

@@ -53,6 +53,7 @@ LINES: tuple[tuple[str, ...], ...] = (
     ("machine arch=ppc64-64k ram=8T", "add d 512T", "online d", "offline d", "remove d"),
     ("machine ram=4G", "add d 1P memmap=device", "online d", "freelist 0:1", "offline d"),
     ("machine nodes=1024 ram=64G", "add d 1G node=1023"),
+    (BIG + " block=256M nodes=3 ram2=192M", "chmem -d 256M"),
     (HOSTED, "add d 1000G", *["grep . /sys/devices/system/memory/memory*/state"] * 12),
     (HOSTED, "add d 2T", "grep . /sys/devices/system/memory/memory*/state"),
 )  # fmt: skip
