@@ -215,6 +215,8 @@ def _lift(tx: Transaction, command: Unpin, low: int, high: int) -> Refusal | Non
     lifted = RunMap.from_rows(rows)
     # Neighbours are one row of the table, also where a zone ends between them.
     for first, end, node, zone_type in zone_pieces(state, low, high):
+        if zone_type == ZoneType.NONE:
+            continue  # poison is remembered while its block is offline: free it is not
         inside = lifted.slice(first, end)
         back = int(inside["count"].sum())
         state = free_memory.change(state, node, free_memory.zone_class(zone_type), back)

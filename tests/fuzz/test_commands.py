@@ -67,6 +67,9 @@ def test_an_eject_whose_second_pass_never_ends_waits_as_one_whose_first_does(
         # base pages take a page table page each time, until there is none
         ("machine profile=7.3 ram=128M", "add a 1G", "online a kernel", "freelist 2:384",
          "add b 384M", "online b"),
+        # poison that is lifted from a block that is offline makes nothing free
+        ("machine", "add a 128M", "online a movable", "pin a kind=hwpoison", "offline a",
+         "unpin a"),
         # a countdown of 2019 that another removal ends frees the memmap of everything between
         ("machine profile=6.12 ram=4000M block=256M", "add a 512M memmap=device", "remove 20",
          "add b 256M at=0x2370000000", "online b", "add c 256M memmap=device at=0x3000000000",
