@@ -199,10 +199,10 @@ async def test_help_lists_every_key_in_force() -> None:
 
 
 async def test_sentences_name_the_keys_in_force() -> None:
-    keymap = Keymap({"app.help": ["f2"], "mem.online": ["i"]})
+    keymap = Keymap({"app.help": ["f2"], "app.glossary": ["f3"], "mem.online": ["i"]})
     more = ("online 33 movable", "pin 33 pages=1", "device-add p 256M")
     async with stage(*DIMM, *more, keymap=keymap, size=(62, 20)) as on:
-        assert "press f2" in on.text and "press ?" not in on.text
+        assert "press f3" in on.text and "press K" not in on.text
         await on.command("help frobnicate")
         assert "press f2 for all of them" in " ".join(on.text.split())
     async with stage(*DIMM, keymap=keymap) as on:
