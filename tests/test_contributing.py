@@ -20,7 +20,7 @@ def test_a_file_that_it_names_is_there(name: str) -> None:
 def test_it_answers_every_question_with_a_file() -> None:
     _, table = TEXT.split("| question | file |\n|---|---|\n")
     rows = table.partition("\n\n")[0].splitlines()
-    assert len(rows) == 13
+    assert len(rows) == 16
     assert all(re.fullmatch(r"\| [^|]+\? \| `[a-z_/]+\.(py|toml)`[^|]* \|", row) for row in rows)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from pfnmap.engine.finding import MAX_FINDINGS, Finding
-from pfnmap.engine.functions import name_in
+from pfnmap.engine.function_names import name_in
 from pfnmap.engine.memory.state import Fault, State
 from pfnmap.engine.outcome import Event, Phases, Refusal
 
@@ -39,7 +39,7 @@ class Transaction:
         """Record that ``function`` ran and left ``self.state``.
 
         ``block``/``nr_blocks``: the blocks it was about (block -1: none). The event has the name
-        that the machine's kernel has for the function; ``caller``: see ``functions.name_in``.
+        that the machine's kernel has for the function; ``caller``: see ``function_names.name_in``.
         """
         if block < 0:
             nr_blocks = 0

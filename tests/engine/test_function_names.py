@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pfnmap.engine.functions import SINCE, name_in
+from pfnmap.engine.function_names import SINCE, name_in
 from pfnmap.engine.profile import PROFILES
 from tests.engine.test_profile import SOURCE
 from tests.engine.tools import booted
