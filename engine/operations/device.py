@@ -118,11 +118,15 @@ def add(tx: Transaction, command: DeviceAdd) -> Refusal | None:
     )
     if (refusal := tx.injected("arch_add_memory")) is not None:
         return refusal
+    if len(state.leaked.slice(first, end)) and state.profile.mapped_sections_fail:
+        why = "sections of the range are still mapped after an earlier failed add"
+        return Refusal("EEXIST", "section_activate", why)
     refusal = _memmap(tx, device)
     if refusal is not None:
         return refusal
     tx.state = replace(
         tx.state,
+        leaked=tx.state.leaked.delete(first, end),
         devices={**tx.state.devices, device.id: device},
         next_id=device.id + 1,
         device_ranges=tx.state.device_ranges.insert(

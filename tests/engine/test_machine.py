@@ -154,3 +154,16 @@ def test_memory_of_hmm_is_refused_where_the_kernel_has_none(
     machine = Machine.boot(StartMachine(profile=profile))
     with pytest.raises(InputError, match=why):
         machine.run(f"device-add p 128M mapping={mapping}")
+
+
+@pytest.mark.parametrize(("rule", "errno"), [("yes", "EEXIST"), ("no", None)])
+def test_sections_of_a_failed_add_are_in_the_way_of_a_device(rule: str, errno: str | None) -> None:
+    """Where they are not (before 5.3), the device has them, and nobody once it is gone."""
+    machine = Machine.boot(StartMachine(ram_bytes=1 << 30))
+    assert machine.run("add dimm0 1P").errno == "ENOMEM"
+    machine.run(f"rule mapped_sections_fail={rule}")
+    assert machine.run("device-add pmem0 2M at=0x1b0000000 altmap=2M").errno == errno
+    if errno is None:
+        assert machine.run("device-del pmem0").ok
+        assert machine.run("add dimm1 384M at=0x1a8000000").errno == "ENOMEM"
+    machine.check()
