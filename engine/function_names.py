@@ -95,5 +95,8 @@ def name_in(release: str, function: str, caller: str = "") -> str:
     ``caller``: whose body the code was, where the function was cut out of several.
     """
     while (entry := SINCE.get(function)) is not None and is_before(release, entry.release):
-        function = entry.before or caller
+        older = entry.before or caller
+        if older in ("", function):
+            break
+        function = older
     return function

@@ -96,7 +96,7 @@ def predict(state: State, command: commands.Command) -> Outcome:
     phases = Phases(lambda: _carried_out(state, command)[0].states)
     tx, refusal = _carried_out(state, command, phases)
     if refusal is not None:
-        function = name_in(tx.state.profile.release, refusal.function, refusal.function)
+        function = name_in(tx.state.profile.release, refusal.function)
         refusal = replace(refusal, function=function)
     return Outcome(
         command, state, tx.state, tuple(tx.events), refusal, tuple(tx.output), tuple(tx.notes)

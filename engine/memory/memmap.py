@@ -135,6 +135,15 @@ def choose(state: State, size_pages: int, policy: MemmapPolicy | None) -> Memmap
     return _merged_choice(state, size_pages, asked=policy is MemmapPolicy.ON_MEMORY)
 
 
+def vmemmap_apart(state: State, row: Any) -> int:
+    """Vmemmap pages of a block that ``memory_block_online`` and ``_offline`` see to themselves.
+
+    The layouts of 2019 leave them to ``online_pages``, which skips them, and to ``offline_pages``,
+    which ignores them.
+    """
+    return int(row["vmemmap"]) if state.profile.is_since("5.14") else 0
+
+
 def window_pages(geometry: Geometry) -> int:
     """Pages that one fixed memmap chunk describes (powerpc: 16 GiB); 0: mapped by section."""
     return geometry.vmemmap_chunk_pages * geometry.pages_per_struct_page_frame

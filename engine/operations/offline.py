@@ -18,7 +18,7 @@ from pfnmap.engine.finding import Finding
 from pfnmap.engine.human import counted
 from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.limits import MAX_BLOCKS_ONE_BY_ONE
-from pfnmap.engine.memory import free_memory, spans_history, zonelists
+from pfnmap.engine.memory import free_memory, memmap, spans_history, zonelists
 from pfnmap.engine.memory.spans import shrink_zone_span, span_text, update_pgdat_span
 from pfnmap.engine.memory.state import CMA, IN_USE, PINNED, POISONED, Pending, State
 from pfnmap.engine.memory.transaction import Transaction
@@ -281,16 +281,8 @@ def _begin(tx: Transaction, first: int, count: int, row: Any) -> None:
     going = int(BlockState.GOING_OFFLINE)
     tx.state = replace(tx.state, blocks=tx.state.blocks.update(first, first + count, state=going))
     tx.event("memory_block_offline", "state going-offline", block=first, nr_blocks=count)
-    if apart := _apart(tx.state, row):
+    if apart := memmap.vmemmap_apart(tx.state, row):
         _adjust_present(tx, first, count, row, -count * apart)
-
-
-def _apart(state: State, row: Any) -> int:
-    """Vmemmap pages of a block that ``memory_block_offline`` sees to itself.
-
-    The layouts of 2019 leave them to ``offline_pages``, which ignores them.
-    """
-    return int(row["vmemmap"]) if state.profile.is_since("5.14") else 0
 
 
 def _adjust_present(tx: Transaction, first: int, count: int, row: Any, nr_pages: int) -> None:
@@ -340,7 +332,7 @@ def failed(tx: Transaction, block: int, row: Any, phase: str, refusal: Refusal) 
 def _stay_online(tx: Transaction, block: int, row: Any, reason: str) -> None:
     """``failed_removal`` of ``offline_pages``, and what its callers take back."""
     tx.event("offline_pages", f"memory offlining failed due to {reason}", block=block)
-    if apart := _apart(tx.state, row):
+    if apart := memmap.vmemmap_apart(tx.state, row):
         _adjust_present(tx, block, 1, row, apart)
     online = int(BlockState.ONLINE)
     tx.state = replace(tx.state, blocks=tx.state.blocks.update(block, block + 1, state=online))
@@ -396,7 +388,12 @@ def _offline_batch(tx: Transaction, first: int, count: int, veto: Refusal | None
         zone_shifting.after_offline(tx, first)
     elif merged:
         _shrink_merged(
-            tx, node, zone_type, start_pfn, end_pfn, _apart(tx.state, row) if count == 1 else 0
+            tx,
+            node,
+            zone_type,
+            start_pfn,
+            end_pfn,
+            memmap.vmemmap_apart(tx.state, row) if count == 1 else 0,
         )
     blocks = tx.state.blocks.update(first, first + count, zone=int(ZoneType.NONE))
     if merged and not stays:  # remove_pfn_range_from_zone poisons the struct pages
@@ -481,7 +478,7 @@ def _leave_buddy(tx: Transaction, before: State, first: int, count: int, row: An
         nr_blocks=count,
     )
     early = usable + count * vmemmap if row["early"] else 0
-    present = usable + count * (vmemmap - _apart(tx.state, row))
+    present = usable + count * (vmemmap - memmap.vmemmap_apart(tx.state, row))
     # The posts of 2018 call shrink_pages here, behind adjust_managed_page_count.
     shrinks = tx.state.profile.shrink in ("rfc2", "oct2018")
     zone = replace(zone, present=zone.present - present, present_early=zone.present_early - early)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from pfnmap.engine.commands import Online
 from pfnmap.engine.kinds import BlockState, OnlineType, ZoneType
-from pfnmap.engine.memory import free_memory, zonelists
+from pfnmap.engine.memory import free_memory, memmap, zonelists
 from pfnmap.engine.memory.spans import grow, span_text
 from pfnmap.engine.memory.state import POISONED, State
 from pfnmap.engine.memory.transaction import Transaction
@@ -143,8 +143,7 @@ def _online_batch(
     node, zone_type = int(row["node"]), choice.zone
     geometry = tx.state.geometry
     vmemmap, early = int(row["vmemmap"]), bool(row["early"])
-    # The layouts of 2019 have no steps of their own: online_pages skips the vmemmap pages.
-    apart = vmemmap if tx.state.profile.is_since("5.14") else 0
+    apart = memmap.vmemmap_apart(tx.state, row)
     start_pfn, span_pages = tx.state.block_pfn(first), count * geometry.block_pages
     before = tx.state
     was_populated = before.zone(node, zone_type).present > 0
