@@ -16,9 +16,10 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.geometry import Geometry
-from pfnmap.engine.kinds import MemmapKind, MemmapPolicy
+from pfnmap.engine.kinds import MemmapKind, MemmapPolicy, ZoneType
 from pfnmap.engine.memory.runs import among, joined_ranges, merge_rows, ranges_of
 from pfnmap.engine.memory.state import BLOCK_DTYPE, State
+from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.profile import KernelProfile
 
 
@@ -142,6 +143,20 @@ def vmemmap_apart(state: State, row: Any) -> int:
     which ignores them.
     """
     return int(row["vmemmap"]) if state.profile.is_since("5.14") else 0
+
+
+def adjust_present(tx: Transaction, first: int, count: int, row: Any, nr_pages: int) -> None:
+    """What the two add to present for those pages, or take from it, as a phase."""
+    node, zone_type = int(row["node"]), ZoneType(int(row["zone"]))
+    zone = tx.state.zone(node, zone_type)
+    zone = replace(zone, present=zone.present + nr_pages)
+    tx.state = tx.state.with_zone(node, zone_type, zone)
+    tx.event(
+        "adjust_present_page_count",
+        f"present {nr_pages:+} for the vmemmap: {zone.present}",
+        block=first,
+        nr_blocks=count,
+    )
 
 
 def window_pages(geometry: Geometry) -> int:

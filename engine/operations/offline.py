@@ -282,21 +282,7 @@ def _begin(tx: Transaction, first: int, count: int, row: Any) -> None:
     tx.state = replace(tx.state, blocks=tx.state.blocks.update(first, first + count, state=going))
     tx.event("memory_block_offline", "state going-offline", block=first, nr_blocks=count)
     if apart := memmap.vmemmap_apart(tx.state, row):
-        _adjust_present(tx, first, count, row, -count * apart)
-
-
-def _adjust_present(tx: Transaction, first: int, count: int, row: Any, nr_pages: int) -> None:
-    """What ``memory_block_offline`` takes from present for the vmemmap, or gives back."""
-    node, zone_type = int(row["node"]), ZoneType(int(row["zone"]))
-    zone = tx.state.zone(node, zone_type)
-    zone = replace(zone, present=zone.present + nr_pages)
-    tx.state = tx.state.with_zone(node, zone_type, zone)
-    tx.event(
-        "adjust_present_page_count",
-        f"present {nr_pages:+} for the vmemmap: {zone.present}",
-        block=first,
-        nr_blocks=count,
-    )
+        memmap.adjust_present(tx, first, count, row, -count * apart)
 
 
 def failed(tx: Transaction, block: int, row: Any, phase: str, refusal: Refusal) -> None:
@@ -333,7 +319,7 @@ def _stay_online(tx: Transaction, block: int, row: Any, reason: str) -> None:
     """``failed_removal`` of ``offline_pages``, and what its callers take back."""
     tx.event("offline_pages", f"memory offlining failed due to {reason}", block=block)
     if apart := memmap.vmemmap_apart(tx.state, row):
-        _adjust_present(tx, block, 1, row, apart)
+        memmap.adjust_present(tx, block, 1, row, apart)
     online = int(BlockState.ONLINE)
     tx.state = replace(tx.state, blocks=tx.state.blocks.update(block, block + 1, state=online))
     tx.event("memory_subsys_offline", "state online as before", block=block)

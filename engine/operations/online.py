@@ -226,15 +226,8 @@ def _online_batch(
         nr_blocks=count,
     )
     if apart:
-        extra = count * apart
-        zone = replace(zone, present=zone.present + extra)
-        tx.state = tx.state.with_zone(node, zone_type, zone)
-        tx.event(
-            "adjust_present_page_count",
-            f"present +{extra} for the vmemmap: {zone.present}",
-            block=first,
-            nr_blocks=count,
-        )
+        row = tx.state.blocks.row_at(first)
+        memmap.adjust_present(tx, first, count, row, count * apart)
     _clear_online_type(tx, first, count)
     return None
 
