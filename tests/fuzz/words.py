@@ -37,6 +37,8 @@ PARAMETERS = {
     "vmemmap_hotplug": ("enable", "disable"),
     "hugetlb_free_vmemmap": ("on", "off"),
 }
+LAYOUTS = ("shrink", "removal", "memmap", "zone_shifting", "online_whole_pageblocks")
+"""Rules that say where zones end: of two kernels mixed they keep no identity, in Linux neither."""
 ERRNOS = ("ENOMEM", "EBUSY", "EINTR", "EINVAL", "EPERM")
 MEMORY = "/sys/devices/system/memory"
 POOLS = (0, 3, 4, 12, 64, 2048, 16384, 32768, 524288, 1 << 33)
@@ -80,7 +82,7 @@ class LineMaker:
     """Random lines for a machine as it is at this moment."""
 
     def __init__(self, rng: random.Random, *, any_rule: bool) -> None:
-        """``any_rule``: whether spans and removal may change their rule on the way."""
+        """``any_rule``: whether :data:`LAYOUTS` may change on the way."""
         self.rng = rng
         self.any_rule = any_rule
         self.number = 0
@@ -235,7 +237,7 @@ class LineMaker:
         return f"set {name}={self.rng.choice(PARAMETERS[name])}"
 
     def rule(self, state: State) -> str:
-        layouts = () if self.any_rule else ("shrink", "removal", "memmap", "zone_shifting")
+        layouts = () if self.any_rule else LAYOUTS
         name = self.rng.choice([rule for rule in RULE_VALUES if rule not in layouts])
         return f"rule {name}={self.rng.choice(RULE_VALUES[name])}"
 
