@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from pfnmap.engine.complaints import choose, closest, shown, wrong
 from pfnmap.engine.errors import InputError, ParseError
 from pfnmap.engine.kinds import ZONE_BY_LABEL, MemmapPolicy, OnlineType, PageState, ZoneType
 from pfnmap.engine.params import PARAM_VALUES, Params
 from pfnmap.engine.phases import FAILABLE_PHASES
 from pfnmap.engine.profile import PROFILES, RULE_ALIASES, RULE_VALUES, is_release
-from pfnmap.engine.wrong import choose, closest, shown, wrong
 
 NUMBER_LIMIT: Final = 1 << 64
 """Addresses are 64 bits wide; nothing in the language is larger."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pfnmap.engine.complaints import closest
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.play import play
@@ -15,7 +16,6 @@ from pfnmap.engine.session import Session
 from pfnmap.engine.traces.recorded import recorded_steps
 from pfnmap.engine.traces.replay import machine_state
 from pfnmap.engine.traces.trace import FORMAT, Trace, load_trace
-from pfnmap.engine.wrong import closest
 
 SCENARIOS = Path(__file__).parent / "scenarios" / "shipped"
 """The scenarios that ship with the program."""

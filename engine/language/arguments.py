@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from pfnmap.engine.complaints import closest, either, shown, wrong
 from pfnmap.engine.errors import ParseError
 from pfnmap.engine.language.lexer import Token
-from pfnmap.engine.wrong import closest, either, shown, wrong
 
 T = TypeVar("T")
 

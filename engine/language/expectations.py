@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from pfnmap.engine.commands import Command, Expect, ExpectValue
+from pfnmap.engine.complaints import choose, either, wrong
 from pfnmap.engine.errors import ParseError
 from pfnmap.engine.kinds import ZONE_BY_LABEL, ZoneType
 from pfnmap.engine.language.arguments import Arguments
@@ -40,7 +41,6 @@ from pfnmap.engine.notation import (
     parse_zone,
     quote,
 )
-from pfnmap.engine.wrong import choose, either, wrong
 
 Subject: TypeAlias = ZoneType | tuple[Ref, ...] | PfnRef | int | str | None
 

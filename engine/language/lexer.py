@@ -12,7 +12,7 @@ import unicodedata
 
 from msgspec import Struct
 
-from pfnmap.engine.wrong import shown, wrong
+from pfnmap.engine.complaints import shown, wrong
 
 MAX_LINE_CHARACTERS = 64 * 1024
 

@@ -24,12 +24,12 @@ from pfnmap.engine.commands import (
     Verb,
     Word,
 )
+from pfnmap.engine.complaints import closest, shown, wrong
 from pfnmap.engine.errors import ParseError
 from pfnmap.engine.language.arguments import Arguments
 from pfnmap.engine.language.expectations import EXPECTATIONS
 from pfnmap.engine.language.lexer import clean, tokenize
 from pfnmap.engine.language.special import CHECKS, PRINTERS, READERS
-from pfnmap.engine.wrong import closest, shown, wrong
 
 SHELL_WORDS = ("echo", "grep", "cat", "tee", "chmem", "cd", "for", "sh -c")
 """One of them is in every line that is for the shell."""

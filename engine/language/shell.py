@@ -20,13 +20,13 @@ from functools import lru_cache
 from msgspec import Struct
 
 from pfnmap.engine.commands import Cd, Chmem, Command, Expect, Shell, SysfsRead, SysfsWrite
+from pfnmap.engine.complaints import shown, wrong
 from pfnmap.engine.errors import ParseError
 from pfnmap.engine.kinds import ZONE_BY_LABEL, OnlineType
 from pfnmap.engine.language.lexer import clean
 from pfnmap.engine.notation import parse_number, parse_size
 from pfnmap.engine.outcome import SHELL_TEXT
 from pfnmap.engine.sysfs_words import BLOCK_FILES, MAX_BRACE_WORDS, complete_path, expand_braces
-from pfnmap.engine.wrong import shown, wrong
 
 CWD = "PWD"
 """Among the values of a program's variables: the folder that ``cd`` went to."""

@@ -27,6 +27,7 @@ from pfnmap.engine.commands import (
     SysfsRead,
     SysfsWrite,
 )
+from pfnmap.engine.complaints import choose, closest, either, shown, wrong
 from pfnmap.engine.errors import InputError, ParseError
 from pfnmap.engine.geometry import ARCHITECTURES, MAX_NUMNODES
 from pfnmap.engine.kinds import OnlineType
@@ -55,7 +56,6 @@ from pfnmap.engine.notation import (
 )
 from pfnmap.engine.params import PARAM_VALUES
 from pfnmap.engine.printable import printable
-from pfnmap.engine.wrong import choose, closest, either, shown, wrong
 
 ADDRESS_FLOOR = 1 << 32
 PAGE_MASK = 0xFFF

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pfnmap.engine.commands import PfnRef, Ref
+from pfnmap.engine.complaints import closest
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.memory.state import Device, State
-from pfnmap.engine.wrong import closest
 
 
 def _device(state: State, name: str) -> Device:

@@ -19,6 +19,7 @@ from pfnmap.engine.commands import (
     StartMachine,
     Title,
 )
+from pfnmap.engine.complaints import wrong
 from pfnmap.engine.errors import InputError, ParseError, PfnmapError
 from pfnmap.engine.language import (
     cwd_after,
@@ -29,7 +30,6 @@ from pfnmap.engine.language.lexer import MAX_LINE_CHARACTERS
 from pfnmap.engine.language.shell import MAX_LOOP_ROWS, joined_rows, place_in_rows, rows_of_loop
 from pfnmap.engine.limits import MAX_SCENARIO_LINES, MAX_WRONG_LINES
 from pfnmap.engine.printable import printable
-from pfnmap.engine.wrong import wrong
 
 MAX_FILE_BYTES: Final = 16 << 20
 MAX_ERRORS_SHOWN: Final = 20

@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Iterator
 from typing import Final
 
+from pfnmap.engine.complaints import shown
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.scenarios.scenario import Scenario, load_scenario
 from pfnmap.engine.sources import shipped_scenarios
-from pfnmap.engine.wrong import shown
 from pfnmap.tui.cli.parser import emit
 from pfnmap.tui.text.ascii import plain
 
