@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from pfnmap.engine import facts
 from pfnmap.engine.commands import Expect, ExpectValue, PfnRef
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.human import ranged
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.language.expectations import EXPECTATIONS
 from pfnmap.engine.memory.alike import alike_blocks, joined
@@ -25,6 +24,7 @@ from pfnmap.engine.notation import format_pfn, format_ref
 from pfnmap.engine.operations.refs import block_ranges, pfn_of
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.printable import printable
+from pfnmap.engine.sizes_in_words import ranged
 from pfnmap.engine.view import BlockRow
 
 MAX_LOG_LINES = 5

@@ -29,7 +29,6 @@ from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.facts import device_facts, total_facts
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.geometry import MIB
-from pfnmap.engine.human import listed
 from pfnmap.engine.kinds import BlockState, MemmapPolicy, PageState, ZoneType
 from pfnmap.engine.language import format_command, line_of, parse_line, parse_lines, parse_size
 from pfnmap.engine.machine import Machine, predict
@@ -41,6 +40,7 @@ from pfnmap.engine.play import do
 from pfnmap.engine.profile import get_profile
 from pfnmap.engine.scenarios.scenario import Scenario, build_scenario
 from pfnmap.engine.session import Session
+from pfnmap.engine.sizes_in_words import listed
 from pfnmap.engine.view import View
 
 Pairs = tuple[tuple[str, str], ...]

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from pfnmap.engine.geometry import MAX_NUMNODES
-from pfnmap.engine.human import listed
+from pfnmap.engine.sizes_in_words import listed
 
 MEMORY_DIR: Final = "/sys/devices/system/memory"
 NODE_DIR: Final = "/sys/devices/system/node"

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.commands import Add
 from pfnmap.engine.geometry import GIB
-from pfnmap.engine.human import counted
 from pfnmap.engine.kinds import MemmapKind, MemmapPolicy, OnlineType
 from pfnmap.engine.memory import memmap, memmap_from_ram, resources, zonelists
 from pfnmap.engine.memory.memmap import MemmapChoice
@@ -21,6 +20,7 @@ from pfnmap.engine.memory.state import Device, FailedDimm, Resource, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import online, zone_shifting
 from pfnmap.engine.outcome import Refusal
+from pfnmap.engine.sizes_in_words import counted
 
 
 def default_address(state: State, size_bytes: int) -> int:

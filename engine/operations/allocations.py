@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.commands import Pin, Unpin
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.human import counted
 from pfnmap.engine.kinds import BlockState, PageState, ZoneType
 from pfnmap.engine.limits import MAX_PINNED_BLOCKS
 from pfnmap.engine.memory import free_memory
@@ -18,6 +17,7 @@ from pfnmap.engine.memory.state import PINNED, POISONED, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations.refs import block_ranges, pfn_of
 from pfnmap.engine.outcome import Refusal
+from pfnmap.engine.sizes_in_words import counted
 
 PIN_KINDS: dict[str, tuple[PageState, int]] = {
     "unmovable": (PageState.UNMOVABLE, -1),

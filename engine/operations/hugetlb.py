@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from pfnmap.engine.commands import Hugetlb, HugetlbFree
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.finding import Finding
-from pfnmap.engine.human import counted
 from pfnmap.engine.kinds import BlockState, PageState, ZoneType
 from pfnmap.engine.limits import MAX_HUGE_PAGES
 from pfnmap.engine.memory import free_memory
@@ -33,6 +32,7 @@ from pfnmap.engine.operations.hugetlb_vmemmap import (
 )
 from pfnmap.engine.operations.refs import pfn_of
 from pfnmap.engine.outcome import Refusal
+from pfnmap.engine.sizes_in_words import counted
 
 KERNEL_ZONE_ORDER = (ZoneType.DMA32, ZoneType.NORMAL)
 """Zones in which gigantic pages are looked for, the last one first (GFP_HIGHUSER)."""

@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from pfnmap.engine.commands import Offline
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.finding import Finding
-from pfnmap.engine.human import counted
 from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.limits import MAX_BLOCKS_ONE_BY_ONE
 from pfnmap.engine.memory import free_memory, memmap, spans_history, zonelists
@@ -25,6 +24,7 @@ from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import hugetlb, zone_shifting
 from pfnmap.engine.operations.refs import block_ranges
 from pfnmap.engine.outcome import Refusal
+from pfnmap.engine.sizes_in_words import counted
 from pfnmap.engine.view import BlockRow
 
 UNMOVABLE_KINDS = (PageState.UNMOVABLE, PageState.RESERVED, PageState.VMEMMAP)

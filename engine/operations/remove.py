@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.commands import Remove
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.human import ranged
 from pfnmap.engine.kinds import BlockState, MemmapKind, OnlineType, ZoneType
 from pfnmap.engine.limits import MAX_BLOCKS_ONE_BY_ONE
 from pfnmap.engine.memory import free_memory, resources, spans_history
@@ -23,6 +22,7 @@ from pfnmap.engine.operations import add, offline, online, remove_2019
 from pfnmap.engine.operations.allocations import PIN_KINDS
 from pfnmap.engine.operations.refs import block_ranges
 from pfnmap.engine.outcome import Refusal
+from pfnmap.engine.sizes_in_words import ranged
 
 
 def remove(tx: Transaction, command: Remove) -> Refusal | None:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.finding import Finding
-from pfnmap.engine.human import counted, ranged
 from pfnmap.engine.kinds import MemmapKind, PageState
 from pfnmap.engine.limits import MAX_SECTIONS_ONE_BY_ONE
 from pfnmap.engine.memory import free_memory, memmap
@@ -21,6 +20,7 @@ from pfnmap.engine.memory.runs import Rows, joined_ranges, sorted_set, unbroken
 from pfnmap.engine.memory.state import Device, State, Teardown
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.outcome import Refusal
+from pfnmap.engine.sizes_in_words import counted, ranged
 
 MAX_SHOWN = 64
 """Sections of a larger range whose backward free becomes a phase; the last always does."""

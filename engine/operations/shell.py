@@ -9,7 +9,6 @@ import re
 
 from pfnmap.engine.commands import Cd, Chmem, Shell, SysfsRead, SysfsWrite
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.human import ranged
 from pfnmap.engine.kinds import BlockState, OnlineType
 from pfnmap.engine.language.shell import CWD, Break, Item, Loop, commands_of, program_of
 from pfnmap.engine.limits import MAX_BLOCKS_ONE_BY_ONE
@@ -18,6 +17,7 @@ from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import offline, online, pending, sysfs
 from pfnmap.engine.operations.zone_policy import valid_zones
 from pfnmap.engine.outcome import Refusal
+from pfnmap.engine.sizes_in_words import ranged
 from pfnmap.engine.sysfs_words import MEMORY_DIR
 
 MAX_COMMANDS = 8192

@@ -16,11 +16,11 @@ from msgspec import Struct
 
 from pfnmap.engine.commands import SysfsWrite
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.human import listed
 from pfnmap.engine.kinds import BlockState, ZoneType
 from pfnmap.engine.memory.runs import unbroken
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.params import ONLINE_WORDS
+from pfnmap.engine.sizes_in_words import listed
 from pfnmap.engine.sysroot.files import DirectoryTree, FileProblem
 from pfnmap.engine.sysroot.observe import Watcher, block_changes
 from pfnmap.engine.sysroot.plan import plan

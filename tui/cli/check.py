@@ -9,11 +9,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from pfnmap.engine.errors import PfnmapError
-from pfnmap.engine.human import counted
 from pfnmap.engine.language import format_command
 from pfnmap.engine.printable import printable
 from pfnmap.engine.scenarios.run import ScenarioRun, run_scenario
 from pfnmap.engine.scenarios.scenario import load_scenario
+from pfnmap.engine.sizes_in_words import counted
 from pfnmap.engine.sources import shipped_scenarios
 from pfnmap.engine.whole_file import write_whole
 from pfnmap.tui.cli.files import output_file, scenario_file

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from pfnmap.engine.human import counted
 from pfnmap.engine.memory.state import State
+from pfnmap.engine.sizes_in_words import counted
 
 MOST_UNITS: Final = 10_000
 """A number with more digits reads worse than one that is rounded."""

@@ -10,10 +10,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pfnmap.engine.facts import DeviceFacts, device_facts, node_memmap
-from pfnmap.engine.human import counted, ranged
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.memory.page_map import page_zone
 from pfnmap.engine.memory.state import Device, State
+from pfnmap.engine.sizes_in_words import counted, ranged
 from pfnmap.tui.figure.amounts import human
 from pfnmap.tui.figure.result import memmap_in_ram, memmap_place
 

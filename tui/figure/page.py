@@ -21,10 +21,10 @@ from msgspec import Struct
 from msgspec.json import encode
 
 from pfnmap.engine.commands import Note
-from pfnmap.engine.human import counted, ranged
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.scenarios.scenario import Scenario, load_scenario
 from pfnmap.engine.session import History
+from pfnmap.engine.sizes_in_words import counted, ranged
 from pfnmap.engine.sources import scenario_session, shipped_scenarios
 from pfnmap.engine.view import View
 from pfnmap.themes.loader import SHIPPED_DIRECTORY, load_theme

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.commands import Add, DeviceAdd, DeviceDel, Remove
 from pfnmap.engine.finding import DISAGREES, Finding
-from pfnmap.engine.human import counted, listed, ranged
 from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory.runs import Rows, joined_ranges, sorted_set
 from pfnmap.engine.memory.state import Device, HugetlbSet, State
+from pfnmap.engine.sizes_in_words import counted, listed, ranged
 from pfnmap.engine.view import ZoneRow
 from pfnmap.tui.figure.amounts import amount, human, pages_words
 from pfnmap.tui.figure.moments import Moment

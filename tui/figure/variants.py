@@ -10,8 +10,8 @@ from typing import Final
 from msgspec import Struct
 
 from pfnmap.engine.compare import Comparison, CounterRow, VariantRun
-from pfnmap.engine.human import counted
 from pfnmap.engine.model_view import ModelView
+from pfnmap.engine.sizes_in_words import counted
 from pfnmap.tui.figure.amounts import human
 from pfnmap.tui.figure.axis import ground_of
 from pfnmap.tui.figure.bill import NO_HUGE_PAGES, Bill, DeviceBill, bill_of

@@ -26,13 +26,13 @@ from pfnmap.engine.commands import (
     Zoom,
 )
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.human import counted
 from pfnmap.engine.kinds import OnlineType, ZoneType
 from pfnmap.engine.language import line_of, parse_line
 from pfnmap.engine.language.completion import complete
 from pfnmap.engine.notation import MAX_PARTS
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import Session
+from pfnmap.engine.sizes_in_words import counted
 from pfnmap.tui.keys.effects import (
     AddValues,
     AskAdd,

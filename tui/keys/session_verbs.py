@@ -7,11 +7,11 @@ from pathlib import Path
 from pfnmap.engine.commands import Interactive, StartMachine
 from pfnmap.engine.compare import Comparison, Pairs, compare_commands, compare_machine
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.human import counted
 from pfnmap.engine.language import ALIASES, help_lines
 from pfnmap.engine.notation import profile_names
 from pfnmap.engine.scenarios.generated import expectations_of
 from pfnmap.engine.scenarios.scenario import build_scenario, format_scenario
+from pfnmap.engine.sizes_in_words import counted
 from pfnmap.engine.whole_file import write_whole
 from pfnmap.tui.keys import actions
 from pfnmap.tui.keys.effects import (

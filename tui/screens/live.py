@@ -11,8 +11,8 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from pfnmap.engine.errors import InputError, PfnmapError
-from pfnmap.engine.human import counted
 from pfnmap.engine.session import Session
+from pfnmap.engine.sizes_in_words import counted
 from pfnmap.engine.sysroot.history import ObservedHistory
 from pfnmap.engine.sysroot.operate import (
     Foreseen,

@@ -20,10 +20,10 @@ from textual.screen import Screen
 
 from pfnmap.engine.commands import Command, Goto, Interactive, Source, StartMachine, Zoom
 from pfnmap.engine.errors import InputError, PfnmapError
-from pfnmap.engine.human import counted
 from pfnmap.engine.language import line_of
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import History
+from pfnmap.engine.sizes_in_words import counted
 from pfnmap.engine.whole_file import write_whole
 from pfnmap.themes import theme_files
 from pfnmap.tui.keys import actions, offered

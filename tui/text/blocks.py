@@ -15,10 +15,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.human import counted, human_size
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.limits import MAX_BLOCK_LINES
 from pfnmap.engine.memory.alike import joined
+from pfnmap.engine.sizes_in_words import counted, human_size
 from pfnmap.engine.view import BlockRow, MemoryConfig, View
 from pfnmap.tui.text.ascii import plain, span, wrapped
 

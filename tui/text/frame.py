@@ -14,11 +14,11 @@ from typing import Final
 
 from pfnmap.engine.commands import Command
 from pfnmap.engine.finding import Finding
-from pfnmap.engine.human import counted
 from pfnmap.engine.notation import format_size
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.params import Params
 from pfnmap.engine.profile import kernel_words
+from pfnmap.engine.sizes_in_words import counted
 from pfnmap.engine.view import View
 from pfnmap.tui.figure.axis import Ground, ground_of
 from pfnmap.tui.figure.bill import bill_of

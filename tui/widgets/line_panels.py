@@ -11,10 +11,10 @@ from textual.message import Message
 from textual.strip import Strip
 
 from pfnmap.engine.commands import Expect
-from pfnmap.engine.human import counted
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.language import line_of
 from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.sizes_in_words import counted
 from pfnmap.tui.keys.action import Action
 from pfnmap.tui.keys.names import first_key
 from pfnmap.tui.keys.offered import footer

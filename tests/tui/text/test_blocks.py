@@ -11,7 +11,7 @@ import pytest
 
 from pfnmap.engine import Machine
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.human import human_size
+from pfnmap.engine.sizes_in_words import human_size
 from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.read import observe
 from pfnmap.engine.sysroot.view import SysrootView
