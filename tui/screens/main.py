@@ -686,7 +686,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def _open(self, wanted: want.Open) -> None:
         """Open a dialog; what its result does may go wrong like any action."""
         # Textual's inputs are heavy, and nobody sees one before a first key was pressed.
-        from pfnmap.tui.dialogs.made import dialog_of
+        from pfnmap.tui.dialogs.which_dialog import dialog_of
 
         steps_of = self.figure.steps_of
         dialog = dialog_of(wanted.dialog, self.shown, self.paint, self.keymap, steps_of)
