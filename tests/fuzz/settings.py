@@ -12,7 +12,7 @@ from typing import Any
 
 from pfnmap.engine.errors import InputError
 from pfnmap.themes.loader import SHIPPED_DIRECTORY, load_theme, read_theme, theme_files
-from pfnmap.tui.keys.table import ACTIONS
+from pfnmap.tui.keys.action_table import ACTIONS
 from pfnmap.tui.pictures.picture import on_page, piece
 from pfnmap.tui.pictures.svg_html import to_html, to_svg
 from pfnmap.tui.settings.config import keymap_lines, load_settings

@@ -17,7 +17,7 @@ from pfnmap.tui.cli.parser import UsageError, emit, say
 from pfnmap.tui.documents.schema import schema, schema_names
 from pfnmap.tui.help.subcommands import SUBCOMMANDS
 from pfnmap.tui.help.topics import COLUMNS, search, text, topics
-from pfnmap.tui.keys.table import action_of_verb
+from pfnmap.tui.keys.action_table import action_of_verb
 from pfnmap.tui.say.glossary import NAMES, STATES
 from pfnmap.tui.say.terms import TERMS
 from pfnmap.tui.text.ascii import wrapped

@@ -10,11 +10,11 @@ from pfnmap.tui.figure.lines import Spans
 from pfnmap.tui.figure.steps import Steps
 from pfnmap.tui.figure.text import figure_spans
 from pfnmap.tui.help.topics import paragraphs, topics
+from pfnmap.tui.keys.action_table import ALL_ACTIONS, AREAS, DIALOG_AREAS
 from pfnmap.tui.keys.effects import ReadDiff
 from pfnmap.tui.keys.names import shown_key
 from pfnmap.tui.keys.offered import verdicts
 from pfnmap.tui.keys.shown import Shown
-from pfnmap.tui.keys.table import ALL_ACTIONS, AREAS, DIALOG_AREAS
 from pfnmap.tui.map import cells
 from pfnmap.tui.say.facts import block_facts, page_facts
 from pfnmap.tui.say.glossary import NAMES, STATES

@@ -16,7 +16,7 @@ from pfnmap.engine.session import Session
 from pfnmap.engine.sysroot.dumps import SHELL_LINE
 from pfnmap.tui.figure.steps import Steps
 from pfnmap.tui.help.subcommands import SUBCOMMANDS
-from pfnmap.tui.keys.table import ALL_ACTIONS, AREAS, DIALOG_AREAS
+from pfnmap.tui.keys.action_table import ALL_ACTIONS, AREAS, DIALOG_AREAS
 from pfnmap.tui.say.glossary import NAMES, STATES
 from pfnmap.tui.say.terms import TERMS
 from pfnmap.tui.text.ascii import plain, wrapped

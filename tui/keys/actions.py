@@ -1,6 +1,6 @@
 """What the actions of the main screen do: what is shown and where the cursor is, to effects.
 
-Every function is pure and is named by a row of ``keys/table.py``. What cannot be done is an
+Every function is pure and is named by a row of ``keys/action_table.py``. What cannot be done is an
 InputError with one sentence. What is only sometimes of use has a second function that says why
 not; the footer and the palette leave it out then.
 """

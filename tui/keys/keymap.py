@@ -1,4 +1,4 @@
-"""The keys in force: those of the table (``keys/table.py``) with a user's changes.
+"""The keys in force: those of the table (``keys/action_table.py``) with a user's changes.
 
 Textual accepts bindings that hide each other without a word, so that is checked here. Its own
 keymap (``App.set_keymap``) knows no action without a key and none whose key is a comma.
@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 
 from pfnmap.engine.errors import InputError
 from pfnmap.tui.keys.action import Action
+from pfnmap.tui.keys.action_table import ACTIONS, ALL_ACTIONS, DIALOG_ACTIONS, DIALOGS
 from pfnmap.tui.keys.names import first_key, textual_key
-from pfnmap.tui.keys.table import ACTIONS, ALL_ACTIONS, DIALOG_ACTIONS, DIALOGS
 
 MAIN = "main"
 """The context of the keys that act on the main screen; the others are those of dialogs."""

@@ -15,6 +15,7 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.language import format_command
 from pfnmap.engine.phases import FAILABLE_PHASES
 from pfnmap.tui.keys.action import Action
+from pfnmap.tui.keys.action_table import ACTIONS, ALWAYS, AREAS
 from pfnmap.tui.keys.actions import add, fresh_values
 from pfnmap.tui.keys.effects import (
     Act,
@@ -29,7 +30,6 @@ from pfnmap.tui.keys.effects import (
 )
 from pfnmap.tui.keys.here import Here
 from pfnmap.tui.keys.shown import Shown, Verdict
-from pfnmap.tui.keys.table import ACTIONS, ALWAYS, AREAS
 
 _FOOTER: Final = sorted((each for each in ACTIONS.values() if each.footer), key=lambda a: a.footer)
 _SLOW_MOTION: Final = (ACTIONS["time.phase.forward"], ACTIONS["time.phase.back"])

@@ -14,6 +14,7 @@ from pfnmap.engine.scenarios.scenario import build_scenario, format_scenario
 from pfnmap.engine.sizes_in_words import counted
 from pfnmap.engine.whole_file import write_whole
 from pfnmap.tui.keys import actions
+from pfnmap.tui.keys.action_table import action_of_verb
 from pfnmap.tui.keys.effects import (
     Compare,
     Effects,
@@ -28,7 +29,6 @@ from pfnmap.tui.keys.effects import (
 )
 from pfnmap.tui.keys.names import shown_key
 from pfnmap.tui.keys.shown import Shown
-from pfnmap.tui.keys.table import action_of_verb
 from pfnmap.tui.say.words import pfn_words
 
 

@@ -1,6 +1,6 @@
 """The main screen: panels around the map, and what their actions want done.
 
-A key is a row of ``keys/table.py``; its function answers with effects, and :meth:`perform`
+A key is a row of ``keys/action_table.py``; its function answers with effects, and :meth:`perform`
 carries them out. What is shown then is one frozen frame (``keys/shown.py``) that every panel is
 handed. Clock, background work, a real machine and the tour know no screen: they send messages.
 """
@@ -29,11 +29,11 @@ from pfnmap.themes import theme_files
 from pfnmap.tui.keys import actions, offered
 from pfnmap.tui.keys import effects as want
 from pfnmap.tui.keys.action import Action
+from pfnmap.tui.keys.action_table import ACTIONS
 from pfnmap.tui.keys.effects import Do, Effect, Effects
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.names import shown_key
 from pfnmap.tui.keys.shown import Shown, shown
-from pfnmap.tui.keys.table import ACTIONS
 from pfnmap.tui.map.viewport import Viewport
 from pfnmap.tui.say.facts import summary
 from pfnmap.tui.say.words import fitted, safe

@@ -18,9 +18,9 @@ from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.session import History, Session
 from pfnmap.engine.view import BlockRow
+from pfnmap.tui.keys.action_table import ACTIONS
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.names import shown_key
-from pfnmap.tui.keys.table import ACTIONS
 
 MACHINE: Final = "machine ram=1G"
 _KEY = re.compile(r"\{([a-z_.]+)\}")

@@ -29,9 +29,9 @@ from msgspec import Struct, field
 
 from pfnmap.engine.errors import InputError, quoted
 from pfnmap.engine.whole_file import read_regular
+from pfnmap.tui.keys.action_table import ALL_ACTIONS, AREAS, DIALOG_AREAS, TYPING
 from pfnmap.tui.keys.keymap import MAIN, Keymap, action_contexts
 from pfnmap.tui.keys.names import DEAD_KEYS, EDITING, NAMED_KEYS, textual_key
-from pfnmap.tui.keys.table import ALL_ACTIONS, AREAS, DIALOG_AREAS, TYPING
 from pfnmap.tui.terminal import COLOUR_SYSTEMS
 
 FILE_NAME: Final = "config.toml"

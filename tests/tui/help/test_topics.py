@@ -19,7 +19,7 @@ from pfnmap.themes.loader import read_theme
 from pfnmap.tui.cli import main
 from pfnmap.tui.help.subcommands import SUBCOMMANDS
 from pfnmap.tui.help.topics import COLUMNS, FRAME, Found, search, text, topics
-from pfnmap.tui.keys.table import ACTIONS
+from pfnmap.tui.keys.action_table import ACTIONS
 from pfnmap.tui.settings.config import parse_settings
 from tests.readme import indented_block
 

@@ -12,12 +12,12 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.outcome import Refusal
 from pfnmap.tui.keys.action import Action
+from pfnmap.tui.keys.action_table import ACTIONS, AREAS, action_of_verb
 from pfnmap.tui.keys.effects import Look, Open, Remember, Run, Scroll, Seek, Tell
 from pfnmap.tui.keys.here import Here
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.offered import effects_of, footer, merged, verdicts, why_not
 from pfnmap.tui.keys.shown import Shown, Verdict, shown
-from pfnmap.tui.keys.table import ACTIONS, AREAS, action_of_verb
 from pfnmap.tui.map.viewport import Viewport
 from tests.tui.stage import DIMM, session_of
 

@@ -15,9 +15,9 @@ from pfnmap.tui.dialogs.add_form import AddForm
 from pfnmap.tui.dialogs.palette import Palette
 from pfnmap.tui.dialogs.prompt import Prompt
 from pfnmap.tui.dialogs.reader import Reader
+from pfnmap.tui.keys.action_table import ACTIONS
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.names import textual_key
-from pfnmap.tui.keys.table import ACTIONS
 from pfnmap.tui.testing import settle
 from tests.tui.stage import DIMM, Stage, stage
 

@@ -10,9 +10,9 @@ from textual.widgets import Input
 
 from pfnmap.engine.errors import InputError
 from pfnmap.tui.keys.action import Action
+from pfnmap.tui.keys.action_table import ACTIONS, DIALOG_ACTIONS, DIALOG_AREAS, DIALOGS
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.names import DEAD_KEYS, EDITING, textual_key
-from pfnmap.tui.keys.table import ACTIONS, DIALOG_ACTIONS, DIALOG_AREAS, DIALOGS
 
 REAL = {key.value for key in Keys}
 

@@ -17,9 +17,9 @@ from pfnmap.tui.dialogs.dialog import Dialog
 from pfnmap.tui.dialogs.palette import Palette
 from pfnmap.tui.dialogs.prompt import Prompt
 from pfnmap.tui.dialogs.reader import Reader
+from pfnmap.tui.keys.action_table import DIALOG_ACTIONS, DIALOGS
 from pfnmap.tui.keys.effects import AskWord
 from pfnmap.tui.keys.keymap import Keymap
-from pfnmap.tui.keys.table import DIALOG_ACTIONS, DIALOGS
 from pfnmap.tui.testing import settle
 from tests.tui.stage import DIMM, Stage, stage
 

@@ -14,8 +14,8 @@ from pfnmap.engine.machine import Machine
 from pfnmap.engine.session import Session
 from pfnmap.tui.cli import main
 from pfnmap.tui.dialogs.dialog import Dialog
+from pfnmap.tui.keys.action_table import ACTIONS
 from pfnmap.tui.keys.keymap import Keymap
-from pfnmap.tui.keys.table import ACTIONS
 from pfnmap.tui.say.words import wrapped
 from pfnmap.tui.screens.tour import MACHINE, STEPS, Progress, Step, filled, press_words
 from pfnmap.tui.screens.tour_panel import HEIGHT, TourPanel

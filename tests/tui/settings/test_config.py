@@ -9,9 +9,9 @@ import pytest
 from textual.keys import Keys, _character_to_key
 
 from pfnmap.engine.errors import InputError
+from pfnmap.tui.keys.action_table import ACTIONS, ALL_ACTIONS
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.names import textual_key
-from pfnmap.tui.keys.table import ACTIONS, ALL_ACTIONS
 from pfnmap.tui.settings.config import (
     ALIASES,
     MODIFIED,
