@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -100,6 +100,21 @@ class Scenario(Struct, frozen=True):
     def origins(self) -> tuple[str, ...]:
         """The words of its ``source`` lines: where its claims come from."""
         return tuple(c.words for _number, c in self.lines if isinstance(c, Source))
+
+
+_LINES: Final = re.compile(r", lines? [0-9-]+$")
+
+
+def by_source(scenarios: Mapping[str, Scenario]) -> dict[str, dict[str, Scenario]]:
+    """Each post, commit or document that claims come from, the one with the most first.
+
+    With its scenarios by name; a post is one however many of its lines are named.
+    """
+    found: dict[str, dict[str, Scenario]] = {}
+    for name, scenario in scenarios.items():
+        for origin in scenario.origins:
+            found.setdefault(_LINES.sub("", origin), {})[name] = scenario
+    return dict(sorted(found.items(), key=lambda post: (-len(post[1]), post[0])))
 
 
 class ScenarioError(ParseError):
@@ -267,6 +282,7 @@ __all__ = [
     "ScenarioError",
     "ScenarioLine",
     "build_scenario",
+    "by_source",
     "decode_scenario",
     "format_scenario",
     "load_scenario",

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import Final
 
 from pfnmap.engine.complaints import shown
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.scenarios.scenario import Scenario, load_scenario
+from pfnmap.engine.scenarios.scenario import Scenario, by_source, load_scenario
 from pfnmap.engine.sources import shipped_scenarios
 from pfnmap.tui.cli.parser import emit
 from pfnmap.tui.text.ascii import plain
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "Questions that the posts ask": ("ask-",),
     "Where the struct pages of hot-added memory go": ("memmap-", "layout-", "v1-"),
     "What they cost before the memory is online": ("oom-", "order-", "ppc64-"),
     "Struct pages in the added memory, as posted in 2019": ("v2-", "v3-"),
@@ -35,7 +37,8 @@ FIRST: Final = ("memmap-device-256m", "oom-before-online", "shrink-e1-merged")
 def run(arguments: argparse.Namespace) -> int:
     """Print a line for each scenario, its name and its title, by what they are about.
 
-    With ``--source`` only those whose source has the words, and their sources too.
+    Then their names by the post or commit that they come from. With ``--source`` only those whose
+    source has the words, and their sources too.
     """
     scenarios = {name: load_scenario(file) for name, file in shipped_scenarios().items()}
     if (words := arguments.origin) is None:
@@ -49,6 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
         if not scenarios:
             raise InputError(f"--source: no scenario has a source with {shown(words)}")
     emit("\n\n".join(_groups(scenarios, with_sources=words is not None)).splitlines())
+    for post, told in by_source(scenarios).items() if words is None else ():
+        emit(["", plain(post), *wrap(" ".join(told), 80, break_on_hyphens=False)])
     return 0
 
 

@@ -7,7 +7,6 @@ the drawing, is written once: a moment is a list of numbers of parts.
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
@@ -22,7 +21,7 @@ from msgspec.json import encode
 
 from pfnmap.engine.commands import Note
 from pfnmap.engine.kinds import PageState
-from pfnmap.engine.scenarios.scenario import Scenario, load_scenario
+from pfnmap.engine.scenarios.scenario import Scenario, by_source, load_scenario
 from pfnmap.engine.session import History
 from pfnmap.engine.sizes_in_words import counted, ranged
 from pfnmap.engine.sources import scenario_session, shipped_scenarios
@@ -43,7 +42,6 @@ from pfnmap.tui.text.map import LABEL_COLUMNS, LETTERS, text_map
 
 WIDTH: Final = 110
 MAP_WIDTH: Final = 72
-_LINES: Final = re.compile(r", lines? [0-9-]+$")
 THEMES: Final = ("light", "dark")
 LEGEND: Final = "letters"
 """Stands for the legend, which is known when everything was drawn, and the same for all moments."""
@@ -86,13 +84,9 @@ def gallery(groups: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
     body = "<h1>pfnmap: scenarios</h1>\n<h2>by question</h2>\n"
     for question, beginnings in groups.items():
         body += _listed(question, {n: s for n, s in scenarios.items() if n.startswith(beginnings)})
-    posts: dict[str, dict[str, Scenario]] = {}
-    for name, scenario in scenarios.items():
-        for origin in scenario.origins:
-            posts.setdefault(_LINES.sub("", origin), {})[name] = scenario
     body += "<h2>by post and commit</h2>\n"
-    for post in sorted(posts, key=lambda post: (-len(posts[post]), post)):
-        body += _listed(post, posts[post])
+    for post, told in by_source(scenarios).items():
+        body += _listed(post, told)
     yield "index.html", _document("pfnmap: scenarios", body, "")
 
 

@@ -20,6 +20,8 @@ def test_each_scenario_stands_in_one_group_and_some_are_to_start_with(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("to start with: pfnmap ")
     assert sorted(line.split()[0] for line in lines if "  " in line) == names
+    post = next(i for i, line in enumerate(lines) if line.startswith("[PATCH v2 0/5]"))
+    assert "v2-knob" in " ".join(lines[post:]).split()
     assert set(GROUPS) <= set(lines)
 
 
