@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
 from textual.events import Paste
@@ -28,6 +29,7 @@ quicken()
 MACHINE = "machine ram=1G memmap_on_memory=Y"
 DIMM = ("add dimm0 256M", "online dimm0[0] movable")
 """Block 32 in Movable, block 33 offline, each with its memmap on itself."""
+theme_named = cache(load_theme)
 
 
 @dataclass
@@ -117,7 +119,7 @@ async def stage(
     """
     session = session_of(*lines, machine=machine)
     session.read_only = read_only
-    app = PfnmapApp(session, load_theme(theme), source_title="simulated", keymap=keymap)
+    app = PfnmapApp(session, theme_named(theme), source_title="simulated", keymap=keymap)
     async with app.run_test(size=size, notifications=True) as pilot:
         await settle(pilot)
         if from_start and lines:

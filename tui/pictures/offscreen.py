@@ -12,7 +12,7 @@ from typing import Any, Final
 from rich.color import Color, ColorType
 from rich.style import Style
 from textual.app import App
-from textual.events import Callback, Key
+from textual.events import Key
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.strip import Strip
@@ -59,16 +59,10 @@ def _moves(app: App[Any]) -> bool:
     )
 
 
-class _Reached:
-    """Called by a widget that has come to this message."""
-
-    _param_count = 0  # Textual would look at a signature, which costs more than all else here
-
-    def __init__(self, waiting: set[MessagePump], widget: MessagePump) -> None:
-        self._waiting, self._widget = waiting, widget
-
-    def __call__(self) -> None:
-        self._waiting.discard(self._widget)
+def _rests(pump: MessagePump) -> bool:
+    """Whether it waits for a message, or never will again."""
+    arrived: Any = pump._message_queue.ready_event
+    return pump._closing or pump._closed or bool(arrived._waiters and not arrived.is_set())
 
 
 async def _drain(app: App[Any]) -> None:
@@ -77,16 +71,13 @@ async def _drain(app: App[Any]) -> None:
     Textual's own way to wait hangs on widgets that go away meanwhile, as those of a dialog
     that is being closed do.
     """
-    waiting: set[MessagePump] = set()
-    for widget in (app, *app.screen.walk_children(with_self=True)):
-        if widget.post_message(Callback(callback=_Reached(waiting, widget))):
-            waiting.add(widget)
+    busy: list[MessagePump] = [app, *app.screen.walk_children(with_self=True)]
     for _ in range(MOST_TURNS):
-        waiting -= {widget for widget in waiting if widget._closing or widget._closed}
-        if not waiting or app._exception is not None:
+        busy = [pump for pump in busy if not _rests(pump)]
+        if not busy or app._exception is not None:
             return
         await asyncio.sleep(0)
-    raise RuntimeError(f"the screen does not come to rest: {sorted(map(repr, waiting))[:3]}")
+    raise RuntimeError(f"the screen does not come to rest: {sorted(map(repr, busy))[:3]}")
 
 
 def screen_strips(app: App[Any]) -> list[Strip]:

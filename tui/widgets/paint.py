@@ -7,7 +7,7 @@ attributes.
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache
 from operator import mul
 
 from rich.color import Color
@@ -52,11 +52,6 @@ class Paint:
         self.selected_mark = theme.selection.glyph or ("|" if plain else "┃")
         self.time_marks = ("o", "x", ".") if plain else ("●", "×", "○")
         self._figure_marks = str.maketrans({} if plain else FIGURE_MARKS)
-
-    @cached_property
-    def _letters(self) -> tuple[str, ...]:
-        """A letter for each page state, for where a glyph would hide a mark."""
-        return tuple(look.glyph for look in load_theme("ascii").states)
 
     # -- chrome -----------------------------------------------------------------------
     def role(self, name: str) -> Style:
@@ -126,10 +121,16 @@ class Paint:
             if wanted:
                 # A solid glyph would hide the background that marks the cell.
                 solid = cell.eighths > 0 or glyph in SOLID
-                glyph = mark.glyph or (self._letters[cell.under] if solid else glyph)
+                glyph = mark.glyph or (_letters()[cell.under] if solid else glyph)
                 fg, bg = mark.fg or fg, mark.bg or bg
                 attributes |= mark.attributes
         return glyph, _style(fg, bg, frozenset(attributes))
+
+
+@cache
+def _letters() -> tuple[str, ...]:
+    """A letter for each page state, for where a glyph would hide a mark."""
+    return tuple(look.glyph for look in load_theme("ascii").states)
 
 
 def _fill(look: Look) -> str:
