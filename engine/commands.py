@@ -368,6 +368,37 @@ class DeviceDel(Command, frozen=True):
     name: str
 
 
+@verb(
+    "kmem",
+    "make a dax device System RAM",
+    "kmem dax0.0",
+    Word("name", HELD, "the name of the device", "NAME"),
+    Key("memmap", one_of(("ram", "on_memory"), "memmap policy"), "memmap"),
+    effect="kmem.add",
+)
+class Kmem(Command, frozen=True):
+    """``kmem NAME [memmap=ram|on_memory]``: dax/kmem takes the device over.
+
+    ``memmap``: what is in its file ``memmap_on_memory``.
+    """
+
+    name: str
+    memmap: str | None = None
+
+
+@verb(
+    "kmem-del",
+    "take a dax device back from dax/kmem",
+    "kmem-del dax0.0",
+    Word("name", HELD, "the name of the device", "NAME"),
+    effect="kmem.delete",
+)
+class KmemDel(Command, frozen=True):
+    """``kmem-del NAME``: it is ZONE_DEVICE memory again, if its blocks are offline."""
+
+    name: str
+
+
 _WHERE_PINNED: Final = (
     Word("blocks", REF, "blocks or pfn=", "34, or pfn=0x108000", instead="pfn"),
     Key("pfn", PFN),
@@ -734,7 +765,7 @@ _session_verb("quit", "quit", "quit")
 
 
 # -- kinds of commands --------------------------------------------------------------------
-HOTPLUG = (Add, Online, Offline, Remove, Shrink, DeviceAdd, DeviceDel)
+HOTPLUG = (Add, Online, Offline, Remove, Shrink, DeviceAdd, DeviceDel, Kmem, KmemDel)
 """Commands that take the hotplug lock."""
 TALK = (Note, Title, Pause, Goto, Zoom, Cd, Expect)
 """Steps that are for the reader: they leave a machine as it is."""

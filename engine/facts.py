@@ -50,8 +50,8 @@ def device_facts(state: State, name: str) -> DeviceFacts | None:
     device = state.device_named(name)
     if device is None:
         return None
-    if device.kind == "dimm":
-        return _dimm_facts(state, device)
+    if device.is_ram:
+        return _ram_facts(state, device)
     page_bytes = state.geometry.page_bytes
     usable = (device.nr_pages - device.altmap_pages) * page_bytes
     local, remote = _homes(state, device.start_pfn, device.end_pfn)
@@ -68,10 +68,10 @@ def device_facts(state: State, name: str) -> DeviceFacts | None:
     )
 
 
-def _dimm_facts(state: State, device: Device) -> DeviceFacts:
+def _ram_facts(state: State, device: Device) -> DeviceFacts:
     geometry = state.geometry
     pages = geometry.block_pages
-    rows = state.blocks.slice(device.start_pfn // pages, device.end_pfn // pages)
+    rows = state.blocks.slice(*state.blocks_of(device))
     run = longest = 0
     expected_start = -1
     for row in rows:

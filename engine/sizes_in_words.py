@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def counted(number: int, noun: str) -> str:
@@ -18,6 +18,17 @@ def ranged(noun: str, first: int, last: int) -> str:
 def listed(ranges: Iterable[tuple[int, int]]) -> str:
     """(first, last) of each range as ``32-34,40``."""
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in ranges)
+
+
+def format_mask(nodes: Sequence[int]) -> str:
+    """A node list as sysfs prints it: ``0-1,3``."""
+    parts: list[list[int]] = []
+    for node in nodes:
+        if parts and node == parts[-1][1] + 1:
+            parts[-1][1] = node
+        else:
+            parts.append([node, node])
+    return listed((first, last) for first, last in parts)
 
 
 def human_size(nr_bytes: int) -> str:

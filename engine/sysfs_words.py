@@ -8,12 +8,11 @@ Which files are known (:func:`is_known_file`), what a shell makes of braces
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
 from pfnmap.engine.geometry import MAX_NUMNODES
-from pfnmap.engine.sizes_in_words import listed
 
 MEMORY_DIR: Final = "/sys/devices/system/memory"
 NODE_DIR: Final = "/sys/devices/system/node"
@@ -48,8 +47,11 @@ HUGEPAGE_FILES: Final = ("nr_hugepages", "free_hugepages")
 VM_FILES: Final = ("nr_hugepages", "hugetlb_optimize_vmemmap")
 PROC_FILES: Final = ("zoneinfo", "iomem", "meminfo", "buddyinfo", "cmdline")
 
-BIND: Final = re.compile(r"/sys/bus/(?:nd|dax)/drivers/[\w-]+/(bind|unbind)\Z")
-"""Where writes give a device to a driver, or take it away."""
+BIND: Final = re.compile(r"/sys/bus/(nd|dax)/drivers/([\w-]+)/(bind|unbind|new_id|remove_id)\Z")
+"""Where writes give a device to a driver, or take it away: bus, driver, file."""
+DAX_DRIVERS: Final = "/sys/bus/dax/drivers"
+DAX_FILE: Final = re.compile(r"/sys/bus/dax/devices/([\w.:-]+)/(\w+)\Z")
+"""A file of a dax device: its name, the file's."""
 
 MAX_BRACE_WORDS: Final = 4096
 
@@ -162,14 +164,3 @@ def parse_mask(text: str) -> tuple[int, ...] | None:
             return None
         numbers.update(range(low, high + 1))
     return tuple(sorted(numbers))
-
-
-def format_mask(nodes: Sequence[int]) -> str:
-    """A node list as sysfs prints it: ``0-1,3``."""
-    parts: list[list[int]] = []
-    for node in nodes:
-        if parts and node == parts[-1][1] + 1:
-            parts[-1][1] = node
-        else:
-            parts.append([node, node])
-    return listed((first, last) for first, last in parts)

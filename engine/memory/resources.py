@@ -15,19 +15,24 @@ def _ordered(resources: list[Resource]) -> tuple[Resource, ...]:
     return tuple(sorted(resources, key=lambda r: (r.start, -r.end, r.depth)))
 
 
-def conflict(state: State, start: int, end: int) -> Resource | None:
+def conflict(state: State, start: int, end: int, owner: int = -1) -> Resource | None:
     """What stops a new System RAM region [start, end] (bytes, inclusive): busy or partial.
 
     A region that lies whole inside something that is not System RAM becomes its child, unless
-    a driver has claimed that (``device-add``).
+    a driver has claimed that for another device than ``owner``.
     """
     for resource in state.resources:
         if resource.end < start or resource.start > end:
             continue
         inside = resource.start <= start and end <= resource.end
-        if resource.system_ram or resource.owner >= 0 or not inside:
+        if resource.system_ram or resource.owner not in (-1, owner) or not inside:
             return resource
     return None
+
+
+def depth_of(state: State, start: int, end: int) -> int:
+    """How many lines a region [start, end] lies in."""
+    return sum(line.start <= start and end <= line.end for line in state.resources)
 
 
 def insert(state: State, resource: Resource) -> State:

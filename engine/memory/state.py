@@ -114,7 +114,11 @@ class Node(Struct, frozen=True):
 
 
 class Device(Struct, frozen=True):
-    """A DIMM (``kind`` dimm) or a ZONE_DEVICE range (``kind`` pmem); bytes and pfns."""
+    """Something whose memory is hot-plugged; pages.
+
+    ``kind``: ``dimm``; ``pmem``, a ZONE_DEVICE range; ``kmem``, a dax device whose memory dax/kmem
+    made System RAM; ``dax``, one that no driver holds.
+    """
 
     id: int
     name: str
@@ -132,6 +136,13 @@ class Device(Struct, frozen=True):
     """``group->s.max_pages`` of the static memory group."""
     acpi_index: int = -1
     """Instance number of the ACPI device (``PNP0C80:00``)."""
+    state: str = ""
+    """Of a kmem device: what its file ``state`` reads, empty once the driver has let go of it."""
+
+    @property
+    def is_ram(self) -> bool:
+        """Whether its memory is System RAM, in memory blocks."""
+        return self.kind not in ("pmem", "dax")
 
     @property
     def end_pfn(self) -> int:
@@ -288,6 +299,11 @@ class State(Struct, frozen=True):
         shift, held = self.geometry.page_shift, self.devices.values()
         places = [(d.name, d.start_pfn << shift, d.end_pfn << shift) for d in held]
         return places + [(d.name, d.start, d.start + d.size_bytes) for d in self.failed_dimms]
+
+    def blocks_of(self, device: Device) -> tuple[int, int]:
+        """[first, end) ids of the whole memory blocks that a device has room for."""
+        pages = self.geometry.block_pages
+        return -(-device.start_pfn // pages), device.end_pfn // pages
 
     def block_pfn(self, block: int) -> int:
         """First pfn of a block (``section_nr_to_pfn(mem->start_section_nr)``)."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from pfnmap.engine.geometry import MAX_NUMNODES
-from pfnmap.engine.kinds import KERNEL_ZONES, ZoneType
+from pfnmap.engine.kinds import KERNEL_ZONES, BlockState, ZoneType
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.transaction import Transaction
+from pfnmap.engine.sizes_in_words import format_mask
 
 LOCAL_DISTANCE = 10
 REMOTE_DISTANCE = 20
@@ -100,4 +101,25 @@ def demotion_log(before: State, after: State) -> list[str]:
     had, has = before.nodes_in("has_memory"), after.nodes_in("has_memory")
     if had == has or not after.profile.demotion_log:
         return []
-    return [f"Demotion targets for Node {node}: null" for node in has]
+    slow = [node for node in has if _is_slow(after, node)]
+    lines = []
+    for node in has:
+        targets = "null"
+        if slow and node not in slow:
+            best = min(_distance(after, node, each) for each in slow)
+            near = [each for each in slow if _distance(after, node, each) == best]
+            targets = f"preferred: {format_mask(near)}, fallback: {format_mask(slow)}"
+        lines.append(f"Demotion targets for Node {node}: {targets}")
+    return lines
+
+
+def _is_slow(state: State, node: int) -> bool:
+    """Whether a node is in the memory tier below DRAM: dax/kmem alone brought its memory.
+
+    ``dev_dax_kmem_probe`` names a farther memory type for it than DRAM has
+    (``MEMTIER_DEFAULT_DAX_ADISTANCE``), which counts where the node has none yet.
+    """
+    rows = state.blocks.rows
+    mine = rows["device"][(rows["node"] == node) & (rows["state"] == BlockState.ONLINE)]
+    kmem = [device.id for device in state.devices.values() if device.kind == "kmem"]
+    return len(mine) > 0 and set(kmem).issuperset(mine.tolist())

@@ -99,7 +99,7 @@ def probe(tx: Transaction, start: int) -> Refusal | None:
     if check_range(before, start, size, 0) is None:
         _put_to_use(tx, start, size)
     dimm = FailedDimm(f"probe-{start:#x}", start, size, -1, policy=MemmapPolicy.RAM)
-    refusal = _add_memory(tx, dimm)
+    refusal = _add_dimm(tx, dimm)
     if refusal is not None:
         tx.state = replace(tx.state, failed_dimms=before.failed_dimms, devices=before.devices)
     return refusal
@@ -148,7 +148,7 @@ def _enable(tx: Transaction, dimm: FailedDimm) -> Refusal | None:
     """
     others = tuple(held for held in tx.state.failed_dimms if held.name != dimm.name)
     tx.state = replace(tx.state, failed_dimms=others)
-    refusal = _add_memory(tx, dimm)
+    refusal = _add_dimm(tx, dimm)
     if refusal is None:
         return None
     bound = refusal.errno == "EEXIST"
@@ -197,8 +197,11 @@ def _unaligned_log(state: State, start: int, size: int) -> list[str]:
     return [f"Block size [{block:#x}] unaligned hotplug range: start {start:#x}, size {size:#x}"]
 
 
-def check_range(state: State, start: int, size: int, node: int) -> Refusal | None:
-    """The checks of ``__add_memory`` before anything is built, first failure wins."""
+def check_range(state: State, start: int, size: int, node: int, owner: int = -1) -> Refusal | None:
+    """The checks of ``__add_memory`` before anything is built, first failure wins.
+
+    ``owner``: the device whose memory it is, if its driver has claimed the place.
+    """
     limit = state.geometry.physmem_end
     end = start + size - 1
     if size <= 0 or end > limit:
@@ -207,7 +210,7 @@ def check_range(state: State, start: int, size: int, node: int) -> Refusal | Non
             "mhp_range_allowed",
             f"[{start:#x}-{start + size:#x}] exceeds the addressable range [0x0-{limit:#x}]",
         )
-    busy = resources.conflict(state, start, end)
+    busy = resources.conflict(state, start, end, owner)
     if busy is not None:
         return Refusal(
             "EEXIST",
@@ -243,47 +246,79 @@ def _refusal_log(state: State, refusal: Refusal, start: int, size: int, node: in
     return []
 
 
-def _add_memory(tx: Transaction, dimm: FailedDimm) -> Refusal | None:
-    start, size, node = dimm.start, dimm.size_bytes, dimm.node
-    before = tx.state
-    refusal = check_range(before, start, size, node)
+def _add_dimm(tx: Transaction, dimm: FailedDimm) -> Refusal | None:
+    """A block of a DIMM that was removed and is probed belongs to that DIMM again."""
+    shift = tx.state.geometry.page_shift
+    holder = holder_of(tx.state, dimm.start >> shift)
+    device = Device(
+        tx.state.next_id if holder is None else holder.id,
+        dimm.name,
+        "dimm",
+        dimm.start >> shift,
+        dimm.size_bytes >> shift,
+        dimm.node,
+        MemmapKind.RAM,
+        acpi_index=dimm.acpi_index,
+    )
+    return add_memory(tx, device, dimm.start, dimm.size_bytes, dimm.policy)
+
+
+def add_memory(
+    tx: Transaction,
+    device: Device,
+    start: int,
+    size: int,
+    policy: MemmapPolicy | None,
+    *,
+    line: str = "System RAM",
+    kind: OnlineType | None = None,
+) -> Refusal | None:
+    """``add_memory_resource``: memory of a device, in bytes, and onlining it.
+
+    ``device``: it is known from here on if it was not; ``line``: what ``/proc/iomem`` calls the
+    memory; ``kind``: how it is onlined, by default as ``auto_online_blocks`` says.
+    """
+    before, node = tx.state, device.node
+    refusal = check_range(before, start, size, node, device.id)
     if refusal is not None:
         log = _refusal_log(before, refusal, start, size, node)
         tx.event(refusal.function, refusal.rule, log=log)
         return refusal
-    choice = memmap.choose(before, size >> before.geometry.page_shift, dimm.policy)
+    choice = memmap.choose(before, size >> before.geometry.page_shift, policy)
     # e3c2bfdd33a3 "allow memmap on memory hotplug request to fallback" (6.6): until then the
     # ACPI driver asked, and with the flag the add asked once more.
     asked_by_driver = before.profile.is_since("5.14") and not before.profile.is_since("6.6")
+    asked_by_driver &= device.kind == "dimm"
     if asked_by_driver:
         tx.event("mhp_supports_memmap_on_memory", choice.refused or choice.rule)
     for phase in ("register_memory_resource", "__try_online_node"):
         if (refusal := tx.injected(phase)) is not None:
             return refusal
-    holder = holder_of(before, start >> before.geometry.page_shift)
-    owner = before.next_id if holder is None else holder.id
-    entry = Resource(start, start + size - 1, "System RAM", owner=owner)
+    depth = 0 if device.kind == "dimm" else resources.depth_of(before, start, start + size - 1)
+    entry = Resource(start, start + size - 1, line, depth, owner=device.id)
     tx.state = resources.insert(tx.state, entry)
-    tx.event("register_memory_resource", f"System RAM {start:#x}-{start + size - 1:#x} claimed")
+    tx.event("register_memory_resource", f"{line} {start:#x}-{start + size - 1:#x} claimed")
     if not before.nodes[node].online:
         tx.state, log = zonelists.rebuild(tx.state, hotadded=node)
         tx.event("__try_online_node", f"node {node} is initialised", log=log)
-    if not asked_by_driver and not choice.refused:
+    asks = device.kind == "dimm" or policy is not MemmapPolicy.RAM  # MHP_MEMMAP_ON_MEMORY
+    if asks and not asked_by_driver and not choice.refused:
         tx.event("mhp_supports_memmap_on_memory", choice.rule)
-    refusal = _build(tx, dimm, choice)
+    shift = before.geometry.page_shift
+    part = replace(device, start_pfn=start >> shift, nr_pages=size >> shift, memmap=choice.kind)
+    refusal = _build(tx, part, choice)
     if refusal is not None:
         return refusal
     if not before.nodes[node].online:
         tx.state = tx.state.with_node(node, replace(tx.state.nodes[node], online=True))
         tx.event("register_one_node", f"node {node} is online")
-    return _auto_online(tx, start, size)
+    return _auto_online(tx, start, size, kind)
 
 
-def _build(tx: Transaction, dimm: FailedDimm, choice: MemmapChoice) -> Refusal | None:
-    """``arch_add_memory`` and ``create_memory_block_devices``."""
-    start, size = dimm.start, dimm.size_bytes
-    shift = tx.state.geometry.page_shift
-    start_pfn, nr_pages = start >> shift, size >> shift
+def _build(tx: Transaction, part: Device, choice: MemmapChoice) -> Refusal | None:
+    """``arch_add_memory`` and ``create_memory_block_devices``; ``part``: what is added of it."""
+    start_pfn, nr_pages, shift = part.start_pfn, part.nr_pages, tx.state.geometry.page_shift
+    start, size = start_pfn << shift, nr_pages << shift
     if choice.refused:
         return _give_up(
             tx,
@@ -295,19 +330,8 @@ def _build(tx: Transaction, dimm: FailedDimm, choice: MemmapChoice) -> Refusal |
                 f"memmap_on_memory was asked for, but this does not hold: {choice.refused}",
             ),
         )
-    # A block of a DIMM that was removed and is probed belongs to that DIMM again.
-    holder = holder_of(tx.state, start_pfn)
-    device = Device(
-        tx.state.next_id if holder is None else holder.id,
-        dimm.name,
-        "dimm",
-        start_pfn,
-        nr_pages,
-        dimm.node,
-        choice.kind,
-        group_pages=nr_pages,
-        acpi_index=dimm.acpi_index,
-    )
+    if part.kind == "dimm":
+        part = replace(part, group_pages=nr_pages)
     mapped = tx.state.leaked.slice(start_pfn, start_pfn + nr_pages)
     if len(mapped) and tx.state.profile.mapped_sections_fail:
         return _give_up(
@@ -322,7 +346,7 @@ def _build(tx: Transaction, dimm: FailedDimm, choice: MemmapChoice) -> Refusal |
         )
     if (refusal := tx.injected("arch_add_memory")) is not None:
         return _give_up(tx, start, size, refusal)
-    refusal = _populate(tx, device, choice)
+    refusal = _populate(tx, part, choice)
     if refusal is not None:
         return refusal if choice.kind == MemmapKind.RAM else _give_up(tx, start, size, refusal)
     return None
@@ -446,9 +470,9 @@ def _own_homes(state: State, device: Device, choice: MemmapChoice, vmemmap: int)
     return replace(state, homes=homes)
 
 
-def _auto_online(tx: Transaction, start: int, size: int) -> Refusal | None:
+def _auto_online(tx: Transaction, start: int, size: int, kind: OnlineType | None) -> Refusal | None:
     """``walk_memory_blocks(…, online_memory_block)``: the add succeeds whatever it gives."""
-    kind = tx.state.params.auto_online_blocks
+    kind = tx.state.params.auto_online_blocks if kind is None else kind
     if kind == OnlineType.OFFLINE:
         return None
     block = tx.state.geometry.block_bytes

@@ -116,6 +116,20 @@ def add(tx: Transaction, command: DeviceAdd) -> Refusal | None:
         altmap_pages=altmap,
         mapping=mapping,
     )
+    line = Resource(
+        start,
+        start + command.size_bytes - 1,
+        command.name if mapping else f"Persistent Memory ({command.name})",
+        system_ram=False,
+        owner=device.id,
+    )
+    return map_range(tx, device, line)
+
+
+def map_range(tx: Transaction, device: Device, line: Resource | None = None) -> Refusal | None:
+    """``memremap_pages`` for a device that its driver takes; ``line``: a new one of iomem."""
+    state, node = tx.state, device.node
+    first, end = device.start_pfn, device.end_pfn
     if (refusal := tx.injected("arch_add_memory")) is not None:
         return refusal
     if len(state.leaked.slice(first, end)) and state.profile.mapped_sections_fail:
@@ -128,24 +142,16 @@ def add(tx: Transaction, command: DeviceAdd) -> Refusal | None:
         tx.state,
         leaked=tx.state.leaked.delete(first, end),
         devices={**tx.state.devices, device.id: device},
-        next_id=device.id + 1,
+        next_id=max(tx.state.next_id, device.id + 1),
         device_ranges=tx.state.device_ranges.insert(
-            device.start_pfn, device.nr_pages, node=node, device=device.id, altmap=altmap
+            first, device.nr_pages, node=node, device=device.id, altmap=device.altmap_pages
         ),
     )
-    tx.state = resources.insert(
-        tx.state,
-        Resource(
-            start,
-            start + command.size_bytes - 1,
-            command.name if mapping else f"Persistent Memory ({command.name})",
-            system_ram=False,
-            owner=device.id,
-        ),
-    )
-    if mapping == "private":
+    if line is not None:
+        tx.state = resources.insert(tx.state, line)
+    if device.mapping == "private":
         tx.event("add_pages", "the sections, without a linear mapping")
-    elif mapping:
+    elif device.mapping:
         tx.event("arch_add_memory", "the sections, with a linear mapping")
     posted = state.profile.shrink in ("rfc2", "oct2018")
     if posted:
@@ -240,11 +246,34 @@ def _from_ram(tx: Transaction, device: Device, low: int, high: int) -> Refusal |
     return Refusal("ENOMEM", "vmemmap_populate", f"{needed} pages for struct pages are missing")
 
 
-def delete(tx: Transaction, command: DeviceDel) -> None:
-    """``memunmap_pages``: who shrinks which span depends on the rule in force."""
+def delete(tx: Transaction, command: DeviceDel) -> Refusal | None:
+    """The device is gone; one whose memory is System RAM does not go."""
     device = tx.state.device_named(command.name)
-    if device is None or device.kind != "pmem":
+    if device is not None and device.kind == "kmem":
+        how = f"kmem-del {device.name}" if device.state else "until the next reboot"
+        rule = f"the memory of {device.name} is System RAM: {how}"
+        return Refusal("EBUSY", "device-del", rule)
+    if device is None or device.is_ram:
         raise InputError(f"{command.name}: there is no ZONE_DEVICE memory of that name")
+    if device.kind == "pmem":
+        unmap_range(tx, device, None)
+    else:
+        tx.state = _with(tx.state, device, None)
+        tx.event("device_unregister", f"{device.name} is gone; no driver held it")
+    return None
+
+
+def _with(state: State, device: Device, becomes: Device | None) -> State:
+    """The state with what becomes of a device; with None its lines of iomem are gone as well."""
+    if becomes is not None:
+        return replace(state, devices={**state.devices, device.id: becomes})
+    devices = {number: held for number, held in state.devices.items() if number != device.id}
+    kept = tuple(line for line in state.resources if line.owner != device.id)
+    return replace(state, devices=devices, resources=kept)
+
+
+def unmap_range(tx: Transaction, device: Device, becomes: Device | None) -> None:
+    """``memunmap_pages``: who shrinks which span depends on the rule in force."""
     rule = tx.state.profile.shrink
     start, end = device.start_pfn, device.end_pfn
     if rule == "merged":
@@ -255,12 +284,8 @@ def delete(tx: Transaction, command: DeviceDel) -> None:
         spans_history.shrink_sections(tx, device.node, ZoneType.DEVICE, start, end)
     shift = tx.state.geometry.page_shift
     tx.state = free_memory.give_back_memmap(tx.state, start, end, early=False)
-    devices = {k: v for k, v in tx.state.devices.items() if k != device.id}
-    kept = tuple(r for r in tx.state.resources if r.owner != device.id or r.system_ram)
     tx.state = replace(
-        tx.state,
-        devices=devices,
-        resources=kept,
+        _with(tx.state, device, becomes),
         device_ranges=tx.state.device_ranges.delete(start, end),
     )
     unmap = "__remove_pages" if device.mapping == "private" else "arch_remove_memory"

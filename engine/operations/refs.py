@@ -19,7 +19,7 @@ def _device(state: State, name: str) -> Device:
 
 
 def _range(state: State, ref: Ref) -> tuple[int, int]:
-    pages, size = state.geometry.block_pages, state.geometry.block_bytes
+    size = state.geometry.block_bytes
     if ref.address is not None:
         low, high = ref.address
         if low % size or (high + 1) % size:
@@ -33,9 +33,10 @@ def _range(state: State, ref: Ref) -> tuple[int, int]:
         assert ref.first is not None
         return ref.first, ref.first if ref.last is None else ref.last
     device = _device(state, ref.device)
-    first, count = device.start_pfn // pages, device.nr_pages // pages
-    if device.kind != "dimm":
+    if not device.is_ram:
         raise InputError(f"{device.name}: ZONE_DEVICE memory has no memory blocks")
+    first, end = state.blocks_of(device)
+    count = end - first
     if ref.first is None:
         return first, first + count - 1
     last = ref.first if ref.last is None else ref.last

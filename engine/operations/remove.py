@@ -34,7 +34,17 @@ def remove(tx: Transaction, command: Remove) -> Refusal | None:
             return eject(tx, held)
         if add.unplug_failed(tx, whole.device):
             return None
-    for first, last in block_ranges(tx.state, command.blocks):
+    ranges = block_ranges(tx.state, command.blocks)
+    for first, last in ranges:
+        for row in tx.state.blocks.slice(first, last + 1):
+            device = tx.state.devices.get(int(row["device"]))
+            if device is not None and device.kind != "dimm":
+                raise InputError(
+                    f"remove: memory block {max(first, int(row['start']))} is memory of "
+                    f"{device.name}, which only its driver takes away: {device.kind}-del "
+                    f"{device.name}"
+                )
+    for first, last in ranges:
         if (refusal := remove_range(tx, first, last)) is not None:
             return refusal
     return None
@@ -82,6 +92,22 @@ def eject(tx: Transaction, device: Device) -> Refusal | None:
             refusal.block,
             refusal.pfn,
         )
+    return remove_range(tx, first, last)
+
+
+def offline_and_remove(tx: Transaction, first: int, last: int) -> Refusal | None:
+    """``offline_and_remove_memory``: all of these blocks, or they are online again as they were."""
+    was = tx.state.blocks.slice(first, last + 1)
+    for low, high in _online_ranges(tx.state, first, last):
+        if (refusal := offline.offline_blocks(tx, low, high)) is None:
+            continue
+        for row in was[was["state"] == BlockState.ONLINE]:
+            movable = row["zone"] == ZoneType.MOVABLE
+            kind = OnlineType.ONLINE_MOVABLE if movable else OnlineType.ONLINE_KERNEL
+            now = tx.state.blocks.slice(row["start"], row["start"] + row["count"])
+            for low, high in ranges_of(now[now["state"] == BlockState.OFFLINE]).tolist():
+                online.online_blocks(tx, low, high - 1, kind)
+        return refusal
     return remove_range(tx, first, last)
 
 

@@ -19,18 +19,28 @@ from pfnmap.engine.limits import MAX_GLOB_FILES, MAX_HUGE_PAGES
 from pfnmap.engine.memory.spans import grow
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.transaction import Transaction
-from pfnmap.engine.operations import add, allocations, hugetlb, offline, online, pending, remove
+from pfnmap.engine.operations import (
+    add,
+    allocations,
+    hugetlb,
+    kmem,
+    offline,
+    online,
+    pending,
+    remove,
+)
 from pfnmap.engine.operations.zone_policy import valid_zones
 from pfnmap.engine.outcome import NOT_MODELLED, Refusal
 from pfnmap.engine.params import ONLINE_WORDS, kstrtobool, kstrtoull
+from pfnmap.engine.sizes_in_words import format_mask
 from pfnmap.engine.sysfs_words import (
     BIND,
+    DAX_FILE,
     HUGEPAGES_DIR,
     MEMORY_DIR,
     NODE_DIR,
     NODE_FILES,
     PARAMETERS_DIR,
-    format_mask,
 )
 
 _BLOCK = re.compile(re.escape(MEMORY_DIR) + r"/memory(0|[1-9][0-9]{0,9})/(\w+)\Z")
@@ -67,6 +77,7 @@ def write(tx: Transaction, command: SysfsWrite) -> Refusal | None:
 def _write(tx: Transaction, path: str, word: str) -> Refusal | None:
     path = _followed(tx.state, path)
     hotplug = _BLOCK.match(path) or _EJECT.match(path) or path == f"{MEMORY_DIR}/probe"
+    hotplug = hotplug or path.startswith("/sys/bus/dax/")
     if hotplug and (refusal := pending.waits(tx)) is not None:
         return refusal
     if found := _BLOCK.match(path):
@@ -100,7 +111,11 @@ def _write(tx: Transaction, path: str, word: str) -> Refusal | None:
             return Refusal("EINVAL", "proc_dobool", f"{word} is no number")
         return _write_param(tx, "hugetlb_free_vmemmap", "on" if int(word) else "off", ("on", "off"))
     if found := BIND.match(path):
-        return _bind(tx, found[1], word)
+        if found[1] == "dax":
+            return kmem.write_driver(tx, found[2], found[3], word)
+        return _bind(tx, found[2], found[3], word)
+    if found := DAX_FILE.match(path):
+        return kmem.write_file(tx, found[1], found[2], word)
     if _is_modelled(path):
         return Refusal("ENOENT", "sysfs", f"{path}: there is no such file")
     tx.notes.append(f"{path}{NOT_MODELLED}; nothing is written")
@@ -235,7 +250,7 @@ def _resize_pool(
     return None
 
 
-def _bind(tx: Transaction, verb: str, word: str) -> Refusal | None:
+def _bind(tx: Transaction, driver: str, verb: str, word: str) -> Refusal | None:
     """Bind or unbind a pmem namespace: its ZONE_DEVICE span grows once and stays."""
     regions = [r for r in tx.state.resources if not r.system_ram and r.depth == 0]
     digits = re.search(r"(\d+)", word)
@@ -244,6 +259,8 @@ def _bind(tx: Transaction, verb: str, word: str) -> Refusal | None:
         region, shift = regions[index], tx.state.geometry.page_shift
         start, end = region.start >> shift, (region.end + 1) >> shift
         tx.state = grow(tx.state, 0, ZoneType.DEVICE, start, end - start)
+        if driver == "dax_pmem":
+            kmem.bind_region(tx, word, region)
     tx.event(f"{verb}_store", f"{word}: a ZONE_DEVICE span only grows")
     return None
 
@@ -288,6 +305,9 @@ def _read_file(state: State, path: str) -> list[str] | None:
             return None
         pages = (int(found[1]) << 10) // state.geometry.page_bytes
         return [str(sum(h.count for h in state.hugetlb.values() if h.page_pages == pages))]
+    if found := DAX_FILE.match(path):
+        text = kmem.read_file(state, found[1], found[2])
+        return None if text is None else [text]
     directory, _, name = path.rpartition("/")
     if directory == NODE_DIR and name in NODE_FILES:
         return [format_mask(state.nodes_in(name))]
@@ -385,5 +405,7 @@ def _is_modelled(path: str) -> bool:
     if folder == PARAMETERS_DIR or path in (f"{MEMORY_DIR}/probe", f"{MEMORY_DIR}/vmemmap_hotplug"):
         return True
     if _POOL.match(path) or _NODE_POOL.match(path) or _NODE_MEMINFO.match(path):
+        return True
+    if (found := DAX_FILE.match(path)) and found[2] in ("state", "memmap_on_memory"):
         return True
     return bool(_IN_BLOCK.match(folder)) and name not in ("uevent", "subsystem", "power")

@@ -74,9 +74,8 @@ def default_zone(state: State, node: int, start_pfn: int, nr_pages: int) -> Zone
 
 
 def group_present(state: State, device: Device) -> tuple[int, int]:
-    """(present_kernel_pages, present_movable_pages) of the static group of a DIMM."""
-    pages = state.geometry.block_pages
-    rows = state.blocks.slice(device.start_pfn // pages, device.end_pfn // pages)
+    """(present_kernel_pages, present_movable_pages) of the memory group of a device."""
+    rows = state.blocks.slice(*state.blocks_of(device))
     online = rows[(rows["state"] == BlockState.ONLINE) & (rows["device"] == device.id)]
     present = online["count"] * online["present"]
     movable = int(present[online["zone"] == ZoneType.MOVABLE].sum())

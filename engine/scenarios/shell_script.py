@@ -19,6 +19,7 @@ from pfnmap.engine.play import play
 from pfnmap.engine.scenarios.run import opened
 from pfnmap.engine.scenarios.scenario import Scenario
 from pfnmap.engine.sysfs_words import (
+    DAX_DRIVERS,
     HUGEPAGES_DIR,
     MEMORY_DIR,
     NODE_DIR,
@@ -193,6 +194,23 @@ def _device_del(command: c.DeviceDel, before: State, after: State) -> list[str]:
     return [f"# {format_command(command)}: ndctl disable-namespace"]
 
 
+def _kmem(command: c.Kmem, before: State, after: State) -> list[str]:
+    name = command.name
+    lines = [f"echo {name} > {DAX_DRIVERS}/device_dax/unbind"]
+    if command.memmap is not None:
+        wanted = int(command.memmap == "on_memory")
+        lines.append(f"echo {wanted} > /sys/bus/dax/devices/{name}/memmap_on_memory")
+    return [*lines, f"echo {name} > {DAX_DRIVERS}/kmem/new_id"]
+
+
+def _kmem_del(command: c.KmemDel, before: State, after: State) -> list[str]:
+    lines = [f"echo {command.name} > {DAX_DRIVERS}/kmem/unbind"]
+    device = after.device_named(command.name)
+    if device is not None and device.kind == "pmem":
+        lines.append(f"echo {command.name} > {DAX_DRIVERS}/device_dax/bind")
+    return lines
+
+
 def _simulated(command: c.Command, *_states: State) -> list[str]:
     return [f"# only simulated: {format_command(command)}"]
 
@@ -219,6 +237,8 @@ _WRITERS: Final[dict[type[c.Command], Callable[..., list[str]]]] = {
     c.Shrink: _shrink,
     c.DeviceAdd: _device_add,
     c.DeviceDel: _device_del,
+    c.Kmem: _kmem,
+    c.KmemDel: _kmem_del,
     c.Pin: _simulated,
     c.Unpin: _simulated,
     c.Signal: _simulated,

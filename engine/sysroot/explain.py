@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pfnmap.engine.commands import Add, Command, Offline, Online, Ref, Remove, SetParam
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.finding import DISAGREES, Finding
-from pfnmap.engine.kinds import BlockState, OnlineType, ZoneType
+from pfnmap.engine.kinds import BlockState, MemmapPolicy, OnlineType, ZoneType
 from pfnmap.engine.machine import predict
 from pfnmap.engine.memory.alike import alike, offline_in_model
 from pfnmap.engine.memory.runs import unbroken
@@ -173,7 +173,11 @@ def _commands(before: SysrootView, after: SysrootView) -> list[Command]:
         at, nr_bytes = first * size, (last - first + 1) * size
         where = 0 if node is None or node.node is None else node.node
         text = f"add {name} {nr_bytes >> 20}M at={at:#x} node={where}"
-        commands.append(Add(name, nr_bytes, at, where, text=text))
+        index = int(np.searchsorted(new.ids, first))
+        # Of a driver's memory the driver says where the struct pages go, not the parameter.
+        own = after.device_of(index) is None or after.inferred.vmemmap[index] > 0
+        memmap = None if own else MemmapPolicy.RAM
+        commands.append(Add(name, nr_bytes, at, where, memmap, text=text))
     left = np.union1d(np.setdiff1d(was_online, is_online), _rezoned(before, after))
     commands += [
         Offline((Ref(first, last),), text=f"offline {_span(first, last)}")

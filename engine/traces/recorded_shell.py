@@ -10,9 +10,9 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from pfnmap.engine.commands import Command, Signal, SysfsWrite
+from pfnmap.engine.commands import Command, Note, Signal, SysfsRead, SysfsWrite
 from pfnmap.engine.errors import InputError, quoted
-from pfnmap.engine.sysfs_words import BIND
+from pfnmap.engine.sysfs_words import BIND, DAX_FILE
 
 READERS = frozenset(
     {
@@ -61,8 +61,12 @@ class ShellError(InputError):
 def parse_script(script: str, directory: str = "/") -> list[Command]:
     """The writes of a script, in order; ShellError where something is not understood."""
     commands: list[Command] = []
+    answers = False
     for words in _simple_commands(_unroll(script)):
-        if words[0] == "cd":
+        before = len(commands)
+        if words[0] == "cat" and (paths := [each for each in words[1:] if DAX_FILE.match(each)]):
+            commands.append(SysfsRead(tuple(paths)))
+        elif words[0] == "cd":
             directory = _join(directory, words[1] if len(words) > 1 else "/")
         elif words[0] == "kill":
             commands.append(Signal())
@@ -72,7 +76,9 @@ def parse_script(script: str, directory: str = "/") -> list[Command]:
             raise ShellError(f"{words[0]}: the effect of this command is not known")
         elif ">" in words and _target(words, directory) not in ("", "/dev/null"):
             raise ShellError(f"{' '.join(words)}: the effect of this write is not known")
-    return commands
+        answers = len(commands) > before
+    # A script's answer is that of its last command, even of one that only prints.
+    return commands if answers or not commands else [*commands, Note("")]
 
 
 def _simple_commands(script: str) -> Iterator[list[str]]:

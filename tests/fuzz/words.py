@@ -204,6 +204,27 @@ class LineMaker:
     def device_del(self, state: State) -> str:
         return f"device-del {self.device(state, 'pmem')}"
 
+    def kmem(self, state: State) -> str:
+        memmap = self.rng.choice(("", "", " memmap=ram", " memmap=on_memory"))
+        return f"kmem {self.device(state, 'pmem')}{memmap}"
+
+    def kmem_del(self, state: State) -> str:
+        return f"kmem-del {self.device(state, 'kmem')}"
+
+    def kmem_file(self, state: State) -> str:
+        name = self.device(state, self.rng.choice(("kmem", "dax", "pmem")))
+        state_words = ("unplugged", "online", "online_movable", "online_kernel", "offline")
+        return self.rng.choice(
+            (
+                f"echo {self.rng.choice(state_words)} > /sys/bus/dax/devices/{name}/state",
+                f"echo {self.rng.choice('01')} > /sys/bus/dax/devices/{name}/memmap_on_memory",
+                f"echo {name} > /sys/bus/dax/drivers/kmem/{self.rng.choice(('bind', 'new_id'))}",
+                f"echo {name} > /sys/bus/dax/drivers/{self.rng.choice(('kmem', 'device_dax'))}"
+                "/unbind",
+                f"echo {name} > /sys/bus/dax/drivers/device_dax/bind",
+            )
+        )
+
     def _where(self, state: State) -> str:
         if self.rng.random() < 0.5:
             return self.ref(state, BlockState.ONLINE)
@@ -312,6 +333,9 @@ _MAKERS: tuple[tuple[Callable[[LineMaker, State], str], int], ...] = (
     (LineMaker.shrink, 5),
     (LineMaker.device_add, 3),
     (LineMaker.device_del, 2),
+    (LineMaker.kmem, 3),
+    (LineMaker.kmem_del, 2),
+    (LineMaker.kmem_file, 2),
     (LineMaker.pin, 5),
     (LineMaker.unpin, 3),
     (LineMaker.hugetlb, 4),

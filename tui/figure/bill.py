@@ -179,9 +179,9 @@ def bill_of(state: State) -> Bill:
 
 def _device(state: State, device: Device, facts: DeviceFacts) -> DeviceBill:
     geometry = state.geometry
-    first, blocks, hosting = device.start_pfn // geometry.block_pages, 0, 0
-    if device.kind == "dimm":
-        rows = state.blocks.slice(first, device.end_pfn // geometry.block_pages)
+    (first, end), blocks, hosting = state.blocks_of(device), 0, 0
+    if device.is_ram:
+        rows = state.blocks.slice(first, end)
         blocks = int(rows["count"].sum())
         hosting = int(rows["count"][rows["vmemmap"] > 0].sum())
         first = int(rows["start"][0]) if len(rows) else first

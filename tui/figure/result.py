@@ -148,32 +148,30 @@ def _arrivals(before: Moment, after: Moment) -> Iterator[str]:
 
 
 def _arrival(before: State, after: State, device: Device) -> Iterator[str]:
-    pages, size = after.geometry.block_pages, after.geometry.page_bytes
+    size = after.geometry.page_bytes
     what = human(device.nr_pages * size)
     where = f"at {device.start_pfn:#x}"
-    if device.kind == "dimm":
-        first, last = device.start_pfn // pages, device.end_pfn // pages - 1
+    if device.is_ram:
+        first, end = after.blocks_of(device)
         auto = after.blocks.at(first)
         offline = auto is not None and int(auto["state"]) == BlockState.OFFLINE
-        where = ranged("block", first, last) + (", offline, in no zone yet" if offline else "")
+        where = ranged("block", first, end - 1) + (", offline, in no zone yet" if offline else "")
     yield f"{device.name}: {what}, {where}"
     yield f"its struct pages: {memmap_place(after, device)}"
 
 
 def memmap_place(state: State, device: Device) -> str:
     """Where a device's struct pages are and how much they take, in words."""
-    geometry = state.geometry
     taken = _pages_in_ram(state, device)
     if taken:
         nodes = _nodes_of(state, device)
         remote = ", remote" if nodes and device.node not in nodes else ""
         return f"{amount(taken, state)} of {_listed_nodes(nodes)}{remote}"
-    if device.kind != "dimm":
+    if not device.is_ram:
         if device.altmap_pages:
             return f"{amount(device.altmap_pages, state)} at its own start"
         return "in RAM"
-    first = device.start_pfn // geometry.block_pages
-    rows = state.blocks.slice(first, device.end_pfn // geometry.block_pages)
+    rows = state.blocks.slice(*state.blocks_of(device))
     total = int((rows["vmemmap"] * rows["count"]).sum())
     if not total:
         hosted = device.memmap in (MemmapKind.PER_BLOCK, MemmapKind.PER_DEVICE)

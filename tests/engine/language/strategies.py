@@ -198,6 +198,8 @@ BY_TYPE: dict[type[c.Command], st.SearchStrategy[c.Command]] = {
     c.Shrink: st.builds(c.Shrink, zones, small, positive),
     c.DeviceAdd: st.builds(c.DeviceAdd, names, sizes, maybe(numbers), maybe(small), maybe(sizes)),
     c.DeviceDel: st.builds(c.DeviceDel, names),
+    c.Kmem: st.builds(c.Kmem, names, maybe(st.sampled_from(("ram", "on_memory")))),
+    c.KmemDel: st.builds(c.KmemDel, names),
     c.Pin: pins().filter(lambda command: isinstance(command, c.Pin)),
     c.Unpin: pins().filter(lambda command: isinstance(command, c.Unpin)),
     c.Signal: st.builds(c.Signal),

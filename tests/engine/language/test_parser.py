@@ -62,6 +62,8 @@ LINES: list[tuple[str, c.Command]] = [
     ("shrink Normal node=1 blocks=3", c.Shrink(ZoneType.NORMAL, 1, 3)),
     ("device-add pmem0 1G altmap=16M node=0", c.DeviceAdd("pmem0", GIB, None, 0, 16 * MIB)),
     ("device-del pmem0", c.DeviceDel("pmem0")),
+    ("kmem dax0.0 memmap=on_memory", c.Kmem("dax0.0", "on_memory")),
+    ("kmem-del dax0.0", c.KmemDel("dax0.0")),
     ("pin 34", c.Pin((c.Ref(34, 34),))),
     ("pin pfn=0x108000 pages=4 kind=movable", c.Pin((), c.PfnRef(0x108000), 4, "movable")),
     ("pin pfn=dimm0+512", c.Pin((), c.PfnRef(512, "dimm0"))),
