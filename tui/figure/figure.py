@@ -234,6 +234,8 @@ class _Drawing:
         self.zones = {(row.node, row.zone): row for row in zones}
         self.nodes = {row.node: row for row in self.view.nodes if row.spanned}
         self.counts, self.right = self._counts()
+        pfns = np.stack((axis.starts[self.cells], axis.ends[self.cells]), axis=1).ravel()
+        self.pages = self.memory.pages(pfns)
 
     def _counts(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Pages of each state in every cell; whether its memmap is in the second half of it."""
@@ -249,7 +251,7 @@ class _Drawing:
     def keys(self) -> list[Key]:
         """The rows there are."""
         keys: list[Key] = [*self.zones, *((node, None) for node in self.nodes)]
-        keys += [(node, ZoneType.NONE) for node in self.memory.offline_nodes]
+        keys += [(node, ZoneType.NONE) for node in self.memory.offline_blocks]
         return keys
 
     def numbers(self, key: Key) -> list[tuple[str, int | None]]:
@@ -259,8 +261,7 @@ class _Drawing:
             row = self.nodes.get(node)
             return [("spanned", row.spanned if row else 0), ("present", row.present if row else 0)]
         if zone == ZoneType.NONE:
-            pages = int(self.memory.of(node, zone)[2][-1])
-            return [("blocks", pages // self.axis.block_pages)]
+            return [("blocks", self.memory.offline_blocks.get(node, 0))]
         found = self.zones.get((node, zone))
         return [
             (name, getattr(found, name) if found else 0)
@@ -300,17 +301,8 @@ class _Drawing:
 
     def _owned(self, node: int, zone: ZoneType) -> NDArray[np.int64]:
         """Pages of each cell that are the row's."""
-        starts, ends, sums = self.memory.of(node, zone)
-        if not len(starts):
-            return np.zeros(len(self.cells), np.int64)
-
-        def below(pfns: NDArray[np.int64]) -> NDArray[np.int64]:
-            index = np.searchsorted(starts, pfns, side="right")
-            last = np.maximum(index - 1, 0)
-            over = np.where(index > 0, np.maximum(ends[last] - pfns, 0), 0)
-            return np.asarray(sums[index] - over)
-
-        return below(self.axis.ends[self.cells]) - below(self.axis.starts[self.cells])
+        pages = self.pages.get((node, zone))
+        return np.zeros(len(self.cells), np.int64) if pages is None else pages[::2]
 
     def _code(self, owned: NDArray[np.bool_], pages: NDArray[np.int64], zone: ZoneType) -> Codes:
         """The codes of cells of which so many pages are a row's.

@@ -16,7 +16,7 @@ from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.outcome import Event, Outcome
 from pfnmap.engine.session import History
 from pfnmap.engine.view import View
-from pfnmap.tui.figure.memory import Memory, memory_of
+from pfnmap.tui.figure.memory import Memory
 from pfnmap.tui.map.motions import touched
 
 BOOT: Final = "at the start"
@@ -54,7 +54,7 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
                 break
             first = first.before
         if first is self:
-            return memory_of(self.view)
+            return Memory(self.view)
         return first.memory
 
     def _same_memory_as(self, other: Moment) -> bool:

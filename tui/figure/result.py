@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pfnmap.engine.commands import Add, DeviceAdd, DeviceDel, Remove
 from pfnmap.engine.finding import DISAGREES, Finding
 from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
-from pfnmap.engine.memory.runs import Rows, joined_ranges, sorted_set
+from pfnmap.engine.memory.runs import Rows, joined_ranges
 from pfnmap.engine.memory.state import Device, HugetlbSet, State
 from pfnmap.engine.sizes_in_words import counted, listed, ranged
 from pfnmap.engine.view import ZoneRow
@@ -99,7 +99,7 @@ def _changes(before: Moment, after: Moment) -> Iterator[Change]:
     one, other = before.memory, after.memory
     if one is other:
         return
-    edges = sorted_set(np.concatenate((one.starts, one.ends, other.starts, other.ends)))
+    edges = one.apart(other)
     if len(edges) < 2:
         return
     starts, ends = edges[:-1], edges[1:]
