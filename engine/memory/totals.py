@@ -25,6 +25,7 @@ SUM_DTYPE = np.dtype(
         ("state", "<i8"),  # BlockState
         ("shared", "?"),  # see are_shared
         ("holes", "?"),  # fewer pages are present than a block has
+        ("early", "?"),
         ("blocks", "<i8"),
         ("vmemmap", "<i8"),  # pages that hold struct pages of their own block
     ]
@@ -78,6 +79,15 @@ class Totals(Struct, frozen=True, eq=False):
         inside = (after > 0) & (after < len(chunks))
         inside[inside] &= chunks[after[inside]] != self.sums["chunk"][inside]
         return after[inside] - 1, self.sums[inside]
+
+    def chunks_online_in(self, node: int, zone: ZoneType, early: bool | None) -> Int64s:
+        """The chunks with online blocks of a zone, ascending; with ``early`` only such of those."""
+        sums = self.sums
+        mine = (sums["node"] == node) & (sums["zone"] == int(zone)) | sums["shared"]
+        mine &= sums["state"] == int(BlockState.ONLINE)
+        if early is not None:
+            mine &= sums["early"] == early
+        return np.flatnonzero(np.bincount(sums["chunk"][mine]))
 
     def odd_rows(self, *, holes: bool) -> Rows:
         """The rows of blocks of several zones, and with ``holes`` those with holes."""
@@ -142,10 +152,11 @@ def _sums(rows: Rows, which: Int64s, block_pages: int) -> Rows:
     for name in ("node", "zone", "state"):
         table[name] = rows[name]
     table["shared"], table["holes"] = are_shared(rows), rows["present"] < block_pages
+    table["early"] = rows["early"]
     table["blocks"], table["vmemmap"] = rows["count"], rows["count"] * rows["vmemmap"]
     if not len(table):
         return table
-    keys = [table[name] for name in ("holes", "shared", "state", "zone", "node", "chunk")]
+    keys = [table[name] for name in ("early", "holes", "shared", "state", "zone", "node", "chunk")]
     order = np.lexsort(keys)
     table = table[order]
     first = np.ones(len(table), bool)
