@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pfnmap.engine.geometry import Geometry
-from pfnmap.engine.kinds import FREE_BY_ZONE, BlockState, MemmapKind, PageState, ZoneType
-from pfnmap.engine.memory.runs import Rows, RunMap, outside, ranges_of, sorted_set
+from pfnmap.engine.kinds import FREE_BY_ZONE, BlockState, PageState, ZoneType
+from pfnmap.engine.memory.runs import Rows, RunMap, sorted_set
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.totals import Totals, are_shared, totals_of
 
@@ -132,7 +132,7 @@ class PageMap:
             np.full(len(hosted), int(PageState.VMEMMAP), np.int64),
         )
         self._overlays: list[tuple[Prefix, NDArray[np.int64]]] = []
-        for ranges in (_overlay(state.taken), _overlay(_lost(state), PageState.BROKEN)):
+        for ranges in (_overlay(state.taken), _overlay(state.lost, PageState.BROKEN)):
             pieces = self._of_one_kind(ranges)
             self._overlays.append((pieces, self._underlying(pieces)))
 
@@ -263,24 +263,6 @@ def _overlay(runs: RunMap, kind: PageState | None = None) -> Prefix:
     rows = runs.rows
     kinds = rows["kind"].astype(np.int64) if kind is None else np.full(len(rows), int(kind))
     return _prefix(rows["start"], rows["start"] + rows["count"], kinds)
-
-
-def _lost(state: State) -> RunMap:
-    """Pages whose struct pages were freed under them.
-
-    The series of 2019 frees those of a removed range section by section, from the last to the
-    first, while its memory blocks are still there (``__kfree_section_memmap``).
-    """
-    if state.profile.removal != "v2-refcount":
-        return state.lost
-    rows, pages, lost = state.blocks.rows, state.geometry.block_pages, state.lost
-    hosts = rows[rows["memmap"] == MemmapKind.PER_DEVICE]
-    added = state.homes.rows_over(ranges_of(hosts) * pages)
-    for row in outside(added, ranges_of(state.homes.rows)):
-        lost = lost.insert(
-            int(row["start"]), int(row["count"]), kind=int(PageState.BROKEN), owner=-1
-        )
-    return lost
 
 
 def _states_in(kinds: NDArray[np.int64]) -> list[int]:
