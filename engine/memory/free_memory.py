@@ -40,8 +40,20 @@ def zone_class(zone_type: ZoneType) -> int:
 
 
 def free_of(state: State, node: int) -> tuple[int, int]:
-    """(kernel, movable) free pages of a node."""
-    return state.free_pages[node] if node < len(state.free_pages) else (0, 0)
+    """(kernel, movable) free pages of a node; none of a block that is going offline.
+
+    ``set_migratetype_isolate`` takes the free pages of what it isolates out of NR_FREE_PAGES.
+    """
+    kernel, movable = state.free_pages[node] if node < len(state.free_pages) else (0, 0)
+    row = None if state.pending is None else state.blocks.at(state.pending.block)
+    if row is None or row["node"] != node:
+        return kernel, movable
+    assert state.pending is not None
+    taken = state.taken.slice(*map(state.block_pfn, (state.pending.block, state.pending.block + 1)))
+    isolated = int(row["present"] - row["vmemmap"]) - int(taken["count"].sum())
+    if zone_class(ZoneType(int(row["zone"]))) == MOVABLE:
+        return kernel, movable - isolated
+    return kernel - isolated, movable
 
 
 def change(state: State, node: int, kind: int, nr_pages: int) -> State:
@@ -54,7 +66,8 @@ def change(state: State, node: int, kind: int, nr_pages: int) -> State:
         more = (kernel + nr_pages, movable) if kind == KERNEL else (kernel, movable + nr_pages)
         free = (*state.free_pages[:node], more, *state.free_pages[node + 1 :])
         return replace(state, free_pages=free)
-    pairs = [list(free_of(state, i)) for i in range(len(state.nodes))]
+    pairs = [list(pair) for pair in state.free_pages]
+    pairs += [[0, 0] for _ in range(len(state.nodes) - len(pairs))]
     pairs[node][kind] += nr_pages
     shortfall = min(0, pairs[node][kind])
     pairs[node][kind] -= shortfall
