@@ -224,6 +224,8 @@ class _Page:
             number = self._said(moment, span)
             told = " changed" * span.changed + " refused" * span.refused
             return f'<b class="s{state}{told}" tabindex="0" data-words="{number}">{text}</b>'
+        if span.role == "mark" and span.refused:
+            return f'<span class="refusal">{text}</span>'
         if span.role in ("text", "number", "mark") or not span.text.strip():
             return text
         return f'<span class="{span.role}">{text}</span>'
