@@ -12,35 +12,15 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.commands import Add
-from pfnmap.engine.geometry import GIB
 from pfnmap.engine.kinds import MemmapKind, MemmapPolicy, OnlineType
 from pfnmap.engine.memory import memmap, memmap_from_ram, resources, zonelists
 from pfnmap.engine.memory.memmap import MemmapChoice
 from pfnmap.engine.memory.state import Device, FailedDimm, Resource, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import online, zone_shifting
+from pfnmap.engine.operations.refs import default_address
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.sizes_in_words import counted
-
-
-def default_address(state: State, size_bytes: int) -> int:
-    """Lowest free block-aligned address at or above 4 GiB and the end of boot RAM.
-
-    Where sections of a failed add are still mapped nothing fits.
-    """
-    block = state.geometry.block_bytes
-    shift = state.geometry.page_shift
-    boot_end = int(state.early_ram[:, 1].max()) << shift if len(state.early_ram) else 0
-    address = -(-max(4 * GIB, boot_end) // block) * block
-    busy = [(r.start, r.end + 1) for r in state.resources]
-    busy += [(start, end) for _, start, end in state.plugged()]
-    leaked = state.leaked.rows
-    ends = leaked["start"] + leaked["count"]
-    busy += list(zip((leaked["start"] << shift).tolist(), (ends << shift).tolist(), strict=True))
-    for start, end in sorted(busy):
-        if start < address + size_bytes and end > address:
-            address = -(-end // block) * block
-    return address
 
 
 def occupied(state: State, start: int, size: int) -> Refusal | None:

@@ -25,7 +25,8 @@ from pfnmap.engine.memory import (
 from pfnmap.engine.memory.spans import grow, span_text
 from pfnmap.engine.memory.state import Device, Resource, State
 from pfnmap.engine.memory.transaction import Transaction
-from pfnmap.engine.operations.add import default_address, make_way, occupied
+from pfnmap.engine.operations.add import make_way, occupied
+from pfnmap.engine.operations.refs import default_address
 from pfnmap.engine.operations.remove import try_offline_node
 from pfnmap.engine.outcome import Refusal
 

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from pfnmap.engine.commands import Add, DeviceAdd, Hugetlb, Offline, Online, Pin, Remove, Unpin
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import Geometry
-from pfnmap.engine.operations.add import default_address
-from pfnmap.engine.operations.refs import block_ranges, pfn_of
+from pfnmap.engine.operations.refs import block_ranges, default_address, pfn_of
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.view import View
 from pfnmap.tui.map.viewport import Viewport, edges_of
