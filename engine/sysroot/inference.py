@@ -87,8 +87,8 @@ class Inferred(Struct, frozen=True, eq=False):
 
 def state_mask(blocks: BlockColumns, *words: str) -> NDArray[np.bool_]:
     """Which blocks are in one of these states."""
-    codes = [code for code, word in enumerate(blocks.states) if word in words]
-    return np.isin(blocks.state, codes)
+    wanted = np.array([word in words for word in blocks.states], bool)
+    return np.asarray(wanted[blocks.state])
 
 
 def ram_ranges(iomem: tuple[IomemLine, ...] | None, page_shift: int) -> Ranges | None:
@@ -289,8 +289,8 @@ def _placement(
 
 def on_node(blocks: BlockColumns, node: int) -> NDArray[np.bool_]:
     """Which blocks are linked to this node and no other."""
-    codes = [code for code, nodes in enumerate(blocks.node_sets) if nodes == (node,)]
-    return np.isin(blocks.nodes, codes)
+    wanted = np.array([nodes == (node,) for nodes in blocks.node_sets], bool)
+    return np.asarray(wanted[blocks.nodes])
 
 
 def told_by_zones(

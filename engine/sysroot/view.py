@@ -299,7 +299,7 @@ class SysrootView(Reading):
     def node_block_counts(self) -> list[tuple[int | None, int, int]]:
         """(node, online blocks, blocks) of each node that has blocks; None: not known."""
         blocks = self.observation.blocks
-        online = np.isin(blocks.state, [c for c, w in enumerate(blocks.states) if w == "online"])
+        online = state_mask(blocks, "online")
         out: list[tuple[int | None, int, int]] = []
         for code, nodes in enumerate(blocks.node_sets):
             mine = blocks.nodes == code

@@ -19,7 +19,7 @@ from tests.fuzz.inputs import Inputs, run, unclear
 from tests.fuzz.targets import NAMES, target_named
 
 KINDS = tuple(name for name in NAMES if name != "commands")
-INPUTS_OF_A_KIND = 30
+INPUTS_OF_A_KIND = 40
 
 
 @pytest.mark.parametrize("name", KINDS)

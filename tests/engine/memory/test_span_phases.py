@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from pfnmap.engine import Machine
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.memory import spans_history
 from pfnmap.engine.outcome import Event, Outcome
+from tests.examples import some
 
 S = 32768
 
@@ -136,9 +139,10 @@ LAYOUTS = (
 )
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("rule", ["remove-valid", "rfc2", "oct2018"])
-@pytest.mark.parametrize("device", [False, True], ids=["ram", "pmem"])
+@pytest.mark.parametrize(
+    ("layout", "rule", "device"),
+    some(product(LAYOUTS, ["remove-valid", "rfc2", "oct2018"], [False, True]), 5),
+)
 def test_leaving_out_turns_that_do_nothing_changes_nothing(
     layout: tuple[str, ...], rule: str, device: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.traces.replay import step_commands
 from pfnmap.engine.traces.trace import RecordedStep, Trace, load_trace
 from tests.engine.sysroot.recorded import TRACES, params_after, recorded_view
+from tests.examples import some
 
 
 class Recording(NamedTuple):
@@ -35,7 +36,7 @@ class Recording(NamedTuple):
         yield from zip(numbers, self.trace.steps, self.views, self.views[1:], strict=False)
 
 
-@pytest.fixture(scope="module", params=TRACES, ids=lambda path: path.stem)
+@pytest.fixture(scope="module", params=some(TRACES, 2), ids=lambda path: path.stem)
 def recording(request: pytest.FixtureRequest) -> Recording:
     path: Path = request.param
     trace = load_trace(path)

@@ -376,10 +376,10 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
 # -- many ---------------------------------------------------------------------------------------
 def test_many_different_words_do_not_grow_without_bound(tmp_path: Path) -> None:
     tree = Tree(tmp_path / "root")
-    for number in range(5000):
+    for number in range(4200):
         tree.write(f"{MEMORY}/memory{number}/state", f"word{number}\n")
     blocks = read(tree).blocks
-    assert len(blocks) == 5000
+    assert len(blocks) == 4200
     assert len(blocks.states) <= 4097
 
 

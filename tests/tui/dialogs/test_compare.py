@@ -17,6 +17,7 @@ from pfnmap.tui.cli import main
 from pfnmap.tui.dialogs.compare import CompareScreen
 from pfnmap.tui.keys.session_verbs import variants_of
 from pfnmap.tui.testing import settle
+from tests.examples import some
 from tests.tui.figure.test_compare_frames import CASES
 from tests.tui.screens.test_app_screens import compare as compare_baseline
 from tests.tui.stage import DIMM, Stage, stage
@@ -55,11 +56,11 @@ async def test_in_ascii_everything_can_still_be_told() -> None:
         assert any(line.startswith("  1 no zone") and "|2ooo" in line for line in on.lines)
 
 
-@pytest.mark.parametrize("size", [(20, 5), (40, 10), (60, 16), (300, 100)])
-async def test_any_size_is_drawn(size: tuple[int, int]) -> None:
-    async with shown(comparison_of("partial-removal"), size) as (on, _):
-        assert len(on.lines) <= size[1]
-        assert all(len(line) <= size[0] for line in on.lines)
+@pytest.mark.parametrize(("width", "height"), some([(20, 5), (40, 10), (60, 16), (300, 100)]))
+async def test_any_size_is_drawn(width: int, height: int) -> None:
+    async with shown(comparison_of("partial-removal"), (width, height)) as (on, _):
+        assert len(on.lines) <= height
+        assert all(len(line) <= width for line in on.lines)
 
 
 # -- keys --------------------------------------------------------------------------------

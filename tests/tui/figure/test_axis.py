@@ -6,7 +6,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pfnmap.engine.session import Session
@@ -14,7 +14,7 @@ from pfnmap.engine.sources import open_source, shipped_scenarios
 from pfnmap.tui.figure.axis import Axis, Column, Piece, axis_of, ground_of
 from pfnmap.tui.figure.figure import Figure, Mark, figure_of
 from pfnmap.tui.figure.moments import moments
-from tests.examples import some
+from tests.examples import examples, some
 from tests.tui.figure.sessions import random_sessions, session_of
 
 WIDTHS = st.integers(40, 180)
@@ -32,7 +32,7 @@ def to_scale(piece: Piece) -> bool:
 
 
 @given(random_sessions(), WIDTHS)
-@settings(max_examples=25, deadline=None)
+@examples(12)
 def test_columns_are_in_the_machines_order_and_leave_nothing_out(
     session: Session, width: int
 ) -> None:
@@ -50,7 +50,7 @@ def test_columns_are_in_the_machines_order_and_leave_nothing_out(
 
 
 @given(random_sessions(), WIDTHS)
-@settings(max_examples=25, deadline=None)
+@examples(12)
 def test_lengths_in_the_focus_are_exact(session: Session, width: int) -> None:
     axis = axis_of(ground_of(moments(session)), width)
     exact = [piece for piece in axis.pieces if to_scale(piece)]
@@ -69,7 +69,7 @@ def test_lengths_in_the_focus_are_exact(session: Session, width: int) -> None:
 
 
 @given(random_sessions(), WIDTHS)
-@settings(max_examples=25, deadline=None)
+@examples(12)
 def test_zones_share_columns_only_where_their_spans_overlap(session: Session, width: int) -> None:
     for figure in drawn(session, width):
         view = figure.moment.view
@@ -87,7 +87,7 @@ def test_zones_share_columns_only_where_their_spans_overlap(session: Session, wi
 
 
 @given(random_sessions(), WIDTHS)
-@settings(max_examples=25, deadline=None)
+@examples(12)
 def test_nothing_that_exists_has_no_width(session: Session, width: int) -> None:
     for figure in drawn(session, width):
         view, memory = figure.moment.view, figure.moment.memory
@@ -102,7 +102,7 @@ def test_nothing_that_exists_has_no_width(session: Session, width: int) -> None:
 
 
 @given(random_sessions(), WIDTHS)
-@settings(max_examples=25, deadline=None)
+@examples(12)
 def test_the_focus_has_half_of_the_width(session: Session, width: int) -> None:
     axis = axis_of(ground_of(moments(session)), width)
     if not any(piece.focus for piece in axis.pieces):

@@ -24,6 +24,7 @@ from pfnmap.tui.screens.audit import Audit
 from pfnmap.tui.screens.live import Live
 from pfnmap.tui.testing import settle
 from tests.engine.sysroot.trees import MEMORY, Tree, dimm_tree, ratio_tree, x86_tree
+from tests.examples import some
 from tests.tui.stage import Stage
 
 
@@ -236,7 +237,7 @@ async def test_what_changes_meanwhile_waits_for_the_way_back(tree: Tree) -> None
 
 
 # -- operating ---------------------------------------------------------------------------
-@pytest.mark.parametrize("key", ["o", "O", "m", "f", "x", "s", "t"])
+@pytest.mark.parametrize("key", some(["o", "O", "m", "f", "x", "s", "t"], 3))
 async def test_without_the_flag_no_key_asks_or_writes(tree: Tree, key: str) -> None:
     async with live_stage(tree) as (on, _):
         await on.command("goto block 33")
@@ -274,7 +275,7 @@ async def test_a_write_is_asked_for_with_block_zone_and_consequence(tree: Tree) 
     assert "kernel=success" in lines[1]
 
 
-@pytest.mark.parametrize("answer", ["", "y", "yes", "onlin", "online_movable", "n"])
+@pytest.mark.parametrize("answer", some(["", "y", "yes", "onlin", "online_movable", "n"], 3))
 async def test_every_other_answer_means_no(tree: Tree, answer: str) -> None:
     async with live_stage(tree, allow_writes=True) as (on, _):
         await on.command("goto block 33")
@@ -413,7 +414,7 @@ async def test_a_machine_that_moves_under_the_question_is_asked_about_again(
             await on.keys("escape")
 
 
-@pytest.mark.parametrize("burst", ["memory", "offline", "online_movable", "yyyy", "foffline"])
+@pytest.mark.parametrize("burst", some(["online_movable", "memory", "offline", "yyyy", "foffline"]))
 async def test_no_burst_of_letters_writes(
     tree: Tree, monkeypatch: pytest.MonkeyPatch, burst: str
 ) -> None:

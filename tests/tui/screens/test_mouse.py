@@ -11,6 +11,7 @@ from pfnmap.tui.dialogs.palette import Palette
 from pfnmap.tui.dialogs.reader import Reader
 from pfnmap.tui.testing import settle
 from pfnmap.tui.widgets.panel import WHEEL_LINES
+from tests.examples import some
 from tests.tui.dense import dense_session
 from tests.tui.stage import DIMM, Stage, stage
 
@@ -38,7 +39,7 @@ async def test_a_key_of_the_footer_can_be_clicked() -> None:
         assert "? help" in on.lines[-1]
 
 
-@pytest.mark.parametrize("name", ["figure", "inspector", "events", "blocks"])
+@pytest.mark.parametrize("name", some(["figure", "inspector", "events", "blocks"]))
 async def test_the_wheel_scrolls_a_panel_without_the_focus(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

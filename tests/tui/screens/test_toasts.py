@@ -6,6 +6,7 @@ import pytest
 
 from pfnmap.engine.commands import Offline, Ref
 from pfnmap.tui.screens.main import TOAST_SECONDS
+from tests.examples import some
 from tests.tui.stage import DIMM, Stage, stage
 
 
@@ -27,7 +28,7 @@ async def test_it_does_not_stay_for_long() -> None:
         assert TOAST_SECONDS <= 3
 
 
-@pytest.mark.parametrize("key", ["[", "j", ":", "?", "."])
+@pytest.mark.parametrize("key", some(["[", "j", ":", "?", "."]))
 async def test_the_next_key_removes_it(key: str) -> None:
     async with stage(*DIMM) as on:
         await on.keys("]")

@@ -20,6 +20,7 @@ from pfnmap.tui.say.words import wrapped
 from pfnmap.tui.screens.tour import MACHINE, STEPS, Progress, Step, filled, press_words
 from pfnmap.tui.screens.tour_panel import HEIGHT, TourPanel
 from pfnmap.tui.testing import settle
+from tests.examples import some
 from tests.tui.stage import Stage, stage
 
 LAST = len(STEPS) - 1
@@ -98,9 +99,9 @@ def test_what_was_done_before_setting_up_is_a_branch() -> None:
 
 
 # -- on the screen -----------------------------------------------------------------------
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
-async def test_pressing_what_is_asked_for_leads_to_the_end(size: tuple[int, int]) -> None:
-    async with touring(size) as (on, tour):
+@pytest.mark.parametrize(("width", "height"), some([(80, 24), (120, 40)]))
+async def test_pressing_what_is_asked_for_leads_to_the_end(width: int, height: int) -> None:
+    async with touring((width, height)) as (on, tour):
         for index, step in enumerate(STEPS[:-1]):
             assert tour.progress.index == index
             assert f"{index + 1}/{len(STEPS)} {step.title}" in on.text

@@ -81,8 +81,20 @@ def test_the_file_is_as_it_always_was(version: int, pfnmap_snapshot: Snapshot) -
     pfnmap_snapshot.compare(cast.text, ".cast")
 
 
-@pytest.mark.parametrize("source", [ScreenFrames(), FigureFrames()], ids=["screen", "figure"])
-@pytest.mark.parametrize("theme", ["dark", "ansi", "mono"])
+@pytest.mark.parametrize(
+    ("source", "theme"),
+    [
+        (ScreenFrames(), "ansi"),
+        (FigureFrames(), "dark"),
+        *(
+            pytest.param(source, theme, marks=pytest.mark.slow)
+            for source, theme in (
+                (ScreenFrames(), "dark"), (ScreenFrames(), "mono"),
+                (FigureFrames(), "ansi"), (FigureFrames(), "mono"),
+            )
+        ),
+    ],
+)  # fmt: skip
 def test_a_terminal_shows_exactly_the_pictures(source: FrameSource, theme: str) -> None:
     script, chosen = script_of(story()), load_theme(theme)
     pictures = source.pictures(script, (80, 24 - CAPTION_LINES), chosen)
