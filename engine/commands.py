@@ -399,6 +399,51 @@ class KmemDel(Command, frozen=True):
     name: str
 
 
+@verb(
+    "virtio-mem",
+    "plug in a virtio-mem device, or resize it",
+    "virtio-mem vm0 size=4G requested=1G",
+    Word("name", NAME, "a name for the device", "NAME size=SIZE"),
+    Key("size", SIZE, "size_bytes"),
+    Key("requested", SIZE, "requested_bytes"),
+    Key("block-size", SIZE, "block_bytes"),
+    Key("at", ADDRESS, "address"),
+    Key("node", NODE),
+    Key("dynamic-memslots", one_of(("on", "off"), "switch"), "dynamic_memslots"),
+    effect="virtio_mem.resize",
+)
+class VirtioMem(Command, frozen=True):
+    """``virtio-mem NAME size=SIZE [requested=] …`` and ``virtio-mem NAME requested=SIZE``."""
+
+    name: str
+    size_bytes: int | None = None
+    requested_bytes: int | None = None
+    block_bytes: int | None = None
+    address: int | None = None
+    node: int | None = None
+    dynamic_memslots: str | None = None
+    """Of the hypervisor: the guest sees nothing of it."""
+
+    @property
+    def sets_up(self) -> bool:
+        """Whether it says what cannot change of a device that is there."""
+        given = (self.size_bytes, self.block_bytes, self.address, self.node, self.dynamic_memslots)
+        return any(each is not None for each in given)
+
+
+@verb(
+    "virtio-mem-del",
+    "unplug an empty virtio-mem device",
+    "virtio-mem-del vm0",
+    Word("name", HELD, "the name of the device", "NAME"),
+    effect="virtio_mem.delete",
+)
+class VirtioMemDel(Command, frozen=True):
+    """``virtio-mem-del NAME``."""
+
+    name: str
+
+
 _WHERE_PINNED: Final = (
     Word("blocks", REF, "blocks or pfn=", "34, or pfn=0x108000", instead="pfn"),
     Key("pfn", PFN),
@@ -765,7 +810,19 @@ _session_verb("quit", "quit", "quit")
 
 
 # -- kinds of commands --------------------------------------------------------------------
-HOTPLUG = (Add, Online, Offline, Remove, Shrink, DeviceAdd, DeviceDel, Kmem, KmemDel)
+HOTPLUG = (
+    Add,
+    Online,
+    Offline,
+    Remove,
+    Shrink,
+    DeviceAdd,
+    DeviceDel,
+    Kmem,
+    KmemDel,
+    VirtioMem,
+    VirtioMemDel,
+)
 """Commands that take the hotplug lock."""
 TALK = (Note, Title, Pause, Goto, Zoom, Cd, Expect)
 """Steps that are for the reader: they leave a machine as it is."""

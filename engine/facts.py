@@ -14,6 +14,7 @@ from pfnmap.engine.language.expectations import PAGE_FLAGS
 from pfnmap.engine.memory import free_memory
 from pfnmap.engine.memory.runs import Rows
 from pfnmap.engine.memory.state import POISONED, Device, State
+from pfnmap.engine.memory.unplugged import plugged_pages
 
 Int64s = NDArray[np.int64]
 
@@ -91,6 +92,8 @@ def _ram_facts(state: State, device: Device) -> DeviceFacts:
         private = device.head_pages
         refcount = state.heads.get(device.start_pfn, sections)
     nr_pages = int(rows["count"].sum()) * pages
+    if device.is_dynamic:
+        nr_pages = plugged_pages(state, device)
     hosted = rows[rows["memmap"] == MemmapKind.PER_BLOCK]
     local, remote = _homes(state, device.start_pfn, device.end_pfn)
     local += int((hosted["count"] * hosted["vmemmap"]).sum())

@@ -108,7 +108,10 @@ def _carried_out(
 ) -> tuple[Transaction, Refusal | None]:
     tx = Transaction(state, phases)
     waits = state.pending is not None and isinstance(command, commands.HOTPLUG)
-    return tx, _load("pending.waits" if waits else _EFFECTS[type(command)])(tx, command)
+    refusal = _load("pending.waits" if waits else _EFFECTS[type(command)])(tx, command)
+    if any(device.is_dynamic for device in tx.state.devices.values()):
+        _load("virtio_mem.retry")(tx, command)
+    return tx, refusal
 
 
 def _booted(start: commands.StartMachine) -> State:

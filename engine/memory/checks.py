@@ -12,7 +12,8 @@ from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import KERNEL_ZONES, BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory.runs import RunMap, joined_ranges, outside, ranges_of
 from pfnmap.engine.memory.spans import span_text, zone_ranges
-from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.state import Device, State
+from pfnmap.engine.memory.unplugged import unplugged_rows
 
 
 def broken_identities(state: State) -> list[str]:
@@ -171,6 +172,20 @@ def _device_identities(state: State) -> list[str]:
         low, high = int(row["start"]) * pages, int(row["start"] + row["count"]) * pages
         if device is not None and not device.start_pfn <= low <= high <= device.end_pfn:
             broken.append(f"blocks of {device.name} lie outside of it: pfns {low:#x}-{high - 1:#x}")
+        if device is not None and device.is_dynamic:
+            broken += _plugged_identities(state, device)
+    return broken
+
+
+def _plugged_identities(state: State, device: Device) -> list[str]:
+    """What is not plugged of a virtio-mem device is whole sub-blocks of blocks that are there."""
+    gone, pages = ranges_of(unplugged_rows(state, device)), state.geometry.block_pages
+    broken = []
+    if len(gone) and (gone % device.unit_pages).any():
+        broken.append(f"a part of a sub-block of {device.name} is not plugged")
+    there = joined_ranges(ranges_of(state.blocks.slice(*state.blocks_of(device)))) * pages
+    if len(outside(unplugged_rows(state, device), there)):
+        broken.append(f"a sub-block of {device.name} lies in no memory block")
     return broken
 
 

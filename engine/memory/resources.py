@@ -40,6 +40,22 @@ def insert(state: State, resource: Resource) -> State:
     return replace(state, resources=_ordered([*state.resources, resource]))
 
 
+def merge(state: State, start: int) -> State:
+    """``merge_system_ram_resource`` for the line that starts there: with its neighbours.
+
+    They must have its name, and lie in the same line above them.
+    """
+    merged: list[Resource] = []
+    for line in sorted(state.resources, key=lambda line: (line.depth, line.start)):
+        last = merged[-1] if merged else line
+        alike = (line.name, line.owner, line.depth) == (last.name, last.owner, last.depth)
+        if alike and line.start == last.end + 1 and start in (line.start, last.start):
+            line, start = replace(last, end=line.end), last.start
+            merged.pop()
+        merged.append(line)
+    return replace(state, resources=_ordered(merged))
+
+
 def release(state: State, start: int, end: int) -> tuple[State, str]:
     """``release_mem_region_adjustable``: give [start, end] back; the state and what happened.
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from operator import is_
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ from pfnmap.engine.recent import Recent
 Rows = NDArray[Any]
 """Structured array with fields ``start`` and ``count`` (int64, in keys) and attributes."""
 
-CHUNK_ROWS = 256
+CHUNK_ROWS = 128
 _HEAD_BYTES = 16
 
 
@@ -121,12 +120,11 @@ def outside(rows: Rows, ranges: NDArray[np.int64]) -> Rows:
     return merge_rows(parts)
 
 
-def joined_rows(pieces: Sequence[Rows], layout: np.dtype[Any]) -> Rows:
+def _joined(pieces: Sequence[Rows]) -> Rows:
     """The pieces in one array. As rows of bytes: numpy compares and copies field by field."""
     if len(pieces) == 1:
         return pieces[0]
-    if not pieces:
-        return np.zeros(0, layout)
+    layout = pieces[0].dtype
     raw = np.dtype((np.void, layout.itemsize))
     return np.concatenate([piece.view(raw) for piece in pieces]).view(layout)
 
@@ -171,17 +169,12 @@ class RunMap:
         return bool(self._chunks)
 
     @property
-    def chunks(self) -> tuple[Rows, ...]:
-        """The rows in pieces, none of them empty; maps share those that no edit touched."""
-        return self._chunks
-
-    @property
     def rows(self) -> Rows:
         """All rows, ascending (O(rows) the first time; kept by the few maps asked last)."""
         if len(self._chunks) == 1:
             return self._chunks[0]
         if self._rows is None:
-            self._rows = joined_rows(self._chunks, self.dtype)
+            self._rows = _joined(self._chunks) if self._chunks else np.zeros(0, self.dtype)
             self._joined_lately.keep(self)
         return self._rows
 
@@ -192,7 +185,7 @@ class RunMap:
     @property
     def nr_rows(self) -> int:
         """Number of runs."""
-        return sum(map(len, self._chunks))
+        return sum(len(chunk) for chunk in self._chunks)
 
     @property
     def nr_keys(self) -> int:
@@ -254,7 +247,7 @@ class RunMap:
         first, last = self._chunk_of(lo), self._chunk_of(hi - 1)
         part = self._chunks[first]
         if last > first:
-            part = joined_rows(self._chunks[first : last + 1], self.dtype)
+            part = _joined(self._chunks[first : last + 1])
         ends = part["start"] + part["count"]
         i = int(ends.searchsorted(lo, side="right"))
         j = int(part["start"].searchsorted(hi, side="left"))
@@ -333,7 +326,7 @@ class RunMap:
         first, last = self._chunk_of(lo - 1), self._chunk_of(hi)
         part = self._chunks[first]
         if last > first:
-            part = joined_rows(self._chunks[first : last + 1], self.dtype)
+            part = _joined(self._chunks[first : last + 1])
         starts, ends = part["start"], part["start"] + part["count"]
         i = int(ends.searchsorted(lo, side="right"))
         j = int(starts.searchsorted(hi, side="left"))
@@ -349,7 +342,7 @@ class RunMap:
             right["start"] = hi
             pieces.append(right)
         pieces.append(part[j:])
-        merged = merge_rows(joined_rows(pieces, self.dtype))
+        merged = merge_rows(_joined(pieces))
         return RunMap(
             self.dtype, (*self._chunks[:first], *_split(merged), *self._chunks[last + 1 :])
         )
@@ -383,7 +376,7 @@ class RunMap:
             return self
         ranges = ranges_of(rows)
         lo, hi = int(ranges[0, 0]), int(ranges[-1, 1])
-        both = joined_rows([outside(self.slice(lo, hi), ranges), rows], self.dtype)
+        both = _joined([outside(self.slice(lo, hi), ranges), rows])
         return self.replace(lo, hi, merge_rows(both[np.argsort(both["start"], kind="stable")]))
 
     # -- comparing -------------------------------------------------------------------
@@ -409,22 +402,6 @@ class RunMap:
         if any(len(chunk) == 0 for chunk in self._chunks):
             broken.append("a chunk is empty")
         return broken
-
-
-def shared_ends(one: RunMap, other: RunMap) -> tuple[int, int]:
-    """How many chunks from the first one on two maps share, and how many up to the last one."""
-    low = [*map(is_, one.chunks, other.chunks), False].index(False)
-    rest = one.chunks[low:], other.chunks[low:]
-    return low, [*map(is_, reversed(rest[0]), reversed(rest[1])), False].index(False)
-
-
-def rows_apart(one: RunMap, other: RunMap) -> tuple[Rows, Rows]:
-    """The rows of each of two maps but for the chunks at either end that both have."""
-    low, high = shared_ends(one, other)
-    first, second = (
-        joined_rows(each.chunks[low : len(each.chunks) - high], each.dtype) for each in (one, other)
-    )
-    return first, second
 
 
 def _first_key(chunk: Rows) -> int:

@@ -117,7 +117,7 @@ class Device(Struct, frozen=True):
     """Something whose memory is hot-plugged; pages.
 
     ``kind``: ``dimm``; ``pmem``, a ZONE_DEVICE range; ``kmem``, a dax device whose memory dax/kmem
-    made System RAM; ``dax``, one that no driver holds.
+    made System RAM; ``dax``, one that no driver holds; ``virtio-mem``, the region of that device.
     """
 
     id: int
@@ -138,6 +138,20 @@ class Device(Struct, frozen=True):
     """Instance number of the ACPI device (``PNP0C80:00``)."""
     state: str = ""
     """Of a kmem device: what its file ``state`` reads, empty once the driver has let go of it."""
+    unit_pages: int = 0
+    """Of virtio-mem: pages of a sub-block, or of a big block, which is no part of a memory block.
+    What is not plugged of a block that is there: ``taken``, PAGE_OFFLINE, owned by the device."""
+    device_block_pages: int = 0
+    """Of virtio-mem: what the hypervisor plugs in portions of."""
+    requested_pages: int = 0
+    """Of virtio-mem: how much the hypervisor wants to be plugged."""
+    bus_name: str = ""
+    """What log lines call the device: ``virtio0``."""
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether its memory group is a dynamic one."""
+        return self.kind == "virtio-mem"
 
     @property
     def is_ram(self) -> bool:
@@ -216,7 +230,7 @@ class Pending(Struct, frozen=True):
     """A page can never reach the buddy, whatever is unpinned."""
 
 
-class Countdown(Struct, frozen=True):
+class Teardown(Struct, frozen=True):
     """v2's global state of a deferred hot-remove (post "[PATCH v2 0/5]", patch 4/5)."""
 
     freeing: bool = False
@@ -248,7 +262,7 @@ class State(Struct, frozen=True):
     """``policy_zone``: the highest populated zone below Movable ever seen."""
     heads: Mapping[int, int] = field(default_factory=dict)
     """v1/v2: refcount of each vmemmap head page that still has one, by pfn."""
-    teardown: Countdown = Countdown()
+    teardown: Teardown = Teardown()
     lost: RunMap = field(default_factory=lambda: RunMap(TAKEN_DTYPE))
     """Pages whose struct pages were freed under them."""
     unreserved: RunMap = field(default_factory=lambda: RunMap(TAKEN_DTYPE))

@@ -10,9 +10,29 @@ from msgspec.structs import replace
 
 from pfnmap.engine.kinds import BlockState, PageState, ZoneType
 from pfnmap.engine.memory.runs import Rows
-from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.state import Device, State
 
 DRIVER = "System RAM (virtio_mem)"
+
+
+def unplugged_rows(state: State, device: Device) -> Rows:
+    """What is not plugged of the memory blocks that a virtio-mem device has, in pages."""
+    rows = state.taken.slice(device.start_pfn, device.end_pfn)
+    mine: Rows = rows[(rows["kind"] == PageState.PAGE_OFFLINE) & (rows["owner"] == device.id)]
+    return mine
+
+
+def unplugged_pages(state: State, low: int, high: int) -> int:
+    """How many of the pages [low, high) belong to a virtio-mem device and are not plugged."""
+    rows = state.taken.slice(low, high)
+    mine = (rows["kind"] == PageState.PAGE_OFFLINE) & (rows["owner"] >= 0)
+    return int(rows["count"][mine].sum())
+
+
+def plugged_pages(state: State, device: Device) -> int:
+    """How much of a virtio-mem device is plugged."""
+    added = int(state.blocks.slice(*state.blocks_of(device))["count"].sum())
+    return added * state.geometry.block_pages - int(unplugged_rows(state, device)["count"].sum())
 
 
 def virtio_rows(state: State) -> list[Rows]:
@@ -39,22 +59,43 @@ def with_unplugged(state: State) -> State:
         low, high = int(rows["start"][0]), int(rows["start"][-1] + rows["count"][-1])
         held = taken.slice(low * pages, high * pages)
         taken = taken.delete_rows(held[held["kind"] == PageState.PAGE_OFFLINE])
-    online = state.blocks.rows[state.blocks.rows["state"] == BlockState.ONLINE]
-    lacking: dict[tuple[int, int], int] = {}
+    lacking, known = _lacking(state, driven)
+    if lacking == known:
+        return state
     for row in (row for rows in reversed(driven) for row in rows[::-1]):
+        key = int(row["node"]), int(row["zone"])
+        count = min(lacking.get(key, 0), int(row["count"]) * pages)
+        if count and row["state"] == BlockState.ONLINE:
+            device = state.devices.get(int(row["device"]))
+            owner = device.id if device is not None and device.is_dynamic else -1
+            end = int(row["start"] + row["count"]) * pages
+            kind = int(PageState.PAGE_OFFLINE)
+            taken = taken.insert(end - count, count, kind=kind, owner=owner)
+            lacking[key] -= count
+    return replace(state, taken=taken)
+
+
+Pages = dict[tuple[int, int], int]
+"""By node and zone."""
+
+
+def _lacking(state: State, driven: list[Rows]) -> tuple[Pages, Pages]:
+    """What each zone with memory of virtio-mem lacks, and what is marked as not plugged there."""
+    pages = state.geometry.block_pages
+    online = state.blocks.rows[state.blocks.rows["state"] == BlockState.ONLINE]
+    lacking: Pages = {}
+    known: Pages = {}
+    for row in (row for rows in driven for row in rows):
         key = int(row["node"]), int(row["zone"])
         if row["state"] != BlockState.ONLINE or key[1] == ZoneType.NONE:
             continue
-        if key not in lacking:
-            zone = state.zone(key[0], ZoneType(key[1]))
-            mine = online[(online["node"] == key[0]) & (online["zone"] == key[1])]
-            inside = int((mine["vmemmap"] * mine["count"]).sum())
-            # Of boot memory it is not known what the kernel never gave to the allocator.
-            sure = not zone.present_early
-            lacking[key] = max(0, zone.present - zone.managed - inside) if sure else 0
-        count = min(lacking[key], int(row["count"]) * pages)
-        if count:
-            end = int(row["start"] + row["count"]) * pages
-            taken = taken.insert(end - count, count, kind=int(PageState.PAGE_OFFLINE), owner=-1)
-            lacking[key] -= count
-    return replace(state, taken=taken)
+        zone = state.zone(key[0], ZoneType(key[1]))
+        mine = online[(online["node"] == key[0]) & (online["zone"] == key[1])]
+        inside = int((mine["vmemmap"] * mine["count"]).sum())
+        # Of boot memory it is not known what the kernel never gave to the allocator.
+        sure = not zone.present_early
+        lacking[key] = max(0, zone.present - zone.managed - inside) if sure else 0
+        held = state.taken.slice(row["start"] * pages, (row["start"] + row["count"]) * pages)
+        marked = int(held["count"][held["kind"] == PageState.PAGE_OFFLINE].sum())
+        known[key] = known.get(key, 0) + marked
+    return lacking, known

@@ -437,17 +437,16 @@ def _leave_buddy(tx: Transaction, before: State, first: int, count: int, row: An
     """Sections offline, managed and present reduced, node masks and zonelists."""
     node, zone_type, vmemmap = int(row["node"]), ZoneType(int(row["zone"])), int(row["vmemmap"])
     usable = count * (int(row["present"]) - vmemmap)
-    ballooned = before.taken.slice(tx.state.block_pfn(first), tx.state.block_pfn(first + count))
-    poisoned = ballooned[ballooned["owner"] == POISONED]
-    ballooned = ballooned[
-        (ballooned["kind"] == PageState.PAGE_OFFLINE) & (ballooned["owner"] == -1)
-    ]
+    held = before.taken.slice(tx.state.block_pfn(first), tx.state.block_pfn(first + count))
+    poisoned = held[held["owner"] == POISONED]
+    not_managed = held[(held["kind"] == PageState.PAGE_OFFLINE) & (held["owner"] != POISONED)]
+    ballooned = not_managed[not_managed["owner"] == -1]  # virtio-mem remembers its own
     taken = tx.state.taken
     # Poisoned pages are remembered (6.2), or their struct pages are made anew at the next online.
-    for held in ballooned if before.profile.counts_poison else (*ballooned, *poisoned):
-        taken = taken.delete(int(held["start"]), int(held["start"] + held["count"]))
+    for each in ballooned if before.profile.counts_poison else (*ballooned, *poisoned):
+        taken = taken.delete(int(each["start"]), int(each["start"] + each["count"]))
     tx.state = replace(tx.state, taken=taken)
-    managed = usable - int(ballooned["count"].sum())
+    managed = usable - int(not_managed["count"].sum())
     zone = tx.state.zone(node, zone_type)
     zone = replace(zone, managed=zone.managed - managed)
     lost = int(poisoned["count"].sum())

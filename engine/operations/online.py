@@ -12,11 +12,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from pfnmap.engine.commands import Online
+from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, OnlineType, ZoneType
+from pfnmap.engine.limits import MAX_BLOCKS_ONE_BY_ONE
 from pfnmap.engine.memory import free_memory, memmap, zonelists
 from pfnmap.engine.memory.spans import grow, span_text
 from pfnmap.engine.memory.state import POISONED, State
 from pfnmap.engine.memory.transaction import Transaction
+from pfnmap.engine.memory.unplugged import unplugged_pages
 from pfnmap.engine.operations import zone_shifting
 from pfnmap.engine.operations.refs import block_ranges
 from pfnmap.engine.operations.zone_policy import ZoneChoice, block_device, zone_for_pfn_range
@@ -91,6 +94,13 @@ def _sound(state: State, block: int, count: int) -> tuple[int, Refusal | None]:
 def _online_alike(tx: Transaction, first: int, count: int, kind: OnlineType) -> Refusal | None:
     """Online blocks whose rows are equal: one by itself, the rest in batches."""
     block, end, batch = first, first + count, 1
+    device = block_device(tx.state, tx.state.blocks.row_at(first))
+    automatic = kind == OnlineType.ONLINE and tx.state.params.online_policy == "auto-movable"
+    if automatic and count > MAX_BLOCKS_ONE_BY_ONE and device is not None and device.is_dynamic:
+        raise InputError(
+            f"online: {count} blocks, each of which auto-movable decides about anew; at most "
+            f"{MAX_BLOCKS_ONE_BY_ONE} in one command"
+        )
     while block < end:
         row = tx.state.blocks.row_at(block)
         if tx.state.profile.zone_shifting and not row["early"]:
@@ -125,7 +135,8 @@ def _batch_size(state: State, block: int, end: int, kind: OnlineType) -> int:
     if state.profile.zone_shifting:
         return 1
     automatic = kind == OnlineType.ONLINE and state.params.online_policy == "auto-movable"
-    if automatic and row["early"]:
+    device = block_device(state, row)
+    if automatic and (row["early"] or (device is not None and device.is_dynamic)):
         return 1
     pages = state.geometry.block_pages
     stops = [end]
@@ -193,12 +204,16 @@ def _online_batch(
     if (refusal := undo("MEM_GOING_ONLINE")) is not None:
         return refusal
     usable = count * (int(row["present"]) - vmemmap)
-    zone = replace(zone, managed=zone.managed + usable)
+    # virtio_mem_online_page keeps what is not plugged: PageOffline, and not managed.
+    lacking = unplugged_pages(tx.state, start_pfn, start_pfn + span_pages)
+    more = usable - lacking
+    zone = replace(zone, managed=zone.managed + more)
     tx.state = tx.state.with_zone(node, zone_type, zone)
-    tx.state = free_memory.change(tx.state, node, free_memory.zone_class(zone_type), usable)
+    tx.state = free_memory.change(tx.state, node, free_memory.zone_class(zone_type), more)
     tx.event(
         "online_pages_range",
-        f"{usable} pages to the buddy"
+        f"{more} pages to the buddy"
+        + (f", {lacking} are not plugged and stay PageOffline" if lacking else "")
         + (f", {count * vmemmap} vmemmap pages are skipped" if vmemmap > apart else "")
         + f": managed {zone.managed}",
         block=first,

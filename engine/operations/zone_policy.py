@@ -8,9 +8,11 @@ Auto-movable came with e83a437faa62 (5.15).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pfnmap.engine.kinds import BlockState, OnlineType, ZoneType
 from pfnmap.engine.memory.spans import span_text
@@ -82,7 +84,7 @@ def group_present(state: State, device: Device) -> tuple[int, int]:
     return int(present.sum()) - movable, movable
 
 
-def _budget(state: State, node: int | None, wanted: int) -> tuple[bool, str]:
+def _budget(state: State, node: int | None, wanted: int, device: Device | None) -> tuple[bool, str]:
     """``auto_movable_can_online_movable`` for the machine (None) or one node."""
     numbers = range(len(state.nodes)) if node is None else (node,)
     kernel = movable = 0
@@ -95,14 +97,36 @@ def _budget(state: State, node: int | None, wanted: int) -> tuple[bool, str]:
                 kernel += zone.present_early - zone.cma
                 movable += zone.cma
     ratio = state.params.auto_movable_ratio
+    needed, theirs = _other_groups(state, numbers, device)
+    kernel, movable = kernel - needed, movable - theirs
+    allowed, words = kernel > 0, "early kernel pages"
+    if needed or theirs:
+        words += f", without {needed} for {theirs} Movable ones of other virtio-mem devices"
+    if device is not None and device.is_dynamic and (own := group_present(state, device)[0]):
+        kernel += own
+        words += f", {own} of {device.name} among them"
     limit = ratio * kernel // 100
-    allowed = kernel > 0 and movable + wanted <= limit
+    allowed = allowed and movable + wanted <= limit
     scope = "machine" if node is None else f"node {node}"
     sign = "<=" if movable + wanted <= limit else ">"
     return allowed, (
-        f"{scope}: Movable {movable} + wanted {wanted} {sign} {ratio} % of {kernel} early "
-        f"kernel pages = {limit}"
+        f"{scope}: Movable {movable} + wanted {wanted} {sign} {ratio} % of {kernel} {words} = "
+        f"{limit}"
     )
+
+
+def _other_groups(state: State, nodes: Collection[int], device: Device | None) -> tuple[int, int]:
+    """``auto_movable_stats_account_group`` over the dynamic groups of other devices.
+
+    Early kernel pages that their Movable memory needs beyond their own, and that memory; pages.
+    """
+    needed = theirs = 0
+    for other in state.devices.values():
+        if other.is_dynamic and other.node in nodes and other != device:
+            kernel, movable = group_present(state, other)
+            needed += max(0, movable * 100 // state.params.auto_movable_ratio - kernel)
+            theirs += movable
+    return needed, theirs
 
 
 def auto_movable_zone(
@@ -110,25 +134,32 @@ def auto_movable_zone(
 ) -> ZoneChoice:
     """Policy auto-movable: Movable while the ratio of Movable to early kernel memory allows.
 
-    ``nr_pages`` is the size of the block. Hot-added kernel memory never raises the budget.
+    ``nr_pages`` is the size of the block. Hot-added kernel memory never raises the budget, but
+    that of a virtio-mem device the device's own.
     """
     function = "auto_movable_zone_for_pfn"
     kernel = default_kernel_zone(state, node, start_pfn, nr_pages).zone
     if state.params.auto_movable_ratio == 0:
         return ZoneChoice(kernel, "auto-movable: auto_movable_ratio is 0", function)
     wanted = nr_pages
-    if device is not None and device.group_pages:
+    if device is not None and (device.group_pages or device.unit_pages > nr_pages):
+        whole, what = device.group_pages, device.name
         present_kernel, present_movable = group_present(state, device)
+        if device.is_dynamic:
+            whole, what = device.unit_pages, "the big block"
+            low = start_pfn // whole * whole
+            unit = replace(device, start_pfn=low, nr_pages=whole)
+            present_kernel, present_movable = group_present(state, unit)
         if present_kernel:
             return ZoneChoice(
                 kernel,
-                f"auto-movable: {present_kernel} pages of {device.name} are kernel memory already",
+                f"auto-movable: {present_kernel} pages of {what} are kernel memory already",
                 function,
             )
-        wanted = device.group_pages - present_movable
-    allowed, words = _budget(state, None, wanted)
+        wanted = whole - present_movable
+    allowed, words = _budget(state, None, wanted, device)
     if allowed and state.params.auto_movable_numa_aware:
-        allowed, node_words = _budget(state, node, wanted)
+        allowed, node_words = _budget(state, node, wanted, device)
         words = f"{words}; {node_words}"
     zone_type = ZoneType.MOVABLE if allowed else kernel
     return ZoneChoice(zone_type, f"auto-movable: {words}", function)

@@ -211,6 +211,19 @@ def _kmem_del(command: c.KmemDel, before: State, after: State) -> list[str]:
     return lines
 
 
+def _virtio_mem(command: c.VirtioMem, before: State, after: State) -> list[str]:
+    device = after.device_named(command.name)
+    size = 0 if device is None else device.requested_pages * after.geometry.page_bytes
+    return [
+        f"# {format_command(command)}: in the hypervisor, QEMU's monitor: "
+        f"qom-set {command.name} requested-size {size}"
+    ]
+
+
+def _virtio_mem_del(command: c.VirtioMemDel, before: State, after: State) -> list[str]:
+    return [f"# {format_command(command)}: in QEMU's monitor: device_del {command.name}"]
+
+
 def _simulated(command: c.Command, *_states: State) -> list[str]:
     return [f"# only simulated: {format_command(command)}"]
 
@@ -239,6 +252,8 @@ _WRITERS: Final[dict[type[c.Command], Callable[..., list[str]]]] = {
     c.DeviceDel: _device_del,
     c.Kmem: _kmem,
     c.KmemDel: _kmem_del,
+    c.VirtioMem: _virtio_mem,
+    c.VirtioMemDel: _virtio_mem_del,
     c.Pin: _simulated,
     c.Unpin: _simulated,
     c.Signal: _simulated,

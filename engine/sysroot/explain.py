@@ -24,6 +24,7 @@ from pfnmap.engine.machine import predict
 from pfnmap.engine.memory.alike import alike, offline_in_model
 from pfnmap.engine.memory.runs import unbroken
 from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.unplugged import virtio_rows
 from pfnmap.engine.operations.zone_policy import valid_zones
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.sysroot.inference import UNKNOWN, memmap_policy, state_mask
@@ -253,12 +254,15 @@ def _zone_differences(state: State, before: SysrootView, after: SysrootView) -> 
     out: list[Difference] = []
     sure = not _placement_in_doubt(before, after)
     balloons = {(row.node, row.zone): row.managed for row in before.zones}
+    blocks = [row for view in (before, after) for rows in virtio_rows(view.state) for row in rows]
+    driven = {(int(row["node"]), int(row["zone"])) for row in blocks}
     for row in after.zones:
         predicted = state.zone(row.node, row.zone)
         fields = ["spanned", "present"] + (["managed"] if sure else [])
         if row.present and row.zone != ZoneType.DEVICE:
             fields.insert(0, "start_pfn")
-        if balloons.get((row.node, row.zone)) is None:
+        # How much of virtio-mem's blocks is plugged is for the hypervisor to say.
+        if balloons.get((row.node, row.zone)) is None or (row.node, row.zone) in driven:
             fields = [field for field in fields if field != "managed"]
         for field in fields:
             want, seen = getattr(predicted, field), getattr(row, field)

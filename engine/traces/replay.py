@@ -10,7 +10,16 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from pfnmap.engine.commands import Add, Command, Note, Ref, Remove, Signal, SysfsWrite
+from pfnmap.engine.commands import (
+    Add,
+    Command,
+    Note,
+    Ref,
+    Remove,
+    Signal,
+    SysfsWrite,
+    VirtioMem,
+)
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import ARCHITECTURES
 from pfnmap.engine.kinds import ZONE_BY_LABEL, BlockState, MemmapKind, PageState, ZoneType
@@ -22,6 +31,12 @@ from pfnmap.engine.outcome import Event, Outcome
 from pfnmap.engine.printable import printable
 from pfnmap.engine.profile import profile_of
 from pfnmap.engine.sysfs_words import parse_mask
+from pfnmap.engine.traces.recorded_devices import (
+    MOST_GUESSES,
+    block_sizes,
+    kept_pages,
+    with_devices,
+)
 from pfnmap.engine.traces.recorded_shell import ShellError, parse_script
 from pfnmap.engine.traces.trace import (
     FIRMWARE,
@@ -39,7 +54,32 @@ from pfnmap.engine.view import ZoneRow
 
 
 def machine_state(trace: Trace) -> State:
-    """The machine at boot as the recording shows it."""
+    """The machine at boot as the recording shows it.
+
+    Of several block sizes that its virtio-mem devices may have it is the first one by which the
+    steps give the memory blocks that were recorded.
+    """
+    empty = _machine_state(trace)
+    if not any(isinstance(step, DeviceStep) and step.resizes for step in trace.steps):
+        return empty
+    machines = [with_devices(empty, trace, size) for size in block_sizes(trace)]
+    fits = (each for each in machines if len(machines) == 1 or _gives_blocks(each, trace))
+    return next(fits, machines[0])
+
+
+def _gives_blocks(state: State, trace: Trace) -> bool:
+    for step in trace.steps:
+        try:
+            state = run_step(state, step).after
+        except InputError:
+            continue
+        blocks = [block.id for block in step.after.blocks]
+        if state.blocks.keys_from(0, len(blocks) + 1).tolist() != blocks:
+            return False
+    return True
+
+
+def _machine_state(trace: Trace) -> State:
     geometry = ARCHITECTURES[trace.geometry_arch]
     profile = replace(profile_of(trace.kernel), kernel=printable(trace.kernel))
     if not profile.arm64_small_sections:
@@ -150,6 +190,8 @@ def step_commands(step: RecordedStep, directory: str = "/") -> list[Command]:
             return [SysfsWrite(step.value, path)]
         case ShellStep():
             return parse_script(step.command, directory)
+        case DeviceStep(resizes=(name, size)):
+            return [VirtioMem(name, requested_bytes=size)]
     what = step.cmd if isinstance(step, DeviceStep) else ""
     raise ShellError(f"a {step.do} step ({what}) is not modelled")
 
@@ -169,10 +211,25 @@ def _shown_command(step: RecordedStep, commands: Sequence[Command]) -> Command:
 
 
 def run_step(state: State, step: RecordedStep) -> Outcome:
-    """Replay one step on a state. Pages recorded as unmovable count for this step only."""
+    """Replay one step on a state. Pages recorded as unmovable count for this step only.
+
+    What a resized virtio-mem device could not unplug shows in what was recorded behind the step.
+    """
+    unmovable = [*step.unmovable]
+    outcome = _run(state, step, unmovable)
+    if isinstance(step, DeviceStep) and step.resizes:
+        for _ in range(MOST_GUESSES):
+            if not (kept := kept_pages(state, step, outcome.after)):
+                break
+            unmovable += kept
+            outcome = _run(state, step, unmovable)
+    return outcome
+
+
+def _run(state: State, step: RecordedStep, unmovable: Sequence[int]) -> Outcome:
     commands = step_commands(step)
     pinned = state.taken
-    for pfn in step.unmovable:
+    for pfn in unmovable:
         pinned = pinned.insert(pfn, 1, kind=int(PageState.UNMOVABLE), owner=-2)
     current = replace(state, taken=pinned)
     outcomes = []

@@ -7,6 +7,7 @@ is wrong is said with its place in the file. ``pfnmap.engine.traces.replay`` run
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -30,6 +31,9 @@ FIRMWARE = "REFUSED_BY_FIRMWARE"
 BlockId = Annotated[int, Meta(ge=0, lt=1 << 26)]
 BlockBytes = Annotated[int, Meta(ge=0, le=1 << 40)]
 """Far above the 64 GiB that any architecture allows for a memory block."""
+
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
 
 
 class TraceError(InputError):
@@ -179,6 +183,19 @@ class DeviceStep(RecordedStep, frozen=True, tag="device"):
     """Something was done to a device of the emulator."""
 
     cmd: str
+    args: dict[str, Any] = {}
+    plugged: Byte | None = None
+    """Of virtio-mem: what was plugged then."""
+
+    @property
+    def resizes(self) -> tuple[str, int] | None:
+        """The name of a virtio-mem device, and the size that was asked for; None: another step."""
+        path, size = self.args.get("path"), self.args.get("value")
+        if (self.cmd, self.args.get("property")) != ("qom-set", "requested-size"):
+            return None
+        name = path.rpartition("/")[2] if isinstance(path, str) else ""
+        right = isinstance(size, int) and 0 <= size < 1 << 63 and _NAME.fullmatch(name)
+        return (name, int(str(size))) if right else None
 
 
 class RecordedParams(Struct, frozen=True):

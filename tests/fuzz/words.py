@@ -211,6 +211,20 @@ class LineMaker:
     def kmem_del(self, state: State) -> str:
         return f"kmem-del {self.device(state, 'kmem')}"
 
+    def virtio_mem(self, state: State) -> str:
+        name, requested = self.device(state, "virtio-mem"), self.rng.randrange(0, 1300)
+        if name != "nobody" and self.rng.random() < 0.8:
+            return f"virtio-mem {name} requested={requested // 2 * 2}M"
+        unit = self.rng.choice(("", "", "", " block-size=4M", " block-size=1M", " block-size=256M"))
+        size = self.rng.choice(("1G", "2G", "256M", "1300M", "64G", "2T", "3M"))
+        return (
+            f"virtio-mem {self.name()} size={size} requested={requested}M{unit}{self.at(state)}"
+            f"{self.node(state)}"
+        )
+
+    def virtio_mem_del(self, state: State) -> str:
+        return f"virtio-mem-del {self.device(state, 'virtio-mem')}"
+
     def kmem_file(self, state: State) -> str:
         name = self.device(state, self.rng.choice(("kmem", "dax", "pmem")))
         state_words = ("unplugged", "online", "online_movable", "online_kernel", "offline")
@@ -336,6 +350,8 @@ _MAKERS: tuple[tuple[Callable[[LineMaker, State], str], int], ...] = (
     (LineMaker.kmem, 3),
     (LineMaker.kmem_del, 2),
     (LineMaker.kmem_file, 2),
+    (LineMaker.virtio_mem, 6),
+    (LineMaker.virtio_mem_del, 1),
     (LineMaker.pin, 5),
     (LineMaker.unpin, 3),
     (LineMaker.hugetlb, 4),

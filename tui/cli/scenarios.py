@@ -22,7 +22,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "The same, as it was merged": ("merged-", "eligibility-"),
     "Huge pages whose struct pages are given back": ("hugetlb-",),
     "Spans of zones and nodes that shrink": ("shrink-",),
-    "Memory of devices": ("device-", "kmem-"),
+    "Memory of devices": ("device-", "kmem-", "virtio-mem-"),
     "Zones to choose from, offlines that fail, shell lines": (
         "valid-zones-",
         "offline-",

@@ -64,6 +64,12 @@ LINES: list[tuple[str, c.Command]] = [
     ("device-del pmem0", c.DeviceDel("pmem0")),
     ("kmem dax0.0 memmap=on_memory", c.Kmem("dax0.0", "on_memory")),
     ("kmem-del dax0.0", c.KmemDel("dax0.0")),
+    (
+        "virtio-mem vm0 size=4G requested=1G block-size=4M at=8G node=1 dynamic-memslots=on",
+        c.VirtioMem("vm0", 4 * GIB, GIB, 4 * MIB, 8 * GIB, 1, "on"),
+    ),
+    ("virtio-mem vm0 requested=0M", c.VirtioMem("vm0", None, 0)),
+    ("virtio-mem-del vm0", c.VirtioMemDel("vm0")),
     ("pin 34", c.Pin((c.Ref(34, 34),))),
     ("pin pfn=0x108000 pages=4 kind=movable", c.Pin((), c.PfnRef(0x108000), 4, "movable")),
     ("pin pfn=dimm0+512", c.Pin((), c.PfnRef(512, "dimm0"))),
