@@ -27,6 +27,7 @@ from pfnmap.tui.cli import main
 from pfnmap.tui.screens.audit import Audit
 from pfnmap.tui.settings.config import load_settings
 from tests.engine.sysroot.trees import Tree
+from tests.examples import some
 from tests.faults.disk import ERRORS, MAKING_A_DIRECTORY, READ_ONLY, STEPS, FailingDisk
 from tests.tui.stage import stage
 
@@ -82,11 +83,14 @@ def disk(tmp_path: Path) -> Path:
     ("command", "step", "code"),
     [
         *(("export-scenario", step, code) for step in STEPS for code in ERRORS),
-        *(
-            (command, step, ERRORS[(number + place) % len(ERRORS)])
-            for number, command in enumerate(COMMANDS)
-            for place, step in enumerate(STEPS)
-            if command != "export-scenario"
+        *some(
+            (
+                (command, step, ERRORS[(number + place) % len(ERRORS)])
+                for number, command in enumerate(COMMANDS)
+                for place, step in enumerate(STEPS)
+                if command != "export-scenario"
+            ),
+            len(STEPS) - 1,
         ),
     ],
 )

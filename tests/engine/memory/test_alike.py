@@ -40,12 +40,12 @@ def test_which_blocks_the_model_has_offline(tmp_path: Path) -> None:
 
 
 # -- what it is for --------------------------------------------------------------------------
-MANY = 200
+MANY = 120
 LAST = 31 + MANY
 
 
 def machine_of_many_blocks(root: Path) -> Tree:
-    """200 blocks in Movable, of which the last 100 are offline."""
+    """120 blocks in Movable, of which the last 100 are offline."""
     tree = Tree(root)
     tree.kernel("6.12.9", "x86_64")
     tree.blocks(0, 7, zones="DMA32")

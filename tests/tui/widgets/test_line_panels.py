@@ -48,12 +48,13 @@ async def test_a_short_title_leaves_room_for_parameters() -> None:
         assert "  simulated · x86_64 · linux-6.12 · memmap_on_memory=Y " in on.lines[0]
 
 
-@pytest.mark.parametrize("width", range(1, 90, 4))
-async def test_any_width_holds_the_title(width: int) -> None:
-    async with stage(size=(width, 6)) as on:
-        on.main.title_line.say((LONG, *FACTS), "step 0/21")
-        await on.pilot.pause()
-        assert len(on.lines[0]) <= width
+async def test_any_width_holds_the_title() -> None:
+    async with stage(size=(90, 6)) as on:
+        for width in range(1, 90, 4):
+            await on.resize(width, 6)
+            on.main.title_line.say((LONG, *FACTS), "step 0/21")
+            await on.pilot.pause()
+            assert len(on.lines[0]) <= width
 
 
 async def test_a_simulation_begins_at_boot() -> None:

@@ -10,6 +10,7 @@ from textual.strip import Strip
 
 from pfnmap.tui.map import cells
 from pfnmap.tui.widgets.pfn_map import PfnMap, margins
+from tests.examples import some
 from tests.tui.fake_view import dimm_view
 from tests.tui.stage import DIMM, Stage, stage
 
@@ -123,10 +124,10 @@ async def test_lines_that_scroll_are_the_same_objects_and_only_new_ones_are_coun
         assert same.count(False) <= 2  # where the cursor was, and where it is
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (62, 17)])
-async def test_what_was_kept_is_what_would_be_drawn_anew(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("width", "height"), some([(80, 24), (120, 40), (62, 17)]))
+async def test_what_was_kept_is_what_would_be_drawn_anew(width: int, height: int) -> None:
     walk = "j ctrl+d G k ctrl+u g + ctrl+d ctrl+d ctrl+u v pagedown H z G pageup z - Z ctrl+d L f u"
-    async with stage(*DIMM, size=size) as on:
+    async with stage(*DIMM, size=(width, height)) as on:
         for key in walk.split():
             await on.keys(key)
             shown = on.main.map
