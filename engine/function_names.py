@@ -66,6 +66,12 @@ SINCE: Final[dict[str, Since]] = {
         "5.3", "remove_memory", 'eca499ab3749 "make remove_memory() interface usable"'
     ),
     "remove_memory_block_devices": Since("5.3", "unregister_memory_section", _LOCKED),
+    "sparse_remove_section": Since(
+        "5.3", "sparse_remove_one_section", 'ba72b4c8cf60 "support sub-section hotplug"'
+    ),
+    "depopulate_section_memmap": Since(
+        "5.3", "__kfree_section_memmap", 'e9c0a3f05477 "convert kmalloc_section_memmap()"'
+    ),
     # both
     "adjust_present_page_count": Since(
         "5.14", "", '4b0970024408 "factor out adjusting present pages"'

@@ -240,7 +240,8 @@ class ModelView:
         block = pfn // state.geometry.block_pages
         row = state.blocks.at(block)
         node, zone = page_zone(state, pfn)
-        head, private, freelist = self._head(pfn)
+        head, private, freelist = self._head(pfn) if kind == PageState.VMEMMAP else (None,) * 3
+        stands = row is None or row["initialised"] or row["early"] or head is not None
         return PageRow(
             pfn=pfn,
             state=kind,
@@ -253,9 +254,7 @@ class ModelView:
             refcount=head,
             private=private,
             freelist_pfn=freelist,
-            note=""
-            if row is None or row["initialised"] or row["early"]
-            else "its struct page is not initialised",
+            note="" if stands else "its struct page is not initialised",
         )
 
     def _head(self, pfn: int) -> tuple[int | None, int | None, int | None]:

@@ -467,7 +467,7 @@ PROFILES: Final[dict[str, KernelProfile]] = {
             removal="v2-refcount",
         ),
         _resolved(
-            "5.2",
+            "5.3",
             "memmap from hot-added memory, v2 (June 2019)",
             name="memmap-v2",
             memmap="device",
@@ -475,7 +475,7 @@ PROFILES: Final[dict[str, KernelProfile]] = {
             vmemmap_knob=True,
         ),
         _resolved(
-            "5.2",
+            "5.3",
             "memmap from hot-added memory, v3 (July 2019)",
             name="memmap-v3",
             memmap="v3",

@@ -6,7 +6,7 @@ memory first, then of its hot-added kernel memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
@@ -28,6 +28,7 @@ from pfnmap.engine.memory.runs import (
 )
 from pfnmap.engine.memory.spans import zone_ranges
 from pfnmap.engine.memory.state import IN_USE, State
+from pfnmap.engine.memory.totals import totals_of
 from pfnmap.engine.memory.zonelists import fallback_order
 
 KERNEL, MOVABLE = 0, 1
@@ -39,8 +40,20 @@ def zone_class(zone_type: ZoneType) -> int:
 
 
 def free_of(state: State, node: int) -> tuple[int, int]:
-    """(kernel, movable) free pages of a node."""
-    return state.free_pages[node] if node < len(state.free_pages) else (0, 0)
+    """(kernel, movable) free pages of a node; none of a block that is going offline.
+
+    ``set_migratetype_isolate`` takes the free pages of what it isolates out of NR_FREE_PAGES.
+    """
+    kernel, movable = state.free_pages[node] if node < len(state.free_pages) else (0, 0)
+    row = None if state.pending is None else state.blocks.at(state.pending.block)
+    if row is None or row["node"] != node:
+        return kernel, movable
+    assert state.pending is not None
+    taken = state.taken.slice(*map(state.block_pfn, (state.pending.block, state.pending.block + 1)))
+    isolated = int(row["present"] - row["vmemmap"]) - int(taken["count"].sum())
+    if zone_class(ZoneType(int(row["zone"]))) == MOVABLE:
+        return kernel, movable - isolated
+    return kernel - isolated, movable
 
 
 def change(state: State, node: int, kind: int, nr_pages: int) -> State:
@@ -53,7 +66,8 @@ def change(state: State, node: int, kind: int, nr_pages: int) -> State:
         more = (kernel + nr_pages, movable) if kind == KERNEL else (kernel, movable + nr_pages)
         free = (*state.free_pages[:node], more, *state.free_pages[node + 1 :])
         return replace(state, free_pages=free)
-    pairs = [list(free_of(state, i)) for i in range(len(state.nodes))]
+    pairs = [list(pair) for pair in state.free_pages]
+    pairs += [[0, 0] for _ in range(len(state.nodes) - len(pairs))]
     pairs[node][kind] += nr_pages
     shortfall = min(0, pairs[node][kind])
     pairs[node][kind] -= shortfall
@@ -120,7 +134,7 @@ def set_free(state: State, node: int, nr_pages: int) -> tuple[State, int]:
     here = [at == node and zone != ZoneType.MOVABLE for at, zone in mine]
     state = replace(state, taken=state.taken.delete_rows(rows[np.array(here, np.bool_)]))
     taken = state.taken
-    found = free_ranges(state, state.blocks.rows, node, KERNEL_ZONES, 1)
+    found = free_ranges(state, node, KERNEL_ZONES, 1)
     ranges = list(islice(found, MAX_FREE_RANGES + 1))
     if len(ranges) > MAX_FREE_RANGES:
         raise InputError(
@@ -149,17 +163,15 @@ def move_in(state: State, node: int, kind: int, nr_pages: int) -> State:
     classes = {KERNEL: KERNEL_ZONES, MOVABLE: (ZoneType.MOVABLE,)}
     places = [(node, kind)]
     places += [(n, k) for n in (node, *range(len(state.nodes))) for k in classes]
-    for number, each in places:
+    for number, each in places if nr_pages else ():
         ranges: list[tuple[int, int]] = []
         left = nr_pages
-        for low, high in free_ranges(
-            state, state.blocks.rows, number, classes[each], 1, upward=True
-        ):
-            if not left:
-                break
+        for low, high in free_ranges(state, number, classes[each], 1, upward=True):
             size = min(left, high - low)
             ranges.append((low, low + size))
             left -= size
+            if not left:
+                break
         if ranges:
             state = place(state, np.array(ranges), PageState.MOVABLE, IN_USE)
             state = change(state, number, each, left - nr_pages)
@@ -186,13 +198,12 @@ def locate(
     Boot memory from the top first, then hot-added kernel zones from the top; may hold fewer
     than ``nr_pages`` where nothing more is free. ``last``: DMA too, where that is spared.
     """
-    rows = state.blocks.rows
     spared = state.geometry.spares_dma and not last
     zones = [z for z in KERNEL_ZONES if z != ZoneType.DMA or not spared]
     chosen: list[tuple[int, int]] = []
     left = nr_pages
-    for part in (rows[rows["early"] != 0], rows[rows["early"] == 0]):
-        for low, high in free_ranges(state, part, node, zones, align):
+    for early in (True, False):
+        for low, high in free_ranges(state, node, zones, align, early=early):
             if left <= 0:
                 break
             size = min(high - low, -(-left // align) * align)
@@ -203,25 +214,42 @@ def locate(
 
 def free_ranges(
     state: State,
-    rows: Rows,
     node: int,
     zones: Sequence[ZoneType],
     align: int,
     *,
     upward: bool = False,
+    early: bool | None = None,
 ) -> Iterator[tuple[int, int]]:
     """Aligned free ranges of the zones (highest zone first), each from the top down.
 
-    ``upward``: each zone from the bottom up.
+    Found as they are asked for: where little is needed, little is looked through.
+
+    ``upward``: each zone from the bottom up; ``early``: of boot memory only, or of none of it.
     """
     for zone_type in reversed(zones):
-        ranges = zone_ranges(state, rows, node, zone_type).tolist()
-        for low, high in ranges if upward else reversed(ranges):
-            for start, end in _usable(state, low, high, node, align, upward):
-                for a, b in untaken(state, start, end, upward=upward):
-                    first, last = -(-a // align) * align, b // align * align
-                    if first < last:
-                        yield first, last
+        for rows in _zone_rows(state, node, zone_type, early, upward):
+            ranges = zone_ranges(state, rows, node, zone_type).tolist()
+            for low, high in ranges if upward else reversed(ranges):
+                for start, end in _usable(state, low, high, node, align, upward):
+                    for a, b in untaken(state, start, end, upward=upward):
+                        first, last = -(-a // align) * align, b // align * align
+                        if first < last:
+                            yield first, last
+
+
+def _zone_rows(
+    state: State, node: int, zone_type: ZoneType, early: bool | None, upward: bool
+) -> Iterator[Rows]:
+    """Rows of blocks among which those of a zone are, chunk by chunk."""
+    chunks = state.blocks.chunks
+    numbers: Iterable[int] = range(len(chunks))
+    if len(chunks) > 1:
+        totals = totals_of(state.blocks, state.geometry.block_pages)
+        numbers = totals.chunks_online_in(node, zone_type, early).tolist()
+    for number in numbers if upward else reversed([*numbers]):
+        rows = chunks[number]
+        yield rows if early is None else rows[(rows["early"] != 0) == early]
 
 
 def _usable(

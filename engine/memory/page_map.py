@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pfnmap.engine.geometry import Geometry
-from pfnmap.engine.kinds import FREE_BY_ZONE, BlockState, MemmapKind, PageState, ZoneType
-from pfnmap.engine.memory.runs import Rows, RunMap, outside, ranges_of, sorted_set
+from pfnmap.engine.kinds import FREE_BY_ZONE, BlockState, PageState, ZoneType
+from pfnmap.engine.memory.runs import Rows, RunMap, sorted_set
 from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.totals import Totals, are_shared, totals_of
 
 NR_STATES = len(PageState)
 Counts = NDArray[np.int64]
@@ -105,14 +106,6 @@ def _block_state(state: int, zone: int) -> PageState:
     return FREE_BY_ZONE.get(ZoneType(zone), PageState.FREE_DMA32)
 
 
-def _are_odd(rows: Rows, pages: int) -> NDArray[np.bool_]:
-    """Which blocks are not of one state throughout: holes in them, or several zones."""
-    odd: NDArray[np.bool_] = (rows["present"] < pages) | (
-        (rows["zone"] == ZoneType.NONE) & (rows["state"] != BlockState.OFFLINE)
-    )
-    return odd
-
-
 _BLOCK_STATES = np.array(
     [[_block_state(state, zone) for zone in ZoneType] for state in BlockState], np.int64
 )
@@ -122,10 +115,6 @@ _BLOCK_STATES = np.array(
 @lru_cache(maxsize=8)
 def _boot_limits(geometry: Geometry) -> tuple[tuple[int, int, PageState], ...]:
     return tuple((low, high, FREE_BY_ZONE[zone]) for zone, low, high in geometry.boot_zones())
-
-
-MANY_BLOCKS = 1 << 12
-"""Blocks that are asked about at once, from which on all blocks are looked at once for good."""
 
 
 class PageMap:
@@ -143,7 +132,7 @@ class PageMap:
             np.full(len(hosted), int(PageState.VMEMMAP), np.int64),
         )
         self._overlays: list[tuple[Prefix, NDArray[np.int64]]] = []
-        for ranges in (_overlay(state.taken), _overlay(_lost(state), PageState.BROKEN)):
+        for ranges in (_overlay(state.taken), _overlay(state.lost, PageState.BROKEN)):
             pieces = self._of_one_kind(ranges)
             self._overlays.append((pieces, self._underlying(pieces)))
 
@@ -189,25 +178,34 @@ class PageMap:
         """Pages of each state between successive edges: int64 (n, NR_STATES)."""
         # Transposed, so that all cells of one state lie side by side.
         total = np.zeros((NR_STATES, len(edges) - 1), np.int64).T
-        low, high = int(edges[0]), int(edges[-1])
         pages = self.state.geometry.block_pages
-        first, end = max(0, low) // pages, -(-high // pages)
-        if end - first > MANY_BLOCKS:
-            sums = self._sums_of_all
-        else:
-            sums = _BlockSums(self.state.blocks.slice(first, end), pages)
-        sums.add_to(total, edges)
-        if sums.any_odd:
-            _accumulate(total, self._odd, edges)
+        _add_blocks(total, self._totals.near(edges // pages), edges, pages)
+        self._add_far(total, edges)
+        _accumulate(total, self._odd, edges)
         self._add_devices(total, edges)
         total[:, PageState.HOLE] += np.diff(edges) - total.sum(axis=1)
         for ranges, replaced in self._overlays:
             _replace(total, ranges, replaced, edges)
         return total
 
+    def _add_far(self, total: Counts, edges: NDArray[np.int64]) -> None:
+        """Add what lies between the blocks at the edges."""
+        pages = self.state.geometry.block_pages
+        cells, sums = self._totals.far(edges // pages)
+        plain = ~(sums["shared"] | sums["holes"])
+        cells, sums = cells[plain], sums[plain]
+        kinds = _BLOCK_STATES[sums["state"], sums["zone"] + 1]
+        for kind, each in (
+            (kinds, sums["blocks"] * pages - sums["vmemmap"]),
+            (int(PageState.VMEMMAP), sums["vmemmap"]),
+        ):
+            # As floats, which hold more pages than there can be.
+            found = np.bincount(cells * NR_STATES + kind, each, total.size)
+            total += found.astype(np.int64).reshape(total.shape)
+
     @cached_property
-    def _sums_of_all(self) -> _BlockSums:
-        return _BlockSums(self.state.blocks.rows, self.state.geometry.block_pages)
+    def _totals(self) -> Totals:
+        return totals_of(self.state.blocks, self.state.geometry.block_pages)
 
     @cached_property
     def _odd(self) -> Prefix:
@@ -215,9 +213,8 @@ class PageMap:
         state = self.state
         pages = state.geometry.block_pages
         limits = _boot_limits(state.geometry)
-        rows = state.blocks.rows
         pieces: list[tuple[int, int, int]] = []
-        for row in rows[_are_odd(rows, pages)]:
+        for row in self._totals.odd_rows(holes=True):
             low, high = int(row["start"]) * pages, int(row["start"] + row["count"]) * pages
             base = _block_state(int(row["state"]), int(row["zone"]))
             split = row["zone"] == ZoneType.NONE and row["state"] == BlockState.ONLINE
@@ -268,24 +265,6 @@ def _overlay(runs: RunMap, kind: PageState | None = None) -> Prefix:
     return _prefix(rows["start"], rows["start"] + rows["count"], kinds)
 
 
-def _lost(state: State) -> RunMap:
-    """Pages whose struct pages were freed under them.
-
-    The series of 2019 frees those of a removed range section by section, from the last to the
-    first, while its memory blocks are still there (``__kfree_section_memmap``).
-    """
-    if state.profile.removal != "v2-refcount":
-        return state.lost
-    rows, pages, lost = state.blocks.rows, state.geometry.block_pages, state.lost
-    hosts = rows[rows["memmap"] == MemmapKind.PER_DEVICE]
-    added = state.homes.rows_over(ranges_of(hosts) * pages)
-    for row in outside(added, ranges_of(state.homes.rows)):
-        lost = lost.insert(
-            int(row["start"]), int(row["count"]), kind=int(PageState.BROKEN), owner=-1
-        )
-    return lost
-
-
 def _states_in(kinds: NDArray[np.int64]) -> list[int]:
     """The page states that occur."""
     found: list[int] = np.flatnonzero(np.bincount(kinds, minlength=NR_STATES)).tolist()
@@ -331,41 +310,25 @@ class _Below:
         return result
 
 
-class _BlockSums:
-    """What lies below each run of blocks, by state: made once, asked for any number of edges."""
-
-    __slots__ = ("_kinds", "_pages", "_sizes", "_starts", "any_odd")
-
-    def __init__(self, rows: Rows, pages: int) -> None:
-        """``pages``: of a block."""
-        self._pages = pages
-        self._starts, self._sizes = rows["start"] * pages, rows["count"] * pages
-        odd = _are_odd(rows, pages)
-        self.any_odd = bool(odd.any())
-        """Whether there are blocks that are not of one state throughout; they are not added."""
-        kinds = _BLOCK_STATES[rows["state"], rows["zone"].astype(np.int64) + 1]
-        self._kinds = []
-        for kind in _states_in(kinds[~odd]):
-            mine = ~odd & (kinds == kind)
-            hosted = np.where(mine, rows["vmemmap"], 0)
-            below = _sums(np.where(mine, self._sizes, 0)), _sums(rows["count"] * hosted)
-            self._kinds.append((kind, mine, hosted, *below))
-
-    def add_to(self, total: Counts, edges: NDArray[np.int64]) -> None:
-        """Add the vmemmap and the usable pages between successive edges."""
-        if not len(self._starts):
-            return
-        last = np.maximum(np.searchsorted(self._starts, edges, side="right") - 1, 0)
-        into = np.clip(edges - self._starts[last], 0, self._sizes[last])
-        blocks, rest = np.divmod(into, self._pages)
-        for kind, mine, hosted, pages_below, vmemmap_below in self._kinds:
-            pages = np.diff(pages_below[last] + into * mine[last])
-            per_block = hosted[last]
-            vmemmap = np.diff(
-                vmemmap_below[last] + blocks * per_block + np.minimum(rest, per_block)
-            )
-            total[:, kind] += pages - vmemmap
-            total[:, PageState.VMEMMAP] += vmemmap
+def _add_blocks(total: Counts, rows: Rows, edges: NDArray[np.int64], pages: int) -> None:
+    """Add the vmemmap and the usable pages of these blocks; of those of one state throughout."""
+    if not len(rows):
+        return
+    starts, sizes = rows["start"] * pages, rows["count"] * pages
+    last = np.maximum(np.searchsorted(starts, edges, side="right") - 1, 0)
+    into = np.clip(edges - starts[last], 0, sizes[last])
+    blocks, rest = np.divmod(into, pages)
+    odd = are_shared(rows) | (rows["present"] < pages)
+    kinds = _BLOCK_STATES[rows["state"], rows["zone"].astype(np.int64) + 1]
+    for kind in _states_in(kinds[~odd]):
+        mine = ~odd & (kinds == kind)
+        hosted = np.where(mine, rows["vmemmap"], 0)
+        per_block = hosted[last]
+        below = _sums(rows["count"] * hosted)[last] + blocks * per_block
+        vmemmap = np.diff(below + np.minimum(rest, per_block))
+        below = _sums(np.where(mine, sizes, 0))[last] + into * mine[last]
+        total[:, kind] += np.diff(below) - vmemmap
+        total[:, PageState.VMEMMAP] += vmemmap
 
 
 def _sums(sizes: NDArray[np.int64]) -> NDArray[np.int64]:

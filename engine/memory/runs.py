@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from pfnmap.engine.recent import Recent
 Rows = NDArray[Any]
 """Structured array with fields ``start`` and ``count`` (int64, in keys) and attributes."""
 
-CHUNK_ROWS = 128
+CHUNK_ROWS = 256
 _HEAD_BYTES = 16
 
 
@@ -120,11 +121,12 @@ def outside(rows: Rows, ranges: NDArray[np.int64]) -> Rows:
     return merge_rows(parts)
 
 
-def _joined(pieces: Sequence[Rows]) -> Rows:
+def joined_rows(pieces: Sequence[Rows], layout: np.dtype[Any]) -> Rows:
     """The pieces in one array. As rows of bytes: numpy compares and copies field by field."""
     if len(pieces) == 1:
         return pieces[0]
-    layout = pieces[0].dtype
+    if not pieces:
+        return np.zeros(0, layout)
     raw = np.dtype((np.void, layout.itemsize))
     return np.concatenate([piece.view(raw) for piece in pieces]).view(layout)
 
@@ -169,12 +171,17 @@ class RunMap:
         return bool(self._chunks)
 
     @property
+    def chunks(self) -> tuple[Rows, ...]:
+        """The rows in pieces, none of them empty; maps share those that no edit touched."""
+        return self._chunks
+
+    @property
     def rows(self) -> Rows:
         """All rows, ascending (O(rows) the first time; kept by the few maps asked last)."""
         if len(self._chunks) == 1:
             return self._chunks[0]
         if self._rows is None:
-            self._rows = _joined(self._chunks) if self._chunks else np.zeros(0, self.dtype)
+            self._rows = joined_rows(self._chunks, self.dtype)
             self._joined_lately.keep(self)
         return self._rows
 
@@ -185,7 +192,7 @@ class RunMap:
     @property
     def nr_rows(self) -> int:
         """Number of runs."""
-        return sum(len(chunk) for chunk in self._chunks)
+        return sum(map(len, self._chunks))
 
     @property
     def nr_keys(self) -> int:
@@ -247,7 +254,7 @@ class RunMap:
         first, last = self._chunk_of(lo), self._chunk_of(hi - 1)
         part = self._chunks[first]
         if last > first:
-            part = _joined(self._chunks[first : last + 1])
+            part = joined_rows(self._chunks[first : last + 1], self.dtype)
         ends = part["start"] + part["count"]
         i = int(ends.searchsorted(lo, side="right"))
         j = int(part["start"].searchsorted(hi, side="left"))
@@ -326,7 +333,7 @@ class RunMap:
         first, last = self._chunk_of(lo - 1), self._chunk_of(hi)
         part = self._chunks[first]
         if last > first:
-            part = _joined(self._chunks[first : last + 1])
+            part = joined_rows(self._chunks[first : last + 1], self.dtype)
         starts, ends = part["start"], part["start"] + part["count"]
         i = int(ends.searchsorted(lo, side="right"))
         j = int(starts.searchsorted(hi, side="left"))
@@ -342,7 +349,7 @@ class RunMap:
             right["start"] = hi
             pieces.append(right)
         pieces.append(part[j:])
-        merged = merge_rows(_joined(pieces))
+        merged = merge_rows(joined_rows(pieces, self.dtype))
         return RunMap(
             self.dtype, (*self._chunks[:first], *_split(merged), *self._chunks[last + 1 :])
         )
@@ -376,7 +383,7 @@ class RunMap:
             return self
         ranges = ranges_of(rows)
         lo, hi = int(ranges[0, 0]), int(ranges[-1, 1])
-        both = _joined([outside(self.slice(lo, hi), ranges), rows])
+        both = joined_rows([outside(self.slice(lo, hi), ranges), rows], self.dtype)
         return self.replace(lo, hi, merge_rows(both[np.argsort(both["start"], kind="stable")]))
 
     # -- comparing -------------------------------------------------------------------
@@ -402,6 +409,22 @@ class RunMap:
         if any(len(chunk) == 0 for chunk in self._chunks):
             broken.append("a chunk is empty")
         return broken
+
+
+def shared_ends(one: RunMap, other: RunMap) -> tuple[int, int]:
+    """How many chunks from the first one on two maps share, and how many up to the last one."""
+    low = [*map(is_, one.chunks, other.chunks), False].index(False)
+    rest = one.chunks[low:], other.chunks[low:]
+    return low, [*map(is_, reversed(rest[0]), reversed(rest[1])), False].index(False)
+
+
+def rows_apart(one: RunMap, other: RunMap) -> tuple[Rows, Rows]:
+    """The rows of each of two maps but for the chunks at either end that both have."""
+    low, high = shared_ends(one, other)
+    first, second = (
+        joined_rows(each.chunks[low : len(each.chunks) - high], each.dtype) for each in (one, other)
+    )
+    return first, second
 
 
 def _first_key(chunk: Rows) -> int:

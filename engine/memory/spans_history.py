@@ -130,29 +130,46 @@ def _shrink(
     return _Step((new_low, new_high), search, kept)
 
 
-def shrink_sections(
-    tx: Transaction,
-    node: int,
-    zone_type: ZoneType,
-    start_pfn: int,
-    end_pfn: int,
-    runs: NDArray[np.int64] | None = None,
-) -> None:
-    """Take the sections of [start, end) out of a zone and its node, lowest first.
+class Shrinking:
+    """The sections of [start, end) leave a zone and its node, lowest first, turn by turn.
 
     ``runs``: the valid sections (:func:`section_runs`) of before, where their blocks are gone.
     """
-    rule = tx.state.profile.shrink
-    section = tx.state.geometry.section_pages
-    by_online = rule != "remove-valid"
-    sections = _Sections(section_runs(tx.state) if runs is None else runs, start_pfn)
-    starts = _turns(tx.state, node, zone_type, (start_pfn, end_pfn), sections.runs)
-    for start, following in zip(starts, [*starts[1:], end_pfn], strict=True):
+
+    def __init__(
+        self,
+        tx: Transaction,
+        node: int,
+        zone_type: ZoneType,
+        pages: tuple[int, int],
+        runs: NDArray[np.int64] | None = None,
+    ) -> None:
+        self.tx, self.node, self.zone_type = tx, node, zone_type
+        self.start_pfn, self.end_pfn = pages
+        self.sections = _Sections(section_runs(tx.state) if runs is None else runs, pages[0])
+        starts = _turns(tx.state, node, zone_type, pages, self.sections.runs)
+        self.turns = list(zip(starts, [*starts[1:], self.end_pfn], strict=True))
+        """[start, end) pfns of one section, or of several that do what the first does."""
+
+    @property
+    def name(self) -> str:
+        """The zone in words."""
+        return f"{self.zone_type.label} of node {self.node}"
+
+    def begin(self) -> None:
+        """``clear_zone_contiguous``."""
+        self.tx.event("clear_zone_contiguous", f"{self.name}: contiguous is off for now")
+
+    def turn(self, start: int, following: int) -> None:
+        """``shrink_zone_span`` and ``shrink_pgdat_span`` for the sections of one turn."""
+        tx, node, zone_type = self.tx, self.node, self.zone_type
+        rule, section = tx.state.profile.shrink, tx.state.geometry.section_pages
+        by_online = rule != "remove-valid"
         end = start + section
-        shown = start < start_pfn + MAX_SHOWN * section or end == end_pfn
+        shown = start < self.start_pfn + MAX_SHOWN * section or end == self.end_pfn
         # At offline the whole block's online bits are clear before the first search.
-        gone_to = end_pfn if by_online else end
-        zone_left = sections.others(gone_to, node, zone_type, online=by_online)
+        gone_to = self.end_pfn if by_online else end
+        zone_left = self.sections.others(gone_to, node, zone_type, online=by_online)
         zone = tx.state.nodes[node].zones[zone_type]
         step = _shrink((zone.start_pfn, zone.end_pfn), start, end, zone_left, zone_left)
         low, high = _skip(step.span, end, following)
@@ -160,13 +177,16 @@ def shrink_sections(
             node, zone_type, replace(zone, start_pfn=low, spanned=high - low)
         )
         if shown:
-            _show(tx, step, f"{zone_type.label} of node {node}", "shrink_zone_span")
-        node_near = sections.others(gone_to, node, None, online=by_online)
+            _show(tx, step, self.name, "shrink_zone_span")
+        node_near = self.sections.others(gone_to, node, None, online=by_online)
         node_left = node_near
         if rule == "rfc2":
             # The posted patch left ``valid_section`` in this one check.
             node_left = np.concatenate(
-                (sections.others(end, node, None, online=False), _before(start_pfn, start))
+                (
+                    self.sections.others(end, node, None, online=False),
+                    _before(self.start_pfn, start),
+                )
             )
         home = tx.state.nodes[node]
         step = _shrink(
@@ -176,7 +196,27 @@ def shrink_sections(
         tx.state = tx.state.with_node(node, replace(home, start_pfn=low, spanned=high - low))
         if shown:
             _show(tx, step, f"node {node}", "shrink_pgdat_span")
-    _explain(tx, node, zone_type, start_pfn, end_pfn)
+        if following == self.end_pfn:
+            _explain(tx, node, zone_type, self.start_pfn, self.end_pfn)
+
+    def end(self) -> None:
+        """``set_zone_contiguous``."""
+        zone = self.tx.state.zone(self.node, self.zone_type)
+        answer = ""
+        if self.zone_type != ZoneType.DEVICE:  # which has no present pages to tell it by
+            answer = ": on" if 0 < zone.present == zone.spanned else ": off"
+        self.tx.event("set_zone_contiguous", f"{self.name}: contiguous is worked out anew{answer}")
+
+
+def shrink_sections(
+    tx: Transaction, node: int, zone_type: ZoneType, start_pfn: int, end_pfn: int
+) -> None:
+    """All turns one after another: nothing else is done about those sections (``shrink_pages``)."""
+    shrinking = Shrinking(tx, node, zone_type, (start_pfn, end_pfn))
+    shrinking.begin()
+    for turn in shrinking.turns:
+        shrinking.turn(*turn)
+    shrinking.end()
 
 
 def _turns(

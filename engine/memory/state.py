@@ -230,7 +230,7 @@ class Pending(Struct, frozen=True):
     """A page can never reach the buddy, whatever is unpinned."""
 
 
-class Teardown(Struct, frozen=True):
+class Countdown(Struct, frozen=True):
     """v2's global state of a deferred hot-remove (post "[PATCH v2 0/5]", patch 4/5)."""
 
     freeing: bool = False
@@ -262,7 +262,7 @@ class State(Struct, frozen=True):
     """``policy_zone``: the highest populated zone below Movable ever seen."""
     heads: Mapping[int, int] = field(default_factory=dict)
     """v1/v2: refcount of each vmemmap head page that still has one, by pfn."""
-    teardown: Teardown = Teardown()
+    teardown: Countdown = Countdown()
     lost: RunMap = field(default_factory=lambda: RunMap(TAKEN_DTYPE))
     """Pages whose struct pages were freed under them."""
     unreserved: RunMap = field(default_factory=lambda: RunMap(TAKEN_DTYPE))

@@ -12,35 +12,15 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.commands import Add
-from pfnmap.engine.geometry import GIB
 from pfnmap.engine.kinds import MemmapKind, MemmapPolicy, OnlineType
 from pfnmap.engine.memory import memmap, memmap_from_ram, resources, zonelists
 from pfnmap.engine.memory.memmap import MemmapChoice
 from pfnmap.engine.memory.state import Device, FailedDimm, Resource, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import online, zone_shifting
+from pfnmap.engine.operations.refs import default_address
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.sizes_in_words import counted
-
-
-def default_address(state: State, size_bytes: int, align: int = 0) -> int:
-    """Lowest free block-aligned address at or above 4 GiB and the end of boot RAM.
-
-    Where sections of a failed add are still mapped nothing fits. ``align``: a coarser alignment.
-    """
-    block = max(state.geometry.block_bytes, align)
-    shift = state.geometry.page_shift
-    boot_end = int(state.early_ram[:, 1].max()) << shift if len(state.early_ram) else 0
-    address = -(-max(4 * GIB, boot_end) // block) * block
-    busy = [(r.start, r.end + 1) for r in state.resources]
-    busy += [(start, end) for _, start, end in state.plugged()]
-    leaked = state.leaked.rows
-    ends = leaked["start"] + leaked["count"]
-    busy += list(zip((leaked["start"] << shift).tolist(), (ends << shift).tolist(), strict=True))
-    for start, end in sorted(busy):
-        if start < address + size_bytes and end > address:
-            address = -(-end // block) * block
-    return address
 
 
 def occupied(state: State, start: int, size: int) -> Refusal | None:
@@ -390,55 +370,87 @@ def _populate(tx: Transaction, device: Device, choice: MemmapChoice) -> Refusal 
             return refusal
         vmemmap = memmap.chunk_pages(state, start_pfn, end_pfn)
         choice = _fixed_chunks(state, start_pfn, choice, vmemmap)
-        tx.state = _own_homes(tx.state, device, choice, vmemmap)
         pages = vmemmap if choice.kind == MemmapKind.PER_DEVICE else choice.block_pages
+        if choice.heads:
+            device = replace(device, memmap=choice.kind, head_pages=pages)
+            _lay_out(tx, device)
+        tx.state = _own_homes(tx.state, device, choice, vmemmap)
         unit = "the range" if choice.kind == MemmapKind.PER_DEVICE else "each block"
         where = f"struct pages in the first {pages} pages of {unit}"
     rows = memmap.block_rows(state, start_pfn, end_pfn, choice, vmemmap)
     rows["node"], rows["device"] = device.node, device.id
-    one_by_one = choice.kind == MemmapKind.PER_BLOCK and not choice.heads and count > 1
-    for low, nr_blocks in ((first, 1), (first + 1, count - 1)) if one_by_one else ((first, count),):
+    own = choice.kind == MemmapKind.PER_BLOCK and count > 1
+    parts = ((first, 1), (first + 1, count - 1)) if own else ((first, count),)
+    one_by_one = own and not choice.heads
+    for low, nr_blocks in parts:
         if where:
             tx.event("vmemmap_populate", where, block=low, nr_blocks=nr_blocks)
         sections = nr_blocks * state.geometry.block_pages // state.geometry.section_pages
         text = f"{counted(sections, 'section')} with struct pages"
         tx.event("sparse_add_section", text, block=low, nr_blocks=nr_blocks)
-        if choice.heads:
-            heads = choice.block_pages if choice.kind == MemmapKind.PER_BLOCK else vmemmap
-            device = replace(device, head_pages=heads)
-            if (refusal := _mark_heads(tx, device, count)) is not None:
-                tx.state = replace(state, faults=tx.state.faults)
-                return refusal
-        if (refusal := tx.injected("create_memory_block_devices", block=low)) is not None:
-            tx.state = replace(state, faults=tx.state.faults)
-            if choice.kind != MemmapKind.RAM:
-                return refusal
-            shift = state.geometry.page_shift
-            return _give_up(tx, start_pfn << shift, device.nr_pages << shift, refusal)
-        if one_by_one:
+        refusal = _mark_heads(tx, device, low, nr_blocks) if device.head_pages else None
+        if refusal is None and one_by_one:
             rows["start"], rows["count"] = low, nr_blocks
-        _create_blocks(tx, device, low, nr_blocks, rows)
-    return None
+            refusal = _create_blocks(tx, device, low, nr_blocks, rows)
+        if refusal is not None:
+            break
+    else:
+        refusal = None if one_by_one else _create_blocks(tx, device, first, count, rows)
+    if refusal is None:
+        return None
+    tx.state = replace(state, faults=tx.state.faults)
+    if choice.kind != MemmapKind.RAM:
+        return refusal
+    shift = state.geometry.page_shift
+    return _give_up(tx, start_pfn << shift, device.nr_pages << shift, refusal)
 
 
-def _mark_heads(tx: Transaction, device: Device, nr_blocks: int) -> Refusal | None:
-    """``mark_vmemmap_pages`` of the series of 2019: refcount and private of the head pages."""
-    first = device.start_pfn // tx.state.geometry.block_pages
+def _lay_out(tx: Transaction, device: Device) -> None:
+    """The altmap of the series of 2019, which allocates from the added memory itself.
+
+    ``free`` is the size of what it is for, not what is free (v2 4/5, ``mhp_init_altmap``).
+    """
+    per_block = device.memmap == MemmapKind.PER_BLOCK
+    pages = tx.state.geometry.block_pages if per_block else device.nr_pages
+    whole = "a memory block" if per_block else "the range"
+    tx.event(
+        "__add_pages",
+        f"the altmap: base {device.start_pfn:#x}, free {pages} pages ({whole}), alloc 0",
+        block=device.start_pfn // tx.state.geometry.block_pages,
+    )
+
+
+def _mark_heads(tx: Transaction, device: Device, first: int, nr_blocks: int) -> Refusal | None:
+    """``mark_vmemmap_pages`` of the series of 2019: refcount and private of the head pages.
+
+    Once all sections are populated, or those of one block where each has its own memmap. From
+    then on the marks and counts of those struct pages stand, whatever happens to the block.
+    """
     if (refusal := tx.injected("mark_vmemmap_pages", block=first)) is not None:
         return refusal
     # The struct pages are zeroed first: an older refcount there is forgotten.
-    start, end = device.start_pfn, device.end_pfn
+    pages = tx.state.geometry.block_pages
+    start, end = first * pages, (first + nr_blocks) * pages
     fresh = {pfn: count for pfn, count in tx.state.heads.items() if not start <= pfn < end}
     tx.state = replace(tx.state, heads=fresh)
-    text = f"{device.head_pages} vmemmap pages to a head page"
+    per_block = device.memmap == MemmapKind.PER_BLOCK
+    sections = (pages if per_block else device.nr_pages) // tx.state.geometry.section_pages
+    text = (
+        f"head {start:#x}: refcount {counted(sections, 'section')}, private {device.head_pages} "
+        "vmemmap pages; the tails point to it"
+    )
+    if per_block and nr_blocks > 1:
+        text += ", and so in each block"
     tx.event("mark_vmemmap_pages", text, block=first, nr_blocks=nr_blocks)
     return None
 
 
 def _create_blocks(
     tx: Transaction, device: Device, first: int, nr_blocks: int, rows: NDArray[np.void]
-) -> None:
+) -> Refusal | None:
     """``create_memory_block_devices``, and the device that holds them."""
+    if (refusal := tx.injected("create_memory_block_devices", block=first)) is not None:
+        return refusal
     tx.state = replace(
         tx.state,
         blocks=tx.state.blocks.replace(first, first + nr_blocks, rows),
@@ -453,6 +465,7 @@ def _create_blocks(
         block=first,
         nr_blocks=nr_blocks,
     )
+    return None
 
 
 def _fixed_chunks(state: State, start_pfn: int, choice: MemmapChoice, vmemmap: int) -> MemmapChoice:

@@ -8,6 +8,7 @@ Since 5.5 a ZONE_DEVICE span never shrinks (feee6b298916).
 from __future__ import annotations
 
 import itertools
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -24,9 +25,12 @@ from pfnmap.engine.memory import (
 from pfnmap.engine.memory.spans import grow, span_text
 from pfnmap.engine.memory.state import Device, Resource, State
 from pfnmap.engine.memory.transaction import Transaction
-from pfnmap.engine.operations.add import default_address, make_way, occupied
+from pfnmap.engine.operations.add import make_way, occupied
+from pfnmap.engine.operations.refs import default_address
 from pfnmap.engine.operations.remove import try_offline_node
 from pfnmap.engine.outcome import Refusal
+
+_LOCK: Final = "the caller takes the lock of memory hotplug"
 
 
 def check(state: State, command: DeviceAdd, start: int) -> Refusal | None:
@@ -128,6 +132,33 @@ def add(tx: Transaction, command: DeviceAdd) -> Refusal | None:
 
 def map_range(tx: Transaction, device: Device, line: Resource | None = None) -> Refusal | None:
     """``memremap_pages`` for a device that its driver takes; ``line``: a new one of iomem."""
+    tx.event("mem_hotplug_begin", _LOCK)
+    if kasan := _kasan(tx.state, device.mapping):
+        tx.event("kasan_add_zero_shadow", kasan)
+    refusal = _build(tx, device, line)
+    tx.event("mem_hotplug_done", "the lock is given back")
+    if refusal is not None and kasan:  # kernel/memremap.c, err_add_memory
+        tx.event("kasan_remove_zero_shadow", "taken away again, without the lock")
+    return refusal
+
+
+def _kasan(state: State, mapping: str) -> str:
+    """What KASAN does about memory of a device, empty where the kernel does not ask it.
+
+    0207df4fa1a8 "kernel/memremap, kasan: make ZONE_DEVICE with work with KASAN" (4.19). HMM's own
+    functions had no such call, and private memory has no linear mapping to shadow.
+    """
+    hmm = mapping == "private" or (mapping and not state.profile.is_since("5.3"))
+    if hmm or not state.profile.is_since("4.19"):
+        return ""
+    return "with CONFIG_KASAN a shadow of zeroes for the range, the lock held"
+
+
+def _build(tx: Transaction, device: Device, line: Resource | None) -> Refusal | None:
+    """What the lock is held for: sections with struct pages, and their zone.
+
+    The posts of 2018 made a function of it, ``add_device_memory``, with the lock outside.
+    """
     state, node = tx.state, device.node
     first, end = device.start_pfn, device.end_pfn
     if (refusal := tx.injected("arch_add_memory")) is not None:
@@ -151,12 +182,12 @@ def map_range(tx: Transaction, device: Device, line: Resource | None = None) -> 
         tx.state = resources.insert(tx.state, line)
     if device.mapping == "private":
         tx.event("add_pages", "the sections, without a linear mapping")
-    elif device.mapping:
+    else:
         tx.event("arch_add_memory", "the sections, with a linear mapping")
     posted = state.profile.shrink in ("rfc2", "oct2018")
     if posted:
-        tx.event("add_device_memory", "the sections are marked online, although no block is")
-    tx.state = grow(tx.state, node, ZoneType.DEVICE, device.start_pfn, device.nr_pages)
+        tx.event("online_mem_sections", "the sections are marked online, although no block is")
+    tx.state = grow(tx.state, node, ZoneType.DEVICE, first, device.nr_pages)
     if not tx.state.nodes[node].online:
         tx.state = tx.state.with_node(node, replace(tx.state.nodes[node], online=True))
     zone = tx.state.zone(node, ZoneType.DEVICE)
@@ -164,6 +195,8 @@ def map_range(tx: Transaction, device: Device, line: Resource | None = None) -> 
         "move_pfn_range_to_zone",
         f"Device of node {node} spans {span_text(zone)}; present and managed stay 0",
     )
+    if posted:
+        tx.event("add_device_memory", "set up; that is not what onlining means elsewhere")
     return None
 
 
@@ -258,29 +291,58 @@ def delete(tx: Transaction, command: DeviceDel) -> Refusal | None:
     if device.kind == "pmem":
         unmap_range(tx, device, None)
     else:
-        tx.state = _with(tx.state, device, None)
+        tx.state = _unclaimed(_with(tx.state, device, None), device)
         tx.event("device_unregister", f"{device.name} is gone; no driver held it")
     return None
 
 
 def _with(state: State, device: Device, becomes: Device | None) -> State:
-    """The state with what becomes of a device; with None its lines of iomem are gone as well."""
+    """The state with what becomes of a device, nothing for None."""
     if becomes is not None:
         return replace(state, devices={**state.devices, device.id: becomes})
     devices = {number: held for number, held in state.devices.items() if number != device.id}
+    return replace(state, devices=devices)
+
+
+def _unclaimed(state: State, device: Device) -> State:
+    """The state without the lines of iomem that the device's driver has claimed."""
     kept = tuple(line for line in state.resources if line.owner != device.id)
-    return replace(state, devices=devices, resources=kept)
+    return replace(state, resources=kept)
 
 
 def unmap_range(tx: Transaction, device: Device, becomes: Device | None) -> None:
-    """``memunmap_pages``: who shrinks which span depends on the rule in force."""
-    rule = tx.state.profile.shrink
+    """``memunmap_pages``, and the driver lets go of the range where nothing ``becomes`` of it."""
+    tx.event("mem_hotplug_begin", _LOCK)
+    _tear_down(tx, device, becomes)
+    if _kasan(tx.state, device.mapping):
+        tx.event("kasan_remove_zero_shadow", "the shadow is taken away, the lock held")
+    tx.event("mem_hotplug_done", "the lock is given back")
+    if becomes is None:
+        tx.state = _unclaimed(tx.state, device)
+        tx.event("__release_region", "the driver that claimed the region gives it back")
+    try_offline_node(tx, device.node)
+
+
+def _tear_down(tx: Transaction, device: Device, becomes: Device | None) -> None:
+    """What the lock is held for, ``del_device_memory`` of the posts of 2018."""
+    rule, profile = tx.state.profile.shrink, tx.state.profile
     start, end = device.start_pfn, device.end_pfn
+    posted = rule in ("rfc2", "oct2018")
     if rule == "merged":
         tx.event("remove_pfn_range_from_zone", "ZONE_DEVICE is never shrunk: spans stay")
+    elif posted:
+        tx.event("offline_mem_sections", "the sections' online bits are cleared")
+        spans_history.shrink_sections(tx, device.node, ZoneType.DEVICE, start, end)
+        tx.event(
+            "release_mem_region_adjustable",
+            "not IORESOURCE_SYSRAM: it backs off with 0, the driver that claimed the region "
+            "releases it",
+        )
     else:
-        if rule != "remove-valid":
-            tx.event("del_device_memory", "the sections' online bits are cleared")
+        if not profile.is_since("5.2"):
+            tx.event(
+                "__remove_pages", "ZONE_DEVICE: the driver owns the region, it is not released"
+            )
         spans_history.shrink_sections(tx, device.node, ZoneType.DEVICE, start, end)
     shift = tx.state.geometry.page_shift
     tx.state = free_memory.give_back_memmap(tx.state, start, end, early=False)
@@ -290,8 +352,5 @@ def unmap_range(tx: Transaction, device: Device, becomes: Device | None) -> None
     )
     unmap = "__remove_pages" if device.mapping == "private" else "arch_remove_memory"
     tx.event(unmap, f"[{start << shift:#x}-{(end << shift) - 1:#x}] is unmapped")
-    tx.event(
-        "release_mem_region_adjustable",
-        "not IORESOURCE_SYSRAM: the driver that claimed the region releases it",
-    )
-    try_offline_node(tx, device.node)
+    if posted:
+        tx.event("del_device_memory", "taken down")

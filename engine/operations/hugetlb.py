@@ -55,15 +55,13 @@ def _candidates(state: State, node: int | None, pages: int) -> Iterator[int]:
     What is onlined goes to the tail of the free lists (7fef431be9c9, 5.10), so what came first
     is taken first; of the other zones boot memory was freed long ago: from the top down.
     """
-    rows = state.blocks.rows
     nodes = range(len(state.nodes)) if node is None else (node,)
     zones = KERNEL_ZONE_ORDER if is_gigantic(state, pages) else ZONE_ORDER
     for zone_type in reversed(zones):
         for number in nodes:
             upward = zone_type == ZoneType.MOVABLE
-            for low, high in free_memory.free_ranges(
-                state, rows, number, (zone_type,), pages, upward=upward
-            ):
+            found = free_memory.free_ranges(state, number, (zone_type,), pages, upward=upward)
+            for low, high in found:
                 starts = range(low, high - pages + 1, pages)
                 yield from starts if upward else reversed(starts)
 

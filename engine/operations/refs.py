@@ -5,6 +5,7 @@ from __future__ import annotations
 from pfnmap.engine.commands import PfnRef, Ref
 from pfnmap.engine.complaints import closest
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.geometry import GIB
 from pfnmap.engine.memory.state import Device, State
 
 
@@ -74,3 +75,23 @@ def pfn_of(state: State, ref: PfnRef) -> int:
             f"{ref.device}+{ref.offset}: {ref.device} has pages 0 to {device.nr_pages - 1}"
         )
     return device.start_pfn + ref.offset
+
+
+def default_address(state: State, size_bytes: int, align: int = 0) -> int:
+    """Lowest free block-aligned address at or above 4 GiB and the end of boot RAM.
+
+    Where sections of a failed add are still mapped nothing fits. ``align``: a coarser alignment.
+    """
+    block = max(state.geometry.block_bytes, align)
+    shift = state.geometry.page_shift
+    boot_end = int(state.early_ram[:, 1].max()) << shift if len(state.early_ram) else 0
+    address = -(-max(4 * GIB, boot_end) // block) * block
+    busy = [(r.start, r.end + 1) for r in state.resources]
+    busy += [(start, end) for _, start, end in state.plugged()]
+    leaked = state.leaked.rows
+    ends = leaked["start"] + leaked["count"]
+    busy += list(zip((leaked["start"] << shift).tolist(), (ends << shift).tolist(), strict=True))
+    for start, end in sorted(busy):
+        if start < address + size_bytes and end > address:
+            address = -(-end // block) * block
+    return address

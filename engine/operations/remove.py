@@ -10,11 +10,10 @@ from typing import Final
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
 from pfnmap.engine.commands import Remove
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.kinds import BlockState, MemmapKind, OnlineType, ZoneType
+from pfnmap.engine.kinds import BlockState, MemmapKind, OnlineType, PageState, ZoneType
 from pfnmap.engine.limits import MAX_BLOCKS_ONE_BY_ONE
 from pfnmap.engine.memory import free_memory, resources, spans_history
 from pfnmap.engine.memory.runs import Rows, joined_ranges, ranges_of
@@ -26,6 +25,9 @@ from pfnmap.engine.operations.refs import block_ranges
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.sizes_in_words import ranged
 
+_SECTIONS_GONE: Final = "the sections are gone"
+_LEAVE_WITH_BLOCKS: Final = [*(kind for kind, _ in PIN_KINDS.values()), PageState.OFFLINE]
+"""Kinds of page frames that are no longer known when the blocks that they lie in are gone."""
 _TAKEN_BY: Final = {"kmem": "kmem-del NAME", "virtio-mem": "virtio-mem NAME requested=SIZE"}
 
 
@@ -169,33 +171,78 @@ def remove_range(tx: Transaction, first: int, last: int) -> Refusal | None:
 
 
 def _tear_down(tx: Transaction, rows: Rows, first: int, last: int) -> Refusal | None:
-    """Block devices, spans where this is when they shrink, sections and struct pages.
+    """Block devices, then sections with their struct pages.
 
     Where blocks hold their own memmap, 6.8 goes from block to block
     (``remove_memory_blocks_and_altmaps``): the first by itself, the rest as a batch.
     """
     profile = tx.state.profile
-    shrinks = profile.zone_shifting or profile.shrink == "remove-valid"
-    valid = spans_history.section_runs(tx.state) if shrinks else None
-    if remove_2019.governs(tx.state, rows):
-        if valid is not None:
-            _shrink_at_removal(tx, rows, valid)
-        refusal = remove_2019.remove_sections(tx, rows)
-        if refusal is None:
-            _drop_blocks(tx, first, last)
-        return refusal
+    old = not profile.is_since("5.5") or profile.shrink == "remove-valid"
+    if old or remove_2019.governs(tx.state, rows):
+        return _by_section(tx, rows, first, last)
     one_by_one = profile.removal == "all-or-none" and last > first and bool(rows["vmemmap"][0])
     for low, high in ((first, first), (first + 1, last)) if one_by_one else ((first, last),):
         mine = tx.state.blocks.slice(low, high + 1)
         _drop_blocks(tx, low, high)
-        if valid is not None:
-            _shrink_at_removal(tx, rows, valid)
+        _unregistered(tx, low, high)
         tx.state = _free_memmap(tx.state, mine)
         tx.event(
             "vmemmap_free", "their struct pages are unmapped", block=low, nr_blocks=high - low + 1
         )
-        tx.event("arch_remove_memory", "the sections are gone", block=low, nr_blocks=high - low + 1)
+        tx.event("arch_remove_memory", _SECTIONS_GONE, block=low, nr_blocks=high - low + 1)
     return None
+
+
+def _by_section(tx: Transaction, rows: Rows, first: int, last: int) -> Refusal | None:
+    """``__remove_pages`` up to 5.4: each section leaves its block device, the spans, its memmap.
+
+    Since 5.3 the block devices go before (4c4b7f9ba948); the posts of 2018 shrink spans at offline.
+    The series of 2019 defers the memmap, so there the sections stand until all are through.
+    """
+    profile, pages = tx.state.profile, tx.state.geometry.block_pages
+    posted = remove_2019.Teardown(tx, rows) if remove_2019.governs(tx.state, rows) else None
+    whole = int(rows["start"][0]) * pages, int(rows["start"][-1] + rows["count"][-1]) * pages
+    shrinking = None
+    if profile.zone_shifting or profile.shrink == "remove-valid":
+        shrinking = spans_history.Shrinking(tx, *_zone_of_first_page(tx, rows), whole)
+    devices_first = profile.is_since("5.3")
+    if devices_first:
+        _devices_go(tx, first, last, stand=posted is not None)
+    if shrinking is not None:
+        shrinking.begin()
+    for low, high in [whole] if shrinking is None else shrinking.turns:
+        if not devices_first and high // pages > low // pages:
+            _devices_go(tx, low // pages, high // pages - 1, stand=posted is not None)
+        if shrinking is not None:
+            shrinking.turn(low, high)
+        if posted is None:
+            _leave_memmap(tx, rows, low, high)
+        elif (refusal := posted.remove(low, high)) is not None:
+            return refusal
+    if shrinking is not None:
+        shrinking.end()
+    if posted is not None:
+        posted.report()
+        _drop_blocks(tx, first, last)
+    tx.event("arch_remove_memory", _SECTIONS_GONE, block=first, nr_blocks=last - first + 1)
+    return None
+
+
+def _devices_go(tx: Transaction, first: int, last: int, *, stand: bool) -> None:
+    """The memory block devices leave sysfs; where they ``stand``, their sections are needed yet."""
+    if not stand:
+        _drop_blocks(tx, first, last)
+    _unregistered(tx, first, last)
+
+
+def _leave_memmap(tx: Transaction, rows: Rows, low: int, high: int) -> None:
+    """``sparse_remove_section``: the struct pages of the sections in [low, high)."""
+    tx.state = _free_memmap(tx.state, rows, low, high)
+    section = tx.state.geometry.section_pages
+    tx.event(
+        "sparse_remove_section",
+        f"{ranged('section', low // section, high // section - 1)}: struct pages are unmapped",
+    )
 
 
 def _check_offline(tx: Transaction, rows: Rows) -> Refusal | None:
@@ -248,36 +295,31 @@ def _check_granularity(tx: Transaction, rows: Rows, first: int, last: int) -> Re
     return None
 
 
-def _shrink_at_removal(tx: Transaction, rows: Rows, valid: NDArray[np.int64]) -> None:
-    """``__remove_pages`` up to 5.4: one zone, that of the first page of the range.
-
-    ``valid``: the sections that were there before (``spans_history.section_runs``).
-    """
+def _zone_of_first_page(tx: Transaction, rows: Rows) -> tuple[int, ZoneType]:
+    """(node, zone) whose spans ``__remove_pages`` shrinks: one, that of the first page."""
     row = rows[0]
-    pages = tx.state.geometry.block_pages
-    node, zone = 0, ZoneType.DMA
     if row["initialised"]:
-        node, zone = int(row["link_node"]), ZoneType(int(row["link_zone"]))
-    else:
-        tx.event(
-            "page_zone",
-            "the first page was never onlined: its struct page is zero and "
-            "reads as node 0, zone DMA",
-        )
-    start = int(rows["start"][0]) * pages
-    end = int(rows["start"][-1] + rows["count"][-1]) * pages
-    spans_history.shrink_sections(tx, node, zone, start, end, valid)
+        return int(row["link_node"]), ZoneType(int(row["link_zone"]))
+    tx.event(
+        "page_zone",
+        "the first page was never onlined: its struct page is zero and reads as node 0, zone DMA",
+    )
+    return 0, ZoneType.DMA
 
 
-def _free_memmap(state: State, rows: Rows) -> State:
+def _free_memmap(state: State, rows: Rows, low: int = 0, high: int = 1 << 62) -> State:
+    """Without the struct pages of these blocks, as far as they lie in [low, high)."""
     pages = state.geometry.block_pages
     for early in (False, True):
-        for low, high in joined_ranges(ranges_of(rows[(rows["early"] != 0) == early])).tolist():
-            state = free_memory.give_back_memmap(state, low * pages, high * pages, early=early)
+        parts = joined_ranges(ranges_of(rows[(rows["early"] != 0) == early])) * pages
+        for first, end in np.clip(parts, low, high).tolist():
+            if first < end:
+                state = free_memory.give_back_memmap(state, first, end, early=early)
     return state
 
 
 def _drop_blocks(tx: Transaction, first: int, last: int) -> None:
+    """Without these blocks, what lies in them, and devices that have no block left."""
     pages = tx.state.geometry.block_pages
     blocks = tx.state.blocks.delete(first, last + 1)
     devices = {}
@@ -286,10 +328,13 @@ def _drop_blocks(tx: Transaction, first: int, last: int) -> None:
         if device.kind != "dimm" or len(blocks.slice(low, high)):
             devices[device.id] = device
     pins = tx.state.taken.slice(first * pages, (last + 1) * pages)
-    pins = pins[np.isin(pins["kind"], [kind for kind, _ in PIN_KINDS.values()])]
+    pins = pins[np.isin(pins["kind"], _LEAVE_WITH_BLOCKS)]
     taken = tx.state.taken.delete_rows(pins)
     lost = tx.state.lost.delete(first * pages, (last + 1) * pages)
     tx.state = replace(tx.state, blocks=blocks, devices=devices, taken=taken, lost=lost)
+
+
+def _unregistered(tx: Transaction, first: int, last: int) -> None:
     tx.event(
         "remove_memory_block_devices",
         f"{ranged('memory block', first, last)} {'is' if first == last else 'are'} gone",
@@ -299,9 +344,15 @@ def _drop_blocks(tx: Transaction, first: int, last: int) -> None:
 
 
 def _release(tx: Transaction, first: int, last: int) -> None:
+    """``release_mem_region_adjustable``: it can fail, with a warning, until cb8e3c8b4f45 (5.10)."""
     size = tx.state.geometry.block_bytes
-    tx.state, text = resources.release(tx.state, first * size, (last + 1) * size - 1)
-    tx.event("release_mem_region_adjustable", text)
+    start, end = first * size, (last + 1) * size - 1
+    before = tx.state
+    tx.state, text = resources.release(before, start, end)
+    log = []
+    if tx.state is before and not before.profile.is_since("5.10"):
+        log = [f"Unable to release resource <{start:#018x}-{end:#018x}> (-22)"]
+    tx.event("release_mem_region_adjustable", text, log=log)
 
 
 def try_offline_node(tx: Transaction, number: int) -> None:

@@ -17,7 +17,7 @@ from pfnmap.engine.kinds import MemmapKind, PageState
 from pfnmap.engine.limits import MAX_SECTIONS_ONE_BY_ONE
 from pfnmap.engine.memory import free_memory, memmap
 from pfnmap.engine.memory.runs import Rows, joined_ranges, sorted_set, unbroken
-from pfnmap.engine.memory.state import Device, State, Teardown
+from pfnmap.engine.memory.state import Countdown, Device, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.sizes_in_words import counted, ranged
@@ -66,13 +66,24 @@ def check_v3(tx: Transaction, rows: Rows, first: int, last: int) -> Refusal | No
     return None
 
 
-class _Teardown:
-    """Section by section, with v2's global ``freeing`` state."""
+class Teardown:
+    """Memory removed section by section, with v2's global ``freeing`` state."""
 
     def __init__(self, tx: Transaction, rows: Rows) -> None:
+        """Begin with the (offline) blocks that go; InputError where they are too many."""
         self.tx = tx
         self.section = tx.state.geometry.section_pages
+        self.before = tx.state
         self.rows = rows
+        sections = int(rows["count"].sum()) * tx.state.geometry.block_pages // self.section
+        if sections > MAX_SECTIONS_ONE_BY_ONE:
+            raise InputError(
+                f"remove: {sections} sections in one command; where removal counts them one by one "
+                f"(the series of 2019), at most {MAX_SECTIONS_ONE_BY_ONE}"
+            )
+        # How an earlier removal left the countdown is not how this one leaves it.
+        kept = tuple(found for found in tx.state.findings if found.code != "stuck-freeing")
+        tx.state = replace(tx.state, findings=kept)
         self.devices = dict(tx.state.devices)
         self.removed: set[int] = set()
         self.foreign: list[tuple[int, int]] = []
@@ -92,31 +103,33 @@ class _Teardown:
         chunk = self.head_of(pfn)
         return chunk[2] if chunk is not None and chunk[0] == pfn else 1
 
-    def run(self) -> Refusal | None:
-        """Every section, lowest first; a refusal where the kernel stops half-way."""
-        forward = self.tx.state.profile.removal == "forward"
+    def remove(self, low: int, high: int) -> Refusal | None:
+        """The sections in [low, high), lowest first; a refusal where the kernel stops half-way."""
+        forward, at_once = self.tx.state.profile.removal == "forward", 0
         for row in self.rows:
             start = self.tx.state.block_pfn(int(row["start"]))
             end = self.tx.state.block_pfn(int(row["start"] + row["count"]))
-            for pfn in range(start, end, self.section):
+            for pfn in range(max(start, low), min(end, high), self.section):
                 if not forward:
-                    self.remove_section(pfn)
+                    at_once += self.remove_section(pfn)
                 elif (refusal := self.free_forward(pfn)) is not None:
                     return refusal
-        self.report()
+        if at_once:
+            first, last = low // self.section, high // self.section - 1
+            self.tx.event("vmemmap_free", f"{ranged('section', first, last)}: freed at once")
         return None
 
-    def remove_section(self, pfn: int) -> None:
-        """One pass of v2's loop: count down, or free at once."""
+    def remove_section(self, pfn: int) -> bool:
+        """One pass of v2's loop: count down, or free at once; whether it was that."""
         tx = self.tx
         teardown, number = tx.state.teardown, pfn // self.section
         marked = self.head_of(pfn) is not None
         self.removed.add(number)
         if not marked and not teardown.freeing:
             self.free_memmap(number, number + 1)
-            return
+            return True
         if not teardown.freeing:
-            teardown = Teardown(True, pfn)
+            teardown = Countdown(True, pfn)
         count = self.refcount(teardown.head_pfn) - 1
         tx.state = replace(
             tx.state, teardown=teardown, heads={**tx.state.heads, teardown.head_pfn: count}
@@ -124,9 +137,10 @@ class _Teardown:
         head = teardown.head_pfn
         if not self.counts_for(pfn, head):
             self.foreign.append((head, number))
-        tx.event("__kfree_section_memmap", f"section {number}: head {head:#x} refcount {count}")
+        tx.event("depopulate_section_memmap", f"section {number}: head {head:#x} refcount {count}")
         if count == 0:
             self.free_backwards(pfn, head)
+        return False
 
     def counts_for(self, pfn: int, head: int) -> bool:
         """Whether a section belongs to the range of this head.
@@ -161,12 +175,12 @@ class _Teardown:
             lost = tx.state.lost.insert(low, self.section, kind=int(PageState.BROKEN), owner=-1)
             tx.state = replace(tx.state, lost=lost)
             tx.finding(Finding("forward-free", rule, low, self.section))
-            tx.event("__kfree_section_memmap", rule)
-            return Refusal("EFAULT", "__kfree_section_memmap", rule, self.block(pfn), frame)
+            tx.event("depopulate_section_memmap", rule)
+            return Refusal("EFAULT", "depopulate_section_memmap", rule, self.block(pfn), frame)
         self.removed.add(number)
         self.free_memmap(number, number + 1)
         marks = ", whose first page holds struct pages" if self_hosted else ""
-        tx.event("__kfree_section_memmap", f"section {number}{marks}: its memmap is unmapped")
+        tx.event("depopulate_section_memmap", f"section {number}{marks}: its memmap is unmapped")
         return None
 
     def block(self, pfn: int) -> int:
@@ -197,7 +211,7 @@ class _Teardown:
                 end = frame + tx.state.geometry.memmap_pages(self.section) - 1
                 text = f"section {low}: its struct pages in pfns {frame:#x}-{end:#x} go"
                 tx.event("vmemmap_free", text)
-        tx.state = replace(tx.state, teardown=Teardown())
+        tx.state = replace(tx.state, teardown=Countdown())
         freed = f"sections {last} down to {first} are freed" if first <= last else "none is freed"
         tx.event("vmemmap_free", freed)
 
@@ -235,17 +249,21 @@ class _Teardown:
         start, end = low * self.section, high * self.section
         row = tx.state.blocks.at(self.block(start))
         early = row is not None and bool(row["early"])
+        frame = memmap.home_of(tx.state, start)
         tx.state = free_memory.give_back_memmap(tx.state, start, end, early=early)
-        if low in self.removed:
-            for section in range(low, high):
-                self.strip_marks(section * self.section)
-        elif row is not None:
-            lost = tx.state.lost.insert(start, end - start, kind=int(PageState.BROKEN), owner=-1)
-            tx.state = replace(tx.state, lost=lost)
+        if row is None:
+            return
+        lost = tx.state.lost.insert(start, end - start, kind=int(PageState.BROKEN), owner=-1)
+        tx.state = replace(tx.state, lost=lost)
+        if low not in self.removed:
             self.lost.append((low, high))
+        elif frame is not None and row["memmap"] in (MemmapKind.PER_DEVICE, MemmapKind.PER_BLOCK):
+            unit = tx.state.geometry.memmap_pages(self.section)
+            for number in range(high - low):
+                self.strip_marks(frame + number * unit, unit)
 
     def report(self) -> None:
-        """Findings about runs of sections, one for each run."""
+        """Findings about what went wrong, one for each run of sections."""
         for head in dict.fromkeys(head for head, _ in self.foreign):
             sections = sorted(number for at, number in self.foreign if at == head)
             for first, last in unbroken(np.array(sections, np.int64)):
@@ -273,35 +291,31 @@ class _Teardown:
                     count,
                 )
             )
+        _report_stuck(self.tx)
+        _report_hosts(self.tx, self.before, self.rows)
 
-    def strip_marks(self, pfn: int) -> None:
-        """Frames that held this section's struct pages lose the vmemmap marks.
+    def strip_marks(self, frame: int, unit: int) -> None:
+        """``unit`` page frames that held a section's struct pages lose the vmemmap marks.
 
-        Where those frames stay (the range's first block is not removed), they look like
-        unmovable pages from now on.
+        Where they stay, because the range's first block is not removed, they look like unmovable
+        pages from now on.
         """
-        tx = self.tx
-        state = tx.state
-        row = state.blocks.at(pfn // state.geometry.block_pages)
-        device = self.devices.get(int(row["device"])) if row is not None else None
-        if row is None or device is None or row["memmap"] != MemmapKind.PER_DEVICE:
+        state = self.tx.state
+        row = state.blocks.at(self.block(frame))
+        if row is None or not row["vmemmap"]:
             return
-        unit = state.geometry.memmap_pages(self.section)
-        frames = device.start_pfn + (pfn - device.start_pfn) // self.section * unit
-        host = frames // self.section
-        if host in self.removed or state.blocks.at(frames // state.geometry.block_pages) is None:
+        leaves = frame // self.section in self.removed
+        kind, owner = (PageState.OFFLINE, -1) if leaves else (PageState.UNMOVABLE, row["device"])
+        taken = state.taken.insert(frame, unit, kind=int(kind), owner=int(owner))
+        self.tx.state = replace(state, taken=taken)
+        if leaves:
             return
-        tx.state = replace(
-            state,
-            taken=state.taken.insert(frames, unit, kind=int(PageState.UNMOVABLE), owner=device.id),
-        )
-        tx.finding(
+        self.tx.finding(
             Finding(
                 "stripped-marks",
-                f"pfns {frames:#x}-{frames + unit - 1:#x} are no longer marked as vmemmap, but "
-                f"keep refcount 1: block {frames // state.geometry.block_pages} can no longer be "
-                "offlined",
-                frames,
+                f"pfns {frame:#x}-{frame + unit - 1:#x} are no longer marked as vmemmap, but "
+                f"keep refcount 1: block {self.block(frame)} can no longer be offlined",
+                frame,
                 unit,
             )
         )
@@ -311,27 +325,6 @@ def _singles(numbers: set[int]) -> NDArray[np.int64]:
     """Each number as a range [number, number + 1): int64 (n, 2), ascending."""
     low = np.array(sorted(numbers), np.int64)
     return np.stack((low, low + 1), axis=1)
-
-
-def remove_sections(tx: Transaction, rows: Rows) -> Refusal | None:
-    """Tear the sections of these (offline) blocks down as v2 does, and report what breaks."""
-    sections = int(rows["count"].sum()) * tx.state.geometry.block_pages
-    sections //= tx.state.geometry.section_pages
-    if sections > MAX_SECTIONS_ONE_BY_ONE:
-        raise InputError(
-            f"remove: {sections} sections in one command; where removal counts them one by one "
-            f"(the series of 2019), at most {MAX_SECTIONS_ONE_BY_ONE}"
-        )
-    before = tx.state
-    # How an earlier removal left the countdown is not how this one leaves it.
-    kept = tuple(finding for finding in before.findings if finding.code != "stuck-freeing")
-    tx.state = replace(before, findings=kept)
-    refusal = _Teardown(tx, rows).run()
-    if refusal is not None:
-        return refusal
-    _report_stuck(tx)
-    _report_hosts(tx, before, rows)
-    return None
 
 
 def _report_stuck(tx: Transaction) -> None:

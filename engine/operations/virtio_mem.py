@@ -24,7 +24,8 @@ from pfnmap.engine.memory.state import Device, Resource, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.memory.unplugged import DRIVER, plugged_pages, unplugged_rows
 from pfnmap.engine.operations import sub_blocks
-from pfnmap.engine.operations.add import add_memory, default_address, make_way, occupied
+from pfnmap.engine.operations.add import add_memory, make_way, occupied
+from pfnmap.engine.operations.refs import default_address
 from pfnmap.engine.operations.remove import offline_and_remove, remove_range
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.sizes_in_words import human_size

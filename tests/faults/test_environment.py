@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,8 @@ for package in (pfnmap.engine, pfnmap.tui.cli):
 def nobody(uid):
     raise KeyError(uid)
 
-for number, (words, env, homeless) in enumerate(json.load(sys.stdin)):
+for line in sys.stdin:
+    words, env, homeless, errors = json.loads(line)
     if child := os.fork():
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
         continue
@@ -44,7 +46,7 @@ for number, (words, env, homeless) in enumerate(json.load(sys.stdin)):
     if not homeless:
         os.close(reading)
     os.dup2(writing, 1)
-    os.dup2(os.open(f"{sys.argv[1]}/{number}", os.O_WRONLY | os.O_CREAT), 2)
+    os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT), 2)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.argv = ["pfnmap", *words]
     runpy.run_module("pfnmap.tui", run_name="__main__")
@@ -55,17 +57,32 @@ for number, (words, env, homeless) in enumerate(json.load(sys.stdin)):
 """
 
 
-def forked(
-    runs: list[tuple[list[str], dict[str, str], bool]], place: Path
-) -> list[tuple[int, bytes]]:
-    """Exit status and standard error of each of these command lines."""
-    place.mkdir()
-    done = subprocess.run(
-        [sys.executable, "-c", FORKS, str(place)],
-        cwd=ROOT, env=PLAIN, input=json.dumps(runs), text=True, capture_output=True, check=True,
-    )  # fmt: skip
-    said = [(place / str(number)).read_bytes() for number in range(len(runs))]
-    return [(int(status), error) for status, error in zip(done.stdout.split(), said, strict=True)]
+class Forks:
+    """The process that forks, and what the last command line said."""
+
+    def __init__(self, errors: Path) -> None:
+        self._errors = errors
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", FORKS], cwd=ROOT, env=PLAIN, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+
+    def run(
+        self, words: list[str], env: dict[str, str] = PLAIN, *, homeless: bool = False
+    ) -> tuple[int, bytes]:
+        """Exit status and standard error of a command line."""
+        assert self.process.stdin and self.process.stdout
+        self._errors.unlink(missing_ok=True)
+        self.process.stdin.write(json.dumps([words, env, homeless, str(self._errors)]) + "\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline()), self._errors.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    made = Forks(tmp_path_factory.mktemp("forks") / "errors")
+    with made.process:
+        yield made
 
 
 def shell(line: str, **env: str) -> subprocess.CompletedProcess[bytes]:
@@ -85,19 +102,23 @@ def assert_calm(done: subprocess.CompletedProcess[bytes]) -> None:
 @pytest.mark.parametrize(
     ("line", "status", "said"),
     [
-        ("pfnmap <&-", 0, b""),
         ("pfnmap show >&-", 0, b""),
-        ("pfnmap show 2>&-", 0, b""),
         ("pfnmap nonsense 2>&-", 2, b""),
         ("pfnmap <&- >&- 2>&-", 0, b""),
         ("pfnmap show >/dev/full", 1, b"pfnmap: standard output: No space left on device\n"),
-        ("pfnmap show --json >/dev/full", 1,
-         b"pfnmap: standard output: No space left on device\n"),
         ("pfnmap show | true; exit ${PIPESTATUS[0]}", 141, b""),
-        ("pfnmap run --text --steps all shrink-e1-merged | head -n 1 >/dev/null;"
-         " exit $((PIPESTATUS[0] == 141 ? 0 : PIPESTATUS[0]))", 0, b""),
+        *(
+            pytest.param(*each, marks=pytest.mark.slow)
+            for each in (
+                ("pfnmap <&-", 0, b""),
+                ("pfnmap show 2>&-", 0, b""),
+                ("pfnmap show --json >/dev/full", 1,
+                 b"pfnmap: standard output: No space left on device\n"),
+                ("pfnmap run --text --steps all shrink-e1-merged | head -n 1 >/dev/null;"
+                 " exit $((PIPESTATUS[0] == 141 ? 0 : PIPESTATUS[0]))", 0, b""),
+            )
+        ),
     ],
-    ids=["stdin", "stdout", "stderr", "wrong", "all", "full", "full-json", "pipe", "head"],
 )  # fmt: skip
 def test_streams_that_are_closed_or_full(line: str, status: int, said: bytes) -> None:
     done = shell(line)
@@ -107,24 +128,22 @@ def test_streams_that_are_closed_or_full(line: str, status: int, said: bytes) ->
 
 PRINTERS = [
     ["show"], ["show", "--json"], ["run", "shrink-e1-merged"], ["check", "shrink-e1-merged"],
-    ["compare", "shrink-e1-merged", "--with", "profile=6.1"], ["fmt", "STORY"], ["scenarios"],
-    ["themes"], ["config"], ["export", "STORY", "-o", ".txt"], ["cast", "STORY", "-o", "-"],
-    ["blocks", "--root", "TREE"], ["plan", "--root", "TREE", "-c", "offline 1"], ["--help"],
-    ["--version"],
+    ["compare", "STORY", "--with", "profile=6.1"], ["fmt", "STORY"], ["scenarios"],
+    ["themes"], ["config"], ["export", "STORY", "-o", ".txt"],
+    ["cast", "STORY", "-o", "-", "--plain"], ["blocks", "--root", "TREE"],
+    ["plan", "--root", "TREE", "-c", "offline 1"], ["--help"], ["--version"],
 ]  # fmt: skip
 """A command line of everything that prints."""
 
 
-def test_nobody_reads_what_is_printed(tmp_path: Path) -> None:
+def test_nobody_reads_what_is_printed(forks: Forks, tmp_path: Path) -> None:
     story = tmp_path / "story.hotplug"
     story.write_text(STORY, encoding="utf-8")
     x86_tree(tmp_path / "tree")
     places = {"STORY": str(story), "TREE": str(tmp_path / "tree")}
-    lines = [[places.get(word, word) for word in words] for words in PRINTERS]
-    done = forked([(words, PLAIN, False) for words in lines], tmp_path / "said")
-    assert {" ".join(words): how for words, how in zip(PRINTERS, done, strict=True)} == {
-        " ".join(words): (141, b"") for words in PRINTERS
-    }
+    for words in PRINTERS:
+        how = forks.run([places.get(word, word) for word in words])
+        assert (words, how) == (words, (141, b""))
 
 
 def test_without_standard_input_the_frame_is_printed() -> None:
@@ -141,12 +160,12 @@ ENCODINGS: dict[str, dict[str, str]] = {
 @pytest.mark.parametrize(
     ("command", "encoding"),
     [
-        ("run", "C"), ("fmt", "latin-1"), ("export -o .txt", "latin-1"), ("cast --plain -o -", "C"),
+        ("run", "C"), ("export -o .txt", "latin-1"),
         *(
             pytest.param(*both, marks=pytest.mark.slow)
             for both in (
-                ("run", "latin-1"), ("check", "C"), ("fmt", "C"), ("run --json", "latin-1"),
-                ("run --as-shell", "C"),
+                ("run", "latin-1"), ("check", "C"), ("fmt", "C"), ("fmt", "latin-1"),
+                ("run --json", "latin-1"), ("run --as-shell", "C"), ("cast --plain -o -", "C"),
             )
         ),
     ],
@@ -183,7 +202,9 @@ LOCALES: dict[str, dict[str, str]] = {
 @pytest.mark.parametrize(
     "locale",
     [
-        pytest.param(env, id=name, marks=pytest.mark.slow if name in ("LANG=C", "POSIX") else ())
+        pytest.param(
+            env, id=name, marks=pytest.mark.slow if name in ("LANG=C", "POSIX", "unset") else ()
+        )
         for name, env in LOCALES.items()
     ],
 )
@@ -231,21 +252,18 @@ def test_without_a_locale_the_screen_works(locale: dict[str, str], tmp_path: Pat
 HOMES: list[dict[str, str]] = [{}, {"HOME": ""}, {"HOME": "relative"}]
 
 
-def test_a_user_without_a_home(tmp_path: Path) -> None:
+def test_a_user_without_a_home(forks: Forks) -> None:
     statuses = {
         "show": 0, "config": 0, "themes": 0, "sessions": 2, "--resume": 2,
         "check shrink-e1-merged": 0,
     }  # fmt: skip
     some = ["show", "--resume"]  # what differs by the words in HOME is where it is looked for
-    runs = [
-        (line.split(), {**PLAIN, **home}, True)
-        for home in HOMES
-        for line in (some if home else statuses)
-    ]
-    for (words, _, _), (status, said) in zip(runs, forked(runs, tmp_path / "said"), strict=True):
-        assert b"Traceback" not in said
-        assert status == statuses[" ".join(words)], said
-        assert said.count(b"\n") == (1 if status else 0)
+    for home in HOMES:
+        for line in some if home else statuses:
+            status, said = forks.run(line.split(), {**PLAIN, **home}, homeless=True)
+            assert b"Traceback" not in said
+            assert status == statuses[line], said
+            assert said.count(b"\n") == (1 if status else 0)
     assert not (ROOT / "~").exists()
 
 

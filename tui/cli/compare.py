@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         refuse_idle(arguments, "is for text, not for --json or --tui", "--width")
     if not arguments.tui:
         refuse_idle(arguments, "goes with --tui", *TERMINAL_OPTIONS)
-    comparison, session = _compared(arguments)
+    comparison, session = compared(arguments)
     if arguments.json:
         emit([_json(comparison)])
         return 0
@@ -47,8 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _compared(arguments: argparse.Namespace) -> tuple[Comparison, Callable[[], Session]]:
-    """The comparison, and what gives the session that it is about."""
+def compared(arguments: argparse.Namespace) -> tuple[Comparison, Callable[[], Session]]:
+    """The comparison that SOURCE and --with name, and what gives the session it is about."""
     variants = arguments.variants
     if is_root(arguments):
         view = opened_root(arguments).view

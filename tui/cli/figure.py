@@ -2,7 +2,8 @@
 
 Every step stands on one axis, with what it changed, what it came to in a sentence, and at the
 end the bill: who holds which struct pages. With --with each step is drawn under several
-rules; what is the same is drawn once.
+rules; what is the same is drawn once. A real machine (a directory such as /, a capture,
+--root DIR) is drawn as it is, and with --with as 'pfnmap compare' compares it.
 """
 
 from __future__ import annotations
@@ -11,18 +12,22 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from pfnmap.engine.compare import compare
+from pfnmap.engine.compare import Comparison
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.notation import parse_refs
 from pfnmap.engine.operations.refs import block_ranges
 from pfnmap.engine.printable import printable
 from pfnmap.engine.scenarios.scenario import Scenario, load_scenario
-from pfnmap.engine.session import Session
+from pfnmap.engine.session import History
 from pfnmap.engine.sources import named_file, open_source, says_recording, scenario_session
+from pfnmap.engine.sysroot.history import ObservedHistory
 from pfnmap.themes import load_theme
+from pfnmap.tui.cli.compare import compared
 from pfnmap.tui.cli.files import output_file, scenario_file, theme_input, write_out
+from pfnmap.tui.cli.opening import is_root, refuse_root_options
 from pfnmap.tui.cli.options import DEFAULT_THEME, FIGURES, text_width
 from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle
+from pfnmap.tui.cli.root import opened_root
 from pfnmap.tui.cli.scenarios import GROUPS
 from pfnmap.tui.figure.axis import ground_of
 from pfnmap.tui.figure.lines import Spans
@@ -35,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Draw it."""
     if arguments.all:
         return _gallery(arguments)
-    if arguments.file is None:
+    if arguments.source is None and arguments.root is None:
         raise UsageError("name a FILE to draw, or --all")
     out = arguments.output or ".txt"
     ending = out if out in FIGURES else Path(out).suffix
@@ -52,11 +57,20 @@ def run(arguments: argparse.Namespace) -> int:
         refuse_idle(arguments, f"is not for {ending}", "--steps", "--width")
         if arguments.variants:
             raise UsageError(f"--with is for text and .svg; {ending} shows one run")
-    session, scenario, file = _opened(arguments)
+    comparison: Comparison | None = None
+    session: History
+    scenario: Scenario | None = None
+    if arguments.variants:
+        comparison, given = compared(arguments)
+        session, title = given(), comparison.title
+    else:
+        session, scenario = _opened(arguments)
+        title = session.title if scenario is None else scenario.title
     target = None
     if ending != out:
-        target = output_file("-o", out, [(file, "the scenario"), *theme_input(theme)])
-    title, focus = _title(session, scenario), _focus(arguments, session)
+        inputs = [] if is_root(arguments) else [(named_file(arguments.source), "the scenario")]
+        target = output_file("-o", out, [*inputs, *theme_input(theme)])
+    focus = _focus(arguments, session)
     # Colours bring Rich along, which text does without.
     if ending == ".html":
         from pfnmap.tui.figure.page import page
@@ -70,9 +84,9 @@ def run(arguments: argparse.Namespace) -> int:
     elif ending == ".svg":
         from pfnmap.tui.figure.inks import svg
 
-        text = svg(_lines(arguments, session, scenario), load_theme(theme), title)
+        text = svg(_lines(arguments, session, title, comparison), load_theme(theme), title)
     else:
-        lines = joined(_lines(arguments, session, scenario))
+        lines = joined(_lines(arguments, session, title, comparison))
         if target is None:
             emit(lines)
             return 0
@@ -81,36 +95,33 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _opened(arguments: argparse.Namespace) -> tuple[Session, Scenario | None, Path]:
-    """The session, the scenario where it is one, and the file it came from."""
-    file = named_file(arguments.file)
-    if arguments.variants or not (file.is_file() and says_recording(file)):
-        scenario = load_scenario(scenario_file(arguments.file))
-        return scenario_session(scenario), scenario, file
-    return open_source(arguments.file), None, file
-
-
-def _title(session: Session, scenario: Scenario | None) -> str:
-    return session.title if scenario is None else scenario.title
+def _opened(arguments: argparse.Namespace) -> tuple[History, Scenario | None]:
+    """The machine with its steps, and the scenario where it is one."""
+    if is_root(arguments):
+        return ObservedHistory(opened_root(arguments)), None
+    refuse_root_options(arguments)
+    file = named_file(arguments.source)
+    if file.is_file() and says_recording(file):
+        return open_source(arguments.source), None
+    scenario = load_scenario(scenario_file(arguments.source))
+    return scenario_session(scenario), scenario
 
 
 def _lines(
-    arguments: argparse.Namespace, session: Session, scenario: Scenario | None
+    arguments: argparse.Namespace, session: History, title: str, comparison: Comparison | None
 ) -> list[Spans]:
     """The lines of the figure that was asked for."""
-    width = text_width(arguments)
-    if arguments.variants and scenario is not None:
-        focus = _focus(arguments, session)
-        variants = Variants(compare(scenario, arguments.variants), width, focus=focus)
+    width, focus = text_width(arguments), _focus(arguments, session)
+    if comparison is not None:
+        variants = Variants(comparison, width, focus=focus)
         steps = _numbers(arguments, variants.numbers, len(session.outcomes))
         return list(variants.lines(steps))
     found = moments(session)
-    ground = ground_of(found, _focus(arguments, session))
     numbers = _numbers(arguments, [moment.number for moment in found], len(session.outcomes))
     chosen = [moment for moment in found if moment.number in numbers]
     if arguments.phases:
         chosen = [each for moment in chosen for each in phases(moment) or [moment]]
-    return list(figure_spans(chosen, ground, width=width, title=_title(session, scenario)))
+    return list(figure_spans(chosen, ground_of(found, focus), width=width, title=title))
 
 
 def _numbers(arguments: argparse.Namespace, steps: Sequence[int], last: int) -> list[int]:
@@ -129,7 +140,7 @@ def _numbers(arguments: argparse.Namespace, steps: Sequence[int], last: int) -> 
     return sorted(numbers)
 
 
-def _focus(arguments: argparse.Namespace, session: Session) -> list[tuple[int, int]] | None:
+def _focus(arguments: argparse.Namespace, session: History) -> list[tuple[int, int]] | None:
     """The pfns of ``--focus``."""
     if arguments.focus is None:
         return None
@@ -151,9 +162,9 @@ def _focus(arguments: argparse.Namespace, session: Session) -> list[tuple[int, i
 
 def _gallery(arguments: argparse.Namespace) -> int:
     """A page for every scenario, and an index."""
-    if arguments.file is not None:
+    if arguments.source is not None:
         raise UsageError("--all draws every shipped scenario; name no FILE")
-    idle = ("--steps", "--phases", "--focus", "--width", "--theme")
+    idle = ("--steps", "--phases", "--focus", "--width", "--theme", "--root")
     refuse_idle(arguments, "does not go with --all", *idle)
     if arguments.variants:
         raise UsageError("--with does not go with --all")

@@ -436,11 +436,12 @@ def export_options(parser: argparse.ArgumentParser) -> None:
 def figure_options(parser: argparse.ArgumentParser) -> None:
     """Draw what a scenario does to a machine: spans, present and managed memory, step by step."""
     parser.add_argument(
-        "file",
+        "source",
         metavar="FILE",
         nargs="?",
-        help="a scenario, the name of a shipped one, or a recording",
+        help="a scenario or the name of a shipped one, a recording, a capture, or a directory",
     )
+    add_root(parser, default="")
     parser.add_argument(
         "--steps",
         metavar="LIST",

@@ -25,6 +25,8 @@ def human(size_bytes: int) -> str:
         if not rest and whole < MOST_UNITS:
             return f"{whole}{_UNITS[power - 2]}"
     value = size_bytes / (1 << 10 * power)
+    if value >= 1023.95 and power < len(_UNITS):
+        value, power = value / 1024, power + 1  # rounded, it is one of the next unit
     return f"{value:.1f}".removesuffix(".0") + _UNITS[power - 1]
 
 

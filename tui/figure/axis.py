@@ -114,7 +114,7 @@ class Ground(Struct, frozen=True, eq=False):
     spans: NDArray[np.bool_]
     """For each edge, whether the span of a zone or node begins or ends there at some moment."""
     memory: NDArray[np.bool_]
-    """For each interval between edges, whether it is memory at some moment."""
+    """For each interval between edges, whether it is memory at some moment, or was refused."""
     touched: NDArray[np.bool_]
     """For each interval, whether a step was about it, or it became another's."""
     largest_span: int
@@ -137,15 +137,19 @@ class Ground(Struct, frozen=True, eq=False):
         same = last is not None and moment.memory is last.memory
         near = _whole_blocks(moment.touched(), self.block_pages) if follow else _NOWHERE
         ends = np.array(sorted(set(_span_edges(moment))), np.int64)
-        if same and not len(near) and among(ends, self.edges[self.spans]).all():
+        refused = _NOWHERE if (place := moment.refused_place()) is None else np.array([place[:2]])
+        if same and not len(near) + len(refused) and among(ends, self.edges[self.spans]).all():
             return self
         memory = moment.memory
-        edges = sorted_set(np.concatenate((self.edges, memory.edges, ends)))
+        edges = sorted_set(np.concatenate((self.edges, memory.edges, ends, refused.ravel())))
         inner = near.ravel()
         edges = sorted_set(np.concatenate((edges, inner[(inner > edges[0]) & (inner < edges[-1])])))
         pfns = edges[:-1]
         keys, vmemmap = memory.at(pfns)
-        touched = self._at(self.touched, pfns) | _inside(near, pfns)
+        empty = _inside(refused, pfns)
+        if empty.any() and len(memory.edges) and np.ptp(refused) > np.ptp(memory.edges):
+            empty[:] = False  # it would leave no room for what there is: a tick, as a hole
+        touched = self._at(self.touched, pfns) | _inside(near, pfns) | empty & follow
         if follow and last is not None and not same:
             was, held = last.memory.at(pfns)
             touched |= (keys != was) | (vmemmap != held)
@@ -154,7 +158,7 @@ class Ground(Struct, frozen=True, eq=False):
             self.block_pages,
             edges,
             among(edges, ends) | among(edges, self.edges[self.spans]),
-            self._at(self.memory, pfns) | (keys >= 0),
+            self._at(self.memory, pfns) | (keys >= 0) | empty,
             touched,
             max([self.largest_span, *(zone.spanned for zone in zones)]),
             max([self.last_node, *(zone.node for zone in zones)]),

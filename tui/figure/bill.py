@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from pfnmap.engine.facts import DeviceFacts, device_facts, node_memmap
 from pfnmap.engine.kinds import PageState
+from pfnmap.engine.memory.free_memory import free_of
 from pfnmap.engine.memory.page_map import page_zone
 from pfnmap.engine.memory.state import Device, State
 from pfnmap.engine.sizes_in_words import counted, ranged
@@ -223,7 +224,7 @@ def _huge(state: State, device: Device) -> HugePages | None:
 
 
 def _node(state: State, number: int, memmap_pages: int) -> NodeBill:
-    kernel, movable = state.free_pages[number] if number < len(state.free_pages) else (0, 0)
+    kernel, movable = free_of(state, number)
     memmap = node_memmap(state, number)
     return NodeBill(
         number,

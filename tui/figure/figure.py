@@ -60,6 +60,8 @@ class Mark(IntEnum):
     """Blocks that are left out, equal to those on both sides."""
     NODE = 7
     """In the span of a node."""
+    REFUSED = 8
+    """Where memory would be that was refused."""
 
 
 class Told(IntEnum):
@@ -159,7 +161,7 @@ class Row(Struct, frozen=True, eq=False):
         if self.was is None:
             return np.zeros(len(self.now.marks), bool)
         marks, codes = self.was.marks != self.now.marks, self.was.codes != self.now.codes
-        return np.asarray(marks | codes)
+        return np.asarray((marks | codes) & (self.now.marks != Mark.REFUSED))
 
     @property
     def told(self) -> NDArray[np.int8]:
@@ -179,8 +181,10 @@ class Figure(Struct, frozen=True, eq=False):
 
     @property
     def changed(self) -> tuple[Row, ...]:
-        """The rows that differ from the moment before."""
-        return tuple(row for row in self.rows if row.changed)
+        """The rows that differ from the moment before, or have the place of what was refused."""
+        return tuple(
+            row for row in self.rows if row.changed or (row.now.marks == Mark.REFUSED).any()
+        )
 
     def fitting(self, lines: int, near: int = -1) -> tuple[Row, ...]:
         """The rows for a place of so many lines, in their order.
@@ -191,7 +195,8 @@ class Figure(Struct, frozen=True, eq=False):
 
         def rank(at: int) -> tuple[bool, bool, bool, int]:
             row = self.rows[at]
-            return row.zone is None, not row.changed, row.node != near, -(row.numbers[0].now or 0)
+            told = row.changed or bool(row.refused.any())
+            return row.zone is None, not told, row.node != near, -(row.numbers[0].now or 0)
 
         kept: set[int] = set()
         for at in sorted(range(len(self.rows)), key=rank):
@@ -211,15 +216,25 @@ def figure_of(moment: Moment, axis: Axis) -> Figure:
         for start, end in moment.touched():
             refused |= (axis.starts < end) & (axis.ends > start)
     was = now if before is None else _Drawing(before, axis)
+    missing, home = np.zeros(axis.width, bool), []
+    if (wanted := moment.refused_place()) is not None:
+        missing = (axis.starts < wanted[1]) & (axis.ends > wanted[0])
+        refused |= missing
+        home = [(wanted[2], ZoneType.NONE)]
     rows = []
-    for key in sorted(dict.fromkeys((*now.keys(), *was.keys())), key=place):
+    for key in sorted(dict.fromkeys((*now.keys(), *was.keys(), *home)), key=place):
         line, old = now.line(key), was.line(key)
         numbers = tuple(
             Number(name, value, earlier)
             for (name, value), (_, earlier) in zip(now.numbers(key), was.numbers(key), strict=True)
         )
         before_it = None if line.same_as(old) else old
-        rows.append(Row(*key, line, before_it, numbers, refused & (line.marks == Mark.CELL)))
+        mine = refused & (line.marks == Mark.CELL)
+        if key in home:
+            empty = missing & (line.marks == Mark.BLANK)
+            line = Strip(np.where(empty, np.int8(Mark.REFUSED), line.marks), line.codes)
+            mine |= empty
+        rows.append(Row(*key, line, before_it, numbers, mine))
     return Figure(axis, moment, tuple(rows))
 
 
@@ -234,6 +249,8 @@ class _Drawing:
         self.zones = {(row.node, row.zone): row for row in zones}
         self.nodes = {row.node: row for row in self.view.nodes if row.spanned}
         self.counts, self.right = self._counts()
+        pfns = np.stack((axis.starts[self.cells], axis.ends[self.cells]), axis=1).ravel()
+        self.pages = self.memory.pages(pfns)
 
     def _counts(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Pages of each state in every cell; whether its memmap is in the second half of it."""
@@ -249,7 +266,7 @@ class _Drawing:
     def keys(self) -> list[Key]:
         """The rows there are."""
         keys: list[Key] = [*self.zones, *((node, None) for node in self.nodes)]
-        keys += [(node, ZoneType.NONE) for node in self.memory.offline_nodes]
+        keys += [(node, ZoneType.NONE) for node in self.memory.offline_blocks]
         return keys
 
     def numbers(self, key: Key) -> list[tuple[str, int | None]]:
@@ -259,8 +276,7 @@ class _Drawing:
             row = self.nodes.get(node)
             return [("spanned", row.spanned if row else 0), ("present", row.present if row else 0)]
         if zone == ZoneType.NONE:
-            pages = int(self.memory.of(node, zone)[2][-1])
-            return [("blocks", pages // self.axis.block_pages)]
+            return [("blocks", self.memory.offline_blocks.get(node, 0))]
         found = self.zones.get((node, zone))
         return [
             (name, getattr(found, name) if found else 0)
@@ -300,17 +316,8 @@ class _Drawing:
 
     def _owned(self, node: int, zone: ZoneType) -> NDArray[np.int64]:
         """Pages of each cell that are the row's."""
-        starts, ends, sums = self.memory.of(node, zone)
-        if not len(starts):
-            return np.zeros(len(self.cells), np.int64)
-
-        def below(pfns: NDArray[np.int64]) -> NDArray[np.int64]:
-            index = np.searchsorted(starts, pfns, side="right")
-            last = np.maximum(index - 1, 0)
-            over = np.where(index > 0, np.maximum(ends[last] - pfns, 0), 0)
-            return np.asarray(sums[index] - over)
-
-        return below(self.axis.ends[self.cells]) - below(self.axis.starts[self.cells])
+        pages = self.pages.get((node, zone))
+        return np.zeros(len(self.cells), np.int64) if pages is None else pages[::2]
 
     def _code(self, owned: NDArray[np.bool_], pages: NDArray[np.int64], zone: ZoneType) -> Codes:
         """The codes of cells of which so many pages are a row's.

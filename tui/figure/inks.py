@@ -31,18 +31,22 @@ def state_ink(theme: Theme, state: PageState) -> Ink:
 def ink_of(theme: Theme, span: Span) -> Ink:
     """What a span looks like."""
     ui = theme.ui
-    if span.refused:
+    if span.refused and span.role == "cell":
         return Ink(ui.refusal, ui.background, bold=True, reverse=True)
     if span.role == "cell":
         return replace(state_ink(theme, shown_state(span.code)), underline=span.changed)
-    colour = {
-        "refusal": ui.refusal,
-        "finding": ui.finding,
-        "changed": theme.change.fg,
-        "axis": ui.dim,
-        "dim": ui.dim,
-        "heading": ui.accent,
-    }.get(span.role, ui.text)
+    colour = (
+        ui.refusal
+        if span.refused
+        else {
+            "refusal": ui.refusal,
+            "finding": ui.finding,
+            "changed": theme.change.fg,
+            "axis": ui.dim,
+            "dim": ui.dim,
+            "heading": ui.accent,
+        }.get(span.role, ui.text)
+    )
     return Ink(colour, ui.background, bold=span.role in ("heading", "name"), underline=span.changed)
 
 

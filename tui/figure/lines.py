@@ -55,6 +55,7 @@ MARKS: Final[dict[Mark, tuple[str, str]]] = {
     Mark.TICK: ("|", ""),
     Mark.BREAK: ("/", "blocks left out"),
     Mark.NODE: ("=", "span of a node"),
+    Mark.REFUSED: ("X", "refused: not there"),
     Mark.BLANK: (" ", ""),
 }
 
@@ -216,7 +217,8 @@ class Sheet:
                 refused = told == Told.REFUSED
                 yield Span(letter(code) * length, "cell", code, changed, pfns, refused, old)
             else:
-                yield Span(MARKS[mark][0] * length, "mark", -1, changed)
+                refused = mark == Mark.REFUSED
+                yield Span(MARKS[mark][0] * length, "mark", -1, changed, refused=refused)
             at += length
 
     def _below(self, row: Row) -> Iterator[Spans]:

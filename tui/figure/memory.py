@@ -1,24 +1,28 @@
-"""Which memory is where, and whose: one run a stretch of memory that is alike throughout."""
+"""Which memory is where, and whose."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import BlockState, ZoneType
-from pfnmap.engine.memory.runs import sorted_set
+from pfnmap.engine.memory.runs import Rows, ranges_of, rows_apart, sorted_set
+from pfnmap.engine.memory.totals import Totals, are_shared, totals_of
 from pfnmap.engine.view import View, ZoneRow
 
 Int64s = NDArray[np.int64]
+Owner = tuple[int, ZoneType]
+"""Node and zone; NONE for blocks that are in no zone."""
 
 MOST_RUNS = 1 << 12
-"""Runs whose edges are looked at one by one."""
-_BELOW_NODE = 6
-"""Bits of a key below those of the node: zone and state."""
+"""Rows of blocks whose edges are looked at one by one."""
+_ZONE_BITS = 3
+_ZONE_MASK = (1 << _ZONE_BITS) - 1
 _NO_BLOCK = len(BlockState)
 """Stands for the state of memory without memory blocks (ZONE_DEVICE)."""
 _NOT_THERE = -1
@@ -26,153 +30,195 @@ _NOT_THERE = -1
 
 
 class Memory(Struct, frozen=True, eq=False, dict=True):
-    """All memory of a machine in ascending, disjoint runs; every column has one entry a run.
+    """All memory of a machine, asked at pfns: whose it is there, and how much lies in between.
 
-    Two neighbours differ in something that can be seen: owner, state of the blocks, device, or
-    how much of each block holds struct pages.
+    A stretch of it is a *run*: memory blocks or ZONE_DEVICE memory of one owner, one state of
+    the blocks, one device, and as many struct pages in each block.
     """
 
-    starts: Int64s
-    """First pfn."""
-    ends: Int64s
-    """First pfn behind it."""
-    zones: NDArray[np.int8]
-    """ZoneType; NONE for blocks that are in no zone."""
-    nodes: Int64s
-    states: NDArray[np.int8]
-    """BlockState; one more than the last of them where there are no blocks."""
-    keys: Int64s
-    """Two stretches of memory are alike where these are equal."""
-    vmemmap: Int64s
-    """Pages at the start of each block that hold its struct pages."""
+    view: View
 
     def at(self, pfns: Int64s) -> tuple[Int64s, Int64s]:
-        """(key, vmemmap) of the memory at each pfn; -1 and 0 where there is none."""
-        if not len(self.starts):
+        """(key, vmemmap) of the memory at each of these ascending pfns; -1 and 0 without any.
+
+        Two stretches of memory are alike where both are equal. ``vmemmap``: pages at the start
+        of each block that hold its struct pages.
+        """
+        runs = self._near(pfns)
+        if not len(runs.starts):
             return np.full(len(pfns), _NOT_THERE, np.int64), np.zeros(len(pfns), np.int64)
-        index = np.maximum(np.searchsorted(self.starts, pfns, side="right") - 1, 0)
-        inside = (pfns >= self.starts[index]) & (pfns < self.ends[index])
-        return np.where(inside, self.keys[index], _NOT_THERE), self.vmemmap[index] * inside
+        index = np.maximum(np.searchsorted(runs.starts, pfns, side="right") - 1, 0)
+        inside = (pfns >= runs.starts[index]) & (pfns < runs.ends[index])
+        keys = np.where(inside, runs.keys[index], _NOT_THERE)
+        return keys, runs.columns["vmemmap"][index] * inside
+
+    def pages(self, edges: Int64s) -> dict[Owner, Int64s]:
+        """Pages of every owner between successive ones of these ascending pfns."""
+        runs = self._near(edges)
+        cells, sums = self._totals.far(edges // self._block_pages)
+        kept = ~sums["shared"]
+        cells, sums = cells[kept], sums[kept]
+        far, near = _owners(sums), _owners(runs.columns)
+        found: dict[Owner, Int64s] = {}
+        for owner in sorted_set(np.concatenate((near, far))).tolist():
+            mine = near == owner
+            starts, ends = runs.starts[mine], runs.ends[mine]
+            below = np.concatenate(([0], np.cumsum(ends - starts)))
+            index = np.searchsorted(starts, edges, side="right")
+            over = np.maximum(np.append(0, ends)[index] - edges, 0)
+            mine = far == owner
+            more = np.bincount(cells[mine], sums["blocks"][mine], len(edges) - 1)
+            pages = np.diff(below[index] - over) + more.astype(np.int64) * self._block_pages
+            found[owner >> _ZONE_BITS, ZoneType((owner & _ZONE_MASK) - 1)] = pages
+        return found
 
     @cached_property
     def edges(self) -> Int64s:
         """The pfns at which a run begins or ends, ascending.
 
-        Of more than :data:`MOST_RUNS` runs only those at which a device or a node does, or a
-        hole: no drawing has a place for them all.
+        Of more than :data:`MOST_RUNS` rows of blocks only those at which a device or a node
+        does, or a hole: no drawing has a place for them all.
         """
-        starts, ends = self.starts, self.ends
-        if len(starts) > MOST_RUNS:
-            coarse = self.keys >> _BELOW_NODE
-            apart = (coarse[1:] != coarse[:-1]) | (starts[1:] != ends[:-1])
+        blocks = self.view.state.blocks
+        if blocks.nr_rows <= MOST_RUNS:
+            runs = self._with_pieces(blocks.rows)
+            starts, ends = runs.starts, runs.ends
+            apart = (runs.keys[1:] != runs.keys[:-1]) | (starts[1:] != ends[:-1])
+            apart |= runs.columns["vmemmap"][1:] != runs.columns["vmemmap"][:-1]
+        else:
+            extents, devices = self._totals.extents, self.view.state.device_ranges.rows
+            ranges = [
+                np.stack((extents["start"], extents["end"]), axis=1) * self._block_pages,
+                ranges_of(devices),
+            ]
+            starts, ends = np.concatenate(ranges).T
+            order = np.argsort(starts, kind="stable")
+            starts, ends = starts[order], ends[order]
+            apart = starts[1:] != ends[:-1]
+            for name in ("node", "device"):
+                each = np.concatenate((extents[name], devices[name]))[order]
+                apart |= each[1:] != each[:-1]
+        if len(starts):
             starts, ends = starts[np.append(True, apart)], ends[np.append(apart, True)]
         if len(starts) > MOST_RUNS:
             starts, ends = starts[:1], ends[-1:]
         return sorted_set(np.concatenate((starts, ends)))
 
-    def of(self, node: int, zone: ZoneType) -> tuple[Int64s, Int64s, Int64s]:
-        """(starts, ends, pages before each and in all) of the runs that a zone of a node has.
+    def run_at(self, pfn: int) -> tuple[int, int] | None:
+        """[start_pfn, end_pfn) of the run that holds a page."""
+        runs = self._near(np.array([pfn], np.int64))
+        at = int(np.searchsorted(runs.starts, pfn, side="right")) - 1
+        return (int(runs.starts[at]), int(runs.ends[at])) if at >= 0 else None
 
-        With NONE, of the node's blocks that are in no zone.
-        """
-        found = self._of.get((node, zone))
-        if found is None:
-            mine = (self.zones == zone) & (self.nodes == node)
-            starts, ends = self.starts[mine], self.ends[mine]
-            sums = np.concatenate(([0], np.cumsum(ends - starts)))
-            found = self._of[node, zone] = starts, ends, sums
-        return found
-
-    @cached_property
-    def _of(self) -> dict[tuple[int, ZoneType], tuple[Int64s, Int64s, Int64s]]:
-        """What was asked for: drawings of one moment ask for the same."""
-        return {}
+    def apart(self, other: Memory) -> Int64s:
+        """The pfns, ascending, between which this memory and another may differ."""
+        pairs = rows_apart(self.view.state.blocks, other.view.state.blocks)
+        runs = [each._with_pieces(rows) for each, rows in zip((self, other), pairs, strict=True)]
+        return sorted_set(np.concatenate([e for each in runs for e in (each.starts, each.ends)]))
 
     @cached_property
-    def offline_nodes(self) -> list[int]:
-        """The nodes with blocks that are in no zone, ascending."""
-        nodes: list[int] = sorted_set(self.nodes[self.zones == ZoneType.NONE]).tolist()
-        return nodes
+    def offline_blocks(self) -> dict[int, int]:
+        """How many blocks are in no zone, by node, ascending; no node that has none."""
+        sums = self._totals.sums
+        mine = (sums["zone"] == ZoneType.NONE) & ~sums["shared"]
+        counts = np.bincount(sums["node"][mine], sums["blocks"][mine])
+        return {node: int(counts[node]) for node in np.flatnonzero(counts).tolist()}
 
+    # -- where it comes from ---------------------------------------------------------------
+    @property
+    def _block_pages(self) -> int:
+        return self.view.state.geometry.block_pages
 
-def memory_of(view: View) -> Memory:
-    """The memory of a machine."""
-    state = view.state
-    pages, rows = state.geometry.block_pages, state.blocks.rows
-    starts = rows["start"] * pages
-    ends = starts + rows["count"] * pages
-    columns = {
-        "zone": rows["zone"].astype(np.int64),
-        "node": rows["node"].astype(np.int64),
-        "state": rows["state"].astype(np.int64),
-        "device": rows["device"].astype(np.int64),
-        "vmemmap": rows["vmemmap"].astype(np.int64),
-    }
-    spans = [zone for zone in view.zones if zone.spanned]
-    shared = (columns["zone"] == ZoneType.NONE) & (columns["state"] != BlockState.OFFLINE)
-    if shared.any():
-        starts, ends, columns = _cut(starts, ends, columns, shared, spans)
-    devices = state.device_ranges.rows
-    if len(devices):
+    @cached_property
+    def _totals(self) -> Totals:
+        return totals_of(self.view.state.blocks, self._block_pages)
+
+    def _near(self, pfns: Int64s) -> _Runs:
+        """The runs that hold any of these ascending pfns, and their neighbours."""
+        return self._with_pieces(self._totals.near(pfns // self._block_pages))
+
+    def _with_pieces(self, rows: Rows) -> _Runs:
+        """The runs of these blocks, and the other pieces of memory."""
+        plain = _runs_of(rows[~are_shared(rows)], self._block_pages)
+        starts = np.concatenate((plain.starts, self._pieces.starts))
+        order = np.argsort(starts, kind="stable")
+        ends = np.concatenate((plain.ends, self._pieces.ends))[order]
+        more = self._pieces.columns
+        columns = {k: np.concatenate((v, more[k]))[order] for k, v in plain.columns.items()}
+        return _Runs(starts[order], ends, columns)
+
+    @cached_property
+    def _pieces(self) -> _Runs:
+        """Boot blocks that several zones share, cut at the zones' edges; ZONE_DEVICE memory."""
+        shared = self._totals.odd_rows(holes=False)
+        spans = [zone for zone in self.view.zones if zone.spanned]
+        cut = _cut(_runs_of(shared, self._block_pages), spans) if len(shared) else None
+        devices = self.view.state.device_ranges.rows
         nothing = np.zeros(len(devices), np.int64)
-        starts = np.concatenate((starts, devices["start"]))
-        ends = np.concatenate((ends, devices["start"] + devices["count"]))
-        more = {
+        columns = {
             "zone": nothing + int(ZoneType.DEVICE),
             "node": devices["node"].astype(np.int64),
             "state": nothing + _NO_BLOCK,
             "device": devices["device"].astype(np.int64),
             "vmemmap": devices["altmap"].astype(np.int64),
         }
-        order = np.argsort(starts, kind="stable")
-        starts, ends = starts[order], ends[order]
-        columns = {k: np.concatenate((v, more[k]))[order] for k, v in columns.items()}
-    return _joined(starts, ends, columns)
+        starts, ends = ranges_of(devices).T
+        if cut is None:
+            return _Runs(starts, ends, columns)
+        columns = {k: np.concatenate((v, columns[k])) for k, v in cut.columns.items()}
+        starts, ends = np.concatenate((cut.starts, starts)), np.concatenate((cut.ends, ends))
+        return _Runs(starts, ends, columns)
 
 
-def _cut(
-    starts: Int64s,
-    ends: Int64s,
-    columns: dict[str, Int64s],
-    shared: NDArray[np.bool_],
-    spans: Sequence[ZoneRow],
-) -> tuple[Int64s, Int64s, dict[str, Int64s]]:
-    """Cut boot blocks that several zones share at the zones' edges, and name the zone of each."""
+class _Runs(Struct, frozen=True, eq=False):
+    """Stretches of memory; int64 columns with an entry for each."""
+
+    starts: Int64s
+    """First pfn."""
+    ends: Int64s
+    """First pfn behind it."""
+    columns: dict[str, Int64s]
+    """zone (ZoneType, NONE of blocks in no zone), node, state (BlockState, or _NO_BLOCK),
+    device (Device.id), vmemmap (pages of each block)."""
+
+    @property
+    def keys(self) -> Int64s:
+        """What differs where anything but ``vmemmap`` does."""
+        keys = self.columns["device"] + 2
+        for name, size in (("node", 1 << 12), ("zone", 1 << 3), ("state", 1 << 3)):
+            keys = keys * size + self.columns[name] + 1
+        return keys
+
+
+def _runs_of(rows: Rows, block_pages: int) -> _Runs:
+    starts, ends = ranges_of(rows).T * block_pages
+    names = ("zone", "node", "state", "device", "vmemmap")
+    return _Runs(starts, ends, {name: rows[name].astype(np.int64) for name in names})
+
+
+def _owners(columns: Any) -> Int64s:
+    """The owner of each entry as a number."""
+    return np.asarray(columns["node"] << _ZONE_BITS | columns["zone"] + 1)
+
+
+def _cut(shared: _Runs, spans: Sequence[ZoneRow]) -> _Runs:
+    """The blocks cut at the edges of these spans, with the zone of each piece."""
+    starts, ends, columns = shared.starts, shared.ends, dict(shared.columns)
     at_edges = [pfn for zone in spans for pfn in (zone.start_pfn, zone.end_pfn)]
     edges = sorted_set(np.array(at_edges, np.int64))
     index = np.searchsorted(starts, edges, side="right") - 1
-    inner = (index >= 0) & (edges > starts[index]) & (edges < ends[index]) & shared[index]
+    inner = (index >= 0) & (edges > starts[index]) & (edges < ends[index])
     at, index = edges[inner], index[inner]
     order = np.argsort(np.concatenate((starts, at)), kind="stable")
     ends = np.concatenate((ends, ends[index]))[order]
     columns = {k: np.concatenate((v, v[index]))[order] for k, v in columns.items()}
     starts = np.concatenate((starts, at))[order]
     ends[:-1] = np.minimum(ends[:-1], starts[1:])
-    open_ = (columns["zone"] == ZoneType.NONE) & (columns["state"] != BlockState.OFFLINE)
+    open_ = np.ones(len(starts), bool)
     for zone in spans:
         mine = open_ & (starts < zone.end_pfn) & (ends > zone.start_pfn)
         columns["zone"][mine], columns["node"][mine] = int(zone.zone), zone.node
         open_ &= ~mine
     # What no span covers is no memory: the first page of x86, which is the firmware's.
     kept = ~open_
-    return starts[kept], ends[kept], {name: column[kept] for name, column in columns.items()}
-
-
-def _joined(starts: Int64s, ends: Int64s, columns: dict[str, Int64s]) -> Memory:
-    """The columns as runs: neighbours that are alike are one."""
-    keys = columns["device"] + 2
-    for name, size in (("node", 1 << 12), ("zone", 1 << 3), ("state", 1 << 3)):
-        keys = keys * size + columns[name] + 1
-    vmemmap = columns["vmemmap"]
-    first = np.ones(len(starts), bool)
-    first[1:] = (keys[1:] != keys[:-1]) | (vmemmap[1:] != vmemmap[:-1]) | (starts[1:] != ends[:-1])
-    last = np.append(first[1:], True)[: len(first)]
-    return Memory(
-        starts[first],
-        ends[last],
-        columns["zone"][first].astype(np.int8),
-        columns["node"][first],
-        columns["state"][first].astype(np.int8),
-        keys[first],
-        vmemmap[first],
-    )
+    return _Runs(starts[kept], ends[kept], {k: column[kept] for k, column in columns.items()})

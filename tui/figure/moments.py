@@ -16,8 +16,8 @@ from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.outcome import Event, Outcome
 from pfnmap.engine.session import History
 from pfnmap.engine.view import View
-from pfnmap.tui.figure.memory import Memory, memory_of
-from pfnmap.tui.map.motions import touched
+from pfnmap.tui.figure.memory import Memory
+from pfnmap.tui.map.motions import refused_place, touched
 
 BOOT: Final = "at the start"
 """What the moment before the first step is called."""
@@ -54,7 +54,7 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
                 break
             first = first.before
         if first is self:
-            return memory_of(self.view)
+            return Memory(self.view)
         return first.memory
 
     def _same_memory_as(self, other: Moment) -> bool:
@@ -84,6 +84,11 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
     def touched(self) -> Iterator[tuple[int, int]]:
         """[start_pfn, end_pfn) of what the step was about, whether it changed or not."""
         return iter(()) if self.outcome is None else touched(self.outcome)
+
+    def refused_place(self) -> tuple[int, int, int] | None:
+        """(start_pfn, end_pfn, node) of where a device would be that the step did not add."""
+        whole = self.outcome is not None and self.event is None
+        return refused_place(self.outcome) if whole and self.outcome is not None else None
 
 
 def is_step(outcome: Outcome) -> bool:

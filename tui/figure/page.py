@@ -15,7 +15,6 @@ from importlib.resources import files
 from itertools import groupby
 from typing import Final
 
-import numpy as np
 from msgspec import Struct
 from msgspec.json import encode
 
@@ -147,7 +146,7 @@ class _Page:
         self.parts: dict[str, int] = {LEGEND: 0}
         self.words: dict[str, int] = {}
         """What there is to say about cells; like the parts, each once."""
-        self.said: dict[tuple[int, int, int], int] = {}
+        self.said: dict[tuple[int, tuple[int, int], int], int] = {}
         """Numbers of the words about cells, by view, run of memory and code."""
 
     def text(self, origins: Sequence[str], index: str) -> str:
@@ -225,6 +224,8 @@ class _Page:
             number = self._said(moment, span)
             told = " changed" * span.changed + " refused" * span.refused
             return f'<b class="s{state}{told}" tabindex="0" data-words="{number}">{text}</b>'
+        if span.role == "mark" and span.refused:
+            return f'<span class="refusal">{text}</span>'
         if span.role in ("text", "number", "mark") or not span.text.strip():
             return text
         return f'<span class="{span.role}">{text}</span>'
@@ -236,11 +237,11 @@ class _Page:
         """
         if span.old and moment.before is not None:
             moment = moment.before
-        memory, (first, end) = moment.memory, span.pfns
-        run = int(np.searchsorted(memory.starts, first, side="right")) - 1
-        key = id(moment.view), run, span.code
+        first, end = span.pfns
+        run = moment.memory.run_at(first)
+        key = id(moment.view), run or (first, end), span.code
         if key not in self.said:
-            end = max(int(memory.ends[run]), end) if run >= 0 else end
+            end = max(run[1], end) if run else end
             words = _words(moment.view, (first, end))
             self.said[key] = self.words.setdefault(words, len(self.words))
         return self.said[key]

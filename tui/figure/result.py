@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -12,10 +13,10 @@ from numpy.typing import NDArray
 from pfnmap.engine.commands import Add, DeviceAdd, DeviceDel, Remove
 from pfnmap.engine.finding import DISAGREES, Finding
 from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
-from pfnmap.engine.memory.runs import Rows, joined_ranges, sorted_set
+from pfnmap.engine.memory.runs import Rows, joined_ranges
 from pfnmap.engine.memory.state import Device, HugetlbSet, State
 from pfnmap.engine.sizes_in_words import counted, listed, ranged
-from pfnmap.engine.view import ZoneRow
+from pfnmap.engine.view import View, ZoneRow
 from pfnmap.tui.figure.amounts import amount, human, pages_words
 from pfnmap.tui.figure.moments import Moment
 
@@ -50,6 +51,18 @@ def result(moment: Moment) -> tuple[str, ...]:
         # What a word, a pin or a fault does is one phase, which says it.
         clauses = [event.text for event in outcome.events[-1:]] or list(outcome.output[:1])
     return (*(clauses or [QUIET]), *outcome.notes)
+
+
+def memory_words(view: View) -> tuple[str, ...]:
+    """What there is of each of the first nodes, e.g. ``node 0 has 1.9G in DMA, DMA32``."""
+    page_bytes = view.geometry.page_bytes
+    return tuple(
+        f"node {row.node} has {human(row.present * page_bytes)} in "
+        + ", ".join(
+            zone.zone.label for zone in view.zones if zone.node == row.node and zone.present
+        )
+        for row in islice((row for row in view.nodes if row.present), MOST_RANGES)
+    ) or (QUIET,)
 
 
 def _effects(before: Moment, after: Moment) -> list[str]:
@@ -99,7 +112,7 @@ def _changes(before: Moment, after: Moment) -> Iterator[Change]:
     one, other = before.memory, after.memory
     if one is other:
         return
-    edges = sorted_set(np.concatenate((one.starts, one.ends, other.starts, other.ends)))
+    edges = one.apart(other)
     if len(edges) < 2:
         return
     starts, ends = edges[:-1], edges[1:]

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from pfnmap.engine.commands import Hugetlb, Offline, Online, Pin, Remove, Unpin
+from pfnmap.engine.commands import Add, DeviceAdd, Hugetlb, Offline, Online, Pin, Remove, Unpin
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import Geometry
-from pfnmap.engine.operations.refs import block_ranges, pfn_of
+from pfnmap.engine.operations.refs import block_ranges, default_address, pfn_of
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.view import View
 from pfnmap.tui.map.viewport import Viewport, edges_of
@@ -56,6 +56,19 @@ def touched(outcome: Outcome) -> Iterator[tuple[int, int]]:
     for number in one.keys() ^ other.keys():
         pool = other.get(number) or one[number]
         yield pool.start_pfn, pool.start_pfn + pool.nr_pages
+
+
+def refused_place(outcome: Outcome) -> tuple[int, int, int] | None:
+    """(start_pfn, end_pfn, node) of where a device would be that was refused, in whole blocks."""
+    command, state = outcome.command, outcome.before
+    if outcome.refusal is None or not isinstance(command, Add | DeviceAdd):
+        return None
+    start = command.address
+    if start is None:
+        start = default_address(state, command.size_bytes)
+    block, pages = state.geometry.block_bytes, state.geometry.block_pages
+    end = -(-(start + command.size_bytes) // block) * pages
+    return start // block * pages, end, command.node or 0
 
 
 def _named(outcome: Outcome) -> Iterator[tuple[int, int]]:

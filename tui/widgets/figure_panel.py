@@ -16,7 +16,7 @@ from pfnmap.tui.figure.bill import bill_of
 from pfnmap.tui.figure.figure import Figure, figure_of
 from pfnmap.tui.figure.lines import ALL_DIGITS, Sheet, Span, Spans, clause_role
 from pfnmap.tui.figure.moments import Moment
-from pfnmap.tui.figure.result import result
+from pfnmap.tui.figure.result import memory_words, result
 from pfnmap.tui.figure.steps import Steps
 from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.map.cells import CHANGED
@@ -84,7 +84,7 @@ class FigurePanel(Panel):
 
     # -- drawing ---------------------------------------------------------------------------
     def draw(self, width: int, height: int) -> list[Strip]:
-        """Heading, axis, rows, result, bill."""
+        """Heading, result, axis, rows, bill: what was done stands above what it came to."""
         moment, frame = self._moment, self._frame
         if moment is None or frame is None:
             return []
@@ -93,9 +93,11 @@ class FigurePanel(Panel):
         rows, hidden = self._rows(sheet, self._drawn(sheet, moment), width, room.rows, frame)
         return [
             self.heading(width, right=hidden, extra=self.paint.axis_marks(sheet.scale)),
+            *self._padded(
+                self._result(width, room.result, moment, frame.beginning), room.result, width
+            ),
             *map(strip, islice(sheet.axis_lines(), room.axis)),
             *self._padded(rows, room.rows, width),
-            *self._padded(self._result(width, room.result, moment), room.result, width),
             *self._bill_lines(width, moment)[: room.bill],
         ]
 
@@ -130,13 +132,13 @@ class FigurePanel(Panel):
         less = len(chosen) < len(figure.rows) or len(shown) < len(lines)
         return shown, f"{len(shown)} of {self.nr_lines} lines" if less else ""
 
-    def _result(self, width: int, room: int, moment: Moment) -> list[Strip]:
+    def _result(self, width: int, room: int, moment: Moment, beginning: str) -> list[Strip]:
         """What the step came to, as far as it fits."""
-        if not moment.number or not room:
+        if not room:
             return []
-        paint, clauses = self.paint, result(moment)
+        paint, clauses = self.paint, result(moment) or memory_words(moment.view)
         role = clause_role(clauses[0])
-        head = " ".join(moment.words.split())
+        head = " ".join(moment.words.split()) if moment.number else beginning
         texts = wrapped(f"{head}: {'; '.join(clauses)}", width - 4)
         lines = []
         for at, text in enumerate(texts[:room]):
@@ -173,8 +175,10 @@ def span_strip(width: int, paint: Paint, line: Spans, *, old: bool = False) -> S
             pieces.append((glyph * len(span.text), "refusal" if span.refused else style))
         elif span.role == "axis":
             pieces.append((paint.axis_marks(span.text), "dim"))
-        elif span.role == "mark" and span.text.strip():
-            pieces.append((paint.figure_marks(span.text), "changed" if span.changed else "rule"))
+        elif span.role == "mark" and (span.changed or span.text.strip()):
+            role = "refusal" if span.refused else "changed" if span.changed else "rule"
+            text = span.text.replace(" ", paint.gone_mark) if span.changed else span.text
+            pieces.append((paint.figure_marks(text), role))
         else:
             pieces.append((span.text, _style(paint, span, old=old)))
     return strip_of(width, paint, *pieces)

@@ -20,6 +20,7 @@ from pfnmap.tui.keys.names import first_key
 from pfnmap.tui.keys.offered import footer
 from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.map import cells
+from pfnmap.tui.map.motions import refused_place
 from pfnmap.tui.say.facts import summary
 from pfnmap.tui.say.glossary import NAMES
 from pfnmap.tui.say.told import claim_failures
@@ -105,7 +106,7 @@ class Legend(Line):
     def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
         self._states: list[PageState] = []
-        self._changes = self._gaps = False
+        self._changes = self._gaps = self._refused = False
         self._key = ""
 
     def show(self, shown: Shown) -> None:
@@ -115,8 +116,10 @@ class Legend(Line):
         others = [state for state in NAMES if state not in IMPORTANT + ZONES + PLAIN]
         self._states = [state for state in (*IMPORTANT, *ZONES, *others, *PLAIN) if counts[state]]
         last = shown.session.last_action
-        refused = last is not None and last.after is last.before and shown.phase is None
-        self._changes = shown.before is not None and not refused
+        self._changes, self._refused = shown.before is not None, False
+        if last is not None and shown.phase is None:
+            self._changes &= last.after is not last.before
+            self._refused = refused_place(last) is not None
         self._gaps = any(zone.present < zone.spanned for zone in shown.view.zones)
         self._key = shown.key("app.glossary")
         self.repaint()
@@ -128,7 +131,10 @@ class Legend(Line):
         after = sum(state in IMPORTANT for state in self._states)
         if self._gaps:
             entries.insert(after, (paint.figure_marks("--"), paint.role("rule"), "hole in a span"))
+        if self._refused:
+            entries.insert(0, (paint.figure_marks("XX"), paint.role("refusal"), "refused"))
         if self._changes:
+            entries.insert(after, (paint.gone_mark * 2, paint.role("changed"), "gone"))
             entries.insert(after, (paint.changed_mark, paint.role("changed"), "changed"))
         row = Row(width, paint).gap()
         for index, (glyphs, style, name) in enumerate(entries):

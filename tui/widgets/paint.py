@@ -25,6 +25,7 @@ TEXT_CONTRAST = 4.5
 """What words need to be read (WCAG 2, level AA)."""
 FIGURE_MARKS = {
     "[": "╞", "]": "╡", "|": "┆", "-": "╌", "=": "═", "/": "╱", "+": "┬", "~": "┄", "^": "^",
+    "X": "╳",
 }  # fmt: skip
 
 
@@ -49,6 +50,7 @@ class Paint:
         self.fold = "." if plain else "┄"
         self.ellipsis = "..." if plain else "…"
         self.changed_mark = theme.change.glyph or "*"
+        self.gone_mark = "_" if plain else "▁"
         self.selected_mark = theme.selection.glyph or ("|" if plain else "┃")
         self.time_marks = ("o", "x", ".") if plain else ("●", "×", "○")
         self._figure_marks = str.maketrans({} if plain else FIGURE_MARKS)

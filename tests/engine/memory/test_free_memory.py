@@ -270,8 +270,7 @@ def test_a_range_larger_than_a_block_is_not_looked_for_block_by_block() -> None:
     state = machine(
         "add dimm0 1P", "online dimm0 movable", line="machine ram=1G memmap_on_memory=Y"
     )
-    rows = state.blocks.rows
-    found = free_memory.free_ranges(state, rows, 0, (ZoneType.MOVABLE,), 262144)
+    found = free_memory.free_ranges(state, 0, (ZoneType.MOVABLE,), 262144)
     with bounded(HANGS_AFTER_SECONDS):
         assert next(found, None) is None
 

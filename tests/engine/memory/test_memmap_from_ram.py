@@ -157,7 +157,7 @@ def free_frames(machine: Machine) -> tuple[int, int]:
     state = machine.state
 
     def free(*zones: ZoneType) -> int:
-        ranges = free_memory.free_ranges(state, state.blocks.rows, 0, zones, 1)
+        ranges = free_memory.free_ranges(state, 0, zones, 1)
         return sum(end - start for start, end in ranges)
 
     return free(*KERNEL_ZONES), free(ZoneType.MOVABLE)

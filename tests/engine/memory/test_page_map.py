@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from pfnmap.engine.geometry import ARCHITECTURES
 from pfnmap.engine.kinds import BlockState, PageState, ZoneType
 from pfnmap.engine.machine import Machine
-from pfnmap.engine.memory import page_map
+from pfnmap.engine.memory import runs
 from pfnmap.engine.memory.boot import early_block_rows
 from pfnmap.engine.memory.page_map import NR_STATES, PageMap, first_hole, page_zone, zones_of
 from pfnmap.engine.memory.runs import RunMap
@@ -142,8 +142,9 @@ def test_counts_between_any_edges(state: State, cuts: list[int]) -> None:
         for pfn in range(low, high):
             expected[index, brute_force(state, pfn)] += 1
     assert counts.tolist() == expected.tolist()
-    with patch.object(page_map, "MANY_BLOCKS", -1):  # as of a machine in very many pieces
-        assert PageMap(state).counts(edges).tolist() == expected.tolist()
+    with patch.object(runs, "CHUNK_ROWS", 1):  # as of a machine in very many pieces
+        pieces = replace(state, blocks=RunMap.from_rows(state.blocks.rows))
+    assert PageMap(pieces).counts(edges).tolist() == expected.tolist()
 
 
 @examples(10)

@@ -77,7 +77,10 @@ def texts(state: State, low: int, high: int) -> list[str]:
     """What is told of the zone when blocks low..high - 1 leave."""
     tx = Transaction(state)
     shrink_sections(tx, 1, ZoneType.MOVABLE, low * B, high * B)
-    return [event.text for event in tx.events if event.text.startswith("Movable")]
+    told = [event for event in tx.events if event.text.startswith("Movable")]
+    assert told[0].function == "clear_zone_contiguous"
+    assert told[-1].function == "set_zone_contiguous"
+    return [event.text for event in told[1:-1]]
 
 
 def test_sections_outside_the_span_are_not_found() -> None:

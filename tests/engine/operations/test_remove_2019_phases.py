@@ -22,7 +22,7 @@ def removed(line: str, add: str, *, rule: str = "") -> tuple[Machine, Outcome]:
 
 
 def refcounts(outcome: Outcome) -> list[int]:
-    texts = [e.text for e in outcome.events if e.function == "__kfree_section_memmap"]
+    texts = [e.text for e in outcome.events if e.function == "depopulate_section_memmap"]
     return [int(text.rpartition(" ")[2]) for text in texts]
 
 
@@ -51,7 +51,7 @@ def test_the_pages_that_go_are_named_from_the_last_chunk_to_the_first() -> None:
 
 def test_between_the_phases_the_refcount_is_what_the_kernels_would_be() -> None:
     _, outcome = removed("machine ram=2G profile=memmap-v2", DEVICE)
-    states = [e.state for e in outcome.events if e.function == "__kfree_section_memmap"]
+    states = [e.state for e in outcome.events if e.function == "depopulate_section_memmap"]
     assert [state.heads[0x100000] for state in states] == [7, 6, 5, 4, 3, 2, 1, 0]
     assert [state.teardown.freeing for state in states] == [True] * 8
     assert not outcome.after.teardown.freeing
@@ -116,7 +116,7 @@ def test_freeing_backwards_over_millions_of_absent_sections_takes_no_time() -> N
         "16777216",
         "32",
     ]  # the first 64 sections below the last, and the first
-    assert outcome.events[-4].text == "sections 16777216 down to 32 are freed"
+    assert "sections 16777216 down to 32 are freed" in [event.text for event in outcome.events]
     assert {finding.code for finding in machine.view().findings} >= {
         "foreign-countdown",
         "lost-memmap",

@@ -112,8 +112,7 @@ def test_a_recording_that_is_run_is_named_with_what_opens_it(
 
 @pytest.mark.parametrize(
     "words",
-    [["run"], ["cast", "-o", "x"], ["export", "-o", "x.svg"],
-     ["figure"], ["check"]],
+    [["run"], ["cast", "-o", "x"], ["export", "-o", "x.svg"], ["check"]],
 )  # fmt: skip
 @pytest.mark.parametrize("text", ["/proc/cmdline:quiet\npagesize:4096\n", '{"memory": [{"range": '])
 def test_a_capture_that_is_run_is_named_with_what_opens_it(

@@ -8,6 +8,8 @@ import pytest
 
 from pfnmap.engine.sources import shipped_scenarios
 from pfnmap.tui.cli import main
+from tests.engine.sysroot.trees import x86_tree
+from tests.engine.test_compare import TRACES
 from tests.test_layers import SCREEN, cli, modules_after
 
 NAME = "shrink-e1-merged"
@@ -55,6 +57,24 @@ def test_variants_end_in_what_the_choice_costs(capsys: pytest.CaptureFixture[str
     lines = printed(capsys, "memmap-64g", "--with", "memmap=memblock")
     assert lines[-1] == "B: memmap=memblock: longest run 63G -> 126M"
     assert "* here they part" in lines
+
+
+@pytest.mark.parametrize("source", ["tree", "capture", "recording"])
+def test_a_real_machine_is_drawn_as_it_is_and_under_other_rules(
+    source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = x86_tree(tmp_path / "root", memmap_on_memory="N").root
+    if source == "capture":
+        assert main(["capture", "--root", str(file), "-o", str(tmp_path / "m.capture")]) == 0
+        file = tmp_path / "m.capture"
+    if source == "recording":
+        file = TRACES / "life-1g-mom.json"
+    lines = printed(capsys, str(file))
+    assert headings(lines)[0] == "at the start"
+    assert any(line.startswith("  0 Movable") for line in lines)
+    lines = printed(capsys, str(file), "--with", "memmap_on_memory=Y")
+    assert any(line.startswith("B: memmap_on_memory=Y: ") for line in lines[-5:])
+    assert main(["figure", str(file), "-o", str(tmp_path / "x.html")]) == 0
 
 
 def test_files_by_their_ending(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

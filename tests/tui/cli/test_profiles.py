@@ -15,5 +15,5 @@ def test_each_profile_stands_there_with_what_is_its_own(
     text = " ".join(capsys.readouterr().out.split())
     for profile in PROFILES.values():
         assert f"{profile.name} {profile.title}" in text
-    assert "as Linux 5.2, but memmap=device, removal=v2-refcount, vmemmap_knob=yes" in text
+    assert "as Linux 5.3, but memmap=device, removal=v2-refcount, vmemmap_knob=yes" in text
     assert "such as 5.4" in text

@@ -45,8 +45,8 @@ def test_columns_are_in_the_machines_order_and_leave_nothing_out(
     cells = axis.kinds[used] != Column.EDGE
     assert (axis.ends[used] > axis.starts[used])[cells].all()
     for moment in moments(session):
-        assert axis.starts[0] <= moment.memory.starts[0]
-        assert axis.ends[used[-1]] >= moment.memory.ends[-1]
+        assert axis.starts[0] <= moment.memory.edges[0]
+        assert axis.ends[used[-1]] >= moment.memory.edges[-1]
 
 
 @given(random_sessions(), WIDTHS)
@@ -97,7 +97,7 @@ def test_nothing_that_exists_has_no_width(session: Session, width: int) -> None:
                 line = rows[zone.node, zone.zone]
                 assert (line.marks == Mark.CELL).any()
                 assert {Mark.OPEN, Mark.CLOSE} <= set(line.marks.tolist())
-        for node, kind in zip(memory.nodes.tolist(), memory.zones.tolist(), strict=True):
+        for node, kind in (who for who, n in memory.pages(memory.edges).items() if n.any()):
             assert (rows[node, kind].marks == Mark.CELL).any()
 
 

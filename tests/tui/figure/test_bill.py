@@ -41,6 +41,16 @@ def test_a_node_pays_nothing_for_memory_that_holds_its_own_struct_pages() -> Non
     assert node_memmap(state, 0).pending == bill_of(state).nodes[0].waiting_pages == 0
 
 
+def test_what_is_isolated_is_not_free() -> None:
+    lines = ["machine ram=2G memmap_on_memory=Y", "add d 256M", "online d movable"]
+    lines += ["pin d[0] kind=longterm"]
+    held = 32768 - 512
+    assert bill(*lines).nodes[0].movable_free_pages == 2 * held - 1
+    assert bill(*lines, "offline d[0]").nodes[0].movable_free_pages == held
+    assert bill(*lines, "offline d[0]", "signal").nodes[0].movable_free_pages == 2 * held - 1
+    assert bill(*lines, "offline d[0]", "unpin d[0]").nodes[0].movable_free_pages == held
+
+
 def test_devices_that_are_alike_stand_together() -> None:
     adds = [f"add d{n} 128M" for n in range(3)]
     shown = bill("machine ram=2G", *adds, "add big 256M")

@@ -57,6 +57,24 @@ def test_what_changed_is_marked_and_nothing_else() -> None:
     assert [number.changed for number in movable.numbers] == [False, True, True]
 
 
+def test_a_refused_device_has_its_place_on_the_axis() -> None:
+    """Of its own size among what there is; but a tick, where it would leave no room for that."""
+    refused = ("add dimm0 256M", "add dimm1 384M at=0x110000001")
+    rows = last_figure("machine ram=1G", *refused).rows
+    crosses = rows[-1].now.marks == Mark.REFUSED
+    offline = np.isin(rows[-1].now.marks, (Mark.CELL, Mark.TICK))
+    assert np.flatnonzero(crosses).min() > np.flatnonzero(offline).max()
+    assert np.count_nonzero(crosses) > np.count_nonzero(offline)  # it touches four blocks
+    assert rows[-1].refused[crosses].all() and not rows[-1].differs.any()
+    assert not any((row.now.marks == Mark.REFUSED).any() for row in rows[:-1])
+    vast = last_figure("machine ram=1G", *refused[:1], "add dimm1 1P at=0x200000001")
+    assert np.count_nonzero(vast.rows[-1].now.marks == Mark.REFUSED) == 1
+    there = last_figure(
+        "machine ram=1G", *refused[:1], "online 32", "add dimm1 256M at=0x100000000"
+    )
+    assert [row.name for row in there.rows if row.refused.any()] == ["Normal", "no zone"]
+
+
 def test_what_a_refused_step_was_about_is_told() -> None:
     session = session_of(
         "machine ram=2G", "add a 512M", "online a movable", "pin 33 kind=unmovable", "offline 33-34"

@@ -32,7 +32,7 @@ from tests.tui.figure.sessions import random_sessions, session_of
 
 CHEAP = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SIGNS = {Mark.BLANK: " ", Mark.GAP: "-", Mark.OPEN: "[", Mark.CLOSE: "]", Mark.TICK: "|",
-         Mark.BREAK: "/", Mark.NODE: "="}  # fmt: skip
+         Mark.BREAK: "/", Mark.NODE: "=", Mark.REFUSED: "X"}  # fmt: skip
 LETTERS = dict(zip(PageState, ".oVdDNMmuHhxZR!Ob", strict=True))
 ROW = re.compile(r" *(\d+) (node|no zone|\w+) *$")
 

@@ -18,7 +18,7 @@ from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.scenarios.scenario import Scenario, ScenarioLine, parse_scenario
 from pfnmap.themes import load_theme
 from pfnmap.tui.cli import main
-from pfnmap.tui.pictures.cast.cast import make_cast
+from pfnmap.tui.pictures.cast.cast import cast_header, make_cast
 from pfnmap.tui.pictures.cast.frames import FigureFrames, FrameSource, ScreenFrames
 from pfnmap.tui.pictures.headless import on_screen
 from pfnmap.tui.pictures.picture import Picture, Piece, ansi_line, clean, on_page, piece
@@ -64,10 +64,9 @@ def assert_only_text(text: str, *, also: str = "\n") -> None:
 
 
 @pytest.mark.parametrize("source", [ScreenFrames(), FigureFrames()], ids=["screen", "figure"])
-@pytest.mark.parametrize("name", HOSTILE)
-def test_notes_and_titles_in_a_screencast(name: str, source: FrameSource) -> None:
-    words = HOSTILE[name]
-    cast = make_cast(scenario(Title(words), Note(words), Note("after")), source=source)
+def test_notes_and_titles_in_a_screencast(source: FrameSource) -> None:
+    notes = [part for words in HOSTILE.values() for part in (Title(words), Note(words))]
+    cast = make_cast(scenario(*notes, Note("after")), source=source)
     assert_only_text(cast.text)
     assert len(cast.text) < 200_000
     header, *events = map(json.loads, cast.text.splitlines())
@@ -84,6 +83,7 @@ def test_titles_in_pictures(name: str) -> None:
     assert_only_text("\n".join(picture.text()))
     for line in picture.lines:
         assert_only_text(ALLOWED_CONTROLS.sub("", ansi_line(line)), also="")
+    assert_only_text(cast_header((80, 24), 2, words, picture, 1.0)["title"], also="")
     for drawn in (to_svg(picture, words), to_html(picture, words)):
         assert_only_text(drawn)
         assert "<script" not in drawn

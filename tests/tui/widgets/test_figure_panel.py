@@ -19,6 +19,11 @@ def figure(on: Stage) -> list[str]:
     return [panel.render_line(y).text.rstrip() for y in range(panel.size.height)]
 
 
+def axis_at(on: Stage) -> int:
+    """Which line of the panel is the axis."""
+    return next(at for at, line in enumerate(figure(on)) if line.split()[:1] == ["blocks"])
+
+
 async def test_what_a_step_changed_is_read_at_eighty_columns() -> None:
     """Before and now, the old values and the new, which blocks, and why the span stayed."""
     lines = ("add dimm0 512M memmap=on_memory", "online 32-35 movable", "offline 33")
@@ -33,6 +38,28 @@ async def test_what_a_step_changed_is_read_at_eighty_columns() -> None:
         assert "(33 is no edge)" in " ".join(" ".join(drawn).split())
 
 
+async def test_what_a_zone_lost_leaves_a_mark_that_the_legend_explains() -> None:
+    async with stage("add dimm0 256M", "online 32-33 movable", "offline 33", size=USUAL) as on:
+        now = next(line for line in figure(on) if line.split()[:1] == ["now"])
+        assert "▁▁▁▁" in now.partition("╡")[2]
+        assert "▁▁ gone" in on.text
+
+
+async def test_a_machine_says_at_first_what_it_has() -> None:
+    async with stage(machine="machine ram=1G nodes=2 ram1=512M", size=SMALL) as on:
+        assert "at boot: node 0 has 1G in DMA, DMA32; node 1 has 512M in DMA32" in on.text
+
+
+async def test_a_device_that_is_refused_leaves_its_place_empty() -> None:
+    async with stage("add dimm0 256M", size=USUAL) as on:
+        assert "╳" not in on.text
+        await on.command("add dimm1 100M")
+        assert "╳╳╳╳" in next(line for line in figure(on) if " 0 no zone " in line)
+        assert "╳╳ refused" in on.text
+        await on.command("online 32")
+        assert "╳" not in on.text
+
+
 async def test_a_refusal_is_the_sentence() -> None:
     async with stage(*DIMM, "pin 32 kind=unmovable", size=SMALL) as on:
         await on.command("offline 32")
@@ -44,7 +71,7 @@ async def test_the_columns_stay_while_a_session_goes_on(size: tuple[int, int]) -
     async with stage(*DIMM, "online 33 movable", "offline 32", size=size) as on:
         heads = set()
         for _ in range(5):
-            heads.add(tuple(figure(on)[1:2]))
+            heads.add(tuple(enumerate(figure(on)))[axis_at(on)])
             await on.keys("[")
         assert len(heads) == 1
 
@@ -55,7 +82,7 @@ async def test_slow_motion_moves_the_figure() -> None:
         seen = set()
         for _ in range(12):
             await on.keys(";")
-            seen.add("\n".join(figure(on)[4:]))
+            seen.add("\n".join(figure(on)))
         assert len(seen) > 5
         assert any("remove_pfn_range_from_zone: " in words for words in seen)
 

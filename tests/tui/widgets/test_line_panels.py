@@ -128,8 +128,8 @@ async def test_the_legend_explains_the_marks_that_are_on_the_screen() -> None:
         return on.main.legend.render_line(0).text
 
     async with stage(*DIMM, size=(120, 40)) as on:
-        assert legend(on).startswith(" █▌ vmemmap ·· offline ▸ changed ≈≈ Movable ══ DMA32")
+        assert legend(on).startswith(" █▌ vmemmap ·· offline ▸ changed ▁▁ gone ≈≈ Movable")
         await on.command("offline 33")
         assert "refused" in on.text and "changed" not in legend(on)
     async with stage(*DIMM, "online 33 movable", "offline 32", machine="machine ram=4G") as on:
-        assert "▸ changed ╌╌ hole in a span" in legend(on)
+        assert "▸ changed ▁▁ gone ╌╌ hole in a span" in legend(on)

@@ -1,0 +1,185 @@
+"""What the block table holds, added up chunk by chunk.
+
+A question about a stretch of memory looks at the rows of the chunks in which it begins and
+ends; of the chunks in between their sums are enough. The sums of one state are made from those
+of the state asked before it: chunks that both have are not added up again, so that after an
+edit a question costs what changed, not how fragmented the machine is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from pfnmap.engine.kinds import BlockState, ZoneType
+from pfnmap.engine.memory.runs import Rows, RunMap, joined_rows, shared_ends
+
+Int64s = NDArray[np.int64]
+
+SUM_DTYPE = np.dtype(
+    [
+        ("chunk", "<i8"),
+        ("node", "<i8"),
+        ("zone", "<i8"),  # ZoneType
+        ("state", "<i8"),  # BlockState
+        ("shared", "?"),  # see are_shared
+        ("holes", "?"),  # fewer pages are present than a block has
+        ("early", "?"),
+        ("blocks", "<i8"),
+        ("vmemmap", "<i8"),  # pages that hold struct pages of their own block
+    ]
+)
+"""The blocks of a chunk that are alike in these; a row a kind of blocks."""
+
+EXTENT_DTYPE = np.dtype(
+    [("chunk", "<i8"), ("start", "<i8"), ("end", "<i8"), ("node", "<i8"), ("device", "<i8")]
+)
+"""Blocks [start, end) of a chunk that are of one node and device, with no hole between them."""
+
+
+def are_shared(rows: Rows) -> NDArray[np.bool_]:
+    """Which blocks are of several zones, as the first ones of a machine are: of none by name."""
+    return np.asarray((rows["zone"] == ZoneType.NONE) & (rows["state"] != BlockState.OFFLINE))
+
+
+class Totals(Struct, frozen=True, eq=False):
+    """The sums of one block table."""
+
+    blocks: RunMap
+    block_pages: int
+    firsts: Int64s
+    """First block of each chunk."""
+    sums: Rows
+    """SUM_DTYPE, by chunk."""
+    extents: Rows
+    """EXTENT_DTYPE, ascending."""
+
+    def chunks_of(self, blocks: Int64s) -> Int64s:
+        """The chunk that holds each block or would, of ascending ones; int64 (n,)."""
+        return np.maximum(self.firsts.searchsorted(blocks, side="right") - 1, 0)
+
+    def rows_of(self, chunks: Int64s) -> Rows:
+        """The rows of some chunks, ascending."""
+        return joined_rows([self.blocks.chunks[at] for at in chunks.tolist()], self.blocks.dtype)
+
+    def near(self, blocks: Int64s) -> Rows:
+        """The rows of those chunks that hold any of these ascending blocks, or would."""
+        chunks = self.chunks_of(blocks)
+        first = np.append(True, chunks[1:] != chunks[:-1]) & (len(self.firsts) > 0)
+        return self.rows_of(chunks[first])
+
+    def far(self, blocks: Int64s) -> tuple[Int64s, Rows]:
+        """The sums of the chunks between successive ones of these ascending blocks.
+
+        Those of :meth:`near` are not among them: (for each sum the index of its pair, sums).
+        """
+        chunks = self.chunks_of(blocks)
+        after = chunks.searchsorted(self.sums["chunk"])
+        inside = (after > 0) & (after < len(chunks))
+        inside[inside] &= chunks[after[inside]] != self.sums["chunk"][inside]
+        return after[inside] - 1, self.sums[inside]
+
+    def chunks_online_in(self, node: int, zone: ZoneType, early: bool | None) -> Int64s:
+        """The chunks with online blocks of a zone, ascending; with ``early`` only such of those."""
+        sums = self.sums
+        mine = (sums["node"] == node) & (sums["zone"] == int(zone)) | sums["shared"]
+        mine &= sums["state"] == int(BlockState.ONLINE)
+        if early is not None:
+            mine &= sums["early"] == early
+        return np.flatnonzero(np.bincount(sums["chunk"][mine]))
+
+    def odd_rows(self, *, holes: bool) -> Rows:
+        """The rows of blocks of several zones, and with ``holes`` those with holes."""
+        odd = self.sums["shared"] | (self.sums["holes"] & holes)
+        rows = self.rows_of(np.flatnonzero(np.bincount(self.sums["chunk"][odd])))
+        found = are_shared(rows)
+        return rows[found | ((rows["present"] < self.block_pages) & holes)]
+
+
+_lately: list[Totals] = []
+"""Those asked last, the latest first: the state of now and that of before."""
+_KEPT = 3
+
+
+def totals_of(blocks: RunMap, block_pages: int) -> Totals:
+    """The sums of a block table."""
+    for found in _lately:
+        if found.blocks.chunks is blocks.chunks and found.block_pages == block_pages:
+            return found
+    near = [
+        (shared_ends(blocks, each.blocks), each)
+        for each in _lately
+        if each.block_pages == block_pages
+    ]
+    (low, high), last = max(near, key=lambda pair: sum(pair[0]), default=((0, 0), None))
+    made = _made(blocks, block_pages, last, low, high)
+    _lately.insert(0, made)
+    del _lately[_KEPT:]
+    return made
+
+
+def _made(blocks: RunMap, block_pages: int, last: Totals | None, low: int, high: int) -> Totals:
+    """The sums; those of so many chunks at either end are taken from ``last``."""
+    chunks = blocks.chunks
+    middle = range(low, len(chunks) - high)
+    pieces = [chunks[at] for at in middle]
+    rows = joined_rows(pieces, blocks.dtype)
+    which = np.repeat(np.array(middle, np.int64), np.array([len(p) for p in pieces], np.int64))
+    firsts = np.array([int(piece["start"][0]) for piece in pieces], np.int64)
+    sums, extents = _sums(rows, which, block_pages), _extents(rows, which)
+    if last is not None:
+        moved = len(chunks) - len(last.blocks.chunks)
+        end = len(last.blocks.chunks) - high
+        firsts = np.concatenate((last.firsts[:low], firsts, last.firsts[end:]))
+        sums = _patched(last.sums, low, end, sums, moved)
+        extents = _patched(last.extents, low, end, extents, moved)
+    return Totals(blocks, block_pages, firsts, sums, extents)
+
+
+def _patched(table: Rows, low: int, end: int, middle: Rows, moved: int) -> Rows:
+    """A table with the rows of chunks [low, end) replaced; those behind are ``moved`` chunks."""
+    first, last = table["chunk"].searchsorted((low, end)).tolist()
+    behind = table[last:].copy()
+    behind["chunk"] += moved
+    return np.concatenate((table[:first], middle, behind))
+
+
+def _sums(rows: Rows, which: Int64s, block_pages: int) -> Rows:
+    """The sums of rows, ``which``: the chunk of each."""
+    table = np.zeros(len(rows), SUM_DTYPE)
+    table["chunk"] = which
+    for name in ("node", "zone", "state"):
+        table[name] = rows[name]
+    table["shared"], table["holes"] = are_shared(rows), rows["present"] < block_pages
+    table["early"] = rows["early"]
+    table["blocks"], table["vmemmap"] = rows["count"], rows["count"] * rows["vmemmap"]
+    if not len(table):
+        return table
+    keys = [table[name] for name in ("early", "holes", "shared", "state", "zone", "node", "chunk")]
+    order = np.lexsort(keys)
+    table = table[order]
+    first = np.ones(len(table), bool)
+    first[1:] = np.any([key[order][1:] != key[order][:-1] for key in keys], axis=0)
+    at = np.flatnonzero(first)
+    found = table[at]
+    for name in ("blocks", "vmemmap"):
+        found[name] = np.add.reduceat(table[name], at)
+    return found
+
+
+def _extents(rows: Rows, which: Int64s) -> Rows:
+    """The extents of rows, ``which``: the chunk of each."""
+    ends = rows["start"] + rows["count"]
+    first = np.ones(len(rows), bool)
+    first[1:] = (
+        (which[1:] != which[:-1])
+        | (rows["start"][1:] != ends[:-1])
+        | (rows["node"][1:] != rows["node"][:-1])
+        | (rows["device"][1:] != rows["device"][:-1])
+    )
+    found = np.zeros(int(first.sum()), EXTENT_DTYPE)
+    found["chunk"], found["start"] = which[first], rows["start"][first]
+    found["end"] = ends[np.append(first[1:], True)[: len(first)]]
+    found["node"], found["device"] = rows["node"][first], rows["device"][first]
+    return found
