@@ -220,6 +220,10 @@ class ModelView:
         """Pages of each state between successive edges."""
         return self._page_map.counts(edges)
 
+    def free_states(self, pfns: NDArray[np.int64]) -> NDArray[np.int8]:
+        """More is known of every page here than its zone."""
+        return np.full(len(pfns), int(PageState.ONLINE), np.int8)
+
     def page(self, pfn: int) -> PageRow:
         """Everything about one page frame."""
         row = self._pages.get(pfn)

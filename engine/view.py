@@ -245,5 +245,11 @@ class View(Protocol):
         each row sums to the cell's width (holes counted as HOLE).
         """
 
+    def free_states(self, pfns: NDArray[np.int64]) -> NDArray[np.int8]:
+        """For each pfn what a free page is there: FREE_* of its zone, ONLINE if not known.
+
+        Asked of a real machine's pages, of which nothing else is known.
+        """
+
     def page(self, pfn: int) -> PageRow:
         """Everything about one page frame."""

@@ -117,6 +117,9 @@ class FakeView:
         counts[:, PageState.HOLE] += (high - low) - counts.sum(axis=1)
         return counts
 
+    def free_states(self, pfns: np.ndarray) -> np.ndarray:
+        return np.full(len(pfns), int(PageState.ONLINE), np.int8)
+
     def page(self, pfn: int) -> PageRow:
         state = next((s for start, n, s in self.runs if start <= pfn < start + n), PageState.HOLE)
         return PageRow(pfn, state, None, pfn // BLOCK, None, ZoneType.NONE, None, ())

@@ -26,6 +26,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import PageState
@@ -87,6 +88,23 @@ def grid_of(view: View, lines: Lines, viewport: Viewport, before: View | None = 
         for state in _states_in(counts):
             line_counts[shown, state] = counts[:, state].reshape(-1, columns).sum(axis=1)
     return Grid(lines, codes, line_counts)
+
+
+def with_zones(grid: Grid, view: View, viewport: Viewport) -> Grid:
+    """Cells of which it is only known that they are online as what they are in the figure.
+
+    Of a real machine nobody says what a page is used for, but its zone is known.
+    """
+    at, columns = np.nonzero((grid.codes & STATE_MASK) == PageState.ONLINE)
+    if not len(at):
+        return grid
+    pages = viewport.pages_per_cell
+    middles = grid.lines.start_pfn[at] + columns * pages + pages // 2
+    states = view.free_states(middles).astype(np.int32)
+    old, codes = grid.codes[at, columns], grid.codes.copy()
+    whole = (old >> OVER_SHIFT & STATE_MASK) == PageState.ONLINE
+    codes[at, columns] = old + (states - int(PageState.ONLINE)) * (1 + (whole << OVER_SHIFT))
+    return replace(grid, codes=codes)
 
 
 def _mark_right_halves(

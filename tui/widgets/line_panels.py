@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from pfnmap.engine.commands import Expect
-from pfnmap.engine.kinds import PageState
+from pfnmap.engine.kinds import FREE_BY_ZONE, PageState
 from pfnmap.engine.language import line_of
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.sizes_in_words import counted
@@ -96,7 +96,7 @@ IMPORTANT = (
 )
 """States that the legend names before all others."""
 ZONES = (PageState.FREE_MOVABLE, PageState.FREE_NORMAL, PageState.FREE_DMA32, PageState.FREE_DMA)
-PLAIN = (PageState.RESERVED, PageState.HOLE)
+PLAIN = (PageState.RESERVED, PageState.ONLINE, PageState.HOLE)
 """States that it names last."""
 
 
@@ -114,6 +114,9 @@ class Legend(Line):
         edges = np.array([0, max(1, shown.view.end_pfn)], dtype=np.int64)
         counts = shown.view.page_counts(edges)[0]
         others = [state for state in NAMES if state not in IMPORTANT + ZONES + PLAIN]
+        if counts[PageState.ONLINE]:  # it is drawn as what it is: memory of these zones
+            zones = [zone.zone for zone in shown.view.zones if zone.present]
+            counts[[FREE_BY_ZONE[zone] for zone in zones if zone in FREE_BY_ZONE]] = 1
         self._states = [state for state in (*IMPORTANT, *ZONES, *others, *PLAIN) if counts[state]]
         last = shown.session.last_action
         self._changes, self._refused = shown.before is not None, False

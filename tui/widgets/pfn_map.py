@@ -195,7 +195,8 @@ class PfnMap(Panel):
 
     def _new_codes(self, first_line: int, end_line: int) -> Grid:
         lines = self.viewport.rows.lines(first_line, end_line - first_line)
-        return cells.grid_of(self._view, lines, self.viewport, self._before)
+        grid = cells.grid_of(self._view, lines, self.viewport, self._before)
+        return cells.with_zones(grid, self._view, self.viewport)
 
     def _body(self, width: int, grid: Grid, marked: Codes) -> list[Strip]:
         """Lines; those that look as they did, wherever they were, are taken from last time."""

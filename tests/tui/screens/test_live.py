@@ -55,6 +55,14 @@ async def live_stage(
         yield Stage(app, pilot), live
 
 
+async def test_the_map_shows_the_zones_of_a_real_machine(tmp_path: Path) -> None:
+    """What its pages are used for is not known; that must not be all that is seen of it."""
+    async with live_stage(x86_tree(tmp_path / "root")) as (on, _):
+        cells = "".join(line[15:90] for line in on.lines if line.startswith(" 0x"))
+        assert all(glyph * 8 in cells for glyph in "═≈·") and "▒" not in cells
+        assert "≈≈ Movable ══ DMA32 ── DMA" in on.text
+
+
 def state(tree: Tree, block: int) -> str:
     return (tree.root / MEMORY / f"memory{block}/state").read_text().strip()
 
