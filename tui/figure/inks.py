@@ -35,18 +35,16 @@ def ink_of(theme: Theme, span: Span) -> Ink:
         return Ink(ui.refusal, ui.background, bold=True, reverse=True)
     if span.role == "cell":
         return replace(state_ink(theme, shown_state(span.code)), underline=span.changed)
-    colour = (
-        ui.refusal
-        if span.refused
-        else {
-            "refusal": ui.refusal,
-            "finding": ui.finding,
-            "changed": theme.change.fg,
-            "axis": ui.dim,
-            "dim": ui.dim,
-            "heading": ui.accent,
-        }.get(span.role, ui.text)
-    )
+    mark = ui.refusal if span.refused else theme.change.fg if span.changed else ui.text
+    colour = {
+        "refusal": ui.refusal,
+        "finding": ui.finding,
+        "changed": theme.change.fg,
+        "mark": mark,
+        "axis": ui.dim,
+        "dim": ui.dim,
+        "heading": ui.accent,
+    }.get(span.role, ui.text)
     return Ink(colour, ui.background, bold=span.role in ("heading", "name"), underline=span.changed)
 
 

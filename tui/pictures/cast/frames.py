@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pfnmap.engine.commands import Goto, Zoom
 from pfnmap.engine.errors import InputError, PfnmapError
@@ -136,8 +137,15 @@ def _drawn(
     told = min(max(map(len, words)), room // 3) + 1
     keys = _keys(figures, room - told)
     for figure, said in zip(figures, words, strict=True):
-        lines = list(sheet.at_places(figure, dict.fromkeys(keys, False)))
+        rows = sheet.at_places(figure, dict.fromkeys(keys, False))
+        lines = [tuple(map(_seen, line)) for line in rows]
         yield [*head, *_filled(lines, room - told), *_filled(said, told), *legend]
+
+
+def _seen(span: Span) -> Span:
+    """A span; what is gone is a line, for nothing below the row points at the blanks."""
+    gone = span.role == "mark" and span.changed
+    return replace(span, text=span.text.replace(" ", "_")) if gone else span
 
 
 def _keys(figures: Sequence[Figure], room: int) -> list[Key]:

@@ -210,8 +210,8 @@ def test_a_span_that_follows_is_seen_without_a_word() -> None:
     assert [row.strip() for row in rows_of(frames, "1 Movable")] == [
         "[MMM]",
         "[MMM|---|MMM]",
-        "[MMM]",
-        "",
+        "[MMM]________",
+        "_____",
     ]
 
 
