@@ -258,8 +258,17 @@ class ModelView:
             refcount=head,
             private=private,
             freelist_pfn=freelist,
-            note="" if stands else "its struct page is not initialised",
+            note=self._why_huge(pfn, kind) if stands else "its struct page is not initialised",
         )
+
+    def _why_huge(self, pfn: int, kind: PageState) -> str:
+        """Whether the vmemmap of a huge page was given back, and the rule's reason."""
+        held = self.state.taken.at(pfn)
+        pages = None if held is None else self.state.hugetlb.get(int(held["owner"]))
+        if pages is None or kind not in (PageState.HUGETLB, PageState.HUGETLB_OPTIMISED):
+            return ""
+        done = "given back" if kind == PageState.HUGETLB_OPTIMISED else "kept"
+        return f"{pages.name}: vmemmap {done}: {pages.reason}"
 
     def _head(self, pfn: int) -> tuple[int | None, int | None, int | None]:
         """(refcount, private, freelist) of a vmemmap page under the schemes of 2019."""

@@ -289,6 +289,8 @@ SWITCHES: Final[dict[str, Switch]] = {
             "flag-first-of-section",
             "flag-first-of-block",
             "flag-on-backing",
+            "block-lookup",
+            "pg-reserved",
         ),
         ((OLDEST, "flag-on-backing", f"{_SELF_HOSTED_FLAG}; older kernels try the posts out"),),
         (
@@ -296,6 +298,8 @@ SWITCHES: Final[dict[str, Switch]] = {
             ("self-map", f"asked for in answer to {_SELF_HOSTED}"),
             ("flag-first-of-section", f"v3 of it, after {_SELF_HOSTED}"),
             ("flag-first-of-block", f"v4 of it, after {_SELF_HOSTED}"),
+            ("block-lookup", f"called impractical in answer to {_SELF_HOSTED}"),
+            ("pg-reserved", f"asked about and refused in answer to {_SELF_HOSTED}"),
         ),
     ),
     "hugetlb_kept_pages": Switch(

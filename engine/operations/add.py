@@ -267,6 +267,8 @@ def add_memory(
         tx.event(refusal.function, refusal.rule, log=log)
         return refusal
     choice = memmap.choose(before, size >> before.geometry.page_shift, policy)
+    if device.name.startswith("probe-"):
+        choice = replace(choice, rule="the probe file passes no flag")
     # e3c2bfdd33a3 "allow memmap on memory hotplug request to fallback" (6.6): until then the
     # ACPI driver asked, and with the flag the add asked once more.
     asked_by_driver = before.profile.is_since("5.14") and not before.profile.is_since("6.6")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
@@ -58,6 +59,17 @@ def _flagged(state: State, pfn: int) -> bool:
     )
 
 
+def _is_reserved(state: State, pfn: int, row: Any) -> bool:
+    """Whether the struct page of ``pfn`` lies in a page with PG_reserved, up to 6.10.
+
+    The memmap of the boot does, which memblock allocated, and self-hosted vmemmap; what was bought
+    from the buddy, for hot-added memory or when a huge page was freed again, does not.
+    """
+    if row is None or row["memmap"] == MemmapKind.RAM:
+        return False
+    return not row["early"] or state.unreserved.at(pfn) is None
+
+
 def refuses(state: State, pfn: int, rule: str) -> tuple[bool, str]:
     """What a detection rule says of the huge page at ``pfn``: refuse or not, and why."""
     geometry = state.geometry
@@ -78,6 +90,15 @@ def refuses(state: State, pfn: int, rule: str) -> tuple[bool, str]:
         flagged = home is not None and _flagged(state, home) and is_self_hosted(state, home)
         where = "unknown" if home is None else f"{home:#x}"
         return flagged, f"the backing page {where} is{'' if flagged else ' not'} self-hosted"
+    if rule == "block-lookup":
+        hosts = row is not None and int(row["vmemmap"]) > 0
+        return hosts, (
+            f"memory block {pfn // geometry.block_pages}, looked up under its lock, "
+            f"{'hosts' if hosts else 'does not host'} its own memmap"
+        )
+    if rule == "pg-reserved":
+        reserved = _is_reserved(state, pfn, row)
+        return reserved, f"the backing page is{'' if reserved else ' not'} PG_reserved"
     unit = geometry.section_pages if rule == "flag-first-of-section" else geometry.block_pages
     first = pfn // unit * unit
     if rule == "self-map":

@@ -447,24 +447,28 @@ def _leave_buddy(tx: Transaction, before: State, first: int, count: int, row: An
         taken = taken.delete(int(each["start"]), int(each["start"] + each["count"]))
     tx.state = replace(tx.state, taken=taken)
     managed = usable - int(not_managed["count"].sum())
+    blocks = tx.state.blocks.update(first, first + count, state=int(BlockState.OFFLINE))
+    tx.state = replace(tx.state, blocks=blocks)
+    # v2 of 2019 counts what it skips as well (4/5, skip_migration).
+    seen = int(row["present"]) - memmap.vmemmap_apart(tx.state, row)
+    log = [f"Offlined Pages {seen}"] * count if before.profile.offlined_pages_log else []
+    tx.event(
+        "__offline_isolated_pages",
+        "sections offline, their pages leave the buddy",
+        log=log[-RING_BUFFER_LINES:],
+        block=first,
+        nr_blocks=count,
+    )
     zone = tx.state.zone(node, zone_type)
     zone = replace(zone, managed=zone.managed - managed)
     lost = int(poisoned["count"].sum())
     tx.state = tx.state.with_zone(node, zone_type, zone)
     tx.state = free_memory.change(tx.state, node, free_memory.zone_class(zone_type), lost - managed)
-    blocks = tx.state.blocks.update(first, first + count, state=int(BlockState.OFFLINE))
-    tx.state = replace(tx.state, blocks=blocks)
-    log = [f"Offlined Pages {usable // count}"] * count if before.profile.offlined_pages_log else []
-    tx.event(
-        "__offline_isolated_pages",
-        f"sections offline, managed -{managed}: {zone.managed}",
-        log=log[-RING_BUFFER_LINES:],
-        block=first,
-        nr_blocks=count,
-    )
+    text = f"managed -{managed}: {zone.managed}"
+    tx.event("adjust_managed_page_count", text, block=first, nr_blocks=count)
     early = usable + count * vmemmap if row["early"] else 0
     present = usable + count * (vmemmap - memmap.vmemmap_apart(tx.state, row))
-    # The posts of 2018 call shrink_pages here, behind adjust_managed_page_count.
+    # The posts of 2018 call shrink_pages here, before init_per_zone_wmark_min.
     shrinks = tx.state.profile.shrink in ("rfc2", "oct2018")
     zone = replace(zone, present=zone.present - present, present_early=zone.present_early - early)
     tx.state = tx.state.with_zone(node, zone_type, zone)
@@ -478,6 +482,8 @@ def _leave_buddy(tx: Transaction, before: State, first: int, count: int, row: An
     if shrinks:
         start, end = tx.state.block_pfn(first), tx.state.block_pfn(first + count)
         spans_history.shrink_sections(tx, node, zone_type, start, end)
+    if not tx.state.profile.is_since("5.5"):
+        tx.event("init_per_zone_wmark_min", "watermarks by managed pages", block=first)
     if zone.present == 0:
         # 6.1 rebuilds the zonelists while the node is still in N_MEMORY.
         masks = tx.state if tx.state.profile.node_state_first else before
