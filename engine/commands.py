@@ -32,6 +32,7 @@ from pfnmap.engine.notation import (
     PIN_KIND,
     REF,
     SIZE,
+    SIZES,
     STEP,
     STEPS,
     TEXT,
@@ -255,20 +256,28 @@ class SetRule(Command, frozen=True):
     "hot-add a DIMM",
     "add dimm0 256M",
     Word("name", NAME, "a name for the DIMM", "NAME SIZE"),
-    Word("size_bytes", SIZE, "a size", "{name} SIZE, such as 256M"),
+    Word("sizes", SIZES, "a size", "{name} SIZE, such as 256M"),
     Key("at", ADDRESS, "address"),
     Key("node", NODE),
     Key("memmap", MEMMAP),
     effect="add.add",
 )
 class Add(Command, frozen=True):
-    """``add NAME SIZE [at=ADDR] [node=N] [memmap=…]``; address in bytes."""
+    """``add NAME SIZE[+SIZE…] [at=ADDR] [node=N] [memmap=…]``; bytes.
+
+    Of several sizes each is a memory resource of the one device, one behind the other.
+    """
 
     name: str
-    size_bytes: int
+    sizes: tuple[int, ...]
     address: int | None = None
     node: int | None = None
     memmap: MemmapPolicy | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the whole device."""
+        return sum(self.sizes)
 
 
 @verb(

@@ -85,7 +85,11 @@ def _ram_facts(state: State, device: Device) -> DeviceFacts:
     heads = refcount = private = 0
     if device.head_pages:
         # The series of 2019: each chunk has a head page. The merged design only counts pages.
-        heads, sections = int(vmemmap_pages > 0), device.nr_pages // geometry.section_pages
+        start, end = device.parts[0]
+        heads, sections = int(vmemmap_pages > 0), (end - start) // geometry.section_pages
+        if device.resources:
+            first = (state.blocks.at(low // pages) for low, _ in device.resources)
+            heads = sum(row is not None and int(row["vmemmap"]) > 0 for row in first)
         if device.memmap == MemmapKind.PER_BLOCK:
             heads = int(rows["count"][rows["vmemmap"] > 0].sum())
             sections = geometry.sections_per_block

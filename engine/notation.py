@@ -119,6 +119,16 @@ def format_size(size_bytes: int) -> str:
     return f"{size_bytes}B" if size_bytes else "0K"
 
 
+def parse_sizes(text: str) -> tuple[int, ...]:
+    """``128M+1G``: sizes one behind the other, in bytes."""
+    return tuple(parse_size(part) for part in text.split("+"))
+
+
+def format_sizes(sizes: tuple[int, ...]) -> str:
+    """The sizes in their shortest spelling."""
+    return "+".join(format_size(size) for size in sizes)
+
+
 def parse_address(text: str) -> int:
     """A physical address in bytes: a number, or a size counted from 0 (``4G``)."""
     if _NUMBER.match(text):
@@ -423,6 +433,7 @@ def member(words: Mapping[str, Any], what: str, placeholder: str = "") -> ValueK
 NAME: Final = ValueKind(parse_name, str, "NAME")
 HELD: Final = ValueKind(parse_name, str, "NAME", is_existing=True)
 SIZE: Final = ValueKind(parse_size, format_size, "SIZE")
+SIZES: Final = ValueKind(parse_sizes, format_sizes, "SIZE[+SIZE…]")
 ADDRESS: Final = ValueKind(parse_address, format_hex, "ADDR")
 REF: Final = ValueKind(parse_refs, format_refs, "REF", is_existing=True)
 NAME_OR_REF: Final = ValueKind(parse_refs, format_refs, "NAME|REF", is_existing=True)

@@ -277,7 +277,9 @@ def head_of(state: State, pfn: int) -> tuple[int, int, int] | None:
     if row["memmap"] == MemmapKind.PER_BLOCK:
         sections = state.geometry.sections_per_block
         return state.block_pfn(block), device.head_pages, sections
-    return device.start_pfn, device.head_pages, device.nr_pages // state.geometry.section_pages
+    start, end = device.part(pfn)
+    pages = state.geometry.memmap_pages(end - start) if device.resources else device.head_pages
+    return start, pages, (end - start) // state.geometry.section_pages
 
 
 def tower(state: State, pfn: int, limit: int = 16) -> tuple[int, ...]:

@@ -136,6 +136,8 @@ class Device(Struct, frozen=True):
     """``group->s.max_pages`` of the static memory group."""
     acpi_index: int = -1
     """Instance number of the ACPI device (``PNP0C80:00``)."""
+    resources: tuple[tuple[int, int], ...] = ()
+    """[start, end) pfns of each memory resource where it has several (each its own memmap)."""
     state: str = ""
     """Of a kmem device: what its file ``state`` reads, empty once the driver has let go of it."""
     unit_pages: int = 0
@@ -152,6 +154,16 @@ class Device(Struct, frozen=True):
     def is_dynamic(self) -> bool:
         """Whether its memory group is a dynamic one."""
         return self.kind == "virtio-mem"
+
+    def part(self, pfn: int) -> tuple[int, int]:
+        """[start, end) pfns of the memory resource that a page of the device lies in."""
+        inside = (part for part in self.resources if part[0] <= pfn < part[1])
+        return next(inside, (self.start_pfn, self.end_pfn))
+
+    @property
+    def parts(self) -> tuple[tuple[int, int], ...]:
+        """[start, end) pfns of its memory resources."""
+        return self.resources or ((self.start_pfn, self.end_pfn),)
 
     @property
     def is_ram(self) -> bool:
@@ -173,6 +185,8 @@ class FailedDimm(Struct, frozen=True):
     acpi_index: int
     node: int = 0
     policy: MemmapPolicy | None = None
+    sizes: tuple[int, ...] = ()
+    """Of its memory resources, one behind the other."""
     bound: bool = False
     """The driver took EEXIST for success: it holds the DIMM, and nothing tries it again."""
 

@@ -7,6 +7,8 @@ Source: ``drivers/acpi/acpi_memhotplug.c:acpi_memory_enable_device`` and
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
@@ -56,6 +58,7 @@ def add(tx: Transaction, command: Add) -> Refusal | None:
         _acpi_index(state),
         command.node or 0,
         command.memmap,
+        command.sizes if len(command.sizes) > 1 else (),
     )
     refusal = check_range(state, start, command.size_bytes, dimm.node)
     if refusal is not None and refusal.function == "register_memory_resource":
@@ -240,7 +243,16 @@ def _add_dimm(tx: Transaction, dimm: FailedDimm) -> Refusal | None:
         MemmapKind.RAM,
         acpi_index=dimm.acpi_index,
     )
-    return add_memory(tx, device, dimm.start, dimm.size_bytes, dimm.policy)
+    if not dimm.sizes:
+        return add_memory(tx, device, dimm.start, dimm.size_bytes, dimm.policy)
+    ends = list(itertools.accumulate(dimm.sizes, initial=dimm.start))
+    parts = tuple((low >> shift, high >> shift) for low, high in itertools.pairwise(ends))
+    device, first, added = replace(device, resources=parts), None, False
+    for start, size in zip(ends, dimm.sizes, strict=False):
+        refusal = add_memory(tx, device, start, size, dimm.policy)
+        first, added = first or refusal, added or refusal is None
+    # acpi_memory_enable_device: a resource that cannot be added does no harm to the others.
+    return None if added else first
 
 
 def add_memory(
@@ -318,7 +330,8 @@ def _build(tx: Transaction, part: Device, choice: MemmapChoice) -> Refusal | Non
             ),
         )
     if part.kind == "dimm":
-        part = replace(part, group_pages=nr_pages)
+        group = sum(high - low for low, high in part.resources) or nr_pages
+        part = replace(part, group_pages=group)
     mapped = tx.state.leaked.slice(start_pfn, start_pfn + nr_pages)
     if len(mapped) and tx.state.profile.mapped_sections_fail:
         return _give_up(
@@ -453,10 +466,14 @@ def _create_blocks(
     """``create_memory_block_devices``, and the device that holds them."""
     if (refusal := tx.injected("create_memory_block_devices", block=first)) is not None:
         return refusal
+    whole = device
+    if device.resources:
+        start, end = device.resources[0][0], device.resources[-1][1]
+        whole = replace(device, start_pfn=start, nr_pages=end - start)
     tx.state = replace(
         tx.state,
         blocks=tx.state.blocks.replace(first, first + nr_blocks, rows),
-        devices={**tx.state.devices, device.id: tx.state.devices.get(device.id, device)},
+        devices={**tx.state.devices, device.id: tx.state.devices.get(device.id, whole)},
         next_id=max(tx.state.next_id, device.id + 1),
     )
     if tx.state.profile.zone_shifting:

@@ -97,7 +97,13 @@ def eject(tx: Transaction, device: Device) -> Refusal | None:
             refusal.block,
             refusal.pfn,
         )
-    return remove_range(tx, first, last)
+    for low, high in device.parts:  # acpi_memory_remove_memory: each resource that was added
+        first, last = low // pages, high // pages - 1
+        if device.resources and not len(tx.state.blocks.slice(first, last + 1)):
+            continue
+        if (refusal := remove_range(tx, first, last)) is not None:
+            return refusal
+    return None
 
 
 def offline_and_remove(tx: Transaction, first: int, last: int) -> Refusal | None:

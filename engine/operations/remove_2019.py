@@ -46,7 +46,8 @@ def check_v3(tx: Transaction, rows: Rows, first: int, last: int) -> Refusal | No
         if row["memmap"] != MemmapKind.PER_DEVICE or row["device"] < 0:
             continue
         device = _device(tx.state, row)
-        whole = (device.start_pfn // pages, device.end_pfn // pages - 1)
+        start, end = device.part(tx.state.block_pfn(int(row["start"])))
+        whole = (start // pages, end // pages - 1)
         if whole != (first, last):
             tx.finding(
                 Finding(

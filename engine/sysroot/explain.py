@@ -178,7 +178,7 @@ def _commands(before: SysrootView, after: SysrootView) -> list[Command]:
         # Of a driver's memory the driver says where the struct pages go, not the parameter.
         own = after.device_of(index) is None or after.inferred.vmemmap[index] > 0
         memmap = None if own else MemmapPolicy.RAM
-        commands.append(Add(name, nr_bytes, at, where, memmap, text=text))
+        commands.append(Add(name, (nr_bytes,), at, where, memmap, text=text))
     left = np.union1d(np.setdiff1d(was_online, is_online), _rezoned(before, after))
     commands += [
         Offline((Ref(first, last),), text=f"offline {_span(first, last)}")

@@ -182,7 +182,7 @@ def step_commands(step: RecordedStep, directory: str = "/") -> list[Command]:
             of = step.id if isinstance(step, DimmStep) else ""
             return [Note(f"the firmware refused {step.do} {of}: the kernel saw nothing")]
         case HotAdd(size=int(size)):
-            return [Add(step.id, size, step.start, step.node)]
+            return [Add(step.id, (size,), step.start, step.node)]
         case DimmStep():
             return [Remove((Ref(device=step.id),))]
         case WriteState():

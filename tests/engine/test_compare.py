@@ -175,7 +175,7 @@ def test_the_commands_of_a_session_are_compared_like_a_scenario() -> None:
     assert online.online_type is OnlineType.ONLINE_MOVABLE
     comparison = compare_commands(
         StartMachine(2 << 30, profile="memmap-v2"),
-        [Add("dimm0", 256 * MIB, 4 << 30), online],
+        [Add("dimm0", (256 * MIB,), 4 << 30), online],
         ["memmap=device", "memmap=memblock"],
         "my session",
     )

@@ -182,7 +182,7 @@ def test_a_command_without_words_is_refused_before_anything_happens(store: Journ
 
     session = kept(store)
     with pytest.raises(InputError, match="a journal cannot hold this command"):
-        session.run(Add("two words\x1b", 256 << 20))
+        session.run(Add("two words\x1b", (256 << 20,)))
     assert not session.outcomes
     assert session.path is None
 

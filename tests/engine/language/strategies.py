@@ -190,7 +190,12 @@ BY_TYPE: dict[type[c.Command], st.SearchStrategy[c.Command]] = {
         [(rule, value) for rule, values in rule_values().items() for value in values]
     ).map(lambda pair: c.SetRule(*pair)),
     c.Add: st.builds(
-        c.Add, names, sizes, maybe(numbers), maybe(small), maybe(st.sampled_from(MemmapPolicy))
+        c.Add,
+        names,
+        st.lists(sizes, min_size=1, max_size=3).map(tuple),
+        maybe(numbers),
+        maybe(small),
+        maybe(st.sampled_from(MemmapPolicy)),
     ),
     c.Online: st.builds(c.Online, ref_lists, st.sampled_from(list(OnlineType)[1:])),
     c.Offline: st.builds(c.Offline, ref_lists),

@@ -36,13 +36,13 @@ LINES: list[tuple[str, c.Command]] = [
     ("rule shrink=rfc2", c.SetRule("shrink", "rfc2")),
     ("rule hugetlb=flag-first-of-section", c.SetRule("hugetlb", "flag-first-of-section")),
     # -- actions
-    ("add dimm0 256M", c.Add("dimm0", 256 * MIB)),
+    ("add dimm0 256M", c.Add("dimm0", (256 * MIB,))),
     (
         "add dimm0 256MiB at=0x140000000 node=1 memmap=device",
-        c.Add("dimm0", 256 * MIB, 0x140000000, 1, MemmapPolicy.DEVICE),
+        c.Add("dimm0", (256 * MIB,), 0x140000000, 1, MemmapPolicy.DEVICE),
     ),
-    ("add d 1G at=5G memmap=on_memory", c.Add("d", GIB, 5 * GIB, None, MemmapPolicy.ON_MEMORY)),
-    ("add d 0M", c.Add("d", 0)),
+    ("add d 1G at=5G memmap=on_memory", c.Add("d", (GIB,), 5 * GIB, None, MemmapPolicy.ON_MEMORY)),
+    ("add d 0M", c.Add("d", (0,))),
     ("online 34", c.Online((c.Ref(34, 34),))),
     ("online 0x22", c.Online((c.Ref(34, 34),))),
     ("online 32-39 kernel", c.Online((c.Ref(32, 39),), OnlineType.ONLINE_KERNEL)),
@@ -245,7 +245,7 @@ def test_keys_of_an_expectation_keep_their_order() -> None:
 
 
 def test_a_hash_ends_the_line_even_inside_a_word_but_not_in_quotes() -> None:
-    assert parse_line("add d 128M#rest") == c.Add("d", 128 * MIB)
+    assert parse_line("add d 128M#rest") == c.Add("d", (128 * MIB,))
     assert parse_line('note "a#b"') == c.Note("a#b")
 
 

@@ -70,7 +70,7 @@ def test_a_file_becomes_numbered_commands() -> None:
     scenario = parse_scenario(EXAMPLE, "talk.hotplug")
     assert [number for number, _command in scenario.lines] == [3, 4, 5, 6, 7, 9]
     assert scenario.start == StartMachine(1 << 30, params=(("memmap_on_memory", "Y"),))
-    assert scenario.commands[0] == Add("dimm0", 256 << 20)
+    assert scenario.commands[0] == Add("dimm0", (256 << 20,))
     assert scenario.commands[1] == Online((Ref(1, 1, "dimm0"),), OnlineType.ONLINE_MOVABLE)
     assert scenario.commands[3] == Offline((Ref(0, 0, "dimm0"),))
     assert scenario.title == "talk"
@@ -86,7 +86,7 @@ def test_title_and_notes_may_stand_before_the_machine() -> None:
     scenario = parse_scenario('title "E1"\nnote "x"\nmachine ram=2G\nadd d 128M\n')
     assert scenario.title == "E1"
     assert scenario.start.ram_bytes == 2 << 30
-    assert scenario.commands == (Title("E1"), Note("x"), Add("d", 128 << 20))
+    assert scenario.commands == (Title("E1"), Note("x"), Add("d", (128 << 20,)))
 
 
 TRANSCRIPT = """machine ram=2G
@@ -290,7 +290,7 @@ def test_saving_loading_and_saving_again_gives_the_same_bytes(
 
 def test_a_session_becomes_a_scenario_without_the_session_s_own_commands() -> None:
     scenario = build_scenario(
-        StartMachine(1 << 30), [Add("d", 128 << 20), Interactive("undo")], title="one DIMM"
+        StartMachine(1 << 30), [Add("d", (128 << 20,)), Interactive("undo")], title="one DIMM"
     )
     assert format_scenario(scenario) == 'machine ram=1G\ntitle "one DIMM"\nadd d 128M\n'
 
@@ -317,9 +317,9 @@ def test_generated_expectations_hold_and_cover_every_zone_and_block() -> None:
 def test_a_generated_expectation_can_fail() -> None:
     start = StartMachine(1 << 30)
     view = Machine.boot(start).view()
-    saved = build_scenario(start, [Add("d", 128 << 20)], claims=expectations_of(view))
+    saved = build_scenario(start, [Add("d", (128 << 20,))], claims=expectations_of(view))
     online = build_scenario(
-        start, [Add("d", 128 << 20), Online((Ref(device="d"),)), *saved.commands[1:]]
+        start, [Add("d", (128 << 20,)), Online((Ref(device="d"),)), *saved.commands[1:]]
     )
     assert run_scenario(_reloaded(saved)).ok
     assert not run_scenario(_reloaded(online)).ok
