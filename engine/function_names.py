@@ -2,7 +2,8 @@
 
 Operations tell their phases with the names of the newest kernel. Where an older one has another
 function in that place, or has the code in its caller, the phase is told by that name:
-:func:`name_in`. Functions without an entry are older than every kernel that is known here.
+:func:`name_in`. Which kernels and series have a function: :func:`exists`. Functions without an
+entry are older than every kernel that is known here, and still there.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _LOCKED: Final = (
     '4c4b7f9ba948 "mm/memory_hotplug: remove memory block devices before arch_remove_memory()"'
 )
 _BLOCK_ONLINE: Final = '8736cc2d002f "drivers/base/memory: introduce memory_block_{online,offline}"'
+_F1DD: Final = 'f1dd2cd13c4b "do not associate hotadded memory to zones until online"'
 _OWN_MEMMAP: Final = 'a08a2ae34613 "allocate memmap from the added memory range"'
 
 SINCE: Final[dict[str, Since]] = {
@@ -72,7 +74,16 @@ SINCE: Final[dict[str, Since]] = {
     "depopulate_section_memmap": Since(
         "5.3", "__kfree_section_memmap", 'e9c0a3f05477 "convert kmalloc_section_memmap()"'
     ),
+    "update_pgdat_span": Since(
+        "5.4",
+        "shrink_pgdat_span",
+        '00d6c019b5bc "don\'t access uninitialized memmaps in shrink_pgdat_span()"',
+    ),
     # both
+    "move_pfn_range_to_zone": Since("4.13", "online_pages", _F1DD),
+    "zone_for_pfn_range": Since(
+        "4.14", "move_pfn_range", 'e5e689302633 "display allowed zones in the preferred ordering"'
+    ),
     "adjust_present_page_count": Since(
         "5.14", "", '4b0970024408 "factor out adjusting present pages"'
     ),
@@ -94,12 +105,83 @@ SINCE: Final[dict[str, Since]] = {
 """By name, what is younger than the oldest kernel that is known here."""
 
 
+UNTIL: Final[dict[str, tuple[str, str]]] = {
+    "__add_zone": ("4.12", _F1DD),
+    "move_pfn_range_left": ("4.12", _F1DD),
+    "move_pfn_range_right": ("4.12", _F1DD),
+    "move_pfn_range": ("5.1", "read in 4.14 and 5.5"),
+    "register_new_memory": ("4.16", "b77eab7079d9"),
+    "hotplug_memory_register": ("5.2", _LOCKED),
+    "unregister_memory_section": ("5.2", _LOCKED),
+    "sparse_add_one_section": ("5.2", '7ea6216049ff "prepare for sub-section ranges"'),
+    "sparse_mem_map_populate": ("5.2", 'e9c0a3f05477 "convert kmalloc_section_memmap()"'),
+    "__kfree_section_memmap": ("5.2", 'e9c0a3f05477 "convert kmalloc_section_memmap()"'),
+    "sparse_remove_one_section": ("5.2", 'ba72b4c8cf60 "support sub-section hotplug"'),
+    "shrink_pgdat_span": ("5.3", "00d6c019b5bc"),
+    "__remove_zone": ("5.4", 'feee6b298916 "shrink zones when offlining memory"'),
+    "__offline_pages": ("5.10", "read in 4.19"),
+    "free_huge_page_vmemmap": ("5.17", "read in 5.14 and 5.18"),
+    "alloc_fresh_huge_page": ("6.2", "19fc1a7e8b2b"),
+    "free_huge_page": ("6.5", "454a00c40a21"),
+    "dissolve_free_huge_pages": ("6.10", '"mm/hugetlb: convert dissolve_free_huge_pages()"'),
+}
+"""The last release of functions that are gone, and the source."""
+
+BEGUN: Final[dict[str, tuple[str, str]]] = {
+    "default_zone_for_pfn": ("4.13", _F1DD),
+    "online_mem_sections": ("4.13", '2d070eab2e82 "consider offline memblocks"'),
+    "offline_mem_sections": ("4.13", '2d070eab2e82 "consider offline memblocks"'),
+    "default_kernel_zone_for_pfn": ("4.14", 'c6f03e2903c9 "remove zone restrictions"'),
+    "kasan_add_zero_shadow": ("4.19", "0207df4fa1a8"),
+    "kasan_remove_zero_shadow": ("4.19", "0207df4fa1a8"),
+    "dev_dax_kmem_probe": ("5.1", 'c221c0b0308f "hotplug persistent memory as RAM"'),
+    "section_activate": ("5.3", 'ba72b4c8cf60 "support sub-section hotplug"'),
+    "auto_movable_zone_for_pfn": ("5.15", "e83a437faa62"),
+}
+"""The first release of functions that had nothing in their place before, and the source."""
+
+POSTED: Final[dict[str, tuple[tuple[str, ...], str]]] = {
+    "shrink_pages": (("shrink-rfc2", "shrink-oct2018"), "RFC v2 2/2 (August 2018)"),
+    "add_device_memory": (("shrink-rfc2", "shrink-oct2018"), "RFC v2 2/2 (August 2018)"),
+    "del_device_memory": (("shrink-rfc2", "shrink-oct2018"), "RFC v2 2/2 (August 2018)"),
+    "mark_vmemmap_pages": (("memmap-v1", "memmap-v2"), "v2 4/5 (June 2019)"),
+    "mhp_mark_vmemmap_pages": (("memmap-v3",), "review of v3 4/5 (August 2019)"),
+    "vmemmap_hotplug_store": (("memmap-v2",), "v2 5/5 (June 2019)"),
+}
+"""Functions that only posted series have: those series, and the source."""
+
+RENAMED: Final[dict[tuple[str, str], str]] = {
+    ("memmap-v3", "mark_vmemmap_pages"): "mhp_mark_vmemmap_pages",
+}
+"""By series and function, what the series calls it."""
+
+
+def span_of(function: str) -> tuple[str, str]:
+    """(first, last) release that has a function; empty where it is there before, or still."""
+    since = SINCE.get(function)
+    first = since.release if since else BEGUN.get(function, ("", ""))[0]
+    return first, UNTIL.get(function, ("", ""))[0]
+
+
+def exists(profile: str, release: str, function: str) -> bool:
+    """Whether a kernel or series, posted for that release, has a function of this name."""
+    if function in POSTED:
+        return profile in POSTED[function][0]
+    first, last = span_of(function)
+    return not (first and is_before(release, first)) and not (last and is_before(last, release))
+
+
 @cache
-def name_in(release: str, function: str, caller: str = "") -> str:
+def name_in(release: str, function: str, caller: str = "", series: str = "") -> str:
     """What the kernel of this release has in the place of a function.
 
-    ``caller``: whose body the code was, where the function was cut out of several.
+    Args:
+        release: Of the kernel.
+        function: By its newest name.
+        caller: Whose body the code was, where the function was cut out of several.
+        series: A posted one, which may call it something else.
     """
+    function = RENAMED.get((series, function), function)
     while (entry := SINCE.get(function)) is not None and is_before(release, entry.release):
         older = entry.before or caller
         if older in ("", function):

@@ -195,7 +195,7 @@ class Shrinking:
         low, high = _skip(step.span, end, following)
         tx.state = tx.state.with_node(node, replace(home, start_pfn=low, spanned=high - low))
         if shown:
-            _show(tx, step, f"node {node}", "shrink_pgdat_span")
+            _show(tx, step, f"node {node}", "update_pgdat_span")
         if following == self.end_pfn:
             _explain(tx, node, zone_type, self.start_pfn, self.end_pfn)
 
@@ -275,4 +275,4 @@ def _explain(tx: Transaction, node: int, zone_type: ZoneType, start_pfn: int, en
     )
     end = home.start_pfn + home.spanned
     span = f"[{home.start_pfn:#x},{end:#x})" if home.spanned else "empty"
-    tx.event("shrink_pgdat_span", f"node {node}: {span}")
+    tx.event("update_pgdat_span", f"node {node}: {span}")

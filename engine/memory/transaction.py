@@ -43,11 +43,11 @@ class Transaction:
         """
         if block < 0:
             nr_blocks = 0
-        number = len(self.states)
+        number, profile = len(self.states), self.state.profile
         self.states.append(self.state)
         self.events.append(
             Event(
-                name_in(self.state.profile.release, function, caller),
+                name_in(profile.release, function, caller, profile.name),
                 text,
                 self._phases,
                 number,
