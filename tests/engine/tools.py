@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pfnmap.engine.commands import StartMachine
+from pfnmap.engine.commands import Add, StartMachine
+from pfnmap.engine.function_names import exists
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.state import Node, Zone
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.profile import PROFILES
 
 EMPTY = (0, 0, 0, 0)
 Span = tuple[int, int, int, int]
@@ -46,6 +49,21 @@ def sections(held: Zone | Node) -> tuple[int, int] | None:
 def answers(machine: Machine, *lines: str) -> list[str | None]:
     """The errno of each line."""
     return [machine.run(line).errno for line in lines]
+
+
+def misnamed(outcome: Outcome) -> list[str]:
+    """Functions that were told and that the profile in force does not have.
+
+    A rule set otherwise is of another kernel, and so is a memmap of 2019 that was asked for.
+    """
+    asked = isinstance(outcome.command, Add) and outcome.command.memmap is not None
+    return [
+        f"{event.function} in {profile.name}"
+        for event in outcome.events
+        if (profile := event.state.profile) == PROFILES.get(profile.name)
+        and not exists(profile.name, profile.release, event.function)
+        and not (asked and event.function == "mark_vmemmap_pages")
+    ]
 
 
 def findings(machine: Machine) -> set[str]:

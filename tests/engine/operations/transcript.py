@@ -36,6 +36,7 @@ from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.runs import RunMap
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.outcome import Outcome
+from tests.engine.tools import misnamed
 
 _HEX = ("start", "end", "start_pfn", "end_pfn", "spanned", "head_pfn", "bias")
 _WORDS: dict[str, type[IntEnum]] = {
@@ -104,6 +105,7 @@ def _run(machine: Machine, line: str) -> list[str]:
         outcome = machine.run(line)
     except InputError as error:
         return [f"  InputError: {error}"]
+    assert misnamed(outcome) == []
     return [f"  {line}" for line in phases(outcome)]
 
 

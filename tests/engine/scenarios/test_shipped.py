@@ -20,6 +20,7 @@ from pfnmap.engine.language.expectations import EXPECTATIONS
 from pfnmap.engine.scenarios.run import run_scenario
 from pfnmap.engine.scenarios.scenario import Scenario, format_scenario, load_scenario
 from pfnmap.engine.sources import shipped_scenarios
+from tests.engine.tools import misnamed
 
 FILES = shipped_scenarios()
 
@@ -127,6 +128,7 @@ def test_every_expectation_holds(name: str) -> None:
     run = run_scenario(loaded(name))
     assert [str(failure) for failure in run.failures] == []
     assert run.claims
+    assert [words for step in run.steps for words in misnamed(step.outcome)] == []
     run.machine.check()
 
 
