@@ -19,7 +19,6 @@ from pfnmap.engine.kinds import ZoneType
 
 MIB = 1 << 20
 GIB = 1 << 30
-TIB = 1 << 40
 
 MAX_NUMNODES = 1 << 10
 """Nodes with NODES_SHIFT 10, the largest that any architecture configures (``linux/numa.h``)."""

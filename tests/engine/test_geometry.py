@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.geometry import ARCHITECTURES, GIB, MIB, TIB, Geometry, probe_block_bytes
+from pfnmap.engine.geometry import ARCHITECTURES, GIB, MIB, Geometry, probe_block_bytes
 from pfnmap.engine.memory.memmap import eligibility
 from tests.engine.tools import booted
 
@@ -26,7 +26,7 @@ X86 = ARCHITECTURES["x86_64"]
         (65 * GIB + 256 * MIB, 256),
         (65 * GIB + 128 * MIB, 128),
         (65 * GIB + 64 * MIB, 128),
-        (64 * TIB, 2048),
+        (65536 * GIB, 2048),
     ],
 )
 def test_a_guest_gets_the_largest_block_that_divides_the_end_of_its_ram(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from pfnmap.engine.memory.state import State
-from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.notation import format_size
+from pfnmap.engine.sizes_in_words import counted, human_size
 
-MOST_UNITS: Final = 10_000
-"""A number with more digits reads worse than one that is rounded."""
-_UNITS: Final = "KMGTPE"
+MOST_LETTERS: Final = 5
+"""A number with more than four digits reads worse than one that is rounded."""
 
 
 def human(size_bytes: int) -> str:
@@ -19,15 +19,10 @@ def human(size_bytes: int) -> str:
     """
     if size_bytes == 0:
         return "0"
-    power = min(max((size_bytes.bit_length() - 1) // 10, 1), len(_UNITS))
-    if power > 1 and size_bytes * 10 % (1 << 10 * power):
-        whole, rest = divmod(size_bytes, 1 << 10 * (power - 1))
-        if not rest and whole < MOST_UNITS:
-            return f"{whole}{_UNITS[power - 2]}"
-    value = size_bytes / (1 << 10 * power)
-    if value >= 1023.95 and power < len(_UNITS):
-        value, power = value / 1024, power + 1  # rounded, it is one of the next unit
-    return f"{value:.1f}".removesuffix(".0") + _UNITS[power - 1]
+    unit = 1 << max(size_bytes.bit_length() - 1, 10) // 10 * 10
+    exact = format_size(size_bytes)
+    short = len(exact) <= MOST_LETTERS and size_bytes % (unit // 2)
+    return exact if short else human_size(size_bytes)
 
 
 def amount(nr_pages: int, state: State) -> str:

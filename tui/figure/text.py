@@ -16,17 +16,6 @@ MAIL_WIDTH: Final = 72
 """What survives two levels of ``> `` quoting within 78 columns."""
 
 
-def figure_lines(
-    found: Sequence[Moment],
-    ground: Ground,
-    *,
-    width: int = MAIL_WIDTH,
-    title: str = "",
-) -> list[str]:
-    """Draw moments below each other on one axis, and the bill of the last of them, in ASCII."""
-    return joined(figure_spans(found, ground, width=width, title=title))
-
-
 def joined(lines: Iterable[Spans]) -> list[str]:
     """Lines of spans as text, without blanks at their ends."""
     return ["".join(span.text for span in line).rstrip() for line in lines]

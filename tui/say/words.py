@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.cells import cell_len, set_cell_size
 
 from pfnmap.engine.printable import LIKENESS, masked
+from pfnmap.engine.sizes_in_words import human_size
 
-UNITS = ("", "K", "M", "G", "T", "P")
 MAX_WRAPPED = 4000
 """Characters of one text that are broken into lines; what is cut is counted."""
 
@@ -67,12 +67,8 @@ def wrapped(text: str, width: int) -> list[str]:
 
 def size_spelt(size_bytes: int) -> str:
     """A size for reading: ``2 MiB``, and ``3.5 GiB`` where it is not whole."""
-    if size_bytes < 1024:
-        return f"{size_bytes} B"
-    unit = min((size_bytes.bit_length() - 1) // 10, len(UNITS) - 1)
-    scaled = size_bytes / (1 << 10 * unit)
-    number = f"{scaled:.0f}" if scaled == int(scaled) else f"{scaled:.1f}"
-    return f"{number} {UNITS[unit]}iB"
+    size = human_size(size_bytes)
+    return f"{size[:-1]} {size[-1]}iB".replace("BiB", "B")
 
 
 def pfn_words(pfn: int) -> str:

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from pfnmap.engine.facts import device_facts
-from pfnmap.engine.geometry import GIB, MIB, TIB
+from pfnmap.engine.geometry import GIB, MIB
 from pfnmap.engine.kinds import PageState, ZoneType
 from pfnmap.engine.memory.memmap import tower
 from pfnmap.engine.outcome import Outcome
 from tests.engine.tools import booted, span
 
 NAMES = {"128M": 128 * MIB, "256M": 256 * MIB, "1G": GIB, "2G": 2 * GIB, "64G": 64 * GIB}
-NAMES |= {"1T": TIB, "384M": 384 * MIB, "8G": 8 * GIB, "9G": 9 * GIB}
+NAMES |= {"1T": 1024 * GIB, "384M": 384 * MIB, "8G": 8 * GIB, "9G": 9 * GIB}
 
 # DIMM, block, policy, heads, refcount, private, all-vmemmap blocks, usable, largest run, 1G pages
 TABLE: list[tuple[str, str, str, int, int, int, int, int, int, int]] = [

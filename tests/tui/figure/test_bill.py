@@ -66,7 +66,7 @@ def test_devices_that_are_alike_stand_together() -> None:
     ("size_bytes", "words"),
     [
         (0, "0"),
-        (512, "0.5K"),
+        (512, "512B"),
         (252 << 20, "252M"),
         (2016 << 20, "2016M"),
         (1536 << 20, "1.5G"),

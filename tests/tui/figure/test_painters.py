@@ -21,7 +21,7 @@ from pfnmap.tui.figure.inks import picture_of
 from pfnmap.tui.figure.lines import Sheet
 from pfnmap.tui.figure.moments import moments
 from pfnmap.tui.figure.page import WIDTH, page
-from pfnmap.tui.figure.text import figure_lines
+from pfnmap.tui.figure.text import figure_spans, joined
 from pfnmap.tui.map.cells import OVER_SHIFT, STATE_MASK
 from pfnmap.tui.pictures.cast.frames import FigureFrames
 from pfnmap.tui.pictures.cast.script import script_of
@@ -97,7 +97,7 @@ def test_text_picture_svg_and_screen_show_the_cells_of_the_figure(
     figure, sheet = last_of(session, width, 8)
     before = rows_of(figure, before=True)
     found = moments(session)
-    text = figure_lines(found[-1:], ground_of(found), width=width)
+    text = joined(figure_spans(found[-1:], ground_of(found), width=width))
     assert rows_in(text, sheet) == before
     lines = list(sheet.rows(figure, None))
     theme = load_theme("ascii")

@@ -16,7 +16,7 @@ from pfnmap.engine.session import Session
 from pfnmap.engine.sources import open_source
 from pfnmap.tui.figure.axis import ground_of
 from pfnmap.tui.figure.moments import moments, phases
-from pfnmap.tui.figure.text import figure_lines
+from pfnmap.tui.figure.text import figure_spans, joined
 from tests.tui.figure.sessions import random_sessions, session_of
 
 TEXTS = Path(__file__).parent / "texts"
@@ -55,7 +55,7 @@ SESSIONS: dict[str, Callable[[], Session]] = {
 
 def text_of(session: Session) -> str:
     found = moments(session)
-    return "\n".join(figure_lines(found, ground_of(found), title="title")) + "\n"
+    return "\n".join(joined(figure_spans(found, ground_of(found), title="title"))) + "\n"
 
 
 @pytest.mark.parametrize("name", SESSIONS)
@@ -67,7 +67,7 @@ def test_the_phases_of_a_step_read_as_they_did() -> None:
     session = three_blocks(offline=33)
     steps = moments(session)
     found = [steps[-2], *phases(steps[-1])]
-    text = "\n".join(figure_lines(found, ground_of(steps))) + "\n"
+    text = "\n".join(joined(figure_spans(found, ground_of(steps)))) + "\n"
     assert text == (TEXTS / "phases.txt").read_text()
 
 
@@ -75,7 +75,7 @@ def test_the_phases_of_a_step_read_as_they_did() -> None:
 @settings(max_examples=15, deadline=None)
 def test_lines_are_ascii_and_no_longer_than_asked_for(session: Session, width: int) -> None:
     found = moments(session)
-    for line in figure_lines(found, ground_of(found), width=width):
+    for line in joined(figure_spans(found, ground_of(found), width=width)):
         assert line.isascii()
         assert len(line) <= width
         assert line == line.rstrip()
@@ -84,9 +84,9 @@ def test_lines_are_ascii_and_no_longer_than_asked_for(session: Session, width: i
 def test_a_step_alone_has_the_columns_of_the_whole_session() -> None:
     found = moments(three_blocks(offline=33))
     ground = ground_of(found)
-    heading = figure_lines(found, ground)[:5]
+    heading = joined(figure_spans(found, ground))[:5]
     for moment in found:
-        assert figure_lines([moment], ground)[:5] == heading
+        assert joined(figure_spans([moment], ground))[:5] == heading
 
 
 if __name__ == "__main__":
@@ -94,5 +94,5 @@ if __name__ == "__main__":
     for each, make in SESSIONS.items():
         (TEXTS / f"{each}.txt").write_text(text_of(make()))
     all_steps = moments(three_blocks(offline=33))
-    drawn = figure_lines([all_steps[-2], *phases(all_steps[-1])], ground_of(all_steps))
+    drawn = joined(figure_spans([all_steps[-2], *phases(all_steps[-1])], ground_of(all_steps)))
     (TEXTS / "phases.txt").write_text("\n".join(drawn) + "\n")
