@@ -19,7 +19,7 @@ from pfnmap.engine.memory.page_map import page_zone
 from pfnmap.engine.memory.runs import ranges_of
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.unplugged import DRIVER, plugged_pages, unplugged_rows
-from pfnmap.engine.traces.trace import DeviceStep, Trace
+from pfnmap.engine.traces.trace import DeviceStep, HotAdd, Trace
 
 ROOM_BYTES = 1 << 30
 """How much larger a device is taken to be than the most that was asked for."""
@@ -38,6 +38,7 @@ def with_devices(state: State, trace: Trace, block_bytes: int) -> State:
         most = max(step.resizes[1] for step in steps if step.resizes) + ROOM_BYTES
         unit = max(block_bytes, state.geometry.block_bytes)
         starts = [place[1] for place in _places(trace)]
+        starts += [step.start for step in trace.steps if isinstance(step, HotAdd) and step.start]
         room = [other - start for other in starts if start is not None and other > start]
         size = min([most, *room]) // unit * unit
         plug = VirtioMem(name, size, 0, block_bytes, start, node)
