@@ -1,4 +1,4 @@
-"""The form behind ``a``: hot-add a DIMM."""
+"""The forms behind ``a``, hot-add a DIMM, and ``r``, resize a virtio-mem device."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.kinds import MemmapPolicy
 from pfnmap.engine.language import parse_line
 from pfnmap.tui.dialogs.dialog import Dialog
-from pfnmap.tui.keys.effects import AddValues, AskAdd
+from pfnmap.tui.keys.effects import AddValues, AskForm, ResizeValues
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.say.words import safe
 from pfnmap.tui.widgets.paint import Paint
 
-HELP: dict[str, str] = {
-    "name": "how the device is called",
+NAMES = "how the device is called"
+ADD: dict[str, str] = {
+    "name": NAMES,
     "size": "with a unit: 128M, 1G; whole memory blocks",
     "at": "an address; empty: the lowest that is free from 4G on",
     "node": "a NUMA node; empty: 0",
@@ -27,11 +28,16 @@ HELP: dict[str, str] = {
     + ", ".join(policy.value for policy in MemmapPolicy)
     + "; empty: as parameters say",
 }
+RESIZE: dict[str, str] = {
+    "name": NAMES,
+    "requested": "how much the hypervisor wants to be plugged, such as 512M",
+    "size": "of a new device: the most that can be plugged; empty: it is there",
+}
 CHOICES = ("", *(policy.value for policy in MemmapPolicy))
 
 
-class AddForm(Dialog[AddValues]):
-    """Asks for name, size, address, node and memmap; gives back None when closed."""
+class AddForm(Dialog[AddValues | ResizeValues]):
+    """Asks for the values of one of the two; gives back None when closed."""
 
     KIND = "form"
     HAS_LINE = True
@@ -39,16 +45,20 @@ class AddForm(Dialog[AddValues]):
     AddForm .box { width: 66; }
     AddForm Horizontal { height: 1; }
     AddForm .label { width: 8; }
+    AddForm .resizes .label { width: 11; }
     AddForm Input { width: 24; }
     AddForm .gapped { margin-top: 1; }
     """
 
-    def __init__(self, paint: Paint, keymap: Keymap, ask: AskAdd) -> None:
+    def __init__(self, paint: Paint, keymap: Keymap, ask: AskForm) -> None:
         super().__init__(paint, keymap)
         self._values = ask.values
         self._predict = ask.predict
+        self._adds = isinstance(ask.values, AddValues)
+        self._words = ADD if self._adds else RESIZE
         self._inputs = {
-            key: Input(getattr(ask.values, key), id=key, select_on_focus=True) for key in HELP
+            key: Input(getattr(ask.values, key), id=key, select_on_focus=True)
+            for key in self._words
         }
         self._help = Static("", classes="dim gapped")
         self._line = Static("")
@@ -56,9 +66,10 @@ class AddForm(Dialog[AddValues]):
 
     def compose(self) -> ComposeResult:
         """A line for each value, then help, the command, and what the kernel would say."""
-        with Vertical(classes=self.box_classes):
-            yield Static("hot-add a DIMM", classes="title")
-            for key in HELP:
+        with Vertical(classes=self.box_classes + " resizes" * (not self._adds)):
+            title = "hot-add a DIMM" if self._adds else "resize a virtio-mem device"
+            yield Static(title, classes="title")
+            for key in self._words:
                 with Horizontal():
                     yield Static(key, classes="label dim")
                     yield self._inputs[key]
@@ -69,13 +80,13 @@ class AddForm(Dialog[AddValues]):
 
     def _keys_words(self) -> Text:
         """The keys in force."""
-        words = f"enter adds, {self.key('dialog.close')} closes"
+        words = f"enter {'adds' if self._adds else 'resizes'}, {self.key('dialog.close')} closes"
         up, down = self.key("form.previous"), self.key("form.next")
         return Text(f"{words}, {up} and {down} move" if up and down else words)
 
     def on_mount(self) -> None:
         """Start at the size: the name is right already."""
-        self._inputs["size"].focus()
+        self._inputs["size" if self._adds else "requested"].focus()
         self._show()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -87,14 +98,16 @@ class AddForm(Dialog[AddValues]):
         """Explain the value that is being typed."""
         super().on_descendant_focus()
         focused = self.focused
-        words = HELP.get(focused.id or "", "") if focused is not None else ""
+        words = self._words.get(focused.id or "", "") if focused is not None else ""
         if focused is not None and focused.id == "memmap":
             words += f" ({self.key('form.choice.next') or 'no key'}: next)"
         self._update(self._help, words)
 
     def action_choice(self, step: int) -> None:
         """Step through the words that memmap takes."""
-        memmap = self._inputs["memmap"]
+        memmap = self._inputs.get("memmap")
+        if memmap is None:
+            return
         place = CHOICES.index(memmap.value) if memmap.value in CHOICES else 0
         memmap.value = CHOICES[(place + step) % len(CHOICES)]
         memmap.cursor_position = len(memmap.value)

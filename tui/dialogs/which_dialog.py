@@ -33,7 +33,7 @@ def dialog_of(
     match wanted:
         case effects.AskLine():
             return Prompt(paint, keymap, wanted)
-        case effects.AskAdd():
+        case effects.AskForm():
             return AddForm(paint, keymap, wanted)
         case effects.Choose():
             return Palette(paint, keymap, wanted)

@@ -14,6 +14,7 @@ from pfnmap.engine.kinds import PageState
 from pfnmap.engine.memory.free_memory import free_of
 from pfnmap.engine.memory.page_map import page_zone
 from pfnmap.engine.memory.state import Device, State
+from pfnmap.engine.memory.unplugged import plugged_pages
 from pfnmap.engine.sizes_in_words import counted, ranged
 from pfnmap.tui.figure.amounts import human
 from pfnmap.tui.figure.result import memmap_in_ram, memmap_place
@@ -56,10 +57,14 @@ class DeviceBill(Struct, frozen=True):
     vmemmap_pages: int
     """Pages of the device that hold struct pages of its own."""
     huge: HugePages | None
+    plugged: str = ""
+    """Of a virtio-mem device: how much is plugged of what is requested."""
+    zone_device: bool = False
+    """Whether its memory is ZONE_DEVICE memory."""
 
     def lines(self, last: DeviceBill | None = None) -> list[tuple[str, str]]:
         """(what, words): one fact each; up to ``last``, where others are like this one."""
-        blocks = "ZONE_DEVICE"
+        blocks = "ZONE_DEVICE" if self.zone_device else "no memory block"
         if self.nr_blocks:
             end = (last or self).first_block + self.nr_blocks - 1
             blocks = f"{ranged('block', self.first_block, end)}, {self.online} online"
@@ -69,6 +74,8 @@ class DeviceBill(Struct, frozen=True):
             ("usable", human(self.usable_bytes)),
             ("longest run", human(self.longest_bytes)),
         ]
+        if self.plugged:
+            facts.insert(1, ("plugged", self.plugged))
         if self.all_vmemmap_blocks:
             facts.append(("nothing but struct pages", counted(self.all_vmemmap_blocks, "block")))
         if self.heads:
@@ -204,7 +211,16 @@ def _device(state: State, device: Device, facts: DeviceFacts) -> DeviceBill:
         hosting=hosting,
         vmemmap_pages=facts.vmemmap_pages,
         huge=_huge(state, device),
+        plugged=_plugged(state, device),
+        zone_device=not device.is_ram,
     )
+
+
+def _plugged(state: State, device: Device) -> str:
+    if not device.is_dynamic:
+        return ""
+    plugged, page = plugged_pages(state, device), state.geometry.page_bytes
+    return f"{human(plugged * page)} of {human(device.requested_pages * page)} requested"
 
 
 def _huge(state: State, device: Device) -> HugePages | None:

@@ -44,7 +44,7 @@ DIALOG_AREAS: Final = {
     "dialog": "In every dialog",
     "text": "Where text is read: help, explanations, differences",
     "line": "On the : line and wherever a line is asked for",
-    "form": "In the form that adds a DIMM",
+    "form": "In a form that adds a DIMM or resizes a device",
     "list": "In lists: palette, branches",
     "compare": "Comparing",
 }
@@ -110,6 +110,8 @@ _MAIN: Final = (
          command=do.unpin, **_allocate),
     _row("mem.toggle_memmap", "t", "memmap", "memmap_on_memory for the next add",
          "set memmap_on_memory=VALUE", command=do.toggle_memmap, footer=12),
+    _row("mem.resize", "r", "resize", "resize a virtio-mem device, or plug one in (asks for sizes)",
+         "virtio-mem NAME requested=SIZE", effects=do.ask_resize, footer=22),
     _row("zone.shrink", "s", "shrink", "take the highest online block of the zone out",
          "shrink ZONE node=NODE", command=do.shrink, why_not=do.no_zone, footer=5),
     # time

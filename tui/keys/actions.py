@@ -29,13 +29,13 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import OnlineType, ZoneType
 from pfnmap.engine.language import line_of, parse_line
 from pfnmap.engine.language.completion import complete
-from pfnmap.engine.notation import MAX_PARTS
+from pfnmap.engine.notation import MAX_PARTS, format_size
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import Session
 from pfnmap.engine.sizes_in_words import counted
 from pfnmap.tui.keys.effects import (
     AddValues,
-    AskAdd,
+    AskForm,
     AskLine,
     Choose,
     Do,
@@ -45,6 +45,7 @@ from pfnmap.tui.keys.effects import (
     Open,
     ReadDiff,
     Remember,
+    ResizeValues,
     Run,
     Scroll,
     Seek,
@@ -123,7 +124,7 @@ def toggle_memmap(shown: Shown, _: Here) -> Command:
 
 def ask_add(shown: Shown, _: Here) -> Effects:
     """Open the form with the last values and a name that is free."""
-    return Open(AskAdd(fresh_values(shown), shown.predict), add)
+    return Open(AskForm(fresh_values(shown), shown.predict), add)
 
 
 def fresh_values(shown: Shown) -> AddValues:
@@ -136,6 +137,27 @@ def add(values: AddValues) -> Effects:
     command = parse_line(values.line())
     assert command is not None
     return Remember({"add_values": values, "last_action": "mem.add"}), Run(command)
+
+
+def ask_resize(shown: Shown, here: Here) -> Effects:
+    """Open the form for the virtio-mem device here, the last one, or a new one."""
+    devices = {each.name: each for each in shown.session.state.devices.values() if each.is_dynamic}
+    block = here.first_block
+    name = block.device if block is not None and block.device in devices else None
+    if devices:
+        device = devices[name or list(devices)[-1]]
+        requested = device.requested_pages * shown.view.geometry.page_bytes
+        values = ResizeValues(device.name, format_size(requested))
+    else:
+        values = ResizeValues(shown.next_name("vm"), "1G", "4G")
+    return Open(AskForm(values, shown.predict), resize)
+
+
+def resize(values: ResizeValues) -> Effects:
+    """Ask for the size that the form says."""
+    command = parse_line(values.line())
+    assert command is not None
+    return Remember({"last_action": "mem.resize"}), Run(command)
 
 
 def needs_blocks(state: str) -> Callable[[Shown, Here], str]:

@@ -173,10 +173,23 @@ class AddValues(Struct, frozen=True):
         return " ".join(words)
 
 
-class AskAdd(Struct, frozen=True):
-    """The form that hot-adds a DIMM."""
+class ResizeValues(Struct, frozen=True):
+    """What the form that resizes a virtio-mem device holds: as typed; ``size``: of a new one."""
 
-    values: AddValues
+    name: str
+    requested: str
+    size: str = ""
+
+    def line(self) -> str:
+        """The command line that the form stands for."""
+        size = f" size={self.size.strip()}" if self.size.strip() else ""
+        return f"virtio-mem {self.name.strip()}{size} requested={self.requested.strip()}"
+
+
+class AskForm(Struct, frozen=True):
+    """A form that stands for a command: the one that hot-adds a DIMM, or resizes a device."""
+
+    values: AddValues | ResizeValues
     predict: Callable[[Command], Refusal | None]
 
 
@@ -235,7 +248,7 @@ class Compare(Struct, frozen=True):
 
 
 Dialog: TypeAlias = (
-    AskLine | AskAdd | Choose | AskWord | ReadHelp | ReadWords | ReadCell | ReadDiff | Compare
+    AskLine | AskForm | Choose | AskWord | ReadHelp | ReadWords | ReadCell | ReadDiff | Compare
 )
 
 

@@ -128,10 +128,10 @@ class Shown(Struct, frozen=True):
         """Names of the devices that exist."""
         return [device.name for device in self.session.state.devices.values()]
 
-    def next_name(self) -> str:
-        """The first ``dimmN`` that no device has."""
+    def next_name(self, kind: str = "dimm") -> str:
+        """The first ``dimmN``, or another kind of name, that no device has."""
         taken = set(self.devices)
-        return next(name for n in range(len(taken) + 1) if (name := f"dimm{n}") not in taken)
+        return next(name for n in range(len(taken) + 1) if (name := f"{kind}{n}") not in taken)
 
     def predict(self, command: Command) -> Refusal | None:
         """The refusal that a command would meet, None when it would succeed."""

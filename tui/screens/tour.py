@@ -231,6 +231,16 @@ STEPS: Final = (
         back=1,
     ),
     Step(
+        "a guest that is resized",
+        "Clouds resize guests with virtio-mem. The form plugs in a device of 4G of which the "
+        "hypervisor wants 1G plugged; with the same key the size changes later. What is not "
+        "plugged of a memory block is PageOffline.",
+        ("mem.resize", "<enter>"),
+        lambda seen: any(each.is_dynamic for each in seen.session.state.devices.values()),
+        _HOSTED,
+        32,
+    ),
+    Step(
         "that is all",
         "{app.help} lists every key and command, {app.palette} what applies now, and 'pfnmap "
         "scenarios' stories to step through. Leave the tour and go on from here, or quit with "

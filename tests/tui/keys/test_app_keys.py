@@ -73,6 +73,16 @@ async def test_the_form_says_before_what_the_kernel_would_say() -> None:
         assert "would refuse: EINVAL" in on.text
 
 
+async def test_r_plugs_a_virtio_mem_device_in_and_resizes_it() -> None:
+    async with stage() as on:
+        await on.keys("r", "enter")
+        assert on.last.command == parse_line("virtio-mem vm0 size=4G requested=1G")
+        await on.keys("r")
+        await on.type("300M", "enter")
+        assert on.last.command == parse_line("virtio-mem vm0 requested=300M")
+        assert "vm0" in on.text
+
+
 async def test_the_form_steps_through_memmap_policies() -> None:
     async with stage() as on:
         await on.keys("a", "down", "down", "down", "ctrl+n", "ctrl+n")
