@@ -73,14 +73,6 @@ def _ram_facts(state: State, device: Device) -> DeviceFacts:
     geometry = state.geometry
     pages = geometry.block_pages
     rows = state.blocks.slice(*state.blocks_of(device))
-    run = longest = 0
-    expected_start = -1
-    for row in rows:
-        start, count, vmemmap = int(row["start"]), int(row["count"]), int(row["vmemmap"])
-        run = run if start == expected_start and not vmemmap else 0
-        run += count * pages if not vmemmap else pages - vmemmap
-        longest = max(longest, run)
-        expected_start = start + count
     vmemmap_pages = int((rows["count"] * rows["vmemmap"]).sum())
     heads = refcount = private = 0
     if device.head_pages:
@@ -103,7 +95,7 @@ def _ram_facts(state: State, device: Device) -> DeviceFacts:
     local += int((hosted["count"] * hosted["vmemmap"]).sum())
     return DeviceFacts(
         usable_bytes=(nr_pages - vmemmap_pages) * geometry.page_bytes,
-        largest_run_bytes=longest * geometry.page_bytes,
+        largest_run_bytes=_longest_run(rows, pages) * geometry.page_bytes,
         vmemmap_pages=vmemmap_pages,
         heads=heads,
         refcount=refcount,
@@ -113,6 +105,19 @@ def _ram_facts(state: State, device: Device) -> DeviceFacts:
         local_bytes=local * geometry.page_bytes,
         remote_bytes=remote * geometry.page_bytes,
     )
+
+
+def _longest_run(rows: Rows, pages: int) -> int:
+    """Pages of the longest range of blocks without a vmemmap page in it."""
+    if not len(rows):
+        return 0
+    hosts = rows["vmemmap"] > 0
+    # What follows the vmemmap of a block goes on into the blocks behind it.
+    sizes = np.where(hosts, pages - rows["vmemmap"], rows["count"] * pages)
+    begins = hosts.copy()
+    begins[0] = True
+    begins[1:] |= rows["start"][1:] != rows["start"][:-1] + rows["count"][:-1]
+    return int(np.add.reduceat(sizes, np.flatnonzero(begins)).max())
 
 
 class TotalFacts(Struct, frozen=True):

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import BlockState
-from pfnmap.engine.memory.runs import sorted_set
+from pfnmap.engine.memory.runs import Rows, sorted_set
 from pfnmap.engine.memory.state import State
 
 What = TypeVar("What")
@@ -41,24 +41,34 @@ def joined(
 
 def alike(state: State, runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """Runs of block ids (first, last) cut wherever the model may answer otherwise."""
-    cuts = _cuts(state)
+    cuts = _cuts(state, state.blocks.rows, state.taken.rows, state.kept.rows)
     for first, last in runs:
-        low, high = np.searchsorted(cuts, (first + 1, last + 1)).tolist()
-        edges = [first, *cuts[low:high].tolist(), last + 1]
-        yield from ((a, b - 1) for a, b in pairwise(edges))
+        yield from _cut(cuts, first, last + 1)
 
 
 def alike_blocks(state: State, first: int, last: int) -> Iterator[tuple[int, int]]:
-    """The existing blocks of [first, last] in runs that the model says the same about."""
-    rows = state.blocks.slice(first, last + 1)
-    firsts, counts = rows["start"].tolist(), rows["count"].tolist()
-    runs = ((low, low + count - 1) for low, count in zip(firsts, counts, strict=True))
-    return alike(state, runs)
+    """The existing blocks of [first, last] in runs that the model says the same about.
+
+    Found as they are asked for, so that who needs few of many does not wait for all.
+    """
+    pages = state.geometry.block_pages
+    for rows in state.blocks.chunks_upward(first, last + 1):
+        low, high = int(rows["start"][0]), int(rows["start"][-1] + rows["count"][-1])
+        taken = state.taken.slice(low * pages, high * pages)
+        cuts = _cuts(state, rows, taken, state.kept.slice(low, high))
+        for start, count in zip(rows["start"].tolist(), rows["count"].tolist(), strict=True):
+            yield from _cut(cuts, start, start + count)
 
 
-def _cuts(state: State) -> Ids:
-    """Block ids, ascending, at which something begins or has ended."""
-    pages, rows = state.geometry.block_pages, state.blocks.rows
+def _cut(cuts: Ids, first: int, end: int) -> Iterator[tuple[int, int]]:
+    """[first, end) as (first, last) between the cuts inside it."""
+    low, high = np.searchsorted(cuts, (first + 1, end)).tolist()
+    return ((a, b - 1) for a, b in pairwise([first, *cuts[low:high].tolist(), end]))
+
+
+def _cuts(state: State, rows: Rows, taken: Rows, kept: Rows) -> Ids:
+    """Block ids, ascending, at which one of these rows or a span begins or has ended."""
+    pages = state.geometry.block_pages
     spans = [
         (zone.start_pfn, zone.end_pfn)
         for node in state.nodes
@@ -68,9 +78,7 @@ def _cuts(state: State) -> Ids:
     edges = np.array(spans, np.int64).ravel()
     # The block at an edge, the one before and the one behind: a rule may ask for any of them.
     near = [edges // pages + step for step in (-1, 0, 1, 2)]
-    taken = state.taken.rows
     held = [taken["start"] // pages, -(-(taken["start"] + taken["count"]) // pages)]
-    kept = state.kept.rows
     held += [kept["start"], kept["start"] + kept["count"]]
     return sorted_set(np.concatenate([rows["start"], rows["start"] + rows["count"], *near, *held]))
 
