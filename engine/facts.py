@@ -14,6 +14,8 @@ from pfnmap.engine.language.expectations import PAGE_FLAGS
 from pfnmap.engine.memory import free_memory
 from pfnmap.engine.memory.runs import Rows
 from pfnmap.engine.memory.state import POISONED, Device, State
+
+from pfnmap.engine.memory.totals import totals_of
 from pfnmap.engine.memory.unplugged import plugged_pages
 
 Int64s = NDArray[np.int64]
@@ -72,7 +74,9 @@ def device_facts(state: State, name: str) -> DeviceFacts | None:
 def _ram_facts(state: State, device: Device) -> DeviceFacts:
     geometry = state.geometry
     pages = geometry.block_pages
-    rows = state.blocks.slice(*state.blocks_of(device))
+    totals = totals_of(state.blocks, pages)
+    rows = totals.extents_of(*state.blocks_of(device))
+    online = (totals.sums["device"] == device.id) & (totals.sums["state"] == BlockState.ONLINE)
     vmemmap_pages = int((rows["count"] * rows["vmemmap"]).sum())
     heads = refcount = private = 0
     if device.head_pages:
@@ -101,7 +105,7 @@ def _ram_facts(state: State, device: Device) -> DeviceFacts:
         refcount=refcount,
         private=private,
         all_vmemmap_blocks=int(rows["count"][rows["vmemmap"] >= pages].sum()),
-        online_blocks=int(rows["count"][rows["state"] == BlockState.ONLINE].sum()),
+        online_blocks=int(totals.sums["blocks"][online].sum()),
         local_bytes=local * geometry.page_bytes,
         remote_bytes=remote * geometry.page_bytes,
     )

@@ -26,16 +26,16 @@ SUM_DTYPE = np.dtype(
         ("shared", "?"),  # see are_shared
         ("holes", "?"),  # fewer pages are present than a block has
         ("early", "?"),
+        ("device", "<i8"),  # Device.id
         ("blocks", "<i8"),
         ("vmemmap", "<i8"),  # pages that hold struct pages of their own block
     ]
 )
 """The blocks of a chunk that are alike in these; a row a kind of blocks."""
 
-EXTENT_DTYPE = np.dtype(
-    [("chunk", "<i8"), ("start", "<i8"), ("end", "<i8"), ("node", "<i8"), ("device", "<i8")]
-)
-"""Blocks [start, end) of a chunk that are of one node and device, with no hole between them."""
+_EXTENT_KEYS = ("node", "device", "memmap", "vmemmap")
+EXTENT_DTYPE = np.dtype([(name, "<i8") for name in ("chunk", "start", "count", *_EXTENT_KEYS)])
+"""Blocks of a chunk with no hole between them that are alike, whatever their state."""
 
 
 def are_shared(rows: Rows) -> NDArray[np.bool_]:
@@ -88,6 +88,11 @@ class Totals(Struct, frozen=True, eq=False):
         if early is not None:
             mine &= sums["early"] == early
         return np.flatnonzero(np.bincount(sums["chunk"][mine]))
+
+    def extents_of(self, first: int, end: int) -> Rows:
+        """The extents that begin among the blocks [first, end)."""
+        low, high = self.extents["start"].searchsorted((first, end)).tolist()
+        return self.extents[low:high]
 
     def odd_rows(self, *, holes: bool) -> Rows:
         """The rows of blocks of several zones, and with ``holes`` those with holes."""
@@ -149,14 +154,16 @@ def _sums(rows: Rows, which: Int64s, block_pages: int) -> Rows:
     """The sums of rows, ``which``: the chunk of each."""
     table = np.zeros(len(rows), SUM_DTYPE)
     table["chunk"] = which
-    for name in ("node", "zone", "state"):
+    for name in ("node", "zone", "state", "early", "device"):
         table[name] = rows[name]
     table["shared"], table["holes"] = are_shared(rows), rows["present"] < block_pages
-    table["early"] = rows["early"]
     table["blocks"], table["vmemmap"] = rows["count"], rows["count"] * rows["vmemmap"]
     if not len(table):
         return table
-    keys = [table[name] for name in ("early", "holes", "shared", "state", "zone", "node", "chunk")]
+    keys = [
+        table[name]
+        for name in ("device", "early", "holes", "shared", "state", "zone", "node", "chunk")
+    ]
     order = np.lexsort(keys)
     table = table[order]
     first = np.ones(len(table), bool)
@@ -170,16 +177,17 @@ def _sums(rows: Rows, which: Int64s, block_pages: int) -> Rows:
 
 def _extents(rows: Rows, which: Int64s) -> Rows:
     """The extents of rows, ``which``: the chunk of each."""
-    ends = rows["start"] + rows["count"]
+    if not len(rows):
+        return np.zeros(0, EXTENT_DTYPE)
     first = np.ones(len(rows), bool)
-    first[1:] = (
-        (which[1:] != which[:-1])
-        | (rows["start"][1:] != ends[:-1])
-        | (rows["node"][1:] != rows["node"][:-1])
-        | (rows["device"][1:] != rows["device"][:-1])
+    first[1:] = (which[1:] != which[:-1]) | (
+        rows["start"][1:] != rows["start"][:-1] + rows["count"][:-1]
     )
-    found = np.zeros(int(first.sum()), EXTENT_DTYPE)
-    found["chunk"], found["start"] = which[first], rows["start"][first]
-    found["end"] = ends[np.append(first[1:], True)[: len(first)]]
-    found["node"], found["device"] = rows["node"][first], rows["device"][first]
+    for name in _EXTENT_KEYS:
+        first[1:] |= rows[name][1:] != rows[name][:-1]
+    at = np.flatnonzero(first)
+    found = np.zeros(len(at), EXTENT_DTYPE)
+    found["chunk"], found["count"] = which[at], np.add.reduceat(rows["count"], at)
+    for name in ("start", *_EXTENT_KEYS):
+        found[name] = rows[name][at]
     return found

@@ -88,7 +88,7 @@ class Memory(Struct, frozen=True, eq=False, dict=True):
         else:
             extents, devices = self._totals.extents, self.view.state.device_ranges.rows
             ranges = [
-                np.stack((extents["start"], extents["end"]), axis=1) * self._block_pages,
+                ranges_of(extents) * self._block_pages,
                 ranges_of(devices),
             ]
             starts, ends = np.concatenate(ranges).T

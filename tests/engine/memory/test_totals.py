@@ -83,7 +83,7 @@ def test_rows_at_the_edges_and_sums_in_between_are_all_there_is(
 
 @examples(20)
 @given(edits())
-def test_extents_are_what_is_of_one_node_and_device(
+def test_extents_are_alike_but_for_the_state(
     steps: list[tuple[int, int, dict[str, int] | None]],
 ) -> None:
     blocks = RunMap(BLOCK_DTYPE)
@@ -91,8 +91,9 @@ def test_extents_are_what_is_of_one_node_and_device(
         blocks = blocks.insert(start, count, **(attributes or {"device": -1}))
     found = totals_of(blocks, BLOCK_PAGES).extents
     for extent in found:
-        rows = blocks.slice(int(extent["start"]), int(extent["end"]))
-        assert rows["count"].sum() == extent["end"] - extent["start"]
-        assert set(rows["node"].tolist()) == {extent["node"]}
-        assert set(rows["device"].tolist()) == {extent["device"]}
-    assert (found["end"] - found["start"]).sum() == blocks.nr_keys
+        start, count = int(extent["start"]), int(extent["count"])
+        rows = blocks.slice(start, start + count)
+        assert rows["count"].sum() == count
+        for name in ("node", "device", "memmap", "vmemmap"):
+            assert set(rows[name].tolist()) == {extent[name]}
+    assert found["count"].sum() == blocks.nr_keys
