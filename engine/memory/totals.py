@@ -13,7 +13,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import BlockState, ZoneType
-from pfnmap.engine.memory.runs import Rows, RunMap, joined_rows, shared_ends
+from pfnmap.engine.memory.runs import Rows, RunMap, joined_rows, one_by_one, shared_ends
 
 Int64s = NDArray[np.int64]
 
@@ -74,11 +74,11 @@ class Totals(Struct, frozen=True, eq=False):
 
         Those of :meth:`near` are not among them: (for each sum the index of its pair, sums).
         """
-        chunks = self.chunks_of(blocks)
-        after = chunks.searchsorted(self.sums["chunk"])
-        inside = (after > 0) & (after < len(chunks))
-        inside[inside] &= chunks[after[inside]] != self.sums["chunk"][inside]
-        return after[inside] - 1, self.sums[inside]
+        chunks, column = self.chunks_of(blocks), self.sums["chunk"]
+        behind = column.searchsorted(chunks[:-1], side="right")
+        before = column.searchsorted(chunks[1:], side="left")
+        pair, place = one_by_one(np.maximum(before - behind, 0))
+        return pair, self.sums[behind[pair] + place]
 
     def chunks_online_in(self, node: int, zone: ZoneType, early: bool | None) -> Int64s:
         """The chunks with online blocks of a zone, ascending; with ``early`` only such of those."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -209,13 +210,13 @@ class Figure(Struct, frozen=True, eq=False):
 
 def figure_of(moment: Moment, axis: Axis) -> Figure:
     """Draw one moment; what differs from the moment before is marked."""
-    now = _Drawing(moment, axis)
+    now = _drawing_of(moment, axis)
     before, outcome = moment.before, moment.outcome
     refused = np.zeros(axis.width, bool)
     if outcome is not None and outcome.refusal is not None and moment.event is None:
         for start, end in moment.touched():
             refused |= (axis.starts < end) & (axis.ends > start)
-    was = now if before is None else _Drawing(before, axis)
+    was = now if before is None else _drawing_of(before, axis)
     missing, home = np.zeros(axis.width, bool), []
     if (wanted := moment.refused_place()) is not None:
         missing = (axis.starts < wanted[1]) & (axis.ends > wanted[0])
@@ -236,6 +237,12 @@ def figure_of(moment: Moment, axis: Axis) -> Figure:
             mine |= empty
         rows.append(Row(*key, line, before_it, numbers, mine))
     return Figure(axis, moment, tuple(rows))
+
+
+@lru_cache(maxsize=2)
+def _drawing_of(moment: Moment, axis: Axis) -> _Drawing:
+    """What is now is drawn again as what was before the next step."""
+    return _Drawing(moment, axis)
 
 
 class _Drawing:
