@@ -14,7 +14,6 @@ from pfnmap.engine.language.expectations import PAGE_FLAGS
 from pfnmap.engine.memory import free_memory
 from pfnmap.engine.memory.runs import Rows
 from pfnmap.engine.memory.state import POISONED, Device, State
-
 from pfnmap.engine.memory.totals import totals_of
 from pfnmap.engine.memory.unplugged import plugged_pages
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import FREE_BY_ZONE, BlockState, PageState, ZoneType
-from pfnmap.engine.memory.runs import Rows, RunMap, sorted_set
+from pfnmap.engine.memory.runs import Rows, RunMap, picked, sorted_set
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.totals import Totals, are_shared, totals_of
 
@@ -192,8 +192,8 @@ class PageMap:
         """Add what lies between the blocks at the edges."""
         pages = self.state.geometry.block_pages
         cells, sums = self._totals.far(edges // pages)
-        plain = ~(sums["shared"] | sums["holes"])
-        cells, sums = cells[plain], sums[plain]
+        plain = np.flatnonzero(~(sums["shared"] | sums["holes"]))
+        cells, sums = cells[plain], picked(sums, plain)
         kinds = _BLOCK_STATES[sums["state"], sums["zone"] + 1]
         for kind, each in (
             (kinds, sums["blocks"] * pages - sums["vmemmap"]),

@@ -122,13 +122,22 @@ def outside(rows: Rows, ranges: NDArray[np.int64]) -> Rows:
 
 
 def joined_rows(pieces: Sequence[Rows], layout: np.dtype[Any]) -> Rows:
-    """The pieces in one array. As rows of bytes: numpy compares and copies field by field."""
+    """The pieces in one array."""
     if len(pieces) == 1:
         return pieces[0]
     if not pieces:
         return np.zeros(0, layout)
-    raw = np.dtype((np.void, layout.itemsize))
-    return np.concatenate([piece.view(raw) for piece in pieces]).view(layout)
+    return np.concatenate([_as_bytes(piece) for piece in pieces]).view(pieces[0].dtype)
+
+
+def picked(rows: Rows, index: NDArray[np.int64]) -> Rows:
+    """``rows[index]``."""
+    return _as_bytes(rows)[index].view(rows.dtype)
+
+
+def _as_bytes(rows: Rows) -> NDArray[np.void]:
+    """The same rows without their fields, one by one of which numpy copies them."""
+    return rows.view(np.dtype((np.void, rows.dtype.itemsize)))
 
 
 class RunMap:

@@ -13,28 +13,37 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import BlockState, ZoneType
-from pfnmap.engine.memory.runs import Rows, RunMap, joined_rows, one_by_one, shared_ends
+from pfnmap.engine.memory.runs import Rows, RunMap, joined_rows, one_by_one, picked, shared_ends
 
 Int64s = NDArray[np.int64]
 
 SUM_DTYPE = np.dtype(
     [
         ("chunk", "<i8"),
-        ("node", "<i8"),
-        ("zone", "<i8"),  # ZoneType
-        ("state", "<i8"),  # BlockState
+        ("node", "<i2"),
+        ("zone", "i1"),  # ZoneType
+        ("state", "u1"),  # BlockState
         ("shared", "?"),  # see are_shared
         ("holes", "?"),  # fewer pages are present than a block has
         ("early", "?"),
-        ("device", "<i8"),  # Device.id
+        ("device", "<i4"),  # Device.id
         ("blocks", "<i8"),
         ("vmemmap", "<i8"),  # pages that hold struct pages of their own block
     ]
 )
 """The blocks of a chunk that are alike in these; a row a kind of blocks."""
 
-_EXTENT_KEYS = ("node", "device", "memmap", "vmemmap")
-EXTENT_DTYPE = np.dtype([(name, "<i8") for name in ("chunk", "start", "count", *_EXTENT_KEYS)])
+EXTENT_DTYPE = np.dtype(
+    [
+        ("chunk", "<i8"),
+        ("start", "<i8"),
+        ("count", "<i8"),
+        ("node", "<i2"),
+        ("device", "<i4"),
+        ("memmap", "u1"),
+        ("vmemmap", "<i8"),
+    ]
+)
 """Blocks of a chunk with no hole between them that are alike, whatever their state."""
 
 
@@ -78,7 +87,7 @@ class Totals(Struct, frozen=True, eq=False):
         behind = column.searchsorted(chunks[:-1], side="right")
         before = column.searchsorted(chunks[1:], side="left")
         pair, place = one_by_one(np.maximum(before - behind, 0))
-        return pair, self.sums[behind[pair] + place]
+        return pair, picked(self.sums, behind[pair] + place)
 
     def chunks_online_in(self, node: int, zone: ZoneType, early: bool | None) -> Int64s:
         """The chunks with online blocks of a zone, ascending; with ``early`` only such of those."""
@@ -147,7 +156,7 @@ def _patched(table: Rows, low: int, end: int, middle: Rows, moved: int) -> Rows:
     first, last = table["chunk"].searchsorted((low, end)).tolist()
     behind = table[last:].copy()
     behind["chunk"] += moved
-    return np.concatenate((table[:first], middle, behind))
+    return joined_rows([table[:first], middle, behind], table.dtype)
 
 
 def _sums(rows: Rows, which: Int64s, block_pages: int) -> Rows:
@@ -183,11 +192,12 @@ def _extents(rows: Rows, which: Int64s) -> Rows:
     first[1:] = (which[1:] != which[:-1]) | (
         rows["start"][1:] != rows["start"][:-1] + rows["count"][:-1]
     )
-    for name in _EXTENT_KEYS:
+    keys = EXTENT_DTYPE.names[3:] if EXTENT_DTYPE.names else ()
+    for name in keys:
         first[1:] |= rows[name][1:] != rows[name][:-1]
     at = np.flatnonzero(first)
     found = np.zeros(len(at), EXTENT_DTYPE)
     found["chunk"], found["count"] = which[at], np.add.reduceat(rows["count"], at)
-    for name in ("start", *_EXTENT_KEYS):
+    for name in ("start", *keys):
         found[name] = rows[name][at]
     return found

@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 
-from tests.bench import engine_rows, process_rows, screen_rows, sysfs_rows
+from tests.bench import engine_rows, figure_rows, process_rows, screen_rows, sysfs_rows
 from tests.bench.table import render
 
 
@@ -19,7 +19,7 @@ def main() -> int:
     options = parser.parse_args()
     rows = [
         row
-        for module in (process_rows, screen_rows, engine_rows, sysfs_rows)
+        for module in (process_rows, screen_rows, figure_rows, engine_rows, sysfs_rows)
         for row in module.ROWS
         if options.only in row.name
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench import engine_rows, process_rows, screen_rows, sysfs_rows
+from tests.bench import engine_rows, figure_rows, process_rows, screen_rows, sysfs_rows
 from tests.bench.table import Result, Row, render
 
 TIMED = {
@@ -83,7 +83,7 @@ def test_a_row_takes_medians_of_rounds_that_alternate() -> None:
 def test_rows_have_names_of_their_own() -> None:
     names = [
         row.name
-        for module in (process_rows, screen_rows, engine_rows, sysfs_rows)
+        for module in (process_rows, screen_rows, figure_rows, engine_rows, sysfs_rows)
         for row in module.ROWS
     ]
     assert len(names) == len(set(names))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -236,7 +237,8 @@ def axis_of(ground: Ground, width: int) -> Axis:
         pieces = [replace(piece, focus=not piece.hole) for piece in pieces]
     folded = _folded(pieces, width, ground.block_pages)
     room = width - _columns(piece for piece in folded if not piece.focus) - 1
-    return _columns_of(_in_focus(folded, room, ground.block_pages), width, ground.block_pages)
+    pieces = _in_focus(folded, room, ground.block_pages)
+    return _columns_of(tuple(pieces), width, ground.block_pages)
 
 
 def _pieces(ground: Ground, width: int) -> list[Piece]:
@@ -386,8 +388,9 @@ def _open(focus: Sequence[Piece]) -> list[Piece]:
     return joined
 
 
-def _columns_of(pieces: Sequence[Piece], width: int, pages: int) -> Axis:
-    """The columns of pieces that have their cells."""
+@lru_cache(maxsize=4)
+def _columns_of(pieces: tuple[Piece, ...], width: int, pages: int) -> Axis:
+    """The columns of pieces that have their cells; those of the same pieces are the same."""
     kinds = np.zeros(width, np.int8)
     starts = np.full(width, pieces[-1].end_pfn, np.int64)
     ends = starts.copy()
@@ -404,7 +407,7 @@ def _columns_of(pieces: Sequence[Piece], width: int, pages: int) -> Axis:
         for kind, start, end in _cells_of(piece, pages):
             put(kind, start, end, piece.cells_a_block > 0 and kind != Column.BREAK)
     put(Column.EDGE, pieces[-1].end_pfn, pieces[-1].end_pfn, False)
-    return Axis(width, pages, tuple(pieces), kinds, starts, ends, exact)
+    return Axis(width, pages, pieces, kinds, starts, ends, exact)
 
 
 def _cells_of(piece: Piece, pages: int) -> Iterator[tuple[Column, int, int]]:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import BlockState, ZoneType
-from pfnmap.engine.memory.runs import Rows, ranges_of, rows_apart, sorted_set
+from pfnmap.engine.memory.runs import Rows, picked, ranges_of, rows_apart, sorted_set
 from pfnmap.engine.memory.totals import Totals, are_shared, totals_of
 from pfnmap.engine.view import View, ZoneRow
 
@@ -56,8 +56,8 @@ class Memory(Struct, frozen=True, eq=False, dict=True):
         """Pages of every owner between successive ones of these ascending pfns."""
         runs = self._near(edges)
         cells, sums = self._totals.far(edges // self._block_pages)
-        kept = ~sums["shared"]
-        cells, sums = cells[kept], sums[kept]
+        kept = np.flatnonzero(~sums["shared"])
+        cells, sums = cells[kept], picked(sums, kept)
         far, near = _owners(sums), _owners(runs.columns)
         found: dict[Owner, Int64s] = {}
         for owner in sorted_set(np.concatenate((near, far))).tolist():
@@ -198,7 +198,8 @@ def _runs_of(rows: Rows, block_pages: int) -> _Runs:
 
 def _owners(columns: Any) -> Int64s:
     """The owner of each entry as a number."""
-    return np.asarray(columns["node"] << _ZONE_BITS | columns["zone"] + 1)
+    node, zone = columns["node"].astype(np.int64), columns["zone"].astype(np.int64)
+    return np.asarray(node << _ZONE_BITS | zone + 1)
 
 
 def _cut(shared: _Runs, spans: Sequence[ZoneRow]) -> _Runs:

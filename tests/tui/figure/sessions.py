@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pfnmap.engine.commands import StartMachine
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import BlockState, ZoneType
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.machine import Machine
+from pfnmap.engine.memory.runs import RunMap
+from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.session import Session
+from pfnmap.tui.figure.moments import Moment, moments
 
 
 def session_of(*lines: str) -> Session:
@@ -54,3 +60,17 @@ def random_sessions(draw: st.DrawFn) -> Session:
     for words, dimm, first, more in draw(st.lists(touched, max_size=8)):
         lines.append(words.format(f"dimm{dimm}[{first}-{first + more}]"))
     return session_of(*lines)
+
+
+def alternating(nr_blocks: int) -> Moment:
+    """A machine of which every other block is offline, told from one that has a single block."""
+    first = moments(
+        session_of("machine ram=2G memmap_on_memory=Y", "add d 128M", "online d movable")
+    )[-1]
+    rows = first.state.blocks.rows
+    many = np.repeat(rows[rows["device"] >= 0], nr_blocks)
+    many["start"] += np.arange(len(many))
+    many["state"][1::2], many["zone"][1::2] = int(BlockState.OFFLINE), int(ZoneType.NONE)
+    rows = np.concatenate((rows[rows["device"] < 0], many))
+    state = replace(first.state, blocks=RunMap.from_rows(rows))
+    return Moment(ModelView(state), "made", before=first)

@@ -6,25 +6,22 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from msgspec.structs import replace
 
 from pfnmap.engine.compare import compare
-from pfnmap.engine.kinds import BlockState, PageState, ZoneType
-from pfnmap.engine.memory.runs import RunMap
-from pfnmap.engine.model_view import ModelView
+from pfnmap.engine.kinds import PageState, ZoneType
 from pfnmap.engine.scenarios.scenario import parse_scenario
 from pfnmap.engine.sysroot.history import open_root
 from pfnmap.tui.figure.axis import axis_of, ground_of
 from pfnmap.tui.figure.bill import bill_of
 from pfnmap.tui.figure.figure import Figure, Mark, Told, figure_of
-from pfnmap.tui.figure.moments import Moment, moments
+from pfnmap.tui.figure.moments import moments
 from pfnmap.tui.figure.result import result
 from pfnmap.tui.figure.text import joined
 from pfnmap.tui.figure.variants import Variants
 from pfnmap.tui.map.cells import STATE_MASK
 from tests.engine.sysroot.test_history import block_33_goes_offline
 from tests.engine.sysroot.trees import x86_tree
-from tests.tui.figure.sessions import session_of
+from tests.tui.figure.sessions import alternating, session_of
 
 DIMM = ("machine ram=1G memmap_on_memory=Y", "add dimm0 384M", "online dimm0 movable")
 
@@ -102,21 +99,11 @@ def test_one_huge_page_is_enough_to_be_seen() -> None:
 
 
 def test_a_million_alternating_blocks_are_a_few_pieces() -> None:
-    found = moments(
-        session_of("machine ram=2G memmap_on_memory=Y", "add d 128M", "online d movable")
-    )
-    state = found[-1].state
-    rows = state.blocks.rows
-    many = np.repeat(rows[rows["device"] >= 0], 1_000_000)
-    many["start"] += np.arange(len(many))
-    many["state"][1::2], many["zone"][1::2] = int(BlockState.OFFLINE), int(ZoneType.NONE)
-    changed = replace(
-        state, blocks=RunMap.from_rows(np.concatenate((rows[rows["device"] < 0], many)))
-    )
-    alternating = Moment(ModelView(changed), "made", before=found[-1])
-    axis = axis_of(ground_of([*found, alternating]), 100)
+    made = alternating(1_000_000)
+    assert made.before is not None
+    axis = axis_of(ground_of([made.before, made]), 100)
     assert len(axis.pieces) < 10
-    drawn = {row.name: row.now for row in figure_of(alternating, axis).rows}
+    drawn = {row.name: row.now for row in figure_of(made, axis).rows}
     assert (drawn["Movable"].marks == Mark.CELL).sum() > 20
     assert (drawn["no zone"].marks == Mark.CELL).sum() > 20
 
