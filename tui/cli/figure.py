@@ -9,6 +9,7 @@ rules; what is the same is drawn once. A real machine (a directory such as /, a 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +20,13 @@ from pfnmap.engine.operations.refs import block_ranges
 from pfnmap.engine.printable import printable
 from pfnmap.engine.scenarios.scenario import Scenario, load_scenario
 from pfnmap.engine.session import History
-from pfnmap.engine.sources import named_file, open_source, says_recording, scenario_session
+from pfnmap.engine.sources import (
+    named_file,
+    open_source,
+    says_recording,
+    scenario_session,
+    shipped_scenarios,
+)
 from pfnmap.engine.sysroot.history import ObservedHistory
 from pfnmap.themes import load_theme
 from pfnmap.tui.cli.compare import compared
@@ -34,6 +41,7 @@ from pfnmap.tui.figure.lines import Spans
 from pfnmap.tui.figure.moments import moments, phases
 from pfnmap.tui.figure.text import figure_spans, joined
 from pfnmap.tui.figure.variants import Variants
+from pfnmap.tui.terminal.waiting import waiting
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -174,6 +182,10 @@ def _gallery(arguments: argparse.Namespace) -> int:
     directory.mkdir(parents=True, exist_ok=True)
     from pfnmap.tui.figure.page import gallery
 
-    for name, text in gallery(GROUPS):
+    files = shipped_scenarios()
+    pages = gallery(GROUPS, files)
+    for number in range(1, len(files) + 2):
+        with waiting(f"page {number} of {len(files) + 1}", sys.stderr):
+            name, text = next(pages)
         write_out(directory / name, text)
     return 0

@@ -26,13 +26,15 @@ function go(to) {
   const moment = shown[at];
   const held = pieces().indexOf(document.activeElement);
   byId('moment').innerHTML = html(moment);
+  for (const piece of pieces()) piece.tabIndex = 0;
   byId('words').textContent = '';
   // Whoever stands on a piece stays on it, to see what becomes of it.
   if (held >= 0) pieces()[Math.min(held, pieces().length - 1)].focus();
   slider.value = at;
   byId('where').textContent = `${at + 1} of ${shown.length}`;
   slider.setAttribute('aria-valuetext', moment.t);
-  byId('said').textContent = moment.t + (moment.s ? '. ' + moment.s : '');
+  const clauses = [...document.querySelectorAll('#came li')].map((clause) => clause.textContent);
+  byId('said').textContent = [moment.t, ...clauses].join('; ');
   if (at === shown.length - 1) stop();
 }
 

@@ -13,6 +13,7 @@ from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from itertools import groupby
+from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
@@ -23,7 +24,7 @@ from pfnmap.engine.kinds import PageState
 from pfnmap.engine.scenarios.scenario import Scenario, by_source, load_scenario
 from pfnmap.engine.session import History
 from pfnmap.engine.sizes_in_words import counted, ranged
-from pfnmap.engine.sources import scenario_session, shipped_scenarios
+from pfnmap.engine.sources import scenario_session
 from pfnmap.engine.view import View
 from pfnmap.themes.loader import SHIPPED_DIRECTORY, load_theme
 from pfnmap.themes.model import Theme
@@ -68,12 +69,14 @@ def page(
     return _Page(session, title, focus).text(origins, index)
 
 
-def gallery(groups: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
-    """(file name, text) of a page for every shipped scenario, and of the one that lists them.
+def gallery(
+    groups: Mapping[str, tuple[str, ...]], files_by_name: Mapping[str, Path]
+) -> Iterator[tuple[str, str]]:
+    """(file name, text) of a page for every scenario, and of the one that lists them.
 
     ``groups``: what scenarios are about, and how the names of those begin.
     """
-    scenarios = {name: load_scenario(file) for name, file in shipped_scenarios().items()}
+    scenarios = {name: load_scenario(file) for name, file in files_by_name.items()}
     for name, scenario in scenarios.items():
         session = scenario_session(scenario)
         yield (
@@ -108,8 +111,6 @@ class _Shown(Struct, frozen=True):
     """Phase, 0 for the step as a whole."""
     t: str
     """Heading."""
-    s: str
-    """Sentence."""
     h: list[int]
     """Parts that its HTML is made of."""
 
@@ -191,19 +192,19 @@ class _Page:
         moment = figure.moment
         clauses = [plain(clause) for clause in result(moment)]
         title = moment.title if not moment.number else f"{moment.title}: {plain(moment.words)}"
-        texts = [f"<h2>{escape(title)}</h2>", _result(clauses)]
+        texts = [f'<h2 id="what">{escape(title)}</h2>', _result(clauses)]
         if not moment.phase:
             texts += [f"<p>{escape(plain(n))}</p>" for n in self.notes.get(moment.number, ())]
-        texts += self._figure(figure, "; ".join([title, *clauses]))
+        texts += self._figure(figure)
         texts += ['<div class="beside"><section>', *_numbers(figure)]
         texts += [] if moment.phase else self._bill(moment)
         texts += ["</section><section>", _events(moment), *self._map(moment), "</section></div>"]
         parts = [self._part(text) for text in texts]
-        return _Shown(moment.number, moment.phase, title, "; ".join(clauses), parts)
+        return _Shown(moment.number, moment.phase, title, parts)
 
     # -- the drawing -------------------------------------------------------------------
-    def _figure(self, figure: Figure, label: str) -> Iterator[str]:
-        yield f'<figure aria-label="{escape(label)}"><pre class="figure">'
+    def _figure(self, figure: Figure) -> Iterator[str]:
+        yield '<figure aria-labelledby="what came"><pre class="figure">'
         for line in self.heading:
             yield self._line(line, None)
         for line in self.sheet.at_places(figure, self.places):
@@ -223,7 +224,7 @@ class _Page:
                 return f'<b class="s{state}">{text}</b>'
             number = self._said(moment, span)
             told = " changed" * span.changed + " refused" * span.refused
-            return f'<b class="s{state}{told}" tabindex="0" data-words="{number}">{text}</b>'
+            return f'<b class="s{state}{told}" data-words="{number}">{text}</b>'
         if span.role == "mark" and span.refused:
             return f'<span class="refusal">{text}</span>'
         if span.role in ("text", "number", "mark") or not span.text.strip():
@@ -290,7 +291,7 @@ def _words(view: View, pfns: tuple[int, int]) -> str:
 
 def _result(clauses: list[str]) -> str:
     items = "".join(f'<li class="{clause_role(c)}">{escape(c)}</li>' for c in clauses)
-    return f'<ul class="result">{items}</ul>'
+    return f'<ul class="result" id="came">{items}</ul>'
 
 
 def _numbers(figure: Figure) -> Iterator[str]:

@@ -101,7 +101,7 @@ def test_a_screencast_is_that_of_the_figure_alone(tmp_path: Path) -> None:
 
 def test_all_is_a_page_for_every_scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     few = dict(sorted(shipped_scenarios().items(), key=lambda item: item[1].stat().st_size)[:2])
-    monkeypatch.setattr("pfnmap.tui.figure.page.shipped_scenarios", lambda: few)
+    monkeypatch.setattr("pfnmap.tui.cli.figure.shipped_scenarios", lambda: few)
     assert main(["figure", "--all", "-o", str(tmp_path / "pages")]) == 0
     files = {path.name for path in (tmp_path / "pages").iterdir()}
     assert files == {"index.html", *(f"{name}.html" for name in few)}

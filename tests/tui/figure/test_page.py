@@ -97,7 +97,7 @@ def test_the_last_step_stands_there_without_script_and_is_the_last_moment() -> N
     last = data.moments[-1]
     assert f'<main id="moment">{"".join(data.parts[part] for part in last.h)}</main>' in text
     assert last.t == "step 11: offline 41"
-    assert "Movable of node 1 is empty: its span is gone" in last.s
+    assert "Movable of node 1 is empty: its span is gone" in data.parts[last.h[1]]
 
 
 def test_notes_stand_with_the_step_they_follow() -> None:

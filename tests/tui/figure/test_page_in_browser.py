@@ -118,4 +118,4 @@ def test_on_paper_stand_all_steps_and_without_script_the_last(
     text = window.command("DOM.getOuterHTML", nodeId=root)["outerHTML"]
     window.command("Emulation.setScriptExecutionDisabled", value=False)
     assert '<nav hidden=""' in text
-    assert f"<h2>{STEPS[-1]}</h2>" in text.partition("<script")[0]
+    assert f'<h2 id="what">{STEPS[-1]}</h2>' in text.partition("<script")[0]

@@ -8,9 +8,9 @@ from html import unescape
 from itertools import pairwise
 from xml.etree import ElementTree
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.json import decode
 
 from pfnmap.engine.kinds import PageState, ZoneType
 from pfnmap.engine.session import Session
@@ -20,7 +20,7 @@ from pfnmap.tui.figure.figure import Figure, Key, Mark, Strip, figure_of
 from pfnmap.tui.figure.inks import picture_of
 from pfnmap.tui.figure.lines import Sheet
 from pfnmap.tui.figure.moments import moments
-from pfnmap.tui.figure.page import WIDTH, page
+from pfnmap.tui.figure.page import WIDTH, _Data, page
 from pfnmap.tui.figure.text import figure_spans, joined
 from pfnmap.tui.map.cells import OVER_SHIFT, STATE_MASK
 from pfnmap.tui.pictures.cast.frames import FigureFrames
@@ -28,12 +28,13 @@ from pfnmap.tui.pictures.cast.script import script_of
 from pfnmap.tui.pictures.svg_html import CELL_WIDTH, MARGIN, to_svg
 from pfnmap.tui.widgets.figure_panel import span_strip
 from pfnmap.tui.widgets.paint import Paint
-from tests.tui.figure.sessions import random_sessions, session_of
+from tests.tui.figure.sessions import random_sessions
 
 CHEAP = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SIGNS = {Mark.BLANK: " ", Mark.GAP: "-", Mark.OPEN: "[", Mark.CLOSE: "]", Mark.TICK: "|",
          Mark.BREAK: "/", Mark.NODE: "=", Mark.REFUSED: "X"}  # fmt: skip
 LETTERS = dict(zip(PageState, ".oVdDNMmuHhxZR!Ob", strict=True))
+DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
 ROW = re.compile(r" *(\d+) (node|no zone|\w+) *$")
 
 
@@ -119,25 +120,17 @@ def test_a_screencast_shows_them_at_the_end(session: Session, width: int) -> Non
     assert rows_in(drawn, sheet) == rows_of(figure)
 
 
-@pytest.mark.parametrize(
-    "lines",
-    [
-        (
-            "machine ram=2G memmap_on_memory=Y",
-            "add dimm0 384M",
-            "online 32-34 movable",
-            "offline 33",
-        ),
-        ("machine ram=1G nodes=2 profile=4.19", "add a 1G node=1", "online a[1]", "remove a[7]"),
-        ("machine ram=2G profile=memmap-v2", "add a 64G memmap=device", "online a[0]"),
-    ],
-)
-def test_a_page_shows_them(lines: tuple[str, ...]) -> None:
-    session = session_of(*lines)
-    figure, sheet = last_of(session, WIDTH, 13)
-    main = page(session, "x").partition('<pre class="figure">')[2].partition("</pre>")[0]
-    drawn = unescape(re.sub(r"<[^>]*>", "", main)).splitlines()
-    assert rows_in(drawn, sheet) == rows_of(figure, before=True)
+@given(random_sessions())
+@settings(CHEAP, max_examples=2)
+def test_a_page_shows_them_at_every_step(session: Session) -> None:
+    found = {moment.number: moment for moment in moments(session)}
+    _, sheet = last_of(session, WIDTH, 13)
+    data = decode(DATA.findall(page(session, "x"))[0], type=_Data)
+    for shown in data.moments:
+        if not shown.p:
+            drawn = unescape(re.sub(r"<[^>]*>", "", "".join(data.parts[n] for n in shown.h)))
+            figure = figure_of(found[shown.n], sheet.axis)
+            assert rows_in(drawn.splitlines(), sheet) == rows_of(figure, before=True)
 
 
 @given(random_sessions(), st.integers(40, 180))
