@@ -58,11 +58,9 @@ _HOMES = count()
 
 
 @pytest.fixture(autouse=True)
-def own_directories(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def own_directories(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Config, state and cache directories of the user: of this test, and not there yet."""
     home = tmp_path_factory.getbasetemp() / f"home{next(_HOMES)}"
-    for name in ("CONFIG", "STATE", "CACHE", "DATA"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
+    for name in ("CONFIG", "STATE", "CACHE", "DATA"):  # every test sets them, so nobody resets
+        os.environ[f"XDG_{name}_HOME"] = f"{home}/{name.lower()}"
     return home

@@ -132,17 +132,17 @@ def test_every_expectation_holds(name: str) -> None:
     run.machine.check()
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_the_file_is_in_normal_form_and_ascii(name: str) -> None:
-    text = FILES[name].read_text(encoding="ascii")
-    assert text == format_scenario(loaded(name))
+def test_the_files_are_in_normal_form_and_ascii() -> None:
+    for name, file in FILES.items():
+        assert file.read_text(encoding="ascii") == format_scenario(loaded(name))
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_it_begins_with_its_title_and_its_machine(name: str) -> None:
-    first, second, *_ = (command for _, command in loaded(name).lines)
-    assert isinstance(first, Title)
-    assert isinstance(second, StartMachine)
+def test_they_begin_with_their_title_and_their_machine_and_are_narrated() -> None:
+    for name in FILES:
+        first, second, *rest = (command for _, command in loaded(name).lines)
+        assert isinstance(first, Title), name
+        assert isinstance(second, StartMachine), name
+        assert any(isinstance(command, Note) for command in rest), name
 
 
 def test_every_expectation_is_read_from_the_folder() -> None:
@@ -162,11 +162,6 @@ def test_titles_are_unique_and_fit_a_list() -> None:
 @pytest.mark.parametrize("post", POSTS)
 def test_every_post_has_at_least_four_scenarios(post: str) -> None:
     assert len([name for name in FILES if name.startswith(POSTS[post])]) >= 4
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_it_is_narrated(name: str) -> None:
-    assert any(isinstance(command, Note) for command in loaded(name).commands)
 
 
 @pytest.mark.parametrize(("post", "number", "name", "claim"), NUMBERS)

@@ -86,10 +86,12 @@ def test_a_key_that_moves_or_looks_never_changes_memory(key: str) -> None:
     assert action.area not in ("mem", "zone")
 
 
-@pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.id)
-def test_an_action_is_complete(action: Action) -> None:
-    assert action.area in AREAS
-    assert action.label and action.help
+def test_an_action_is_complete_and_either_is_a_command_or_has_effects() -> None:
+    for action in ACTIONS.values():
+        assert action.area in AREAS, action.id
+        assert action.label and action.help, action.id
+        assert (action.command is None) is not (action.effects is None), action.id
+        assert action.changes_memory or action.command is None, action.id
 
 
 @pytest.mark.parametrize(
@@ -102,12 +104,6 @@ def test_a_command_is_a_line_of_the_language(action: Action) -> None:
     assert isinstance(run, Run) and parse_line(run.command.text) == run.command
     fixed = [word for word in action.line.split() if word.islower()]
     assert set(fixed) <= set(run.command.text.split())
-
-
-@pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.id)
-def test_an_action_either_is_a_command_or_has_effects(action: Action) -> None:
-    assert (action.command is None) is not (action.effects is None)
-    assert action.changes_memory or action.command is None
 
 
 def test_where_a_key_means_nothing_a_sentence_says_why() -> None:
