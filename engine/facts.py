@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from pfnmap.engine.kinds import FREE_BY_ZONE, BlockState, MemmapKind, PageState
 from pfnmap.engine.language.expectations import PAGE_FLAGS
 from pfnmap.engine.memory import free_memory
-from pfnmap.engine.memory.runs import Rows
+from pfnmap.engine.memory.runs import Rows, joined_ranges, outside, ranges_of
 from pfnmap.engine.memory.state import POISONED, Device, State
 from pfnmap.engine.memory.totals import totals_of
-from pfnmap.engine.memory.unplugged import plugged_pages
+from pfnmap.engine.memory.unplugged import plugged_pages, unplugged_rows
 
 Int64s = NDArray[np.int64]
 
@@ -90,15 +90,18 @@ def _ram_facts(state: State, device: Device) -> DeviceFacts:
             sections = geometry.sections_per_block
         private = device.head_pages
         refcount = state.heads.get(device.start_pfn, sections)
-    nr_pages = int(rows["count"].sum()) * pages
+    nr_pages, longest = int(rows["count"].sum()) * pages, _longest_run(rows, pages)
     if device.is_dynamic:
         nr_pages = plugged_pages(state, device)
+        gone = ranges_of(unplugged_rows(state, device))
+        there = state.taken.rows_over(joined_ranges(ranges_of(rows)) * pages)
+        longest = int(outside(there, gone)["count"].max(initial=0))
     hosted = rows[rows["memmap"] == MemmapKind.PER_BLOCK]
     local, remote = _homes(state, device.start_pfn, device.end_pfn)
     local += int((hosted["count"] * hosted["vmemmap"]).sum())
     return DeviceFacts(
         usable_bytes=(nr_pages - vmemmap_pages) * geometry.page_bytes,
-        largest_run_bytes=_longest_run(rows, pages) * geometry.page_bytes,
+        largest_run_bytes=longest * geometry.page_bytes,
         vmemmap_pages=vmemmap_pages,
         heads=heads,
         refcount=refcount,

@@ -192,8 +192,7 @@ def delete(tx: Transaction, command: VirtioMemDel) -> Refusal | None:
 def _run_queue(tx: Transaction, number: int) -> None:
     """``virtio_mem_run_wq``: as near to what is requested as can be had now."""
     device = tx.state.devices[number]
-    if not _remove_emptied(tx, device):
-        return
+    _remove_emptied(tx, device)
     plugged = plugged_pages(tx.state, device)
     if device.requested_pages > plugged:
         why = _plug(tx, device, device.requested_pages - plugged)
@@ -229,15 +228,13 @@ def retry(tx: Transaction, command: Command) -> None:
             _run_queue(tx, device.id)
 
 
-def _remove_emptied(tx: Transaction, device: Device) -> bool:
+def _remove_emptied(tx: Transaction, device: Device) -> None:
     """``virtio_mem_cleanup_pending_mb``: blocks of which nothing is plugged any more go."""
     pages = tx.state.geometry.block_pages
     for low, high in ranges_of(unplugged_rows(tx.state, device)).tolist():
-        first, end = -(-low // pages), high // pages
-        there = first < end and len(tx.state.blocks.slice(first, end)) > 0
-        if there and offline_and_remove(tx, first, end - 1) is not None:
-            return False
-    return True
+        for block in range(-(-low // pages), high // pages):
+            if tx.state.blocks.at(block) is not None:
+                offline_and_remove(tx, block, block)
 
 
 def _threshold(state: State, device: Device) -> int:
@@ -433,6 +430,7 @@ def _unplug_top(
     reach = max(int(rows["start"][-1] + rows["count"][-1]) if len(rows) else low for rows in stays)
     count = min((high - reach) // (unit * pages), left // (unit * pages))
     if count:
+        count = 1 if state.faults else count
         start = end - count * unit
         return (end - start) * pages * _take_away(tx, device, start, end), start
     if whole:

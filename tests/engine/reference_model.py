@@ -72,10 +72,21 @@ class RefDevice:
     size: int
     node: int
     dimm: bool = True
+    guest: bool = False
 
     @property
     def end(self) -> int:
         return self.start + self.size
+
+
+@dataclass
+class RefGuest:
+    """A virtio-mem device: its blocks, pages of a sub-block, and how much is requested."""
+
+    blocks: range
+    unit: int
+    threshold: int
+    requested: int = 0
 
 
 @dataclass
@@ -108,6 +119,8 @@ class Reference:
         self.ram_lines: list[tuple[int, int]] = []
         self.huge: dict[int, tuple[str, int, bool]] = {}
         self.unreserved: set[int] = set()
+        self.unplugged: set[int] = set()
+        self.guests: dict[str, RefGuest] = {}
         self.faults: list[tuple[str, str]] = []
         self.param = {
             "memmap_on_memory": "N",
@@ -242,20 +255,34 @@ class Reference:
         if ratio == 0:
             return False
         wanted = self.sizes.block
-        if block.device is not None:
+        if block.device is not None and block.device not in self.guests:
             group = [b for b in self.blocks.values() if b.device == block.device and b.online]
             if any(b.zone != MOVABLE for b in group):
                 return False
             wanted = self.devices[block.device].size - len(group) * self.sizes.block
-        scopes = [self.nodes]
+        scopes = [list(range(len(self.nodes)))]
         if self.param["auto_movable_numa_aware"] == "Y":
-            scopes.append([self.nodes[block.node]])
-        for nodes in scopes:
+            scopes.append([block.node])
+        for numbers in scopes:
+            nodes = [self.nodes[number] for number in numbers]
             kernel = sum(n.zones[z].early for n in nodes for z in (DMA, DMA32, NORMAL))
             movable = sum(n.zones[MOVABLE].present for n in nodes)
-            if kernel == 0 or movable + wanted > ratio * kernel // 100:
+            for name in self.guests:
+                own_kernel, own_movable = self._group(name)
+                if name == block.device:
+                    kernel += own_kernel
+                elif self.devices[name].node in numbers:
+                    kernel -= max(0, own_movable * 100 // ratio - own_kernel)
+                    movable -= own_movable
+            if kernel <= 0 or movable + wanted > ratio * kernel // 100:
                 return False
         return True
+
+    def _group(self, name: str) -> tuple[int, int]:
+        """Pages of a device that are online: the kernel's, Movable."""
+        online = [b.zone for b in self.blocks.values() if b.device == name and b.online]
+        movable = online.count(MOVABLE)
+        return (len(online) - movable) * self.sizes.block, movable * self.sizes.block
 
     def valid_zones(self, number: int) -> str:
         """What the sysfs file reads."""
@@ -319,7 +346,7 @@ class Reference:
             if self.kind[pfn] == "offline":
                 self.kind[pfn] = "free"
         zone.present += len(present)
-        zone.managed += len(present) - block.vmemmap
+        zone.managed += len(present) - block.vmemmap - len(self.unplugged & set(present))
         zone.early += len(present) if block.early else 0
         block.online, block.zone = True, zone_id
         return None
@@ -366,7 +393,7 @@ class Reference:
             self.leave_zone(node, zone_id, pages.start, pages.start + block.vmemmap)
         for pfn in pages:
             self.page_zone[pfn] = None
-            if pfn >= pages.start + block.vmemmap:
+            if pfn >= pages.start + block.vmemmap and pfn not in self.unplugged:
                 self.kind[pfn] = "offline"
         return None
 
@@ -461,3 +488,94 @@ class Reference:
         zone = self.page_zone[pfn]
         assert zone is not None
         self.nodes[self.page_node[pfn]].zones[zone].managed += count
+
+    # -- virtio-mem, sub-block by sub-block ------------------------------------------
+    def guest_blocks(self, name: str, *, online: bool | None, zone: int | None = None) -> list[int]:
+        """The blocks of a device that are online or offline, in a zone where one is named."""
+        mine = [(n, b) for n, b in self.blocks.items() if b.device == name]
+        return sorted(n for n, b in mine if b.online == online and zone in (None, b.zone))
+
+    def plugged(self, name: str) -> int:
+        pages = [p for n, b in self.blocks.items() if b.device == name for p in self.pages_of(n)]
+        return len(set(pages) - self.unplugged)
+
+    def parts(self, name: str, number: int) -> list[range]:
+        """The sub-blocks of a block."""
+        pages, unit = self.pages_of(number), self.guests[name].unit
+        return [range(low, low + unit) for low in range(pages.start, pages.stop, unit)]
+
+    def run_queue(self, name: str) -> None:
+        """``virtio_mem_run_wq``."""
+        for zone in (MOVABLE, NORMAL):
+            for number in self.guest_blocks(name, online=True, zone=zone):
+                self._drop_emptied(number)
+        for number in self.guest_blocks(name, online=False):
+            self._drop_emptied(number)
+        guest = self.guests[name]
+        more = (guest.requested - self.plugged(name)) // guest.unit
+        less = (self.plugged(name) - guest.requested) // guest.unit
+        if more > 0:
+            self._plug(name, more)
+        elif less > 0:
+            self._unplug(name, less)
+
+    def _drop_emptied(self, number: int) -> None:
+        if not set(self.pages_of(number)) <= self.unplugged:
+            return
+        if self.blocks[number].online and self._offline(number) is not None:
+            return
+        del self.blocks[number]
+        for pfn in self.pages_of(number):
+            del self.kind[pfn], self.page_node[pfn], self.page_zone[pfn]
+            self.unplugged.discard(pfn)
+
+    def _plug(self, name: str, wanted: int) -> None:
+        guest = self.guests[name]
+        turns = [
+            self.guest_blocks(name, online=True, zone=NORMAL),
+            self.guest_blocks(name, online=True, zone=MOVABLE),
+            self.guest_blocks(name, online=False),
+        ]
+        for number in (number for turn in turns for number in turn):
+            for part in self.parts(name, number):
+                if wanted and part.start in self.unplugged:
+                    wanted -= 1
+                    self.unplugged -= set(part)
+                    block = self.blocks[number]
+                    self.kind |= dict.fromkeys(part, "free" if block.online else "offline")
+                    if block.online and block.zone is not None:
+                        self.nodes[block.node].zones[block.zone].managed += len(part)
+        for number in guest.blocks:
+            offline = len(self.guest_blocks(name, online=False)) + 1
+            if number in self.blocks or not wanted or offline * self.sizes.block > guest.threshold:
+                continue
+            self.blocks[number] = RefBlock(self.devices[name].node, device=name)
+            for part in self.parts(name, number):
+                self.kind |= dict.fromkeys(part, "offline" if wanted else "page-offline")
+                self.unplugged |= set() if wanted else set(part)
+                wanted -= wanted > 0
+                self.page_node |= dict.fromkeys(part, self.devices[name].node)
+                self.page_zone |= dict.fromkeys(part)
+
+    def _unplug(self, name: str, wanted: int) -> None:
+        for online, zone, in_part in (
+            (False, None, True),
+            (False, None, False),
+            (True, MOVABLE, True),
+            (True, NORMAL, True),
+            (True, MOVABLE, False),
+            (True, NORMAL, False),
+        ):
+            for number in reversed(self.guest_blocks(name, online=online, zone=zone)):
+                if bool(self.unplugged & set(self.pages_of(number))) != in_part:
+                    continue
+                for part in reversed(self.parts(name, number)):
+                    stays = any(self.kind[p] not in ("free", "movable") for p in part)
+                    if not wanted or part.start in self.unplugged or (online and stays):
+                        continue
+                    wanted -= 1
+                    self.unplugged |= set(part)
+                    self.kind |= dict.fromkeys(part, "page-offline")
+                    if online:
+                        self._manage(part.start, -len(part))
+                self._drop_emptied(number)

@@ -14,13 +14,16 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
+from pytest import MonkeyPatch
 
+from pfnmap.engine.commands import Unpin
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import BlockState, PageState
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.boot import _assemble
 from pfnmap.engine.memory.state import Resource
+from pfnmap.engine.operations import virtio_mem
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.params import Params
 from pfnmap.engine.profile import PROFILES
@@ -34,6 +37,7 @@ from tests.engine.reference_model import (
     RefBlock,
     RefDevice,
     Reference,
+    RefGuest,
     Sizes,
 )
 from tests.examples import examples
@@ -128,7 +132,7 @@ class EngineAgainstReference(RuleBasedStateMachine):
 
     @initialize()
     def boot(self) -> None:
-        self.session = Session(tiny_machine(self.profile))
+        self.session = Session(self.machine())
         sizes = Sizes(32, 16, 4, 4, 4, EVERYTHING)
         self.reference = Reference2(self.profile, sizes, 2)
         limits = [(NORMAL, 0, EVERYTHING)]
@@ -136,6 +140,9 @@ class EngineAgainstReference(RuleBasedStateMachine):
         self.reference.boot_done(limits)
         self.saved = [self.reference.save()]
         self.names = 0
+
+    def machine(self) -> Machine:
+        return tiny_machine(self.profile)
 
     def run(self, line: str) -> Outcome:
         command = parse_line(line)
@@ -329,10 +336,14 @@ class EngineAgainstReference(RuleBasedStateMachine):
             self.take_frames(name)
         self.agree(outcome, errno)
 
-    @precondition(lambda self: any(not d.dimm for d in self.reference.devices.values()))
+    @precondition(
+        lambda self: any(not (d.dimm or d.guest) for d in self.reference.devices.values())
+    )
     @rule(data=st.data())
     def device_del(self, data: st.DataObject) -> None:
-        names = sorted(name for name, d in self.reference.devices.items() if not d.dimm)
+        names = sorted(
+            name for name, d in self.reference.devices.items() if not (d.dimm or d.guest)
+        )
         name = data.draw(st.sampled_from(names))
         device = self.session.state.device_named(name)
         assert device is not None
@@ -362,7 +373,7 @@ class EngineAgainstReference(RuleBasedStateMachine):
     # -- agreement -------------------------------------------------------------------
     @invariant()
     def every_page_agrees(self) -> None:
-        edges = np.arange(0, HOT_BLOCKS.stop * 32 + 33, dtype=np.int64)
+        edges = np.arange(0, GUEST_BLOCKS.stop * 32 + 1, dtype=np.int64)
         counts = self.session.view.page_counts(edges)
         ours = [WORDS[kind] for kind in counts.argmax(axis=1).tolist()]
         theirs = list(map(self.reference.kind.get, range(len(ours)), repeat("hole")))
@@ -404,10 +415,98 @@ class OldEngineAgainstReference(EngineAgainstReference):
     profile = "6.1"
 
 
-_SETTINGS = settings(
-    examples(10, list(HealthCheck)), stateful_step_count=50, phases=(Phase.generate,)
-)
+GUEST_BLOCKS = range(52, 64)
+GUEST = "vm0"
+
+
+class GuestAgainstReference(EngineAgainstReference):
+    """A guest with a virtio-mem device, which goes on by itself where its driver does."""
+
+    def machine(self) -> Machine:
+        machine = super().machine()
+        self.patch = MonkeyPatch()  # a memory block is 128 KiB here
+        self.patch.setattr(virtio_mem, "MIN_DEVICE_BLOCK", 1 << 12)
+        self.patch.setattr(virtio_mem, "OFFLINE_THRESHOLD", 4 * BLOCK_BYTES)
+        line = f"virtio-mem {GUEST} size=1536K at={52 * BLOCK_BYTES:#x} block-size=16K"
+        assert machine.run(line).ok
+        return machine
+
+    def teardown(self) -> None:
+        self.patch.undo()
+
+    @initialize()
+    def boot(self) -> None:
+        super().boot()
+        self.reference.guests[GUEST] = RefGuest(GUEST_BLOCKS, 4, 4 * 32)
+        size = len(GUEST_BLOCKS) * 32
+        self.reference.devices[GUEST] = RefDevice(52 * 32, size, 0, dimm=False, guest=True)
+        self.saved = [self.reference.save()]
+
+    def agree(self, outcome: Outcome, errno: str | None) -> None:
+        """Behind the command the driver goes on where memory came online, or a pin was lifted."""
+        guest, lacks = self.reference.guests[GUEST], self.reference.plugged(GUEST)
+        lacks = guest.requested - lacks
+        waits = len(self.reference.guest_blocks(GUEST, online=False)) * 32
+        came = any(e.function == "MEM_ONLINE" and e.first_block >= 52 for e in outcome.events)
+        grows = lacks > 0 and came and waits <= guest.threshold // 2
+        if grows or (lacks < 0 and isinstance(outcome.command, Unpin)):
+            self.reference.run_queue(GUEST)
+        self.sync_frames()
+        super().agree(outcome, errno)
+
+    def sync_frames(self) -> None:
+        """Which frames hold the struct pages of the device, as the engine chose."""
+        device = self.session.state.device_named(GUEST)
+        assert device is not None
+        self.give_frames_back(device.id)
+        self.take_frames(GUEST)
+
+    @rule(parts=st.integers(0, len(GUEST_BLOCKS) * 8))
+    def resize(self, parts: int) -> None:
+        if sum(self.reference.kind[pfn] == "free" for pfn in range(BOOT_BLOCKS * 32)) < 300:
+            return
+        outcome = self.run(f"virtio-mem {GUEST} requested={parts * 16}K")
+        self.reference.guests[GUEST].requested = parts * 4
+        self.reference.run_queue(GUEST)
+        self.agree(outcome, None)
+
+    @rule(block=st.sampled_from(GUEST_BLOCKS), word=st.sampled_from(sorted(KINDS)))
+    def online_guest(self, block: int, word: str) -> None:
+        outcome = self.run(f"online {block}{word}")
+        self.agree(outcome, self.reference.online([block], KINDS[word]))
+
+    @rule(block=st.sampled_from(GUEST_BLOCKS))
+    def offline_guest(self, block: int) -> None:
+        outcome = self.run(f"offline {block}")
+        self.agree(outcome, self.reference.offline([block]))
+
+    @rule(block=st.sampled_from(GUEST_BLOCKS), page=st.integers(0, 31))
+    def pin_guest(self, block: int, page: int) -> None:
+        outcome = self.run(f"pin pfn={block * 32 + page}")
+        assert outcome.ok == self.reference.pin(block * 32 + page, 1, "unmovable")
+        self.agree(outcome, outcome.errno)
+
+    @rule(block=st.sampled_from(GUEST_BLOCKS))
+    def unpin_guest(self, block: int) -> None:
+        outcome = self.run(f"unpin {block}")
+        pages = self.reference.pages_of(block)
+        pinned = [p for p in pages if p not in self.reference.unplugged]
+        lifted = [
+            self.reference.unpin(p, 1, ("unmovable", "movable", "page-offline")) for p in pinned
+        ]
+        assert outcome.ok == any(lifted)
+        self.agree(outcome, outcome.errno)
+
+
+def _settings(number: int) -> settings:
+    tried = examples(number, list(HealthCheck))
+    return settings(tried, stateful_step_count=50, phases=(Phase.generate,))
+
+
+_SETTINGS = _settings(10)
 TestEngine612 = EngineAgainstReference.TestCase
 TestEngine612.settings = _SETTINGS
+TestEngineOfGuest = GuestAgainstReference.TestCase
+TestEngineOfGuest.settings = _settings(4)
 TestEngine61 = OldEngineAgainstReference.TestCase
 TestEngine61.settings = _SETTINGS
