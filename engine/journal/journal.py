@@ -18,7 +18,6 @@ machine, timeline, branches and position. See :mod:`pfnmap.engine.journal.lines`
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -99,6 +98,8 @@ class Origin(Struct, frozen=True):
 
 
 def _sha256(path: Path) -> str:
+    import hashlib  # OpenSSL, which takes longer to load than most sessions to begin
+
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
