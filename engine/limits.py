@@ -24,7 +24,7 @@ MAX_CAPTURE_NOTES: Final = 1000
 MAX_BLOCKS_ONE_BY_ONE: Final = 1024
 """Blocks in one command where the rule in force treats each by itself, ``shrink``, and those of a
 device that an eject cannot offline."""
-MAX_SECTIONS_ONE_BY_ONE: Final = 1 << 13
+MAX_SECTIONS_ONE_BY_ONE: Final = 1 << 10
 """Sections in one removal of the series of 2019, which counts them one by one."""
 MAX_FREE_RANGES: Final = 1 << 14
 """Ranges of free memory of a node of which ``free`` may say how much is in use."""

@@ -41,6 +41,8 @@ LINES: tuple[tuple[str, ...], ...] = (
     (HOSTED, "add d 2P", "online d", "offline d", "remove d"),
     ("machine profile=shrink-oct2018 ram=1P", "add d 1P", "online d", "offline d"),
     ("machine profile=memmap-v1 ram=1P", "add d 8T", "online d", "offline d", "remove d"),
+    ("machine profile=memmap-v1", "add a 1G memmap=device",
+     "add d 128G memmap=memblock", "online d", "remove d"),
     (HOSTED, "add d 2P", "grep . /sys/devices/system/memory/memory*/state"),
     ("echo online > /sys/devices/system/memory/memory{0..99999999}/state",),
     (HOSTED, "add d 128T", "online d", "expect block d state=online"),

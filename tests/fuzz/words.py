@@ -37,8 +37,11 @@ PARAMETERS = {
     "vmemmap_hotplug": ("enable", "disable"),
     "hugetlb_free_vmemmap": ("on", "off"),
 }
-LAYOUTS = ("shrink", "removal", "memmap", "zone_shifting", "online_whole_pageblocks")
-"""Rules that say where zones end: of two kernels mixed they keep no identity, in Linux neither."""
+LAYOUTS = (
+    "shrink", "removal", "memmap", "zone_shifting", "online_whole_pageblocks", "counts_poison",
+)  # fmt: skip
+"""Rules that say where zones end and what is theirs: of two kernels mixed they keep no identity,
+in Linux neither."""
 ERRNOS = ("ENOMEM", "EBUSY", "EINTR", "EINVAL", "EPERM")
 MEMORY = "/sys/devices/system/memory"
 POOLS = (0, 3, 4, 12, 64, 2048, 16384, 32768, 524288, 1 << 33)

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from pfnmap.engine.facts import DeviceFacts, device_facts, node_memmap
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.memory.free_memory import free_of
-from pfnmap.engine.memory.page_map import page_zone
+from pfnmap.engine.memory.page_map import zone_pieces
+from pfnmap.engine.memory.runs import sorted_set
 from pfnmap.engine.memory.state import Device, State
 from pfnmap.engine.memory.unplugged import plugged_pages
 from pfnmap.engine.sizes_in_words import counted, ranged
@@ -167,6 +168,7 @@ class Bill(Struct, frozen=True):
 
 def bill_of(state: State) -> Bill:
     """The bill of a machine."""
+    geometry = state.geometry
     devices = sorted(state.devices.values(), key=lambda device: (device.start_pfn, device.id))
     bills = [
         _device(state, device, facts)
@@ -175,13 +177,16 @@ def bill_of(state: State) -> Bill:
     ]
     taken, held = state.taken.rows, Counter[int]()
     of_devices = np.isin(taken["owner"], [*state.devices])
-    for row in taken[(taken["kind"] == PageState.VMEMMAP) & of_devices]:
-        held[page_zone(state, int(row["start"]))[0]] += int(row["count"])
+    taken, pages = taken[(taken["kind"] == PageState.VMEMMAP) & of_devices], geometry.block_pages
+    for block in sorted_set(taken["start"] // pages).tolist():
+        for low, high, number, _ in zone_pieces(state, block * pages, (block + 1) * pages):
+            first, end = np.searchsorted(taken["start"], (low, high))
+            held[number] += int(taken["count"][first:end].sum())
     nodes = [number for number, node in enumerate(state.nodes) if node.online and node.spanned]
     return Bill(
         tuple(bills),
         tuple(_node(state, number, held[number]) for number in nodes),
-        state.geometry.page_bytes,
+        geometry.page_bytes,
     )
 
 
