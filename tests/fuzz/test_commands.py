@@ -14,7 +14,7 @@ from tests.fuzz.words import LineMaker, random_machine
 
 
 def test_random_commands_break_no_identity() -> None:
-    record = fuzz.run(range(10, 18))
+    record = fuzz.run(range(15, 23))
     assert [str(failure) for failure in record.failures] == []
     assert fuzz.commands_in(record) == record.inputs * fuzz.LINES_PER_MACHINE
     acts = {verb.name for verb in VERBS.values() if verb.kind in (Kind.ACTION, Kind.PARAMETER)}
