@@ -77,8 +77,9 @@ class ModelView:
 
     @property
     def params(self) -> tuple[tuple[str, str], ...]:
-        """Parameters as the words ``set`` takes."""
-        return self.state.params.words()
+        """Parameters that the kernel has, as the words ``set`` takes."""
+        has = self.state.profile.has_param
+        return tuple(pair for pair in self.state.params.words() if has(pair[0]))
 
     @cached_property
     def zones(self) -> tuple[ZoneRow, ...]:

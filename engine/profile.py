@@ -66,6 +66,17 @@ class KernelProfile(Struct, frozen=True):
         """Whether the kernel is of this release or a later one."""
         return not is_before(self.release, release)
 
+    def has_param(self, name: str) -> bool:
+        """Whether the kernel has a parameter, by the rules in force."""
+        match name:
+            case "memmap_on_memory":
+                return self.memmap in ("single-block", "per-block")
+            case "online_policy" | "auto_movable_ratio" | "auto_movable_numa_aware":
+                return self.auto_movable
+            case "vmemmap_hotplug":
+                return self.vmemmap_knob
+        return True
+
     def with_rule(self, name: str, word: str) -> KernelProfile:
         """This profile with one rule changed (``rule NAME=VALUE``); booleans are yes and no."""
         if name not in SWITCHES:

@@ -9,11 +9,15 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.memory import free_memory
 from pfnmap.engine.memory.state import Fault, State
 from pfnmap.engine.memory.transaction import Transaction
+from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.params import BOOT_ONLY_PARAMS
 
 
-def set_param(tx: Transaction, command: SetParam) -> None:
-    """``set NAME=VALUE``: a parameter of the running kernel."""
+def set_param(tx: Transaction, command: SetParam) -> Refusal | None:
+    """``set NAME=VALUE``: a parameter of the running kernel, where it has one of that name."""
+    profile = tx.state.profile
+    if not profile.has_param(command.name):
+        return Refusal("ENOENT", "set", f"{profile.name} has no parameter {command.name}")
     tx.state = replace(tx.state, params=tx.state.params.with_word(command.name, command.value))
     if command.name in BOOT_ONLY_PARAMS:
         tx.notes.append(
@@ -21,6 +25,7 @@ def set_param(tx: Transaction, command: SetParam) -> None:
             "it change"
         )
     tx.event("set", f"{command.name}={command.value}")
+    return None
 
 
 def set_rule(tx: Transaction, command: SetRule) -> None:

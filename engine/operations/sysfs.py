@@ -187,9 +187,10 @@ def _write_param(
 
 
 def _write_parameter(tx: Transaction, name: str, word: str) -> Refusal | None:
-    if name == "memmap_on_memory":
+    has = tx.state.profile.has_param(name)
+    if name == "memmap_on_memory" and has:
         return Refusal("EACCES", "sysfs", "memmap_on_memory is 0444: the boot line decides")
-    if name not in ("online_policy", "auto_movable_ratio", "auto_movable_numa_aware"):
+    if not has or name not in ("online_policy", "auto_movable_ratio", "auto_movable_numa_aware"):
         return Refusal("ENOENT", "sysfs", f"memory_hotplug has no parameter {name}")
     try:
         params = tx.state.params.with_word(name, word)
@@ -298,7 +299,8 @@ def _read_file(state: State, path: str) -> list[str] | None:
         node = int(found[1])
         return [f"Node {node} {line}" for line in _meminfo(state, (node,))]
     if path.startswith(PARAMETERS_DIR + "/"):
-        text = params.get(path.rpartition("/")[2])
+        name = path.rpartition("/")[2]
+        text = params.get(name) if state.profile.has_param(name) else None
         return None if text is None else [text]
     if found := _POOL.match(path):
         if int(found[1]) << 10 not in state.geometry.hugetlb_bytes:

@@ -23,6 +23,7 @@ from pfnmap.engine.profile import (
     is_release_of,
     profile_of,
 )
+from tests.engine.tools import booted
 
 FIELDS = [*KernelProfile.__struct_fields__]
 SOURCE = re.compile(
@@ -204,3 +205,16 @@ def test_a_kernel_is_of_its_own_release_only() -> None:
     assert not is_release_of("6.120.1", "6.12")
     assert get_profile("5.14").is_since("5.5")
     assert not get_profile("5.5").is_since("5.14")
+
+
+def test_a_kernel_has_its_parameters_and_no_others() -> None:
+    assert dict(booted("machine profile=4.19").view().params).keys() == {
+        "auto_online_blocks",
+        "movable_node",
+        "hugetlb_free_vmemmap",
+    }
+    assert "vmemmap_hotplug" in dict(booted("machine profile=memmap-v2").view().params)
+    machine = booted("machine profile=5.14")
+    assert "memmap_on_memory" in dict(machine.view().params)
+    assert machine.run("set online_policy=auto-movable").errno == "ENOENT"
+    assert machine.run("set memmap_on_memory=Y").ok

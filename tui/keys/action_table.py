@@ -108,7 +108,7 @@ _MAIN: Final = (
          command=do.pin, **_allocate),
     _row("mem.unpin", "", "unpin", "lift the allocation here", "unpin pfn=PFN",
          command=do.unpin, **_allocate),
-    _row("mem.toggle_memmap", "t", "memmap", "memmap_on_memory for the next add",
+    _row("mem.toggle_memmap", "t", "memmap", "the next add holds its own memmap",
          "set memmap_on_memory=VALUE", command=do.toggle_memmap, footer=12),
     _row("mem.resize", "r", "resize", "resize a virtio-mem device, or plug one in (asks for sizes)",
          "virtio-mem NAME requested=SIZE", effects=do.ask_resize, footer=22),

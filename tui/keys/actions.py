@@ -117,9 +117,15 @@ def shrink(_: Shown, here: Here) -> Command:
 
 
 def toggle_memmap(shown: Shown, _: Here) -> Command:
-    """Turn ``memmap_on_memory`` over."""
-    on = dict(shown.view.params).get("memmap_on_memory", "N") != "N"
-    return SetParam("memmap_on_memory", "N" if on else "Y")
+    """Turn ``memmap_on_memory`` over, or v2's ``vmemmap_hotplug``: what the kernel has."""
+    params = dict(shown.view.params)
+    if (word := params.get("vmemmap_hotplug")) is not None:
+        return SetParam("vmemmap_hotplug", "disable" if word == "enable" else "enable")
+    if (word := params.get("memmap_on_memory")) is None:
+        raise InputError(
+            f"{shown.view.profile_name} has no parameter that says where a memmap goes"
+        )
+    return SetParam("memmap_on_memory", "Y" if word == "N" else "N")
 
 
 def ask_add(shown: Shown, _: Here) -> Effects:

@@ -160,8 +160,11 @@ class Shown(Struct, frozen=True):
         if view.kernel_release and view.kernel_release in title:
             kernel = kernel.removeprefix(view.kernel_release).removeprefix(", ")
         facts = [title, view.geometry.arch, kernel]
-        if "memmap_on_memory" in params:
-            facts.append(f"memmap_on_memory={params['memmap_on_memory']}")
+        facts += [
+            f"{name}={params[name]}"
+            for name in ("memmap_on_memory", "vmemmap_hotplug")
+            if name in params
+        ]
         if "online_policy" in params:
             facts.append(params["online_policy"])
         if "auto_online_blocks" in params:

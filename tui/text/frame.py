@@ -34,7 +34,12 @@ from pfnmap.tui.text.map import text_map
 MIN_WIDTH: Final = 71
 """The tables' own width; a frame is never narrower. One less than a mail's, for a diff's sign."""
 MAX_FINDINGS: Final = 20
-ALWAYS_SHOWN: Final = ("memmap_on_memory", "online_policy", "auto_online_blocks")
+ALWAYS_SHOWN: Final = (
+    "memmap_on_memory",
+    "vmemmap_hotplug",
+    "online_policy",
+    "auto_online_blocks",
+)
 """Parameters without which a frame is hard to judge; others are shown when changed."""
 
 __all__ = ["MAIL_WIDTH", "MIN_WIDTH", "outcome_lines", "render_text"]

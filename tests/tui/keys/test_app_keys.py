@@ -152,6 +152,13 @@ async def test_t_toggles_memmap_on_memory() -> None:
         assert dict(on.session.view.params)["memmap_on_memory"] == "Y"
 
 
+async def test_t_turns_the_knob_of_2019_where_the_kernel_has_it() -> None:
+    async with stage("rule vmemmap_knob=yes") as on:
+        await on.keys("t")
+        assert on.last.command == SetParam("vmemmap_hotplug", "disable")
+        assert "vmemmap_hotplug=disable" in on.text
+
+
 async def test_dot_repeats_at_the_cursor() -> None:
     async with stage("add dimm0 256M") as on:
         await on.keys("G", "H", "H", "m", "L", ".")
