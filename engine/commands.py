@@ -632,6 +632,24 @@ class Chmem(Command, frozen=True):
 
 
 @verb(
+    "daxctl",
+    "give a dax device to a driver, as daxctl of ndctl",
+    "daxctl reconfigure-device -m system-ram dax0.0",
+    synopsis="reconfigure-device -m system-ram|devdax|online-memory|offline-memory NAME",
+    effect="kmem.daxctl",
+)
+class Daxctl(Command, frozen=True):
+    """``daxctl ACTION [-m MODE] NAME``; its memory goes to Movable where nothing else is said."""
+
+    action: str
+    name: str
+    mode: str = ""
+    online: bool = True
+    movable: bool = True
+    force: bool = False
+
+
+@verb(
     "for",
     "a shell line with more to it: a loop, a list, a pipe to tee",
     "for i in {32..35}; do echo online > /sys/devices/system/memory/memory$i/state; done",
@@ -831,6 +849,7 @@ HOTPLUG = (
     KmemDel,
     VirtioMem,
     VirtioMemDel,
+    Daxctl,
 )
 """Commands that take the hotplug lock."""
 TALK = (Note, Title, Pause, Goto, Zoom, Cd, Expect)

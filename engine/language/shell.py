@@ -19,12 +19,12 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from pfnmap.engine.commands import Cd, Chmem, Command, Expect, Shell, SysfsRead, SysfsWrite
+from pfnmap.engine.commands import Cd, Chmem, Command, Daxctl, Expect, Shell, SysfsRead, SysfsWrite
 from pfnmap.engine.complaints import shown, wrong
 from pfnmap.engine.errors import ParseError
 from pfnmap.engine.kinds import ZONE_BY_LABEL, OnlineType
 from pfnmap.engine.language.lexer import clean
-from pfnmap.engine.notation import parse_number, parse_size
+from pfnmap.engine.notation import parse_name, parse_number, parse_size
 from pfnmap.engine.outcome import SHELL_TEXT
 from pfnmap.engine.sysfs_words import BLOCK_FILES, MAX_BRACE_WORDS, complete_path, expand_braces
 
@@ -34,7 +34,7 @@ MAX_LOOP_ROWS = 64
 """Rows that a loop which is not done on its own row may have."""
 _EXPECTED = "echo WORD > PATH, grep . PATH or cat PATH"
 _SUDO = r"(?:sudo[ \t]+(?:-[A-Za-z]+[ \t]+)*)?"
-_PROGRAMS = r"(?:echo|grep|cat|tee|chmem|cd|for|sleep|sync|(?:ba|da)?sh[ \t]+-c)"
+_PROGRAMS = r"(?:echo|grep|cat|tee|chmem|daxctl|cd|for|sleep|sync|(?:ba|da)?sh[ \t]+-c)"
 _PROMPTS = r"[ \t]*(?:\$|[~/][\w./~-]*[ \t]*[#$]|\[?[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+[^#$\"]*[#$])"
 _PROMPT = re.compile(rf"{_PROMPTS}[ \t]+(?={_SUDO}{_PROGRAMS}(?:[ \t]|\Z))")
 _ANY_PROMPT = re.compile(rf"{_PROMPTS}(?:[ \t]|\Z)")
@@ -433,6 +433,8 @@ def commands_of(simple: Simple, values: Mapping[str, str]) -> list[Command]:
             return []  # the machine waits for nobody
         case "chmem":
             return [_chmem([word.text(values) for word in words], name.column)]
+        case "daxctl":
+            return [_daxctl([word.text(values) for word in words], name.column)]
     raise _not_understood(name.text(values), name.column)
 
 
@@ -566,6 +568,39 @@ def _chmem(words: list[str], column: int) -> Command:
     except ParseError as error:
         raise wrong(error.message, expected=_CHMEM, column=column) from None
     return Chmem(enable, first=numbers[0], last=numbers[1], blocks=blocks, zone=zone)
+
+
+_DAXCTL = (
+    "daxctl reconfigure-device -m system-ram|devdax NAME, online-memory or offline-memory NAME"
+)
+
+
+def _daxctl(words: list[str], column: int) -> Command:
+    """``daxctl reconfigure-device|online-memory|offline-memory`` of ndctl."""
+    left = [part for word in words for part in word.split("=", 1)]
+    mode, given, flags = "", list[str](), set[str]()
+    while left:
+        word = left.pop(0)
+        if word in ("-m", "--mode") and left:
+            mode = left.pop(0)
+        elif word.startswith("-"):
+            flags.add(word)
+        else:
+            given.append(word)
+    known = {"-f", "--force", "-N", "--no-online", "--no-movable", "-u", "--human", "-v"}
+    action = given[0] if len(given) == 2 else ""
+    right = action in ("online-memory", "offline-memory") and not mode
+    right |= action == "reconfigure-device" and mode in ("system-ram", "devdax")
+    if not right or flags - known:
+        raise wrong("daxctl is not understood", expected=_DAXCTL, column=column)
+    return Daxctl(
+        action,
+        parse_name(given[1]),
+        mode,
+        not flags & {"-N", "--no-online"},
+        "--no-movable" not in flags,
+        bool(flags & {"-f", "--force"}),
+    )
 
 
 def _refuse_redirection(words: list[Word], expected: str) -> None:

@@ -17,6 +17,7 @@ from pfnmap.engine.commands import (
     Cd,
     Chmem,
     Command,
+    Daxctl,
     Expect,
     Goto,
     Interactive,
@@ -422,6 +423,13 @@ def _sysfs_read(r: SysfsRead) -> str:
     return " ".join((*words, *(_shell_word(path) for path in r.paths)))
 
 
+def _daxctl(c: Daxctl) -> str:
+    words = ["daxctl", c.action]
+    words += ["-m", c.mode] * bool(c.mode) + ["--no-online"] * (not c.online)
+    words += ["--no-movable"] * (not c.movable) + ["--force"] * c.force
+    return " ".join([*words, c.name])
+
+
 def _chmem(c: Chmem) -> str:
     words = ["chmem", "-e" if c.enable else "-d"]
     if c.zone != OnlineType.ONLINE:
@@ -463,6 +471,7 @@ PRINTERS: Final[dict[type[Command], Callable[[Any], str]]] = {
     SysfsWrite: _sysfs_write,
     SysfsRead: _sysfs_read,
     Chmem: _chmem,
+    Daxctl: _daxctl,
     Shell: lambda s: s.line,
     Cd: lambda c: f"cd {c.path}",
 }

@@ -163,7 +163,9 @@ def move_in(state: State, node: int, kind: int, nr_pages: int) -> State:
     classes = {KERNEL: KERNEL_ZONES, MOVABLE: (ZoneType.MOVABLE,)}
     places = [(node, kind)]
     places += [(n, k) for n in (node, *range(len(state.nodes))) for k in classes]
-    for number, each in places if nr_pages else ():
+    for number, each in places:
+        if not nr_pages:
+            break
         ranges: list[tuple[int, int]] = []
         left = nr_pages
         for low, high in free_ranges(state, number, classes[each], 1, upward=True):

@@ -10,15 +10,18 @@ import errno
 
 from msgspec.structs import replace
 
-from pfnmap.engine.commands import Kmem, KmemDel
+from pfnmap.engine.commands import Daxctl, Kmem, KmemDel
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.kinds import MemmapKind, MemmapPolicy, OnlineType
+from pfnmap.engine.kinds import BlockState, MemmapKind, MemmapPolicy, OnlineType
 from pfnmap.engine.memory import resources
 from pfnmap.engine.memory.memmap import eligibility
+from pfnmap.engine.memory.runs import ranges_of
 from pfnmap.engine.memory.state import Device, Resource, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import device as zone_device
 from pfnmap.engine.operations.add import add_memory
+from pfnmap.engine.operations.offline import offline_blocks
+from pfnmap.engine.operations.online import online_blocks
 from pfnmap.engine.operations.remove import offline_and_remove, remove_range
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.params import ONLINE_WORDS, kstrtobool
@@ -50,6 +53,50 @@ def delete(tx: Transaction, command: KmemDel) -> Refusal | None:
         return refusal
     device = tx.state.devices[device.id]
     return bind_device_dax(tx, device) if device.kind == "dax" else None
+
+
+def daxctl(tx: Transaction, command: Daxctl) -> Refusal | None:
+    """``daxctl`` of ndctl (daxctl/device.c): drivers changed, and blocks online or offline.
+
+    Memory that is made System RAM goes to Movable unless the line says otherwise; it is taken back
+    with blocks online only by force, which offlines them first.
+    """
+    device = _dax_device(tx.state, command.name)
+    wanted = OnlineType.ONLINE_MOVABLE if command.movable else OnlineType.ONLINE_KERNEL
+    if command.action != "reconfigure-device":
+        if device.kind != "kmem":
+            raise InputError(f"daxctl: {device.name} is no System RAM")
+        return _switch(tx, device, wanted if command.action == "online-memory" else None)
+    if command.mode == "system-ram":
+        if (refusal := add(tx, Kmem(command.name))) is not None or not command.online:
+            return refusal
+        return _switch(tx, tx.state.devices[device.id], wanted)
+    if device.kind == "kmem" and device.state:
+        rows = tx.state.blocks.slice(*tx.state.blocks_of(device))
+        online = int(rows["count"][rows["state"] != BlockState.OFFLINE].sum())
+        if online and not command.force:
+            rule = (
+                f"{counted(online, 'memory block')} of {device.name} online: daxctl wants --force"
+            )
+            return Refusal("EBUSY", "daxctl", rule)
+        if (refusal := _switch(tx, device, None)) is not None:
+            return refusal
+    return delete(tx, KmemDel(command.name))
+
+
+def _switch(tx: Transaction, device: Device, kind: OnlineType | None) -> Refusal | None:
+    """All blocks of a device online in a way, or offline; those that are already are left alone."""
+    first, end = tx.state.blocks_of(device)
+    rows = tx.state.blocks.slice(first, end)
+    was = BlockState.ONLINE if kind is None else BlockState.OFFLINE
+    for low, high in ranges_of(rows[rows["state"] == was]).tolist():
+        if kind is None:
+            refusal = offline_blocks(tx, low, high - 1)
+        else:
+            refusal = online_blocks(tx, low, high - 1, kind)
+        if refusal is not None:
+            return refusal
+    return None
 
 
 def write_driver(tx: Transaction, driver: str, name: str, word: str) -> Refusal | None:

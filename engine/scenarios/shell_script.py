@@ -265,6 +265,7 @@ _WRITERS: Final[dict[type[c.Command], Callable[..., list[str]]]] = {
     c.SysfsWrite: _shell,
     c.SysfsRead: _shell,
     c.Chmem: _shell,
+    c.Daxctl: _shell,
     c.Shell: _shell,
     c.Cd: _shell,
     c.Note: _words,

@@ -228,6 +228,14 @@ class LineMaker:
     def virtio_mem_del(self, state: State) -> str:
         return f"virtio-mem-del {self.device(state, 'virtio-mem')}"
 
+    def daxctl(self, state: State) -> str:
+        name = self.device(state, self.rng.choice(("kmem", "pmem")))
+        mode = self.rng.choice(("system-ram", "system-ram --no-online", "devdax", "devdax --force"))
+        action = self.rng.choice(
+            (f"reconfigure-device -m {mode}", "online-memory", "offline-memory")
+        )
+        return f"daxctl {action} {name}"
+
     def kmem_file(self, state: State) -> str:
         name = self.device(state, self.rng.choice(("kmem", "dax", "pmem")))
         state_words = ("unplugged", "online", "online_movable", "online_kernel", "offline")
@@ -353,6 +361,7 @@ _MAKERS: tuple[tuple[Callable[[LineMaker, State], str], int], ...] = (
     (LineMaker.kmem, 3),
     (LineMaker.kmem_del, 2),
     (LineMaker.kmem_file, 2),
+    (LineMaker.daxctl, 1),
     (LineMaker.virtio_mem, 6),
     (LineMaker.virtio_mem_del, 1),
     (LineMaker.pin, 5),

@@ -215,6 +215,18 @@ BY_TYPE: dict[type[c.Command], st.SearchStrategy[c.Command]] = {
         maybe(small),
         maybe(st.sampled_from(("on", "off"))),
     ),
+    c.Daxctl: st.one_of(
+        st.builds(c.Daxctl, st.sampled_from(("online-memory", "offline-memory")), names),
+        st.builds(
+            c.Daxctl,
+            st.just("reconfigure-device"),
+            names,
+            st.sampled_from(("system-ram", "devdax")),
+            st.booleans(),
+            st.booleans(),
+            st.booleans(),
+        ),
+    ),
     c.VirtioMemDel: st.builds(c.VirtioMemDel, names),
     c.Pin: pins().filter(lambda command: isinstance(command, c.Pin)),
     c.Unpin: pins().filter(lambda command: isinstance(command, c.Unpin)),

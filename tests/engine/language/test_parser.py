@@ -65,6 +65,11 @@ LINES: list[tuple[str, c.Command]] = [
     ("kmem dax0.0 memmap=on_memory", c.Kmem("dax0.0", "on_memory")),
     ("kmem-del dax0.0", c.KmemDel("dax0.0")),
     (
+        "daxctl reconfigure-device --mode=system-ram --no-online dax0.0",
+        c.Daxctl("reconfigure-device", "dax0.0", "system-ram", online=False),
+    ),
+    ("$ sudo daxctl offline-memory dax0.0", c.Daxctl("offline-memory", "dax0.0")),
+    (
         "virtio-mem vm0 size=4G requested=1G block-size=4M at=8G node=1 dynamic-memslots=on",
         c.VirtioMem("vm0", 4 * GIB, GIB, 4 * MIB, 8 * GIB, 1, "on"),
     ),
