@@ -2,8 +2,7 @@
 
 A theme is a TOML file ``NAME.toml`` in the user's config directory or among the shipped
 ones; the user's come first. ``base = "dark"`` takes everything the file does not say from a
-shipped theme. A zone that is not given looks like the free pages of that zone. With
-``colours = "none"`` every colour is the terminal's own and the file gives none.
+shipped theme. With ``colours = "none"`` every colour is the terminal's own and the file gives none.
 Anything wrong is one sentence naming the file and the key (:class:`InputError`), with the
 choices there are or the key that was meant: that is why the tables are not decoded as a type.
 """
@@ -21,7 +20,6 @@ from typing import Any, Final
 import platformdirs
 
 from pfnmap.engine.errors import MAX_QUOTED_CHARACTERS, InputError, quoted
-from pfnmap.engine.kinds import FREE_BY_ZONE, PageState, ZoneType
 from pfnmap.engine.whole_file import read_regular
 from pfnmap.themes.model import (
     ANSI_COLOURS,
@@ -34,11 +32,9 @@ from pfnmap.themes.model import (
     MARK_KEYS,
     PARTIAL_STEPS,
     STATE_KEYS,
-    ZONE_KEYS,
     Interface,
     Look,
     Theme,
-    zone_key,
 )
 
 SHIPPED_DIRECTORY: Final = Path(__file__).resolve().parent
@@ -50,17 +46,11 @@ _RGB = re.compile(r"#[0-9a-fA-F]{6}\Z")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 _SECTIONS: Mapping[str, Sequence[str]] = {
     "state": STATE_KEYS,
-    "zone": ZONE_KEYS,
     "block": BLOCK_KEYS,
     "mark": MARK_KEYS,
 }
 _TOP_KEYS = ("name", "title", "base", "colours", "dark", "borders", "partials", *_SECTIONS, "ui")
 _LOOK_KEYS = ("glyph", "fg", "bg", "attributes")
-_ZONE_STATES: Mapping[ZoneType, PageState] = {
-    **FREE_BY_ZONE,
-    ZoneType.DEVICE: PageState.DEVICE,
-    ZoneType.NONE: PageState.OFFLINE,
-}
 
 _Table = dict[str, Any]
 
@@ -192,7 +182,6 @@ class _Reader:
             borders=self._choice(table, "borders", BORDERS),
             partials=self._partials(table),
             states=states,
-            zones={zone: self._zone(zone, sections["zone"], states) for zone in ZoneType},
             blocks=tuple(
                 self._look("block", key, sections["block"].get(key)) for key in BLOCK_KEYS
             ),
@@ -203,12 +192,6 @@ class _Reader:
         )
 
     # -- parts --------------------------------------------------------------------------
-    def _zone(self, zone: ZoneType, entries: _Table, states: Sequence[Look]) -> Look:
-        inherited = states[_ZONE_STATES[zone]]
-        entry = entries.get(zone_key(zone), {})
-        below = {"glyph": inherited.glyph, "fg": inherited.fg, "bg": inherited.bg}
-        return self._look("zone", zone_key(zone), {**below, **entry})
-
     def _look(self, section: str, key: str, entry: _Table | None) -> Look:
         place = f"{section}.{key}"
         if entry is None:

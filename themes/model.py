@@ -7,12 +7,10 @@ nothing is lost when the colours are stripped. Colours are words: ``#rrggbb``, o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pfnmap.engine.kinds import BlockState, PageState, ZoneType
+from pfnmap.engine.kinds import BlockState, PageState
 
 ANSI_COLOURS: tuple[str, ...] = (
     "black",
@@ -85,13 +83,7 @@ def state_key(state: PageState) -> str:
     return state.name.lower().replace("_", "-")
 
 
-def zone_key(zone: ZoneType) -> str:
-    """The key of a zone in a theme file, e.g. ``dma32``; ``none`` for no zone."""
-    return zone.name.lower()
-
-
 STATE_KEYS: tuple[str, ...] = tuple(state_key(state) for state in PageState)
-ZONE_KEYS: tuple[str, ...] = tuple(zone_key(zone) for zone in ZoneType)
 BLOCK_KEYS: tuple[str, ...] = tuple(state.word for state in BlockState)
 MARK_KEYS: tuple[str, ...] = ("cursor", "selection", "change")
 
@@ -112,8 +104,6 @@ class Theme(Struct, frozen=True):
     """Left partial blocks for 1/8 … 8/8 of a cell, or empty where there are none."""
     states: tuple[Look, ...]
     """By :class:`PageState` value."""
-    zones: Mapping[ZoneType, Look]
-    """The bars of zone spans."""
     blocks: tuple[Look, ...]
     """By :class:`BlockState` value."""
     cursor: Look
@@ -142,7 +132,7 @@ class Theme(Struct, frozen=True):
     def looks(self) -> tuple[Look, ...]:
         """Every look of the theme."""
         marks = (self.cursor, self.selection, self.change)
-        return (*self.states, *self.zones.values(), *self.blocks, *marks)
+        return (*self.states, *self.blocks, *marks)
 
     def with_glyphs_of(self, other: Theme) -> Theme:
         """These colours with the glyphs, borders and partial blocks of another theme."""
@@ -166,7 +156,6 @@ def _merged(theme: Theme, *, glyphs: Theme, colours: Theme) -> Theme:
         borders=glyphs.borders,
         partials=glyphs.partials,
         states=tuple(map(mix, glyphs.states, colours.states)),
-        zones={zone: mix(glyphs.zones[zone], colours.zones[zone]) for zone in glyphs.zones},
         blocks=tuple(map(mix, glyphs.blocks, colours.blocks)),
         cursor=mix(glyphs.cursor, colours.cursor),
         selection=mix(glyphs.selection, colours.selection),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.kinds import PageState, ZoneType
+from pfnmap.engine.kinds import PageState
 from pfnmap.themes import load_theme, theme_files, user_directory
 from pfnmap.themes.loader import MAX_FILE_BYTES, is_one_column, read_theme
 
@@ -43,12 +43,6 @@ def test_a_users_theme_comes_before_a_shipped_one_and_can_build_on_it() -> None:
     assert load_theme("dark").ui.text == "#ffffff"
 
 
-def test_a_zone_of_its_own(tmp_path: Path) -> None:
-    theme = read_theme(mine(tmp_path, HEAD + '[zone]\nmovable = { glyph = "~" }\n'))
-    assert theme.zones[ZoneType.MOVABLE].glyph == "~"
-    assert theme.state(PageState.FREE_MOVABLE).glyph == "≈"
-
-
 def test_a_theme_given_as_a_file(tmp_path: Path) -> None:
     assert load_theme(str(mine(tmp_path, HEAD))).name == "mine"
 
@@ -73,7 +67,7 @@ def test_files_with_other_names_are_no_themes(tmp_path: Path) -> None:
         ('[state]\nhole = { glyph = "\\u001b" }\n', "state.hole.glyph", "not one printable"),
         ("[state]\nhole = { glyph = 1 }\n", "state.hole.glyph", "must be a string"),
         ('[state]\nhole = { color = "#ffffff" }\n', "state.hole.color", "no such key"),
-        ('[zone]\nhigh = { glyph = "x" }\n', "zone.high", "one of none, dma"),
+        ('[block]\nhigh = { glyph = "x" }\n', "block.high", "one of offline, online"),
         ('[mark]\ncursor = { attributes = ["blink"] }\n', "mark.cursor.attributes", "bold"),
         ('[ui]\ntext = "white"\n', "ui.text", "is not a colour"),
         ('[ui]\nfont = "x"\n', "ui.font", "no such key"),

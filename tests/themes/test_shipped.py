@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pfnmap.engine.kinds import BlockState, PageState, ZoneType
+from pfnmap.engine.kinds import BlockState, PageState
 from pfnmap.themes import Theme, load_theme, theme_files
 from pfnmap.themes.loader import SHIPPED_DIRECTORY, is_one_column
 from pfnmap.themes.model import ANSI_COLOURS, DEFAULT_COLOUR
@@ -22,9 +22,8 @@ def test_these_themes_ship() -> None:
     assert list(theme_files((SHIPPED_DIRECTORY,))) == NAMES
 
 
-def test_every_state_zone_and_block_state_has_a_look(theme: Theme) -> None:
+def test_every_state_and_block_state_has_a_look(theme: Theme) -> None:
     assert len(theme.states) == len(PageState)
-    assert set(theme.zones) == set(ZoneType)
     assert len(theme.blocks) == len(BlockState)
 
 
@@ -39,8 +38,7 @@ def test_states_differ_by_glyph_alone(theme: Theme) -> None:
     assert len(set(glyphs)) == len(glyphs)
 
 
-def test_zones_and_block_states_differ_by_glyph_alone(theme: Theme) -> None:
-    assert len({look.glyph for look in theme.zones.values()}) == len(ZoneType)
+def test_block_states_differ_by_glyph_alone(theme: Theme) -> None:
     assert len({look.glyph for look in theme.blocks}) == len(BlockState)
 
 
@@ -59,11 +57,6 @@ def test_cursor_and_selection_need_no_colour(theme: Theme) -> None:
         assert "reverse" in theme.selection.attributes
         without_colour = [(look.glyph, look.attributes) for look in (theme.cursor, theme.selection)]
         assert without_colour[0] != without_colour[1]
-
-
-def test_a_zone_looks_like_its_free_pages(theme: Theme) -> None:
-    assert theme.zones[ZoneType.MOVABLE] == theme.state(PageState.FREE_MOVABLE)
-    assert theme.zones[ZoneType.DEVICE] == theme.state(PageState.DEVICE)
 
 
 @pytest.mark.parametrize("name", ["mono", "ascii"])

@@ -11,7 +11,7 @@ import sys
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.printable import printable
 from pfnmap.themes import Look, load_theme, theme_files
-from pfnmap.themes.model import BLOCK_KEYS, STATE_KEYS, zone_key
+from pfnmap.themes.model import BLOCK_KEYS, STATE_KEYS
 from pfnmap.tui.cli.parser import emit
 
 
@@ -43,7 +43,6 @@ def _looks(name: str) -> list[str]:
     return [
         f"{theme.name}: {theme.title}",
         *(line("state", key, look) for key, look in zip(STATE_KEYS, theme.states, strict=True)),
-        *(line("zone", zone_key(zone), look) for zone, look in theme.zones.items()),
         *(line("block", key, look) for key, look in zip(BLOCK_KEYS, theme.blocks, strict=True)),
         *(line("mark", key, look) for key, look in marks.items()),
     ]

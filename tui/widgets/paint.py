@@ -13,7 +13,7 @@ from operator import mul
 from rich.color import Color
 from rich.style import Style
 
-from pfnmap.engine.kinds import PageState, ZoneType
+from pfnmap.engine.kinds import FREE_BY_ZONE, PageState, ZoneType
 from pfnmap.themes import load_theme
 from pfnmap.themes.model import DEFAULT_COLOUR, Look, Theme
 from pfnmap.tui.map import cells
@@ -70,9 +70,9 @@ class Paint:
         return style
 
     def _zone_text(self, label: str) -> Style:
-        for zone, look in self.theme.zones.items():
-            if zone.label == label and zone != ZoneType.NONE:
-                return self._text_of(look)
+        for zone, state in (*FREE_BY_ZONE.items(), (ZoneType.DEVICE, PageState.DEVICE)):
+            if zone.label == label:
+                return self.state_text(state)
         if label in ("offline", "going-offline", "going-online"):
             return self._text_of(self.theme.block(label))
         return self.roles["dim"]
