@@ -148,9 +148,9 @@ class Bill(Struct, frozen=True):
         return facts
 
     def short(self) -> list[tuple[str, str]]:
-        """(who, words): a line each, as :meth:`lines` but with all facts of one beside it."""
+        """(who, words): a line each, as :meth:`lines` but all facts of one, the long one last."""
         facts: dict[str, list[str]] = {}
-        for who, what, words in self.lines():
+        for who, what, words in sorted(self.lines(), key=lambda line: line[1] == "struct pages"):
             facts.setdefault(who, []).append(words if what == "size" else f"{what} {words}")
         return [(who, "; ".join(words)) for who, words in facts.items()]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import partial
 from itertools import islice
@@ -98,7 +99,7 @@ class FigurePanel(Panel):
             ),
             *map(strip, islice(sheet.axis_lines(), room.axis)),
             *self._padded(rows, room.rows, width),
-            *self._bill_lines(width, moment)[: room.bill],
+            *self._bill_lines(width, room.bill, moment),
         ]
 
     def _laid(self, width: int, moment: Moment) -> Sheet:
@@ -150,7 +151,8 @@ class FigurePanel(Panel):
             lines.append(row.strip())
         return lines
 
-    def _bill_lines(self, width: int, moment: Moment) -> list[Strip]:
+    def _bill_lines(self, width: int, room: int, moment: Moment) -> list[Strip]:
+        """Who holds what; where all of it has no room a line each, first of whom it is about."""
         if not self._bill:
             self._bill = bill_of(moment.state).short()
         lines = []
@@ -158,7 +160,20 @@ class FigurePanel(Panel):
             for at, text in enumerate(wrapped(words, width - len(who) - 2)):
                 head = (" " if at else f" {who} ", "heading", len(who) + 2)
                 lines.append(strip_of(width, self.paint, head, (text, "dim")))
-        return lines
+        if len(lines) <= room:
+            return lines
+
+        about = re.split(r"\W", moment.words)
+        first_node = next((at for at, (who, _) in enumerate(self._bill) if who[:4] == "node"), 0)
+
+        def rank(at: int) -> tuple[bool, bool]:
+            return re.split(r"\W", self._bill[at][0])[0] not in about, at != first_node
+
+        chosen = sorted(sorted(range(len(self._bill)), key=rank)[:room])
+        return [
+            strip_of(width, self.paint, (f" {who} ", "heading"), (words, "dim"))
+            for who, words in (self._bill[at] for at in chosen)
+        ]
 
     def _padded(self, lines: Iterable[Strip], room: int, width: int) -> list[Strip]:
         found = list(lines)[:room]

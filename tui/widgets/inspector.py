@@ -17,7 +17,7 @@ from pfnmap.tui.widgets.panel import Panel, strip_of
 
 NAME_WIDTH = 13
 LABEL_WIDTH = 15
-LEAST_FACTS = 4
+LEAST_FACTS = 3
 """Lines of facts that are worth more than verdicts in a place of their own."""
 
 
@@ -52,12 +52,15 @@ class Inspector(Panel):
         if block is not None:
             body.append(self._head(width, f"memory block {block.id}"))
             body += self._facts(width, block_facts(view, block), page)
-        below = [] if block is None else self._verdicts(width, self._frame, block)
-        if height - 1 - len(below) < LEAST_FACTS:
-            body += below  # in full; at the lower end a line each, where that is room enough
-            below = [] if block is None else self._verdicts(width, self._frame, block, brief=True)
+        said = [] if block is None else self._verdicts(width, self._frame, block)
+        below = said
+        for most in (2, 1):  # lines of a why, where there is no room for all of it
+            if block is not None and height - 1 - len(below) < LEAST_FACTS:
+                below = self._verdicts(width, self._frame, block, most)
         if height - 1 - len(below) < LEAST_FACTS:
             below = []
+        if below != said:
+            body += said
         shown = self.window(body, max(0, height - 1 - len(below)))
         right = ""
         if len(body) > len(shown):
@@ -92,9 +95,9 @@ class Inspector(Panel):
         return lines
 
     def _verdicts(
-        self, width: int, shown: Shown, block: BlockRow, *, brief: bool = False
+        self, width: int, shown: Shown, block: BlockRow, most: int | None = None
     ) -> list[Strip]:
-        """What may be done here now, and why not what may not; ``brief``: a line for each why."""
+        """What may be done here now, and why not what may not, in ``most`` lines each."""
         answers = merged(verdicts(shown, block.id))
         if not answers:
             return []
@@ -108,6 +111,8 @@ class Inspector(Panel):
                 why = f"{refusal.function}: {refusal.rule}"
             what = (f" {verdict.key}", "accent", 5), (verdict.label, "text", LABEL_WIDTH)
             lines.append(strip_of(width, paint, *what, (words, role)))
-            more = [why] if brief else wrapped(why, max(8, width - 6))
-            lines += [strip_of(width, paint, (f"     {text}", "dim")) for text in more if text]
+            texts = wrapped(why, max(8, width - 6))
+            if most is not None and len(texts) > most:
+                texts = [*texts[: most - 1], " ".join(texts[most - 1 :])]  # the strip cuts it
+            lines += [strip_of(width, paint, (f"     {text}", "dim")) for text in texts if text]
         return lines

@@ -117,6 +117,13 @@ async def test_the_bill_stands_where_there_is_room() -> None:
         assert any(line.startswith(" node 0 free now") for line in figure(on))
 
 
+async def test_the_bill_of_whom_the_step_is_about_comes_first() -> None:
+    dimms = [f"add dimm{number} {128 << number}M" for number in range(4)]
+    async with stage(*dimms, "online dimm2[0] movable", size=USUAL) as on:
+        who = [line.split()[:2] for line in figure(on) if line.startswith((" dimm", " node"))]
+        assert who == [["dimm0", "128M,"], ["dimm2", "512M,"], ["node", "0"]]
+
+
 def test_the_session_is_followed_as_it_is_drawn_anew() -> None:
     """The ground that grows step by step is the one of all steps, also behind an undo."""
     session = session_of()
