@@ -259,8 +259,18 @@ class ModelView:
             refcount=head,
             private=private,
             freelist_pfn=freelist,
-            note=self._why_huge(pfn, kind) if stands else "its struct page is not initialised",
+            note="; ".join(self._notes(pfn, kind, stands=stands)),
         )
+
+    def _notes(self, pfn: int, kind: PageState, *, stands: bool) -> Iterator[str]:
+        """What is odd about a page or its struct page."""
+        if not stands:
+            yield "its struct page is not initialised"
+        home = self.state.homes.at(pfn)
+        if home is not None and home["base"]:
+            yield "its struct page is mapped by a base page"
+        if why := self._why_huge(pfn, kind):
+            yield why
 
     def _why_huge(self, pfn: int, kind: PageState) -> str:
         """Whether the vmemmap of a huge page was given back, and the rule's reason."""

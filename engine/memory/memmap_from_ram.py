@@ -128,7 +128,9 @@ def _take(tx: Transaction, device: Device, node: int, described: int, pages: int
             one = free_memory.locate(tx.state, node, tables, 1, last=True)
             tx.state = free_memory.place(tx.state, one, PageState.UNMOVABLE, IN_USE)
         if not geometry.vmemmap_chunk_pages:
-            tx.state = record_homes(tx.state, node, described, device.end_pfn, extents)
+            tx.state = record_homes(
+                tx.state, node, described, device.end_pfn, extents, base=tables > 0
+            )
     remote = "" if node == device.node else f" (remote: the memory is on node {device.node})"
     tx.event(
         "vmemmap_populate",
@@ -139,18 +141,27 @@ def _take(tx: Transaction, device: Device, node: int, described: int, pages: int
 
 
 def record_homes(
-    state: State, node: int, described: int, end_pfn: int, extents: NDArray[np.int64]
+    state: State,
+    node: int,
+    described: int,
+    end_pfn: int,
+    extents: NDArray[np.int64],
+    *,
+    base: bool = False,
 ) -> State:
     """Remember that the struct pages of [described, end_pfn) lie in these page frames, in order.
 
     ``extents``: [first, end) of page frames, int64 (n, 2); behind end_pfn they describe nothing.
+    ``base``: they are base pages.
     """
     homes, per_frame = state.homes, state.geometry.pages_per_struct_page_frame
     for low, high in extents.tolist():
         count = min((high - low) * per_frame, end_pfn - described)
         if count <= 0:
             break
-        homes = homes.insert(described, count, bias=low * per_frame - described, node=node)
+        homes = homes.insert(
+            described, count, bias=low * per_frame - described, node=node, base=base
+        )
         described += count
     return replace(state, homes=homes)
 

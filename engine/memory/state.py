@@ -38,11 +38,12 @@ BLOCK_DTYPE = run_dtype(
 """Columns of the memory block table, keyed by block id. One row describes a run of blocks
 that are alike; ``vmemmap`` and ``present`` are pages per block."""
 
-HOME_DTYPE = run_dtype(("bias", "<i8"), ("node", "<i2"))
+HOME_DTYPE = run_dtype(("bias", "<i8"), ("node", "<i2"), ("base", "u1"))
 """Where struct pages outside their own block live, keyed by the pfn they describe.
 
 The struct page of pfn p is in pfn (p + bias) // struct pages per page frame, on ``node``;
-``bias`` is constant along a linear mapping, so a run stays one row however it is split."""
+``bias`` is constant along a linear mapping, so a run stays one row however it is split; ``base``
+is 1 where the memmap is mapped by base pages, because no larger piece was free."""
 
 TAKEN_DTYPE = run_dtype(("kind", "u1"), ("owner", "<i4"))
 """Page frames that are not simply free, keyed by pfn: ``kind`` is a PageState, ``owner`` a

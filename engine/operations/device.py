@@ -272,7 +272,9 @@ def _from_ram(tx: Transaction, device: Device, low: int, high: int) -> Refusal |
         if not state.recorded:
             extents = free_memory.locate(state, node, needed, 1)
             state = free_memory.place(state, extents, PageState.VMEMMAP, device.id)
-            state = memmap_from_ram.record_homes(state, node, low, high, extents)
+            state = memmap_from_ram.record_homes(
+                state, node, low, high, extents, base=not _whole(state, low, high)
+            )
         tx.state = state
         tx.event("__populate_section_memmap", f"{needed} pages of node {node} for struct pages")
         return None

@@ -177,3 +177,20 @@ def test_what_is_marked_is_what_is_counted_and_all_of_it_comes_back(arch: str) -
     assert machine.run("remove dimm0").ok
     assert machine.state.taken.rows.tolist() == before.taken.rows.tolist()
     assert machine.state.free_pages == before.free_pages
+
+
+def test_which_sections_fell_back_to_base_pages_is_remembered() -> None:
+    machine = booted("machine ram=2G profile=4.19", "freelist 0:2627 9:1", "add d 256M at=4G")
+    notes = [machine.view().page(pfn).note for pfn in (0x100000, 0x107FFF, 0x108000, 0x10FFFF)]
+    assert ["mapped by a base page" in note for note in notes] == [False, False, True, True]
+
+
+def test_a_huge_page_says_why_it_keeps_its_vmemmap() -> None:
+    machine = booted(
+        "machine ram=2G memmap_on_memory=Y hugetlb_free_vmemmap=on",
+        "add d 128M at=4G",
+        "online d movable",
+        "hugetlb h 2M pfn=d+512",
+    )
+    note = machine.view().page(0x100200).note
+    assert note == "h: vmemmap kept: the backing page 0x100008 is self-hosted"

@@ -53,6 +53,18 @@ def test_the_frame_survives_a_mail(name: str) -> None:
         assert line == line.rstrip()
 
 
+def test_one_command_sets_the_layouts_of_four_sizes_side_by_side_with_their_bills() -> None:
+    scenario = load_scenario(shipped_scenarios()["layout-four-sizes"])
+    merged = "profile=6.12 memmap_on_memory=Y"
+    lines = compare_lines(compare(scenario, ["memmap=device", "memmap=memblock", merged]))
+    runs = [line.split()[-1] for line in lines if "longest run   " in line]
+    assert runs == ["126M", "252M", "1008M", "63G", *["126M"] * 8]
+    heads = [line.split(None, 1)[1] for line in lines if line.startswith("    heads ")]
+    assert heads[3] == "1 x (refcount 512, private 262144)"
+    assert heads[7] == "512 x (refcount 1, private 512)"
+    assert len(heads) == 8  # the merged design has none
+
+
 def test_old_and_merged_shrinking_differ_in_spans_and_findings() -> None:
     text = "\n".join(frame("shrink-e1"))
     assert "zone 1 Movable spanned              98304             -" in text
