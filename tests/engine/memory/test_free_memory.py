@@ -294,3 +294,11 @@ def test_the_map_draws_as_many_pages_free_as_are_counted(name: str) -> None:
         free = np.array(view.state.free_pages).sum(axis=0).tolist()
         movable = int(drawn[PageState.FREE_MOVABLE])
         assert [int(drawn[[*FREE_BY_ZONE.values()]].sum()) - movable, movable] == free
+
+
+def test_what_all_has_a_place_near_first_leaves_nothing_elsewhere() -> None:
+    """Not even a run of no pages on another node."""
+    state = machine("add d 256M node=1", "online d movable", line="machine ram=2G nodes=2")
+    moved = free_memory.move_in(state, 0, KERNEL, 8)
+    assert moved.taken.check() == []
+    assert sum(np.subtract(state.free_pages, moved.free_pages).ravel().tolist()) == 8
