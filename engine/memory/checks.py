@@ -80,7 +80,9 @@ def _present_identities(state: State) -> list[str]:
     hot = rows[(rows["early"] == 0) & (rows["zone"] != ZoneType.NONE)]
     going = hot["state"] == BlockState.GOING_OFFLINE
     sizes = np.zeros((len(state.nodes), len(ZoneType) - 1), np.int64)
-    each = pages - np.where(going, hot["vmemmap"], 0)
+    # As ``memmap.vmemmap_apart`` has it.
+    apart = going if state.profile.is_since("5.14") else np.zeros_like(going)
+    each = pages - np.where(apart, hot["vmemmap"], 0)
     mine = going | (hot["state"] == BlockState.ONLINE)
     np.add.at(sizes, (hot["node"][mine], hot["zone"][mine]), (each * hot["count"])[mine])
     broken = []

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from pfnmap.engine.commands import Command, Signal, Unpin
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, ZoneType
+from pfnmap.engine.memory.memmap import vmemmap_apart
 from pfnmap.engine.memory.state import Pending
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import allocations, offline, remove
@@ -61,7 +62,7 @@ def _released(tx: Transaction) -> Pending | None:
     row = tx.state.blocks.row_at(held.block)
     node, zone_type = int(row["node"]), ZoneType(int(row["zone"]))
     zone = tx.state.zone(node, zone_type)
-    zone = replace(zone, present=zone.present + int(row["vmemmap"]))
+    zone = replace(zone, present=zone.present + vmemmap_apart(tx.state, row))
     blocks = tx.state.blocks.update(held.block, held.block + 1, state=int(BlockState.ONLINE))
     state = tx.state.with_zone(node, zone_type, zone)
     tx.state = replace(state, blocks=blocks, pending=None)

@@ -112,6 +112,10 @@ def block_facts(view: View, block: BlockRow) -> list[Fact]:
     if block.present_pages == block.nr_pages:
         present = f"{block.nr_pages} pages, {size}"
     facts.append(("present", present, "text"))
+    edges = np.array([block.start_pfn, block.start_pfn + block.nr_pages], dtype=np.int64)
+    if lacking := int(view.page_counts(edges)[0, PageState.PAGE_OFFLINE]):
+        words = f"{counted(lacking, 'page')}: not plugged (virtio-mem), a balloon's, or poisoned"
+        facts.append(("PageOffline", words, "text"))
     memmap = block.memmap
     if block.vmemmap_pages:
         memmap += f", {block.vmemmap_pages} vmemmap pages at its start"
