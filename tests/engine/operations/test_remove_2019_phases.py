@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from pfnmap.engine import Machine
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.kinds import PageState
 from pfnmap.engine.language import parse_line
+from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.outcome import Outcome
 from tests.engine.tools import booted
 from tests.fuzz.limits import HANGS_AFTER_SECONDS, bounded
@@ -145,3 +148,22 @@ def test_more_sections_than_can_be_walked_through_one_by_one_are_refused_in_word
     machine = booted("machine ram=2G profile=memmap-v2", "add dimm0 16T memmap=device")
     with pytest.raises(InputError, match="131072 sections in one command"):
         machine.run("remove dimm0")
+
+
+@pytest.mark.parametrize("add", [DEVICE, MEMBLOCK], ids=["device", "memblock, blocks of 1G"])
+def test_while_it_is_freed_the_vmemmap_pages_lose_their_marks_on_the_map(add: str) -> None:
+    block = " block=1G" if add == MEMBLOCK else ""
+    _, outcome = removed(f"machine ram=2G profile=memmap-v2{block}", add)
+    edges = np.array([0x100000, 0x100000 + 262144])
+    marked, counts, notes = [], [], []
+    for event in outcome.events:
+        view = ModelView(event.state)
+        head = view.page(0x100000)
+        if event.function == "depopulate_section_memmap":
+            counts.append(head.refcount)
+            notes.append(head.note)
+        if event.function == "vmemmap_free" and "go" in event.text:
+            marked.append(int(view.page_counts(edges)[0][PageState.VMEMMAP]))
+    assert counts == [7, 6, 5, 4, 3, 2, 1, 0]
+    assert set(notes) == {""}  # what was marked is initialised
+    assert marked == [3584, 3072, 2560, 2048, 1536, 1024, 512, 0]
