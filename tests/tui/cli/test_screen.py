@@ -95,9 +95,9 @@ def test_the_command_line_wins_over_the_settings(tmp_path: Path) -> None:
 # -- screens -----------------------------------------------------------------------------
 def test_the_tour_begins_on_the_screen(tmp_path: Path) -> None:
     with Program("tour", home=tmp_path) as program:
-        program.wait_for("1/16 the map")
+        program.wait_for("1/17 the map")
         program.send("G")
-        program.wait_for("2/16 explain")
+        program.wait_for("2/17 explain")
         program.send("T")
         program.wait_for("the tour has ended")
         program.send("q")
