@@ -151,8 +151,13 @@ def _words_of(code: int) -> str:
 def _arrivals(before: Moment, after: Moment) -> Iterator[str]:
     """Devices that came, with the place of their struct pages; and those that went."""
     old, new = before.state.devices, after.state.devices
-    for number in new.keys() - old.keys():
+    came = sorted(new.keys() - old.keys())
+    told = len(came) if len(came) <= MOST_RANGES else 1
+    for number in came[:told]:
         yield from _arrival(before.state, after.state, new[number])
+    if more := came[told:]:
+        pages = sum(new[number].nr_pages for number in more)
+        yield f"{counted(len(more), 'further device')} of {amount(pages, after.state)}"
     for number in old.keys() - new.keys():
         gone = old[number]
         freed = _pages_in_ram(before.state, gone) - _pages_in_ram(after.state, gone)

@@ -24,6 +24,10 @@ from pfnmap.tui.text.ascii import plain, wrapped
 
 MOST_NAMES: Final = 6
 """Devices that are named; more are counted."""
+MOST_AGAIN: Final = 4
+"""Lines that bring back what a machine has before the first step; more are one moment."""
+AGAIN: Final = -1
+"""The number of that moment."""
 MOST_RUNS: Final = 2
 """Changes of the longest run that are told apart; of more the longest."""
 MOST_RANGES: Final = 20
@@ -52,8 +56,14 @@ class Variant(Struct, frozen=True, eq=False):
 def variant_of(run: VariantRun) -> Variant:
     """The moments of a run; steps have the numbers of the session."""
     found = [Moment(ModelView(run.start), BOOT)]
+    again = [step for step in run.steps if step.number < 0 and step.outcome is not None]
+    if len(again) > MOST_AGAIN:
+        last = again[-1].outcome
+        assert last is not None
+        words = f"{again[0].line} ... {again[-1].line}, {len(again)} lines"
+        found.append(Moment(ModelView(last.after), words, AGAIN, before=found[0]))
     for step in run.steps:
-        if step.outcome is not None:
+        if step.outcome is not None and (step.number > 0 or len(again) <= MOST_AGAIN):
             view = ModelView(step.outcome.after)
             words = step.ran or step.line
             found.append(Moment(view, words, step.number, 0, step.outcome, None, found[-1]))
@@ -99,7 +109,10 @@ class Variants:
         self.comparison = comparison
         self.variants = [variant_of(run) for run in comparison.runs]
         self.letters = [letter(index) for index in range(len(self.variants))]
-        self.numbers = [0, *(step.number for step in comparison.runs[0].steps)]
+        told = {number for each in self.variants for number in each.problems}
+        told |= {moment.number for each in self.variants for moment in each.moments}
+        behind = [step.number for step in comparison.runs[0].steps if step.number > 0]
+        self.numbers = [0, *sorted(number for number in told if number < 0), *behind]
         """The steps there are; 0 is the start."""
         found = [moment for variant in self.variants for moment in variant.moments]
         block_bytes = found[0].view.geometry.block_bytes

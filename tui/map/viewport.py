@@ -309,7 +309,13 @@ class Viewport(Struct, frozen=True, eq=False):
         nr_rows = max(1, nr_rows)
         if (columns, nr_rows, cell) == (self.columns, self.nr_rows, self.pages_per_cell):
             return self
-        return self._laid(columns=columns, nr_rows=nr_rows, pages_per_cell=cell)
+        laid = self._laid(columns=columns, nr_rows=nr_rows, pages_per_cell=cell)
+        counted = self.top_line + self.nr_rows - 2
+        if self.closed == NOTHING or self.rows.line_of(self.closed[0]) != counted:
+            return laid
+        # What was too long for this window is shown in the new one, as far as it fits there.
+        lines = self.rows.lines(self.top_line, self.nr_rows)
+        return laid.showing([(int(lines.start_pfn[0]), int(lines.end_pfn[-1]))])
 
     def on(self, extents: Int64s, alike: Int64s = NO_RANGES) -> Viewport:
         """The same window on memory that has changed."""

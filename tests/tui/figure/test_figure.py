@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pfnmap.engine.compare import compare
+from pfnmap.engine.compare import compare, compare_machine
 from pfnmap.engine.kinds import PageState, ZoneType
+from pfnmap.engine.language import parse_lines
 from pfnmap.engine.scenarios.scenario import parse_scenario
 from pfnmap.engine.sysroot.history import open_root
 from pfnmap.tui.figure.axis import axis_of, ground_of
@@ -17,7 +18,7 @@ from pfnmap.tui.figure.figure import Figure, Mark, Told, figure_of
 from pfnmap.tui.figure.moments import moments
 from pfnmap.tui.figure.result import result
 from pfnmap.tui.figure.text import joined
-from pfnmap.tui.figure.variants import Variants
+from pfnmap.tui.figure.variants import Variants, compare_lines
 from pfnmap.tui.map.cells import STATE_MASK
 from tests.engine.sysroot.test_history import block_33_goes_offline
 from tests.engine.sysroot.trees import x86_tree
@@ -52,6 +53,17 @@ def test_what_changed_is_marked_and_nothing_else() -> None:
     assert np.array_equal(movable.differs, inside)
     assert (movable.now.marks[inside] == Mark.GAP).all()
     assert [number.changed for number in movable.numbers] == [False, True, True]
+
+
+def test_many_devices_that_are_added_again_are_one_step_of_a_comparison() -> None:
+    dimms = [f"add d{n} 256M at={(32 + 2 * n) << 27:#x}" for n in range(9)]
+    machine = session_of("machine ram=1G", *dimms, "online 32-49 movable").state
+    offline = list(parse_lines(["offline 48"], source="x"))
+    text = "\n".join(compare_lines(compare_machine(machine, offline, ["memmap_on_memory=Y"], "x")))
+    assert text.count("\nhot-added again: add d0 256M") == text.count("\nhot-added again") == 1
+    assert text.count("8 further devices of 2G (524288 pages)") == 2
+    assert text.count("blocks 32-49 are online in Movable") == 2
+    assert "step 1: offline 48\n" in text
 
 
 def test_a_refused_device_has_its_place_on_the_axis() -> None:

@@ -131,6 +131,20 @@ def test_blocks_that_there_is_no_room_for_are_counted_between_the_first_and_the_
     assert found[1].at(60 << 15).shows(60 << 15)
 
 
+def test_what_is_counted_stays_so_in_a_window_of_another_size() -> None:
+    blocks = ",".join(str(32 + 2 * index) for index in range(24))
+    session = session_of("add dimm0 8G", f"online {blocks} movable")
+    *_, (_, panel) = walk(session, (80, 24))
+    for lines in (12, 6, 9):
+        panel.fit(80, lines)
+        seen = panel.viewport
+        assert seen.lines().is_fold.sum() == 1
+        assert seen.shows(32 << 15)
+        assert seen.shows(78 << 15)
+    panel.fit(80, 60)
+    assert all(panel.viewport.shows(block << 15) for block in range(32, 79))
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_in_the_program_nothing_jumps_and_the_cursor_follows(size: tuple[int, int]) -> None:
     """Also what was done before the first frame, and what was refused."""
