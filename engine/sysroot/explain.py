@@ -14,6 +14,7 @@ from itertools import islice
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.commands import Add, Command, Offline, Online, Ref, Remove, SetParam
@@ -37,6 +38,7 @@ Ids = NDArray[np.int64]
 
 MAX_SHOWN = 8
 """Differences of one kind that are spelt out."""
+_OFFLINE = OnlineType.OFFLINE
 _TYPES = (OnlineType.ONLINE, OnlineType.ONLINE_KERNEL, OnlineType.ONLINE_MOVABLE)
 
 
@@ -73,7 +75,13 @@ def _foresee(before: SysrootView, after: SysrootView, start: State) -> _Run:
         if dict(before.params).get(name) != value:
             run.step(SetParam(name, value, text=f"set {name}={value}"))
     for command in _commands(before, after):
+        params = run.state.params
+        if isinstance(command, Add) and _is_dynamic(after, command.address or 0):
+            # Which zones the blocks of a dynamic group went to is seen, not foreseen.
+            waits = replace(params, auto_online_blocks=OnlineType.OFFLINE)
+            run.state = replace(run.state, params=waits)
         run.step(command)
+        run.state = replace(run.state, params=params)
     for first, last in _still_offline(run.state, after):
         run.online(first, last)
     if not run.findings:
@@ -82,6 +90,12 @@ def _foresee(before: SysrootView, after: SysrootView, start: State) -> _Run:
             words = f"{subject}: the model foresees {predicted}, the kernel shows {seen}"
             run.disagree(said, words, after.first_pfn)
     return run
+
+
+def _is_dynamic(view: SysrootView, address: int) -> bool:
+    """Whether virtio-mem added the memory there, in bytes: as one dynamic memory group."""
+    index = int(np.searchsorted(view.observation.blocks.ids, address // view.geometry.block_bytes))
+    return "virtio_mem" in (view.device_of(index) or "")
 
 
 class _Run:
