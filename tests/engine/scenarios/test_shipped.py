@@ -143,6 +143,7 @@ def test_they_begin_with_their_title_and_their_machine_and_are_narrated() -> Non
         assert isinstance(first, Title), name
         assert isinstance(second, StartMachine), name
         assert any(isinstance(command, Note) for command in rest), name
+        assert loaded(name).origins, f"{name}: a source line says where its claims come from"
 
 
 def test_every_expectation_is_read_from_the_folder() -> None:
