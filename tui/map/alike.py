@@ -52,13 +52,27 @@ def _runs(views: list[View]) -> Int64s:
     runs = [list(islice(view.block_runs(), MOST_RUNS + 1)) for view in views]
     if max(map(len, runs)) > MOST_RUNS:
         return NO_RANGES
-    cuts = sorted({cut for each in runs for first, last in each for cut in (first, last + 1)})
+    edges = {cut for each in runs for first, last in each for cut in (first, last + 1)}
+    inner = {cut for view in views for cut in _within(view)}
+    cuts = sorted(edges | {cut for cut in inner if runs[0][0][0] < cut <= runs[0][-1][1]})
     there = np.array(cuts, dtype=np.int64)
     result = []
     for first, last in runs[0]:
         low, high = np.searchsorted(there, (first, last + 1)).tolist()
         result += list(pairwise(cuts[low : high + 1]))
     return np.array(result, dtype=np.int64).reshape(-1, 2)
+
+
+def _within(view: View) -> list[int]:
+    """The blocks at which a long stretch of pages in one use begins or ends: boot's vmemmap."""
+    if view.real or view.state.taken.nr_rows > MOST_RUNS:
+        return []
+    rows, pages = view.state.taken.rows, view.geometry.block_pages
+    firsts, ends = -(-rows["start"] // pages), (rows["start"] + rows["count"]) // pages
+    long = ends - firsts >= FEWEST_ALIKE
+    first, end = firsts[long], ends[long]
+    # The blocks on both sides of its edges hold a part of it and are apart from the others.
+    return [int(cut) for cut in np.concatenate((first - 1, first, end, end + 1))]
 
 
 def _looks(view: View, ranges: Int64s) -> tuple[Int64s, np.ndarray[tuple[int], np.dtype[np.bool_]]]:

@@ -26,6 +26,12 @@ def window(view: View, before: View | None = None, nr_rows: int = 50) -> Viewpor
     return Viewport(view.extents(), BLOCK, alike=alike).resized(64, nr_rows)
 
 
+def test_a_machine_of_petabytes_is_a_few_rows_its_memmap_among_them() -> None:
+    view = session_of("add dimm0 64G", machine="machine ram=3P block=2G").view
+    drawn = Viewport(view.extents(), 1 << 19, alike=alike_ranges(view)).resized(64, 12)
+    assert drawn.rows.nr_lines < 12
+
+
 @pytest.mark.parametrize("count", range(len(LINES) + 1))
 def test_blocks_that_one_row_stands_for_look_like_it(count: int) -> None:
     """And so they did before the last step; as many as there are in a row are joined."""
