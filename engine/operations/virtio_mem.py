@@ -44,6 +44,8 @@ def resize(tx: Transaction, command: VirtioMem) -> Refusal | None:
     device = tx.state.device_named(command.name)
     if not tx.state.profile.is_since("5.8"):
         raise InputError(f"{tx.state.profile.name} has no virtio-mem, it came with 5.8")
+    if tx.state.geometry.arch.startswith("ppc64"):
+        raise InputError("virtio-mem: there is none for powerpc")
     new = device is None
     if device is None:
         described = _described(tx.state, command)
@@ -266,11 +268,18 @@ def _plug(tx: Transaction, device: Device, wanted: int) -> str:
                     text = f"{end - start} pages at {start:#x} are plugged"
                     tx.event("virtio_mem_fake_online", text, block=start // pages)
                     left -= end - start
+    alone = 0
     while left:
         done, why = _add_more(tx, device, left)
         if why:
             return why
         left -= done
+        alone += done <= max(device.unit_pages, pages)
+        if alone > MAX_BLOCKS_ONE_BY_ONE:
+            raise InputError(
+                f"virtio-mem: more than {MAX_BLOCKS_ONE_BY_ONE} memory blocks, each by itself "
+                "because struct pages find no room near them; ask for less at a time"
+            )
     return ""
 
 
@@ -288,9 +297,7 @@ def _add_more(tx: Transaction, device: Device, left: int) -> tuple[int, str]:
     count = min(gap[1] - gap[0], max(1, left // unit))
     waits = state.params.auto_online_blocks == OnlineType.OFFLINE
     count = min(count, room // unit if waits else count)
-    if state.faults or not _memmap_is_free(state, device, count * unit):
-        _one_by_one(left // unit)
-        count = 1
+    count = min(count, _affordable(state, device, unit))
     low, high = gap[0] * unit, (gap[0] + count) * unit
     plugged = min(left, high - low)
     if low + plugged < high:
@@ -312,14 +319,6 @@ def _add_more(tx: Transaction, device: Device, left: int) -> tuple[int, str]:
     return plugged, ""
 
 
-def _one_by_one(count: int) -> None:
-    if count > MAX_BLOCKS_ONE_BY_ONE:
-        raise InputError(
-            f"virtio-mem: {count} memory blocks, which go one by one here; at most "
-            f"{MAX_BLOCKS_ONE_BY_ONE} in one command"
-        )
-
-
 def _lowest_gap(state: State, device: Device) -> tuple[int, int] | None:
     """[first, end) of the lowest units of the device that are not there."""
     pages = state.geometry.block_pages
@@ -330,13 +329,16 @@ def _lowest_gap(state: State, device: Device) -> tuple[int, int] | None:
     return (int(free["start"][0]), int(free["start"][0] + free["count"][0])) if len(free) else None
 
 
-def _memmap_is_free(state: State, device: Device, nr_pages: int) -> bool:
-    """Whether the nearest memory has room for all struct pages, whatever goes online meanwhile."""
-    if state.freelists:
-        return False
-    node = free_memory.kernel_nodes(state, device.node)[:1]
-    needed = state.geometry.memmap_pages(nr_pages)
-    return bool(node) and free_memory.free_of(state, node[0])[free_memory.KERNEL] > needed
+def _affordable(state: State, device: Device, unit: int) -> int:
+    """Units whose struct pages the nearest memory has room for, whatever goes online meanwhile.
+
+    1 where that has none: then it may come from elsewhere, or be missing.
+    """
+    nodes = free_memory.kernel_nodes(state, device.node)[:1]
+    if state.freelists or state.faults or not nodes:
+        return 1
+    free = free_memory.free_of(state, nodes[0])[free_memory.KERNEL]
+    return max(1, (free - 1) // max(1, state.geometry.memmap_pages(unit)))
 
 
 # -- less -----------------------------------------------------------------------------------
