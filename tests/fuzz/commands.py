@@ -195,6 +195,7 @@ class Commands:
     historical: int = 5
     """Every so many seeds have a historical profile instead (0: none)."""
     what: str = "commands"
+    maker: type[LineMaker] = LineMaker
 
     def run(self, seed: int, record: Record) -> None:
         """One machine and its lines, counted in ``record``."""
@@ -202,7 +203,7 @@ class Commands:
         historical = bool(self.historical) and seed % self.historical == 0
         profile = rng.choice(HISTORICAL_PROFILES if historical else self.profiles)
         lines = [random_machine(rng, profile)]
-        maker = LineMaker(rng, any_rule=historical)
+        maker = self.maker(rng, any_rule=historical)
         began = time.process_time()
         try:
             with bounded(MAX_SECONDS):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from tests.fuzz.commands import Commands
 from tests.fuzz.journals import Journals
+from tests.fuzz.outputs import Outputs, Places
+from tests.fuzz.people import Keys, Moving
+from tests.fuzz.relations import Relations
 from tests.fuzz.settings import Keymaps, Themes
 from tests.fuzz.texts import Lines, Scenarios
 from tests.fuzz.traces import Traces
@@ -12,7 +15,8 @@ from tests.fuzz.workers import Target
 
 _TARGETS: tuple[Target, ...] = (
     Commands(), Lines(), Scenarios(), Traces(), Journals(), Themes(), Keymaps(), Trees(),
-    Captures(),
+    Captures(), Outputs(), Places(), Relations(),
+    Keys(), Moving(),
 )  # fmt: skip
 NAMES = tuple(target.what for target in _TARGETS)
 

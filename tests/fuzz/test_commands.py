@@ -10,6 +10,7 @@ from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.language import VERBS, Kind
 from pfnmap.engine.machine import CheckError, Machine
 from tests.fuzz import commands as fuzz
+from tests.fuzz.relations import Relations
 from tests.fuzz.words import LineMaker, random_machine
 
 
@@ -78,6 +79,12 @@ def test_an_eject_whose_second_pass_never_ends_waits_as_one_whose_first_does(
 )  # fmt: skip
 def test_what_the_fuzzer_found_breaks_nothing_any_more(lines: tuple[str, ...]) -> None:
     assert fuzz.failure_of(list(lines), checked=True) is None
+
+
+def test_devices_in_each_others_place_break_no_identity() -> None:
+    record = fuzz.run(range(1, 4), Relations())
+    assert [str(failure) for failure in record.failures] == []
+    assert {"ok", "EEXIST", "EINVAL"} <= set(record.counts["answers"])
 
 
 @pytest.mark.slow

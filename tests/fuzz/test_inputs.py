@@ -18,8 +18,10 @@ from tests.examples import examples
 from tests.fuzz.inputs import Inputs, run, unclear
 from tests.fuzz.targets import NAMES, target_named
 
-KINDS = tuple(name for name in NAMES if name != "commands")
+KINDS = tuple(name for name in NAMES if isinstance(target_named(name), Inputs))
 INPUTS_OF_A_KIND = 40
+SLOW = {"keys": 3, "moving": 10, "outputs": 20, "places": 20}
+"""How many of those that need a screen or a process each."""
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -35,13 +37,13 @@ def test_a_seed_is_an_input(name: str) -> None:
 def test_inputs_of_seeds_break_nothing(name: str) -> None:
     inputs = target_named(name)
     assert isinstance(inputs, Inputs)
-    record = run(inputs, range(INPUTS_OF_A_KIND))
+    record = run(inputs, range(SLOW.get(name, INPUTS_OF_A_KIND)))
     assert [str(failure) for failure in record.failures] == []
-    assert record.inputs == INPUTS_OF_A_KIND
-    assert {"refused"} < set(record.counts["answers"]), "nothing that works was tried"
+    if name not in SLOW:
+        assert {"refused"} < set(record.counts["answers"]), "nothing that works was tried"
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", [name for name in KINDS if name not in SLOW])
 @examples(10, list(HealthCheck))
 @given(rng=st.randoms(use_true_random=False))
 def test_inputs_that_hypothesis_chooses_break_nothing(name: str, rng: random.Random) -> None:

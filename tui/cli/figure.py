@@ -74,6 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         session, scenario = _opened(arguments)
         title = session.title if scenario is None else scenario.title
+    if not len(session.view.extents()):
+        raise InputError("no memory of this machine is known: there is nothing to draw")
     target = None
     if ending != out:
         inputs = [] if is_root(arguments) else [(named_file(arguments.source), "the scenario")]

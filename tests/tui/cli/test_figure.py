@@ -141,5 +141,16 @@ def test_what_cannot_be_drawn_is_one_sentence(
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize("ending", ["", ".svg", ".html"])
+def test_a_machine_without_memory_is_nothing_to_draw(
+    ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dump = tmp_path / "dump.txt"
+    dump.write_text("/sys/devices/system/memory/block_size_bytes:8000000\n/proc/cmdline:quiet\n")
+    out = ["-o", str(tmp_path / f"out{ending}")] if ending else []
+    assert main(["figure", str(dump), *out]) == 2
+    assert "there is nothing to draw" in capsys.readouterr().err
+
+
 def test_text_loads_neither_textual_nor_rich() -> None:
     assert not modules_after(cli("figure", NAME)) & SCREEN
