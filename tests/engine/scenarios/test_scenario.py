@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pfnmap.engine.commands import (
     Add,
@@ -17,6 +18,7 @@ from pfnmap.engine.commands import (
     Offline,
     Online,
     Ref,
+    Shell,
     StartMachine,
     Title,
 )
@@ -284,7 +286,9 @@ def test_saving_loading_and_saving_again_gives_the_same_bytes(
     saved = format_scenario(build_scenario(start, commands))
     loaded = parse_scenario(saved)
     assert loaded.start == start
-    assert list(loaded.commands) == commands
+    # A shell line that is read knows the folder it is run in; as it was written it does not.
+    written = [replace(c, line=c.text) if isinstance(c, Shell) else c for c in loaded.commands]
+    assert written == commands
     assert format_scenario(loaded) == saved
 
 
