@@ -11,6 +11,8 @@ from typing import IO
 
 import pyte
 
+from pfnmap.tui.screens.tour import STEPS
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -37,7 +39,7 @@ def test_it_runs_in_a_browser_at_the_size_of_its_window_and_takes_keys(tmp_path:
     screen = pyte.Screen(100, 30)
     stream = pyte.ByteStream(screen)
     # What is to be seen, and the key that is pressed when it is.
-    awaited = [("tour  1/16", b"G"), ("tour  2/16", b"q")]
+    awaited = [(f"tour  1/{len(STEPS)}", b"G"), (f"tour  2/{len(STEPS)}", b"q")]
     with process:
         assert process.stdin is not None
         assert process.stdout is not None
