@@ -188,12 +188,15 @@ def _boot_vmemmap_freed(state: State, pfn: int, number: int, vmemmap: int, kept:
     freed = (vmemmap - kept) * number
     per_frame = state.geometry.pages_per_struct_page_frame
     pages = vmemmap * per_frame
-    if row is not None and row["early"] and state.unreserved.at(pfn + pages - 1) is None:
+    gone = freed + (number if state.profile.hugetlb_new_head else 0)
+    if row is not None and row["early"]:  # a smaller huge page may have freed some of them before
+        before = state.unreserved.slice(pfn, pfn + number * pages)["count"].sum()
+        gone -= int(before) // per_frame
+    if row is not None and row["early"] and gone > 0:
         left = 0 if state.profile.hugetlb_new_head else kept * per_frame
         bought = state.unreserved.rows_over(_tails(pfn, number, pages, pages - left), owner=-1)
         state = replace(state, unreserved=state.unreserved.insert_rows(merge_rows(bought)))
         zone = state.zone(node, zone_type)
-        gone = freed + (number if state.profile.hugetlb_new_head else 0)
         state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed + gone))
     return free_memory.change(state, node, free_memory.zone_class(zone_type), freed)
 

@@ -71,6 +71,10 @@ def test_an_eject_whose_second_pass_never_ends_waits_as_one_whose_first_does(
         # poison that is lifted from a block that is offline makes nothing free
         ("machine", "add a 128M", "online a movable", "pin a kind=hwpoison", "offline a",
          "unpin a"),
+        # of the struct pages of a gigantic page smaller ones have freed most before
+        ("machine profile=6.12 ram=4G auto_online_blocks=online hugetlb_free_vmemmap=on",
+         "shrink DMA32 blocks=2", "hugetlb a 16M count=500", "hugetlb-free a",
+         "online 22-23 kernel", "hugetlb b 1G"),
         # a countdown of 2019 that another removal ends frees the memmap of everything between
         ("machine profile=6.12 ram=4000M block=256M", "add a 512M memmap=device", "remove 20",
          "add b 256M at=0x2370000000", "online b", "add c 256M memmap=device at=0x3000000000",
