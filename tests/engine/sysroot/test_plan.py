@@ -16,7 +16,7 @@ from pfnmap.engine.sysroot.page_kinds import bit
 from pfnmap.engine.sysroot.plan import looked_at, plan
 from pfnmap.engine.sysroot.read import observe
 from pfnmap.engine.sysroot.view import SysrootView
-from tests.engine.sysroot.trees import x86_tree
+from tests.engine.sysroot.trees import dimm_tree, x86_tree
 
 
 @pytest.fixture
@@ -145,3 +145,15 @@ def test_the_kernel_image_and_an_old_removable_are_obstacles(tmp_path: Path) -> 
     view = SysrootView(observe(DirectoryTree(tree.root)))
     assert obstacle(view, 3) == "EINTR: its state is going-offline, until a signal comes"
     assert obstacle(view, 4).startswith("EINTR: waits until a signal comes")
+
+
+@pytest.mark.parametrize("line", ["offline 33", "online 33", "online 34", "remove 33"])
+def test_behind_a_block_that_is_going_offline_everything_waits(line: str, tmp_path: Path) -> None:
+    tree = dimm_tree(tmp_path / "root")
+    tree.block(33, "going-offline", "Movable")
+    command = parse_line(line)
+    assert command is not None
+    (outcome,) = plan(SysrootView(observe(DirectoryTree(tree.root))), [command])
+    assert outcome.errno == "EINTR"
+    assert outcome.refusal is not None
+    assert "the offline of memory block 33 goes on" in outcome.refusal.rule
