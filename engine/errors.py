@@ -2,6 +2,51 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+SHELL_TEXT: Final[dict[str, str]] = {
+    "EPERM": "Operation not permitted",
+    "ENOENT": "No such file or directory",
+    "ESRCH": "No such process",
+    "EINTR": "Interrupted system call",
+    "EIO": "Input/output error",
+    "ENXIO": "No such device or address",
+    "E2BIG": "Argument list too long",
+    "EBADF": "Bad file descriptor",
+    "EAGAIN": "Resource temporarily unavailable",
+    "ENOMEM": "Cannot allocate memory",
+    "EACCES": "Permission denied",
+    "EFAULT": "Bad address",
+    "EBUSY": "Device or resource busy",
+    "EEXIST": "File exists",
+    "EXDEV": "Invalid cross-device link",
+    "ENODEV": "No such device",
+    "ENOTDIR": "Not a directory",
+    "EISDIR": "Is a directory",
+    "EINVAL": "Invalid argument",
+    "ENFILE": "Too many open files in system",
+    "ENOSPC": "No space left on device",
+    "EROFS": "Read-only file system",
+    "EDOM": "Numerical argument out of domain",
+    "ERANGE": "Numerical result out of range",
+    "EDEADLK": "Resource deadlock avoided",
+    "ENOSYS": "Function not implemented",
+    "ENODATA": "No data available",
+    "ETIME": "Timer expired",
+    "EPROTO": "Protocol error",
+    "EOVERFLOW": "Value too large for defined data type",
+    "EOPNOTSUPP": "Operation not supported",
+    "ENOBUFS": "No buffer space available",
+    "EALREADY": "Operation already in progress",
+    "EINPROGRESS": "Operation now in progress",
+    "ETIMEDOUT": "Connection timed out",
+    "ECANCELED": "Operation canceled",
+    "EHWPOISON": "Memory page has hardware error",
+    "ENOTSUPP": "Unknown error 524",
+}
+"""Every errno that a kernel function here may answer with (``errno-base.h``, ``errno.h``), and
+what a shell prints for it (libc ``strerror``; it has no words for ENOTSUPP, the kernel's own)."""
+
 
 class PfnmapError(Exception):
     """Base of every error that is the caller's to mend; ``str()`` is ready to show.

@@ -14,7 +14,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from pfnmap.engine.complaints import choose, closest, shown, wrong
-from pfnmap.engine.errors import InputError, ParseError
+from pfnmap.engine.errors import SHELL_TEXT, InputError, ParseError
 from pfnmap.engine.kinds import ZONE_BY_LABEL, MemmapPolicy, OnlineType, PageState, ZoneType
 from pfnmap.engine.params import PARAM_VALUES, Params
 from pfnmap.engine.phases import FAILABLE_PHASES
@@ -39,15 +39,6 @@ _DIGIT = re.compile(r"[0-9]")
 _REF_WORDS = "blocks such as 34, 32-39, dimm0, dimm0[2-3] or 0x100000000-0x107ffffff"
 _PFN_WORDS = "a pfn such as 0x108000 or a page of a device such as dimm0+512"
 _UNITS: Final = {"B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "P": 1 << 50}
-
-ERRNO_NAMES: Final = frozenset({
-    "EPERM", "ENOENT", "ESRCH", "EINTR", "EIO", "ENXIO", "E2BIG", "EBADF", "EAGAIN", "ENOMEM",
-    "EACCES", "EFAULT", "EBUSY", "EEXIST", "EXDEV", "ENODEV", "ENOTDIR", "EISDIR", "EINVAL",
-    "ENFILE", "ENOSPC", "EROFS", "EDOM", "ERANGE", "EDEADLK", "ENOSYS", "ENODATA", "ETIME",
-    "EPROTO", "EOVERFLOW", "EOPNOTSUPP", "ENOBUFS", "EALREADY", "EINPROGRESS", "ETIMEDOUT",
-    "ECANCELED", "EHWPOISON", "ENOTSUPP",
-})  # fmt: skip
-"""The errno names that ``errno=`` takes (``errno-base.h``, ``errno.h``)."""
 
 
 def _read(digits: str, what: str) -> int:
@@ -195,7 +186,7 @@ def parse_name(text: str) -> str:
 
 def parse_errno(text: str) -> str:
     """An errno name such as ``EBUSY``."""
-    return choose(text, sorted(ERRNO_NAMES), "errno")
+    return choose(text, sorted(SHELL_TEXT), "errno")
 
 
 def quote(text: str, *, always: bool = False) -> str:
@@ -448,7 +439,7 @@ PIN_KIND: Final = one_of(("unmovable", "movable", "offline", "longterm", "hwpois
 MAPPING: Final = one_of(("public", "private"), "mapping")
 ZOOM_LEVEL: Final = one_of(("page", "subsection", "section", "block", "fit"), "zoom level")
 PHASE: Final = one_of(FAILABLE_PHASES, "phase that can fail", "PHASE")
-ERRNO: Final = ValueKind(parse_errno, str, "E", tuple(sorted(ERRNO_NAMES)))
+ERRNO: Final = ValueKind(parse_errno, str, "E", tuple(sorted(SHELL_TEXT)))
 TIME: Final = ValueKind(parse_seconds, format_seconds, "TIME")
 ORDER_COUNT: Final = ValueKind(_order_count, lambda pair: f"{pair[0]}:{pair[1]}", "ORDER:COUNT")
 TEXT: Final = ValueKind(str, lambda text: quote(text, always=True), '"TEXT"')

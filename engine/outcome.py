@@ -7,28 +7,9 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from pfnmap.engine.commands import Command, is_action
+from pfnmap.engine.errors import SHELL_TEXT
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.recent import Recent
-
-SHELL_TEXT: dict[str, str] = {
-    "EPERM": "Operation not permitted",
-    "ENOENT": "No such file or directory",
-    "EINTR": "Interrupted system call",
-    "EIO": "Input/output error",
-    "E2BIG": "Argument list too long",
-    "ENXIO": "No such device or address",
-    "ENOMEM": "Cannot allocate memory",
-    "EACCES": "Permission denied",
-    "EBUSY": "Device or resource busy",
-    "EEXIST": "File exists",
-    "ENODEV": "No such device",
-    "EINVAL": "Invalid argument",
-    "ERANGE": "Numerical result out of range",
-    "EOPNOTSUPP": "Operation not supported",
-    "EHWPOISON": "Memory page has hardware error",
-}
-"""What a shell prints for each errno (libc ``strerror``)."""
-
 
 NOT_MODELLED = ": not modelled"
 """Behind what it is about, in a note: what the kernel would do is not known."""

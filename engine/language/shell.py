@@ -21,11 +21,10 @@ from msgspec import Struct
 
 from pfnmap.engine.commands import Cd, Chmem, Command, Daxctl, Expect, Shell, SysfsRead, SysfsWrite
 from pfnmap.engine.complaints import shown, wrong
-from pfnmap.engine.errors import ParseError
+from pfnmap.engine.errors import SHELL_TEXT, ParseError
 from pfnmap.engine.kinds import ZONE_BY_LABEL, OnlineType
 from pfnmap.engine.language.lexer import clean
 from pfnmap.engine.notation import parse_name, parse_number, parse_size
-from pfnmap.engine.outcome import SHELL_TEXT
 from pfnmap.engine.sysfs_words import BLOCK_FILES, MAX_BRACE_WORDS, complete_path, expand_braces
 
 CWD = "PWD"

@@ -101,7 +101,9 @@ def _switch(tx: Transaction, device: Device, kind: OnlineType | None) -> Refusal
 
 def write_driver(tx: Transaction, driver: str, name: str, word: str) -> Refusal | None:
     """``echo WORD > /sys/bus/dax/drivers/DRIVER/NAME``."""
-    if name == "remove_id" or driver not in ("kmem", "device_dax"):
+    if driver not in ("kmem", "device_dax"):
+        return Refusal("ENOENT", "sysfs", f"there is no driver {driver} of dax devices")
+    if name == "remove_id":
         return None
     if (device := _found(tx, word)) is None:
         return Refusal("ENODEV", f"{name}_store", f"there is no dax device {word}")
@@ -230,12 +232,13 @@ def write_memmap(tx: Transaction, name: str, wanted: bool) -> Refusal | None:
     device, state = _dax_device(tx.state, name), tx.state
     if not state.profile.is_since("6.9"):
         raise InputError(f"{state.profile.name} has no memmap_on_memory of a dax device (6.9)")
-    if device.kind == "kmem" and device.state:
-        return Refusal("EBUSY", "memmap_on_memory_store", f"kmem holds {name} already")
     checks, _ = eligibility(state.geometry, state.params.memmap_on_memory)
     failed = [check.rule for check in checks if not check.holds]
     if wanted and failed:
-        return Refusal("EINVAL", "memmap_on_memory_store", f"this does not hold: {failed[0]}")
+        return Refusal("EOPNOTSUPP", "memmap_on_memory_store", f"this does not hold: {failed[0]}")
+    has = device.memmap == MemmapKind.PER_BLOCK
+    if device.kind == "kmem" and device.state and wanted != has:
+        return Refusal("EBUSY", "memmap_on_memory_store", f"kmem holds {name} already")
     if device.kind == "dax":
         kind = MemmapKind.PER_BLOCK if wanted else MemmapKind.RAM
         _become(tx, replace(device, memmap=kind))

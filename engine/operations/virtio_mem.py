@@ -126,7 +126,7 @@ def _described(state: State, command: VirtioMem) -> Device | Refusal:
     pages = max(pages, unit // page)
     used = {device.bus_name for device in state.devices.values()}
     bus_name = next(name for i in range(len(used) + 1) if (name := f"virtio{i}") not in used)
-    if pages >= geometry.block_pages and unit > block and not state.profile.is_since("5.11"):
+    if unit > block and not state.profile.is_since("5.11"):
         return Refusal("EINVAL", "virtio_mem_init", "the block size is not supported (too big)")
     return Device(
         state.next_id,
@@ -324,8 +324,10 @@ def _lowest_gap(state: State, device: Device) -> tuple[int, int] | None:
     pages = state.geometry.block_pages
     unit = max(device.unit_pages, pages)
     low, high = -(-device.start_pfn // unit), device.end_pfn // unit
+    if low >= high:
+        return None  # smaller than a unit, or across the end of one
     there = ranges_of(state.blocks.slice(low * unit // pages, high * unit // pages)) * pages // unit
-    free = outside(state.blocks.row(low, max(0, high - low)), joined_ranges(there))
+    free = outside(state.blocks.row(low, high - low), joined_ranges(there))
     return (int(free["start"][0]), int(free["start"][0] + free["count"][0])) if len(free) else None
 
 

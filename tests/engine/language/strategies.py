@@ -7,12 +7,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from pfnmap.engine import commands as c
+from pfnmap.engine.errors import SHELL_TEXT
 from pfnmap.engine.geometry import ARCHITECTURES
 from pfnmap.engine.kinds import MemmapPolicy, OnlineType, ZoneType
 from pfnmap.engine.language.expectations import EXPECTATIONS
 from pfnmap.engine.notation import (
     BLOCK_STATES,
-    ERRNO_NAMES,
     PAGE_WORDS,
     PIN_KIND,
     VERDICTS,
@@ -38,7 +38,7 @@ texts = st.text(
     max_size=40,
 )
 zones = st.sampled_from([ZoneType(i) for i in range(5)])
-errnos = st.sampled_from(sorted(ERRNO_NAMES))
+errnos = st.sampled_from(sorted(SHELL_TEXT))
 
 
 def ranges(ends: st.SearchStrategy[int]) -> st.SearchStrategy[tuple[int, int]]:
