@@ -219,7 +219,7 @@ def _fields(item: Struct) -> Iterator[tuple[str, Any]]:
 
 def _differing(old: Any, new: Any, *, skip: str = "") -> str:
     names = [name for name in new.__struct_fields__ if name != skip]
-    names = [name for name in names if getattr(old, name) != getattr(new, name)]
+    names = [name for name in names if getattr(old, name, None) != getattr(new, name)]
     return ", ".join(f"{name} {_word(name, getattr(new, name))}" for name in names)
 
 
