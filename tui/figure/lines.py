@@ -55,7 +55,7 @@ MARKS: Final[dict[Mark, tuple[str, str]]] = {
     Mark.TICK: ("|", ""),
     Mark.BREAK: ("/", "blocks left out"),
     Mark.NODE: ("=", "span of a node"),
-    Mark.REFUSED: ("X", "refused: not there"),
+    Mark.REFUSED: ("X", "refused, so not there"),
     Mark.BLANK: (" ", ""),
 }
 
@@ -157,7 +157,7 @@ class Sheet:
             if above is not None and row.zone is None and _says_nothing(figure, row):
                 continue
             yield from self.row(row, paired=row.paired and not _stands_in(above, row))
-            if row.paired:
+            if row.was is not None:
                 yield self._marks(row)
             if not self.beside:
                 yield from self._below(row)
