@@ -65,11 +65,11 @@ def _event(event: Event) -> list[Piece]:
 
 
 def result_words(outcomes: Sequence[Outcome], index: int) -> str:
-    """What came of a command: 0 or an errno; of a claim, whether it holds."""
+    """What came of a command: ok or an errno; of a claim, whether it holds."""
     outcome = outcomes[index]
     if isinstance(outcome.command, Expect):
         return "does not hold" if claim_failures(outcomes, index) else "holds"
-    return (outcome.errno or "0") if is_action(outcome.command) else ""
+    return (outcome.errno or "ok") if is_action(outcome.command) else ""
 
 
 def claim_failures(outcomes: Sequence[Outcome], index: int) -> list[str]:

@@ -83,7 +83,7 @@ def test_the_log_of_a_picture_has_the_numbers_of_the_session(story: str) -> None
     text = render(story, size=(120, 100), step=4)
     assert "#3 add d 256M" in text
     assert re.search(r"#4 expect device d usable=256M +holds$", text, re.MULTILINE)
-    assert "#5 online d: 0" in render(story, size=(120, 100), step=5)
+    assert "#5 online d: ok" in render(story, size=(120, 100), step=5)
 
 
 def test_notes_and_claims_leave_marked_what_the_step_before_changed() -> None:

@@ -27,7 +27,7 @@ async def test_the_newest_is_in_sight_until_somebody_scrolls() -> None:
 
 async def test_the_heading_names_the_command_that_scrolled_out() -> None:
     async with stage(*DIMM, size=(80, 24)) as on:
-        assert "─ events ─ #2 online dimm0[0] movable: 0 ─" in on.text
+        assert "─ events ─ #2 online dimm0[0] movable: ok ─" in on.text
 
 
 async def test_hostile_text_is_shown_as_text() -> None:
