@@ -90,8 +90,9 @@ def _ram_facts(state: State, device: Device) -> DeviceFacts:
             sections = geometry.sections_per_block
         private = device.head_pages
         refcount = state.heads.get(device.start_pfn, sections)
-    nr_pages, longest = int(rows["count"].sum()) * pages, _longest_run(rows, pages)
-    if device.is_dynamic:
+    if not device.is_dynamic:
+        nr_pages, longest = int(rows["count"].sum()) * pages, _longest_run(rows, pages)
+    else:
         nr_pages = plugged_pages(state, device)
         gone = ranges_of(unplugged_rows(state, device))
         there = state.taken.rows_over(joined_ranges(ranges_of(rows)) * pages)

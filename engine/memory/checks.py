@@ -181,12 +181,12 @@ def _device_identities(state: State) -> list[str]:
 
 def _plugged_identities(state: State, device: Device) -> list[str]:
     """What is not plugged of a virtio-mem device is whole sub-blocks of blocks that are there."""
-    gone, pages = ranges_of(unplugged_rows(state, device)), state.geometry.block_pages
+    gone, pages = unplugged_rows(state, device), state.geometry.block_pages
     broken = []
-    if len(gone) and (gone % device.unit_pages).any():
+    if (ranges_of(gone) % device.unit_pages).any():
         broken.append(f"a part of a sub-block of {device.name} is not plugged")
     there = joined_ranges(ranges_of(state.blocks.slice(*state.blocks_of(device)))) * pages
-    if len(outside(unplugged_rows(state, device), there)):
+    if len(outside(gone, there)):
         broken.append(f"a sub-block of {device.name} lies in no memory block")
     return broken
 

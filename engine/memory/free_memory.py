@@ -45,11 +45,11 @@ def free_of(state: State, node: int) -> tuple[int, int]:
     ``set_migratetype_isolate`` takes the free pages of what it isolates out of NR_FREE_PAGES.
     """
     kernel, movable = state.free_pages[node] if node < len(state.free_pages) else (0, 0)
-    row = None if state.pending is None else state.blocks.at(state.pending.block)
-    if row is None or row["node"] != node:
+    held = state.pending
+    row = None if held is None else state.blocks.at(held.block)
+    if held is None or row is None or row["node"] != node:
         return kernel, movable
-    assert state.pending is not None
-    taken = state.taken.slice(*map(state.block_pfn, (state.pending.block, state.pending.block + 1)))
+    taken = state.taken.slice(state.block_pfn(held.block), state.block_pfn(held.block + 1))
     isolated = int(row["present"] - row["vmemmap"]) - int(taken["count"].sum())
     if zone_class(ZoneType(int(row["zone"]))) == MOVABLE:
         return kernel, movable - isolated

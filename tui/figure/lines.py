@@ -77,6 +77,10 @@ class Span(Struct, frozen=True):
     old: bool = False
     """Whether it is as it was before the step."""
 
+    def seen(self, gone: str) -> str:
+        """The text, with ``gone`` for what a row lost, where nothing below points at the blanks."""
+        return self.text.replace(" ", gone) if self.role == "mark" and self.changed else self.text
+
 
 Spans = tuple[Span, ...]
 

@@ -139,20 +139,13 @@ class Memory(Struct, frozen=True, eq=False, dict=True):
 
     def _with_pieces(self, rows: Rows) -> _Runs:
         """The runs of these blocks, and the other pieces of memory."""
-        plain = _runs_of(rows[~are_shared(rows)], self._block_pages)
-        starts = np.concatenate((plain.starts, self._pieces.starts))
-        order = np.argsort(starts, kind="stable")
-        ends = np.concatenate((plain.ends, self._pieces.ends))[order]
-        more = self._pieces.columns
-        columns = {k: np.concatenate((v, more[k]))[order] for k, v in plain.columns.items()}
-        return _Runs(starts[order], ends, columns)
+        return _runs_of(rows[~are_shared(rows)], self._block_pages).joined(self._pieces)
 
     @cached_property
     def _pieces(self) -> _Runs:
         """Boot blocks that several zones share, cut at the zones' edges; ZONE_DEVICE memory."""
         shared = self._totals.odd_rows(holes=False)
         spans = [zone for zone in self.view.zones if zone.spanned]
-        cut = _cut(_runs_of(shared, self._block_pages), spans) if len(shared) else None
         devices = self.view.state.device_ranges.rows
         nothing = np.zeros(len(devices), np.int64)
         columns = {
@@ -163,11 +156,10 @@ class Memory(Struct, frozen=True, eq=False, dict=True):
             "vmemmap": devices["altmap"].astype(np.int64),
         }
         starts, ends = ranges_of(devices).T
-        if cut is None:
-            return _Runs(starts, ends, columns)
-        columns = {k: np.concatenate((v, columns[k])) for k, v in cut.columns.items()}
-        starts, ends = np.concatenate((cut.starts, starts)), np.concatenate((cut.ends, ends))
-        return _Runs(starts, ends, columns)
+        pieces = _Runs(starts, ends, columns)
+        if len(shared):
+            pieces = _cut(_runs_of(shared, self._block_pages), spans).joined(pieces)
+        return pieces
 
 
 class _Runs(Struct, frozen=True, eq=False):
@@ -188,6 +180,16 @@ class _Runs(Struct, frozen=True, eq=False):
         for name, size in (("node", 1 << 12), ("zone", 1 << 3), ("state", 1 << 3)):
             keys = keys * size + self.columns[name] + 1
         return keys
+
+    def joined(self, other: _Runs) -> _Runs:
+        """The stretches of both, ascending."""
+        starts = np.concatenate((self.starts, other.starts))
+        order = np.argsort(starts, kind="stable")
+        columns = {
+            name: np.concatenate((column, other.columns[name]))[order]
+            for name, column in self.columns.items()
+        }
+        return _Runs(starts[order], np.concatenate((self.ends, other.ends))[order], columns)
 
 
 def _runs_of(rows: Rows, block_pages: int) -> _Runs:

@@ -192,8 +192,7 @@ def span_strip(width: int, paint: Paint, line: Spans, *, old: bool = False) -> S
             pieces.append((paint.axis_marks(span.text), "dim"))
         elif span.role == "mark" and (span.changed or span.text.strip()):
             role = "refusal" if span.refused else "changed" if span.changed else "rule"
-            text = span.text.replace(" ", paint.gone_mark) if span.changed else span.text
-            pieces.append((paint.figure_marks(text), role))
+            pieces.append((paint.figure_marks(span.seen(paint.gone_mark)), role))
         else:
             pieces.append((span.text, _style(paint, span, old=old)))
     return strip_of(width, paint, *pieces)

@@ -138,14 +138,8 @@ def _drawn(
     keys = _keys(figures, room - told)
     for figure, said in zip(figures, words, strict=True):
         rows = sheet.at_places(figure, dict.fromkeys(keys, False))
-        lines = [tuple(map(_seen, line)) for line in rows]
+        lines = [tuple(replace(span, text=span.seen("_")) for span in line) for line in rows]
         yield [*head, *_filled(lines, room - told), *_filled(said, told), *legend]
-
-
-def _seen(span: Span) -> Span:
-    """A span; what is gone is a line, for nothing below the row points at the blanks."""
-    gone = span.role == "mark" and span.changed
-    return replace(span, text=span.text.replace(" ", "_")) if gone else span
 
 
 def _keys(figures: Sequence[Figure], room: int) -> list[Key]:
