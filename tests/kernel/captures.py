@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from pfnmap.engine.guest.guest import Guest
+from pfnmap.engine.guest.record import Action, Recorder
+from pfnmap.engine.guest.trace import REFUSED_BY_FIRMWARE, Step
 from pfnmap.engine.sysroot.capture import capture_bytes, load_capture, parse_capture
 from pfnmap.engine.sysroot.observation import Observation
 from pfnmap.engine.sysroot.view import SysrootView
 from tests.kernel.foresight import Operation
-from tests.kernel.guest import Guest
-from tests.kernel.record import Action, Recorder
-from tests.kernel.trace import REFUSED_BY_FIRMWARE, Step
 
 OPERATIONS = "operations.json"
 DUMP = "dump.txt"

@@ -19,15 +19,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from pfnmap.engine.guest.guest import Guest
+from pfnmap.engine.guest.images import VERSIONS, MissingPartError, image
+from pfnmap.engine.guest.qmp import GuestGoneError, GuestHungError
+from pfnmap.engine.guest.record import save
+from pfnmap.engine.guest.scenario import play, read_script
 from pfnmap.engine.language import parse_line
 from tests.kernel.captures import CapturingRecorder, keep
 from tests.kernel.foresight import Verdict, judge
 from tests.kernel.generate import Walk, machine_line
-from tests.kernel.guest import Guest
-from tests.kernel.images import VERSIONS, MissingPartError, image
-from tests.kernel.qmp import GuestGoneError, GuestHungError
-from tests.kernel.record import save
-from tests.kernel.scenario import play, read_script
 
 
 @dataclass

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
-from tests.kernel.hardware import MIB
-from tests.kernel.record import Recorder
-from tests.kernel.trace import BlockRow
+from pfnmap.engine.guest.hardware import MIB
+from pfnmap.engine.guest.record import Recorder
+from pfnmap.engine.guest.trace import BlockRow
 
 _MEMORY = "/sys/devices/system/memory"
 _PARAMETERS = "/sys/module/memory_hotplug/parameters"

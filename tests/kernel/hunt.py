@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from pfnmap.engine.guest.guest import Guest
+from pfnmap.engine.guest.images import VERSIONS, MissingPartError, image
+from pfnmap.engine.guest.qmp import GuestGoneError, GuestHungError
+from pfnmap.engine.guest.record import Recorder, describe, save
+from pfnmap.engine.guest.scenario import play, read_script
+from pfnmap.engine.guest.trace import Trace
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.traces.verify import verify_trace
 from tests.kernel.generate import Walk, machine_line
-from tests.kernel.guest import Guest
-from tests.kernel.images import VERSIONS, MissingPartError, image
-from tests.kernel.qmp import GuestGoneError, GuestHungError
-from tests.kernel.record import Recorder, describe, save
-from tests.kernel.scenario import play, read_script
-from tests.kernel.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pfnmap.engine.guest.guest import Guest
+from pfnmap.engine.guest.images import MissingPartError, image
+from pfnmap.engine.guest.scenario import play, read_script
 from tests.kernel.captures import CapturingRecorder, Moment, keep, keep_dump
-from tests.kernel.guest import Guest
-from tests.kernel.images import MissingPartError, image
-from tests.kernel.scenario import play, read_script
 
 SERIES = {
     "edges": """

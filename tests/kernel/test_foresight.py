@@ -10,6 +10,10 @@ import pytest
 from msgspec.structs import replace
 
 from pfnmap.engine.commands import Offline, Ref, Remove
+from pfnmap.engine.guest.archive import CAPTURE_SCRIPT
+from pfnmap.engine.guest.guest import Guest, Reply
+from pfnmap.engine.guest.record import WriteState
+from pfnmap.engine.guest.trace import State, Step
 from pfnmap.engine.sysroot.capture import parse_capture
 from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.observation import Observation
@@ -17,7 +21,6 @@ from pfnmap.engine.sysroot.read import observe
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.tui.help.topics import text
 from tests.engine.sysroot.trees import Tree, zone
-from tests.kernel.archive import CAPTURE_SCRIPT
 from tests.kernel.captures import (
     DUMP,
     CapturingRecorder,
@@ -31,10 +34,7 @@ from tests.kernel.captures import (
 )
 from tests.kernel.foresee import Tally, show
 from tests.kernel.foresight import BUSY, ORIGIN, TYPE, Operation, Verdict, asked, judge
-from tests.kernel.guest import Guest, Reply
-from tests.kernel.record import WriteState
 from tests.kernel.series import KEPT_FOLDER, recorded_moments
-from tests.kernel.trace import State, Step
 
 EDGES = list(moments(KEPT_FOLDER / "6.12-edges"))
 AUTO_ONLINE = list(moments(KEPT_FOLDER / "6.1-auto-online"))

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from pfnmap.engine.guest.guest import Guest
+from pfnmap.engine.guest.images import VERSIONS, image, why_not
+from pfnmap.engine.guest.record import Recorder, describe, save
+from pfnmap.engine.guest.scenario import play, read_script
 from pfnmap.engine.traces.verify import verify_trace
 from tests.kernel.foresight import BUSY, TYPE, judge
-from tests.kernel.guest import Guest
-from tests.kernel.images import VERSIONS, image, why_not
-from tests.kernel.record import Recorder, describe, save
-from tests.kernel.scenario import play, read_script
 from tests.kernel.series import SERIES, record, recorded_moments
 
 pytestmark = pytest.mark.kernel

@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.kernel.guest import Guest
-from tests.kernel.images import Image
-from tests.kernel.qmp import RefusedError
-from tests.kernel.trace import (
+from pfnmap.engine.guest.guest import Guest
+from pfnmap.engine.guest.images import Image
+from pfnmap.engine.guest.qmp import RefusedError
+from pfnmap.engine.guest.trace import (
     REFUSED_BY_FIRMWARE,
     Params,
     Report,

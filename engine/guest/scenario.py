@@ -25,11 +25,11 @@ from pfnmap.engine.commands import (
     SysfsRead,
     SysfsWrite,
 )
+from pfnmap.engine.guest.hardware import GIB, LOW_RAM_BYTES, Hardware
+from pfnmap.engine.guest.images import VERSIONS
+from pfnmap.engine.guest.record import Action, Plug, Recorder, Shell, Unplug, WriteState
+from pfnmap.engine.guest.trace import Step
 from pfnmap.engine.language import parse_line
-from tests.kernel.hardware import GIB, LOW_RAM_BYTES, Hardware
-from tests.kernel.images import VERSIONS
-from tests.kernel.record import Action, Plug, Recorder, Shell, Unplug, WriteState
-from tests.kernel.trace import Step
 
 _MODULE = "/sys/module/memory_hotplug/parameters"
 _SYSFS_PARAMS = {

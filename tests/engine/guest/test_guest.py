@@ -11,17 +11,17 @@ from typing import Any, cast
 
 import pytest
 
+from pfnmap.engine.guest.archive import INIT_SCRIPT, Entry, folder, newc, script
+from pfnmap.engine.guest.guest import Guest, Reply
+from pfnmap.engine.guest.hardware import GIB, MIB, Hardware
+from pfnmap.engine.guest.images import BUSYBOX, Image, MissingPartError, image, why_not
+from pfnmap.engine.guest.install import main as install
+from pfnmap.engine.guest.qmp import connect
+from pfnmap.engine.guest.record import Dimm, Plug, Recorder, Shell, Unplug, WriteState
+from pfnmap.engine.guest.scenario import UnplayableError, actions, read_script
+from pfnmap.engine.guest.trace import error_name, read_report
 from pfnmap.engine.language import parse_line
-from tests.kernel.archive import INIT_SCRIPT, Entry, folder, newc, script
 from tests.kernel.generate import Walk, machine_line
-from tests.kernel.guest import Guest, Reply
-from tests.kernel.hardware import GIB, MIB, Hardware
-from tests.kernel.images import BUSYBOX, Image, MissingPartError, image, why_not
-from tests.kernel.install import main as install
-from tests.kernel.qmp import connect
-from tests.kernel.record import Dimm, Plug, Recorder, Shell, Unplug, WriteState
-from tests.kernel.scenario import UnplayableError, actions, read_script
-from tests.kernel.trace import error_name, read_report
 
 REPORT = """\
 zone 0 DMA 4095 3998 3840 1
@@ -127,7 +127,7 @@ def test_missing_kernel_is_named_with_the_remedy(
     with pytest.raises(MissingPartError, match=r"vmlinuz-6\.1; run: python -m"):
         image("6.1", tmp_path)
     monkeypatch.setenv("PFNMAP_KERNELS", str(tmp_path))
-    monkeypatch.setattr("tests.kernel.images.program", Path)
+    monkeypatch.setattr("pfnmap.engine.guest.images.program", Path)
     assert "vmlinuz-6.12" in (why_not("6.12") or "")
 
 

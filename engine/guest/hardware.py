@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.kernel.images import QEMU, Image
+from pfnmap.engine.guest.images import QEMU, Image
 
 GIB = 1 << 30
 MIB = 1 << 20

@@ -17,7 +17,7 @@ VERSIONS = ("6.12", "6.1")
 
 QEMU = "qemu-system-x86_64"
 BUSYBOX = "busybox"
-INSTALL_HINT = "run: python -m tests.kernel.install"
+INSTALL_HINT = "run: python -m pfnmap.engine.guest.install"
 
 
 class MissingPartError(Exception):

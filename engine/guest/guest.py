@@ -12,10 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.kernel.archive import initramfs
-from tests.kernel.hardware import Hardware
-from tests.kernel.images import Image
-from tests.kernel.qmp import (
+from pfnmap.engine.guest.archive import initramfs
+from pfnmap.engine.guest.hardware import Hardware
+from pfnmap.engine.guest.images import Image
+from pfnmap.engine.guest.qmp import (
     REPLY_SECONDS,
     GuestGoneError,
     GuestHungError,

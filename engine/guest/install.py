@@ -1,4 +1,4 @@
-"""Fetch QEMU, a static busybox and the kernels: ``python -m tests.kernel.install``.
+"""Fetch QEMU, a static busybox and the kernels: ``python -m pfnmap.engine.guest.install``.
 
 They come from Debian packages, whose files alone are used: a kernel is unpacked into the
 kernel folder, never installed on this machine. What is already there is left alone.
@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.kernel.images import (
+from pfnmap.engine.guest.images import (
     BUSYBOX,
     QEMU,
     VERSIONS,
@@ -35,7 +35,9 @@ PACKAGE_NAMES = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Install what is missing; 0 when every asked-for kernel can be booted afterwards."""
-    parser = argparse.ArgumentParser(prog="python -m tests.kernel.install", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m pfnmap.engine.guest.install", description=__doc__
+    )
     parser.add_argument("version", nargs="*", default=list(VERSIONS), help="e.g. 6.12")
     versions: list[str] = parser.parse_args(arguments).version
     if shutil.which("apt-get") is None:

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pfnmap.engine.guest.images import BUSYBOX, Image, MissingPartError, program
 from pfnmap.engine.sysroot.dumps import SHELL_LINE
-from tests.kernel.images import BUSYBOX, Image, MissingPartError, program
 
 INIT_SCRIPT = Path(__file__).with_name("init.sh")
 _FOLDERS = ("bin", "dev", "lib", "lib/modules", "proc", "sys", "tmp")
