@@ -21,29 +21,21 @@ from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.outcome import Refusal
 
 
-def take_memmap(tx: Transaction, device: Device) -> Refusal | None:
-    """Take the memmap from free kernel memory, nearest node first, section by section.
+def take_memmap(tx: Transaction, device: Device, start: int, end: int) -> Refusal | None:
+    """Take the memmap of pfns [start, end) of a device from free kernel memory, nearest node first.
 
     Sections that an earlier failed add left mapped keep the struct pages they have.
     """
-    geometry = tx.state.geometry
-    injected = tx.injected("sparse_add_section", block=device.start_pfn // geometry.block_pages)
-    if injected is not None:
-        return _leak(tx, device, device.start_pfn, injected)
-    mapped = tx.state.leaked.slice(device.start_pfn, device.end_pfn)
-    edges = [
-        device.start_pfn,
-        *np.stack((mapped["start"], mapped["start"] + mapped["count"]), axis=1).ravel().tolist(),
-        device.end_pfn,
-    ]
+    geometry, mapped = tx.state.geometry, tx.state.leaked.slice(start, end)
+    held = np.stack((mapped["start"], mapped["start"] + mapped["count"]), axis=1)
+    edges = [start, *held.ravel().tolist(), end]
     for low, high in zip(edges[::2], edges[1::2], strict=True):
         if low < high and (refusal := _take_for(tx, device, low, high)) is not None:
             return refusal
-    leaked = tx.state.leaked.delete(device.start_pfn, device.end_pfn)
-    tx.state = replace(tx.state, leaked=leaked)
+    tx.state = replace(tx.state, leaked=tx.state.leaked.delete(start, end))
     if geometry.vmemmap_chunk_pages and not tx.state.recorded:
         chunks = _chunks_of(tx.state, device)
-        tx.state = memmap.with_chunk_homes(tx.state, device.start_pfn, device.end_pfn, chunks)
+        tx.state = memmap.with_chunk_homes(tx.state, start, end, chunks)
     return None
 
 
@@ -65,7 +57,7 @@ def _take_for(tx: Transaction, device: Device, low: int, high: int) -> Refusal |
             pages = min(pages, available // unit * unit)
             refused = _take(tx, device, node, described, pages)
             if refused is not None:
-                return _leak(tx, device, described, refused)
+                return leak(tx, device, described, refused)
             described += pages * geometry.pages_per_struct_page_frame
             needed -= pages
         if not needed:
@@ -79,7 +71,7 @@ def _take_for(tx: Transaction, device: Device, low: int, high: int) -> Refusal |
         f"are free (order {geometry.memmap_order} per section)",
         described // geometry.block_pages,
     )
-    return _leak(tx, device, described, refusal)
+    return leak(tx, device, described, refusal)
 
 
 def _chunks_of(state: State, device: Device) -> NDArray[np.int64]:
@@ -166,7 +158,7 @@ def record_homes(
     return replace(state, homes=homes)
 
 
-def _leak(tx: Transaction, device: Device, described: int, refusal: Refusal) -> Refusal:
+def leak(tx: Transaction, device: Device, described: int, refusal: Refusal) -> Refusal:
     """A section that fails leaves the sections before it mapped, without block devices.
 
     ``__add_pages`` stops, ``add_memory_resource`` releases the region, nobody removes the

@@ -33,6 +33,14 @@ MAX_SHOWN = 16
 """Sections of a larger range whose searches become phases; the last one always does."""
 
 
+def section_turns(state: State, start_pfn: int, end_pfn: int) -> list[tuple[int, int]]:
+    """[start_pfn, end_pfn) section by section; what is too many to show is one turn."""
+    section = state.geometry.section_pages
+    shown = min(end_pfn, start_pfn + MAX_SHOWN * section)
+    turns = [(low, low + section) for low in range(start_pfn, shown, section)]
+    return [*turns, (shown, end_pfn)] if shown < end_pfn else turns
+
+
 def section_runs(state: State) -> NDArray[np.int64]:
     """Every valid section: int64 (n, 5) of start_pfn, end_pfn, online, node, zone link.
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.commands import Add
 from pfnmap.engine.kinds import MemmapKind, MemmapPolicy, OnlineType
-from pfnmap.engine.memory import memmap, memmap_from_ram, resources, zonelists
+from pfnmap.engine.memory import memmap, memmap_from_ram, resources, spans_history, zonelists
 from pfnmap.engine.memory.memmap import MemmapChoice
+from pfnmap.engine.memory.runs import RunMap
 from pfnmap.engine.memory.state import Device, FailedDimm, Resource, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import online, zone_shifting
@@ -346,10 +347,7 @@ def _build(tx: Transaction, part: Device, choice: MemmapChoice) -> Refusal | Non
         )
     if (refusal := tx.injected("arch_add_memory")) is not None:
         return _give_up(tx, start, size, refusal)
-    refusal = _populate(tx, part, choice)
-    if refusal is not None:
-        return refusal if choice.kind == MemmapKind.RAM else _give_up(tx, start, size, refusal)
-    return None
+    return _populate(tx, part, choice)
 
 
 def holder_of(state: State, pfn: int) -> Device | None:
@@ -366,58 +364,75 @@ def _give_up(tx: Transaction, start: int, size: int, refusal: Refusal) -> Refusa
 
 
 def _populate(tx: Transaction, device: Device, choice: MemmapChoice) -> Refusal | None:
-    """Build the memmap and the memory block devices (all offline).
-
-    Where each block gets its own, 6.8 goes block by block (``create_altmaps_and_memory_blocks``):
-    the first by itself, the rest as a batch.
-    """
-    state = tx.state
-    start_pfn, end_pfn = device.start_pfn, device.end_pfn
-    first = start_pfn // state.geometry.block_pages
-    count = device.nr_pages // state.geometry.block_pages
+    """Build the memmap and the memory block devices (all offline), part by part."""
+    before, pages = tx.state, tx.state.geometry.block_pages
     vmemmap, where = 0, ""
-    if choice.kind == MemmapKind.RAM:
-        refusal = memmap_from_ram.take_memmap(tx, device)
-        if refusal is not None:
-            return refusal
-    else:
-        if (refusal := tx.injected("sparse_add_section", block=first)) is not None:
-            return refusal
-        vmemmap = memmap.chunk_pages(state, start_pfn, end_pfn)
-        choice = _fixed_chunks(state, start_pfn, choice, vmemmap)
-        pages = vmemmap if choice.kind == MemmapKind.PER_DEVICE else choice.block_pages
+    if choice.kind != MemmapKind.RAM:
+        vmemmap = memmap.chunk_pages(before, device.start_pfn, device.end_pfn)
+        choice = _fixed_chunks(before, choice)
+        per_device = choice.kind == MemmapKind.PER_DEVICE
+        heads = vmemmap if per_device else choice.block_pages
         if choice.heads:
-            device = replace(device, memmap=choice.kind, head_pages=pages)
+            device = replace(device, memmap=choice.kind, head_pages=heads)
             _lay_out(tx, device)
         tx.state = _own_homes(tx.state, device, choice, vmemmap)
-        unit = "the range" if choice.kind == MemmapKind.PER_DEVICE else "each block"
-        where = f"struct pages in the first {pages} pages of {unit}"
-    rows = memmap.block_rows(state, start_pfn, end_pfn, choice, vmemmap)
+        unit = "the range" if per_device else "each block"
+        where = f"struct pages in the first {heads} pages of {unit}"
+    rows = memmap.block_rows(before, device.start_pfn, device.end_pfn, choice, vmemmap)
     rows["node"], rows["device"] = device.node, device.id
-    own = choice.kind == MemmapKind.PER_BLOCK and count > 1
-    parts = ((first, 1), (first + 1, count - 1)) if own else ((first, count),)
-    one_by_one = own and not choice.heads
-    for low, nr_blocks in parts:
-        if where:
-            tx.event("vmemmap_populate", where, block=low, nr_blocks=nr_blocks)
-        sections = nr_blocks * state.geometry.block_pages // state.geometry.section_pages
-        text = f"{counted(sections, 'section')} with struct pages"
-        tx.event("sparse_add_section", text, block=low, nr_blocks=nr_blocks)
-        refusal = _mark_heads(tx, device, low, nr_blocks) if device.head_pages else None
-        if refusal is None and one_by_one:
-            rows["start"], rows["count"] = low, nr_blocks
-            refusal = _create_blocks(tx, device, low, nr_blocks, rows)
+    blocks, first = RunMap.from_rows(rows), device.start_pfn // pages
+    parts, one_by_one = _parts(before, device, choice)
+    for low, high in parts:
+        refusal = _add_sections(tx, device, where, low, high)
+        if refusal is not None and choice.kind == MemmapKind.RAM:  # its sections stay
+            tx.state = replace(tx.state, blocks=before.blocks, devices=before.devices)
+            return refusal
+        refusal = refusal or _mark_heads(tx, device, low, high)
+        if refusal is None and (one_by_one or high == device.end_pfn):
+            end = -(-high // pages)
+            refusal = _create_blocks(tx, device, first, blocks.slice(first, end), high)
+            first = end
         if refusal is not None:
-            break
-    else:
-        refusal = None if one_by_one else _create_blocks(tx, device, first, count, rows)
-    if refusal is None:
-        return None
-    tx.state = replace(state, faults=tx.state.faults)
-    if choice.kind != MemmapKind.RAM:
+            tx.state = replace(before, faults=tx.state.faults)
+            shift = before.geometry.page_shift
+            start, size = device.start_pfn << shift, device.nr_pages << shift
+            return _give_up(tx, start, size, refusal)
+    return None
+
+
+def _parts(
+    state: State, device: Device, choice: MemmapChoice
+) -> tuple[list[tuple[int, int]], bool]:
+    """[low, high) pfns that are added in one go, and whether their block devices come with them.
+
+    Up to 5.2 section by section (db051a0dac13 "create memory block devices after
+    arch_add_memory()", 5.3). Where each block gets its own memmap, 6.8 goes block by block
+    (``create_altmaps_and_memory_blocks``): the first by itself, the rest as a batch.
+    """
+    start, end = device.start_pfn, device.end_pfn
+    if not state.profile.is_since("5.3") and not state.geometry.vmemmap_chunk_pages:
+        return spans_history.section_turns(state, start, end), True
+    second = start + state.geometry.block_pages
+    if choice.kind == MemmapKind.PER_BLOCK and second < end:
+        return [(start, second), (second, end)], not choice.heads
+    return [(start, end)], False
+
+
+def _add_sections(
+    tx: Transaction, device: Device, where: str, low: int, high: int
+) -> Refusal | None:
+    """``sparse_add_section``: [low, high) with struct pages, ``where`` if not in RAM."""
+    geometry = tx.state.geometry
+    block, end = low // geometry.block_pages, -(-high // geometry.block_pages)
+    if (refusal := tx.injected("sparse_add_section", block=block)) is not None:
+        return refusal if where else memmap_from_ram.leak(tx, device, low, refusal)
+    if where:
+        tx.event("vmemmap_populate", where, block=block, nr_blocks=end - block)
+    elif (refusal := memmap_from_ram.take_memmap(tx, device, low, high)) is not None:
         return refusal
-    shift = state.geometry.page_shift
-    return _give_up(tx, start_pfn << shift, device.nr_pages << shift, refusal)
+    text = f"{counted((high - low) // geometry.section_pages, 'section')} with struct pages"
+    tx.event("sparse_add_section", text, block=block, nr_blocks=end - block)
+    return None
 
 
 def _lay_out(tx: Transaction, device: Device) -> None:
@@ -435,59 +450,68 @@ def _lay_out(tx: Transaction, device: Device) -> None:
     )
 
 
-def _mark_heads(tx: Transaction, device: Device, first: int, nr_blocks: int) -> Refusal | None:
+def _mark_heads(tx: Transaction, device: Device, low: int, high: int) -> Refusal | None:
     """``mark_vmemmap_pages`` of the series of 2019: refcount and private of the head pages.
 
     Once all sections are populated, or those of one block where each has its own memmap. From
     then on the marks and counts of those struct pages stand, whatever happens to the block.
     """
+    per_block, pages = device.memmap == MemmapKind.PER_BLOCK, tx.state.geometry.block_pages
+    first, end = low // pages, high // pages
+    if not per_block:
+        first, end = device.start_pfn // pages, device.end_pfn // pages
+    if not device.head_pages or first == end or (not per_block and high < device.end_pfn):
+        return None
     if (refusal := tx.injected("mark_vmemmap_pages", block=first)) is not None:
         return refusal
     # The struct pages are zeroed first: an older refcount there is forgotten.
-    pages = tx.state.geometry.block_pages
-    start, end = first * pages, (first + nr_blocks) * pages
-    fresh = {pfn: count for pfn, count in tx.state.heads.items() if not start <= pfn < end}
+    heads = tx.state.heads.items()
+    fresh = {pfn: count for pfn, count in heads if not first * pages <= pfn < end * pages}
     tx.state = replace(tx.state, heads=fresh)
-    per_block = device.memmap == MemmapKind.PER_BLOCK
     sections = (pages if per_block else device.nr_pages) // tx.state.geometry.section_pages
     text = (
-        f"head {start:#x}: refcount {counted(sections, 'section')}, private {device.head_pages} "
-        "vmemmap pages; the tails point to it"
+        f"head {first * pages:#x}: refcount {counted(sections, 'section')}, private "
+        f"{device.head_pages} vmemmap pages; the tails point to it"
     )
-    if per_block and nr_blocks > 1:
+    if per_block and end - first > 1:
         text += ", and so in each block"
-    tx.event("mark_vmemmap_pages", text, block=first, nr_blocks=nr_blocks)
+    tx.event("mark_vmemmap_pages", text, block=first, nr_blocks=end - first)
     return None
 
 
 def _create_blocks(
-    tx: Transaction, device: Device, first: int, nr_blocks: int, rows: NDArray[np.void]
+    tx: Transaction, device: Device, first: int, rows: NDArray[np.void], end_pfn: int
 ) -> Refusal | None:
-    """``create_memory_block_devices``, and the device that holds them."""
-    if (refusal := tx.injected("create_memory_block_devices", block=first)) is not None:
+    """``create_memory_block_devices``, and the device that holds them.
+
+    Without ``rows`` the block that ends behind ``end_pfn`` is there: it counts one section more.
+    """
+    state, pages = tx.state, tx.state.geometry.block_pages
+    nr_blocks = int(rows["count"].sum())
+    block = first if nr_blocks else first - 1
+    if (refusal := tx.injected("create_memory_block_devices", block=block)) is not None:
         return refusal
     whole = device
     if device.resources:
         start, end = device.resources[0][0], device.resources[-1][1]
         whole = replace(device, start_pfn=start, nr_pages=end - start)
     tx.state = replace(
-        tx.state,
-        blocks=tx.state.blocks.replace(first, first + nr_blocks, rows),
-        devices={**tx.state.devices, device.id: tx.state.devices.get(device.id, whole)},
-        next_id=max(tx.state.next_id, device.id + 1),
+        state,
+        blocks=state.blocks.replace(first, first + nr_blocks, rows),
+        devices={**state.devices, device.id: state.devices.get(device.id, whole)},
+        next_id=max(state.next_id, device.id + 1),
     )
-    if tx.state.profile.zone_shifting:
-        zone_shifting.after_add(tx, device)
-    tx.event(
-        "create_memory_block_devices",
-        f"{counted(nr_blocks, 'memory block')}, all offline",
-        block=first,
-        nr_blocks=nr_blocks,
-    )
+    if state.profile.zone_shifting:
+        zone_shifting.after_add(tx, device, end_pfn)
+    text = f"{counted(nr_blocks, 'memory block')}, all offline"
+    if not nr_blocks:
+        sections = (end_pfn - block * pages) // state.geometry.section_pages
+        text = f"it has {sections} of {pages // state.geometry.section_pages} sections"
+    tx.event("create_memory_block_devices", text, block=block, nr_blocks=max(nr_blocks, 1))
     return None
 
 
-def _fixed_chunks(state: State, start_pfn: int, choice: MemmapChoice, vmemmap: int) -> MemmapChoice:
+def _fixed_chunks(state: State, choice: MemmapChoice) -> MemmapChoice:
     """Powerpc's 16 MiB chunks serve a whole window: only its first block pays for them."""
     if not state.geometry.vmemmap_chunk_pages or not choice.heads:
         return choice

@@ -216,7 +216,7 @@ def _by_section(tx: Transaction, rows: Rows, first: int, last: int) -> Refusal |
         _devices_go(tx, first, last, stand=posted is not None)
     if shrinking is not None:
         shrinking.begin()
-    turns = _turns(tx.state, *whole) if shrinking is None else shrinking.turns
+    turns = shrinking.turns if shrinking else spans_history.section_turns(tx.state, *whole)
     for low, high in turns:
         if not devices_first and high // pages > low // pages:
             _devices_go(tx, low // pages, high // pages - 1, stand=posted is not None)
@@ -233,14 +233,6 @@ def _by_section(tx: Transaction, rows: Rows, first: int, last: int) -> Refusal |
         _drop_blocks(tx, first, last)
     tx.event("arch_remove_memory", _SECTIONS_GONE, block=first, nr_blocks=last - first + 1)
     return None
-
-
-def _turns(state: State, start: int, end: int) -> list[tuple[int, int]]:
-    """[start, end) pfns section by section; what is too many to show is one turn."""
-    section = state.geometry.section_pages
-    shown = min(end, start + spans_history.MAX_SHOWN * section)
-    turns = [(low, low + section) for low in range(start, shown, section)]
-    return [*turns, (shown, end)] if shown < end else turns
 
 
 def _devices_go(tx: Transaction, first: int, last: int, *, stand: bool) -> None:

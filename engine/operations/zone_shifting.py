@@ -20,9 +20,9 @@ from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.outcome import Refusal
 
 
-def after_add(tx: Transaction, device: Device) -> None:
-    """The memory joins a zone before any of it is online."""
-    _join_zone(tx, device.node, device.start_pfn, device.end_pfn)
+def after_add(tx: Transaction, device: Device, end_pfn: int) -> None:
+    """The memory up to ``end_pfn`` joins a zone before any of it is online."""
+    _join_zone(tx, device.node, device.start_pfn, end_pfn)
 
 
 def _join_zone(tx: Transaction, node: int, start_pfn: int, end_pfn: int) -> None:
