@@ -252,6 +252,7 @@ def run_options(parser: argparse.ArgumentParser) -> None:
     add_commands(parser, "to run, behind those of FILE, e.g. 'add dimm0 256M'")
     form = parser.add_mutually_exclusive_group()
     _flag(form, "--text", words="print frames of the machine")
+    _flag(form, "--numbers", words="print a line of numbers for each step: free memory, memmap")
     _flag(form, "--json", words="print every outcome and the end")
     _flag(form, "--svg", words="print the screen at the end as SVG")
     _flag(form, "--html", words="print it as an HTML page")

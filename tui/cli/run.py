@@ -15,6 +15,7 @@ from msgspec import Struct
 from pfnmap.engine.commands import Command, Interactive, Note, StartMachine, Title, is_step
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.language import line_of
+from pfnmap.engine.memory.state import State
 from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.notation import profile_names
 from pfnmap.engine.outcome import Outcome
@@ -41,6 +42,7 @@ from pfnmap.tui.figure.axis import Ground
 from pfnmap.tui.figure.steps import Steps
 from pfnmap.tui.text.ascii import wrapped
 from pfnmap.tui.text.frame import outcome_lines, render_text
+from pfnmap.tui.text.numbers import numbers
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -61,7 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.json:
         emit([_json_diff(done, arguments) if arguments.diff else _json(done.steps)])
     else:
-        if arguments.text or arguments.diff:
+        if arguments.numbers:
+            emit(numbers(done.start, done.outcomes, text_width(arguments)))
+        elif arguments.text or arguments.diff:
             emit(_frames(done, arguments))
         else:
             emit(_transcript(done, text_width(arguments)))
@@ -78,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _refuse_idle_options(arguments: argparse.Namespace) -> None:
     """Refuse options that the form of the output has no use for."""
     picture = arguments.svg or arguments.html
-    if picture or arguments.as_shell:
+    if picture or arguments.as_shell or arguments.numbers:
         refuse_idle(arguments, "is for text and --json", "--diff")
     if picture or arguments.as_shell or arguments.json:
         refuse_idle(arguments, "is for text", "--width")
@@ -130,6 +134,17 @@ class _Run(Struct, frozen=True):
     """Titles and notes behind the last step for the machine."""
     error: PfnmapError | None = None
     """Why the run stopped."""
+
+    @property
+    def start(self) -> State:
+        """The machine at boot."""
+        outcomes = self.outcomes
+        return outcomes[0][1].before if outcomes else self.session.state
+
+    @property
+    def outcomes(self) -> list[tuple[int, Outcome]]:
+        """Step numbers and outcomes of what was for the machine."""
+        return [(step.number, step.outcome) for step in self.steps if step.outcome is not None]
 
     def at(self, number: int) -> int:
         """Where in ``steps`` the machine stands at a step; a note leaves it where it was."""
