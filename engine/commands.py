@@ -46,6 +46,7 @@ from pfnmap.engine.notation import (
 )
 from pfnmap.engine.notation import PfnRef as PfnRef  # a part of a command as well
 from pfnmap.engine.notation import Ref as Ref
+from pfnmap.engine.profile import NEWEST
 
 
 class Command(Struct, frozen=True, kw_only=True):
@@ -208,7 +209,7 @@ class StartMachine(Command, frozen=True):
 
     ram_bytes: int = 4 << 30
     arch: str = "x86_64"
-    profile: str = "6.12"
+    profile: str = NEWEST
     block_bytes: int | None = None
     nodes: int = 1
     node_ram_bytes: tuple[tuple[int, int], ...] = ()

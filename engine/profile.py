@@ -466,6 +466,7 @@ def _resolved(release: str, title: str = "", *, name: str = "", **rules: Value) 
 PROFILES: Final[dict[str, KernelProfile]] = {
     profile.name: profile
     for profile in (
+        _resolved("7.3"),
         _resolved("6.12"),
         _resolved("6.8", "Linux 6.8, one altmap per block"),
         _resolved("6.6", "Linux 6.6, force and silent fallback"),
@@ -554,7 +555,7 @@ def profile_of(kernel: str) -> KernelProfile:
     if is_release_of(kernel, "6.12.117"):
         return replace(get_profile("6.12"), hugetlb_tails_corrupt=True)
     if match is None:
-        return get_profile("6.12")
+        return get_profile(NEWEST)
     number = int(match[1]), int(match[2])
     oldest, newest = _number(OLDEST), _number(NEWEST)
     major, minor = min(max(number, oldest), newest)

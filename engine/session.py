@@ -211,7 +211,7 @@ class Session(History):
 
     @classmethod
     def booted(cls, start: StartMachine | None = None) -> Session:
-        """A machine at boot: the one described, or else 4 GiB under Linux 6.12."""
+        """A machine at boot: the one described, or else 4 GiB under the newest Linux."""
         start = start or StartMachine(text="machine")
         return cls(Machine.boot(start), "simulated machine", start_command=start)
 

@@ -13,7 +13,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from pfnmap.engine.geometry import ARCHITECTURES, MIB, S390X, Geometry, another_architecture
-from pfnmap.engine.profile import profile_of
+from pfnmap.engine.profile import NEWEST, profile_of
 from pfnmap.engine.sysroot.observation import Observation
 
 PAGE_SIZES = (4096, 16384, 65536)
@@ -167,8 +167,6 @@ def _base(machine: str | None, page_bytes: int) -> Geometry:
     return base if machine in (None, "x86_64") else another_architecture(machine, base)
 
 
-ASSUMED_PROFILE = "6.12"
-"""The rules where nothing tells the kernel's age."""
 _BEFORE_4_13 = "4.12"
 _BEFORE_5_8 = "5.7"
 
@@ -194,7 +192,7 @@ def rules_of(observation: Observation) -> tuple[str, str]:
                 f"the kernel is not known: {words} up to {version}, so the rules of {name} are "
                 "assumed"
             )
-    return ASSUMED_PROFILE, (f"the kernel is not known: the rules of {ASSUMED_PROFILE} are assumed")
+    return NEWEST, (f"the kernel is not known: the rules of {NEWEST} are assumed")
 
 
 def _lists_shifts(observation: Observation) -> bool:

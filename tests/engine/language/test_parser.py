@@ -233,7 +233,7 @@ def test_blank_lines_and_comments_mean_nothing(line: str) -> None:
         ("expect node 0 start=1", "expect node 0 start=0x1"),
         ("expect zone Normal node=0 managed=0x10", "expect zone Normal managed=16"),
         ("goto dimm0", "goto dimm0+0"),
-        ("machine profile=6.12 arch=x86_64", "machine ram=4G"),
+        ("machine profile=7.3 arch=x86_64", "machine ram=4G"),
         ("pause 1500ms", "pause 1.5s"),
     ],
 )

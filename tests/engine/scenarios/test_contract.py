@@ -195,7 +195,7 @@ REFUSED = {
     "add d 1G\nmachine ram=1G": "2:1: machine stands behind a command (line 1)",
     "machine\nmachine": "2:1: there is a second machine (the first is in line 1)",
     "machine arch=riscv": '1:14: architecture "riscv" is unknown',
-    "machine profile=9": '1:17: profile "9" is unknown; expected 6.12, ',
+    "machine profile=9": '1:17: profile "9" is unknown; expected 7.3, ',
     "machine block=3M": "1:15: block=3145728 bytes: a memory block is a power of two",
     "machine nodes=1 ram1=1G": "1:17: ram1= is for a node that does not exist",
     "machine ram=1G ram=2G": "1:16: ram= is given twice",

@@ -13,6 +13,7 @@ import pytest
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.memory.checks import broken_identities
+from pfnmap.engine.profile import NEWEST
 from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.kernel import rules_of
 from pfnmap.engine.sysroot.plan import plan
@@ -122,7 +123,7 @@ def test_a_first_block_that_lists_dma_may_be_x86_64(tmp_path: Path) -> None:
     [
         (s390, "4.12", "online blocks list several zones, as up to 4.12"),
         (x86, "5.7", "removable is 0 and 1, as up to 5.7"),
-        (arm64, "6.12", "the rules of 6.12 are assumed"),
+        (arm64, NEWEST, f"the rules of {NEWEST} are assumed"),
     ],
 )
 def test_the_age_of_the_kernel_shows(
@@ -145,7 +146,7 @@ def test_the_release_outranks_what_shows(tmp_path: Path) -> None:
 def test_an_offline_block_may_list_several_zones_on_any_kernel(tmp_path: Path) -> None:
     tree = arm64(tmp_path / "root")
     tree.block(8203, "offline", "Normal Movable")
-    assert view_of(tree).profile_name == "6.12"
+    assert view_of(tree).profile_name == NEWEST
 
 
 def test_before_4_13_an_offline_block_is_in_the_zone_it_lists_first(tmp_path: Path) -> None:

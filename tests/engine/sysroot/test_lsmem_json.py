@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.profile import NEWEST
 from pfnmap.engine.sysroot.capture import capture_bytes, is_capture, parse_capture
 from pfnmap.engine.sysroot.history import open_root
 from pfnmap.engine.sysroot.observation import Observation
@@ -164,7 +165,7 @@ def test_removable_of_a_block_that_is_not_online_says_nothing() -> None:
     """Lsmem prints false there, whatever the kernel: no old kernel follows from it."""
     offline = row(40, 41, "offline", removable=False, zones="Normal/Movable", node=0)
     view = SysrootView(read(row(0, 7, zones="DMA32", node=0), offline))
-    assert view.profile_name == "6.12"
+    assert view.profile_name == NEWEST
     seen = view.block(40)
     assert seen is not None and seen.removable is None
 

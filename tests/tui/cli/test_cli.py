@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pfnmap.engine.language import VERBS
+from pfnmap.engine.profile import NEWEST
 from pfnmap.engine.sources import shipped_scenarios
 from pfnmap.themes import theme_files
 from pfnmap.tui.cli import main
@@ -208,7 +209,7 @@ def test_config_says_where_things_are(
 def test_show_prints_the_default_machine(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("show") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1] == "Linux 6.12 on x86_64"
+    assert lines[1] == f"Linux {NEWEST} on x86_64"
     assert all(len(line) <= 72 and line.isascii() for line in lines)
 
 
