@@ -17,9 +17,11 @@ from pfnmap.engine.memory.checks import span_findings
 from pfnmap.engine.memory.page_map import PageMap, page_zone
 from pfnmap.engine.memory.runs import joined_ranges
 from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.unplugged import driven_rows
 from pfnmap.engine.operations.zone_policy import valid_zones
 from pfnmap.engine.view import (
     BlockRow,
+    DrivenRow,
     HugetlbPool,
     MemoryConfig,
     NodeRow,
@@ -203,9 +205,9 @@ class ModelView:
             out.append((node, int(online.sum()), int(mine["count"].sum())))
         return out
 
-    def device_block_counts(self) -> tuple[tuple[str, int, int], ...]:
-        """No driver adds memory here."""
-        return ()
+    def driven(self) -> list[DrivenRow]:
+        """The devices whose drivers add memory."""
+        return driven_rows(self.state)
 
     def offline_obstacle(self, row: BlockRow) -> str:
         """Why a block cannot be offlined; empty when nothing is known."""

@@ -106,6 +106,22 @@ class HugetlbPool(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tr
     surplus: Pages | None = None
 
 
+class DrivenRow(Struct, frozen=True):
+    """A device whose driver adds memory; bytes."""
+
+    name: str
+    driver: str
+    """As iomem has it: ``virtio_mem``, ``kmem``."""
+    online: int
+    """Blocks that are online, of ``blocks``."""
+    blocks: int
+    window: str = ""
+    """The CXL window that it lies in."""
+    plugged_bytes: int | None = None
+    requested_bytes: int | None = None
+    """Of virtio-mem, and how much of it is plugged."""
+
+
 class MemoryConfig(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Blocks of which ``/sys/firmware/memory`` says the same.
 
@@ -229,8 +245,8 @@ class View(Protocol):
     def node_block_counts(self) -> Sequence[tuple[int | None, int, int]]:
         """(node, online blocks, blocks) of each node that has blocks; None, last: not known."""
 
-    def device_block_counts(self) -> Sequence[tuple[str, int, int]]:
-        """(device, online blocks, blocks) of each device whose driver added memory."""
+    def driven(self) -> Sequence[DrivenRow]:
+        """The devices whose drivers add memory: virtio-mem, dax/kmem."""
 
     def offline_obstacle(self, row: BlockRow) -> str:
         """Why a block cannot be offlined, in words with the errno; empty when nothing is known.

@@ -6,11 +6,14 @@ the driver keeps what is not plugged of a block PageOffline; recorded on 6.12 an
 
 from __future__ import annotations
 
+import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import BlockState, PageState, ZoneType
-from pfnmap.engine.memory.runs import Rows
+from pfnmap.engine.memory.runs import Rows, joined_ranges, ranges_of
 from pfnmap.engine.memory.state import Device, State
+from pfnmap.engine.view import DrivenRow
 
 DRIVER = "System RAM (virtio_mem)"
 
@@ -29,10 +32,41 @@ def unplugged_pages(state: State, low: int, high: int) -> int:
     return int(rows["count"][mine].sum())
 
 
+def virtio_unplugged(state: State) -> NDArray[np.int64]:
+    """What is not plugged of all virtio-mem devices: [start, end) pfns, ascending."""
+    devices = [device for device in state.devices.values() if device.is_dynamic]
+    ranges = [ranges_of(unplugged_rows(state, device)) for device in devices]
+    return joined_ranges(np.concatenate([np.zeros((0, 2), np.int64), *ranges]))
+
+
 def plugged_pages(state: State, device: Device) -> int:
     """How much of a virtio-mem device is plugged."""
     added = int(state.blocks.slice(*state.blocks_of(device))["count"].sum())
     return added * state.geometry.block_pages - int(unplugged_rows(state, device)["count"].sum())
+
+
+def driven_rows(state: State) -> list[DrivenRow]:
+    """The devices whose drivers add memory, those without any too."""
+    found: list[DrivenRow] = []
+    for device in state.devices.values():
+        if device.kind not in ("virtio-mem", "kmem"):
+            continue
+        rows, page = state.blocks.slice(*state.blocks_of(device)), state.geometry.page_bytes
+        rows = rows[rows["device"] == device.id]
+        start = device.start_pfn * page
+        above = (line for line in state.resources if line.start <= start <= line.end)
+        sizes = (plugged_pages(state, device) * page, device.requested_pages * page)
+        found.append(
+            DrivenRow(
+                device.name,
+                device.kind.replace("-", "_"),
+                int(rows["count"][rows["state"] == BlockState.ONLINE].sum()),
+                int(rows["count"].sum()),
+                next((line.name for line in above if line.name.startswith("CXL Window")), ""),
+                *(sizes if device.is_dynamic else ()),
+            )
+        )
+    return found
 
 
 def virtio_rows(state: State) -> list[Rows]:

@@ -41,14 +41,16 @@ def remove(tx: Transaction, command: Remove) -> Refusal | None:
         if add.unplug_failed(tx, whole.device):
             return None
     ranges = block_ranges(tx.state, command.blocks)
-    for first, last in ranges:
-        for row in tx.state.blocks.slice(first, last + 1):
-            device = tx.state.devices.get(int(row["device"]))
-            if device is not None and device.kind != "dimm":
-                raise InputError(
-                    f"remove: memory block {max(first, int(row['start']))} is memory of "
-                    f"{device.name}, which only its driver takes away: {_TAKEN_BY[device.kind]}"
-                )
+    rows = [row for first, last in ranges for row in tx.state.blocks.slice(first, last + 1)]
+    if any(row["state"] != BlockState.OFFLINE for row in rows):
+        rows = []  # try_remove_memory refuses, whoever asks
+    for row in rows:
+        device = tx.state.devices.get(int(row["device"]))
+        if device is not None and device.kind != "dimm":
+            raise InputError(
+                f"remove: memory block {int(row['start'])} is memory of {device.name}, which only "
+                f"its driver takes away: {_TAKEN_BY[device.kind]}"
+            )
     for first, last in ranges:
         if (refusal := remove_range(tx, first, last)) is not None:
             return refusal

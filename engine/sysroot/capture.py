@@ -37,7 +37,7 @@ from pfnmap.engine.sysroot.dumps import has_blocks, is_text_dump, parse_text_dum
 from pfnmap.engine.sysroot.files import MAX_WORD, TextTree, clean
 from pfnmap.engine.sysroot.lsmem import is_lsmem, listed
 from pfnmap.engine.sysroot.observation import BlockColumns, Observation
-from pfnmap.engine.sysroot.parse import MAX_IOMEM_LINES, IomemLine, ZoneInfo
+from pfnmap.engine.sysroot.parse import MAX_IOMEM_LINES, DriverDevice, IomemLine, ZoneInfo
 from pfnmap.engine.sysroot.read import observe
 from pfnmap.engine.typed_json import NodeId, typed
 from pfnmap.engine.view import HugetlbPool, MemoryConfig
@@ -48,7 +48,7 @@ HEAD_BYTES = 1 << 14
 """How much of a file tells what it is: a transcript may begin with other things."""
 _GZIP = b"\x1f\x8b"
 
-Named = TypeVar("Named", ZoneInfo, IomemLine)
+Named = TypeVar("Named", ZoneInfo, IomemLine, DriverDevice)
 
 
 # -- the file -----------------------------------------------------------------------------
@@ -87,6 +87,7 @@ class _Capture(Struct, frozen=True, kw_only=True):
     iomem: Annotated[tuple[IomemLine, ...], Meta(max_length=MAX_IOMEM_LINES)] | None = None
     pools: Annotated[tuple[HugetlbPool, ...], Meta(max_length=MAX_NUMNODES)] = ()
     config: tuple[MemoryConfig, ...] = ()
+    devices: Annotated[tuple[DriverDevice, ...], Meta(max_length=MAX_CAPTURE_NOTES)] = ()
     blocks: Annotated[tuple[_Run, ...], Meta(max_length=MAX_BLOCK_LINES)] = ()
     notes: Annotated[tuple[str, ...], Meta(max_length=MAX_CAPTURE_NOTES)] = ()
 
@@ -129,6 +130,7 @@ def _file(o: Observation) -> _Capture:
         iomem=o.iomem,
         pools=o.pools,
         config=o.config,
+        devices=o.devices,
         blocks=_block_runs(o.blocks),
         notes=o.notes,
     )
@@ -159,8 +161,9 @@ def capture_bytes(observation: Observation, *, compress: bool = False) -> bytes:
     data = msgspec.to_builtins(_file(observation))
     if data["zones"] is not None:  # CMA is the last of a zone, and most machines have none
         data["zones"] = [row if row[-1] else row[:-1] for row in data["zones"]]
-    if not data["config"]:  # only s390 has any
-        del data["config"]
+    for name in ("config", "devices"):  # few machines have any
+        if not data[name]:
+            del data[name]
     # One entry of a list a line: small, and the diff of two captures can be read.
     lines = [f"{json.dumps(key)}: {_entries(value)}" for key, value in data.items()]
     text = "{\n" + ",\n".join(lines) + "\n}\n"
@@ -168,7 +171,7 @@ def capture_bytes(observation: Observation, *, compress: bool = False) -> bytes:
 
 
 def _entries(value: object) -> str:
-    if isinstance(value, list | tuple) and value and isinstance(value[0], list | tuple | str):
+    if isinstance(value, list | tuple) and value and not isinstance(value[0], int):
         return "[\n" + ",\n".join(json.dumps(item) for item in value) + "\n]"
     return json.dumps(value)
 
@@ -262,6 +265,7 @@ def parse_capture(data: bytes, name: str) -> Observation:
         params={key: words[key] for key in file.params},
         pools=file.pools,
         config=file.config,
+        devices=_cleaned(file.devices) or (),
         notes=tuple(clean(note, 500) for note in file.notes),
     )
 

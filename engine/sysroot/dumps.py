@@ -1,7 +1,7 @@
 r"""What a shell shows of a machine: a text dump, or a terminal's transcript with its commands.
 
 It is read as a tree of files. A dump has one line ``PATH:CONTENT`` for every line of a file, as
-``grep`` prints it, and one line ``PATH`` for every node and every link to one.
+``grep`` prints it, and one line ``PATH`` for every node, link to one, and holder of dax devices.
 :data:`SHELL_LINE` makes it with POSIX tools only::
 
     pagesize:4096
@@ -40,18 +40,26 @@ cd /proc/sys; grep -s . /dev/null "$PWD/kernel/osrelease" \
 W='memhp_default_state|memory_hotplug[.][a-z_]+|hugetlb_free_vmemmap'
 W="movable_node|($W|movablecore|kernelcore)=[^ ]+"
 grep -soE "$W" /dev/null /proc/cmdline
+cd /sys/bus/dax && find "$PWD/drivers" -type d -o -name 'dax*'
+cd devices && grep -s . /dev/null "$PWD"/*/state "$PWD"/*/memmap_on_memory \
+ "$PWD"/*/target_node "$PWD"/*/mapping*/start "$PWD"/*/mapping*/end
+dmesg | sed -n '/virtio_mem virtio.* size: 0x/p'
 ) > dump.txt 2> /dev/null"""
 """What a person pastes into a shell; the output may be gzipped."""
 
 _PATH = re.compile(
-    rb"(?:[^\s\"'=:]{0,200}?/)?((?:sys/(?:devices/system|module|kernel|firmware)|proc)/[^:\s\"']{1,200})"
+    rb"(?:[^\s\"'=:]{0,200}?/)?((?:sys/(?:devices/system|module|kernel|firmware|bus/dax)|proc)/[^:\s\"']{1,200})"
 )
 _RELATIVE = re.compile(
     rb"(?:\./)?((memory\d{1,13}|node\d{1,7})/\w{1,40}|block_size_bytes|auto_online_blocks)(?=:|\s*\Z)"
 )
 _NAME = re.compile(rb"(?:\./)?([\w./-]{1,200})(?=:)")
-_LINK = re.compile(r"sys/devices/system/memory/memory\d+/node\d+\Z")
-_NODE = re.compile(r"sys/devices/system/node/node\d+\Z")
+_LINK = re.compile(
+    r"sys/(?:devices/system/memory/memory\d+/node\d+|bus/dax/drivers/\w+/dax[\d.]+)\Z"
+)
+_LOG = re.compile(rb".{0,200}\bvirtio_mem virtio\d+: .* size: 0x")
+"""A line of the kernel's log that matters, as the dump has it or as people paste it."""
+_DIRECTORY = re.compile(r"sys/(?:devices/system/node/node\d+|bus/dax/drivers/\w+)\Z")
 _PROMPT = re.compile(
     rb"(?:\[[^\]]{1,80}\]|[\w.-]{1,40}@[\w.-]{1,60}(?::(?P<at>[^\s$#]{1,200}))?)?"
     rb" ?[$#](?: (?P<line>.{0,400}))?\Z"
@@ -62,6 +70,7 @@ _WRITES = re.compile(
     rb"(?:\btee\b|\bchmem\b|>\s*(?:/sys/|/proc/|\S*(?:state|online)\b))",
     re.MULTILINE,
 )
+LOG = "dmesg"
 OSRELEASE, MEMORY, NODES = (
     "proc/sys/kernel/osrelease",
     "sys/devices/system/memory",
@@ -84,7 +93,7 @@ def is_text_dump(head: bytes) -> bool:
 def parse_text_dump(data: bytes) -> tuple[dict[str, bytes], list[str]]:
     """File contents by path (no leading slash), and names without content.
 
-    The latter are links to nodes, and the directories of nodes with a slash at the end.
+    The latter are links, and directories with a slash at the end.
 
     Lines that belong to no kernel file are passed over.
     """
@@ -114,6 +123,8 @@ class _Transcript:
             if prompt["at"]:
                 self._enter(prompt["at"].decode("ascii", "replace"))
             self._run((prompt["line"] or b"").decode("ascii", "replace"))
+        elif _LOG.match(line):
+            self.files.setdefault(LOG, []).append(line)
         elif found := _PATH.match(line):
             self._put(found[1].decode("ascii", "replace"), line[found.end() :])
         elif found := _RELATIVE.match(line):
@@ -132,7 +143,7 @@ class _Transcript:
             self.files.setdefault(path, []).append(rest[1:])
         elif not rest.strip() and _LINK.match(path):
             self.links.append(path)
-        elif not rest.strip() and _NODE.match(path):
+        elif not rest.strip() and _DIRECTORY.match(path):
             self.links.append(f"{path}/")
 
     def _path(self, name: str) -> str:

@@ -10,14 +10,26 @@ that a bug report needs.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, product
 
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from pfnmap.engine.commands import Add, Command, Offline, Online, Ref, Remove, SetParam
+from pfnmap.engine.commands import (
+    Add,
+    Command,
+    Kmem,
+    KmemDel,
+    Offline,
+    Online,
+    Ref,
+    Remove,
+    SetParam,
+    SysfsWrite,
+    VirtioMem,
+)
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.finding import DISAGREES, Finding
 from pfnmap.engine.kinds import BlockState, MemmapPolicy, OnlineType, ZoneType
@@ -25,7 +37,7 @@ from pfnmap.engine.machine import predict
 from pfnmap.engine.memory.alike import alike, offline_in_model
 from pfnmap.engine.memory.runs import unbroken
 from pfnmap.engine.memory.state import State
-from pfnmap.engine.memory.unplugged import virtio_rows
+from pfnmap.engine.memory.unplugged import plugged_pages, virtio_rows
 from pfnmap.engine.operations.zone_policy import valid_zones
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.sysroot.inference import UNKNOWN, memmap_policy, state_mask
@@ -35,6 +47,7 @@ from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.sysroot.what_if import state_of
 
 Ids = NDArray[np.int64]
+NO_IDS: Ids = np.zeros(0, np.int64)
 
 MAX_SHOWN = 8
 """Differences of one kind that are spelt out."""
@@ -60,21 +73,36 @@ def explain(before: SysrootView, after: SysrootView) -> Explanation:
     changes = changes_between(before.observation, after.observation)
     if before.observation.blocks == after.observation.blocks:
         return Explanation(changes, (), ())
-    run = _foresee(before, after, before.state)
-    if run.findings and (before.inferred.hot == UNKNOWN).any():
-        # What does not show was taken for boot memory; a bug is only what no reading explains.
-        other = _foresee(before, after, state_of(before, added_later=True))
-        run = run if other.findings else other
+    readings = [False, True] if (before.inferred.hot == UNKNOWN).any() else [False]
+    tellings = [False, True] if any(before.owners + after.owners) else [False]
+    # What does not show was taken for boot memory, and a driver to do all at once what was asked
+    # of it; a bug is only what no reading explains.
+    tried: list[_Run] = []
+    for added_later, block_by_block in product(readings, tellings):
+        start = before.state
+        if added_later or block_by_block:
+            start = state_of(before, added_later=added_later, without_drivers=block_by_block)
+        tried.append(_foresee(before, after, start, block_by_block=block_by_block))
+        if not tried[-1].findings:
+            break
+    run = tried[0] if tried[-1].findings else tried[-1]
     return Explanation(changes, tuple(run.outcomes), tuple(run.findings))
 
 
-def _foresee(before: SysrootView, after: SysrootView, start: State) -> _Run:
-    """Predict what happened from one reading of the machine before, and compare."""
+def _foresee(
+    before: SysrootView, after: SysrootView, start: State, *, block_by_block: bool
+) -> _Run:
+    """Predict what happened from one reading of the machine before, and compare.
+
+    ``block_by_block``: memory of drivers came and went as that of DIMMs does; else by what was
+    asked of the driver.
+    """
     run = _Run(before, after, start)
     for name, value in after.params:
         if dict(before.params).get(name) != value:
             run.step(SetParam(name, value, text=f"set {name}={value}"))
-    for command in _commands(before, after):
+    asked, theirs = ([], NO_IDS) if block_by_block else _asked_of_drivers(before, after)
+    for command in (*asked, *_commands(before, after, theirs)):
         params = run.state.params
         if isinstance(command, Add) and _is_dynamic(after, command.address or 0):
             # Which zones the blocks of a dynamic group went to is seen, not foreseen.
@@ -174,12 +202,41 @@ def _finding(
 
 
 # -- what happened ------------------------------------------------------------------------
-def _commands(before: SysrootView, after: SysrootView) -> list[Command]:
-    """The simplest commands that lead from one view to the other."""
+def _asked_of_drivers(before: SysrootView, after: SysrootView) -> tuple[list[Command], Ids]:
+    """What was asked of drivers that add memory, and the blocks that came or went by it."""
+    changed = np.setxor1d(before.observation.blocks.ids, after.observation.blocks.ids)
+    shift, theirs = after.geometry.page_shift, [NO_IDS]
+    commands: list[Command] = []
+    was = {device.name: device for device in before.state.devices.values()}
+    for device in {**was, **{each.name: each for each in after.state.devices.values()}}.values():
+        first, end = after.state.blocks_of(device)
+        mine = changed[(changed >= first) & (changed < end)]
+        old, name = was.get(device.name), device.name
+        if old is None or device.kind == "dimm":
+            continue
+        if device.is_dynamic:
+            now = plugged_pages(after.state, device)
+            if len(mine) or now != plugged_pages(before.state, old):
+                text = f"virtio-mem {name} requested={now << shift >> 20}M"
+                commands.append(VirtioMem(name, requested_bytes=now << shift, text=text))
+        elif len(mine) and old.kind != device.kind:
+            verb, kind = ("kmem", Kmem) if device.kind == "kmem" else ("kmem-del", KmemDel)
+            commands.append(kind(name, text=f"{verb} {name}"))
+        elif len(mine) and device.kind == "kmem" and after.profile.is_since("7.3"):
+            path = f"/sys/bus/dax/devices/{name}/state"
+            commands.append(SysfsWrite(device.state, path, text=f"echo {device.state} > {path}"))
+        else:
+            continue
+        theirs.append(mine)
+    return commands, np.concatenate(theirs)
+
+
+def _commands(before: SysrootView, after: SysrootView, theirs: Ids) -> list[Command]:
+    """The simplest commands that lead from one view to the other, but for what drivers did."""
     old, new = before.observation.blocks, after.observation.blocks
     size = after.geometry.block_bytes
-    come = np.setdiff1d(new.ids, old.ids, assume_unique=True)
-    gone = np.setdiff1d(old.ids, new.ids, assume_unique=True)
+    come = np.setdiff1d(np.setdiff1d(new.ids, old.ids), theirs)
+    gone = np.setdiff1d(np.setdiff1d(old.ids, new.ids), theirs)
     was_online, is_online = _online_ids(old), _online_ids(new)
     commands: list[Command] = []
     for number, (first, last) in enumerate(_by_node(new, come)):
@@ -194,6 +251,7 @@ def _commands(before: SysrootView, after: SysrootView) -> list[Command]:
         memmap = None if own else MemmapPolicy.RAM
         commands.append(Add(name, (nr_bytes,), at, where, memmap, text=text))
     left = np.union1d(np.setdiff1d(was_online, is_online), _rezoned(before, after))
+    left = np.setdiff1d(left, theirs)
     commands += [
         Offline((Ref(first, last),), text=f"offline {_span(first, last)}")
         for first, last in unbroken(left)

@@ -16,7 +16,7 @@ from pfnmap.engine.memory.runs import joined_ranges
 from pfnmap.engine.memory.unplugged import DRIVER as VIRTIO_MEM
 from pfnmap.engine.profile import KernelProfile
 from pfnmap.engine.sysroot.observation import BlockColumns, Observation
-from pfnmap.engine.sysroot.parse import IomemLine
+from pfnmap.engine.sysroot.parse import IomemLine, holder
 from pfnmap.engine.view import ZoneRow
 
 Column = NDArray[np.int64]
@@ -147,11 +147,34 @@ def infer(
         told = slice(*np.searchsorted(blocks.ids, (said.first, said.first + said.count)).tolist())
         vmemmap[told] = block_memmap_pages(geometry, "Y") if said.own_memmap else 0
         memmap[told] = ON_MEMORY_SAID if said.own_memmap else NOT_ON_MEMORY_SAID
-    # Neither mode of virtio-mem keeps struct pages in its blocks, whatever the parameter: recorded.
-    driven = [number for number, each in enumerate(lines) if each.name == VIRTIO_MEM]
-    vmemmap[np.isin(line, driven)], memmap[np.isin(line, driven)] = 0, RAM
+    for number, each in enumerate(lines):
+        if (own := _driver_hosts(each, observation)) and own_pages:
+            vmemmap[line == number], memmap[line == number] = own_pages, ON_MEMORY
+        elif own is False:
+            vmemmap[line == number], memmap[line == number] = 0, RAM
     home = _homes(blocks, zone) if profile.zone_shifting else zone
     return Inferred(zone, home, rule, present, hot, vmemmap, memmap, line, lines, ram)
+
+
+def _driver_hosts(line: IomemLine, observation: Observation) -> bool | None:
+    """Whether a driver wants its blocks to hold their struct pages; None: not known, or no driver.
+
+    Neither mode of virtio-mem does so, whatever the parameter: recorded. kmem does as the file of
+    its device says; without that (before 6.9), by default for CXL alone: 42d9358252e5 "dax/kmem:
+    allow kmem to add memory with memmap_on_memory" (6.8).
+    """
+    iomem = observation.iomem or ()
+    device, driver = holder(line, iomem)
+    if driver == "virtio_mem" or line.name == VIRTIO_MEM:
+        return False
+    if driver != "kmem" or device is None:
+        return None
+    said = {each.name: each.own_memmap for each in observation.devices}.get(device.name)
+    cxl = any(
+        above.name.startswith("CXL Window") and above.start <= line.start <= above.end
+        for above in iomem
+    )
+    return said if said is not None or cxl else False
 
 
 def _block_zones(

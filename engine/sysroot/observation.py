@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from pfnmap.engine.sysroot.parse import IomemLine, ZoneInfo
+from pfnmap.engine.sysroot.parse import DriverDevice, IomemLine, ZoneInfo
 from pfnmap.engine.view import HugetlbPool, MemoryConfig
 
 Word = TypeVar("Word")
@@ -137,5 +137,7 @@ class Observation(Struct, frozen=True):
     pools: tuple[HugetlbPool, ...] = ()
     config: tuple[MemoryConfig, ...] = ()
     """What ``/sys/firmware/memory`` says, ascending; empty where there is no such directory."""
+    devices: tuple[DriverDevice, ...] = ()
+    """What drivers that add memory say of their devices."""
     notes: tuple[str, ...] = ()
     """What is missing or odd, and why; ready to show."""

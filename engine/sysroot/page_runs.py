@@ -14,8 +14,9 @@ from pfnmap.engine.sysroot.observation import Observation
 from pfnmap.engine.sysroot.parse import IomemLine, is_kernel_image
 from pfnmap.engine.view import ZoneRow
 
-OPEN_KINDS = (int(PageState.ONLINE), int(PageState.RESERVED))
+OPEN_KINDS = (int(PageState.ONLINE), int(PageState.RESERVED), int(PageState.PAGE_OFFLINE))
 """What the files of the blocks leave open: page flags may know more."""
+NO_RANGES: Ranges = np.zeros((0, 2), np.int64)
 
 
 class PageRuns(Struct, frozen=True, eq=False):
@@ -73,17 +74,21 @@ def page_runs(
     geometry: Geometry,
     inferred: Inferred,
     zones: tuple[ZoneRow, ...],
+    unplugged: Ranges = NO_RANGES,
 ) -> PageRuns:
-    """Cut the pfns where anything changes, and say what each piece is."""
+    """Cut the pfns where anything changes, and say what each piece is.
+
+    ``unplugged``: what is taken not to be plugged of virtio-mem's blocks.
+    """
     pages, shift = geometry.block_pages, geometry.page_shift
     firsts = observation.blocks.ids * pages
-    ram = np.zeros((0, 2), np.int64) if inferred.ram is None else inferred.ram
+    ram = NO_RANGES if inferred.ram is None else inferred.ram
     image = _image_ranges(observation.iomem, shift)
     used = any(row.zone == ZoneType.DEVICE and row.spanned for row in zones)
     devices = device_ranges(observation.iomem if used else None, shift)
     hosted = inferred.vmemmap > 0
     edges = [firsts, firsts + pages, firsts[hosted] + inferred.vmemmap[hosted]]
-    edges += [ranges.ravel() for ranges in (ram, image, devices)]
+    edges += [ranges.ravel() for ranges in (ram, image, devices, unplugged)]
     cuts = sorted_set(np.concatenate(edges).astype(np.int64))
     if len(cuts) < 2:
         return merged_runs(cuts[:0], cuts[:0], cuts[:0], devices)
@@ -98,6 +103,9 @@ def page_runs(
         kinds[memory] = _block_kinds(observation)[index[memory]]
         kinds[memory & (starts < firsts[index] + inferred.vmemmap[index])] = int(PageState.VMEMMAP)
     kinds[_inside(image, starts, ends) & (kinds == PageState.ONLINE)] = int(PageState.RESERVED)
+    kinds[_inside(unplugged, starts, ends) & (kinds == PageState.ONLINE)] = int(
+        PageState.PAGE_OFFLINE
+    )
     keep = kinds != PageState.HOLE
     return merged_runs(starts[keep], ends[keep], kinds[keep], devices)
 

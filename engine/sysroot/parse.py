@@ -7,6 +7,7 @@ words; nothing raises.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -43,6 +44,28 @@ class IomemLine(Struct, frozen=True, array_like=True, forbid_unknown_fields=True
     start: Byte
     end: Byte
     name: str
+
+
+class DriverDevice(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a driver that adds memory says of a device in its files and the log, beyond iomem."""
+
+    name: str
+    """``virtio0`` or ``dax0.0``."""
+    driver: str = ""
+    """Of a dax device: the driver that holds it, ``none``; empty where it is not known."""
+    state: str = ""
+    """Of a dax device: what its file ``state`` reads (7.3)."""
+    own_memmap: bool | None = None
+    """Of a dax device: its ``memmap_on_memory``."""
+    node: NodeId = 0
+    """Of a dax device: its ``target_node``."""
+    ranges: tuple[tuple[Byte, Byte], ...] = ()
+    """Of a dax device: first and last byte of its mappings, where they may be read."""
+    requested_bytes: Byte | None = None
+    """Of virtio-mem: how much the hypervisor wanted last to be plugged."""
+    unit_bytes: Byte = 0
+    """Of virtio-mem: a sub-block, or a big block."""
+    device_block_bytes: Byte = 0
 
 
 def parse_zoneinfo(data: bytes) -> tuple[tuple[ZoneInfo, ...], list[str]]:
@@ -124,6 +147,20 @@ OWNER = re.compile(r"(virtio|region|dax)\d+(\.\d+)?")
 """Devices whose drivers add memory, by their name in ``/proc/iomem``."""
 
 
+def holder(line: IomemLine, iomem: Sequence[IomemLine]) -> tuple[IomemLine | None, str]:
+    """The device that a System RAM line lies in, and the driver that added it, if one did."""
+    driver = re.fullmatch(r"System RAM \((\w+)\)", line.name)
+    if driver is None:
+        return None, ""
+    above = (
+        each
+        for each in iomem
+        if each.depth < line.depth and each.start <= line.start and line.end <= each.end
+    )
+    devices = [each for each in above if OWNER.fullmatch(each.name)]
+    return max(devices, key=lambda each: each.depth, default=None), driver[1]
+
+
 def is_memory_line(name: str) -> bool:
     """Whether a line of ``/proc/iomem`` is about memory."""
     return (
@@ -136,6 +173,28 @@ def is_memory_line(name: str) -> bool:
 def is_kernel_image(name: str) -> bool:
     """Whether the pages of this resource are reserved for good."""
     return name in _KERNEL_IMAGE
+
+
+_VIRTIO_MEM = re.compile(
+    r"virtio_mem (virtio\d{1,4}): (device block|subblock|big block|requested) size: 0x([0-9a-f]+)"
+)
+
+
+def parse_driver_log(data: bytes) -> tuple[DriverDevice, ...]:
+    """virtio-mem devices as the kernel's log tells of them; the last that is said counts."""
+    said: dict[str, dict[str, int]] = {}
+    for name, what, size in _VIRTIO_MEM.findall(data.decode("ascii", "replace")):
+        if len(size) <= 15:
+            said.setdefault(name, {})[what] = int(size, 16)
+    return tuple(
+        DriverDevice(
+            name,
+            requested_bytes=sizes.get("requested"),
+            unit_bytes=sizes.get("subblock", sizes.get("big block", 0)),
+            device_block_bytes=sizes.get("device block", 0),
+        )
+        for name, sizes in sorted(said.items())
+    )
 
 
 _RELEASE = re.compile(rb"Linux (?:version|\S{1,64}) (\d+\.\d+\S{0,80}) (?:.*#\d|\()")

@@ -14,18 +14,22 @@ from msgspec.structs import replace
 from pfnmap.engine.commands import (
     Chmem,
     Command,
+    Daxctl,
     Expect,
     Interactive,
+    KmemDel,
     Offline,
     Remove,
     Shell,
     StartMachine,
     SysfsWrite,
+    VirtioMem,
 )
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, ZoneType
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.unplugged import plugged_pages
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.play import play
 from pfnmap.engine.session import Session
@@ -66,7 +70,11 @@ def _plannable(command: Command) -> Command:
 
 def doubts(view: SysrootView, outcome: Outcome) -> list[str]:
     """What could make the kernel answer otherwise than the outcome says."""
-    if not isinstance(outcome.command, Offline | Remove | SysfsWrite | Chmem | Shell):
+    if isinstance(outcome.command, VirtioMem):
+        return _plug_doubts(outcome, outcome.command)
+    if not isinstance(
+        outcome.command, Offline | Remove | SysfsWrite | Chmem | Shell | KmemDel | Daxctl
+    ):
         return []
     left = offlined(outcome.before, outcome.after)
     found: list[str] = []
@@ -89,6 +97,26 @@ def doubts(view: SysrootView, outcome: Outcome) -> list[str]:
             "present and managed: whether the blocks hold their own struct pages is not known"
         )
     return [*found, *_type_doubts(outcome)]
+
+
+def _plug_doubts(outcome: Outcome, command: VirtioMem) -> list[str]:
+    """Where virtio-mem may keep more plugged than was asked for.
+
+    ``virtio_mem_unplug_request``: what the kernel keeps is passed over, and tried again later.
+    """
+    device = outcome.after.device_named(command.name)
+    if device is None or outcome.before.device_named(command.name) is None:
+        return []
+    before, after = plugged_pages(outcome.before, device), plugged_pages(outcome.after, device)
+    rows = outcome.before.blocks.slice(*outcome.before.blocks_of(device))
+    kernel = rows[(rows["state"] == BlockState.ONLINE) & (rows["zone"] != ZoneType.MOVABLE)]
+    if after >= before or not len(kernel):
+        return []
+    return [
+        f"{device.name} stays plugged in part where the kernel keeps a page in its blocks outside "
+        "of Movable, which no file shows but /proc/kpageflags, to root; the driver tries again "
+        "after 50 s, then up to every 5 min"
+    ]
 
 
 def _held(view: SysrootView, ids: list[int]) -> str:

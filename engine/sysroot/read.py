@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from pfnmap.engine.cmdline import CORE_PARAMS, MODULE
@@ -22,10 +22,12 @@ from pfnmap.engine.sysroot.files import SHORT_BYTES, FileProblem, Notes, Tree, c
 from pfnmap.engine.sysroot.lsmem import Listed, listed
 from pfnmap.engine.sysroot.observation import BlockColumns, Observation
 from pfnmap.engine.sysroot.parse import (
+    DriverDevice,
     IomemLine,
     ZoneInfo,
     parse_block_size,
     parse_count,
+    parse_driver_log,
     parse_iomem,
     parse_release,
     parse_zoneinfo,
@@ -36,6 +38,9 @@ from pfnmap.engine.view import HugetlbPool, MemoryConfig
 PARAMETERS = "sys/module/memory_hotplug/parameters"
 CONFIG = "sys/firmware/memory"
 REPORT = "sos_commands/memory"
+LOGS = ("dmesg", "sos_commands/kernel/dmesg", "var/log/dmesg")
+"""Where a dump, a report of sos, or a machine keeps the kernel's log, if at all."""
+DAX = "sys/bus/dax"
 HUGEPAGES = "sys/kernel/mm/hugepages"
 ZONEINFO = "proc/zoneinfo"
 IOMEM = "proc/iomem"
@@ -106,6 +111,7 @@ class Reader:
             self._notes.problem(FileProblem("proc/sys/kernel/osrelease", errno.ENOENT))
         self._arch, self._page_bytes = _machine_name(tree), _page_size(tree)
         self._block_bytes = given.block_bytes if given else _block_size(tree, self._notes)
+        self._logged = read_driver_log(tree)
 
     def read(self) -> Observation:
         """The machine now: the same object as the last time when nothing changed."""
@@ -146,6 +152,7 @@ class Reader:
             params=params,
             pools=pools,
             config=self._listed.config if self._listed else read_config(self.tree),
+            devices=(*read_dax(self.tree), *self._logged),
             notes=(*self._blocks.notes, *notes.lines()),
         )
         if last is None or last != now:
@@ -185,6 +192,53 @@ def read_config(tree: Tree) -> tuple[MemoryConfig, ...]:
     ]
     said = joined(((block, block, row) for block, row in zip(ids, rows, strict=True)))
     return tuple(MemoryConfig(first, last - first + 1, *row) for first, last, row in said)
+
+
+def read_driver_log(tree: Tree) -> tuple[DriverDevice, ...]:
+    """What the kernel's log says of virtio-mem devices, where a tree has it."""
+    for path in LOGS:
+        with suppress(FileProblem):
+            return parse_driver_log(tree.read(path, MAX_FILE))
+    return ()
+
+
+def read_dax(tree: Tree) -> tuple[DriverDevice, ...]:
+    """The dax devices and the drivers that hold them, ascending; empty where there are none."""
+
+    def names(path: str) -> Sequence[str]:
+        with suppress(FileProblem):
+            return tree.names(f"{DAX}/{path}")
+        return ()
+
+    drivers = names("drivers")
+    held = {name: driver for driver in drivers for name in names(f"drivers/{driver}")}
+    devices: list[DriverDevice] = []
+    for name in sorted({*names("devices"), *held}):
+        if not name.startswith("dax"):
+            continue
+        path = f"{DAX}/devices/{name}"
+        ranges = [
+            [_hexadecimal(tree, f"{path}/{mapping}/{end}") for end in ("start", "end")]
+            for mapping in sorted(names(f"devices/{name}"))
+            if mapping.startswith("mapping")
+        ]
+        devices.append(
+            DriverDevice(
+                clean(name),
+                clean(held.get(name, "none" if drivers else "")),
+                _one_word(tree, f"{path}/state", None) or "",
+                _truth(tree, f"{path}/memmap_on_memory"),
+                (parse_mask(_one_word(tree, f"{path}/target_node", None) or "0") or (0,))[0],
+                tuple((low, high) for low, high in ranges if low < high),
+            )
+        )
+    return tuple(devices)
+
+
+def _hexadecimal(tree: Tree, path: str) -> int:
+    """An address as the kernel prints it, 0 where there is none."""
+    word = _one_word(tree, path, None) or ""
+    return int(word, 16) if re.fullmatch(r"0x[0-9a-f]{1,15}", word) else 0
 
 
 def _truth(tree: Tree, path: str) -> bool | None:

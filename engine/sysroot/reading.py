@@ -6,7 +6,6 @@ as a real one is made of it (see ``what_if``).
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 
 import numpy as np
@@ -19,7 +18,7 @@ from pfnmap.engine.sysroot.inference import Inferred, infer
 from pfnmap.engine.sysroot.kernel import geometry_of, rules_of
 from pfnmap.engine.sysroot.observation import Observation
 from pfnmap.engine.sysroot.page_runs import device_ranges
-from pfnmap.engine.sysroot.parse import OWNER, IomemLine, ZoneInfo
+from pfnmap.engine.sysroot.parse import IomemLine, ZoneInfo, holder
 from pfnmap.engine.view import HugetlbPool, MemoryConfig, NodeRow, ResourceRow, ZoneRow
 
 PARAM_ORDER = (
@@ -185,20 +184,15 @@ class Reading:
     @cached_property
     def owners(self) -> tuple[str, ...]:
         """For each System RAM line, what added it where it was a driver: ``dax0.0 (kmem)``."""
-        return tuple(self._owner(line) for line in self.inferred.lines)
+        return tuple(
+            f"{device.name} ({driver})" if device else driver for device, driver in self.holders
+        )
 
-    def _owner(self, line: IomemLine) -> str:
-        driver = re.fullmatch(r"System RAM \((\w+)\)", line.name)
-        if driver is None:
-            return ""
-        above = [
-            each
-            for each in self.observation.iomem or ()
-            if each.depth < line.depth and each.start <= line.start and line.end <= each.end
-        ]
-        devices = [each for each in above if OWNER.fullmatch(each.name)]
-        device = max(devices, key=lambda each: each.depth, default=None)
-        return f"{device.name} ({driver[1]})" if device else driver[1]
+    @cached_property
+    def holders(self) -> tuple[tuple[IomemLine | None, str], ...]:
+        """For each System RAM line the device that it lies in, and the driver that added it."""
+        iomem = self.observation.iomem or ()
+        return tuple(holder(line, iomem) for line in self.inferred.lines)
 
     def device_of(self, index: int) -> str | None:
         """The device that the driver of a block's memory serves, by the block's place."""

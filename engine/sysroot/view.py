@@ -18,6 +18,7 @@ from pfnmap.engine.kinds import FREE_BY_ZONE, KERNEL_ZONES, PageState, ZoneType
 from pfnmap.engine.memory.alike import alike
 from pfnmap.engine.memory.runs import joined_ranges
 from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.unplugged import driven_rows, virtio_unplugged
 from pfnmap.engine.operations.offline import offline_obstacle
 from pfnmap.engine.operations.zone_policy import valid_zones
 from pfnmap.engine.sysroot.held import with_held
@@ -32,10 +33,10 @@ from pfnmap.engine.sysroot.inference import (
 )
 from pfnmap.engine.sysroot.observation import Observation
 from pfnmap.engine.sysroot.page_kinds import PageKinds, overlay
-from pfnmap.engine.sysroot.page_runs import OPEN_KINDS, PageRuns, page_runs
+from pfnmap.engine.sysroot.page_runs import NO_RANGES, OPEN_KINDS, PageRuns, page_runs
 from pfnmap.engine.sysroot.reading import Reading
 from pfnmap.engine.sysroot.what_if import assumptions, state_of
-from pfnmap.engine.view import NR_PAGE_STATES, BlockRow, PageRow
+from pfnmap.engine.view import NR_PAGE_STATES, BlockRow, DrivenRow, PageRow
 
 
 class SysrootView(Reading):
@@ -130,7 +131,12 @@ class SysrootView(Reading):
     # -- pfns ------------------------------------------------------------------------------
     @cached_property
     def _file_runs(self) -> PageRuns:
-        return page_runs(self.observation, self.geometry, self.inferred, self._read_zones)
+        unplugged = NO_RANGES
+        if any("virtio_mem" in owner for owner in self.owners):
+            unplugged = virtio_unplugged(self._file_state)
+        return page_runs(
+            self.observation, self.geometry, self.inferred, self._read_zones, unplugged
+        )
 
     @cached_property
     def _runs(self) -> PageRuns:
@@ -182,6 +188,8 @@ class SysrootView(Reading):
                 first = start + (pfn - start) * per_frame
                 nr_pages = min(per_frame, start + geometry.block_pages - first)
                 dependents = ((first, nr_pages),) if nr_pages > 0 else ()
+        if state == PageState.PAGE_OFFLINE and self.pages is None:
+            note = "inferred: its zone has fewer managed pages than present ones"
         if self.pages is not None:
             note = "; ".join(filter(None, (note, self.pages.page_words(pfn))))
         return PageRow(
@@ -307,15 +315,9 @@ class SysrootView(Reading):
             out.append((node, int((mine & online).sum()), int(mine.sum())))
         return sorted(out, key=lambda row: (row[0] is None, row[0] or 0))
 
-    def device_block_counts(self) -> list[tuple[str, int, int]]:
-        """(device, online blocks, blocks) of each device whose driver added memory."""
-        line, online = self.inferred.line, state_mask(self.observation.blocks, "online")
-        out: list[tuple[str, int, int]] = []
-        for name in dict.fromkeys(filter(None, self.owners)):
-            numbers = [number for number, owner in enumerate(self.owners) if owner == name]
-            mine = np.isin(line, numbers)
-            out.append((name, int((mine & online).sum()), int(mine.sum())))
-        return out
+    def driven(self) -> list[DrivenRow]:
+        """The devices whose drivers add memory."""
+        return driven_rows(self.state)
 
     def offline_obstacle(self, row: BlockRow) -> str:
         """Why a block cannot be offlined, or what may stop it; empty when nothing is known."""

@@ -17,30 +17,33 @@ from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory.boot import from_observation
 from pfnmap.engine.memory.runs import Rows, joined_ranges, merge_rows, unbroken
 from pfnmap.engine.memory.state import BLOCK_DTYPE, Device, Pending, Resource, State
-from pfnmap.engine.memory.unplugged import virtio_rows, with_unplugged
+from pfnmap.engine.memory.unplugged import with_unplugged
 from pfnmap.engine.params import PARAM_SINCE, Params
 from pfnmap.engine.profile import is_release_of
+from pfnmap.engine.sysroot.driven import (
+    device_numbers,
+    devices_of,
+    driver_assumptions,
+    with_plugged,
+)
 from pfnmap.engine.sysroot.inference import UNKNOWN, block_memmap_pages, state_mask
 from pfnmap.engine.sysroot.parse import is_kernel_image
 from pfnmap.engine.sysroot.reading import Reading
 from pfnmap.engine.view import ZoneRow
 
 
-def state_of(reading: Reading, *, added_later: bool = False) -> State:
+def state_of(
+    reading: Reading, *, added_later: bool = False, without_drivers: bool = False
+) -> State:
     """A state with the blocks, zones and parameters of a real machine (``recorded``).
 
     ``added_later``: take memory of which it does not show for hot-added, not for boot memory.
+    ``without_drivers``: take what drivers added for DIMMs.
     """
     hot = (reading.inferred.hot != 0) if added_later else _guess_hot(reading)
     rows = _rows(reading, hot)
-    devices = _devices(reading, rows)
+    devices = devices_of(reading, rows, without_drivers=without_drivers)
     ram = _boot_ram(reading, rows)
-    lines = reading.observation.iomem or ()
-    resources = [
-        Resource(line.start, line.end, line.name, line.depth, line.name.startswith("System RAM"))
-        for line in lines
-        if line.end < 1 << 62
-    ]
     masks = reading.observation.masks
     possible = [number for number in masks.get("possible", ()) if number < MAX_NUMNODES]
     known = [node.node for node in reading.nodes]
@@ -51,7 +54,7 @@ def state_of(reading: Reading, *, added_later: bool = False) -> State:
         zones=_zones(reading, rows),
         blocks=merge_rows(rows),
         ram=ram,
-        resources=resources or _assumed_resources(reading),
+        resources=_resources(reading, devices) or _assumed_resources(reading),
         nr_nodes=max((*possible, *known), default=0) + 1,
         online_nodes=frozenset(node.node for node in reading.nodes if node.online),
         cpu_nodes=frozenset(masks.get("has_cpu", (0,))),
@@ -66,11 +69,11 @@ def state_of(reading: Reading, *, added_later: bool = False) -> State:
     state = replace(
         state,
         devices=devices,
-        next_id=len(reading.inferred.lines),
+        next_id=max((len(reading.inferred.lines) - 1, *devices)) + 1,
         kept=kept,
         pending=Pending(int(going[0])) if len(going) else None,
     )
-    return _with_image(with_unplugged(state), reading)
+    return _with_image(with_plugged(with_unplugged(state), reading), reading)
 
 
 def assumptions(reading: Reading, state: State, pages: str = "") -> tuple[str, ...]:
@@ -92,16 +95,9 @@ def assumptions(reading: Reading, state: State, pages: str = "") -> tuple[str, .
             "memory is taken for hot-added where a block of the same System RAM line is offline "
             "or Movable, and for boot memory elsewhere"
         )
-    if state.devices:
+    if any(device.kind == "dimm" for device in state.devices.values()):
         out.append("each System RAM line of hot-added memory is taken for one DIMM")
-    if driven := dict.fromkeys(filter(None, reading.owners)):
-        out.append(f"what the drivers of {', '.join(driven)} add and remove is not modelled")
-    lacking = state.taken.rows[state.taken.rows["kind"] == PageState.PAGE_OFFLINE]
-    if len(lacking) and virtio_rows(state):
-        out.append(
-            f"{int(lacking['count'].sum())} pages of virtio-mem are not plugged: the last ones of "
-            "its blocks are taken for these"
-        )
+    out += driver_assumptions(reading, state)
     if (inferred.vmemmap == UNKNOWN).any():
         out.append("where struct pages are is not known for every block")
     if reading.observation.iomem is None:
@@ -168,7 +164,7 @@ def _rows(reading: Reading, hot: NDArray[np.bool_]) -> Rows:
     rows["zone"] = np.where(offline, int(ZoneType.NONE), inferred.zone)
     rows["present"] = np.where(hot, pages, inferred.present)
     rows["early"], rows["device"] = ~hot, -1
-    rows["device"][hot] = inferred.line[hot]
+    rows["device"][hot] = np.append(device_numbers(reading), -1)[inferred.line[hot]]
     rows["initialised"] = (inferred.home >= 0) | ~offline | ~hot
     rows["link_zone"] = np.maximum(inferred.home, 0)
     rows["link_node"] = np.where(rows["initialised"] == 1, rows["node"], 0)
@@ -240,28 +236,6 @@ def _with_pages(row: ZoneRow, start: int, end: int) -> ZoneRow:
     )
 
 
-def _devices(reading: Reading, rows: Rows) -> dict[int, Device]:
-    """One DIMM for every System RAM line of hot-added memory."""
-    devices: dict[int, Device] = {}
-    for number in np.unique(rows["device"][rows["device"] >= 0]).tolist():
-        mine = rows[rows["device"] == number]
-        first, nr_blocks = int(mine["start"][0]), len(mine)
-        nr_pages = nr_blocks * reading.geometry.block_pages
-        name = reading.inferred.lines[number].name
-        devices[number] = Device(
-            id=number,
-            name=f"ram{number}",
-            kind="dimm",
-            start_pfn=first * reading.geometry.block_pages,
-            nr_pages=nr_pages,
-            node=int(mine["node"][0]),
-            memmap=MemmapKind(int(mine["memmap"][0])),
-            # virtio-mem's group is dynamic: it has no size that must fit as a whole.
-            group_pages=0 if "virtio_mem" in name else nr_pages,
-        )
-    return devices
-
-
 def _boot_ram(reading: Reading, rows: Rows) -> NDArray[np.int64]:
     """Boot RAM as (start, end, node): System RAM inside early blocks, cut where nodes change."""
     pages = reading.geometry.block_pages
@@ -297,6 +271,25 @@ def _node_runs(early: Rows, pages: int) -> list[tuple[int, int, int]]:
             int(early["node"][a]),
         )
         for a, b in zip(firsts.tolist(), lasts.tolist(), strict=True)
+    ]
+
+
+def _resources(reading: Reading, devices: dict[int, Device]) -> list[Resource]:
+    """The lines of iomem; those of a driver's device, and of its memory, are the device's."""
+    named = {device.name: device.id for device in devices.values() if device.kind != "dimm"}
+    held = zip(reading.inferred.lines, reading.holders, strict=True)
+    owners = {line: named.get(device.name, -1) for line, (device, _) in held if device}
+    return [
+        Resource(
+            line.start,
+            line.end,
+            line.name,
+            line.depth,
+            line.name.startswith("System RAM"),
+            owners.get(line, named.get(line.name, -1)),
+        )
+        for line in reading.observation.iomem or ()
+        if line.end < 1 << 62
     ]
 
 

@@ -17,6 +17,7 @@ from pfnmap.engine.memory.state import State
 from pfnmap.engine.view import (
     NR_PAGE_STATES,
     BlockRow,
+    DrivenRow,
     HugetlbPool,
     MemoryConfig,
     NodeRow,
@@ -102,7 +103,7 @@ class FakeView:
     def node_block_counts(self) -> list[tuple[int | None, int, int]]:
         return []
 
-    def device_block_counts(self) -> list[tuple[str, int, int]]:
+    def driven(self) -> list[DrivenRow]:
         return []
 
     def offline_obstacle(self, row: BlockRow) -> str:

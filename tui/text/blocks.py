@@ -388,8 +388,20 @@ def summary_lines(view: View, *, in_bytes: bool = False) -> list[str]:
     for node, up, total in view.node_block_counts():
         name = "node not known" if node is None else f"node {node}"
         lines.append(f"{name}: {up} of {counted(total, 'block')} online")
-    for device, up, total in view.device_block_counts():
-        lines.append(f"{plain(device)}: {up} of {counted(total, 'block')} online")
+    for row in view.driven():
+        words = f"{row.online} of {counted(row.blocks, 'block')} online"
+        if row.plugged_bytes is not None:
+            words += f", {show(row.plugged_bytes)} plugged"
+        if row.requested_bytes not in (None, row.plugged_bytes):
+            words += f" of {show(row.requested_bytes or 0)} requested"
+        words += f", in {row.window}" if row.window else ""
+        lines.append(f"{plain(row.name)} ({row.driver}): {plain(words)}")
+    for window in (each for each in view.resources if each.name.startswith("CXL Window")):
+        ram = (each for each in view.resources if each.name.startswith("System RAM"))
+        inside = (window.start <= each.start <= window.end for each in ram)
+        if not any(inside):
+            size = show(window.end + 1 - window.start)
+            lines.append(f"{plain(window.name)}: {size}, nothing of it is System RAM")
     for pool in view.pools:
         if pool.node is None and pool.total:
             size = show(pool.page_bytes)

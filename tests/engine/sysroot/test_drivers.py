@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pfnmap.engine.kinds import PageState
 from pfnmap.engine.language import parse_line
+from pfnmap.engine.memory.checks import broken_identities
+from pfnmap.engine.sysroot.capture import parse_capture
+from pfnmap.engine.sysroot.explain import explain
 from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.plan import plan
 from pfnmap.engine.sysroot.read import observe
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.tui.text.blocks import summary_lines
 from tests.engine.sysroot.trees import Tree, zone
+from tests.kernel.captures import Moment, kept_observations, moments
+from tests.kernel.foresight import judge
+from tests.kernel.series import KEPT_FOLDER
 
 CXL = (
     "00001000-3fffffff : System RAM",
@@ -57,8 +66,9 @@ def test_why_memory_of_dax_does_not_go(word: str, put: str, tmp_path: Path) -> N
     boot = view.block(3)
     assert boot is not None and boot.device is None
     assert view.offline_obstacle(boot) == ""
-    assert "dax0.0 (kmem): 6 of 8 blocks online" in summary_lines(view)
-    assert any("dax0.0 (kmem) add and remove" in text for text in view.assumptions)
+    assert "dax0.0 (kmem): 6 of 8 blocks online, in CXL Window 0" in summary_lines(view)
+    (device,) = view.state.devices.values()
+    assert (device.name, device.kind, device.nr_pages) == ("dax0.0", "kmem", 8 * 32768)
 
 
 def test_a_partly_plugged_block_is_not_foreseen_as_a_full_one(tmp_path: Path) -> None:
@@ -80,8 +90,88 @@ def test_a_partly_plugged_block_is_not_foreseen_as_a_full_one(tmp_path: Path) ->
     row = view.block(37)
     assert row is not None
     assert (row.device, row.vmemmap_pages) == ("virtio0 (virtio_mem)", 0)
-    assert any(text.startswith("512 pages of virtio-mem are not") for text in view.assumptions)
+    assert any(
+        text.startswith("virtio0: 512 pages of its blocks are not plugged")
+        for text in view.assumptions
+    )
+    assert view.page_counts(np.array([37 * 32768, 38 * 32768]))[0, PageState.PAGE_OFFLINE] == 512
+    assert "virtio0 (virtio_mem): 6 of 8 blocks online, 1022M plugged" in summary_lines(view)
     command = parse_line("offline 37")
     assert command is not None
     (outcome,) = plan(view, [command])
     assert any("managed -32256" in event.text for event in outcome.events)
+
+
+# -- guests whose devices were resized and given to drivers ----------------------------------
+FOLDERS = [
+    KEPT_FOLDER / name
+    for name in (
+        "6.12-virtio-mem",
+        "6.12-virtio-mem-kernel-zone",
+        "6.12-virtio-mem-big-blocks",
+        "6.12-kmem",
+        "7.3-kmem",
+    )
+]
+STUCK = ("6.12-virtio-mem-kernel-zone", 5)
+"""The kernel keeps pages in two sub-blocks: 4M stay plugged."""
+
+
+@pytest.mark.parametrize(
+    ("folder", "moment"),
+    [
+        pytest.param(folder, moment, id=f"{folder.name}-{number}")
+        for folder in FOLDERS
+        for number, moment in enumerate(moments(folder), 1)
+        if (folder.name, number) != STUCK
+    ],
+)
+def test_what_was_asked_of_a_driver_was_foreseen(folder: Path, moment: Moment) -> None:
+    verdict = judge(moment.before, moment.operation, moment.after)
+    assert (verdict.deviations, verdict.excuse) == ((), "")
+    assert broken_identities(moment.after.state) == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_what_was_asked_of_a_driver_is_explained(folder: Path) -> None:
+    views = [SysrootView(each) for each in kept_observations(folder)]
+    assert [explain(*both).findings for both in pairwise(views)] == [()] * (len(views) - 1)
+
+
+def kept_view(name: str, number: int) -> SysrootView:
+    return SysrootView(kept_observations(KEPT_FOLDER / name)[number])
+
+
+def test_a_plan_says_where_virtio_mem_may_be_stuck() -> None:
+    before, after = (kept_view(STUCK[0], STUCK[1] - 1), kept_view(*STUCK))
+    command = parse_line("virtio-mem virtio0 requested=0M")
+    assert command is not None
+    (outcome,) = plan(before, [command])
+    assert any("virtio0 stays plugged in part where the kernel keeps" in n for n in outcome.notes)
+    (row,) = after.driven()
+    assert (row.plugged_bytes, row.requested_bytes) == (4 << 20, 0)
+    assert "virtio0 (virtio_mem): 1 of 1 block online, 4M plugged of 0B requested" in summary_lines(
+        after
+    )
+    assert explain(before, after).commands == ("virtio-mem virtio0 requested=4M",)
+
+
+def test_of_an_offline_block_the_log_says_how_much_is_plugged() -> None:
+    view = kept_view("6.12-virtio-mem-kernel-zone", 2)
+    (row,) = view.driven()
+    assert (row.online, row.blocks, row.plugged_bytes) == (2, 3, 300 << 20)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "virtio_mem virtio1: requested size: 0x40000000",
+        "[    2.103] virtio_mem virtio1: requested size: 0x40000000",
+        "Aug 01 10:00:00 host kernel: virtio_mem virtio1: requested size: 0x40000000",
+    ],
+)
+def test_the_log_of_a_dump_is_read(line: str) -> None:
+    dump = f"/sys/devices/system/memory/block_size_bytes:8000000\n{line}\n"
+    dump += "/sys/devices/system/memory/memory0/state:online\n"
+    (device,) = parse_capture(dump.encode(), "dump.txt").devices
+    assert (device.name, device.requested_bytes) == ("virtio1", 1 << 30)
