@@ -2,7 +2,7 @@ r"""What a shell shows of a machine: a text dump, or a terminal's transcript wit
 
 It is read as a tree of files. A dump has one line ``PATH:CONTENT`` for every line of a file, as
 ``grep`` prints it, and one line ``PATH`` for every node, link to one, and holder of dax devices.
-:data:`SHELL_LINE` makes it with POSIX tools only::
+:data:`SHELL_LINE` makes it with POSIX tools only, :func:`reading_line` prints it::
 
     pagesize:4096
     /sys/devices/system/memory/memory32/node0
@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import posixpath
 import re
+import shlex
 from collections.abc import Sequence
 
 from pfnmap.engine.sysroot.lsmem import is_lsmem
 from pfnmap.engine.sysroot.parse import parse_release
 
-SHELL_LINE = r"""( echo pagesize:$(getconf PAGESIZE)
+_READING = r"""( echo pagesize:$(getconf PAGESIZE \
+ || awk '/KernelPageSize/ {print 1024 * $2; exit}' /proc/self/smaps)
 cd /sys/devices/system; find "$PWD/memory" -type l -name 'node[0-9]*'
 find "$PWD/node" -type d -name 'node[0-9]*'
 find "$PWD/memory" "$PWD/node" /sys/module/memory_hotplug/parameters \
@@ -44,7 +46,8 @@ cd /sys/bus/dax && find "$PWD/drivers" -type d -o -name 'dax*'
 cd devices && grep -s . /dev/null "$PWD"/*/state "$PWD"/*/memmap_on_memory \
  "$PWD"/*/target_node "$PWD"/*/mapping*/start "$PWD"/*/mapping*/end
 dmesg | sed -n '/virtio_mem virtio.* size: 0x/p'
-) > dump.txt 2> /dev/null"""
+)"""
+SHELL_LINE = f"{_READING} > dump.txt 2> /dev/null"
 """What a person pastes into a shell; the output may be gzipped."""
 
 _PATH = re.compile(
@@ -76,6 +79,12 @@ OSRELEASE, MEMORY, NODES = (
     "sys/devices/system/memory",
     "sys/devices/system/node",
 )
+
+
+def reading_line(root: str = "") -> str:
+    """What prints the dump in a shell; ``root``: of the tree there, ``/`` if empty."""
+    line = re.sub(r"(?<![\w\"*])(?=/(?:sys|proc)/)", lambda _: shlex.quote(root), _READING)
+    return f"{line if root else _READING} 2> /dev/null"
 
 
 def is_text_dump(head: bytes) -> bool:

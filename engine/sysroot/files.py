@@ -1,9 +1,9 @@
 """Trees of kernel files: a directory on disk, or the lines of a text dump.
 
-Nothing here opens anything for writing. A path is relative to the root of the tree and has
-no leading slash (``sys/devices/system/memory``). Links are followed inside the tree only, so
-a dump never shows the machine it is read on. What cannot be read raises :class:`FileProblem`,
-which says in words why.
+Nothing here writes but :meth:`Reachable.write`, which only ``operate`` calls. A path is relative to
+the root of the tree and has no leading slash (``sys/devices/system/memory``). Links are followed
+inside the tree only, so a dump never shows the machine it is read on. What cannot be read raises
+:class:`FileProblem`, which says in words why.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct, field
 
@@ -88,8 +88,31 @@ class Tree(Protocol):
         """
 
 
+@runtime_checkable
+class Reachable(Protocol):
+    """A machine that is there: it can be asked about its pages, and written to."""
+
+    piece_bytes: int
+    """How many bytes are worth being read at each of many places of a large file."""
+
+    def ranges(self, path: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """The bytes [start, start + length) of a file for each of the ranges, which ascend.
+
+        Short, or empty, behind its end. FileProblem.
+        """
+
+    def write(self, path: str, word: str) -> str | None:
+        """Write a word into a file that is there; the error's name, None for success."""
+
+    def close(self) -> None:
+        """Let go of the machine; a reading under way in another thread ends."""
+
+
 class DirectoryTree:
     """A tree on disk."""
+
+    piece_bytes = 128
+    """What to read at one place of a large file: a system call costs little."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = os.fspath(root)
@@ -153,6 +176,39 @@ class DirectoryTree:
             raise FileProblem(path, error.errno or errno.EIO) from None
         finally:
             os.close(handle)
+
+    def ranges(self, path: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """The bytes [start, start + length) of a file for each range, short behind its end."""
+        handle = self.file(path)
+        try:
+            return [os.pread(handle, length, start) for start, length in ranges]
+        except OSError as error:
+            raise FileProblem(path, error.errno or errno.EIO) from None
+        finally:
+            os.close(handle)
+
+    def write(self, path: str, word: str) -> str | None:
+        """Write a word into a file: no new file, no link followed. The error's name, or None."""
+        above, _, name = path.rpartition("/")
+        try:
+            base = self.directory(above)
+        except FileProblem as problem:
+            return errno.errorcode.get(problem.number, "EIO")
+        try:
+            flags = os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NOCTTY
+            handle = os.open(name, flags, dir_fd=base)
+            try:
+                os.write(handle, f"{word}\n".encode("ascii"))
+            finally:
+                os.close(handle)
+        except OSError as error:
+            return errno.errorcode.get(error.errno or errno.EIO, "EIO")
+        finally:
+            os.close(base)
+        return None
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def names(self, path: str) -> list[str]:
         """Names in a directory."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.sysroot.capture import load_capture
-from pfnmap.engine.sysroot.files import DirectoryTree, clean
+from pfnmap.engine.sysroot.files import DirectoryTree, Reachable, clean
 from pfnmap.engine.sysroot.observation import BlockColumns, Observation
 from pfnmap.engine.sysroot.read import Reader, observe_report
 from pfnmap.engine.sysroot.read_blocks import MEMORY
@@ -174,8 +174,8 @@ class Watcher:
         ``page_bytes``: the page size, where a person knows it and the tree does not say.
         """
         tree = DirectoryTree(root) if isinstance(root, str | os.PathLike) else root
-        self.tree: DirectoryTree | None = tree if isinstance(tree, DirectoryTree) else None
-        """The tree on disk; None for a capture."""
+        self.tree: Reachable | None = tree if isinstance(tree, Reachable) else None
+        """The machine, to be asked of its pages and to be written to; None for a capture."""
         self._reader: Observer = Reader(tree) if isinstance(tree, DirectoryTree) else tree
         self._page_bytes = page_bytes
         self._max_history = max(2, max_history)

@@ -1,4 +1,4 @@
-"""Operating a real machine: the only code of this program that writes to one.
+"""Operating a real machine: the only code of this program that has one written to.
 
 One call writes one word to one block's ``state`` file. It takes a :class:`WriteAllowed`, which
 only the caller that was given ``--allow-writes`` makes and which names the block and the
@@ -7,8 +7,6 @@ word that a person confirmed; anything else is refused before a file is opened.
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,7 +19,6 @@ from pfnmap.engine.memory.runs import unbroken
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.params import ONLINE_WORDS
 from pfnmap.engine.sizes_in_words import listed
-from pfnmap.engine.sysroot.files import DirectoryTree, FileProblem
 from pfnmap.engine.sysroot.observe import Watcher, block_changes
 from pfnmap.engine.sysroot.plan import plan
 from pfnmap.engine.sysroot.read_blocks import MEMORY
@@ -179,12 +176,12 @@ def write_state(
         raise InputError(f"memory{block} is not written without --allow-writes")
     if (allowed.block, allowed.word) != (block, word):
         raise InputError(f"memory{block}: writing {word} was not confirmed")
-    if not isinstance(watcher.tree, DirectoryTree):
+    if watcher.tree is None:
         raise InputError("a capture cannot be operated; open the machine itself")
     view = watcher.view
     path = _path(view, block, word)
     prediction = prediction or plan(view, [_write_command(path, word)])[0]
-    answer = _write(watcher.tree, block, word)
+    answer = watcher.tree.write(path.removeprefix("/"), word)
     foreseen = prediction.errno or "success"
     audit = (
         f"write {word} > {path} kernel={answer or 'success'} model={foreseen} "
@@ -196,23 +193,3 @@ def write_state(
 def _zone_word(view: SysrootView, block: int) -> str:
     row = view.block(block)
     return row.zone.label if row is not None else "none"
-
-
-def _write(tree: DirectoryTree, block: int, word: str) -> str | None:
-    """The one write: no new file, no link followed. The error's name, None for success."""
-    try:
-        base = tree.directory(f"{MEMORY}/memory{block}")
-    except FileProblem as problem:
-        return errno.errorcode.get(problem.number, "EIO")
-    try:
-        flags = os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NOCTTY
-        handle = os.open("state", flags, dir_fd=base)
-        try:
-            os.write(handle, f"{word}\n".encode("ascii"))
-        finally:
-            os.close(handle)
-    except OSError as error:
-        return errno.errorcode.get(error.errno or errno.EIO, "EIO")
-    finally:
-        os.close(base)
-    return None

@@ -33,7 +33,7 @@ from pfnmap.engine.memory.unplugged import plugged_pages
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.play import play
 from pfnmap.engine.session import Session
-from pfnmap.engine.sysroot.files import DirectoryTree
+from pfnmap.engine.sysroot.files import Reachable
 from pfnmap.engine.sysroot.inference import UNKNOWN
 from pfnmap.engine.sysroot.page_files import read_pages
 from pfnmap.engine.sysroot.view import SysrootView
@@ -128,7 +128,7 @@ def _held(view: SysrootView, ids: list[int]) -> str:
     return f"but of {read} pages read none is known to be one"
 
 
-def looked_at(tree: DirectoryTree, view: SysrootView, outcomes: Iterable[Outcome]) -> SysrootView:
+def looked_at(tree: Reachable, view: SysrootView, outcomes: Iterable[Outcome]) -> SysrootView:
     """The view with the pages that would leave with their blocks, where they can be read.
 
     A plan with it refuses what the pages that cannot move refuse.

@@ -131,6 +131,17 @@ def add_root(
     )
 
 
+def add_via(parser: argparse.ArgumentParser) -> None:
+    """``--via``: another machine, where nothing is installed."""
+    parser.add_argument(
+        "--via",
+        metavar="COMMAND",
+        default=None,
+        help="read another machine through a command that gives a shell there, e.g. "
+        "'ssh root@guest'; --root is then a directory there",
+    )
+
+
 def add_kept(parser: argparse.ArgumentParser) -> None:
     """``FILE``: a capture, instead of a tree."""
     parser.add_argument(
@@ -309,6 +320,7 @@ def compare_options(parser: argparse.ArgumentParser) -> None:
 def live_options(parser: argparse.ArgumentParser) -> None:
     """Follow this machine, or a tree with the same files, on the screen."""
     add_root(parser)
+    add_via(parser)
     parser.add_argument(
         "--interval",
         metavar="S",
@@ -331,6 +343,7 @@ def blocks_options(parser: argparse.ArgumentParser) -> None:
 
     add_kept(parser)
     add_root(parser, names=("--root", "-s", "--sysroot"))
+    add_via(parser)
     _flag(parser, "-J", "--json", words="print data, format pfnmap-blocks-1")
     for letter, name, words in (
         ("-P", "--pairs", 'print NAME="value" for each column'),
@@ -369,6 +382,7 @@ def blocks_options(parser: argparse.ArgumentParser) -> None:
 def capture_options(parser: argparse.ArgumentParser) -> None:
     """Save what can be read of this machine's memory hotplug, and nothing else, as one file."""
     add_root(parser)
+    add_via(parser)
     parser.add_argument(
         "-o",
         "--output",
@@ -383,6 +397,7 @@ def plan_options(parser: argparse.ArgumentParser) -> None:
     """Print what commands would do on a real machine, without touching it."""
     add_kept(parser)
     add_root(parser)
+    add_via(parser)
     add_commands(parser, "to foresee, e.g. 'offline 32-39'")
     _flag(parser, "--json", words="print data, format pfnmap-plan-1")
 

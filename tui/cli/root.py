@@ -14,8 +14,18 @@ def given_page_size(arguments: argparse.Namespace) -> int | None:
 
 
 def opened_root(arguments: argparse.Namespace) -> Watcher:
-    """The machine that ``FILE`` or ``--root`` names; InputError for both, or what is neither."""
+    """The machine that ``FILE``, ``--root`` or ``--via`` names; InputError for what is none."""
     source: str | None = getattr(arguments, "source", None)
+    via: str | None = getattr(arguments, "via", None)
+    page_bytes = given_page_size(arguments)
     if source is not None and arguments.root is not None:
         raise InputError(f"--root {arguments.root}: {source} is named already; give one of them")
-    return open_watcher(source or arguments.root or "/", page_bytes=given_page_size(arguments))
+    if source is not None and via is not None:
+        raise InputError(f"--via {via}: {source} is named already; give one of them")
+    if via is None:
+        return open_watcher(source or arguments.root or "/", page_bytes=page_bytes)
+    # Only who names another machine needs what starts processes.
+    from pfnmap.engine.sysroot.shell import ShellMachine
+    from pfnmap.engine.sysroot.shell_process import ShellProcess
+
+    return Watcher(ShellMachine(ShellProcess(via), arguments.root or ""), page_bytes=page_bytes)

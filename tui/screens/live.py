@@ -96,6 +96,11 @@ class Live:
             self._timer = self._owner.set_interval(self._seconds, self._tick)
             self._owner.set_interval(LOOK_SECONDS, self._glance)
 
+    def close(self) -> None:
+        """Let go of the machine: the program ends and waits for nothing that goes on there."""
+        if self.session.watcher.tree is not None:
+            self.session.watcher.tree.close()
+
     @property
     def _busy(self) -> bool:
         return self._turn.locked()
@@ -132,7 +137,8 @@ class Live:
             except Exception as error:
                 self._say_trouble("reading the machine", error)
                 return None
-        self._trouble.pop("reading the machine", None)
+        if self._trouble.pop("reading the machine", None):
+            self._want(Tell("the machine can be read again"))
         return changed
 
     async def look(self) -> bool:

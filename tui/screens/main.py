@@ -207,6 +207,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
                 self.perform(actions.follow(self.shown, last))
         self._follow_cursor()
 
+    def on_unmount(self) -> None:
+        """Let go of a real machine."""
+        if self.live is not None:
+            self.live.close()
+
     def on_resize(self, event: events.Resize) -> None:
         """Place the panels for the new size."""
         if is_overtaken(self, event):

@@ -49,3 +49,6 @@ class RealMachine(Protocol):
 
     def ask(self, word: str, block_ids: Sequence[int]) -> Open:
         """The question before a word is written; InputError where nothing can be."""
+
+    def close(self) -> None:
+        """Let go of it, so that the program can end while it is being read."""

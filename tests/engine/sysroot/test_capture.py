@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -23,7 +22,7 @@ from pfnmap.engine.sysroot.capture import (
     parse_capture,
     save_capture,
 )
-from pfnmap.engine.sysroot.dumps import SHELL_LINE, is_text_dump, parse_text_dump
+from pfnmap.engine.sysroot.dumps import SHELL_LINE, is_text_dump, parse_text_dump, reading_line
 from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.observation import Observation
 from pfnmap.engine.sysroot.read import observe
@@ -204,7 +203,8 @@ def test_a_capture_with_anything_changed_is_read_or_refused(
 def shell_dump(tree: Tree, shell: str, target: Path) -> bytes:
     """Run the line of the help on a tree instead of the machine."""
     tree.write("proc/sys/vm/hugetlb_optimize_vmemmap", "0\n")
-    line = re.sub(r"(?<![\w\"*])/(sys|proc)/", rf"{tree.root}/\1/", SHELL_LINE)
+    assert SHELL_LINE.removesuffix("> dump.txt 2> /dev/null") in reading_line()
+    line = f"{reading_line(str(tree.root))} > dump.txt"
     subprocess.run([shell, "-c", line], cwd=target, check=True, timeout=60)
     return (target / "dump.txt").read_bytes()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,8 @@ def test_blocks_and_plan_read_the_same_tree(tree: Tree, capsys: pytest.CaptureFi
         (["live", "--root", "{root}/nothing"], "nothing"),
         (["live", "--root", "{root}", "--page-size", "5K"], "expected 4K, 16K or 64K"),
         (["{root}/sys"], "sys"),
+        (["live", "--via", "no-such-shell"], "no-such-shell: there is no such command"),
+        (["blocks", "{root}", "--via", "sh"], "named already; give one of them"),
     ],
 )
 def test_what_is_wrong_is_one_line_and_status_2(
@@ -256,3 +260,37 @@ def test_what_was_read_of_a_machine_is_no_scenario(
     assert run(words[0], dump, *words[1:]) == 2
     said = capsys.readouterr().err
     assert "this is a capture of a machine" in said and "`pfnmap plan FILE" in said
+
+
+def test_the_screen_follows_a_tree_through_a_shell_that_ends_with_it(
+    tree: Tree, tmp_path: Path
+) -> None:
+    """Also while an answer is waited for: nobody waits for what goes on there."""
+    numbers = tmp_path / "numbers"
+    shell = f"sh -c 'echo $$ >> {numbers}; exec sh'"
+    arguments = ("live", "--via", shell, "--root", str(tree.root), "--interval", "0.1")
+    for ending in ("q", "SIGKILL"):
+        with Program(*arguments, home=tmp_path) as program:
+            program.wait_for("step 0/0")
+            word = "offline" if ending == "q" else "online"
+            tree.write("sys/devices/system/memory/memory32/state", f"{word}\n")
+            program.wait_for("step 1/1")
+            if ending == "q":
+                (tree.root / "proc").mkdir(exist_ok=True)
+                os.mkfifo(tree.root / "proc/zoneinfo")  # grep waits for somebody to write
+                program.send("q")
+                assert program.end() == 0
+            else:
+                program.process.send_signal(signal.SIGKILL)
+                program.end()
+        (tree.root / "proc/zoneinfo").unlink(missing_ok=True)
+        for number in numbers.read_text().split():
+            wait_until_gone(int(number))
+
+
+def wait_until_gone(number: int) -> None:
+    """Until a process has ended; somebody else may have yet to ask for its status."""
+    place = Path(f"/proc/{number}/cmdline")
+    with suppress(FileNotFoundError, ProcessLookupError):
+        while place.read_bytes():
+            pass

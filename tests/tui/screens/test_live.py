@@ -10,11 +10,15 @@ import numpy as np
 import pytest
 from textual.events import Key
 
+from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.sysroot import operate
+from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.history import ObservedHistory
 from pfnmap.engine.sysroot.observe import Watcher
 from pfnmap.engine.sysroot.page_kinds import bit
+from pfnmap.engine.sysroot.shell import ShellMachine
+from pfnmap.engine.sysroot.shell_process import ShellProcess
 from pfnmap.themes import load_theme
 from pfnmap.tui.app import PfnmapApp
 from pfnmap.tui.dialogs.compare import CompareScreen
@@ -41,9 +45,13 @@ def prompt_reader(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def live_stage(
-    tree: Tree, *, allow_writes: bool = False, size: tuple[int, int] = (120, 40)
+    tree: Tree,
+    *,
+    allow_writes: bool = False,
+    size: tuple[int, int] = (120, 40),
+    via: ShellMachine | None = None,
 ) -> AsyncIterator[tuple[Stage, Live]]:
-    session = ObservedHistory(Watcher(tree.root))
+    session = ObservedHistory(Watcher(via or tree.root))
     app = PfnmapApp(session, load_theme("dark"), source_title="tree")
     async with app.run_test(size=size, notifications=True) as pilot:
         await settle(pilot)
@@ -145,6 +153,37 @@ async def test_a_reading_that_fails_for_no_known_reason_is_said_once_and_tried_a
         assert await live.read()
         await settle(on.pilot)
         assert "memory34" in on.text
+
+
+async def test_a_machine_behind_a_shell_is_followed_and_written_to(tree: Tree) -> None:
+    line = ShellProcess("sh")
+    via = ShellMachine(line, str(tree.root))
+    async with live_stage(tree, allow_writes=True, via=via) as (on, live):
+        await on.command("goto block 33")
+        await on.keys("m")
+        await on.type("online_movable", "enter")
+        await on.app.workers.wait_for_complete()
+        assert state(tree, 33) == "online_movable"
+        with pytest.raises(InputError):
+            line.run("exit 5")
+        tree.block(33, "online", "Movable")
+        assert await live.read(), "it is started again"
+        line._words = ["/no/shell"]
+        with pytest.raises(InputError):
+            line.run("exit 5")
+        for _ in range(2):
+            assert not await live.read()
+        await settle(on.pilot)
+        said = [each.message for each in on.app._notifications]
+        assert said == ["--via sh: /no/shell: there is no such command"]
+        line._words = ["sh"]
+        assert not await live.read()
+        await settle(on.pilot)
+        assert "the machine can be read again" in on.text
+        await on.keys("b")
+        assert "what if" in on.lines[0]
+    with pytest.raises(InputError, match="closed"):
+        line.run("true")
 
 
 # -- single pages ------------------------------------------------------------------------
@@ -341,11 +380,12 @@ async def test_the_machine_is_read_again_between_two_writes(
     tree.blocks(32, 45, zones="Movable")
     zones: list[str] = []
 
-    def kernel(_tree: object, block: int, _word: str) -> None:
+    def kernel(_tree: object, path: str, _word: str) -> None:
+        block = int(path.split("/memory")[-1].removesuffix("/state"))
         zones.append("Movable" if len(zones) < 2 else "Normal")
         tree.block(block, "online", zones[-1])
 
-    monkeypatch.setattr(operate, "_write", kernel)
+    monkeypatch.setattr(DirectoryTree, "write", kernel)
     async with live_stage(tree, allow_writes=True) as (on, live):
         foreseen = operate.foresee(live.session.view, range(46, 50), "online")
         answers = await live.write(foreseen, live.session.newest)
@@ -361,11 +401,12 @@ async def test_what_follows_a_surprise_is_foreseen_and_asked_anew(
 ) -> None:
     tree = ratio_tree(tmp_path / "root")
 
-    def kernel(_tree: object, block: int, _word: str) -> None:
+    def kernel(_tree: object, path: str, _word: str) -> None:
+        block = int(path.split("/memory")[-1].removesuffix("/state"))
         tree.blocks(32, 47, "online", "Movable")  # somebody else was quicker
         tree.block(block, "online", "Movable")
 
-    monkeypatch.setattr(operate, "_write", kernel)
+    monkeypatch.setattr(DirectoryTree, "write", kernel)
     async with live_stage(tree, allow_writes=True) as (on, live):
         foreseen = operate.foresee(live.session.view, [48, 49], "online")
         assert foreseen[1].zone == ZoneType.MOVABLE
@@ -388,7 +429,7 @@ async def test_blocks_behind_a_refusal_are_counted_as_not_written(
     tree.block(34, "offline", "Movable")
     tree.remove_block(33)
     async with live_stage(tree, allow_writes=True) as (on, live):
-        monkeypatch.setattr(operate, "_write", lambda *_: "ENOMEM")
+        monkeypatch.setattr(DirectoryTree, "write", lambda *_: "ENOMEM")
         foreseen = operate.foresee(live.session.view, [34, 32], "online")
         answers = await live.write(foreseen, live.session.newest)
         assert [answer.errno for answer in answers] == ["ENOMEM"]
