@@ -23,6 +23,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import BlockState, ZoneType
+from pfnmap.engine.memory.page_map import zone_pieces
 from pfnmap.engine.memory.spans import SpanSearch, span_text
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.transaction import Transaction
@@ -47,16 +48,14 @@ def section_runs(state: State) -> NDArray[np.int64]:
     Struct pages that were never initialised read as zero: node 0, zone DMA.
     """
     pages = state.geometry.block_pages
-    limits = state.geometry.boot_zones()
     out: list[tuple[int, int, int, int, int]] = []
     for row in state.blocks.rows:
         low, high = int(row["start"]) * pages, int(row["start"] + row["count"]) * pages
         online = int(row["state"] == BlockState.ONLINE)
         node, zone = int(row["link_node"]), int(row["link_zone"])
         if row["early"] and row["zone"] == ZoneType.NONE:
-            for zone_type, first, last in limits:
-                if max(low, first) < min(high, last):
-                    out.append((max(low, first), min(high, last), online, node, zone_type))
+            for first, end, where, kind in zone_pieces(state, low, high):
+                out.append((first, end, online, where, kind))
         elif row["initialised"]:
             out.append((low, high, online, node, zone))
         else:

@@ -97,9 +97,10 @@ def online_block(tx: Transaction, block: int, kind: OnlineType) -> Refusal | Non
     zone = before.zone(node, target)
     was_populated = zone.present > 0
     pages = before.geometry.block_pages
-    zone = replace(zone, present=zone.present + pages, managed=zone.managed + pages)
+    freed = pages - int(row["vmemmap"])
+    zone = replace(zone, present=zone.present + pages, managed=zone.managed + freed)
     state = before.with_zone(node, target, zone)
-    state = free_memory.change(state, node, free_memory.zone_class(target), pages)
+    state = free_memory.change(state, node, free_memory.zone_class(target), freed)
     tx.state = replace(
         state,
         blocks=state.blocks.update(
@@ -111,7 +112,10 @@ def online_block(tx: Transaction, block: int, kind: OnlineType) -> Refusal | Non
             online_type=0,
         ),
     )
-    tx.event("online_pages", f"present and managed +{pages}: {zone.present}", block=block)
+    amount = f"present and managed +{pages}: {zone.present}"
+    if freed < pages:
+        amount = f"present +{pages}: {zone.present}, managed +{freed}: {zone.managed}"
+    tx.event("online_pages", amount, block=block)
     if not was_populated:
         zonelists.build_all(tx, f"{target.label} of node {node} is populated", block)
     return None
