@@ -99,7 +99,7 @@ def predict(state: State, command: commands.Command) -> Outcome:
         function = name_in(tx.state.profile.release, refusal.function)
         refusal = replace(refusal, function=function)
     return Outcome(
-        command, state, tx.state, tuple(tx.events), refusal, tuple(tx.output), tuple(tx.notes)
+        command, state, tx.state, tx.all_events, refusal, tuple(tx.output), tuple(tx.notes)
     )
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import overload
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from pfnmap.engine.commands import Command, is_action
 from pfnmap.engine.errors import SHELL_TEXT
@@ -16,7 +21,7 @@ NOT_MODELLED = ": not modelled"
 
 
 class Phases:
-    """The states that the phases of one command left, one an event.
+    """The states that the phases of one command left, behind the one that it began with.
 
     They are made again when somebody asks, by carrying out the command once more, and only those
     of the commands asked about last are kept: a history that held every one of them would be ten
@@ -32,7 +37,7 @@ class Phases:
 
     @property
     def states(self) -> Sequence[State]:
-        """The state after each event, in their order."""
+        """The state at the beginning, and after each event, in their order."""
         if self._states is None:
             self._states = self._again()
             self._kept.keep(self)
@@ -54,7 +59,7 @@ class Event(Struct, frozen=True):
     text: str
     phases: Phases
     number: int
-    """Which of the phases it is, from 0."""
+    """Which of the phases it is, from 1."""
     log: tuple[str, ...] = ()
     first_block: int = -1
     nr_blocks: int = 0
@@ -63,6 +68,90 @@ class Event(Struct, frozen=True):
     def state(self) -> State:
         """The machine right after this phase."""
         return self.phases.states[self.number]
+
+    @property
+    def before(self) -> State:
+        """The machine right before it."""
+        return self.phases.states[self.number - 1]
+
+
+class RepeatedEvents(Sequence[Event]):
+    """The events of many ranges of blocks with which the same is done, made when asked for."""
+
+    @abstractmethod
+    def behind(self, number: int) -> Iterator[Event]:
+        """All behind the first ``number``."""
+
+    @property
+    @abstractmethod
+    def log(self) -> Iterable[str]:
+        """The kernel log lines of all, in order."""
+
+    @property
+    @abstractmethod
+    def touched(self) -> NDArray[np.int64]:
+        """[first, end) of the blocks that they are about, int64 (n, 2)."""
+
+    @overload
+    def __getitem__(self, index: int) -> Event: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Event]: ...
+
+    def __getitem__(self, index: int | slice) -> Event | Sequence[Event]:
+        wanted = range(len(self))[index]
+        if isinstance(wanted, int):
+            return next(self.behind(wanted))
+        return list(islice(self.behind(wanted.start), 0, len(wanted) * wanted.step, wanted.step))
+
+    def __iter__(self) -> Iterator[Event]:
+        return self.behind(0)
+
+
+class Events(RepeatedEvents):
+    """The events of a command, part by part, some of which are made when asked for."""
+
+    def __init__(self, parts: Sequence[Sequence[Event]]) -> None:
+        self.parts = [part for part in parts if len(part)]
+        self._ends = np.cumsum([len(part) for part in self.parts], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    def behind(self, number: int) -> Iterator[Event]:
+        """All behind the first ``number``."""
+        at = int(self._ends.searchsorted(number, side="right"))
+        for index, part in enumerate(self.parts[at:], at):
+            skipped = max(0, number - (int(self._ends[index - 1]) if index else 0))
+            if isinstance(part, RepeatedEvents):
+                yield from part.behind(skipped)
+            else:
+                yield from part[skipped:]
+
+    @property
+    def log(self) -> Iterator[str]:
+        """The kernel log lines of all, in order."""
+        return chain.from_iterable(log_of(part) for part in self.parts)
+
+    @property
+    def touched(self) -> NDArray[np.int64]:
+        """[first, end) of the blocks that they are about, int64 (n, 2)."""
+        return np.concatenate([touched_by(part) for part in self.parts])
+
+
+def log_of(events: Sequence[Event]) -> Iterable[str]:
+    """The kernel log lines of some events, in order."""
+    if isinstance(events, RepeatedEvents):
+        return events.log
+    return (line for event in events for line in event.log)
+
+
+def touched_by(events: Sequence[Event]) -> NDArray[np.int64]:
+    """[first, end) of the blocks that some events are about, int64 (n, 2)."""
+    if isinstance(events, RepeatedEvents):
+        return events.touched
+    about = [(e.first_block, e.first_block + e.nr_blocks) for e in events if e.first_block >= 0]
+    return np.array(about, np.int64).reshape(-1, 2)
 
 
 class Refusal(Struct, frozen=True):
@@ -86,7 +175,7 @@ class Outcome(Struct, frozen=True):
     command: Command
     before: State
     after: State
-    events: tuple[Event, ...] = ()
+    events: Sequence[Event] = ()
     refusal: Refusal | None = None
     output: tuple[str, ...] = ()
     """Lines the command prints itself (``cat``, ``grep``, ``free`` answers)."""
@@ -111,7 +200,7 @@ class Outcome(Struct, frozen=True):
     @property
     def log(self) -> tuple[str, ...]:
         """The kernel log lines of the whole command, in order."""
-        return tuple(line for event in self.events for line in event.log)
+        return tuple(log_of(self.events))
 
 
 def last_action(outcomes: Sequence[Outcome], position: int) -> Outcome | None:

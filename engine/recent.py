@@ -25,6 +25,8 @@ class Recent(Generic[Kind]):
 
     def keep(self, one: Kind) -> None:
         """Note that ``one`` has just computed what it holds."""
+        if self._kept and self._kept[-1] is one:
+            return
         self._kept.append(one)
         if len(self._kept) > self._size:
             self._kept.popleft().forget()

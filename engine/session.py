@@ -235,9 +235,8 @@ class Session(History):
         A note or a claim behind a step leaves what the step changed marked.
         """
         if self.phase is not None and self.position < len(self.outcomes):
-            outcome = self.outcomes[self.position]
-            state = outcome.before if self.phase < 2 else outcome.events[self.phase - 2].state
-            return self._view_of("before", state)
+            event = self.outcomes[self.position].events[self.phase - 1]
+            return self._view_of("before", event.before)
         last = self.last_action
         return None if last is None else self._view_of("before", last.before)
 

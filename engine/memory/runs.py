@@ -74,6 +74,12 @@ def joined_ranges(ranges: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.stack((ranges[first, 0], ends[last]), axis=1)
 
 
+def attribute_bytes(rows: Rows) -> NDArray[np.uint8]:
+    """What each row says of its keys, as bytes; uint8 (n, width)."""
+    raw = np.ascontiguousarray(rows).view(np.uint8)
+    return raw.reshape(len(rows), -1)[:, _HEAD_BYTES:]
+
+
 def merge_rows(rows: Rows) -> Rows:
     """Join neighbouring rows that touch and have equal attributes (``rows`` sorted)."""
     if len(rows) < 2:
@@ -82,7 +88,7 @@ def merge_rows(rows: Rows) -> Rows:
     joins = starts[1:] == starts[:-1] + rows["count"][:-1]
     if not joins.any():
         return rows
-    raw = np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), -1)[:, _HEAD_BYTES:]
+    raw = attribute_bytes(rows)
     joins &= (raw[1:] == raw[:-1]).all(axis=1)
     if not joins.any():
         return rows

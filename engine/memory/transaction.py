@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain
+
 from msgspec.structs import replace
 
 from pfnmap.engine.finding import MAX_FINDINGS, Finding
 from pfnmap.engine.function_names import name_in
 from pfnmap.engine.memory.state import Fault, State
-from pfnmap.engine.outcome import Event, Phases, Refusal
+from pfnmap.engine.outcome import Event, Events, Phases, Refusal, RepeatedEvents
 
 
 class Transaction:
@@ -20,9 +23,12 @@ class Transaction:
     def __init__(self, state: State, phases: Phases | None = None) -> None:
         """Begin with a state; ``phases`` can make the states of the events again."""
         self.state = state
-        self.states: list[State] = []
+        self.states = [state]
+        """At the beginning, and after each event."""
         self._phases = phases or Phases(lambda: self.states)
         self.events: list[Event] = []
+        """Those behind the last repeated ones."""
+        self._parts: list[Sequence[Event]] = []
         self.output: list[str] = []
         self.notes: list[str] = []
 
@@ -56,6 +62,24 @@ class Transaction:
                 nr_blocks,
             )
         )
+
+    def repeat(self, events: RepeatedEvents, state: State) -> None:
+        """Record events that are made when asked for, and the state they leave."""
+        self._parts += [tuple(self.events), events]
+        self.events = []
+        self.state = state
+        self.states.append(state)
+
+    @property
+    def all_events(self) -> Sequence[Event]:
+        """The phases so far."""
+        return Events([*self._parts, self.events]) if self._parts else tuple(self.events)
+
+    @property
+    def single_events(self) -> list[Event]:
+        """The phases so far but for the repeated ones."""
+        single = (part for part in self._parts if not isinstance(part, RepeatedEvents))
+        return [*chain.from_iterable(single), *self.events]
 
     def fault(self, phase: str) -> str | None:
         """The errno that ``fail next at=phase`` asked for, once; None otherwise."""

@@ -22,6 +22,7 @@ from pfnmap.engine.memory.spans import shrink_zone_span, span_text, update_pgdat
 from pfnmap.engine.memory.state import CMA, IN_USE, PINNED, POISONED, Pending, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import hugetlb, zone_shifting
+from pfnmap.engine.operations.many_ranges import do_ranges
 from pfnmap.engine.operations.refs import block_ranges
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.sizes_in_words import counted
@@ -54,10 +55,7 @@ _FAILURES: dict[str, tuple[str, str]] = {
 
 def offline(tx: Transaction, command: Offline) -> Refusal | None:
     """``offline REF``: each block in ascending order, up to the first refusal."""
-    for first, last in block_ranges(tx.state, command.blocks):
-        if (refusal := offline_blocks(tx, first, last)) is not None:
-            return refusal
-    return None
+    return do_ranges(tx, block_ranges(tx.state, command.blocks), offline_blocks)
 
 
 def offline_blocks(

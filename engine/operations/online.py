@@ -21,6 +21,7 @@ from pfnmap.engine.memory.state import POISONED, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.memory.unplugged import unplugged_pages
 from pfnmap.engine.operations import zone_shifting
+from pfnmap.engine.operations.many_ranges import do_ranges
 from pfnmap.engine.operations.refs import block_ranges
 from pfnmap.engine.operations.zone_policy import ZoneChoice, block_device, zone_for_pfn_range
 from pfnmap.engine.outcome import Refusal
@@ -28,11 +29,18 @@ from pfnmap.engine.outcome import Refusal
 
 def online(tx: Transaction, command: Online) -> Refusal | None:
     """``online REF``: each block in ascending order, up to the first refusal."""
-    for first, last in block_ranges(tx.state, command.blocks):
-        refusal = online_blocks(tx, first, last, command.online_type)
-        if refusal is not None:
-            return refusal
-    return None
+    kind = command.online_type
+
+    def reach(state: State, block: int, end: int) -> tuple[ZoneType, int]:
+        choice = _choose(state, block, state.blocks.row_at(block), kind)
+        return choice.zone, block + _batch_size(state, block, end, kind)
+
+    return do_ranges(
+        tx,
+        block_ranges(tx.state, command.blocks),
+        lambda tx, first, last: online_blocks(tx, first, last, kind),
+        reach,
+    )
 
 
 def online_blocks(

@@ -214,7 +214,7 @@ def retry(tx: Transaction, command: Command) -> None:
     Memory that goes online once half of the threshold is free (``MEM_ONLINE``), and the timer,
     where something that was in the way is there no more.
     """
-    online = [event for event in tx.events if event.function == "MEM_ONLINE"]
+    online = [event for event in tx.single_events if event.function == "MEM_ONLINE"]
     for device in [*tx.state.devices.values()]:
         if not device.is_dynamic or isinstance(command, (VirtioMem, VirtioMemDel)):
             continue

@@ -185,13 +185,13 @@ def _outcome(
     title = str(groups[0][0]) if groups else "notes changed"
     if len(groups) > 1:
         title += f" and {len(groups) - 1} more"
-    at_once = Phases(lambda: (after,))
+    at_once = Phases(lambda: (before, after))
     events = [
-        Event("observed", _text(change, nr_blocks), at_once, 0, (), _block(change), nr_blocks)
+        Event("observed", _text(change, nr_blocks), at_once, 1, (), _block(change), nr_blocks)
         for change, nr_blocks in groups[:MAX_EVENTS]
     ]
     if len(groups) > MAX_EVENTS:
-        events.append(Event("observed", f"{len(groups) - MAX_EVENTS} more changes", at_once, 0))
+        events.append(Event("observed", f"{len(groups) - MAX_EVENTS} more changes", at_once, 1))
     return Outcome(
         Note(title, text=f"observed: {title}"), before, after, tuple(events), notes=notes
     )

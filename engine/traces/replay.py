@@ -27,7 +27,7 @@ from pfnmap.engine.machine import predict
 from pfnmap.engine.memory.boot import from_observation
 from pfnmap.engine.memory.runs import Rows
 from pfnmap.engine.memory.state import BLOCK_DTYPE, Resource, State
-from pfnmap.engine.outcome import Event, Outcome
+from pfnmap.engine.outcome import Events, Outcome
 from pfnmap.engine.printable import printable
 from pfnmap.engine.profile import profile_of
 from pfnmap.engine.sysfs_words import parse_mask
@@ -240,12 +240,11 @@ def _run(state: State, step: RecordedStep, unmovable: Sequence[int]) -> Outcome:
         current = outcomes[-1].after
     taken = current.taken
     taken = taken.delete_rows(taken.rows[taken.rows["owner"] == -2])
-    events: tuple[Event, ...] = tuple(event for o in outcomes for event in o.events)
     last = outcomes[-1] if outcomes else None
     return Outcome(
         _shown_command(step, commands),
         state,
         replace(current, taken=taken),
-        events,
+        Events([outcome.events for outcome in outcomes]),
         last.refusal if last and not isinstance(last.command, Signal) else None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import islice
 from typing import Final
 
 from msgspec import Struct
@@ -138,9 +139,16 @@ def telling(outcome: Outcome, most: int | None = MOST_PHASES) -> list[int]:
     of 2019 has hundreds.
     """
     events = outcome.events
-    numbers = list(range(1, len(events) + 1))
+    numbers = range(1, len(events) + 1)
     if most is None or len(events) <= most:
-        return numbers
-    states = [outcome.before, *(event.state for event in events)]
-    found = [number for number in numbers if states[number] is not states[number - 1]]
-    return found if len(found) <= most else [*found[: most // 2], *found[-(most // 2) :]]
+        return [*numbers]
+    changed = (number for number in numbers if _changes(events[number - 1]))
+    found = list(islice(changed, most + 1))
+    if len(found) <= most:
+        return found
+    last = islice((n for n in reversed(numbers) if _changes(events[n - 1])), most // 2)
+    return [*found[: most // 2], *reversed([*last])]
+
+
+def _changes(event: Event) -> bool:
+    return event.state is not event.before

@@ -11,7 +11,7 @@ from pfnmap.engine.commands import Add, DeviceAdd, Hugetlb, Offline, Online, Pin
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.operations.refs import block_ranges, default_address, pfn_of
-from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.outcome import Outcome, touched_by
 from pfnmap.engine.view import View
 from pfnmap.tui.map.viewport import Viewport, edges_of
 
@@ -48,9 +48,8 @@ def zoomed_to(viewport: Viewport, level: str, geometry: Geometry) -> Viewport:
 def touched(outcome: Outcome) -> Iterator[tuple[int, int]]:
     """[start_pfn, end_pfn) of what a step was about, whether it changed or not."""
     pages = outcome.before.geometry.block_pages
-    for event in outcome.events:
-        if event.first_block >= 0:
-            yield event.first_block * pages, (event.first_block + event.nr_blocks) * pages
+    for first, end in touched_by(outcome.events).tolist():
+        yield first * pages, end * pages
     yield from _named(outcome)
     one, other = outcome.before.hugetlb, outcome.after.hugetlb
     for number in one.keys() ^ other.keys():

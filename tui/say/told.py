@@ -26,9 +26,12 @@ class Piece(Struct, frozen=True):
 
 
 def outcome_pieces(
-    outcomes: Sequence[Outcome], index: int, phase: int | None = None
+    outcomes: Sequence[Outcome], index: int, phase: int | None = None, most: int | None = None
 ) -> list[Piece]:
-    """The lines of one command; with ``phase``, only of its first events so far."""
+    """The lines of one command; with ``phase``, only of its first events so far.
+
+    ``most``: of so many events, in slow motion the last ones.
+    """
     outcome = outcomes[index]
     command = outcome.command
     if isinstance(command, (Note, Title)):
@@ -37,7 +40,8 @@ def outcome_pieces(
     if phase is not None:
         result = f"phase {phase} of {len(outcome.events)}"
         pieces = [Piece("heading", f"#{index + 1} {words}", right=result)]
-        return pieces + [piece for event in outcome.events[:phase] for piece in _event(event)]
+        shown = outcome.events[0 if most is None else max(0, phase - most) : phase]
+        return pieces + [piece for event in shown for piece in _event(event)]
     failures = claim_failures(outcomes, index)
     pieces = [
         Piece(
@@ -47,7 +51,7 @@ def outcome_pieces(
             bad=bool(failures) or not outcome.ok,
         )
     ]
-    pieces += [piece for event in outcome.events for piece in _event(event)]
+    pieces += [piece for event in outcome.events[:most] for piece in _event(event)]
     pieces += [Piece("text", line) for line in outcome.output]
     pieces += [Piece("warning", line) for line in outcome.notes]
     pieces += [Piece("refusal", line) for line in failures]

@@ -106,7 +106,7 @@ class EventLog(Panel):
             body += self._outcome(width, index)
             body += self._said(width, index + 1)
         if self._phase is not None and self._position < len(self._outcomes):
-            for piece in outcome_pieces(self._outcomes, self._position, self._phase):
+            for piece in outcome_pieces(self._outcomes, self._position, self._phase, KEPT_PIECES):
                 body += self._piece(width, piece)
         return body
 
@@ -129,11 +129,13 @@ class EventLog(Panel):
         if len(self._drawn) > 4 * KEPT_OUTCOMES:
             self._drawn.clear()
         strips = []
-        pieces = outcome_pieces(self._outcomes, index)
+        pieces = outcome_pieces(self._outcomes, index, most=KEPT_PIECES)
+        unseen = max(0, len(outcome.events) - KEPT_PIECES)
         for piece in pieces[:KEPT_PIECES]:
             strips += self._piece(width, piece)
-        if (more := len(pieces) - KEPT_PIECES) > 0:
-            words = f"and {more} more lines: pfnmap run prints them all"
+        if (more := unseen + len(pieces) - KEPT_PIECES) > 0:
+            least = "at least " if unseen else ""
+            words = f"and {least}{more} more lines: pfnmap run prints them all"
             strips += self._piece(width, Piece("dim", words))
         self._drawn[key] = (outcome, strips)
         return strips
