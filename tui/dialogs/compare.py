@@ -73,12 +73,11 @@ class ComparePanel(Panel):
         self._lay_out(width, height)
         room = max(0, height - len(self._head) - len(self._foot) - 2)
         shown = self.window(self._body, room)
-        step, place = "", ""
-        if len(self._body) > room:
+        step = ""
+        if place := self.place(len(shown)):
             number = self._numbers[max(0, bisect_right(self._begins, self.first_line) - 1)]
             step = f" step {number} of {self._numbers[-1]} " if number > 0 else " at the start "
-            last = self.first_line + len(shown)
-            place = f" {self.first_line + 1}{paint.dash}{last} of {len(self._body)} "
+            place = f" {place} "
         title = Row(width, paint, "bar").add(" compare ", "key")
         title.add(f" {self.comparison.title}", "bar", max(0, title.room - len(step)))
         keys = Row(width, paint, "bar").gap()

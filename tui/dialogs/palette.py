@@ -79,10 +79,8 @@ class Choices(Panel, can_focus=False):
         if not lines:
             lines = [Row(width, paint).add("  nothing applies", "dim").strip()]
         shown = self.window(lines, room)
+        foot = Row(width, paint).right(self.place(len(shown)), "dim")
         shown += [Row(width, paint).strip()] * (room - len(shown))
-        last = self.first_line + room
-        place = f"{self.first_line + 1}{paint.dash}{last} of {len(lines)}"
-        foot = Row(width, paint).right(place if len(lines) > room else "", "dim")
         return [*shown, foot.strip()]
 
 

@@ -49,11 +49,7 @@ class Pages(Panel):
         shown = self.window(body, height - 1)
         if 0 <= (found := self._found - self.first_line) < len(shown):
             shown[found] = Row(width, self.paint).add(shown[found].text, "accent").strip()
-        right = ""
-        if len(body) > len(shown):
-            last = self.first_line + len(shown)
-            right = f"{self.first_line + 1}{self.paint.dash}{last} of {len(body)}"
-        return [self.heading(width, right, self.hint), *shown]
+        return [self.heading(width, self.place(len(shown)), self.hint), *shown]
 
     def find(self, words: str) -> bool:
         """Show the next line that holds the words, whatever their case; False when none does."""

@@ -8,10 +8,9 @@ from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
-from pfnmap.engine.view import BlockRow, View
+from pfnmap.engine.view import BlockRow
 from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.say.words import pfn_words
-from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, Row
 
 
@@ -60,66 +59,47 @@ class BlockTable(Panel):
             self.block_id = block_id
             super().__init__()
 
-    def __init__(self, paint: Paint, *, id: str | None = None) -> None:
-        super().__init__(paint, id=id)
-        self._view: View | None = None
-        self._here = -1
-        self._selected = (0, 0)
-        self._rows: list[int] = []
+    _rows: tuple[int, ...] = ()
+    """Ids of the blocks that are shown."""
 
     def show(self, shown: Shown) -> None:
         """Show the blocks of a machine; the window follows the cursor."""
-        view, pages = shown.view, shown.view.geometry.block_pages
-        here = shown.viewport.cursor_cell[0] // pages
-        start, end = shown.viewport.selection or (0, 0)
-        selected = start // pages, -(-end // pages)
-        moved = view is not self._view or here != self._here
-        self._view, self._here, self._selected = view, here, selected
-        if moved:
-            self._follow()
-        self.repaint()
-
-    def _follow(self) -> None:
-        if self._view is None:
-            return
-        rank = min(self._view.rank_of(self._here), max(0, self._view.nr_blocks - 1))
-        height = max(1, self.size.height - 2)
-        self.first_line = min(max(self.first_line, rank - height + 1), rank)
+        view, was = shown.view, self.frame
+        if was is None or view is not was.view or _here(shown) != _here(was):
+            rank = min(view.rank_of(_here(shown)), max(0, view.nr_blocks - 1))
+            height = max(1, self.size.height - 2)
+            self.first_line = min(max(self.first_line, rank - height + 1), rank)
+        super().show(shown)
 
     def draw(self, width: int, height: int) -> list[Strip]:
         """Heading, column names, blocks."""
-        view, paint = self._view, self.paint
-        if view is None:
+        if self.frame is None:
             return []
-        room = max(0, height - 2)
+        view, room = self.frame.view, max(0, height - 2)
         self.nr_lines = view.nr_blocks
         self.first_line = min(max(self.first_line, 0), max(0, view.nr_blocks - room))
-        self._rows = view.block_ids(self.first_line, room).tolist()
+        self._rows = tuple(view.block_ids(self.first_line, room).tolist())
         counts = view.block_counts()
         summary = " ".join(f"{number} {state}" for state, number in counts.items())
-        right = ""
-        if view.nr_blocks > room:
-            last = self.first_line + len(self._rows)
-            right = f"{self.first_line + 1}{paint.dash}{last} of {view.nr_blocks}"
         columns = columns_for(width)
-        names = Row(width, paint, "dim").gap()
+        names = Row(width, self.paint, "dim").gap()
         for column in columns:
             names.add(column.name, "dim", column.width).gap()
-        lines = [self.heading(width, right, summary), names.strip()]
-        return lines + [self._line(width, view, columns, block_id) for block_id in self._rows]
+        heading = self.heading(width, self.place(len(self._rows)), summary)
+        lines = [self._line(width, self.frame, columns, block_id) for block_id in self._rows]
+        return [heading, names.strip(), *lines]
 
-    def _line(self, width: int, view: View, columns: tuple[Column, ...], block_id: int) -> Strip:
-        paint = self.paint
-        block = view.block(block_id)
-        line = Row(width, paint)
-        selected = self._selected[0] <= block_id < self._selected[1]
-        mark = paint.selected_mark if selected else " "
-        line.add(paint.pointer if block_id == self._here else mark, "here")
+    def _line(self, width: int, shown: Shown, columns: tuple[Column, ...], block_id: int) -> Strip:
+        paint, pages, here = self.paint, shown.view.geometry.block_pages, _here(shown)
+        start, end = shown.viewport.selection or (0, 0)
+        mark = paint.selected_mark if start // pages <= block_id < -(-end // pages) else " "
+        line = Row(width, paint).add(paint.pointer if block_id == here else mark, "here")
+        block = shown.view.block(block_id)
         if block is None:
             return line.add(f"{block_id} is gone", "dim").strip()
         for column in columns:
             words, style = self._field(block, column.name)
-            if block_id == self._here and column.name == "block":
+            if block_id == here and column.name == "block":
                 style = "here"
             line.add(words, style, column.width).gap()
         return line.strip()
@@ -154,6 +134,11 @@ class BlockTable(Panel):
         row = event.y - 2
         if 0 <= row < len(self._rows):
             self.post_message(self.Chosen(self._rows[row]))
+
+
+def _here(shown: Shown) -> int:
+    """The block under the cursor."""
+    return shown.viewport.cursor_cell[0] // shown.view.geometry.block_pages
 
 
 def _known(value: int | None) -> str:

@@ -8,7 +8,6 @@ from textual.strip import Strip
 
 from pfnmap.engine.language import line_of
 from pfnmap.engine.outcome import Outcome
-from pfnmap.engine.session import History
 from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.say.told import Piece, outcome_pieces, result_words
 from pfnmap.tui.say.words import cell_width, fitted, safe, wrapped
@@ -29,30 +28,23 @@ class EventLog(Panel):
 
     def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
-        self._session: History | None = None
-        self._outcomes: Sequence[Outcome] = ()
-        self._position = 0
-        self._phase: int | None = None
         self._sayings: list[tuple[int, Piece]] = []
         self._follow = True
         self._last_said = 0
         """Lines of what was said last, where nothing was done after it."""
         self._drawn: dict[tuple[int, int], tuple[Outcome, list[Strip]]] = {}
-        self.hint = ""
-        """What to press first; shown before the first step."""
 
     def show(self, shown: Shown) -> None:
         """Show the commands in force, and the events of the one under way in slow motion."""
-        now = shown.session, shown.position, shown.phase
-        if now != (self._session, self._position, self._phase):
+        was, now = self.frame, (shown.session, shown.position, shown.phase)
+        if was is None or now != (was.session, was.position, was.phase):
             self._follow = True
-        self._session, self._position, self._phase = now
-        self._outcomes, self.hint = shown.outcomes, shown.hint()
-        self.repaint()
+        super().show(shown)
 
     def say(self, text: str, role: str = "text") -> None:
         """Add a line that is not the kernel's: an answer of the program itself."""
-        self._sayings = [*self._sayings[-50:], (self._position, Piece(role, text))]
+        position = 0 if self.frame is None else self.frame.position
+        self._sayings = [*self._sayings[-50:], (position, Piece(role, text))]
         self._follow = True
         self.repaint()
 
@@ -70,43 +62,32 @@ class EventLog(Panel):
 
     def draw(self, width: int, height: int) -> list[Strip]:
         """The heading and the part of the log that is in sight."""
-        body = self._body(width)
+        if self.frame is None:
+            return []
+        body = self._body(width, self.frame)
         room = max(0, height - 1)
         follow = self._follow
-        if follow and room and self._last_said > room:
-            self.first_line, follow = (
-                len(body) - self._last_said,
-                False,
-            )  # its beginning, not its end
+        if follow and room and self._last_said > room:  # its beginning, not its end
+            self.first_line, follow = len(body) - self._last_said, False
         shown = self.window(body, room, follow=follow)
-        right = ""
-        if len(body) > room:
-            last = self.first_line + len(shown)
-            right = f"{self.first_line + 1}{self.paint.dash}{last} of {len(body)}"
-        return [self.heading(width, right, self._summary() if right else ""), *shown]
+        right = self.place(len(shown))
+        return [self.heading(width, right, _summary(self.frame) if right else ""), *shown]
 
-    def _summary(self) -> str:
-        """The last command and its result, for when its first line is out of sight."""
-        if self._phase is not None or not 0 < self._position <= len(self._outcomes):
-            return ""
-        outcome = self._outcomes[self._position - 1]
-        result = result_words(self._outcomes, self._position - 1)
-        return f"#{self._position} {line_of(outcome.command)}" + (f": {result}" if result else "")
-
-    def _body(self, width: int) -> list[Strip]:
-        first = max(0, self._position - KEPT_OUTCOMES)
+    def _body(self, width: int, shown: Shown) -> list[Strip]:
+        outcomes, position = shown.outcomes, shown.position
+        first = max(0, position - KEPT_OUTCOMES)
         body: list[Strip] = []
         if first:
             words = f"{first} earlier commands: step back to read them"
             body.append(Row(width, self.paint).gap().add(words, "dim").strip())
-        if self._position == 0 and self._phase is None and self.hint:
-            body += self._piece(width, Piece("text", self.hint), indent=1)
+        if position == 0 and shown.phase is None:
+            body += self._piece(width, Piece("text", shown.hint()), indent=1)
         body += self._said(width, 0) if first == 0 else []
-        for index in range(first, self._position):
-            body += self._outcome(width, index)
+        for index in range(first, position):
+            body += self._outcome(width, outcomes, index)
             body += self._said(width, index + 1)
-        if self._phase is not None and self._position < len(self._outcomes):
-            for piece in outcome_pieces(self._outcomes, self._position, self._phase, KEPT_PIECES):
+        if shown.phase is not None and position < len(outcomes):
+            for piece in outcome_pieces(outcomes, position, shown.phase, KEPT_PIECES):
                 body += self._piece(width, piece)
         return body
 
@@ -120,8 +101,8 @@ class EventLog(Panel):
                 self._last_said = len(said)
         return strips
 
-    def _outcome(self, width: int, index: int) -> list[Strip]:
-        outcome = self._outcomes[index]
+    def _outcome(self, width: int, outcomes: Sequence[Outcome], index: int) -> list[Strip]:
+        outcome = outcomes[index]
         key = (id(outcome), width)
         kept = self._drawn.get(key)
         if kept is not None and kept[0] is outcome:
@@ -129,7 +110,7 @@ class EventLog(Panel):
         if len(self._drawn) > 4 * KEPT_OUTCOMES:
             self._drawn.clear()
         strips = []
-        pieces = outcome_pieces(self._outcomes, index, most=KEPT_PIECES)
+        pieces = outcome_pieces(outcomes, index, most=KEPT_PIECES)
         unseen = max(0, len(outcome.events) - KEPT_PIECES)
         for piece in pieces[:KEPT_PIECES]:
             strips += self._piece(width, piece)
@@ -163,3 +144,13 @@ class EventLog(Panel):
                 strip_of(width, paint, (" " * indent, "text"), (name, "accent"), (text, style))
             )
         return strips
+
+
+def _summary(shown: Shown) -> str:
+    """The last command and its result, for when its first line is out of sight."""
+    position = shown.position
+    if shown.phase is not None or not 0 < position <= shown.last:
+        return ""
+    result = result_words(shown.outcomes, position - 1)
+    line = line_of(shown.outcomes[position - 1].command)
+    return f"#{position} {line}" + (f": {result}" if result else "")

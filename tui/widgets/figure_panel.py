@@ -51,7 +51,6 @@ class FigurePanel(Panel):
     def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
         self._steps: Steps | None = None
-        self._frame: Shown | None = None
         self._moment: Moment | None = None
         self._sheet: tuple[Ground, int, Sheet] | None = None
         self._figure: Figure | None = None
@@ -61,7 +60,7 @@ class FigurePanel(Panel):
 
     def show(self, shown: Shown) -> None:
         """Show the moment that a session is at; rows of the node under the cursor come first."""
-        was, self._frame = self._frame, shown
+        was, self.frame = self.frame, shown
         if was is not None and was.outcomes is shown.outcomes and was.view is shown.view:
             if was.here.node != shown.here.node:
                 self._scrolled = False
@@ -86,7 +85,7 @@ class FigurePanel(Panel):
     # -- drawing ---------------------------------------------------------------------------
     def draw(self, width: int, height: int) -> list[Strip]:
         """Heading, result, axis, rows, bill: what was done stands above what it came to."""
-        moment, frame = self._moment, self._frame
+        moment, frame = self._moment, self.frame
         if moment is None or frame is None:
             return []
         room, sheet = parts(height), self._laid(width, moment)

@@ -12,7 +12,6 @@ from pfnmap.tui.keys.offered import merged, verdicts
 from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.say.facts import Fact, block_facts, page_facts
 from pfnmap.tui.say.words import wrapped
-from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, strip_of
 
 NAME_WIDTH = 13
@@ -29,22 +28,18 @@ class Inspector(Panel):
 
     TITLE = "inspector"
 
-    def __init__(self, paint: Paint, *, id: str | None = None) -> None:
-        super().__init__(paint, id=id)
-        self._frame: Shown | None = None
-
     def show(self, shown: Shown) -> None:
         """Show the page under the cursor and its block."""
-        was, self._frame = self._frame, shown
-        if was is None or was.viewport.cursor_cell != shown.viewport.cursor_cell:
+        if self.frame is None or self.frame.viewport.cursor_cell != shown.viewport.cursor_cell:
             self.first_line = 0
-        self.repaint()
+        super().show(shown)
 
     def draw(self, width: int, height: int) -> list[Strip]:
         """Headings and facts."""
-        if self._frame is None:
+        frame = self.frame
+        if frame is None:
             return []
-        view, viewport = self._frame.view, self._frame.viewport
+        view, viewport = frame.view, frame.viewport
         page = view.page(viewport.cursor_pfn)
         facts = page_facts(view, page, viewport.cursor_cell, self.paint.arrow)
         body = self._facts(width, facts, page)
@@ -52,22 +47,18 @@ class Inspector(Panel):
         if block is not None:
             body.append(self._head(width, f"memory block {block.id}"))
             body += self._facts(width, block_facts(view, block), page)
-        said = [] if block is None else self._verdicts(width, self._frame, block)
+        said = [] if block is None else self._verdicts(width, frame, block)
         below = said
         for most in (2, 1):  # lines of a why, where there is no room for all of it
             if block is not None and height - 1 - len(below) < LEAST_FACTS:
-                below = self._verdicts(width, self._frame, block, most)
+                below = self._verdicts(width, frame, block, most)
         if height - 1 - len(below) < LEAST_FACTS:
             below = []
         if below != said:
             body += said
         shown = self.window(body, max(0, height - 1 - len(below)))
-        right = ""
-        if len(body) > len(shown):
-            last = self.first_line + len(shown)
-            right = f"{self.first_line + 1}{self.paint.dash}{last} of {len(body)}"
         gap = [strip_of(width, self.paint)] * (height - 1 - len(shown) - len(below))
-        return [self.heading(width, right), *shown, *gap, *below]
+        return [self.heading(width, self.place(len(shown))), *shown, *gap, *below]
 
     def _head(self, width: int, words: str) -> Strip:
         paint = self.paint

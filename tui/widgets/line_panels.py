@@ -15,6 +15,7 @@ from pfnmap.engine.kinds import FREE_BY_ZONE, PageState
 from pfnmap.engine.language import line_of
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.view import View
 from pfnmap.tui.keys.action import Action
 from pfnmap.tui.keys.names import first_key
 from pfnmap.tui.keys.offered import footer
@@ -43,10 +44,8 @@ class Line(Panel, can_focus=False):
 class TitleLine(Line):
     """Program, machine, profile and parameters; the step at the right."""
 
-    def __init__(self, paint: Paint, *, id: str | None = None) -> None:
-        super().__init__(paint, id=id)
-        self._facts: tuple[str, ...] = ()
-        self._right = ""
+    _facts: tuple[str, ...] = ()
+    _right = ""
 
     def show(self, shown: Shown) -> None:
         """Show a frame."""
@@ -103,52 +102,36 @@ PLAIN = (PageState.RESERVED, PageState.ONLINE, PageState.HOLE)
 class Legend(Line):
     """What the glyphs of this machine mean, most important first: only states that it has."""
 
-    def __init__(self, paint: Paint, *, id: str | None = None) -> None:
-        super().__init__(paint, id=id)
-        self._states: list[PageState] = []
-        self._changes = self._gaps = self._refused = False
-        self._key = ""
-
-    def show(self, shown: Shown) -> None:
-        """Show the states of a machine, and the marks there are."""
-        edges = np.array([0, max(1, shown.view.end_pfn)], dtype=np.int64)
-        counts = shown.view.page_counts(edges)[0]
-        others = [state for state in NAMES if state not in IMPORTANT + ZONES + PLAIN]
-        if counts[PageState.ONLINE]:  # it is drawn as what it is: memory of these zones
-            zones = [zone.zone for zone in shown.view.zones if zone.present]
-            counts[[FREE_BY_ZONE[zone] for zone in zones if zone in FREE_BY_ZONE]] = 1
-        self._states = [state for state in (*IMPORTANT, *ZONES, *others, *PLAIN) if counts[state]]
-        last = shown.session.last_action
-        self._changes, self._refused = shown.before is not None, False
-        if last is not None and shown.phase is None:
-            self._changes &= last.after is not last.before
-            self._refused = refused_place(last) is not None
-        self._gaps = any(zone.present < zone.spanned for zone in shown.view.zones)
-        self._key = shown.key("app.glossary")
-        self.repaint()
-
     def draw(self, width: int, height: int) -> list[Strip]:
         """The one line; what does not fit is counted."""
-        paint = self.paint
-        entries = [self._entry(state) for state in self._states]
-        after = sum(state in IMPORTANT for state in self._states)
-        if self._gaps:
-            entries.insert(after, (paint.figure_marks("--"), paint.role("rule"), "hole in a span"))
-        if self._refused:
-            entries.insert(0, (paint.figure_marks("XX"), paint.role("refusal"), "refused"))
-        if self._changes:
-            entries.insert(after, (paint.gone_mark * 2, paint.role("changed"), "gone"))
-            entries.insert(after, (paint.changed_mark, paint.role("changed"), "changed"))
-        row = Row(width, paint).gap()
+        row = Row(width, self.paint).gap()
+        if self.frame is None:
+            return [row.strip()]
+        entries, key = self._entries(self.frame), self.frame.key("app.glossary")
         for index, (glyphs, style, name) in enumerate(entries):
             left = len(entries) - index
-            more = f" +{left}: press {self._key}" if self._key else f" +{left}"
+            more = f" +{left}: press {key}" if key else f" +{left}"
             keep = len(more) if left > 1 else 0
             if len(glyphs) + cell_width(name) + 2 + keep > row.room:
                 row.add(more, "dim")
                 break
             row.add(glyphs, style).gap().add(name, "dim").gap()
         return [row.strip()]
+
+    def _entries(self, shown: Shown) -> list[tuple[str, Style, str]]:
+        """The states of the machine, and the marks there are."""
+        paint, states = self.paint, _states_of(shown.view)
+        entries = [self._entry(state) for state in states]
+        after = sum(state in IMPORTANT for state in states)
+        if any(zone.present < zone.spanned for zone in shown.view.zones):
+            entries.insert(after, (paint.figure_marks("--"), paint.role("rule"), "hole in a span"))
+        last = shown.session.last_action if shown.phase is None else None
+        if last is not None and refused_place(last) is not None:
+            entries.insert(0, (paint.figure_marks("XX"), paint.role("refusal"), "refused"))
+        if shown.before is not None and (last is None or last.after is not last.before):
+            entries.insert(after, (paint.gone_mark * 2, paint.role("changed"), "gone"))
+            entries.insert(after, (paint.changed_mark, paint.role("changed"), "changed"))
+        return entries
 
     def _entry(self, state: PageState) -> tuple[str, Style, str]:
         """Two cells of a state and its name; of vmemmap one cell is partly something else's."""
@@ -157,6 +140,16 @@ class Legend(Line):
             return glyph * 2, style, NAMES[state]
         partials = self.paint.theme.partials
         return glyph + (partials[3] if partials else "4"), style, NAMES[state]
+
+
+def _states_of(view: View) -> list[PageState]:
+    """The states that a machine has, in the legend's order."""
+    counts = view.page_counts(np.array([0, max(1, view.end_pfn)], dtype=np.int64))[0]
+    others = [state for state in NAMES if state not in IMPORTANT + ZONES + PLAIN]
+    if counts[PageState.ONLINE]:  # it is drawn as what it is: memory of these zones
+        zones = [zone.zone for zone in view.zones if zone.present]
+        counts[[FREE_BY_ZONE[zone] for zone in zones if zone in FREE_BY_ZONE]] = 1
+    return [state for state in (*IMPORTANT, *ZONES, *others, *PLAIN) if counts[state]]
 
 
 class Timeline(Line):
@@ -168,71 +161,63 @@ class Timeline(Line):
 
     def __init__(self, paint: Paint, *, id: str | None = None) -> None:
         super().__init__(paint, id=id)
-        self._outcomes: Sequence[Outcome] = ()
-        self._position = 0
-        self._phase: int | None = None
-        self._beginning = ""
         self._false: dict[int, tuple[Outcome, bool]] = {}
-
-    def show(self, shown: Shown) -> None:
-        """Show a session's commands."""
-        self._outcomes, self._position = shown.outcomes, shown.position
-        self._phase, self._beginning = shown.phase, shown.beginning
-        self.repaint()
 
     def draw(self, width: int, height: int) -> list[Strip]:
         """The one line, around the present when there are too many marks."""
-        paint = self.paint
+        if self.frame is None:
+            return []
+        paint, outcomes, position = self.paint, self.frame.outcomes, self.frame.position
         row = Row(width, paint).gap().add("time ", "dim")
-        words = self._words()
+        words = _place_words(self.frame)
         room = max(4, row.room - min(cell_width(words) + 2, row.room // 2))
-        first = max(0, min(self._position - room // 2, len(self._outcomes) - room + 4))
-        last = min(len(self._outcomes), first + room - 4)
+        first = max(0, min(position - room // 2, len(outcomes) - room + 4))
+        last = min(len(outcomes), first + room - 4)
         row.add(paint.ellipsis if first else "", "dim")
         done, refused, undone = paint.time_marks
         for index in range(first, last):
-            if index == self._position:
+            if index == position:
                 row.add(paint.bar_line, "here")
-            outcome = self._outcomes[index]
-            if index < self._position:
-                well = outcome.ok and not self._is_false(index)
+            outcome = outcomes[index]
+            if index < position:
+                well = outcome.ok and not self._is_false(outcomes, index)
                 row.add(done if well else refused, "accent" if well else "refusal")
             else:
                 row.add(undone if outcome.ok else refused, "dim")
-        if self._position >= last:
+        if position >= last:
             row.add(paint.bar_line, "here")
-        row.add(paint.ellipsis if last < len(self._outcomes) else "", "dim")
+        row.add(paint.ellipsis if last < len(outcomes) else "", "dim")
         words = fitted(
             safe(words, ascii_only=paint.ascii_only), row.room - 2, ascii_only=paint.ascii_only
         )
         return [row.right(f"{words} ", "dim").strip()]
 
-    def _is_false(self, index: int) -> bool:
+    def _is_false(self, outcomes: Sequence[Outcome], index: int) -> bool:
         """Whether a command is a claim that does not hold; found out once for each claim."""
-        outcome = self._outcomes[index]
+        outcome = outcomes[index]
         if not isinstance(outcome.command, Expect):
             return False
         known = self._false.get(id(outcome))
         if known is None or known[0] is not outcome:
-            known = outcome, bool(claim_failures(self._outcomes, index))
+            known = outcome, bool(claim_failures(outcomes, index))
             self._false[id(outcome)] = known
         return known[1]
 
-    def _words(self) -> str:
-        if self._phase is not None and self._position < len(self._outcomes):
-            outcome = self._outcomes[self._position]
-            return f"phase {self._phase}/{len(outcome.events)} of {line_of(outcome.command)}"
-        if self._position == 0:
-            return self._beginning
-        return line_of(self._outcomes[self._position - 1].command)
+
+def _place_words(shown: Shown) -> str:
+    """The step or phase that is shown."""
+    if shown.phase is not None and shown.position < shown.last:
+        outcome = shown.outcomes[shown.position]
+        return f"phase {shown.phase}/{len(outcome.events)} of {line_of(outcome.command)}"
+    if shown.position == 0:
+        return shown.beginning
+    return line_of(shown.outcomes[shown.position - 1].command)
 
 
 class StatusLine(Line):
     """What goes on, findings, the selection, and what is under the cursor, in one line."""
 
-    def __init__(self, paint: Paint, *, id: str | None = None) -> None:
-        super().__init__(paint, id=id)
-        self._parts: tuple[tuple[str, str], ...] = ()
+    _parts: tuple[tuple[str, str], ...] = ()
 
     def show(self, shown: Shown) -> None:
         """Show a frame."""

@@ -139,9 +139,13 @@ class Panel(Widget, can_focus=True):
         """First line of the body that is shown, for panels that scroll."""
         self.nr_lines = 0
         """Lines the body has in all, as of the last drawing."""
+        self.frame: Shown | None = None
+        """What is on the screen, as it was shown last."""
 
     def show(self, shown: Shown) -> None:
-        """Show what is on the screen now, as far as it is this panel's; nothing by default."""
+        """Show what is on the screen now, as far as it is this panel's."""
+        self.frame = shown
+        self.repaint()
 
     # -- for subclasses -----------------------------------------------------------------
     def draw(self, width: int, height: int) -> list[Strip]:
@@ -172,6 +176,12 @@ class Panel(Widget, can_focus=True):
         last = max(0, len(body) - height)
         self.first_line = last if follow else min(max(self.first_line, 0), last)
         return body[self.first_line : self.first_line + height]
+
+    def place(self, count: int) -> str:
+        """``1-9 of 80``: which lines of a body are shown, ``count`` of them; empty: all are."""
+        if count >= self.nr_lines:
+            return ""
+        return f"{self.first_line + 1}{self.paint.dash}{self.first_line + count} of {self.nr_lines}"
 
     def use_paint(self, paint: Paint) -> None:
         """Draw with other colours and glyphs from now on; forget what was drawn."""

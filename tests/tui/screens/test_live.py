@@ -260,7 +260,7 @@ async def test_b_turns_it_into_a_simulation_and_back(tree: Tree) -> None:
         assert "b branch" in on.lines[-1]
         await on.keys("b")
         assert "what if" in on.lines[0]
-        assert on.main.events.hint.startswith("press a to hot-add a DIMM")
+        assert on.main.shown.hint().startswith("press a to hot-add a DIMM")
         assert "simulated from here on; assumed:" in on.text
         await on.command("online 33 movable")
         assert on.last.errno is None

@@ -42,7 +42,7 @@ async def test_ten_thousand_commands_stay_light() -> None:
     async with stage(*DIMM) as on:
         frame = replace(on.main.shown, outcomes=tuple(session.outcomes), position=1000)
         on.main.events.show(frame)
-        assert "600 earlier commands" in on.main.events._body(100)[0].text
+        assert "600 earlier commands" in on.main.events._body(100, frame)[0].text
         assert on.main.events.nr_lines < 2500
 
 
@@ -53,7 +53,9 @@ async def test_an_answer_of_thousands_of_lines_is_cut_and_counted() -> None:
         assert len(on.last.output) == blocks
         log = on.main.events
         assert log.nr_lines < KEPT_PIECES + 10 < blocks
-        assert f"and {blocks + 1 - KEPT_PIECES} more lines" in log._body(100)[-1].text
+        assert (
+            f"and {blocks + 1 - KEPT_PIECES} more lines" in log._body(100, on.main.shown)[-1].text
+        )
 
 
 STATE = "/sys/devices/system/memory/memory32/state"

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from pfnmap.engine.outcome import Outcome
 from pfnmap.tui.say.told import claim_failures
 from pfnmap.tui.widgets import line_panels
+from pfnmap.tui.widgets.event_log import _summary
 from tests.tui.stage import DIMM, Stage, session_of, stage
 
 LONG = "a recording of a machine whose name goes on and on, as file names do"
@@ -87,7 +88,7 @@ async def test_a_claim_that_does_not_hold_is_marked_like_a_refusal() -> None:
         assert _time(on) == "●●●×××│"
         done = [s.style for s in on.main.timeline.draw(80, 1)[0] if s.text == "×"]
         assert done == [on.main.paint.role("refusal")] * 3
-        assert on.main.events._summary().endswith("expect ok: does not hold")
+        assert _summary(on.main.shown).endswith("expect ok: does not hold")
 
 
 async def test_a_claim_still_to_come_is_not_judged() -> None:
