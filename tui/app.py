@@ -18,7 +18,7 @@ from textual.theme import Theme as TextualTheme
 from pfnmap.engine.session import History
 from pfnmap.themes import choose_theme
 from pfnmap.themes.model import Theme
-from pfnmap.tui.dialogs.dialog import Dialog, quitting_keys
+from pfnmap.tui.dialogs.dialog import Dialog
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.names import textual_key
 from pfnmap.tui.screens.main import MainScreen
@@ -101,7 +101,7 @@ class PfnmapApp(App[int], inherit_bindings=False):
         self.endings: Endings | None = None
         """Signals that end the program, from before the screen is taken."""
         self._colour_system = colour_system
-        self._end_keys = frozenset(["ctrl+c", *quitting_keys(self.keys)])
+        self._end_keys = frozenset(["ctrl+c", *self.keys.quitting_keys])
         self._close_keys = closing_keys(self.keys)
         self._typed: deque[Key | Paste] = deque()
         self._undecided = False

@@ -10,16 +10,10 @@ from textual.message import Message
 from textual.screen import ModalScreen
 
 from pfnmap.tui.keys.keymap import Keymap
-from pfnmap.tui.keys.names import textual_key
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, is_overtaken
 
 Result = TypeVar("Result")
-
-
-def quitting_keys(keymap: Keymap) -> list[str]:
-    """Textual's names of the keys that end the program in a dialog, too: none is a character."""
-    return [textual_key(key) for key in keymap.keys("app.quit") if key.startswith("ctrl+")]
 
 
 class Dialog(ModalScreen[Result], inherit_bindings=False):
@@ -87,7 +81,7 @@ class Dialog(ModalScreen[Result], inherit_bindings=False):
             # With priority a key closes at once; without, Textual would send it through the
             # focused widget first, and one pressed twice would close what is opened next, too.
             self._bindings.bind(key, action.does, show=False, priority=action.does == "close")
-        for key in quitting_keys(self.keymap):
+        for key in self.keymap.quitting_keys:
             self._bindings.bind(key, "leave", show=False, priority=True)
 
     def key(self, action_id: str) -> str:

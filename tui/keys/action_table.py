@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from pfnmap.engine.kinds import OnlineType
 from pfnmap.tui.keys import actions as do
 from pfnmap.tui.keys.action import Action
 from pfnmap.tui.keys.actions import Move, Scrolling, moves, moves_to_edge, needs_blocks, of_tour
@@ -84,6 +85,20 @@ def _dialog(name: str, keys: str, label: str, words: str, does: str) -> Action:
     return Action(name, tuple(keys.split()), label, words, does=does)
 
 
+def _scrolls(area: str) -> tuple[Action, ...]:
+    """What moves through a text that is longer than its place."""
+    return (
+        _dialog(f"{area}.down", "j down", "down", "a line down", "scroll(1)"),
+        _dialog(f"{area}.up", "k up", "up", "a line up", "scroll(-1)"),
+        _dialog(
+            *(f"{area}.page.down", "space pagedown ctrl+d", "page down", "a page down", "page(1)")
+        ),
+        _dialog(f"{area}.page.up", "pageup ctrl+u", "page up", "a page up", "page(-1)"),
+        _dialog(f"{area}.first", "g home", "start", "the first line", "top(0)"),
+        _dialog(f"{area}.last", "G end", "end", "the last line", "top(1)"),
+    )
+
+
 _online: dict[str, Any] = {"why_not": needs_blocks("offline"), "judged": True}
 _undo: dict[str, Any] = {"effects": lambda s, _: do.undo(s), "why_not": do.nothing_to_undo}
 _redo: dict[str, Any] = {"effects": lambda s, _: do.redo(s), "why_not": do.nothing_to_redo}
@@ -95,11 +110,13 @@ _MAIN: Final = (
     _row("mem.add", "a", "add", "hot-add a DIMM (asks for size, node, memmap)", "add NAME SIZE",
          effects=do.ask_add, footer=1),
     _row("mem.online", "o e", "online", "online; the policy picks the zone", "online REF",
-         command=do.online, **_online, writes="online", footer=2),
+         command=do.online(OnlineType.ONLINE), **_online, writes="online", footer=2),
     _row("mem.online_kernel", "O", "online kernel", "online to a kernel zone", "online REF kernel",
-         command=do.online_kernel, **_online, writes="online_kernel", footer=10),
+         command=do.online(OnlineType.ONLINE_KERNEL), **_online, writes="online_kernel",
+         footer=10),
     _row("mem.online_movable", "m", "online movable", "online to Movable", "online REF movable",
-         command=do.online_movable, **_online, writes="online_movable", footer=11),
+         command=do.online(OnlineType.ONLINE_MOVABLE), **_online, writes="online_movable",
+         footer=11),
     _row("mem.offline", "f d", "offline", "offline", "offline REF",
          command=do.offline, **_allocate, judged=True, writes="offline", footer=3),
     _row("mem.remove", "x", "remove", "remove the device, or the offline blocks selected",
@@ -236,12 +253,7 @@ _MAIN: Final = (
 _DIALOGS: Final = (
     _dialog("dialog.close", "escape", "close", "close without doing anything", "close"),
     _dialog("text.close", "q enter ?", "close", "close", "close"),
-    _dialog("text.down", "j down", "down", "a line down", "scroll(1)"),
-    _dialog("text.up", "k up", "up", "a line up", "scroll(-1)"),
-    _dialog("text.page.down", "space pagedown ctrl+d", "page down", "a page down", "page(1)"),
-    _dialog("text.page.up", "pageup ctrl+u", "page up", "a page up", "page(-1)"),
-    _dialog("text.first", "g home", "start", "the first line", "top(0)"),
-    _dialog("text.last", "G end", "end", "the last line", "top(1)"),
+    *_scrolls("text"),
     _dialog("text.find", "/", "find", "find words in the text", "find"),
     _dialog("text.find.next", "n", "next", "the next line with them", "find_next"),
     _dialog("line.complete", "tab", "complete", "complete the word", "complete"),
@@ -267,12 +279,7 @@ _DIALOGS: Final = (
         *("all counters, or those that differ", "counters"),
     ),
     _dialog("compare.copy", "y", "copy", "copy everything as plain text", "copy"),
-    _dialog("compare.down", "j down", "down", "a line down", "scroll(1)"),
-    _dialog("compare.up", "k up", "up", "a line up", "scroll(-1)"),
-    _dialog("compare.page.down", "space pagedown ctrl+d", "page down", "a page down", "page(1)"),
-    _dialog("compare.page.up", "pageup ctrl+u", "page up", "a page up", "page(-1)"),
-    _dialog("compare.first", "g home", "start", "the first line", "top(0)"),
-    _dialog("compare.last", "G end", "end", "the last line", "top(1)"),
+    *_scrolls("compare"),
 )
 
 ACTIONS: Final = {action.id: action for action in _MAIN}

@@ -73,19 +73,10 @@ def _blocks(here: Here, label: str, refs: tuple[Ref, ...]) -> tuple[Ref, ...]:
     return refs
 
 
-def online(_: Shown, here: Here) -> Command:
-    """Online the blocks here; the policy picks the zone."""
-    return Online(_blocks(here, "online", here.refs))
-
-
-def online_kernel(_: Shown, here: Here) -> Command:
-    """Online the blocks here to a kernel zone."""
-    return Online(_blocks(here, "online kernel", here.refs), OnlineType.ONLINE_KERNEL)
-
-
-def online_movable(_: Shown, here: Here) -> Command:
-    """Online the blocks here to Movable."""
-    return Online(_blocks(here, "online movable", here.refs), OnlineType.ONLINE_MOVABLE)
+def online(to: OnlineType) -> Callable[[Shown, Here], Command]:
+    """Online the blocks here to a zone; with plain ONLINE the policy picks it."""
+    label = to.word.replace("_", " ")
+    return lambda _, here: Online(_blocks(here, label, here.refs), to)
 
 
 def offline(_: Shown, here: Here) -> Command:

@@ -21,30 +21,39 @@ class Keymap:
     """Which keys do what: the defaults with a user's changes. Immutable."""
 
     def __init__(self, changes: Mapping[str, Iterable[str]] | None = None) -> None:
-        """``changes``: action ids to the keys they shall have instead (none: no key).
+        """``changes``: ids of actions to the keys they shall have instead (none: no key).
 
-        Raises InputError for an unknown action, an unknown key, or a key with two
-        meanings in one place.
+        Raises InputError for an unknown key, or one with two meanings in one place, which says
+        how to free it.
         """
-        self.by_action = {name: action.keys for name, action in ALL_ACTIONS.items()}
+        changed = {name: tuple(keys) for name, keys in (changes or {}).items()}
+        self.by_action = {name: action.keys for name, action in ALL_ACTIONS.items()} | changed
         """The keys of every action as a person types them."""
-        for name, keys in (changes or {}).items():
-            if name not in ALL_ACTIONS:
-                raise InputError(f"keymap: there is no action {name!r}; see the help screen")
-            self.by_action[name] = tuple(keys)
-        self._contexts = {
-            context: self._claimed(names) for context, names in action_contexts().items()
-        }
-
-    def _claimed(self, names: Iterable[str]) -> dict[str, Action]:
+        self._contexts = {MAIN: self._claimed(ACTIONS, (), changed)}
         """Textual's key names with their actions, for actions that are alive together."""
-        claimed: dict[str, Action] = {}
+        for area in DIALOGS:
+            names = [a.id for a in DIALOG_ACTIONS.values() if a.area in ("dialog", area)]
+            self._contexts[area] = self._claimed(names, self.quitting_keys, changed)
+
+    def _claimed(
+        self, names: Iterable[str], quitting: Iterable[str], changed: Mapping[str, object]
+    ) -> dict[str, Action]:
+        owners, claimed = dict.fromkeys(quitting, "app.quit"), dict[str, Action]()
         for name in names:
             for key in self.by_action[name]:
-                other = claimed.setdefault(textual_key(key), ALL_ACTIONS[name])
-                if other.id != name:
-                    raise InputError(f"keymap: {key!r} would mean both {other.id} and {name}")
+                other = owners.setdefault(textual_key(key), name)
+                if other != name:
+                    entry, kept = (name, other) if name in changed else (other, name)
+                    hint = "" if kept in changed else f"; give {kept!r} other keys too, or []"
+                    raise InputError(f"keys.{entry!r}: {key!r} is bound to {kept!r} as well{hint}")
+                claimed[textual_key(key)] = ALL_ACTIONS[name]
         return claimed
+
+    @property
+    def quitting_keys(self) -> list[str]:
+        """Textual's names of the keys that end the program in a dialog, too: no characters."""
+        keys = self.by_action["app.quit"]
+        return [textual_key(key) for key in keys if key.startswith("ctrl+")]
 
     def keys(self, action_id: str) -> tuple[str, ...]:
         """The keys of an action as a person types them."""
@@ -57,11 +66,3 @@ class Keymap:
     def items(self, context: str = MAIN) -> list[tuple[str, Action]]:
         """(Textual key name, action) of every key in force, of the main screen or a dialog."""
         return list(self._contexts[context].items())
-
-
-def action_contexts() -> dict[str, list[str]]:
-    """Ids of the actions that are alive together: on the main screen, and in each dialog."""
-    contexts = {MAIN: list(ACTIONS)}
-    for context in DIALOGS:
-        contexts[context] = [a.id for a in DIALOG_ACTIONS.values() if a.area in ("dialog", context)]
-    return contexts

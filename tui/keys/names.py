@@ -9,25 +9,11 @@ import unicodedata
 
 from pfnmap.engine.errors import InputError
 
-NAMED_KEYS: dict[str, str] = {
-    "space": "space",
-    "enter": "enter",
-    "escape": "escape",
-    "tab": "tab",
-    "backspace": "backspace",
-    "delete": "delete",
-    "insert": "insert",
-    "home": "home",
-    "end": "end",
-    "pageup": "pageup",
-    "pagedown": "pagedown",
-    "left": "left",
-    "right": "right",
-    "up": "up",
-    "down": "down",
-    **{f"f{number}": f"f{number}" for number in range(1, 25)},
-}
-"""Names a person may write for keys that are not characters, and Textual's names."""
+_NAMED = """
+    space enter escape tab backspace delete insert home end pageup pagedown left right up down
+"""
+NAMED_KEYS = frozenset(_NAMED.split()) | {f"f{number}" for number in range(1, 25)}
+"""Keys that are not characters, by the names that a person writes and Textual has."""
 
 SHOWN: dict[str, str] = {"pagedown": "pgdn", "pageup": "pgup", "escape": "esc"}
 """Shorter spellings for the screen."""
@@ -74,11 +60,11 @@ def textual_key(typed: str) -> str:
     if len(key) == 1:
         name = _character_name(key)
     elif key in NAMED_KEYS:
-        name = NAMED_KEYS[key]
+        name = key
     else:
         raise InputError(
             f"{typed!r} is not a key; write one character, ctrl+ and a letter, or one of "
-            + " ".join(list(NAMED_KEYS)[:15])
+            + " ".join(_NAMED.split())
         )
     if "ctrl" in modifiers and len(key) == 1 and not (key.isascii() and key.isalpha()):
         raise InputError(f"{typed!r} is not a key that terminals send")

@@ -30,7 +30,7 @@ from msgspec import Struct, field
 from pfnmap.engine.errors import InputError, quoted
 from pfnmap.engine.whole_file import read_regular
 from pfnmap.tui.keys.action_table import ALL_ACTIONS, AREAS, DIALOG_AREAS, TYPING
-from pfnmap.tui.keys.keymap import MAIN, Keymap, action_contexts
+from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.names import DEAD_KEYS, EDITING, NAMED_KEYS, textual_key
 from pfnmap.tui.terminal import COLOUR_SYSTEMS
 
@@ -172,9 +172,7 @@ def _meant(word: str, known: Iterable[str]) -> str:
 # -- keys --------------------------------------------------------------------------------
 def _keymap(table: Mapping[str, Any]) -> Keymap:
     """The keymap with the changes of ``[keys]``."""
-    changes = {name: _keys_of(name, value) for name, value in _flat(table)}
-    _refuse_twice(changes)
-    keymap = Keymap(changes)
+    keymap = Keymap({name: _keys_of(name, value) for name, value in _flat(table)})
     if not any(keymap.keys(name) for name in WAYS_OUT):
         raise InputError(f"keys: leave a key for one of {', '.join(WAYS_OUT)}")
     if not keymap.keys("dialog.close"):
@@ -232,27 +230,6 @@ def _check_place(name: str, key: str) -> None:
         raise InputError(f"{key!r} is text while one types; take a key such as 'f2' or 'ctrl+g'")
     if area in (*TYPING, "dialog") and key in EDITING:
         raise InputError(f"{key!r} edits the line while one types; take another one")
-
-
-def _refuse_twice(changes: Mapping[str, tuple[str, ...]]) -> None:
-    """Refuse a key with two meanings in one place, and say how to free it."""
-    keys = {name: changes.get(name, action.keys) for name, action in ALL_ACTIONS.items()}
-    # The ways to quit with a control key work in every dialog as well.
-    quits = {textual_key(key): "app.quit" for key in keys["app.quit"] if key.startswith("ctrl+")}
-    for context, names in action_contexts().items():
-        owners: dict[str, str] = {} if context == MAIN else dict(quits)
-        for name in names:
-            for key in keys[name]:
-                other = owners.setdefault(textual_key(key), name)
-                if other != name:
-                    _refuse(changes, key, name, other)
-
-
-def _refuse(changes: Mapping[str, tuple[str, ...]], key: str, name: str, other: str) -> None:
-    """Say which entry of the file gives a key its second meaning."""
-    changed, kept = (name, other) if name in changes else (other, name)
-    hint = "" if kept in changes else f"; give {kept!r} other keys too, or []"
-    raise InputError(f"keys.{changed!r}: {key!r} is bound to {kept!r} as well{hint}")
 
 
 def keymap_lines(keymap: Keymap) -> list[str]:
