@@ -1,0 +1,31 @@
+"""Blocks that a real machine says cannot be removed, though no page of them is known to be why."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from pfnmap.engine.machine import Machine
+from tests.engine.tools import booted
+
+
+def machine(profile: str) -> Machine:
+    """Four blocks of a DIMM online in Movable; ``removable`` of the third is 0."""
+    done = booted(f"machine ram=1G profile={profile}")
+    for line in ("add d 512M", "online 32-35 movable"):
+        assert done.run(line).ok
+    kept = done.state.kept.insert(34, 1)
+    return Machine(replace(done.state, kept=kept))
+
+
+@pytest.mark.parametrize(
+    ("profile", "errno", "function"),
+    [("5.5", "EBUSY", "start_isolate_page_range"), ("6.12", "EINVAL", "memory_block_offline")],
+)
+def test_the_blocks_before_it_go_and_it_is_refused(profile: str, errno: str, function: str) -> None:
+    outcome = machine(profile).run("offline 32-35")
+    assert outcome.refusal is not None
+    assert (outcome.errno, outcome.refusal.function, outcome.refusal.block) == (errno, function, 34)
+    assert "removable is 0" in outcome.refusal.rule
+    states = [int(outcome.after.blocks.row_at(block)["state"]) for block in range(32, 36)]
+    assert states[0] == states[1] != states[2] == states[3]
