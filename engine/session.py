@@ -52,6 +52,8 @@ class History(ABC):
         """Places with a name: pfns. They are of the session, not of the machine."""
         self.listeners: list[Callable[[Outcome], object]] = []
         """Called with every new outcome once it is in force."""
+        self.noted: Callable[[str], object] = lambda _line: None
+        """Called with every other move of the session once it is made, in a journal's words."""
 
     # -- where we are ----------------------------------------------------------------
     @property
@@ -131,34 +133,41 @@ class History(ABC):
     def mark(self, name: str, pfn: int) -> None:
         """Give a place a name, instead of the one that had it."""
         self.marks[name] = pfn
+        self.noted(f"mark {name} {pfn}")
 
     def undo(self, count: int = 1) -> int:
         """Go back; returns how many steps that was."""
-        self.phase = None
         steps = min(max(0, count), self.position)
-        self.position -= steps
+        self._go(self.position - steps, f"undo {steps}")
         return steps
 
     def redo(self, count: int = 1) -> int:
         """Go forward again; returns how many steps that was."""
-        self.phase = None
         steps = min(max(0, count), len(self.outcomes) - self.position)
-        self.position += steps
+        self._go(self.position + steps, f"redo {steps}")
         return steps
 
     def seek(self, position: int) -> None:
         """Go to a position (0 to the number of steps); InputError outside."""
         if not 0 <= position <= len(self.outcomes):
             raise InputError(f"seek {position}: there are steps 0 to {len(self.outcomes)}")
-        self.phase = None
-        self.position = position
+        self._go(position, f"seek {position}")
+
+    def _go(self, position: int, line: str) -> None:
+        moves = (self.position, self.phase) != (position, None)
+        self.position, self.phase = position, None
+        if moves:
+            self.noted(line)
 
     def step_phase(self, delta: int) -> None:
         """Slow motion: forward or back by phases, across the borders of steps."""
+        before = self.position, self.phase
         if delta > 0:
             self._phase_forward(delta)
         else:
             self._phase_back(-delta)
+        if (self.position, self.phase) != before:
+            self.noted(f"phase {delta}")
 
     def _phase_forward(self, count: int) -> None:
         for _ in range(count):
@@ -283,6 +292,7 @@ class Session(History):
         self.phase = None
         self.outcomes[branch.position :] = branch.outcomes
         self.position = len(self.outcomes)
+        self.noted(f"switch {index}")
 
     def _root_branches(self, position: int, rest: tuple[Outcome, ...]) -> None:
         """Let every branch depart from what stays when ``rest``, after ``position``, goes.

@@ -125,6 +125,7 @@ class JournaledSession(Session):
         self.listeners = session.listeners
         self.recorded = session.recorded
         self._journal = journal
+        self.noted = journal.append
 
     @property
     def trouble(self) -> str | None:
@@ -145,50 +146,6 @@ class JournaledSession(Session):
         """As :meth:`Session.record`; the command is on disk first."""
         self._journal.append(_run_line(outcome.command))
         return super().record(outcome)
-
-    def mark(self, name: str, pfn: int) -> None:
-        """As :meth:`Session.mark`."""
-        super().mark(name, pfn)
-        self._journal.append(f"mark {name} {pfn}")
-
-    def undo(self, count: int = 1) -> int:
-        """As :meth:`Session.undo`."""
-        before = self._place
-        steps = super().undo(count)
-        self._moved(before, f"undo {steps}")
-        return steps
-
-    def redo(self, count: int = 1) -> int:
-        """As :meth:`Session.redo`."""
-        before = self._place
-        steps = super().redo(count)
-        self._moved(before, f"redo {steps}")
-        return steps
-
-    def seek(self, position: int) -> None:
-        """As :meth:`Session.seek`."""
-        before = self._place
-        super().seek(position)
-        self._moved(before, f"seek {position}")
-
-    def switch(self, index: int) -> None:
-        """As :meth:`Session.switch`."""
-        super().switch(index)
-        self._journal.append(f"switch {index}")
-
-    def step_phase(self, delta: int) -> None:
-        """As :meth:`Session.step_phase`."""
-        before = self._place
-        super().step_phase(delta)
-        self._moved(before, f"phase {delta}")
-
-    @property
-    def _place(self) -> tuple[int, int | None]:
-        return self.position, self.phase
-
-    def _moved(self, before: tuple[int, int | None], line: str) -> None:
-        if self._place != before:
-            self._journal.append(line)
 
 
 def _run_line(command: Command) -> str:
