@@ -31,7 +31,7 @@ from pfnmap.engine.sysroot.history import ObservedHistory
 from pfnmap.themes import load_theme
 from pfnmap.tui.cli.compare import compared
 from pfnmap.tui.cli.files import output_file, scenario_file, theme_input, write_out
-from pfnmap.tui.cli.opening import is_root, refuse_root_options
+from pfnmap.tui.cli.opening import is_root, refuse_root_options, step_numbers
 from pfnmap.tui.cli.options import DEFAULT_THEME, FIGURES, text_width
 from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle
 from pfnmap.tui.cli.root import opened_root
@@ -141,13 +141,8 @@ def _numbers(arguments: argparse.Namespace, steps: Sequence[int], last: int) -> 
         return list(steps)
     if words == "last":
         return [steps[-1]]
-    numbers = set()
-    for word in words.split(","):
-        if not (word.isascii() and word.isdigit() and len(word) < 10 and int(word) <= last):
-            raise InputError(f"--steps {words}: expected all, last, or numbers from 0 to {last}")
-        # A note or a claim leaves the machine as the step before it does.
-        numbers.add(max(number for number in steps if number <= int(word)))
-    return sorted(numbers)
+    # A note or a claim leaves the machine as the step before it does.
+    return sorted({max(n for n in steps if n <= asked) for asked in step_numbers(words, last)})
 
 
 def _focus(arguments: argparse.Namespace, session: History) -> list[tuple[int, int]] | None:

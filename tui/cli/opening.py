@@ -88,6 +88,14 @@ def run_all(machine: Opened, commands: Sequence[Command]) -> None:
             machine.outcomes.append(step.outcome)
 
 
+def step_numbers(words: str, last: int) -> list[int]:
+    """The numbers of ``--steps``; InputError for any but those from 0 to ``last``."""
+    for word in words.split(","):
+        if not (word.isascii() and word.isdigit() and len(word) < 10 and int(word) <= last):
+            raise InputError(f"--steps {words}: expected all, last, or numbers from 0 to {last}")
+    return [int(word) for word in words.split(",")]
+
+
 def _seek(machine: Opened, step: str) -> None:
     """Go to a step of a scenario or recording."""
     session = machine.session

@@ -9,14 +9,12 @@ import argparse
 from bisect import bisect_right
 from collections.abc import Iterator
 from difflib import unified_diff
+from functools import cached_property
 
 from msgspec import Struct
 
 from pfnmap.engine.commands import Command, Interactive, Note, StartMachine, Title, is_step
 from pfnmap.engine.errors import InputError, PfnmapError
-from pfnmap.engine.language import line_of
-from pfnmap.engine.memory.state import State
-from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.notation import profile_names
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.play import play
@@ -25,9 +23,8 @@ from pfnmap.engine.scenarios.run import failures_of, opened
 from pfnmap.engine.scenarios.scenario import Scenario, ScenarioLine, load_scenario
 from pfnmap.engine.scenarios.shell_script import as_shell
 from pfnmap.engine.session import Session
-from pfnmap.engine.view import View
 from pfnmap.tui.cli.files import scenario_file, write_out
-from pfnmap.tui.cli.opening import parsed
+from pfnmap.tui.cli.opening import parsed, step_numbers
 from pfnmap.tui.cli.options import (
     PICTURE_OPTIONS,
     TextFormat,
@@ -39,6 +36,7 @@ from pfnmap.tui.documents.diff import DiffData, step_diff
 from pfnmap.tui.documents.reports import RunData
 from pfnmap.tui.documents.view import as_json, outcome_data, view_data
 from pfnmap.tui.figure.axis import Ground
+from pfnmap.tui.figure.moments import Moment, moments
 from pfnmap.tui.figure.steps import Steps
 from pfnmap.tui.text.ascii import wrapped
 from pfnmap.tui.text.frame import outcome_lines, render_text
@@ -61,10 +59,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.svg or arguments.html:
         _print_picture(scenario, arguments)
     elif arguments.json:
-        emit([_json_diff(done, arguments) if arguments.diff else _json(done.steps)])
+        emit([_json_diff(done, arguments) if arguments.diff else _json(done.moments)])
     else:
         if arguments.numbers:
-            emit(numbers(done.start, done.outcomes, text_width(arguments)))
+            steps = [(moment.number, moment.outcome) for moment in done.moments if moment.outcome]
+            emit(numbers(done.session.start, steps, text_width(arguments)))
         elif arguments.text or arguments.diff:
             emit(_frames(done, arguments))
         else:
@@ -107,48 +106,32 @@ def _print_picture(scenario: Scenario, arguments: argparse.Namespace) -> None:
     write_out(None, render(scenario, size=size, theme=theme, format=form))
 
 
-class _Step(Struct, frozen=True):
-    """The machine after a command that was for it; the first step is the machine at boot."""
-
-    number: int
-    """As the session counts: every command but ``machine`` is a step, a note too."""
-    view: View
-    outcome: Outcome | None = None
-    said: tuple[str, ...] = ()
-    """Titles and notes since the step before."""
-
-
-class _Run(Struct, frozen=True):
+class _Run(Struct, frozen=True, dict=True):
     """A scenario, run to its end or to the line that cannot be done."""
 
     session: Session
-    steps: list[_Step]
-    """Those for the machine."""
+    told: list[str | Outcome]
+    """What was said, and what commands for the machine did, in order."""
     nr_steps: int
     """Of the whole scenario, also where the run stops before its end."""
-    reached: int
-    """The number of the last step that was done."""
     failures: list[str]
     """Expectations that did not hold."""
-    said: tuple[str, ...] = ()
-    """Titles and notes behind the last step for the machine."""
     error: PfnmapError | None = None
     """Why the run stopped."""
 
     @property
-    def start(self) -> State:
-        """The machine at boot."""
-        outcomes = self.outcomes
-        return outcomes[0][1].before if outcomes else self.session.state
+    def reached(self) -> int:
+        """The number of the last step that was done."""
+        return self.session.position
 
-    @property
-    def outcomes(self) -> list[tuple[int, Outcome]]:
-        """Step numbers and outcomes of what was for the machine."""
-        return [(step.number, step.outcome) for step in self.steps if step.outcome is not None]
+    @cached_property
+    def moments(self) -> list[Moment]:
+        """The machine at boot, and after every command that was for it."""
+        return moments(self.session)
 
     def at(self, number: int) -> int:
-        """Where in ``steps`` the machine stands at a step; a note leaves it where it was."""
-        return bisect_right(self.steps, number, key=lambda step: step.number) - 1
+        """Where in ``moments`` the machine stands at a step; a note leaves it where it was."""
+        return bisect_right(self.moments, number, key=lambda moment: moment.number) - 1
 
 
 def _scenario(arguments: argparse.Namespace) -> Scenario:
@@ -181,44 +164,35 @@ def _refuse_second_machine(commands: list[Command]) -> None:
 
 
 def _run(scenario: Scenario) -> _Run:
-    """Every step with the machine after it, as far as they can be done."""
+    """Every command, as far as they can be done."""
     session = opened(scenario)
-    origins = (f"source: {words}" for words in scenario.origins)
-    steps = [_Step(0, session.view, said=(*origins, *session.view.notes))]
+    told: list[str | Outcome] = [f"source: {words}" for words in scenario.origins]
+    told += session.view.notes
     failures: list[str] = []
-    said: list[str] = []
     stopped: PfnmapError | None = None
     try:
         for step in play(scenario.lines, session, scenario.complaint):
             failures += map(str, failures_of(step, scenario.source))
             match step.command:
                 case Note(words=words) | Title(words=words):
-                    said.append(words)
+                    told.append(words)
                 case Interactive():
-                    said.append("profiles: " + " ".join(profile_names()))
+                    told.append("profiles: " + " ".join(profile_names()))
                 case _ if step.is_action:
-                    view = ModelView(step.outcome.after)
-                    steps.append(_Step(step.number, view, step.outcome, tuple(said)))
-                    said = []
+                    told.append(step.outcome)
     except PfnmapError as error:
         stopped = error
     nr_steps = sum(is_step(command) for _line, command in scenario.lines)
-    return _Run(session, steps, nr_steps, session.position, failures, tuple(said), stopped)
+    return _Run(session, told, nr_steps, failures, stopped)
 
 
 def _transcript(run: _Run, width: int) -> Iterator[str]:
-    """What was said and done, in order."""
-    for step in run.steps:
-        yield from _said(step.said, width)
-        if step.outcome is not None:
-            yield from outcome_lines(step.outcome, width=width)
-    yield from _said(run.said, width)
-
-
-def _said(said: tuple[str, ...], width: int) -> Iterator[str]:
-    """Titles and notes, as comments."""
-    for words in said:
-        yield from wrapped(words, width, first="# ", indent="# ")
+    """What was done, and what was said as comments, in order."""
+    for each in run.told:
+        if isinstance(each, str):
+            yield from wrapped(each, width, first="# ", indent="# ")
+        else:
+            yield from outcome_lines(each, width=width)
 
 
 def _frames(run: _Run, arguments: argparse.Namespace) -> Iterator[str]:
@@ -236,12 +210,12 @@ def _frames(run: _Run, arguments: argparse.Namespace) -> Iterator[str]:
 
 def _diff(run: _Run, number: int, width: int, ground: Ground) -> Iterator[str]:
     """What a step changed, as a unified diff of two frames; nothing for boot and for notes."""
-    at = run.at(number)
-    if at == 0 or run.steps[at].number != number:
+    moment = run.moments[run.at(number)]
+    if moment.before is None or moment.number != number:
         return
     # One column less: the diff puts its sign before each line.
     before, after = (
-        render_text(run.steps[n].view, width=width - 1, ground=ground) for n in (at - 1, at)
+        render_text(each.view, width=width - 1, ground=ground) for each in (moment.before, moment)
     )
     names = f"step {number - 1}", f"step {number}"
     for line in unified_diff(before, after, *names, lineterm=""):
@@ -250,13 +224,12 @@ def _diff(run: _Run, number: int, width: int, ground: Ground) -> Iterator[str]:
 
 def _frame(run: _Run, number: int, width: int, ground: Ground) -> list[str]:
     """The frame at a step."""
-    at = run.at(number)
-    step = run.steps[at]
+    moment = run.moments[run.at(number)]
     return render_text(
-        step.view,
+        moment.view,
         width=width,
-        before=run.steps[at - 1].view if at else None,
-        outcomes=[step.outcome] if step.outcome else [],
+        before=moment.before.view if moment.before else None,
+        outcomes=[moment.outcome] if moment.outcome else [],
         step=f"step {number} of {run.nr_steps}",
         ground=ground,
     )
@@ -266,33 +239,25 @@ def _chosen(run: _Run, arguments: argparse.Namespace) -> list[int]:
     """The step numbers that ``--steps`` means, as far as the run came."""
     words = "last" if arguments.steps is None else arguments.steps
     if words == "all":
-        return [step.number for step in run.steps]
+        return [moment.number for moment in run.moments]
     if words == "last":
         # Notes and claims at the end have a frame, but make no difference.
-        return [run.steps[-1].number if arguments.diff else run.reached]
-    numbers = []
-    last = run.nr_steps
-    for word in words.split(","):
-        if not (word.isascii() and word.isdigit() and len(word) < 10 and int(word) <= last):
-            raise InputError(f"--steps {words}: expected all, last, or numbers from 0 to {last}")
-        numbers.append(int(word))
-    return [number for number in numbers if number <= run.reached]
+        return [run.moments[-1].number if arguments.diff else run.reached]
+    return [number for number in step_numbers(words, run.nr_steps) if number <= run.reached]
 
 
-def _json(steps: list[_Step]) -> str:
+def _json(found: list[Moment]) -> str:
     """The outcomes of all steps and the machine at the end."""
-    outcomes = [outcome_data(step.outcome) for step in steps if step.outcome]
-    return as_json(RunData("pfnmap-run-1", outcomes, view_data(steps[-1].view, steps[-1].outcome)))
+    outcomes = [outcome_data(moment.outcome) for moment in found if moment.outcome]
+    return as_json(RunData("pfnmap-run-1", outcomes, view_data(found[-1].view, found[-1].outcome)))
 
 
 def _json_diff(run: _Run, arguments: argparse.Namespace) -> str:
     """What the chosen steps changed."""
     diffs = []
     for number in _chosen(run, arguments):
-        at = run.at(number)
-        step = run.steps[at]
-        if step.outcome is not None and step.number == number:
-            line = line_of(step.outcome.command)
-            before = run.steps[at - 1].view
-            diffs.append(step_diff(number, line, step.outcome.errno, before, step.view))
+        moment = run.moments[run.at(number)]
+        if moment.outcome is not None and moment.before is not None and moment.number == number:
+            errno, before = moment.outcome.errno, moment.before.view
+            diffs.append(step_diff(number, moment.words, errno, before, moment.view))
     return as_json(DiffData("pfnmap-diff-1", diffs))
