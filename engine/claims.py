@@ -25,7 +25,7 @@ from pfnmap.engine.operations.refs import block_ranges, pfn_of
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.printable import printable
 from pfnmap.engine.sizes_in_words import ranged
-from pfnmap.engine.view import BlockRow
+from pfnmap.engine.view import BlockRow, ZoneRow
 
 MAX_LOG_LINES = 5
 
@@ -171,16 +171,13 @@ def _zone(case: _Case) -> list[str]:
     about = f"zone {zone.label}" + (f" node {node}" if node else "")
     if row is None and not any(n.node == node for n in case.view.nodes):
         return [f"{about}: there is no node {node}"]
-    values = (
-        {
-            "start": row.start_pfn,
-            "spanned": row.spanned,
-            "present": row.present,
-            "managed": row.managed,
-        }
-        if row
-        else dict.fromkeys(("start", "spanned", "present", "managed"), 0)
-    )
+    row = row or ZoneRow(node, zone, 0, 0, 0, 0)
+    values = {
+        "start": row.start_pfn,
+        "spanned": row.spanned,
+        "present": row.present,
+        "managed": row.managed,
+    }
     return _differences(about, case, values.__getitem__)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
@@ -97,25 +98,18 @@ def _runs(view: View) -> list[Run]:
 def _changed(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Run]:
     """What holds now of the blocks of which something else held before."""
     edges = sorted({edge for first, last, _ in (*before, *after) for edge in (first, last + 1)})
-    old, new = _Walk(before), _Walk(after)
-    parts = ((first, end - 1, old.at(first), new.at(first)) for first, end in pairwise(edges))
+    parts = (
+        (first, end - 1, _at(before, first), _at(after, first)) for first, end in pairwise(edges)
+    )
     return joined(
         (first, last, GONE if now is None else now) for first, last, was, now in parts if was != now
     )
 
 
-class _Walk:
-    """The facts of blocks, asked for in ascending order."""
-
-    def __init__(self, runs: Sequence[Run]) -> None:
-        self._runs = iter(runs)
-        self._run: Run | None = next(self._runs, None)
-
-    def at(self, block: int) -> Pairs | None:
-        """What holds of a block; None where there is none."""
-        while self._run is not None and self._run[1] < block:
-            self._run = next(self._runs, None)
-        return self._run[2] if self._run is not None and self._run[0] <= block else None
+def _at(runs: Sequence[Run], block: int) -> Pairs | None:
+    """What holds of a block; None where there is none."""
+    index = bisect_right(runs, block, key=lambda run: run[0]) - 1
+    return runs[index][2] if index >= 0 and block <= runs[index][1] else None
 
 
 def _block_pairs(row: BlockRow) -> Pairs:

@@ -21,12 +21,7 @@ from pfnmap.engine.commands import (
 )
 from pfnmap.engine.complaints import wrong
 from pfnmap.engine.errors import InputError, ParseError, PfnmapError
-from pfnmap.engine.language import (
-    cwd_after,
-    format_command,
-    parse_row,
-)
-from pfnmap.engine.language.lexer import MAX_LINE_CHARACTERS
+from pfnmap.engine.language import cwd_after, format_command, parse_row
 from pfnmap.engine.language.shell import MAX_LOOP_ROWS, joined_rows, place_in_rows, rows_of_loop
 from pfnmap.engine.limits import MAX_SCENARIO_LINES, MAX_WRONG_LINES
 from pfnmap.engine.printable import printable
@@ -272,19 +267,3 @@ def build_scenario(
     written += [*done, *claims]
     lines = (ScenarioLine(number, command) for number, command in enumerate(written, 1))
     return Scenario(source, tuple(lines))
-
-
-__all__ = [
-    "MAX_FILE_BYTES",
-    "MAX_LINE_CHARACTERS",
-    "SUFFIX",
-    "Scenario",
-    "ScenarioError",
-    "ScenarioLine",
-    "build_scenario",
-    "by_source",
-    "decode_scenario",
-    "format_scenario",
-    "load_scenario",
-    "parse_scenario",
-]

@@ -240,9 +240,12 @@ def _nothing(*_arguments: object) -> list[str]:
     return []
 
 
+_SIMULATED: Final = (c.SetRule, c.Pin, c.Unpin, c.Signal, c.Free, c.Freelist, c.FailNext)
+_FOR_A_SHELL: Final = (c.SysfsWrite, c.SysfsRead, c.Chmem, c.Daxctl, c.Shell, c.Cd)
+_OF_THE_SCREEN: Final = (c.Goto, c.Zoom, c.Interactive)
+
 _WRITERS: Final[dict[type[c.Command], Callable[..., list[str]]]] = {
     c.SetParam: _set,
-    c.SetRule: _simulated,
     c.Add: _add,
     c.Online: _online,
     c.Offline: _offline,
@@ -254,25 +257,13 @@ _WRITERS: Final[dict[type[c.Command], Callable[..., list[str]]]] = {
     c.KmemDel: _kmem_del,
     c.VirtioMem: _virtio_mem,
     c.VirtioMemDel: _virtio_mem_del,
-    c.Pin: _simulated,
-    c.Unpin: _simulated,
-    c.Signal: _simulated,
     c.Hugetlb: _hugetlb,
     c.HugetlbFree: _hugetlb,
-    c.Free: _simulated,
-    c.Freelist: _simulated,
-    c.FailNext: _simulated,
-    c.SysfsWrite: _shell,
-    c.SysfsRead: _shell,
-    c.Chmem: _shell,
-    c.Daxctl: _shell,
-    c.Shell: _shell,
-    c.Cd: _shell,
     c.Note: _words,
     c.Title: _words,
     c.Pause: _pause,
-    c.Goto: _nothing,
-    c.Zoom: _nothing,
-    c.Interactive: _nothing,
     c.Expect: _comment,
+    **dict.fromkeys(_SIMULATED, _simulated),
+    **dict.fromkeys(_FOR_A_SHELL, _shell),
+    **dict.fromkeys(_OF_THE_SCREEN, _nothing),
 }
