@@ -115,15 +115,19 @@ def _state_pfn(view: View, word: str, from_pfn: int, *, forward: bool) -> int:
     states = STATE_WORDS.get(word.lower())
     if states is None:
         raise InputError(f"there is no state {word!r}; states are {' '.join(STATE_WORDS)}")
-    here = int(np.isin(view.page(from_pfn).state, states)) if from_pfn < view.end_pfn else 0
+    others = tuple(state for state in PageState if state not in states)
     if forward:
-        start = _run_end(view, states, from_pfn) if here else from_pfn
-        found = _first_page(view, states, start, view.end_pfn)
-        found = _first_page(view, states, 0, view.end_pfn) if found is None else found
+        start: int | None = from_pfn
+        if from_pfn < view.end_pfn and view.page(from_pfn).state in states:
+            start = _page_in(view, others, from_pfn, view.end_pfn)  # behind this run
+        found = None if start is None else _page_in(view, states, start, view.end_pfn)
+        found = _page_in(view, states, 0, view.end_pfn) if found is None else found
     else:
-        found = _last_page(view, states, 0, from_pfn)
-        found = _last_page(view, states, 0, view.end_pfn) if found is None else found
-        found = None if found is None else _run_start(view, states, found)
+        found = _page_in(view, states, 0, from_pfn, last=True)
+        found = _page_in(view, states, 0, view.end_pfn, last=True) if found is None else found
+        if found is not None:  # where its run begins
+            other = _page_in(view, others, 0, found, last=True)
+            found = 0 if other is None else other + 1
     if found is None:
         raise InputError(_none_is(view, word.lower()))
     return found
@@ -140,50 +144,18 @@ def _none_is(view: View, word: str) -> str:
     return f"no page is known to be {word}; pages are read for what is on the screen{how}"
 
 
-def _bins(
-    view: View, states: tuple[PageState, ...], start: int, end: int
-) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], np.ndarray[tuple[int], np.dtype[np.int64]]]:
-    """Edges of up to ``BINS`` bins over [start, end), and the wanted pages in each."""
-    step = max(1, -(-(end - start) // BINS))
-    edges = np.append(np.arange(start, end, step, dtype=np.int64), end)
-    return edges, view.page_counts(edges)[:, list(states)].sum(axis=1)
-
-
-def _first_page(view: View, states: tuple[PageState, ...], start: int, end: int) -> int | None:
-    """The first page in [start, end) in one of the states."""
+def _page_in(
+    view: View, states: tuple[PageState, ...], start: int, end: int, *, last: bool = False
+) -> int | None:
+    """The first page in [start, end) in one of the states, or the last one."""
     while start < end:
-        edges, wanted = _bins(view, states, start, end)
-        hits = np.flatnonzero(wanted)
+        step = max(1, -(-(end - start) // BINS))
+        edges = np.append(np.arange(start, end, step, dtype=np.int64), end)
+        hits = np.flatnonzero(view.page_counts(edges)[:, list(states)].sum(axis=1))
         if not len(hits):
             return None
-        start, end = int(edges[hits[0]]), int(edges[hits[0] + 1])
+        bin_ = int(hits[-1 if last else 0])
+        start, end = int(edges[bin_]), int(edges[bin_ + 1])
         if end - start == 1:
             return start
     return None
-
-
-def _last_page(view: View, states: tuple[PageState, ...], start: int, end: int) -> int | None:
-    """The last page in [start, end) in one of the states."""
-    while start < end:
-        edges, wanted = _bins(view, states, start, end)
-        hits = np.flatnonzero(wanted)
-        if not len(hits):
-            return None
-        start, end = int(edges[hits[-1]]), int(edges[hits[-1] + 1])
-        if end - start == 1:
-            return start
-    return None
-
-
-def _run_end(view: View, states: tuple[PageState, ...], pfn: int) -> int:
-    """The first page behind the run of wanted states that ``pfn`` is in."""
-    others = tuple(state for state in PageState if state not in states)
-    found = _first_page(view, others, pfn, view.end_pfn)
-    return view.end_pfn if found is None else found
-
-
-def _run_start(view: View, states: tuple[PageState, ...], pfn: int) -> int:
-    """The first page of the run of wanted states that ``pfn`` is in."""
-    others = tuple(state for state in PageState if state not in states)
-    found = _last_page(view, others, 0, pfn)
-    return 0 if found is None else found + 1

@@ -139,6 +139,11 @@ class RowMap:
         pages = self.pages_per_row
         return Lines(row * pages, end_row * pages, kind == _HOLE, kind == _ALIKE)
 
+    def line(self, number: int) -> tuple[int, int, bool]:
+        """(start_pfn, end_pfn, is_fold) of one line."""
+        line = self.lines(number, 1)
+        return int(line.start_pfn[0]), int(line.end_pfn[0]), bool(line.is_fold[0])
+
 
 def _alike_rows(alike: Int64s, pages_per_row: int, open_row: int) -> Int64s:
     """[first, end) of the rows of each range that are worth one line, the open one left out."""
@@ -260,19 +265,17 @@ class Viewport(Struct, frozen=True, eq=False):
     @property
     def cursor_column(self) -> int:
         """Column of the cursor, 0 on a fold line."""
-        line = self.rows.lines(self.cursor_line, 1)
-        if bool(line.is_fold[0]):
-            return 0
-        offset = (self.cursor_pfn - int(line.start_pfn[0])) // self.pages_per_cell
-        return min(max(offset, 0), self.columns - 1)
+        start, _, is_fold = self.rows.line(self.cursor_line)
+        offset = (self.cursor_pfn - start) // self.pages_per_cell
+        return 0 if is_fold else min(max(offset, 0), self.columns - 1)
 
     @property
     def cursor_cell(self) -> tuple[int, int]:
         """The pfns [start, end) under the cursor: its cell, or all of a folded hole."""
-        line = self.rows.lines(self.cursor_line, 1)
-        if bool(line.is_fold[0]):
-            return int(line.start_pfn[0]), int(line.end_pfn[0])
-        start = int(line.start_pfn[0]) + self.cursor_column * self.pages_per_cell
+        start, end, is_fold = self.rows.line(self.cursor_line)
+        if is_fold:
+            return start, end
+        start += self.cursor_column * self.pages_per_cell
         return start, start + self.pages_per_cell
 
     @property
@@ -388,12 +391,11 @@ class Viewport(Struct, frozen=True, eq=False):
         if cells > 0:
             pfn = end + (cells - 1) * self.pages_per_cell
             if self.rows.hides(pfn):
-                pfn = int(self.rows.lines(self.rows.line_of(pfn), 1).end_pfn[0])
+                _, pfn, _ = self.rows.line(self.rows.line_of(pfn))
                 return self.at(pfn) if pfn < self.end_pfn else self
             return self.at(pfn)
         if cells < 0 and start > self.rows.start_pfn:
-            line = self.rows.lines(self.cursor_line, 1)
-            if self.cursor_column > 0 or not bool(line.is_fold[0]):
+            if self.cursor_column > 0 or not self.rows.line(self.cursor_line)[2]:
                 return self._back_to(start + cells * self.pages_per_cell)
             return self._back_to(start - self.pages_per_cell)
         return self
@@ -401,30 +403,28 @@ class Viewport(Struct, frozen=True, eq=False):
     def _back_to(self, pfn: int) -> Viewport:
         """The cursor on a page before this one, or on the fold that stands for it."""
         target = max(pfn, self.rows.start_pfn)
-        line = self.rows.lines(self.rows.line_of(target), 1)
+        start, _, is_fold = self.rows.line(self.rows.line_of(target))
         if self.rows.hides(target):
-            target = int(line.start_pfn[0]) + self.pages_per_row - self.pages_per_cell
-        return self.at(int(line.start_pfn[0]) if bool(line.is_fold[0]) else target)
+            target = start + self.pages_per_row - self.pages_per_cell
+        return self.at(start if is_fold else target)
 
     def down(self, lines: int) -> Viewport:
         """Lines down (positive) or up, keeping the column where there is one."""
         target = min(max(self.cursor_line + lines, 0), self.rows.nr_lines - 1)
-        line = self.rows.lines(target, 1)
-        pfn = int(line.start_pfn[0])
-        if not bool(line.is_fold[0]):
-            pfn += self.goal_column * self.pages_per_cell
+        pfn, _, is_fold = self.rows.line(target)
+        pfn += 0 if is_fold else self.goal_column * self.pages_per_cell
         return replace(self, cursor_pfn=pfn)._scrolled()
 
     def row_start(self) -> Viewport:
         """First cell of the line."""
-        return self.at(int(self.rows.lines(self.cursor_line, 1).start_pfn[0]))
+        return self.at(self.rows.line(self.cursor_line)[0])
 
     def row_end(self) -> Viewport:
         """Last cell of the line."""
-        line = self.rows.lines(self.cursor_line, 1)
-        if bool(line.is_fold[0]):
+        start, _, is_fold = self.rows.line(self.cursor_line)
+        if is_fold:
             return self
-        last = int(line.start_pfn[0]) + self.pages_per_row - self.pages_per_cell
+        last = start + self.pages_per_row - self.pages_per_cell
         return replace(self, cursor_pfn=last, goal_column=self.columns - 1)._scrolled()
 
     def next_block(self) -> Viewport:
