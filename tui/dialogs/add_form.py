@@ -15,7 +15,6 @@ from pfnmap.engine.language import parse_line
 from pfnmap.tui.dialogs.dialog import Dialog
 from pfnmap.tui.keys.effects import AddValues, AskForm, ResizeValues
 from pfnmap.tui.keys.keymap import Keymap
-from pfnmap.tui.say.words import safe
 from pfnmap.tui.widgets.paint import Paint
 
 NAMES = "how the device is called"
@@ -139,5 +138,5 @@ class AddForm(Dialog[AddValues | ResizeValues]):
             self._update(self._verdict, words, wrong=True)
 
     def _update(self, static: Static, words: str, *, wrong: bool = False) -> None:
-        static.update(Text(safe(words, ascii_only=self.paint.ascii_only)))
+        static.update(self.text(words))
         static.set_class(wrong, "wrong")

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from math import inf
 from typing import ClassVar
 
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.events import Key, Paste
@@ -16,7 +15,6 @@ from pfnmap.tui.dialogs.dialog import Dialog
 from pfnmap.tui.keys.effects import AskWord
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.names import shown_key
-from pfnmap.tui.say.words import safe
 from pfnmap.tui.widgets.paint import Paint
 
 SHOWN = 8
@@ -48,15 +46,15 @@ class Confirm(Dialog[bool]):
     def compose(self) -> ComposeResult:
         """The title, a line for each question and warning, the word to type."""
         with Vertical(classes=self.box_classes):
-            yield Static(self._text(self._title), classes="title")
+            yield Static(self.text(self._title), classes="title")
             for words in self._questions:
-                yield Static(self._text(words))
+                yield Static(self.text(words))
             for words in self._warnings:
-                yield Static(self._text(words), classes="wrong")
+                yield Static(self.text(words), classes="wrong")
             yield Input()
             keys = [shown_key(key) for key in self.keymap.keys("dialog.close")]
             words = f"type {self._word} and enter to do it; {' and '.join(keys)} does not"
-            yield Static(self._text(words), classes="dim")
+            yield Static(self.text(words), classes="dim")
 
     def on_mount(self) -> None:
         """Take the keys, and heed them once the question is on the screen."""
@@ -80,9 +78,6 @@ class Confirm(Dialog[bool]):
             self.finish(True)
         else:
             self.ready()
-
-    def _text(self, words: str) -> Text:
-        return Text(safe(words, ascii_only=self.paint.ascii_only))
 
 
 def _few(lines: Sequence[str]) -> list[str]:

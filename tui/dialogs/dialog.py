@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar, TypeVar
 
+from rich.text import Text
 from textual import events
 from textual.events import Key, Paste
 from textual.message import Message
 from textual.screen import ModalScreen
 
 from pfnmap.tui.keys.keymap import Keymap
+from pfnmap.tui.say.words import safe
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, is_overtaken
 
@@ -83,6 +85,10 @@ class Dialog(ModalScreen[Result], inherit_bindings=False):
             self._bindings.bind(key, action.does, show=False, priority=action.does == "close")
         for key in self.keymap.quitting_keys:
             self._bindings.bind(key, "leave", show=False, priority=True)
+
+    def text(self, words: str) -> Text:
+        """Words for one of Textual's widgets."""
+        return Text(safe(words, ascii_only=self.paint.ascii_only))
 
     def key(self, action_id: str) -> str:
         """The key to show for an action."""

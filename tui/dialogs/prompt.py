@@ -87,7 +87,7 @@ class Prompt(Dialog[str]):
 
     def _say(self, words: str) -> None:
         self._wrong_line.display = bool(words)
-        self._wrong_line.update(Text(safe(words, ascii_only=self.paint.ascii_only)))
+        self._wrong_line.update(self.text(words))
 
     def _hint(self, value: str) -> None:
         offered = self._offered(value) if value else []

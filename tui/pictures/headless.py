@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from typing import Final
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from msgspec import Struct
 from textual.pilot import Pilot
@@ -17,9 +15,6 @@ from pfnmap.tui.app import PfnmapApp
 from pfnmap.tui.keys.names import textual_key
 from pfnmap.tui.pictures.offscreen import picture, press, settle
 from pfnmap.tui.pictures.picture import Picture
-
-_CHANGES_COLOURS: Final = ("NO_COLOR",)
-"""Variables that Textual obeys and that would make the same picture differ."""
 
 
 class Screen(Struct, frozen=True):
@@ -68,18 +63,7 @@ async def on_screen(
     source_title: str = "",
 ) -> AsyncIterator[Screen]:
     """Run the program with a session; ``size`` is (columns, lines)."""
-    with _own_colours():
-        app = PfnmapApp(session, theme, source_title=source_title)
+    app = PfnmapApp(session, theme, source_title=source_title)
     async with app.run_test(size=size) as pilot:
         await settle(pilot)
         yield Screen(app, pilot)
-
-
-@contextmanager
-def _own_colours() -> Iterator[None]:
-    """Without the variables that change colours; the environment is put back."""
-    saved = {name: os.environ.pop(name) for name in _CHANGES_COLOURS if name in os.environ}
-    try:
-        yield
-    finally:
-        os.environ.update(saved)
