@@ -8,24 +8,30 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import re
+import shutil
 import stat
+import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
-from pfnmap.engine.guest.images import BUSYBOX, Image, MissingPartError, program
+from msgspec import Struct
+
+from pfnmap.engine.guest.calls import FOLLOWED
+from pfnmap.engine.guest.errors import MissingPartError
+from pfnmap.engine.guest.kernels import Kernel, busybox
 from pfnmap.engine.sysroot.dumps import SHELL_LINE
 
 INIT_SCRIPT = Path(__file__).with_name("init.sh")
 _FOLDERS = ("bin", "dev", "lib", "lib/modules", "proc", "sys", "tmp")
 _CONSOLE = (5, 1)
+_DEPENDS = re.compile(rb"\0depends=([^\0]*)\0")
 
 CAPTURE_SCRIPT = f"#!/bin/sh\ncd /tmp || exit\n{SHELL_LINE}\ncat dump.txt\n"
 """The line that a person pastes into a shell, and what it made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One name in the archive."""
 
     name: str
@@ -61,33 +67,46 @@ def newc(entries: Iterable[Entry]) -> bytes:
     return bytes(out)
 
 
-def initramfs(image: Image, modules: Iterable[str]) -> bytes:
-    """busybox, our init script and these modules, to be loaded in this order.
+def initramfs(kernel: Kernel, modules: Iterable[str]) -> bytes:
+    """busybox, our init script and these modules with those that they need, in load order.
 
-    A module that the kernel has built in is left out; one that it lacks shows when the
-    guest misses the driver's files, with the driver's own words.
+    A module that the kernel has built in is left out; what it lacks, it says when it is asked.
     """
     entries = [folder(name) for name in _FOLDERS]
     entries.append(Entry("dev/console", stat.S_IFCHR | 0o600, device=_CONSOLE))
-    entries.append(script("bin/busybox", program(BUSYBOX).read_bytes()))
+    entries.append(script("bin/busybox", busybox(kernel.arch)))
     entries.append(script("init", INIT_SCRIPT.read_bytes()))
     entries.append(script("bin/capture", CAPTURE_SCRIPT.encode()))
-    order = []
-    for name in modules:
-        path = image.module(name)
-        if path is not None:
-            entries.append(script(f"lib/modules/{name}.ko", _unpacked(path)))
-            order.append(f"{name}.ko\n")
-    entries.append(script("lib/modules/order", "".join(order).encode()))
+    entries.append(script("lib/calls", "".join(f"{name}\n" for name in FOLLOWED).encode()))
+    loaded = in_load_order(kernel, modules)
+    entries += [script(f"lib/modules/{name}.ko", content) for name, content in loaded.items()]
+    entries.append(script("lib/modules/order", "".join(f"{name}.ko\n" for name in loaded).encode()))
     return gzip.compress(newc(entries), compresslevel=1, mtime=0)
 
 
+def in_load_order(kernel: Kernel, names: Iterable[str]) -> dict[str, bytes]:
+    """Modules, unpacked, each behind those that it says it depends on (its ``.modinfo``)."""
+    files = kernel.module_files(names)
+    loaded: dict[str, bytes] = {}
+    for name in names:
+        if name in files and name not in loaded:
+            content = _unpacked(files[name])
+            found = _DEPENDS.search(content)
+            needs = [each for each in (found[1].decode() if found else "").split(",") if each]
+            loaded |= in_load_order(kernel, [each for each in needs if each not in loaded])
+            loaded[name] = content
+    return loaded
+
+
 def _unpacked(path: Path) -> bytes:
+    packed = path.read_bytes()
     match path.suffix:
         case ".ko":
-            return path.read_bytes()
+            return packed
         case ".xz":
-            return lzma.decompress(path.read_bytes())
+            return lzma.decompress(packed)
         case ".gz":
-            return gzip.decompress(path.read_bytes())
-    raise MissingPartError(f"{path}: cannot unpack modules compressed as {path.suffix}")
+            return gzip.decompress(packed)
+    if (zstd := shutil.which("zstd")) is None:
+        raise MissingPartError(f"{path}: zstd is not installed; the package zstd has it")
+    return subprocess.run([zstd, "-dc"], input=packed, capture_output=True, check=True).stdout

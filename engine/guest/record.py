@@ -2,68 +2,46 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
+from msgspec import Struct
+
+from pfnmap.engine.geometry import ARCHITECTURES
+from pfnmap.engine.guest.errors import RefusedError
 from pfnmap.engine.guest.guest import Guest
-from pfnmap.engine.guest.images import Image
-from pfnmap.engine.guest.qmp import RefusedError
-from pfnmap.engine.guest.trace import (
-    REFUSED_BY_FIRMWARE,
-    Params,
-    Report,
-    State,
-    Step,
+from pfnmap.engine.guest.hardware import geometry_name
+from pfnmap.engine.guest.report import error_name, read_report
+from pfnmap.engine.traces.trace import (
+    FIRMWARE,
+    DeviceStep,
+    DimmStep,
+    Environment,
+    HotAdd,
+    RecordedParams,
+    RecordedState,
+    RecordedStep,
+    ShellStep,
     Trace,
-    error_name,
-    read_report,
+    WriteState,
 )
+from pfnmap.engine.traces.trace import Hardware as RecordedHardware
 
-SECTION_BYTES = 128 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Plug:
-    """A DIMM is plugged in."""
-
-    name: str
-    size: int
-    address: int | None = None
-    node: int = 0
+MEMORY = "/sys/devices/system/memory"
+ENDLESS_SECONDS = 40
+"""After which an offline that does not end is ended, as a person would with Ctrl-C."""
+RESIZE_SECONDS = 120.0
+STEADY_SECONDS = 4
+"""Of the guest's time in which a virtio-mem device has not moved: it has done what it can."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unplug:
-    """A DIMM's eject button is pressed."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class WriteState:
-    """``echo VALUE > …/memoryBLOCK/state``."""
-
-    block: int
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Shell:
-    """Any other line of shell."""
-
-    command: str
-
-
-Action = Plug | Unplug | WriteState | Shell
-
-
-@dataclass(frozen=True, slots=True)
-class Dimm:
-    """A DIMM that is plugged in, wanted by the kernel or not."""
+class Device(Struct, frozen=True):
+    """A device with memory that is plugged in, wanted by the kernel or not."""
 
     start: int
     size: int
+    kind: str = "pc-dimm"
 
 
 @dataclass
@@ -71,146 +49,205 @@ class Recorder:
     """One boot of a guest and the recording of it."""
 
     guest: Guest
-    trace: Trace
-    dimms: dict[str, Dimm] = field(default_factory=dict)
+    boot: RecordedState
+    steps: list[RecordedStep] = field(default_factory=list)
+    devices: dict[str, Device] = field(default_factory=dict)
+    huge_pages: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """The file of the pool and how many, of each name that ``hugetlb`` gave."""
+    ended: str = ""
 
     @classmethod
-    def start(cls, guest: Guest, note: dict[str, object] | None = None) -> Recorder:
-        """Begin a recording of a guest that has just booted."""
-        facts: dict[str, str] = {}
-        for line in guest.shell("facts").output.splitlines():
-            name, _, value = line.removeprefix("param ").partition(" ")
-            facts[name] = value
-        params: Params = {
-            "memmap_on_memory": facts.get("memmap_on_memory"),
-            "online_policy": facts["online_policy"],
-            "auto_movable_ratio": int(facts["auto_movable_ratio"]),
-            "auto_movable_numa_aware": facts["auto_movable_numa_aware"] == "Y",
-            "auto_online_blocks": facts["auto_online_blocks"],
-        }
-        trace: Trace = {
-            "format": "hotplug-trace-1",
-            "kernel": facts["release"],
-            "arch": "x86_64",
-            "page_size": 4096,
-            "section_size": SECTION_BYTES,
-            "struct_page_size": 64,
-            "memory_block_size": int(facts["block_size"], 16),
-            "cmdline": facts["cmdline"].strip(),
-            "params": params,
-            "guest": note or {},
-            "boot": read_report(guest.shell("report").output).state,
-            "steps": [],
-        }
-        return cls(guest, trace)
+    def start(cls, guest: Guest, *, calls: bool = False) -> Recorder:
+        """Begin a recording of a guest that has just booted; ``calls``: of its functions too."""
+        if calls:
+            guest.run("follow")
+        return cls(guest, read_report(guest.run("report").output).state)
 
     @property
-    def now(self) -> State:
+    def now(self) -> RecordedState:
         """The state after the last step."""
-        return self.trace["steps"][-1]["after"] if self.trace["steps"] else self.trace["boot"]
+        return self.steps[-1].after if self.steps else self.boot
 
     @property
     def block_bytes(self) -> int:
         """The guest's memory block size."""
-        return self.trace["memory_block_size"]
+        return int(self.guest.facts["block_size"], 16)
 
-    def do(self, action: Action) -> Step:
-        """Do one thing and record it. GuestHungError leaves the recording as it was before."""
-        match action:
-            case Plug():
-                step = self._plug(action)
-            case Unplug():
-                step = self._unplug(action)
-            case WriteState(block, value):
-                path = f"/sys/devices/system/memory/memory{block}/state"
-                reply = self.guest.shell(f"echo {value} > {path}")
-                step = self._step("write-state", error_name(reply.output, reply.status))
-                step["block"], step["value"] = block, value
-            case Shell(command):
-                reply = self.guest.shell(command)
-                step = self._step("shell", error_name(reply.output, reply.status))
-                step["command"], step["output"] = command, reply.output.strip()
-        self.trace["steps"].append(step)
-        return step
+    @property
+    def trace(self) -> Trace:
+        """The recording so far."""
+        facts, distances = self.guest.facts, self.guest.hardware.distances
+        nodes = self.guest.hardware.nodes
+        arch = geometry_name(self.guest.kernel.arch, int(facts.get("page_kb", 4)))
+        geometry = ARCHITECTURES[arch]
+        rows = [distances[row : row + nodes] for row in range(0, len(distances), nodes)]
+        return Trace(
+            kernel=facts["release"],
+            geometry_arch=arch,
+            block_bytes=self.block_bytes,
+            cmdline=facts["cmdline"],
+            boot_params=RecordedParams(
+                online_policy=facts.get("online_policy", "contig-zones"),
+                auto_movable_ratio=int(facts.get("auto_movable_ratio", 301)),
+                auto_movable_numa_aware=facts.get("auto_movable_numa_aware", "Y") == "Y",
+                auto_online_blocks=facts.get("auto_online_blocks", "offline"),
+                memmap_on_memory=facts.get("memmap_on_memory"),
+            ),
+            boot=self.boot,
+            steps=tuple(self.steps),  # type: ignore[arg-type]
+            hardware=RecordedHardware(distances=tuple(map(tuple, rows))),
+            page_bytes=geometry.page_bytes,
+            section_bytes=geometry.section_pages * geometry.page_bytes,
+            struct_page_bytes=geometry.struct_page_bytes,
+            ended=self.ended,
+        )
 
-    def _plug(self, action: Plug) -> Step:
-        start, reason = action.address, ""
+    def free_address(self, size: int) -> int:
+        """The command language's default: the lowest free place behind boot RAM."""
+        guest, block = self.guest, self.block_bytes
+        address = -(-guest.hardware.hotplug_start(guest.kernel.arch) // block) * block
+        for device in sorted(self.devices.values(), key=lambda device: device.start):
+            if address + size <= device.start:
+                break
+            end = device.start + device.size
+            address = max(address, -(-end // block) * block)
+        return address
+
+    def keep(self, step: RecordedStep) -> None:
+        """Take a step into the recording."""
+        self.steps.append(step)
+
+    # -- what can be done --------------------------------------------------------------------
+    def write_state(self, block: int, value: str) -> RecordedStep:
+        """``echo VALUE > …/memoryBLOCK/state``; an offline that does not end is ended."""
+        line = f"echo {value} > {MEMORY}/memory{block}/state"
+        if value == "offline":
+            line = f"timeout -s HUP {ENDLESS_SECONDS} sh -c '{line}'"
+        reply = self.guest.run(line, ENDLESS_SECONDS * 2)
+        result = error_name(reply.output, reply.status)
+        return self._step(WriteState, result, block=block, value=value)
+
+    def shell(self, command: str) -> RecordedStep:
+        """Any line of shell."""
+        reply = self.guest.run(command)
+        result = error_name(reply.output, reply.status)
+        return self._step(ShellStep, result, command=command, output=reply.output.strip())
+
+    def plug(self, name: str, size: int, address: int, node: int) -> RecordedStep:
+        """A DIMM."""
+        self.guest.needs("add")
+        start, reason = address, ""
         try:
-            start = self.guest.plug(action.name, action.size, action.address, action.node)
-            self.dimms[action.name] = Dimm(start, action.size)
+            start = self.guest.plug("pc-dimm", name, size, node, addr=address)["addr"]
+            self.devices[name] = Device(start, size)
         except RefusedError as refused:
             reason = str(refused)
-        step = self._step("hot-add", None)
+        words = {"id": name, "node": node, "start": start, "size": size}
         if reason:
-            step["result"], step["reason"] = REFUSED_BY_FIRMWARE, reason
-        elif not self._taken(self.dimms[action.name], step["after"]):
-            step["result"] = _why_not_taken(step["log"], self.dimms[action.name])
-        step |= {"id": action.name, "node": action.node, "start": start, "size": action.size}
-        return step
+            return self._step(HotAdd, FIRMWARE, reason=reason, **words)
+        return self._step(HotAdd, lambda state, log: self._not_taken(name, state, log), **words)
 
-    def _taken(self, dimm: Dimm, state: State) -> bool:
-        if dimm.start % self.block_bytes or dimm.size % self.block_bytes:
-            return False  # all of it or nothing
-        first = dimm.start // self.block_bytes
-        present = {block["id"] for block in state["blocks"]}
-        return present.issuperset(range(first, first + dimm.size // self.block_bytes))
+    def _not_taken(self, name: str, state: RecordedState, log: tuple[str, ...]) -> str | None:
+        """Why a DIMM's memory is not there; None where it is.
 
-    def _unplug(self, action: Unplug) -> Step:
-        dimm = self.dimms.get(action.name)
+        The kernel tells the firmware nothing; its log has a line that names the range. It may
+        have lines about other DIMMs as well: some kernels try again, at every plug, all those
+        that they could not add before.
+        """
+        dimm, block = self.devices[name], self.block_bytes
+        whole = dimm.start % block == dimm.size % block == 0  # all of it or nothing
+        blocks = range(dimm.start // block, (dimm.start + dimm.size) // block)
+        if whole and {each.id for each in state.blocks}.issuperset(blocks):
+            return None
+        for line in log:
+            if f"unaligned hotplug range: start {dimm.start:#x}," in line:
+                return "EINVAL"
+            if f"Hotplug memory [{dimm.start:#x}-" in line:
+                return "E2BIG"
+        return "FAILED"
+
+    def unplug(self, name: str) -> RecordedStep:
+        """A DIMM's eject button."""
+        dimm = self.devices.get(name)
         reason, gone = "", False
         try:
-            gone = self.guest.unplug(action.name)
+            gone = self.guest.unplug(name)
         except RefusedError as refused:
             reason = str(refused)
-        step = self._step("hot-remove", None if gone else "EBUSY")
-        if reason:
-            step["result"], step["reason"] = REFUSED_BY_FIRMWARE, reason
         if gone:
-            self.dimms.pop(action.name, None)
-        step["id"] = action.name
-        if dimm is not None:
-            step["start"], step["size"] = dimm.start, dimm.size
-        return step
+            self.devices.pop(name, None)
+        where = {"start": dimm.start, "size": dimm.size} if dimm else {}
+        result = FIRMWARE if reason else None if gone else "EBUSY"
+        return self._step(DimmStep, result, reason=reason, id=name, **where)
 
-    def _step(self, what: str, result: str | None) -> Step:
-        report: Report = read_report(self.guest.shell("report").output)
-        step: Step = {"do": what, "result": result, "log": report.log, "after": report.state}
-        if result == "EBUSY" and report.unmovable:
-            step["environment"] = {"unmovable": report.unmovable}
-        if report.debug:
-            step["debug"] = report.debug
-        if report.huge:
-            step["huge"] = report.huge
-        return step
+    def plug_virtio_mem(self, name: str, size: int, node: int, **options: object) -> RecordedStep:
+        """A virtio-mem device of which nothing is requested yet."""
+        self.guest.needs("virtio-mem")
+        bus = {}
+        if self.guest.kernel.arch == "arm64":
+            taken = sum(each.kind == "virtio-mem-pci" for each in self.devices.values())
+            bus["bus"] = f"port{taken + 1}"
+        given = {key: value for key, value in options.items() if value is not None}
+        args = {"driver": "virtio-mem-pci", "id": name, "size": size, "node": node, **given}
+        try:
+            found = self.guest.plug("virtio-mem-pci", name, size, node, **options, **bus)
+        except RefusedError as refused:
+            return self._step(
+                DeviceStep, FIRMWARE, reason=str(refused), cmd="device_add", args=args
+            )
+        self.devices[name] = Device(found["memaddr"], size, "virtio-mem-pci")
+        self.guest.run("sleep 1")  # the bus looks at it
+        args |= {"memaddr": found["memaddr"], "block-size": found["block-size"]}
+        return self._step(DeviceStep, None, cmd="device_add", args=args)
 
+    def resize(self, name: str, size: int) -> RecordedStep:
+        """What is requested of a virtio-mem device; waits until the guest has done what it can."""
+        args = {"path": f"/machine/peripheral/{name}", "property": "requested-size", "value": size}
+        qmp, result, plugged = self.guest.qmp, None, None
+        try:
+            qmp.execute("qom-set", **args)
+            plugged, steady = -1, 0
+            while steady < STEADY_SECONDS and plugged != size:
+                self.guest.run("sleep 1")
+                now = qmp.execute("qom-get", path=args["path"], property="size")
+                steady = steady + 1 if now == plugged else 0
+                plugged = now
+        except RefusedError as refused:
+            result = str(refused)
+        return self._step(DeviceStep, result, cmd="qom-set", args=args, plugged=plugged)
 
-def _why_not_taken(log: list[str], dimm: Dimm) -> str:
-    """The kernel tells the firmware nothing; its log has a line that names the range.
+    def plug_nvdimm(self, name: str, size: int, address: int, node: int) -> RecordedStep:
+        """An NVDIMM: persistent memory, of which the kernel makes a region and a namespace."""
+        self.guest.needs("device-add")
+        args = {"driver": "nvdimm", "id": name, "size": size, "node": node, "addr": address}
+        try:
+            found = self.guest.plug("nvdimm", name, size, node, addr=address)
+        except RefusedError as refused:
+            return self._step(
+                DeviceStep, FIRMWARE, reason=str(refused), cmd="device_add", args=args
+            )
+        self.devices[name] = Device(found["addr"], size, "nvdimm")
+        self.guest.run("sleep 1")
+        return self._step(DeviceStep, None, cmd="device_add", args=args)
 
-    It may have lines about other DIMMs as well: some kernels try again, at every plug, all
-    those that they could not add before.
-    """
-    for line in log:
-        if f"unaligned hotplug range: start {dimm.start:#x}," in line:
-            return "EINVAL"
-        if f"Hotplug memory [{dimm.start:#x}-" in line:
-            return "E2BIG"
-    return "FAILED"
+    def _refused(self, refused: RefusedError, args: dict[str, object]) -> RecordedStep:
+        return self._step(DeviceStep, FIRMWARE, reason=str(refused), cmd="device_add", args=args)
 
-
-def describe(image: Image, guest: Guest) -> dict[str, object]:
-    """How the recording's machine was built, for whoever wants to make it again."""
-    hardware = guest.hardware
-    return {
-        "version": image.version,
-        "ram": hardware.ram_bytes,
-        "nodes": hardware.nodes,
-        "node_ram": {str(node): size for node, size in hardware.node_ram_bytes.items()},
-        "cpu_nodes": list(hardware.cpu_nodes),
-    }
-
-
-def save(trace: Trace, path: Path) -> None:
-    """Write a recording: one line, as compact as JSON gets."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(trace, separators=(",", ":")) + "\n", encoding="utf-8")
+    def _step(
+        self,
+        kind: type[RecordedStep],
+        result: str | Callable[[RecordedState, tuple[str, ...]], str | None] | None,
+        **fields: Any,
+    ) -> RecordedStep:
+        report = read_report(self.guest.run("report").output)
+        answer = result(report.state, report.log) if callable(result) else result
+        pages = report.unmovable if answer == "EBUSY" else ()
+        return kind(
+            log=report.log,
+            after=report.state,
+            result=answer,
+            environment=Environment(pages) if pages else None,
+            debug=report.debug,
+            calls=report.calls,
+            **fields,
+        )

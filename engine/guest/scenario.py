@@ -1,200 +1,138 @@
-"""The command language on a real kernel: the same words, done by a guest.
-
-Only what a person could do to that guest is translated. Commands that exist in the model
-alone (placing a pin, changing a rule, injecting a fault) raise UnplayableError; talk and
-expectations are passed over.
-"""
+"""A scenario on a real kernel: what to boot for it, doing it, judging its claims."""
 
 from __future__ import annotations
 
-import re
-import shlex
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import Final
 
-from pfnmap.engine.commands import (
-    TALK,
-    Add,
-    Command,
-    Offline,
-    Online,
-    Ref,
-    Remove,
-    SetParam,
-    StartMachine,
-    SysfsRead,
-    SysfsWrite,
-)
-from pfnmap.engine.guest.hardware import GIB, LOW_RAM_BYTES, Hardware
-from pfnmap.engine.guest.images import VERSIONS
-from pfnmap.engine.guest.record import Action, Plug, Recorder, Shell, Unplug, WriteState
-from pfnmap.engine.guest.trace import Step
-from pfnmap.engine.language import parse_line
+from msgspec import Struct
+from msgspec.structs import replace
 
-_MODULE = "/sys/module/memory_hotplug/parameters"
-_SYSFS_PARAMS = {
-    "online_policy": f"{_MODULE}/online_policy",
-    "auto_movable_ratio": f"{_MODULE}/auto_movable_ratio",
-    "auto_movable_numa_aware": f"{_MODULE}/auto_movable_numa_aware",
-    "auto_online_blocks": "/sys/devices/system/memory/auto_online_blocks",
-    "hugetlb_free_vmemmap": "/proc/sys/vm/hugetlb_optimize_vmemmap",
+from pfnmap.engine.claims import evaluate
+from pfnmap.engine.commands import TALK, Command, Expect, SetParam, Source, StartMachine, is_action
+from pfnmap.engine.errors import PfnmapError
+from pfnmap.engine.guest.actions import MEANINGLESS, perform, refuse
+from pfnmap.engine.guest.errors import GuestError
+from pfnmap.engine.guest.hardware import Hardware, hardware_of
+from pfnmap.engine.guest.record import Recorder
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.outcome import Event, Outcome, Phases
+from pfnmap.engine.scenarios.scenario import Scenario
+from pfnmap.engine.traces.recorded import recorded_step
+from pfnmap.engine.traces.replay import machine_state
+from pfnmap.engine.traces.trace import RecordedStep, ShellStep
+
+SHOWN: Final[dict[str, frozenset[str]]] = {
+    "ok": frozenset(),
+    "errno": frozenset(),
+    "log": frozenset(),
+    "no-log": frozenset(),
+    "output": frozenset(),
+    "zone": frozenset({"start", "spanned", "present", "managed"}),
+    "node": frozenset({"start", "spanned", "present", "online"}),
+    "block": frozenset({"state", "zone", "node", "valid_zones", "exists"}),
 }
-_BOOT_WORDS = {
-    "memmap_on_memory": "memory_hotplug.memmap_on_memory={}",
-    "online_policy": "memory_hotplug.online_policy={}",
-    "auto_movable_ratio": "memory_hotplug.auto_movable_ratio={}",
-    "auto_movable_numa_aware": "memory_hotplug.auto_movable_numa_aware={}",
-    "auto_online_blocks": "memhp_default_state={}",
-    "hugetlb_free_vmemmap": "hugetlb_free_vmemmap={}",
-}
-_STATE_FILE = re.compile(r"/sys/devices/system/memory/memory(\d+)/state\Z")
+"""What a claim may be about that a kernel's files show, and the keys of those that have some."""
 
 
-class UnplayableError(Exception):
-    """A command that no real machine can be given."""
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Struct, frozen=True):
     """A scenario taken apart: what to boot, and what to do then."""
 
-    version: str
+    scenario: Scenario
     hardware: Hardware
-    commands: tuple[Command, ...]
+    lines: tuple[tuple[int, Command], ...]
+    """Each with the number of its line, without what the boot has done."""
 
 
-def read_script(lines: Iterable[str], version: str | None = None) -> Script:
-    """Parse lines of the command language; ``version`` boots another kernel than they name."""
-    parsed = (parse_line(text, line=number) for number, text in enumerate(lines, start=1))
-    commands = [command for command in parsed if command is not None]
-    start = StartMachine()
-    if commands and isinstance(commands[0], StartMachine):
-        start = commands[0]
-        commands = commands[1:]
-    params = dict(start.params)
-    while commands and isinstance(commands[0], (SetParam, *TALK)):
-        first = commands.pop(0)
-        if isinstance(first, SetParam):
-            params[first.name] = first.value
-    wanted = version or start.profile
-    return Script(wanted, _hardware(start, wanted, params), tuple(commands))
+class GuestStep(Struct, frozen=True):
+    """A line of the scenario and what came of it."""
+
+    line: int
+    command: Command
+    recorded: tuple[RecordedStep, ...] = ()
+    failures: tuple[str, ...] = ()
+    """Why a claim does not hold."""
+    not_shown: bool = False
+    """Whether a claim is, in part, about what no file of a kernel shows."""
 
 
-def _hardware(start: StartMachine, version: str, params: dict[str, str]) -> Hardware:
-    if version not in VERSIONS:
-        raise UnplayableError(f"there is no kernel to boot for profile {version}")
-    if start.arch != "x86_64" or start.block_bytes is not None:
-        raise UnplayableError("a guest is an x86_64 machine, and its kernel chooses the block size")
-    node_ram = dict(start.node_ram_bytes)
-    if any(not node_ram.get(node) for node in range(1, start.nodes - 1)):
-        # The kernel numbers nodes as the firmware's tables mention them, and QEMU's mention,
-        # beside those with RAM, the last one only: any other numbering would not be ours.
-        raise UnplayableError("of a guest's nodes only the last can be without RAM")
-    return Hardware(
-        ram_bytes=start.ram_bytes,
-        nodes=start.nodes,
-        node_ram_bytes=node_ram,
-        cmdline=kernel_words(params),
-    )
+def script_of(scenario: Scenario, arch: str) -> Script:
+    """What to boot and do. ``set`` before anything is done is the kernel's command line.
 
-
-def kernel_words(params: dict[str, str]) -> tuple[str, ...]:
-    """The kernel command line that boots with these parameters.
-
-    The default online type is always given: kernels are built with different ones, and the
-    command language promises ``offline``.
+    Raises:
+        ParseError: No guest of this architecture is such a machine, or a word means nothing on a
+            real one; with the place.
     """
-    words = []
-    for name, value in ({"auto_online_blocks": "offline"} | params).items():
-        if name == "movable_node":
-            words += ["movable_node"] if value in ("Y", "y", "1", "on") else []
-        elif name in _BOOT_WORDS:
-            words.append(_BOOT_WORDS[name].format(value))
-        else:
-            raise UnplayableError(f"no real kernel has the parameter {name}")
-    return tuple(words)
+    params: dict[str, str] = {}
+    rest: list[tuple[int, Command]] = []
+    place = 1
+    try:
+        for place, command in scenario.lines:
+            if type(command) in MEANINGLESS and not isinstance(command, StartMachine):
+                raise refuse(command)
+            if isinstance(command, SetParam) and not any(is_action(each) for _, each in rest):
+                params[command.name] = command.value
+            elif not isinstance(command, (StartMachine, Source)):
+                rest.append((place, command))
+        place = next((n for n, c in scenario.lines if isinstance(c, StartMachine)), 1)
+        return Script(scenario, hardware_of(scenario.start, arch, params), tuple(rest))
+    except PfnmapError as error:
+        raise scenario.complaint(place, error) from None
 
 
-def play(recorder: Recorder, command: Command) -> list[Step]:
-    """Do one command to the guest; the steps it took. Stops at the first refusal, as we do."""
-    steps: list[Step] = []
-    for action in actions(recorder, command):
-        steps.append(recorder.do(action))
-        if steps[-1]["result"] is not None:
-            break
-    return steps
+def play_on(recorder: Recorder, script: Script) -> Iterator[GuestStep]:
+    """Do the lines to a guest, each when it is asked for; a refused one stops nothing.
+
+    Raises:
+        ParseError: A line means nothing on this machine.
+        GuestError: There is no answer any more; the recording has what came before, and why.
+    """
+    state, last = machine_state(recorder.trace), None
+    for number, command in script.lines:
+        if isinstance(command, Expect):
+            claim, whole = _as_shown(command)
+            failures = evaluate(claim, state, last) if claim else []
+            yield GuestStep(number, command, (), tuple(failures), not whole)
+            continue
+        if isinstance(command, TALK):
+            continue
+        try:
+            steps = perform(recorder, command)
+        except GuestError as error:
+            recorder.ended = f"line {number}: {error}"
+            raise
+        except PfnmapError as error:
+            raise script.scenario.complaint(number, error) from None
+        last = _outcome(state, command, steps)
+        state = last.after
+        yield GuestStep(number, command, tuple(steps))
 
 
-def actions(recorder: Recorder, command: Command) -> Sequence[Action]:
-    """What a command comes to on this guest, in order."""
-    match command:
-        case Add(name=name, size_bytes=size, address=address, node=node):
-            if command.memmap is not None:
-                raise UnplayableError("a real kernel chooses the memmap's place by its parameters")
-            place = _default_address(recorder, size) if address is None else address
-            return [Plug(name, size, place, node or 0)]
-        case Online(blocks=refs, online_type=kind):
-            return [WriteState(block, kind.word) for block in _blocks(recorder, refs)]
-        case Offline(blocks=refs):
-            return [WriteState(block, "offline") for block in _blocks(recorder, refs)]
-        case Remove(blocks=(Ref(device=str(device), first=None) as ref,)):
-            _device_blocks(recorder, ref)
-            return [Unplug(device)]
-        case SetParam(name=name, value=value):
-            if name not in _SYSFS_PARAMS:
-                raise UnplayableError(f"{name} cannot be changed on a running kernel")
-            return [Shell(f"echo {_switch(name, value)} > {_SYSFS_PARAMS[name]}")]
-        case SysfsWrite(word=word, path=path):
-            if found := _STATE_FILE.match(path):
-                return [WriteState(int(found[1]), word)]
-            return [Shell(f"echo {shlex.quote(word)} > {shlex.quote(path)}")]
-        case SysfsRead(paths=paths, named=named):
-            read = "grep ." if named else "cat"
-            return [Shell(" ".join((read, *(shlex.quote(path) for path in paths))))]
-    if isinstance(command, TALK):
-        return []
-    raise UnplayableError(f"{command.text or type(command).__name__}: only the model can do this")
+def _as_shown(claim: Expect) -> tuple[Expect | None, bool]:
+    """The part of a claim that a kernel's files show, None: nothing; whether that is all."""
+    keys = SHOWN.get(claim.what)
+    if keys is None:
+        return None, False
+    pairs = tuple(pair for pair in claim.pairs if pair[0] in keys)
+    part = replace(claim, pairs=pairs) if pairs or not claim.pairs else None
+    return part, pairs == claim.pairs
 
 
-def _switch(name: str, value: str) -> str:
-    if name == "hugetlb_free_vmemmap":
-        return "1" if value in ("on", "Y", "y", "1") else "0"
-    return value
-
-
-def _default_address(recorder: Recorder, size: int) -> int:
-    """The command language's default: the lowest free place after boot RAM, from 4 GiB on."""
-    block = recorder.block_bytes
-    above = max(0, recorder.guest.hardware.total_bytes - LOW_RAM_BYTES)
-    address = 4 * GIB + -(-above // block) * block
-    for dimm in sorted(recorder.dimms.values(), key=lambda dimm: dimm.start):
-        if address + size <= dimm.start:
-            break
-        end = dimm.start + dimm.size
-        address = max(address, -(-end // block) * block)
-    return address
-
-
-def _blocks(recorder: Recorder, refs: Sequence[Ref]) -> list[int]:
-    numbers: set[int] = set()
-    for ref in refs:
-        if ref.address is not None:
-            first, last = (byte // recorder.block_bytes for byte in ref.address)
-        elif ref.device is None:
-            if ref.first is None:
-                raise UnplayableError("a reference to no block at all")
-            first, last = ref.first, ref.first if ref.last is None else ref.last
-        else:
-            first, last = _device_blocks(recorder, ref)
-        numbers.update(range(first, last + 1))
-    return sorted(numbers)
-
-
-def _device_blocks(recorder: Recorder, ref: Ref) -> tuple[int, int]:
-    dimm = recorder.dimms.get(ref.device or "")
-    if dimm is None:
-        raise UnplayableError(f"no DIMM {ref.device} is plugged in")
-    start = dimm.start // recorder.block_bytes
-    if ref.first is None:
-        return start, start + dimm.size // recorder.block_bytes - 1
-    return start + ref.first, start + (ref.first if ref.last is None else ref.last)
+def _outcome(state: State, command: Command, steps: list[RecordedStep]) -> Outcome:
+    """What the kernel answered and logged, and the machine that it shows."""
+    outcome, before = Outcome(command, state, state), state
+    for step in steps:
+        outcome, _ = recorded_step(state, step)
+        state = outcome.after
+    after = state
+    log = tuple(line for step in steps for line in step.log)
+    said = Event("the kernel", "what it logged", Phases(lambda: [after]), 0, log)
+    printed = "\n".join(step.output or "" for step in steps if isinstance(step, ShellStep))
+    return replace(
+        outcome,
+        command=command,
+        before=before,
+        events=(said,),
+        output=tuple(printed.splitlines()),
+        notes=(),
+    )

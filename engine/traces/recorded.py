@@ -80,10 +80,18 @@ class RecordedView(ModelView):
 def recorded_steps(trace: Trace, state: State) -> Iterator[tuple[Outcome, View]]:
     """Every step as an outcome, from the state at boot, with the view of what was recorded."""
     for step in trace.steps:
-        outcome = _foreseen(state, step)
-        state = as_recorded(outcome.after, step.after)
-        shown = RecordedView(state, step.after, outcome.after)
-        yield replace(_answered(outcome, step), after=state), shown
+        outcome, shown = recorded_step(state, step)
+        state = outcome.after
+        yield outcome, shown
+
+
+def recorded_step(state: State, step: RecordedStep) -> tuple[Outcome, RecordedView]:
+    """One step from the state before it, as :func:`recorded_steps` has it."""
+    outcome = _foreseen(state, step)
+    after = as_recorded(outcome.after, step.after)
+    return replace(_answered(outcome, step), after=after), RecordedView(
+        after, step.after, outcome.after
+    )
 
 
 def _foreseen(state: State, step: RecordedStep) -> Outcome:

@@ -32,8 +32,8 @@ _BUS_NAME = re.compile(r"virtio_mem (virtio\d{1,4}): requested size")
 
 def with_devices(state: State, trace: Trace, block_bytes: int) -> State:
     """The machine at boot with the devices that are resized later, empty."""
-    for name in dict.fromkeys(name for name, _ in _resized(trace)):
-        steps = [step for each, step in _resized(trace) if each == name]
+    for name in dict.fromkeys(name for name, _ in resized(trace)):
+        steps = [step for each, step in resized(trace) if each == name]
         start, node = _place(trace, name)
         most = max(step.resizes[1] for step in steps if step.resizes) + ROOM_BYTES
         unit = max(block_bytes, state.geometry.block_bytes)
@@ -57,9 +57,13 @@ def with_devices(state: State, trace: Trace, block_bytes: int) -> State:
     return state
 
 
-def _resized(trace: Trace) -> Iterator[tuple[str, DeviceStep]]:
+def resized(trace: Trace) -> Iterator[tuple[str, DeviceStep]]:
+    """Steps that resize a device which was there at boot."""
+    later = set()
     for step in trace.steps:
-        if isinstance(step, DeviceStep) and step.resizes:
+        if isinstance(step, DeviceStep) and step.plugs:
+            later.add(step.plugs.id)
+        elif isinstance(step, DeviceStep) and step.resizes and step.resizes[0] not in later:
             yield step.resizes[0], step
 
 
@@ -68,7 +72,7 @@ def block_sizes(trace: Trace) -> list[int]:
 
     The likeliest first: QEMU's 2 MiB, by which memory blocks are plugged in parts.
     """
-    steps = [step for _, step in _resized(trace)]
+    steps = [step for _, step in resized(trace)]
     for step in steps:
         if found := _BLOCK_SIZE.search(step.result or ""):
             return [int(found[1], 16)]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pfnmap.engine.commands import (
     Add,
     Command,
+    DeviceAdd,
     Note,
     Ref,
     Remove,
@@ -35,6 +36,7 @@ from pfnmap.engine.traces.recorded_devices import (
     MOST_GUESSES,
     block_sizes,
     kept_pages,
+    resized,
     with_devices,
 )
 from pfnmap.engine.traces.recorded_shell import ShellError, parse_script
@@ -43,6 +45,7 @@ from pfnmap.engine.traces.trace import (
     DeviceStep,
     DimmStep,
     HotAdd,
+    Plugged,
     RecordedBlock,
     RecordedStep,
     ShellStep,
@@ -60,7 +63,7 @@ def machine_state(trace: Trace) -> State:
     steps give the memory blocks that were recorded.
     """
     empty = _machine_state(trace)
-    if not any(isinstance(step, DeviceStep) and step.resizes for step in trace.steps):
+    if not any(resized(trace)):
         return empty
     machines = [with_devices(empty, trace, size) for size in block_sizes(trace)]
     fits = (each for each in machines if len(machines) == 1 or _gives_blocks(each, trace))
@@ -190,6 +193,10 @@ def step_commands(step: RecordedStep, directory: str = "/") -> list[Command]:
             return [SysfsWrite(step.value, path)]
         case ShellStep():
             return parse_script(step.command, directory)
+        case DeviceStep(plugs=Plugged(driver="virtio-mem-pci") as it):
+            return [VirtioMem(it.id, it.size, 0, it.block_bytes, it.memaddr, it.node)]
+        case DeviceStep(plugs=Plugged() as it):
+            return [DeviceAdd(it.id, it.size, it.addr, it.node)]
         case DeviceStep(resizes=(name, size)):
             return [VirtioMem(name, requested_bytes=size)]
     what = step.cmd if isinstance(step, DeviceStep) else ""

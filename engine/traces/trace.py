@@ -12,7 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct, field
+import msgspec
+from msgspec import Meta, Struct, field, to_builtins
 from msgspec.structs import asdict, force_setattr, replace
 
 from pfnmap.engine.errors import InputError, quoted
@@ -40,7 +41,7 @@ class TraceError(InputError):
     """A recording that cannot be used: names the file and the field."""
 
 
-class RecordedZone(Struct, frozen=True):
+class RecordedZone(Struct, frozen=True, omit_defaults=True):
     """A zone as the recording has it."""
 
     node: NodeId
@@ -87,6 +88,7 @@ class RecordedMasks(Struct, frozen=True):
     has_memory: str = ""
     has_normal_memory: str = ""
     possible: str = ""
+    has_cpu: str = ""
 
     def __post_init__(self) -> None:
         for name, mask in asdict(self).items():
@@ -126,13 +128,30 @@ class Environment(Struct, frozen=True):
     unmovable: tuple[Pages, ...] = ()
 
 
-class RecordedStep(Struct, frozen=True, kw_only=True, tag_field="do"):
-    """One step: what was done, what the kernel answered, and what it showed then."""
+class Call(Struct, frozen=True, omit_defaults=True):
+    """A function that the kernel called during a step, or a line that it logged in between."""
+
+    depth: Annotated[int, Meta(ge=0, lt=64)]
+    name: str = ""
+    log: str = ""
+
+
+class RecordedStep(Struct, frozen=True, kw_only=True, tag_field="do", omit_defaults=True):
+    """One step: what was done, what the kernel answered, and what it showed then.
+
+    What is behind ``environment`` explains it to a person; no replay needs it.
+    """
 
     log: tuple[str, ...]
     after: RecordedState
     result: str | None = None
     environment: Environment | None = None
+    reason: str = ""
+    """Of a refusal of the firmware."""
+    debug: tuple[str, ...] = ()
+    """Lines that the kernel logs only when asked to: why it refused."""
+    calls: tuple[Call, ...] = ()
+    """In the kernel's order."""
 
     @property
     def do(self) -> str:
@@ -177,6 +196,21 @@ class ShellStep(RecordedStep, frozen=True, tag="shell"):
     """Shell lines were run."""
 
     command: str
+    output: str | None = None
+
+
+class Plugged(Struct, frozen=True):
+    """A device with memory, as the emulator was told of it."""
+
+    driver: Literal["virtio-mem-pci", "nvdimm"]
+    id: Annotated[str, Meta(pattern=f"^{_NAME.pattern}$")]
+    size: Annotated[int, Meta(gt=0, lt=1 << 62)]
+    node: NodeId = 0
+    addr: Annotated[int, Meta(ge=0, lt=1 << 62)] | None = None
+    memaddr: Annotated[int, Meta(ge=0, lt=1 << 62)] | None = None
+    block_bytes: Annotated[int, Meta(gt=0, lt=1 << 62)] | None = field(
+        default=None, name="block-size"
+    )
 
 
 class DeviceStep(RecordedStep, frozen=True, tag="device"):
@@ -196,6 +230,16 @@ class DeviceStep(RecordedStep, frozen=True, tag="device"):
         name = path.rpartition("/")[2] if isinstance(path, str) else ""
         right = isinstance(size, int) and 0 <= size < 1 << 63 and _NAME.fullmatch(name)
         return (name, int(str(size))) if right else None
+
+    @property
+    def plugs(self) -> Plugged | None:
+        """The device with memory that was plugged in; None: another step."""
+        if self.cmd != "device_add":
+            return None
+        try:
+            return msgspec.convert(self.args, Plugged)
+        except msgspec.ValidationError:
+            return None
 
 
 class RecordedParams(Struct, frozen=True):
@@ -232,7 +276,7 @@ class RecordedParams(Struct, frozen=True):
         return params
 
 
-class Hardware(Struct, frozen=True):
+class Hardware(Struct, frozen=True, omit_defaults=True):
     """What the machine had and no file of its state tells."""
 
     distances: tuple[tuple[Annotated[int, Meta(ge=1, le=255)], ...], ...] = ()
@@ -260,6 +304,11 @@ class Trace(Struct, frozen=True):
     boot: RecordedState
     steps: tuple[DimmStep | HotAdd | WriteState | ShellStep | DeviceStep, ...]
     hardware: Hardware = Hardware()
+    page_bytes: int = field(default=4096, name="page_size")
+    section_bytes: int = field(default=128 << 20, name="section_size")
+    struct_page_bytes: int = field(default=64, name="struct_page_size")
+    ended: str = ""
+    """Why it ends before its scenario does."""
     name: str = ""
     """Of the file."""
 
@@ -272,6 +321,17 @@ class Trace(Struct, frozen=True):
     def params(self) -> Params:
         """The parameters at boot."""
         return self.boot_params.given(self.cmdline)
+
+
+def trace_bytes(trace: Trace) -> bytes:
+    """The recording as a file: one line, as compact as JSON gets."""
+    document = to_builtins(trace)
+    for key in ("name", "hardware", "ended"):
+        if not document[key] or key == "name":
+            del document[key]
+    for step in document["steps"]:
+        step.setdefault("result", None)
+    return msgspec.json.encode({"format": FORMAT} | document) + b"\n"
 
 
 def load_trace(path: str | Path) -> Trace:

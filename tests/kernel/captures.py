@@ -12,29 +12,24 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from pfnmap.engine.guest.guest import Guest
-from pfnmap.engine.guest.record import Action, Recorder
-from pfnmap.engine.guest.trace import REFUSED_BY_FIRMWARE, Step
+from pfnmap.engine.guest.record import Recorder
 from pfnmap.engine.sysroot.capture import capture_bytes, load_capture, parse_capture
 from pfnmap.engine.sysroot.observation import Observation
 from pfnmap.engine.sysroot.view import SysrootView
+from pfnmap.engine.traces.trace import (
+    FIRMWARE,
+    DimmStep,
+    HotAdd,
+    RecordedStep,
+    ShellStep,
+    WriteState,
+)
 from tests.kernel.foresight import Operation
 
 OPERATIONS = "operations.json"
 DUMP = "dump.txt"
 MIB = 1 << 20
 _MEMORY = "/sys/devices/system/memory"
-
-
-class NoCaptureError(Exception):
-    """The guest's shell could not make a capture; says what it printed."""
-
-
-def take(guest: Guest) -> bytes:
-    """What the line of the help makes of the guest: a text dump."""
-    reply = guest.shell("capture")
-    if reply.status:
-        raise NoCaptureError(f"capture: exit status {reply.status}: {reply.output[-300:]}")
-    return reply.output.encode("ascii", "replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +52,13 @@ class CapturingRecorder(Recorder):
     @classmethod
     def of(cls, guest: Guest) -> CapturingRecorder:
         """Begin with a guest that has just booted."""
-        recorder = cls(guest, Recorder.start(guest).trace)
-        recorder.dumps.append(take(guest))
-        return recorder
+        return cls(guest, Recorder.start(guest).boot, dumps=[guest.dump()])
 
-    def do(self, action: Action) -> Step:
-        """Do one thing, record it and capture the guest."""
-        step = super().do(action)
-        self.dumps.append(take(self.guest))
+    def keep(self, step: RecordedStep) -> None:
+        """Take a step into the recording, and capture the guest behind it."""
+        super().keep(step)
+        self.dumps.append(self.guest.dump())
         self.operations.append(operation_of(step))
-        return step
 
     def moment(self, number: int) -> Moment | None:
         """An operation with the captures around it; None for what the kernel never saw."""
@@ -79,23 +71,22 @@ class CapturingRecorder(Recorder):
         return Moment(before, operation, after)
 
 
-def operation_of(step: Step) -> Operation | None:
+def operation_of(step: RecordedStep) -> Operation | None:
     """A step as a line of the command language; None where the firmware refused it."""
-    if step["result"] == REFUSED_BY_FIRMWARE:
+    if step.result == FIRMWARE:
         return None
-    match step["do"]:
-        case "hot-add":
-            start, size = step["start"], step["size"]
-            line = f"add {step['id']} {size // MIB}M at={start:#x} node={step['node']}"
-        case "hot-remove":
-            start, size = step["start"] or 0, step["size"]
+    match step:
+        case HotAdd(id=name, start=int(start), size=int(size), node=node):
+            line = f"add {name} {size // MIB}M at={start:#x} node={node}"
+        case DimmStep(start=int(start), size=int(size)):
             line = f"remove {start:#x}-{start + size - 1:#x}"
-        case "write-state":
-            line = f"echo {step['value']} > {_MEMORY}/memory{step['block']}/state"
+        case WriteState(block=block, value=value):
+            line = f"echo {value} > {_MEMORY}/memory{block}/state"
+        case ShellStep(command=line):
+            pass
         case _:
-            line = step["command"]
-    pfns = step.get("environment", {"unmovable": []})["unmovable"]
-    return Operation(line, step["result"], tuple(pfns))
+            return None
+    return Operation(line, step.result, step.unmovable)
 
 
 def keep(folder: Path, dumps: Sequence[bytes], operations: Sequence[Operation | None]) -> None:

@@ -19,12 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from pfnmap.engine.guest.guest import Guest
-from pfnmap.engine.guest.images import VERSIONS, MissingPartError, image
-from pfnmap.engine.guest.qmp import GuestGoneError, GuestHungError
-from pfnmap.engine.guest.record import save
-from pfnmap.engine.guest.scenario import play, read_script
+from pfnmap.engine.guest.actions import perform
+from pfnmap.engine.guest.errors import GuestError, GuestHungError
 from pfnmap.engine.language import parse_line
+from pfnmap.engine.traces.trace import trace_bytes
+from tests.kernel.boots import VERSIONS, boot, script
 from tests.kernel.captures import CapturingRecorder, keep
 from tests.kernel.foresight import Verdict, judge
 from tests.kernel.generate import Walk, machine_line
@@ -60,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         folder = options.output / f"{options.kernel}-s{seed:04d}"
         try:
             walk(options.kernel, seed, options.per_boot, folder, tally)
-        except (MissingPartError, GuestGoneError) as problem:
+        except GuestError as problem:
             print(f"foresee: seed {seed}: {problem}", file=sys.stderr)
             return 2
         seed += 1
@@ -74,9 +73,8 @@ def walk(version: str, seed: int, nr_operations: int, folder: Path, tally: Tally
     """One boot and one walk; printed and kept where something was not as foreseen."""
     random = Random(f"foresee {seed}")
     lines = [machine_line(random, version)]
-    script = read_script(lines)
     steps, wrong = Walk(random), False
-    with Guest(image(version), script.hardware) as guest:
+    with boot(version, script(lines)) as guest:
         recorder = CapturingRecorder.of(guest)
         while len(recorder.operations) < nr_operations:
             line = steps.next_line(recorder)
@@ -84,7 +82,7 @@ def walk(version: str, seed: int, nr_operations: int, folder: Path, tally: Tally
             assert command is not None
             seen = len(recorder.operations)
             try:
-                play(recorder, command)
+                perform(recorder, command)
             except GuestHungError as problem:
                 print(f"seed {seed}: {line}: {problem}", file=sys.stderr)
                 break  # some operations retry for ever in the kernel: what came before counts
@@ -95,7 +93,7 @@ def walk(version: str, seed: int, nr_operations: int, folder: Path, tally: Tally
     )
     if wrong:
         keep(folder, recorder.dumps, recorder.operations)
-        save(recorder.trace, folder / "trace.json")
+        (folder / "trace.json").write_bytes(trace_bytes(recorder.trace))
 
 
 def show(recorder: CapturingRecorder, number: int, where: str, tally: Tally) -> bool:

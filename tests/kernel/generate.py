@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
-from pfnmap.engine.guest.hardware import MIB
+from pfnmap.engine.geometry import MIB
 from pfnmap.engine.guest.record import Recorder
-from pfnmap.engine.guest.trace import BlockRow
+from pfnmap.engine.traces.trace import RecordedBlock
 
 _MEMORY = "/sys/devices/system/memory"
 _PARAMETERS = "/sys/module/memory_hotplug/parameters"
@@ -70,32 +70,32 @@ class Walk:
             return self.planned.pop(0)
         hot = self._hot_blocks(recorder)
         kinds = {"add": 13 if len(hot) < _MOST_BLOCKS else 0, "param": 5}
-        if recorder.dimms:
+        if recorder.devices:
             kinds |= {"remove": 7, "online-file": 6, "run": 8, "state": 58}
         match pick(self.random, kinds):
             case "add":
                 return self._add(recorder)
             case "remove":
-                return f"remove {self.random.choice(sorted(recorder.dimms))}"
+                return f"remove {self.random.choice(sorted(recorder.devices))}"
             case "param":
                 return self._parameter()
             case "online-file":
-                block = self._some_block(recorder, hot)["id"]
+                block = self._some_block(recorder, hot).id
                 word = self.random.choice(("0", "1", "1", "0", "maybe"))
                 return f"echo {word} > {_MEMORY}/memory{block}/online"
             case "run":
                 return self._run(recorder)
         block_row = self._some_block(recorder, hot)
-        return self._write(block_row["id"], block_row["state"])
+        return self._write(block_row.id, block_row.state)
 
-    def _hot_blocks(self, recorder: Recorder) -> list[BlockRow]:
-        boot = {block["id"] for block in recorder.trace["boot"]["blocks"]}
-        return [block for block in recorder.now["blocks"] if block["id"] not in boot]
+    def _hot_blocks(self, recorder: Recorder) -> list[RecordedBlock]:
+        boot = {block.id for block in recorder.boot.blocks}
+        return [block for block in recorder.now.blocks if block.id not in boot]
 
-    def _some_block(self, recorder: Recorder, hot: list[BlockRow]) -> BlockRow:
+    def _some_block(self, recorder: Recorder, hot: list[RecordedBlock]) -> RecordedBlock:
         if hot and self.random.random() < 0.88:
             return self.random.choice(hot)
-        return self.random.choice(recorder.now["blocks"])
+        return self.random.choice(recorder.now.blocks)
 
     def _write(self, block: int, state: str) -> str:
         word = pick(self.random, _WHEN_OFFLINE if state == "offline" else _WHEN_ONLINE)
@@ -103,8 +103,8 @@ class Walk:
 
     def _run(self, recorder: Recorder) -> str:
         """A word for all blocks of a DIMM, one after the other, from either end."""
-        name = self.random.choice(sorted(recorder.dimms))
-        dimm = recorder.dimms[name]
+        name = self.random.choice(sorted(recorder.devices))
+        dimm = recorder.devices[name]
         size = recorder.block_bytes
         blocks = list(range(dimm.start // size, (dimm.start + dimm.size) // size))
         if not blocks:
@@ -119,8 +119,8 @@ class Walk:
         self.names += 1
         block = recorder.block_bytes
         size = self.random.choice(_SIZES_IN_BLOCKS) * block // MIB
-        first = -(-recorder.guest.hardware.first_hotplug_address // block) * block
-        ends = [dimm.start + dimm.size for dimm in recorder.dimms.values()] or [first]
+        first = -(-recorder.guest.hardware.hotplug_start("x86_64") // block) * block
+        ends = [dimm.start + dimm.size for dimm in recorder.devices.values()] or [first]
         address = self.random.choice(ends)
         if self.random.random() < 0.5:
             address = first + self.random.randrange(_SPREAD_BLOCKS) * block

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from pfnmap.engine.guest.guest import Guest
-from pfnmap.engine.guest.images import VERSIONS, MissingPartError, image
-from pfnmap.engine.guest.qmp import GuestGoneError, GuestHungError
-from pfnmap.engine.guest.record import Recorder, describe, save
-from pfnmap.engine.guest.scenario import play, read_script
-from pfnmap.engine.guest.trace import Trace
+from pfnmap.engine.guest.actions import perform
+from pfnmap.engine.guest.errors import GuestError
+from pfnmap.engine.guest.record import Recorder
 from pfnmap.engine.language import parse_line
+from pfnmap.engine.traces.trace import Trace, trace_bytes
 from pfnmap.engine.traces.verify import verify_trace
+from tests.kernel.boots import VERSIONS, boot, script
 from tests.kernel.generate import Walk, machine_line
 
 
@@ -45,14 +44,15 @@ def main(arguments: list[str] | None = None) -> int:
     while done < options.steps:
         try:
             hunt = record(options.kernel, seed, min(options.per_boot, options.steps - done))
-        except (MissingPartError, GuestGoneError, GuestHungError) as problem:
+        except GuestError as problem:
             print(f"hunt: seed {seed}: {problem}", file=sys.stderr)
             return 2
         path = options.output / f"hunt-{options.kernel}-s{seed:04d}.json"
-        save(hunt.trace, path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(trace_bytes(hunt.trace))
         path.with_suffix(".hotplug").write_text("\n".join(hunt.lines) + "\n", encoding="utf-8")
         found += show(hunt, path)
-        done += max(1, len(hunt.trace["steps"]))
+        done += max(1, len(hunt.trace.steps))
         seed += 1
     return 1 if found else 0
 
@@ -61,22 +61,20 @@ def record(version: str, seed: int, steps: int) -> Hunt:
     """Boot once and walk."""
     random = Random(f"{seed}")
     lines = [machine_line(random, version)]
-    script = read_script(lines)
-    kernel = image(version)
     walk = Walk(random)
-    with Guest(kernel, script.hardware) as guest:
-        recorder = Recorder.start(guest, describe(kernel, guest) | {"seed": seed})
-        while len(recorder.trace["steps"]) < steps:
+    with boot(version, script(lines)) as guest:
+        recorder = Recorder.start(guest)
+        while len(recorder.steps) < steps:
             line = walk.next_line(recorder)
             command = parse_line(line)
             if command is None:
                 continue
             lines.append(line)
             try:
-                play(recorder, command)
-            except (GuestHungError, GuestGoneError) as problem:
+                perform(recorder, command)
+            except GuestError as problem:
                 # Some operations retry for ever in the kernel: what came before still counts.
-                recorder.trace["ended"] = f"{line}: {problem}"
+                recorder.ended = f"{line}: {problem}"
                 lines[-1] = f"# the guest did not come back from: {line}"
                 break
     return Hunt(lines, recorder.trace)
@@ -85,13 +83,13 @@ def record(version: str, seed: int, steps: int) -> Hunt:
 def show(hunt: Hunt, path: Path) -> int:
     """Print how the model fares; the number of differing fields."""
     found = verify_trace(path)
-    print(f"{path}: {len(hunt.trace['steps'])} steps, {len(found)} differences")
+    print(f"{path}: {len(hunt.trace.steps)} steps, {len(found)} differences")
     for difference in found:
         print(f"  step {difference.step}: {difference.field}")
         print(f"    kernel {difference.kernel!r}")
         print(f"    engine {difference.engine!r}")
-    if "ended" in hunt.trace:
-        print(f"  ended early: {hunt.trace['ended']}")
+    if hunt.trace.ended:
+        print(f"  ended early: {hunt.trace.ended}")
     return len(found)
 
 

@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pfnmap.engine.guest.guest import Guest
-from pfnmap.engine.guest.images import MissingPartError, image
-from pfnmap.engine.guest.scenario import play, read_script
+from pfnmap.engine.guest.actions import perform
+from pfnmap.engine.guest.errors import GuestError
+from tests.kernel.boots import boot, script
 from tests.kernel.captures import CapturingRecorder, Moment, keep, keep_dump
 
 SERIES = {
@@ -98,11 +98,11 @@ KEPT_FOLDER = Path(__file__).parents[1] / "engine" / "sysroot" / "captures"
 
 def record(version: str, lines: Iterable[str]) -> CapturingRecorder:
     """Boot a kernel and do what the lines say; a refused line does not end it."""
-    script = read_script(lines, version)
-    with Guest(image(version), script.hardware) as guest:
+    machine = script(lines)
+    with boot(version, machine) as guest:
         recorder = CapturingRecorder.of(guest)
-        for command in script.commands:
-            play(recorder, command)
+        for _line, command in machine.lines:
+            perform(recorder, command)
     return recorder
 
 
@@ -122,7 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
     for version, name in KEPT:
         try:
             recorder = record(version, SERIES[name].splitlines())
-        except MissingPartError as problem:
+        except GuestError as problem:
             print(f"series: {problem}", file=sys.stderr)
             return 2
         folder = options.output / f"{version}-{name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,25 +13,30 @@ from msgspec.structs import replace
 from pfnmap.engine.commands import Offline, Ref, Remove
 from pfnmap.engine.guest.archive import CAPTURE_SCRIPT
 from pfnmap.engine.guest.guest import Guest, Reply
-from pfnmap.engine.guest.record import WriteState
-from pfnmap.engine.guest.trace import State, Step
 from pfnmap.engine.sysroot.capture import parse_capture
 from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.observation import Observation
 from pfnmap.engine.sysroot.read import observe
 from pfnmap.engine.sysroot.view import SysrootView
+from pfnmap.engine.traces.trace import (
+    DimmStep,
+    HotAdd,
+    RecordedMasks,
+    RecordedState,
+    RecordedStep,
+    ShellStep,
+    WriteState,
+)
 from pfnmap.tui.help.topics import text
 from tests.engine.sysroot.trees import Tree, zone
 from tests.kernel.captures import (
     DUMP,
     CapturingRecorder,
     Moment,
-    NoCaptureError,
     keep,
     keep_dump,
     moments,
     operation_of,
-    take,
 )
 from tests.kernel.foresee import Tally, show
 from tests.kernel.foresight import BUSY, ORIGIN, TYPE, Operation, Verdict, asked, judge
@@ -38,7 +44,7 @@ from tests.kernel.series import KEPT_FOLDER, recorded_moments
 
 EDGES = list(moments(KEPT_FOLDER / "6.12-edges"))
 AUTO_ONLINE = list(moments(KEPT_FOLDER / "6.1-auto-online"))
-NOTHING: State = {"zones": [], "blocks": [], "iomem": [], "nodes": {}}
+NOTHING = RecordedState((), (), (), RecordedMasks())
 
 
 def moment(words: str, result: str | None = None) -> Moment:
@@ -212,18 +218,18 @@ def test_nothing_is_asked_about_a_dimm_that_the_tree_does_not_show() -> None:
 
 # -- taking and keeping -----------------------------------------------------------------------
 def test_every_step_of_a_recording_is_a_line_of_the_language() -> None:
-    def line(step: dict[str, object]) -> str | None:
-        operation = operation_of(cast(Step, {"result": None, "log": [], "after": NOTHING} | step))
+    def line(kind: type[RecordedStep], **fields: Any) -> str | None:
+        operation = operation_of(kind(log=(), after=NOTHING, **fields))
         return None if operation is None else operation.line
 
-    dimm = {"id": "d", "node": 1, "start": 1 << 32, "size": 128 << 20}
-    assert line({"do": "hot-add"} | dimm) == "add d 128M at=0x100000000 node=1"
-    assert line({"do": "hot-remove"} | dimm) == "remove 0x100000000-0x107ffffff"
-    assert line({"do": "write-state", "block": 7, "value": "offline"}) == (
+    dimm = {"id": "d", "start": 1 << 32, "size": 128 << 20}
+    assert line(HotAdd, node=1, **dimm) == "add d 128M at=0x100000000 node=1"
+    assert line(DimmStep, **dimm) == "remove 0x100000000-0x107ffffff"
+    assert line(WriteState, block=7, value="offline") == (
         "echo offline > /sys/devices/system/memory/memory7/state"
     )
-    assert line({"do": "shell", "command": "echo 1 > /x"}) == "echo 1 > /x"
-    assert line({"do": "hot-add", "result": "REFUSED_BY_FIRMWARE"} | dimm) is None
+    assert line(ShellStep, command="echo 1 > /x") == "echo 1 > /x"
+    assert line(HotAdd, node=1, result="REFUSED_BY_FIRMWARE", **dimm) is None
 
 
 def test_the_guest_captures_itself_with_the_line_of_the_help() -> None:
@@ -232,47 +238,24 @@ def test_the_guest_captures_itself_with_the_line_of_the_help() -> None:
     assert "\n".join(script[2:-1]) in pasted
 
 
-class Answering:
-    """A guest whose shell always says the same."""
-
-    def __init__(self, reply: Reply) -> None:
-        self.reply = reply
-
-    def shell(self, command: str) -> Reply:
-        return self.reply
-
-
-def test_a_shell_that_cannot_capture_is_told_from_one_that_can() -> None:
-    dump = "/sys/devices/system/memory/memory0/state:online\n"
-    assert take(cast(Guest, Answering(Reply(0, dump)))) == dump.encode()
-    with pytest.raises(NoCaptureError, match="exit status 127: sh: capture: not found"):
-        take(cast(Guest, Answering(Reply(127, "sh: capture: not found"))))
-
-
 class Obeying:
     """A guest with one memory block, whose state is what was written last."""
 
     state = "online"
 
-    def shell(self, command: str) -> Reply:
-        match command.split():
-            case ["facts"]:
-                params = "param online_policy contig-zones\nparam auto_movable_ratio 301\n"
-                params += "param auto_movable_numa_aware Y\nparam auto_online_blocks offline\n"
-                return Reply(0, f"cmdline x\nrelease 6.12.0\nblock_size 8000000\n{params}")
-            case ["report"]:
-                return Reply(0, f"block 0 {self.state} 0 1 DMA32\n")
-            case ["capture"]:
-                return Reply(0, (DUMPED % self.state.encode()).decode())
-            case ["echo", word, ">", _]:
-                self.state = word
-        return Reply(0, "")
+    def run(self, command: str, seconds: float = 0) -> Reply:
+        if found := re.search(r"echo (\w+) > \S+/state", command):
+            self.state = found[1]
+        return Reply(0, f"block 0 {self.state} 0 1 DMA32\n" if command == "report" else "")
+
+    def dump(self) -> bytes:
+        return DUMPED % self.state.encode()
 
 
 def test_a_recorder_captures_before_the_first_operation_and_after_each() -> None:
     recorder = CapturingRecorder.of(cast(Guest, Obeying()))
-    recorder.do(WriteState(0, "offline"))
-    recorder.do(WriteState(0, "online"))
+    recorder.keep(recorder.write_state(0, "offline"))
+    recorder.keep(recorder.write_state(0, "online"))
     first, second = recorded_moments(recorder)
     assert first.operation.line == "echo offline > /sys/devices/system/memory/memory0/state"
     states = [view.block_counts() for view in (first.before, first.after, second.after)]
@@ -284,7 +267,7 @@ def test_plans_that_were_wrong_are_counted_by_what_they_had_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     recorder = CapturingRecorder.of(cast(Guest, Obeying()))
-    recorder.do(WriteState(0, "online"))
+    recorder.keep(recorder.write_state(0, "online"))
     tally = Tally()
     assert show(recorder, 0, "6.12 seed 1", tally)
     assert capsys.readouterr().out == (

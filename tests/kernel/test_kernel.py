@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from pfnmap.engine.guest.guest import Guest
-from pfnmap.engine.guest.images import VERSIONS, image, why_not
-from pfnmap.engine.guest.record import Recorder, describe, save
-from pfnmap.engine.guest.scenario import play, read_script
+from pfnmap.engine.guest.actions import perform
+from pfnmap.engine.guest.record import Recorder
+from pfnmap.engine.traces.trace import parse_trace, trace_bytes
 from pfnmap.engine.traces.verify import verify_trace
+from tests.kernel.boots import VERSIONS, boot, why_not
+from tests.kernel.boots import script as script_of
 from tests.kernel.foresight import BUSY, TYPE, judge
 from tests.kernel.series import SERIES, record, recorded_moments
 
@@ -48,19 +47,16 @@ remove dimm1
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("scenario", [LIFE, SPANS], ids=["life", "spans"])
-def test_model_agrees_with_kernel(version: str, scenario: str, tmp_path: Path) -> None:
+def test_model_agrees_with_kernel(version: str, scenario: str) -> None:
     if reason := why_not(version):
         pytest.skip(reason)
-    kernel = image(version)
-    script = read_script(scenario.splitlines(), version)
-    with Guest(kernel, script.hardware) as guest:
-        recorder = Recorder.start(guest, describe(kernel, guest))
-        for command in script.commands:
-            play(recorder, command)
-    recording = tmp_path / "trace.json"
-    save(recorder.trace, recording)
-    assert len(recorder.trace["steps"]) >= len(script.commands)
-    assert verify_trace(recording) == []
+    script = script_of(scenario.strip().splitlines())
+    with boot(version, script) as guest:
+        recorder = Recorder.start(guest)
+        for _line, command in script.lines:
+            perform(recorder, command)
+    assert len(recorder.steps) >= len(script.lines)
+    assert verify_trace(parse_trace(trace_bytes(recorder.trace), "recorded")) == []
 
 
 @pytest.mark.parametrize("version", VERSIONS)
