@@ -1,7 +1,7 @@
 """virtio-mem devices of a recorded machine: what its steps tell of them.
 
-No file of a guest's state names such a device before it has memory, so its region begins where
-its memory first appears, and what it holds back at the end of a step is what the step shows.
+Its region is a line of iomem, which not every recording keeps: else it begins where its memory
+first appears. What the device holds back at the end of a step is what the step shows.
 """
 
 from __future__ import annotations
@@ -34,19 +34,23 @@ def with_devices(state: State, trace: Trace, block_bytes: int) -> State:
     """The machine at boot with the devices that are resized later, empty."""
     for name in dict.fromkeys(name for name, _ in resized(trace)):
         steps = [step for each, step in resized(trace) if each == name]
+        said = [found[1] for step in steps for line in step.log if (found := _BUS_NAME.match(line))]
+        region = next((line for line in state.resources if line.name in said[:1]), None)
         start, node = _place(trace, name)
-        most = max(step.resizes[1] for step in steps if step.resizes) + ROOM_BYTES
         unit = max(block_bytes, state.geometry.block_bytes)
+        most = max(step.resizes[1] for step in steps if step.resizes) + ROOM_BYTES
         starts = [place[1] for place in _places(trace)]
         starts += [step.start for step in trace.steps if isinstance(step, HotAdd) and step.start]
         room = [other - start for other in starts if start is not None and other > start]
         size = min([most, *room]) // unit * unit
-        plug = VirtioMem(name, size, 0, block_bytes, start, node)
-        outcome = predict(state, plug)
+        if region is not None:
+            start, size = region.start, region.end + 1 - region.start
+            others = tuple(line for line in state.resources if line is not region)
+            state = replace(state, resources=others)
+        outcome = predict(state, VirtioMem(name, size, 0, block_bytes, start, node))
         device = outcome.after.device_named(name)
         if outcome.refusal is not None or device is None:
             continue
-        said = [found[1] for step in steps for line in step.log if (found := _BUS_NAME.match(line))]
         bus_name = said[0] if said else device.bus_name
         lines = tuple(
             replace(line, name=bus_name) if line.name == device.bus_name else line
