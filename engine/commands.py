@@ -201,7 +201,7 @@ def verb(
     "the machine at boot; at most once, first",
     "machine ram=1G memmap_on_memory=Y",
     kind=Kind.START,
-    synopsis="[ram=SIZE] [arch=ARCH] [profile=NAME] [block=SIZE] [nodes=N] [ramN=SIZE…] "
+    synopsis="[ram=SIZE] [arch=ARCH] [profile=NAME] [block=SIZE] [cxl=SIZE] [nodes=N] [ramN=SIZE…] "
     '[distance=10,20,20,10] [cmdline="WORDS"] [PARAM=VALUE…]',
 )
 class StartMachine(Command, frozen=True):
@@ -219,6 +219,8 @@ class StartMachine(Command, frozen=True):
     """The SLIT row by row; empty: 10 within a node, 20 between any two."""
     cmdline: str = ""
     """Words of the kernel's command line."""
+    cxl_bytes: int | None = None
+    """What the firmware's windows for CXL memory are aligned to."""
 
 
 @verb(

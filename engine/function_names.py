@@ -50,6 +50,11 @@ SINCE: Final[dict[str, Since]] = {
     "__populate_section_memmap": Since(
         "5.3", "sparse_mem_map_populate", 'e9c0a3f05477 "convert kmalloc_section_memmap()"'
     ),
+    "register_node": Since(
+        "6.19",
+        "register_one_node",
+        '"drivers/base/node: merge register_one_node() and register_node() to a single function"',
+    ),
     # onlining
     "memory_block_online": Since("5.14", "memory_block_action", _BLOCK_ONLINE),
     "mhp_init_memmap_on_memory": Since("5.14", "online_pages", _OWN_MEMMAP),
@@ -79,6 +84,7 @@ SINCE: Final[dict[str, Since]] = {
         "shrink_pgdat_span",
         '00d6c019b5bc "don\'t access uninitialized memmaps in shrink_pgdat_span()"',
     ),
+    "unregister_node": Since("6.19", "unregister_one_node", "read in 7.2 and 6.12"),
     # both
     "move_pfn_range_to_zone": Since("4.13", "online_pages", _F1DD),
     "zone_for_pfn_range": Since(
@@ -123,11 +129,26 @@ UNTIL: Final[dict[str, tuple[str, str]]] = {
     "free_huge_page_vmemmap": ("5.17", "read in 5.14 and 5.18"),
     "alloc_fresh_huge_page": ("6.2", "19fc1a7e8b2b"),
     "free_huge_page": ("6.5", "454a00c40a21"),
+    "register_one_node": ("6.18", "read in 6.12 and 7.2"),
+    "unregister_one_node": ("6.18", "read in 6.12 and 7.2"),
+    "MEM_PREPARE_ONLINE": ("6.18", "300709fbefd1"),
+    "MEM_FINISH_OFFLINE": ("6.18", "300709fbefd1"),
     "dissolve_free_huge_pages": ("6.10", '"mm/hugetlb: convert dissolve_free_huge_pages()"'),
 }
 """The last release of functions that are gone, and the source."""
 
+_NODE_NOTIFIER: Final = '67929de10847 "mm,memory_hotplug: implement numa node notifier"'
+
 BEGUN: Final[dict[str, tuple[str, str]]] = {
+    **{
+        f"NODE_{what}_MEMORY": ("6.17", _NODE_NOTIFIER)
+        for what in (
+            *("ADDING_FIRST", "ADDED_FIRST", "REMOVING_LAST", "REMOVED_LAST"),
+            "CANCEL_REMOVING_LAST",
+        )
+    },
+    "MEM_PREPARE_ONLINE": ("6.8", "c5f1e2d18909"),
+    "MEM_FINISH_OFFLINE": ("6.8", "c5f1e2d18909"),
     "default_zone_for_pfn": ("4.13", _F1DD),
     "online_mem_sections": ("4.13", '2d070eab2e82 "consider offline memblocks"'),
     "offline_mem_sections": ("4.13", '2d070eab2e82 "consider offline memblocks"'),

@@ -282,13 +282,15 @@ def another_architecture(name: str, sizes: Geometry) -> Geometry:
     )
 
 
-def probe_block_bytes(geometry: Geometry, end_of_ram: int) -> int:
+def probe_block_bytes(geometry: Geometry, end_of_ram: int, advised: int | None = None) -> int:
     """Memory block size the kernel picks at boot from the end of boot RAM (an address).
 
     x86_64: ``probe_memory_block_size`` for a guest of a hypervisor; other
-    architectures have a fixed default.
+    architectures have a fixed default. ``advised``: at most so many bytes
+    (``memory_block_advise_max_size``).
     """
     if end_of_ram < 64 * GIB:
         return geometry.block_bytes
-    fitting = (size for size in geometry.guest_block_bytes if end_of_ram % size == 0)
-    return next(fitting, geometry.block_bytes)
+    most = advised or end_of_ram
+    sizes = (size for size in geometry.guest_block_bytes if size <= most)
+    return next((size for size in sizes if end_of_ram % size == 0), geometry.block_bytes)

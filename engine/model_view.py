@@ -99,6 +99,7 @@ class ModelView:
     @cached_property
     def nodes(self) -> tuple[NodeRow, ...]:
         """Every possible node."""
+        normal = self.state.nodes_in("has_normal_memory")
         return tuple(
             NodeRow(
                 number,
@@ -107,7 +108,7 @@ class ModelView:
                 node.present,
                 node.online,
                 node.has_memory,
-                node.has_normal_memory,
+                number in normal,
                 node.has_cpu,
             )
             for number, node in enumerate(self.state.nodes)

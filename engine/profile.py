@@ -58,6 +58,14 @@ class KernelProfile(Struct, frozen=True):
     demotion_log: bool
     offlined_pages_log: bool
     node_state_first: bool
+    normal_memory_mask: bool
+    node_notifier: bool
+    node_online_first: bool
+    prepare_notifiers: bool
+    hugetlb_shared_tail: bool
+    advised_block_size: bool
+    dax_state_file: bool
+    s390_config_files: bool
     local_node_first: bool
     acpi_retry: bool
     vmemmap_knob: bool
@@ -376,6 +384,90 @@ SWITCHES: Final[dict[str, Switch]] = {
         (OLDEST, False, "read in 6.1 ``offline_pages``"),
         ("6.7", True, '"mm: memory_hotplug: drop memoryless node from fallback lists" (6.7)'),
     ),
+    "normal_memory_mask": _switch(
+        "has_normal_memory of nodes follows hotplug, it does not stay as it was at boot",
+        (OLDEST, True, ""),
+        (
+            "6.17",
+            False,
+            '8d2882a8edb8 "mm,memory_hotplug: remove status_change_nid_normal and update '
+            'documentation" (6.17); recorded on 6.18.15',
+        ),
+        (
+            "7.0",
+            True,
+            '2ecbe06abf9b "mm/memory_hotplug: maintain N_NORMAL_MEMORY during hotplug" (7.0)',
+        ),
+    ),
+    "node_notifier": _switch(
+        "notifiers of their own hear that a node gets its first memory or loses its last",
+        (OLDEST, False, ""),
+        ("6.17", True, '67929de10847 "mm,memory_hotplug: implement numa node notifier" (6.17)'),
+    ),
+    "node_online_first": _switch(
+        "a new node is online before its memory is added, and taken back if the add fails",
+        (OLDEST, False, "read in 6.12 ``add_memory_resource``"),
+        (
+            "6.18",
+            True,
+            '"mm/memory_hotplug: activate node before adding new memory blocks" (6.18)',
+        ),
+    ),
+    "prepare_notifiers": _switch(
+        "notifiers hear of a block before its own vmemmap is touched, and once it is offline",
+        (OLDEST, False, ""),
+        (
+            "6.8",
+            True,
+            'c5f1e2d18909 "mm/memory_hotplug: introduce MEM_PREPARE_ONLINE/MEM_FINISH_OFFLINE '
+            'notifiers" (6.8), for s390, whose memory is no memory before',
+        ),
+        (
+            "6.19",
+            False,
+            '300709fbefd1 "mm/memory_hotplug: Remove MEM_PREPARE_ONLINE/MEM_FINISH_OFFLINE '
+            'notifiers" (6.19)',
+        ),
+    ),
+    "hugetlb_shared_tail": _switch(
+        "optimised huge pages of a zone and size share a page of tail struct pages",
+        (OLDEST, False, "read in 6.12 ``vmemmap_remap_pte``: each has its own"),
+        (
+            "7.1",
+            True,
+            '"mm: Eliminate fake head pages from vmemmap optimization", posted in February 2026 '
+            "(7.1)",
+        ),
+    ),
+    "advised_block_size": _switch(
+        "the firmware's windows for CXL memory limit the size that x86 takes for memory blocks",
+        (OLDEST, False, ""),
+        (
+            "6.15",
+            True,
+            '"x86: probe memory block size advisement value during mm init" and "acpi,srat: give '
+            'memory block size advice based on CFMWS alignment" (6.15)',
+        ),
+    ),
+    "dax_state_file": _switch(
+        "dax/kmem has a file state, which plugs and unplugs all memory of a device",
+        (OLDEST, False, "recorded on 6.12: there is no such file"),
+        (
+            "7.3",
+            True,
+            '"mm/memory_hotplug: pass online_type to online_memory_block() via arg" and its '
+            "series, posted in June 2026 (7.3); recorded on 7.3.4",
+        ),
+    ),
+    "s390_config_files": _switch(
+        "s390 adds a standby memory block when it is configured, not all of them at boot",
+        (OLDEST, False, ""),
+        (
+            "6.19",
+            True,
+            'ff18dcb19aab "s390/sclp: Add support for dynamic (de)configuration of memory" (6.19)',
+        ),
+    ),
     "local_node_first": _switch(
         "a node heads its own zonelist even without memory",
         (OLDEST, True, "read in 6.1 ``find_next_best_node``"),
@@ -467,6 +559,8 @@ PROFILES: Final[dict[str, KernelProfile]] = {
     profile.name: profile
     for profile in (
         _resolved("7.3"),
+        _resolved("7.0"),
+        _resolved("6.18"),
         _resolved("6.12"),
         _resolved("6.8", "Linux 6.8, one altmap per block"),
         _resolved("6.6", "Linux 6.6, force and silent fallback"),
@@ -546,17 +640,28 @@ def kernel_words(release: str, rules: str) -> str:
     return release if is_release_of(release, rules) else f"{release}, rules of {rules}"
 
 
+_MAINTAINED: Final = "stable review, 13 April 2026: 2ecbe06abf9b"
+POINT_RELEASES: Final[tuple[tuple[str, int, int, str, Value, str], ...]] = (
+    ("6.12", 117, 117, "hugetlb_tails_corrupt", True, "recorded on 6.12.117 of Debian"),
+    ("6.18", 23, 9999, "normal_memory_mask", True, _MAINTAINED),
+    ("6.19", 13, 9999, "normal_memory_mask", True, _MAINTAINED),
+)
+"""(release, first and last of its stable ones, rule, value, source) that differ from the first."""
+
+
 def profile_of(kernel: str) -> KernelProfile:
     """The profile for what a kernel calls itself, ``6.9.3-arch1``.
 
     That of the oldest or the newest known release where it is older or newer than those.
     """
-    match = re.match(r"([0-9]{1,3})\.([0-9]{1,3})(?![0-9])", kernel)
-    if is_release_of(kernel, "6.12.117"):
-        return replace(get_profile("6.12"), hugetlb_tails_corrupt=True)
+    match = re.match(r"([0-9]{1,3})\.([0-9]{1,3})(?:\.([0-9]{1,4}))?(?![0-9])", kernel)
     if match is None:
         return get_profile(NEWEST)
-    number = int(match[1]), int(match[2])
+    number, point = (int(match[1]), int(match[2])), int(match[3] or 0)
     oldest, newest = _number(OLDEST), _number(NEWEST)
     major, minor = min(max(number, oldest), newest)
-    return get_profile(f"{major}.{min(minor, _LAST_OF_MAJOR.get(major, minor))}")
+    profile = get_profile(f"{major}.{min(minor, _LAST_OF_MAJOR.get(major, minor))}")
+    for release, first, last, rule, value, _ in POINT_RELEASES:
+        if profile.name == release and first <= point <= last:
+            profile = replace(profile, **{rule: value})
+    return profile

@@ -63,7 +63,7 @@ PAGE_MASK = 0xFFF
 _HEX = re.compile(r"0[xX]")
 _SIZED = re.compile(r"[0-9]+[A-Za-z]")
 _NODE_RAM = re.compile(r"ram([0-9]{1,4})\Z")
-_KEYS = ("ram", "arch", "profile", "block", "nodes", "distance", "cmdline")
+_KEYS = ("ram", "arch", "profile", "block", "cxl", "nodes", "distance", "cmdline")
 
 
 def parse_machine(arguments: Arguments) -> Command:
@@ -73,6 +73,7 @@ def parse_machine(arguments: Arguments) -> Command:
     arch = arguments.option("arch", lambda word: choose(word, ARCHITECTURES, "architecture"))
     profile = arguments.option("profile", parse_profile)
     block = arguments.option("block", lambda word: _block_size(word, arch or default.arch))
+    cxl = arguments.option("cxl", _power_of_two)
     nodes = arguments.option("nodes", _node_count)
     cmdline_column = arguments.column_of("cmdline")
     cmdline, words = arguments.option("cmdline", _cmdline) or ("", {})
@@ -109,6 +110,7 @@ def parse_machine(arguments: Arguments) -> Command:
         arch=arch or default.arch,
         profile=profile or default.profile,
         block_bytes=block,
+        cxl_bytes=cxl,
         nodes=nodes or max(max(node_ram, default=0) + 1, isqrt(len(distances or ()))),
         node_ram_bytes=tuple(sorted(node_ram.items())),
         params=tuple(params.items()),
@@ -162,6 +164,13 @@ def _check_node(node: int, nodes: int | None, column: int) -> None:
             else f"a node below {MAX_NUMNODES}",
             column=column,
         )
+
+
+def _power_of_two(text: str) -> int:
+    size = parse_size(text)
+    if size <= 0 or size & (size - 1):
+        raise wrong(f"{shown(text)} is no alignment", expected="a power of two such as 256M")
+    return size
 
 
 def _block_size(text: str, arch: str) -> int:
@@ -379,6 +388,7 @@ def _machine(m: StartMachine) -> str:
         ("arch", m.arch if m.arch != default.arch else None),
         ("profile", m.profile if m.profile != default.profile else None),
         ("block", None if m.block_bytes is None else format_size(m.block_bytes)),
+        ("cxl", None if m.cxl_bytes is None else format_size(m.cxl_bytes)),
         ("nodes", m.nodes if m.nodes != default.nodes else None),
         *((f"ram{node}", format_size(size)) for node, size in m.node_ram_bytes),
         ("distance", ",".join(map(str, m.distances)) or None),

@@ -102,7 +102,8 @@ def boot(start: StartMachine) -> State:
     geometry = _architecture(start.arch, profile)
     if words.mem is not None:
         layout = _limited(layout, words.mem, by_address=geometry.mem_is_address)
-    size = start.block_bytes or probe_block_bytes(geometry, layout[-1][1])
+    advised = start.cxl_bytes if profile.advised_block_size else None
+    size = start.block_bytes or probe_block_bytes(geometry, layout[-1][1], advised)
     geometry = geometry.with_block_bytes(size)
     layout = _addressable(layout, geometry.physmem_end)
     params = _params(words, start.params, profile)
@@ -233,6 +234,7 @@ def _assemble(
         RunMap.from_rows(rows),
         ram,
         policy_zone=_policy_zone(nodes),
+        normal_nodes=_normal_nodes(nodes),
     )
     return replace(
         state,
@@ -332,6 +334,10 @@ def _reserve_range(state: State, first: int, end: int, kind: PageState) -> State
     return state
 
 
+def _normal_nodes(nodes: Sequence[Node]) -> tuple[int, ...]:
+    return tuple(number for number, node in enumerate(nodes) if node.has_normal_memory)
+
+
 def _policy_zone(nodes: Sequence[Node]) -> ZoneType:
     """The highest zone of kernel memory that has any (``check_highest_zone``)."""
     present = (zone for node in nodes for zone in KERNEL_ZONES if node.zones[zone].present)
@@ -352,6 +358,7 @@ def from_observation(
     cpu_nodes: frozenset[int],
     title: str,
     distances: tuple[tuple[int, ...], ...] = (),
+    normal_nodes: tuple[int, ...] | None = None,
 ) -> State:
     """A state with the zones, blocks and resources that a real kernel showed.
 
@@ -387,6 +394,7 @@ def from_observation(
         ram,
         resources=tuple(resources),
         policy_zone=_policy_zone(nodes),
+        normal_nodes=_normal_nodes(nodes) if normal_nodes is None else normal_nodes,
         recorded=True,
         title=title,
         distances=distances,

@@ -293,8 +293,12 @@ class State(Struct, frozen=True):
     pending: Pending | None = None
     kept: RunMap = field(default_factory=lambda: RunMap(TAKEN_DTYPE))
     """Blocks, by id, of which a real kernel says that they cannot go: ``removable`` is 0."""
+    shared_tails: tuple[tuple[int, ZoneType, int], ...] = ()
+    """(node, zone, pages) of optimised huge pages whose tail struct pages have been made."""
     distances: tuple[tuple[int, ...], ...] = ()
     """The SLIT, rows by node; empty: 10 within a node, 20 between any two."""
+    normal_nodes: tuple[int, ...] = ()
+    """N_NORMAL_MEMORY as it was at boot."""
     probe_file: bool = True
     """CONFIG_ARCH_MEMORY_PROBE: the file ``probe`` is there."""
     notes: tuple[str, ...] = ()
@@ -345,4 +349,6 @@ class State(Struct, frozen=True):
         """
         if mask == "possible":
             return tuple(range(len(self.nodes)))
+        if mask == "has_normal_memory" and not self.profile.normal_memory_mask:
+            return self.normal_nodes
         return tuple(i for i, node in enumerate(self.nodes) if getattr(node, mask))

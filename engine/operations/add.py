@@ -295,9 +295,12 @@ def add_memory(
     entry = Resource(start, start + size - 1, line, depth, owner=device.id)
     tx.state = resources.insert(tx.state, entry)
     tx.event("register_memory_resource", f"{line} {start:#x}-{start + size - 1:#x} claimed")
-    if not before.nodes[node].online:
+    new_node = not before.nodes[node].online
+    if new_node:
         tx.state, log = zonelists.rebuild(tx.state, hotadded=node)
         tx.event("__try_online_node", f"node {node} is initialised", log=log)
+        if before.profile.node_online_first:
+            _register_node(tx, node)
     asks = device.kind == "dimm" or policy is not MemmapPolicy.RAM  # MHP_MEMMAP_ON_MEMORY
     if asks and not asked_by_driver and not choice.refused:
         tx.event("mhp_supports_memmap_on_memory", choice.rule)
@@ -305,14 +308,21 @@ def add_memory(
     part = replace(device, start_pfn=start >> shift, nr_pages=size >> shift, memmap=choice.kind)
     refusal = _build(tx, part, choice)
     if refusal is not None:
+        if new_node and before.profile.node_online_first:
+            tx.state = tx.state.with_node(node, before.nodes[node])
+            tx.event("unregister_node", f"node {node} is offline again")
         return refusal
-    if not before.nodes[node].online:
-        tx.state = tx.state.with_node(node, replace(tx.state.nodes[node], online=True))
-        tx.event("register_one_node", f"node {node} is online")
+    if new_node and not before.profile.node_online_first:
+        _register_node(tx, node)
     if merges and (merged := resources.merge(tx.state, start)).resources != tx.state.resources:
         tx.state = merged
         tx.event("merge_system_ram_resource", f"{line} is one line with its neighbours")
     return _auto_online(tx, start, size, kind)
+
+
+def _register_node(tx: Transaction, node: int) -> None:
+    tx.state = tx.state.with_node(node, replace(tx.state.nodes[node], online=True))
+    tx.event("register_node", f"node {node} is online")
 
 
 def _build(tx: Transaction, part: Device, choice: MemmapChoice) -> Refusal | None:

@@ -29,6 +29,7 @@ from pfnmap.engine.operations.hugetlb_vmemmap import (
     must_refuse,
     refuses,
     restore_vmemmap,
+    with_shared_tail,
 )
 from pfnmap.engine.operations.refs import pfn_of
 from pfnmap.engine.outcome import Refusal
@@ -201,6 +202,7 @@ def allocate(tx: Transaction, name: str, starts: list[int], pages: int) -> None:
         pfn = int(group[0])
         truth = must_refuse(state, pfn)
         if not refused:
+            tx.state = with_shared_tail(tx.state, pfn, pages)
             tx.state = free_vmemmap(tx, group, vmemmap, kept, wrong=truth)
         if not refused and truth:
             verdict, reason = "corrupts", why

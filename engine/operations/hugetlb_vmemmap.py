@@ -176,6 +176,18 @@ def free_vmemmap(
     return replace(state, taken=_unmarked(state.taken, ranges))
 
 
+def with_shared_tail(state: State, pfn: int, pages: int) -> State:
+    """``vmemmap_get_tail``: the page of tail struct pages of a zone and size, once and for good."""
+    key = (*page_zone(state, pfn), pages)
+    if not state.profile.hugetlb_shared_tail or key in state.shared_tails:
+        return state
+    near = next(iter(free_memory.kernel_nodes(state, key[0])), key[0])
+    found = free_memory.locate(state, near, 1, 1, last=True)
+    state = free_memory.change(state, near, free_memory.KERNEL, -1)
+    state = replace(state, shared_tails=(*state.shared_tails, key))
+    return free_memory.place(state, found, PageState.VMEMMAP, -1)
+
+
 def _boot_vmemmap_freed(state: State, pfn: int, number: int, vmemmap: int, kept: int) -> State:
     """``free_reserved_page``: managed grows by every reserved page that is freed.
 

@@ -139,7 +139,7 @@ def read_file(state: State, name: str, file: str) -> str | None:
     if device is None or device.kind not in ("pmem", "dax", "kmem"):
         return None
     match file:
-        case "state" if state.profile.is_since("7.3") and device.state:
+        case "state" if state.profile.dax_state_file and device.state:
             return device.state
         case "memmap_on_memory" if state.profile.is_since("6.9"):
             return str(int(device.memmap == MemmapKind.PER_BLOCK))
@@ -355,7 +355,7 @@ def _stuck_log(state: State, device: Device, first: int, end: int) -> list[str]:
     says, where = f"kmem {device.name}:", _span(state, first, end)
     if not state.profile.is_since("5.3"):
         return []
-    if state.profile.is_since("7.3"):
+    if state.profile.dax_state_file:
         return [
             f"{says} mapping0: {where} stuck online until reboot",
             f"{says} Hotplug regions stuck online until reboot",

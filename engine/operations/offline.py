@@ -43,6 +43,7 @@ _FAILURES: dict[str, tuple[str, str]] = {
         "fails; the pageblocks isolated until then are given back",
         "failure to isolate range",
     ),
+    "NODE_REMOVING_LAST_MEMORY": ("a notifier refuses", "node notifier failure"),
     "MEM_GOING_OFFLINE": ("a notifier refuses", "notifier failure"),
     "do_migrate_range": ("a page that cannot move ends the loop", "unmovable page"),
     "dissolve_free_hugetlb_folios": (
@@ -308,6 +309,8 @@ def failed(tx: Transaction, block: int, row: Any, phase: str, refusal: Refusal) 
         ]
         if not tx.state.profile.cancels_last:
             undone.reverse()
+        if _takes_last_memory(tx.state, row, 1):
+            undone.append(("NODE_CANCEL_REMOVING_LAST_MEMORY", f"node {row['node']} keeps it"))
         for function, done in undone:
             tx.event(function, done, block=block)
     _stay_online(tx, block, row, reason)
@@ -334,8 +337,10 @@ def _offline_batch(tx: Transaction, first: int, count: int, veto: Refusal | None
     start_pfn, end_pfn = tx.state.block_pfn(first), tx.state.block_pfn(first + count)
     before = tx.state
     _begin(tx, first, count, row)
+    empties = _takes_last_memory(tx.state, row, count)
     steps: tuple[tuple[str, str], ...] = (
         ("start_isolate_page_range", "every pageblock is isolated"),
+        *([("NODE_REMOVING_LAST_MEMORY", f"node {node} is to lose its memory")] if empties else []),
         ("MEM_GOING_OFFLINE", "the notifiers agree"),
         ("do_migrate_range", "everything movable has moved away"),
         ("dissolve_free_hugetlb_folios", ""),
@@ -347,7 +352,7 @@ def _offline_batch(tx: Transaction, first: int, count: int, veto: Refusal | None
             block=first,
             nr_blocks=count,
         )
-        steps = steps[1:2]
+        steps = tuple(step for step in steps if step[0].isupper())
     for phase, text in steps:
         refusal = veto if veto and phase == veto.function else tx.injected(phase, block=first)
         if refusal is None and phase == "dissolve_free_hugetlb_folios":
@@ -385,6 +390,9 @@ def _offline_batch(tx: Transaction, first: int, count: int, veto: Refusal | None
             first, first + count, initialised=0, link_zone=int(ZoneType.DMA), link_node=0
         )
     tx.state = replace(tx.state, blocks=blocks)
+    if tx.state.profile.prepare_notifiers:
+        text = "whoever has to makes the memory inaccessible (s390)"
+        tx.event("MEM_FINISH_OFFLINE", text, block=first, nr_blocks=count)
     tx.event(
         "memory_subsys_offline",
         f"state offline, {count * pages} pages",
@@ -392,6 +400,14 @@ def _offline_batch(tx: Transaction, first: int, count: int, veto: Refusal | None
         nr_blocks=count,
     )
     return None
+
+
+def _takes_last_memory(state: State, row: Any, count: int) -> bool:
+    """Whether notifiers of nodes hear of ``count`` such blocks: all that the node has present."""
+    if not state.profile.node_notifier:
+        return False
+    seen = int(row["present"]) - memmap.vmemmap_apart(state, row)
+    return count * seen >= state.nodes[int(row["node"])].present
 
 
 def _goes_on(tx: Transaction, refusal: Refusal, *, corrupt: bool = False) -> Refusal:
@@ -487,10 +503,15 @@ def _leave_buddy(tx: Transaction, before: State, first: int, count: int, row: An
         masks = tx.state if tx.state.profile.node_state_first else before
         name = f"{zone_type.label} of node {node}"
         zonelists.build_all(tx, f"{name} has no memory any more", first, masks=masks)
+    demotion = zonelists.demotion_log(before, tx.state)
+    if tx.state.profile.node_notifier and not tx.state.nodes[node].has_memory:
+        text = f"node {node} has no memory any more"
+        tx.event("NODE_REMOVED_LAST_MEMORY", text, log=demotion, block=first)
+        demotion = []
     tx.event(
         "MEM_OFFLINE",
         "the notifiers hear that the memory is gone",
-        log=zonelists.demotion_log(before, tx.state),
+        log=demotion,
         block=first,
         nr_blocks=count,
     )

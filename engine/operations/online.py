@@ -188,6 +188,9 @@ def _online_batch(
         block=first,
         nr_blocks=count,
     )
+    if tx.state.profile.prepare_notifiers:
+        text = "whoever has to makes the memory accessible (s390)"
+        tx.event("MEM_PREPARE_ONLINE", text, block=first, nr_blocks=count)
     if apart:
         if refusal := undo("mhp_init_memmap_on_memory"):
             return refusal
@@ -209,6 +212,11 @@ def _online_batch(
         block=first,
         nr_blocks=count,
     )
+    first_memory = tx.state.profile.node_notifier and not before.nodes[node].has_memory
+    if first_memory:
+        if (refusal := undo("NODE_ADDING_FIRST_MEMORY")) is not None:
+            return refusal
+        tx.event("NODE_ADDING_FIRST_MEMORY", f"node {node} is to have memory", block=first)
     if (refusal := undo("MEM_GOING_ONLINE")) is not None:
         return refusal
     usable = count * (int(row["present"]) - vmemmap)
@@ -241,10 +249,13 @@ def _online_batch(
     )
     if not was_populated:
         zonelists.build_all(tx, f"{name} is populated", first)
+    demotion = zonelists.demotion_log(before, tx.state)
+    if first_memory:
+        tx.event("NODE_ADDED_FIRST_MEMORY", f"node {node} has memory", log=demotion, block=first)
     tx.event(
         "MEM_ONLINE",
         "the notifiers hear that the memory is there",
-        log=zonelists.demotion_log(before, tx.state),
+        log=[] if first_memory else demotion,
         block=first,
         nr_blocks=count,
     )

@@ -222,7 +222,7 @@ def _asked_of_drivers(before: SysrootView, after: SysrootView) -> tuple[list[Com
         elif len(mine) and old.kind != device.kind:
             verb, kind = ("kmem", Kmem) if device.kind == "kmem" else ("kmem-del", KmemDel)
             commands.append(kind(name, text=f"{verb} {name}"))
-        elif len(mine) and device.kind == "kmem" and after.profile.is_since("7.3"):
+        elif len(mine) and device.kind == "kmem" and after.profile.dax_state_file:
             path = f"/sys/bus/dax/devices/{name}/state"
             commands.append(SysfsWrite(device.state, path, text=f"echo {device.state} > {path}"))
         else:

@@ -12,7 +12,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from pfnmap.engine.geometry import MAX_NUMNODES
+from pfnmap.engine.geometry import MAX_NUMNODES, S390X
 from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory.boot import from_observation
 from pfnmap.engine.memory.runs import Rows, joined_ranges, merge_rows, unbroken
@@ -59,6 +59,7 @@ def state_of(
         online_nodes=frozenset(node.node for node in reading.nodes if node.online),
         cpu_nodes=frozenset(masks.get("has_cpu", (0,))),
         title=f"what if: {reading.title}",
+        normal_nodes=masks.get("has_normal_memory"),
     )
     blocks = reading.observation.blocks
     held = blocks.ids[state_mask(blocks, "online") & (blocks.removable == 0)]
@@ -113,6 +114,11 @@ def assumptions(reading: Reading, state: State, pages: str = "") -> tuple[str, .
         )
     if reading.observation.pools and any(pool.total for pool in reading.observation.pools):
         out.append("huge pages exist, but where they are is not known: none are placed")
+    if reading.geometry.arch == S390X.arch:
+        standby = "all of it is offline blocks from boot on"
+        if reading.profile.s390_config_files:
+            standby = "a block of it is added when /sys/firmware/memory/memoryN/config says 1"
+        out.append(f"standby memory is not modelled: {standby}")
     if missing := _missing_params(reading):
         out.append(f"usual values are assumed for {', '.join(missing)}")
     return tuple(out)

@@ -116,6 +116,7 @@ def _machine_state(trace: Trace) -> State:
         cpu_nodes=frozenset({0}) | (online - memory),
         title=trace.name,
         distances=trace.hardware.distances,
+        normal_nodes=parse_mask(boot.masks.has_normal_memory) or None,
     )
     # Distributions do not build CONFIG_ARCH_MEMORY_PROBE in: recorded, EACCES.
     return replace(state, probe_file=False)

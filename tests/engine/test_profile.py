@@ -13,6 +13,7 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.profile import (
     NEWEST,
     OLDEST,
+    POINT_RELEASES,
     PROFILES,
     REMOVAL_OF_MEMMAP,
     RULE_VALUES,
@@ -102,6 +103,9 @@ def test_a_wrong_rule_or_value_is_refused_with_what_is_expected() -> None:
 
 RULES_BY_KERNEL = [
     # name, memmap, shrink, removal, hugetlb pages kept, force, auto-movable
+    ("7.3", "per-block", "merged", "all-or-none", 1, True, True),
+    ("7.0", "per-block", "merged", "all-or-none", 1, True, True),
+    ("6.18", "per-block", "merged", "all-or-none", 1, True, True),
     ("6.12", "per-block", "merged", "all-or-none", 1, True, True),
     ("6.8", "per-block", "merged", "all-or-none", 1, True, True),
     ("6.6", "single-block", "merged", "single-block", 1, True, True),
@@ -154,7 +158,12 @@ def test_every_switch_can_be_named_by_rule_and_changes_nothing_else(
         ("5.19", {"hugetlb_kept_pages": 1, "hugetlb_excludes_memmap": True}),
         ("6.2", {"hugetlb_new_head": True, "force": False, "memmap_falls_back": False}),
         ("6.7", {"memmap": "single-block", "node_state_first": True, "force": True}),
-        ("6.9", {"memmap": "per-block", "removal": "all-or-none"}),
+        ("6.9", {"memmap": "per-block", "removal": "all-or-none", "prepare_notifiers": True}),
+        ("6.15", {"advised_block_size": True, "node_notifier": False}),
+        ("6.17", {"node_notifier": True, "normal_memory_mask": False, "node_online_first": False}),
+        ("6.19", {"node_online_first": True, "prepare_notifiers": False}),
+        ("7.1", {"hugetlb_shared_tail": True, "arm64_whole_leaves": True}),
+        ("7.2", {"normal_memory_mask": True, "dax_state_file": False}),
     ],
 )
 def test_a_release_in_between_has_what_came_before_it(
@@ -190,6 +199,7 @@ def test_what_is_no_release_from_4_12_on_is_none(word: str) -> None:
         ("6.12.9-arch1", "6.12"),
         ("5.10.0-8-amd64", "5.10"),
         ("6.18.15", "6.18"),
+        ("6.18.24", "6.18"),
         ("4.4.0", OLDEST),
         ("5.30.1", "5.19"),
         ("12.3", NEWEST),
@@ -198,6 +208,17 @@ def test_what_is_no_release_from_4_12_on_is_none(word: str) -> None:
 )
 def test_the_profile_of_what_a_kernel_calls_itself(kernel: str, name: str) -> None:
     assert profile_of(kernel).name == name
+
+
+@pytest.mark.parametrize(("release", "first", "last", "rule", "value", "source"), POINT_RELEASES)
+def test_a_stable_release_may_differ_from_its_first(
+    release: str, first: int, last: int, rule: str, value: object, source: str
+) -> None:
+    assert SOURCE.search(source)
+    kernels = (f"{release}.{first - 1}", f"{release}.{first}", f"{release}.{last}-1-amd64")
+    found = [getattr(profile_of(kernel), rule) for kernel in kernels]
+    assert found == [not value, value, value]
+    assert getattr(profile_of(release), rule) is not value
 
 
 def test_a_kernel_is_of_its_own_release_only() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,60 @@ def test_memory_of_devices_is_whole_sections_before_5_3(release: str, pages: int
     machine = booted(f"machine ram=2G profile={release}", "device-add p 2M at=0x140200000")
     zone = next(row for row in machine.view().zones if row.zone == ZoneType.DEVICE)
     assert zone.spanned == pages
+
+
+def test_windows_for_cxl_memory_limit_the_block_size_since_6_15() -> None:
+    def block_mib(line: str) -> int:
+        return booted(f"machine ram=65G {line}").state.geometry.block_bytes // MIB
+
+    lines = ("", "cxl=256M", "cxl=256M profile=6.14", "cxl=16G", "cxl=64M", "cxl=1G block=2G")
+    assert [block_mib(line) for line in lines] == [2048, 256, 2048, 2048, 128, 2048]
+    assert booted("machine ram=4G cxl=256M").state.geometry.block_bytes == 128 * MIB
+
+
+def normal_nodes(profile: str, *lines: str) -> tuple[int, ...]:
+    machine = booted(f"machine ram=1G nodes=2 ram1=0M profile={profile}", *lines)
+    seen = [row.node for row in machine.view().nodes if row.has_normal_memory]
+    assert machine.state.nodes_in("has_normal_memory") == tuple(seen)
+    return tuple(seen)
+
+
+@pytest.mark.parametrize(("release", "follows"), [("6.16", True), ("6.18", False), ("7.0", True)])
+def test_the_mask_of_normal_memory_stays_as_at_boot_from_6_17_to_6_19(
+    release: str, *, follows: bool
+) -> None:
+    lines = ("add a 256M node=1", "online 32 kernel")
+    assert normal_nodes(release, *lines) == ((0, 1) if follows else (0,))
+    assert normal_nodes(release, *lines, "offline 32") == (0,)
+
+
+def test_a_new_node_is_online_before_its_memory_since_6_18() -> None:
+    for release, before in (("6.17", False), ("6.18", True)):
+        machine = booted(f"machine ram=1G nodes=2 ram1=0M profile={release}")
+        events = machine.run("add a 128M node=1").events
+        online = [event.state.nodes[1].online for event in events]
+        added = [event.function for event in events].index("sparse_add_section")
+        assert (online[added], online[-1]) == (before, True)
+        machine = booted(f"machine ram=1G nodes=2 ram1=0M profile={release}")
+        machine.run("fail next at=arch_add_memory errno=ENOMEM")
+        assert machine.run("add a 128M node=1").errno == "ENOMEM"
+        assert machine.state.nodes_in("online") == (0,)
+
+
+def test_huge_pages_of_a_zone_and_size_share_one_page_of_tails_since_7_1() -> None:
+    def cost(profile: str, *lines: str) -> list[int]:
+        line = f"machine ram=1G hugetlb_free_vmemmap=on profile={profile}"
+        machine = booted(line, "add a 256M", "online a movable")
+        free = [machine.state.free_pages[0][0]]
+        for each in lines:
+            assert machine.run(each).ok
+            free.append(machine.state.free_pages[0][0])
+        machine.check()
+        return [after - before for before, after in itertools.pairwise(free)]
+
+    lines = ("hugetlb x 2M count=2", "hugetlb y 2M", "hugetlb z 4M", "hugetlb-free x")
+    assert cost("6.18", *lines) == [14, 7, 15, -14]
+    assert cost("7.3", *lines) == [13, 7, 14, -14]
 
 
 def gigantic(arch: str) -> list[int]:

@@ -142,7 +142,7 @@ WRONG: list[tuple[str, str]] = [
     ("machine ram0=1G", "9: node 0 has no ram0=; expected ram=; did you mean ram=?"),
     (
         "machine rom=2G",
-        '9: machine has no key "rom"; expected ram=, arch=, profile=, block=, '
+        '9: machine has no key "rom"; expected ram=, arch=, profile=, block=, cxl=, '
         "nodes=, distance=, cmdline=, ramN= or a parameter of set; did you mean ram=?",
     ),
     # -- expectations

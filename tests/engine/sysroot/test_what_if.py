@@ -150,6 +150,20 @@ def test_s390_can_be_simulated(tmp_path: Path) -> None:
     assert ModelView(state).page(10 * 65536).zone == ZoneType.NORMAL
 
 
+@pytest.mark.parametrize(
+    ("release", "words"),
+    [
+        ("6.18.1", "all of it is offline blocks from boot on"),
+        ("6.19.0", "a block of it is added when /sys/firmware/memory/memoryN/config says 1"),
+    ],
+)
+def test_standby_memory_of_s390_is_named(tmp_path: Path, release: str, words: str) -> None:
+    tree = Tree(tmp_path / "root", block_size="10000000")
+    tree.kernel(f"{release}-s390x")
+    tree.blocks(0, 6, zones="DMA")
+    assert f"standby memory is not modelled: {words}" in view_of(tree).assumptions
+
+
 def test_a_machine_without_blocks_is_an_empty_one(tmp_path: Path) -> None:
     state = view_of(Tree(tmp_path / "root")).state
     assert state.blocks.nr_keys == 0
