@@ -638,18 +638,40 @@ class Chmem(Command, frozen=True):
     "daxctl",
     "give a dax device to a driver, as daxctl of ndctl",
     "daxctl reconfigure-device -m system-ram dax0.0",
-    synopsis="reconfigure-device -m system-ram|devdax|online-memory|offline-memory NAME",
-    effect="kmem.daxctl",
+    synopsis="list | reconfigure-device -m system-ram|devdax NAME | online-memory NAME | "
+    "offline-memory NAME",
+    effect="dax_tools.daxctl",
 )
 class Daxctl(Command, frozen=True):
-    """``daxctl ACTION [-m MODE] NAME``; its memory goes to Movable where nothing else is said."""
+    """``daxctl ACTION [-m MODE] NAME``; its memory goes to Movable where nothing else is said.
+
+    ``name``: ``all`` for all dax devices, empty in a list of all.
+    """
 
     action: str
-    name: str
+    name: str = ""
     mode: str = ""
     online: bool = True
     movable: bool = True
     force: bool = False
+
+
+@verb(
+    "cxl",
+    "make memory of a CXL window System RAM, as cxl of ndctl",
+    "cxl create-region -m -d decoder0.0 mem0 -s 1G",
+    synopsis="list | create-region -m -d decoder0.N MEM… [-s SIZE] | disable-region REGION | "
+    "enable-region REGION | destroy-region REGION",
+    effect="dax_tools.cxl",
+)
+class Cxl(Command, frozen=True):
+    """``cxl ACTION …``; ``number``: of the region, or of the window that its decoder is of."""
+
+    action: str
+    number: int = 0
+    size_bytes: int | None = None
+    force: bool = False
+    memdevs: tuple[str, ...] = ()
 
 
 @verb(
@@ -853,6 +875,7 @@ HOTPLUG = (
     VirtioMem,
     VirtioMemDel,
     Daxctl,
+    Cxl,
 )
 """Commands that take the hotplug lock."""
 TALK = (Note, Title, Pause, Goto, Zoom, Cd, Expect)

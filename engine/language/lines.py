@@ -31,7 +31,7 @@ from pfnmap.engine.language.expectations import EXPECTATIONS
 from pfnmap.engine.language.lexer import clean, tokenize
 from pfnmap.engine.language.special import CHECKS, PRINTERS, READERS
 
-SHELL_WORDS = ("echo", "grep", "cat", "tee", "chmem", "daxctl", "cd", "for", "sh -c")
+SHELL_WORDS = ("echo", "grep", "cat", "tee", "chmem", "daxctl", "cxl", "cd", "for", "sh -c")
 """One of them is in every line that is for the shell."""
 
 _VERB_OF = {verb.command: verb for verb in VERBS.values()}

@@ -19,7 +19,17 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from pfnmap.engine.commands import Cd, Chmem, Command, Daxctl, Expect, Shell, SysfsRead, SysfsWrite
+from pfnmap.engine.commands import (
+    Cd,
+    Chmem,
+    Command,
+    Cxl,
+    Daxctl,
+    Expect,
+    Shell,
+    SysfsRead,
+    SysfsWrite,
+)
 from pfnmap.engine.complaints import shown, wrong
 from pfnmap.engine.errors import SHELL_TEXT, ParseError
 from pfnmap.engine.kinds import ZONE_BY_LABEL, OnlineType
@@ -33,12 +43,15 @@ MAX_LOOP_ROWS = 64
 """Rows that a loop which is not done on its own row may have."""
 _EXPECTED = "echo WORD > PATH, grep . PATH or cat PATH"
 _SUDO = r"(?:sudo[ \t]+(?:-[A-Za-z]+[ \t]+)*)?"
-_PROGRAMS = r"(?:echo|grep|cat|tee|chmem|daxctl|cd|for|sleep|sync|(?:ba|da)?sh[ \t]+-c)"
+_PROGRAMS = r"(?:echo|grep|cat|tee|chmem|daxctl|cxl|cd|for|sleep|sync|(?:ba|da)?sh[ \t]+-c)"
 _PROMPTS = r"[ \t]*(?:\$|[~/][\w./~-]*[ \t]*[#$]|\[?[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+[^#$\"]*[#$])"
 _PROMPT = re.compile(rf"{_PROMPTS}[ \t]+(?={_SUDO}{_PROGRAMS}(?:[ \t]|\Z))")
 _ANY_PROMPT = re.compile(rf"{_PROMPTS}(?:[ \t]|\Z)")
 _LOG_LINE = re.compile(r"(?:\S+ )?\[ *[0-9]+\.[0-9]+\] (.+)")
 _BEGINNING = re.compile(rf"[ \t]*{_SUDO}{_PROGRAMS}(?=[ \t]|\Z)")
+_JSON_ROW = re.compile(r"(?:[\[{}\]]+,?|(\"(?P<key>\w+)\":.*?),?)\Z")
+"""A row of what ndctl's tools print."""
+_KNOWN_KEYS = ("chardev", "size", "mode", "online_memblocks", "total_memblocks", "region")
 _PIECES = re.compile(
     r"(?P<blank>[ \t]+)|(?P<errors>2>>?[ \t]*(?:/dev/null|&1)|&>[ \t]*/dev/null"
     r"|>[ \t]*/dev/null(?:[ \t]+2>&1)?)"
@@ -114,10 +127,13 @@ def is_prompt(line: str) -> bool:
     return _ANY_PROMPT.match(line) is not None
 
 
-def claim_of(output: str) -> Expect:
-    """What a line that a command printed claims about that command."""
+def claim_of(output: str) -> Expect | None:
+    """What a line that a command printed claims about it, None where it says nothing known."""
     if logged := _LOG_LINE.match(output):
         return Expect("log", logged[1])
+    if json := _JSON_ROW.match(output):
+        known = json["key"] in _KNOWN_KEYS and not re.search(r'"size":"', output)  # not in words
+        return Expect("output", json[1]) if known else None
     said = output.rpartition(": ")[2]
     errno = next((name for name, text in SHELL_TEXT.items() if text == said), None)
     return Expect("errno", errno) if errno else Expect("output", output)
@@ -434,6 +450,8 @@ def commands_of(simple: Simple, values: Mapping[str, str]) -> list[Command]:
             return [_chmem([word.text(values) for word in words], name.column)]
         case "daxctl":
             return [_daxctl([word.text(values) for word in words], name.column)]
+        case "cxl":
+            return [_cxl([word.text(values) for word in words], name.column)]
     raise _not_understood(name.text(values), name.column)
 
 
@@ -570,27 +588,47 @@ def _chmem(words: list[str], column: int) -> Command:
 
 
 _DAXCTL = (
-    "daxctl reconfigure-device -m system-ram|devdax NAME, online-memory or offline-memory NAME"
+    "daxctl list, reconfigure-device -m system-ram|devdax NAME, online-memory NAME or "
+    "offline-memory NAME"
 )
+_CXL = (
+    "cxl list, create-region -m -d decoder0.N -w WAYS MEM… [-s SIZE], or enable-, disable- or "
+    "destroy-region REGION"
+)
+_Values = dict[str, str]
 
 
-def _daxctl(words: list[str], column: int) -> Command:
-    """``daxctl reconfigure-device|online-memory|offline-memory`` of ndctl."""
-    left = [part for word in words for part in word.split("=", 1)]
-    mode, given, flags = "", list[str](), set[str]()
+def _options(words: list[str], valued: str) -> tuple[_Values, list[str], set[str]]:
+    """Options with values (by their last name), other words, and flags of a line of ndctl's tools.
+
+    ``valued``: names of options that take a value, ``-s/--size``; a short one may hold it.
+    """
+    last = {name: names.split("/")[-1] for names in valued.split() for name in names.split("/")}
+    left = [part for word in words for part in (word.split("=", 1) if word[:1] == "-" else [word])]
+    values, given, flags = _Values(), list[str](), set[str]()
     while left:
         word = left.pop(0)
-        if word in ("-m", "--mode") and left:
-            mode = left.pop(0)
+        if word in last and left:
+            values[last[word]] = left.pop(0)
+        elif word[:2] in last and word[2:] and word[1] != "-":
+            values[last[word[:2]]] = word[2:]
         elif word.startswith("-"):
             flags.add(word)
         else:
             given.append(word)
+    return values, given, flags
+
+
+def _daxctl(words: list[str], column: int) -> Command:
+    """``daxctl list|reconfigure-device|online-memory|offline-memory`` of ndctl."""
+    values, given, flags = _options(words, "-m/--mode -r/--region -d/--dev")
+    mode, action = values.get("--mode", ""), given[0] if given else ""
+    if action == "list" and len(given) == 1:
+        return Daxctl("list", parse_name(values["--dev"]) if "--dev" in values else "")
     known = {"-f", "--force", "-N", "--no-online", "--no-movable", "-u", "--human", "-v"}
-    action = given[0] if len(given) == 2 else ""
     right = action in ("online-memory", "offline-memory") and not mode
     right |= action == "reconfigure-device" and mode in ("system-ram", "devdax")
-    if not right or flags - known:
+    if not right or len(given) != 2 or flags - known:
         raise wrong("daxctl is not understood", expected=_DAXCTL, column=column)
     return Daxctl(
         action,
@@ -600,6 +638,29 @@ def _daxctl(words: list[str], column: int) -> Command:
         "--no-movable" not in flags,
         bool(flags & {"-f", "--force"}),
     )
+
+
+def _cxl(words: list[str], column: int) -> Command:
+    """``cxl list|create-region|enable-region|disable-region|destroy-region`` of ndctl."""
+    valued = "-d/--decoder -w/--ways -s/--size -t/--type -g/--granularity -U/--uuid -r/--region"
+    values, given, flags = _options(words, valued)
+    action, *names = given or [""]
+    if action == "list" and not names:
+        return Cxl("list")
+    if values.get("--type", "ram") != "ram":
+        raise wrong("cxl: only volatile regions are modelled", expected="-t ram", column=column)
+    decoder = re.fullmatch(r"decoder0\.(\d{1,9})", values.get("--decoder", ""))
+    region = re.fullmatch(r"region(\d{1,9})", names[0]) if len(names) == 1 else None
+    known = {"-m", "--memdevs", "-f", "--force", "-b", "--bus", "-Q", "--enforce-qos", "--debug"}
+    if action == "create-region" and decoder and names and not flags - known:
+        size = values.get("--size")
+        size_bytes = None if size is None else int(size) if size.isdigit() else parse_size(size)
+        memdevs = tuple(map(parse_name, names))
+        return Cxl(action, int(decoder[1]), size_bytes, memdevs=memdevs)
+    regions = ("enable-region", "disable-region", "destroy-region")
+    if action not in regions or region is None or flags - known:
+        raise wrong("cxl is not understood", expected=_CXL, column=column)
+    return Cxl(action, int(region[1]), force=bool(flags & {"-f", "--force"}))
 
 
 def _refuse_redirection(words: list[Word], expected: str) -> None:

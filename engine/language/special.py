@@ -17,6 +17,7 @@ from pfnmap.engine.commands import (
     Cd,
     Chmem,
     Command,
+    Cxl,
     Daxctl,
     Expect,
     Goto,
@@ -434,10 +435,20 @@ def _sysfs_read(r: SysfsRead) -> str:
 
 
 def _daxctl(c: Daxctl) -> str:
-    words = ["daxctl", c.action]
+    words = ["daxctl", c.action] + ["-d"] * bool(c.action == "list" and c.name)
     words += ["-m", c.mode] * bool(c.mode) + ["--no-online"] * (not c.online)
     words += ["--no-movable"] * (not c.movable) + ["--force"] * c.force
-    return " ".join([*words, c.name])
+    return " ".join([*words, c.name]).rstrip()
+
+
+def _cxl(c: Cxl) -> str:
+    words = ["cxl", c.action]
+    if c.action == "create-region":
+        words += ["-m", "-d", f"decoder0.{c.number}", *c.memdevs]
+        words += ["-s", format_size(c.size_bytes)] if c.size_bytes is not None else []
+    elif c.action != "list":
+        words += ["-f"] * c.force + [f"region{c.number}"]
+    return " ".join(words)
 
 
 def _chmem(c: Chmem) -> str:
@@ -482,6 +493,7 @@ PRINTERS: Final[dict[type[Command], Callable[[Any], str]]] = {
     SysfsRead: _sysfs_read,
     Chmem: _chmem,
     Daxctl: _daxctl,
+    Cxl: _cxl,
     Shell: lambda s: s.line,
     Cd: lambda c: f"cd {c.path}",
 }

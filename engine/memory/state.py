@@ -141,6 +141,8 @@ class Device(Struct, frozen=True):
     """[start, end) pfns of each memory resource where it has several (each its own memmap)."""
     state: str = ""
     """Of a kmem device: what its file ``state`` reads, empty once the driver has let go of it."""
+    own_memmap: bool = False
+    """Of a dax device: its file ``memmap_on_memory``, which counts when kmem takes it over."""
     unit_pages: int = 0
     """Of virtio-mem: pages of a sub-block, or of a big block, which is no part of a memory block.
     What is not plugged of a block that is there: ``taken``, PAGE_OFFLINE, owned by the device."""
@@ -337,6 +339,13 @@ class State(Struct, frozen=True):
         """[first, end) ids of the whole memory blocks that a device has room for."""
         pages = self.geometry.block_pages
         return -(-device.start_pfn // pages), device.end_pfn // pages
+
+    def mappings_of(self, device: Device) -> list[tuple[int, int]]:
+        """[first, end) ids of the whole memory blocks in each range of a device; may be empty."""
+        pages = self.geometry.block_pages
+        return [
+            (-(-low // pages), max(-(-low // pages), high // pages)) for low, high in device.parts
+        ]
 
     def block_pfn(self, block: int) -> int:
         """First pfn of a block (``section_nr_to_pfn(mem->start_section_nr)``)."""

@@ -10,18 +10,15 @@ import errno
 
 from msgspec.structs import replace
 
-from pfnmap.engine.commands import Daxctl, Kmem, KmemDel
+from pfnmap.engine.commands import Kmem, KmemDel
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.kinds import BlockState, MemmapKind, MemmapPolicy, OnlineType
+from pfnmap.engine.kinds import MemmapKind, MemmapPolicy, OnlineType
 from pfnmap.engine.memory import resources
 from pfnmap.engine.memory.memmap import eligibility
-from pfnmap.engine.memory.runs import ranges_of
 from pfnmap.engine.memory.state import Device, Resource, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import device as zone_device
 from pfnmap.engine.operations.add import add_memory
-from pfnmap.engine.operations.offline import offline_blocks
-from pfnmap.engine.operations.online import online_blocks
 from pfnmap.engine.operations.remove import offline_and_remove, remove_range
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.params import ONLINE_WORDS, kstrtobool
@@ -36,67 +33,23 @@ _ALIGN_BYTES = 2 << 20
 
 def add(tx: Transaction, command: Kmem) -> Refusal | None:
     """``kmem NAME``: off device_dax, ``memmap_on_memory`` as the line says, on to kmem."""
-    device = _dax_device(tx.state, command.name)
+    device = dax_device(tx.state, command.name)
     if (refusal := unbind_device_dax(tx, device)) is not None:
         return refusal
     if command.memmap is not None:
         refusal = write_memmap(tx, command.name, command.memmap == "on_memory")
         if refusal is not None:
             return refusal
-    return bind(tx, _dax_device(tx.state, command.name))
+    return bind(tx, dax_device(tx.state, command.name))
 
 
 def delete(tx: Transaction, command: KmemDel) -> Refusal | None:
     """``kmem-del NAME``: off kmem, and where its memory is gone, back to device_dax."""
-    device = _dax_device(tx.state, command.name)
+    device = dax_device(tx.state, command.name)
     if (refusal := unbind(tx, device)) is not None:
         return refusal
     device = tx.state.devices[device.id]
     return bind_device_dax(tx, device) if device.kind == "dax" else None
-
-
-def daxctl(tx: Transaction, command: Daxctl) -> Refusal | None:
-    """``daxctl`` of ndctl (daxctl/device.c): drivers changed, and blocks online or offline.
-
-    Memory that is made System RAM goes to Movable unless the line says otherwise; it is taken back
-    with blocks online only by force, which offlines them first.
-    """
-    device = _dax_device(tx.state, command.name)
-    wanted = OnlineType.ONLINE_MOVABLE if command.movable else OnlineType.ONLINE_KERNEL
-    if command.action != "reconfigure-device":
-        if device.kind != "kmem":
-            raise InputError(f"daxctl: {device.name} is no System RAM")
-        return _switch(tx, device, wanted if command.action == "online-memory" else None)
-    if command.mode == "system-ram":
-        if (refusal := add(tx, Kmem(command.name))) is not None or not command.online:
-            return refusal
-        return _switch(tx, tx.state.devices[device.id], wanted)
-    if device.kind == "kmem" and device.state:
-        rows = tx.state.blocks.slice(*tx.state.blocks_of(device))
-        online = int(rows["count"][rows["state"] != BlockState.OFFLINE].sum())
-        if online and not command.force:
-            rule = (
-                f"{counted(online, 'memory block')} of {device.name} online: daxctl wants --force"
-            )
-            return Refusal("EBUSY", "daxctl", rule)
-        if (refusal := _switch(tx, device, None)) is not None:
-            return refusal
-    return delete(tx, KmemDel(command.name))
-
-
-def _switch(tx: Transaction, device: Device, kind: OnlineType | None) -> Refusal | None:
-    """All blocks of a device online in a way, or offline; those that are already are left alone."""
-    first, end = tx.state.blocks_of(device)
-    rows = tx.state.blocks.slice(first, end)
-    was = BlockState.ONLINE if kind is None else BlockState.OFFLINE
-    for low, high in ranges_of(rows[rows["state"] == was]).tolist():
-        if kind is None:
-            refusal = offline_blocks(tx, low, high - 1)
-        else:
-            refusal = online_blocks(tx, low, high - 1, kind)
-        if refusal is not None:
-            return refusal
-    return None
 
 
 def write_driver(tx: Transaction, driver: str, name: str, word: str) -> Refusal | None:
@@ -142,7 +95,7 @@ def read_file(state: State, name: str, file: str) -> str | None:
         case "state" if state.profile.dax_state_file and device.state:
             return device.state
         case "memmap_on_memory" if state.profile.is_since("6.9"):
-            return str(int(device.memmap == MemmapKind.PER_BLOCK))
+            return str(int(device.own_memmap))
         case "target_node" | "numa_node":
             return str(device.node)
         case "size":
@@ -167,7 +120,8 @@ def write_file(tx: Transaction, name: str, file: str, word: str) -> Refusal | No
     return Refusal("EACCES", "sysfs", f"{file} of {name} cannot be written")
 
 
-def _dax_device(state: State, name: str) -> Device:
+def dax_device(state: State, name: str) -> Device:
+    """The dax device of that name; InputError where there is none, or no dax/kmem."""
     device = state.device_named(name)
     if device is None or device.kind not in ("pmem", "dax", "kmem") or device.mapping:
         raise InputError(f"{name}: there is no dax device of that name; device-add makes one")
@@ -229,20 +183,17 @@ def write_memmap(tx: Transaction, name: str, wanted: bool) -> Refusal | None:
 
     73954d379efd "dax: add a sysfs knob to control memmap_on_memory behavior" (6.9).
     """
-    device, state = _dax_device(tx.state, name), tx.state
+    device, state = dax_device(tx.state, name), tx.state
     if not state.profile.is_since("6.9"):
         raise InputError(f"{state.profile.name} has no memmap_on_memory of a dax device (6.9)")
     checks, _ = eligibility(state.geometry, state.params.memmap_on_memory)
     failed = [check.rule for check in checks if not check.holds]
     if wanted and failed:
         return Refusal("EOPNOTSUPP", "memmap_on_memory_store", f"this does not hold: {failed[0]}")
-    has = device.memmap == MemmapKind.PER_BLOCK
-    if device.kind == "kmem" and device.state and wanted != has:
+    if device.kind == "kmem" and device.state and wanted != device.own_memmap:
         return Refusal("EBUSY", "memmap_on_memory_store", f"kmem holds {name} already")
-    if device.kind == "dax":
-        kind = MemmapKind.PER_BLOCK if wanted else MemmapKind.RAM
-        _become(tx, replace(device, memmap=kind))
-        tx.event("memmap_on_memory_store", f"memmap_on_memory of {name} is {int(wanted)}")
+    _become(tx, replace(device, own_memmap=wanted))
+    tx.event("memmap_on_memory_store", f"memmap_on_memory of {name} is {int(wanted)}")
     return None
 
 
@@ -251,39 +202,42 @@ def _become(tx: Transaction, device: Device) -> None:
 
 
 def bind(tx: Transaction, device: Device) -> Refusal | None:
-    """``dev_dax_kmem_probe``: the whole memory blocks inside become System RAM."""
+    """``dev_dax_kmem_probe``: the whole memory blocks in each range become System RAM."""
     state, says = tx.state, f"kmem {device.name}:"
-    first, end = state.blocks_of(device)
-    page = state.geometry.page_bytes
-    start, size = device.start_pfn * page, device.nr_pages * page
+    mappings, page = state.mappings_of(device), state.geometry.page_bytes
     if device.kind == "kmem":
-        log = [f"{says} mapping0: {_span(state, first, end)} could not reserve region"]
+        span = _span(state, *next(each for each in mappings if each[0] < each[1]))
+        log = [f"{says} mapping0: {span} could not reserve region"]
         rule = f"the region of {device.name} is taken until the next reboot"
         tx.event("dev_dax_kmem_probe", rule, log=log)
         return Refusal("EBUSY", "dev_dax_kmem_probe", rule)
     if device.kind == "pmem":
         return Refusal("EBUSY", "driver_attach", f"device_dax holds {device.name}")
-    if first >= end:
-        rule = f"no whole memory block lies in [{start:#x}-{start + size - 1:#x}]"
-        log = [
-            f"{says} mapping0: {start:#x}-{start + size - 1:#x} too small after alignment",
-            f"{says} rejecting DAX region without any memory after alignment",
-        ]
+    log = [
+        f"{says} mapping{number}: {low * page:#x}-{high * page - 1:#x} too small after alignment"
+        for number, (low, high) in enumerate(device.parts)
+        if mappings[number][0] >= mappings[number][1]
+    ]
+    blocks = sum(end - first for first, end in mappings)
+    if not blocks:
+        start, end = device.start_pfn * page, device.end_pfn * page - 1
+        rule = f"no whole memory block lies in [{start:#x}-{end:#x}]"
+        log.append(f"{says} rejecting DAX region without any memory after alignment")
         tx.event("dev_dax_kmem_probe", rule, log=log)
         return Refusal("EINVAL", "dev_dax_kmem_probe", rule)
-    pages = (end - first) * state.geometry.block_pages
-    lost = size - pages * page
+    pages = blocks * state.geometry.block_pages
+    lost = sum(high - low for low, high in device.parts) - pages
     # Said by 6.18 and by 7.3 (recorded), not by 6.12.
-    truncated = f"{says} DAX region truncated by {_three_digits(lost)} due to alignment"
-    log = [truncated] if lost and state.profile.is_since("6.18") else []
-    held = replace(device, kind="kmem", state=UNPLUGGED, group_pages=pages)
+    if lost and state.profile.is_since("6.18"):
+        size = _three_digits(lost * page)
+        log.append(f"{says} DAX region truncated by {size} due to alignment")
+    kind = MemmapKind.PER_BLOCK if device.own_memmap else MemmapKind.RAM
+    held = replace(device, kind="kmem", state=UNPLUGGED, group_pages=pages, memmap=kind)
     _become(tx, held)
-    tx.event(
-        "dev_dax_kmem_probe",
-        f"{counted(end - first, 'whole memory block')} of {device.name}: a static memory group of "
-        f"{pages} pages",
-        log=log,
-    )
+    # eedf634aac3b "dax/kmem: use a single static memory group for a single probed unit" (5.15)
+    group = f": a static memory group of {pages} pages" if state.profile.is_since("5.15") else ""
+    text = f"{counted(blocks, 'whole memory block')} of {device.name}{group}"
+    tx.event("dev_dax_kmem_probe", text, log=log)
     refusal = _plug(tx, held, tx.state.params.auto_online_blocks)
     if refusal is not None:
         _become(tx, replace(device, kind="dax"))
@@ -291,56 +245,79 @@ def bind(tx: Transaction, device: Device) -> Refusal | None:
 
 
 def _plug(tx: Transaction, device: Device, kind: OnlineType) -> Refusal | None:
-    """The region is claimed and its memory added; in one piece, or not at all."""
-    first, end = tx.state.blocks_of(device)
-    start, size = first * tx.state.geometry.block_bytes, (end - first)
-    size *= tx.state.geometry.block_bytes
+    """The regions are claimed and their memory added; behind one that was, failures are passed by.
+
+    "Once some memory has been onlined we can't assume that it can be un-onlined safely."
+    """
     # A region whose device_dax has let go of it is not claimed any more.
-    lines = [line for line in tx.state.resources if not _is_claim(line, device)]
-    state = replace(tx.state, resources=tuple(lines))
-    tx.state = resources.insert(state, _claim(state, device, start, start + size - 1))
+    _release(tx, device)
     # 42d9358252e5 "dax/kmem: allow kmem to add memory with memmap_on_memory" (6.8)
     policy = None if device.memmap == MemmapKind.PER_BLOCK else MemmapPolicy.RAM
     # 7b7b27214bba "mm/memory_hotplug: introduce add_memory_driver_managed()" (5.8)
     line = LINE if tx.state.profile.is_since("5.8") else "System RAM"
     _become(tx, replace(device, state=kind.word))
-    refusal = add_memory(tx, device, start, size, policy, line=line, kind=kind)
-    if refusal is not None:
-        _release(tx, device)
-        _become(tx, device)
-        says = f"kmem {device.name}: mapping0: {_span(tx.state, first, end)} memory add failed"
-        tx.event("dax_kmem_do_hotplug", f"not added: {refusal.rule}", log=[says])
-    return refusal
+    mapped, size = 0, tx.state.geometry.block_bytes
+    for number, (first, end) in enumerate(tx.state.mappings_of(device)):
+        if first >= end:
+            continue
+        claim = _claim(tx.state, device, first * size, end * size - 1)
+        tx.state = resources.insert(tx.state, claim)
+        length = (end - first) * size
+        refusal = add_memory(tx, device, first * size, length, policy, line=line, kind=kind)
+        if refusal is None:
+            mapped += 1
+            continue
+        _release(tx, device, first, end)
+        says = f"kmem {device.name}: mapping{number}: {_span(tx.state, first, end)}"
+        log = [f"{says} memory add failed"]
+        tx.event("dax_kmem_do_hotplug", f"not added: {refusal.rule}", log=log)
+        if not mapped:
+            _become(tx, device)
+            return refusal
+    return None
 
 
 def _is_claim(line: Resource, device: Device) -> bool:
     return line.owner == device.id and line.name == device.name
 
 
-def _release(tx: Transaction, device: Device) -> None:
-    kept = tuple(line for line in tx.state.resources if not _is_claim(line, device))
+def _release(tx: Transaction, device: Device, first: int = 0, end: int = 1 << 62) -> None:
+    """The regions that kmem claimed, of the blocks first..end - 1, are nobody's."""
+    size = tx.state.geometry.block_bytes
+    kept = tuple(
+        line
+        for line in tx.state.resources
+        if not _is_claim(line, device) or not first <= line.start // size < end
+    )
     tx.state = replace(tx.state, resources=kept)
 
 
 def unbind(tx: Transaction, device: Device) -> Refusal | None:
-    """``dev_dax_kmem_remove``: the unbind succeeds; memory with a block online stays as it is."""
+    """``dev_dax_kmem_remove``: the unbind succeeds; a range with a block online stays as it is."""
     if device.kind != "kmem" or not device.state:
         return Refusal("ENODEV", "unbind_store", f"kmem does not hold {device.name}")
-    first, end = tx.state.blocks_of(device)
-    there = len(tx.state.blocks.slice(first, end)) > 0
     # 9f960da72b25 "device-dax: "Hotremove" persistent memory that is used like normal RAM" (5.3)
-    if there and (not tx.state.profile.is_since("5.3") or remove_range(tx, first, end - 1)):
+    removes = tx.state.profile.is_since("5.3")
+    stuck: list[tuple[int, tuple[int, int]]] = []
+    for number, (first, end) in enumerate(tx.state.mappings_of(device)):
+        if not len(tx.state.blocks.slice(first, end)):
+            continue
+        if not removes or remove_range(tx, first, end - 1):
+            stuck.append((number, (first, end)))
+        else:
+            _release(tx, device, first, end)
+    if stuck:
         _become(tx, replace(device, state=""))
         tx.event(
             "dev_dax_kmem_remove",
             f"the unbind of {device.name} succeeds, but its memory stays System RAM until the next "
             "reboot",
-            log=_stuck_log(tx.state, device, first, end),
+            log=_stuck_log(tx.state, device, stuck) if removes else [],
         )
         tx.notes.append(f"{device.name} stays System RAM until the next reboot")
         return None
     _release(tx, device)
-    _become(tx, replace(device, kind="dax", state="", group_pages=0))
+    _become(tx, replace(device, kind="dax", state="", group_pages=0, memmap=MemmapKind.RAM))
     tx.event("dev_dax_kmem_remove", f"{device.name} is no System RAM any more")
     return None
 
@@ -350,31 +327,30 @@ def _span(state: State, first: int, end: int) -> str:
     return f"{first * size:#x}-{end * size - 1:#x}"
 
 
-def _stuck_log(state: State, device: Device, first: int, end: int) -> list[str]:
+def _stuck_log(state: State, device: Device, stuck: list[tuple[int, tuple[int, int]]]) -> list[str]:
     """What the driver says of memory that it cannot take away, in the words of its release."""
-    says, where = f"kmem {device.name}:", _span(state, first, end)
-    if not state.profile.is_since("5.3"):
-        return []
-    if state.profile.dax_state_file:
-        return [
-            f"{says} mapping0: {where} stuck online until reboot",
-            f"{says} Hotplug regions stuck online until reboot",
-        ]
+    says, newest = f"kmem {device.name}:", state.profile.dax_state_file
     # 60e93dc097f7 "device-dax: add dis-contiguous resource support" (5.10) numbers the ranges.
-    mapping = "mapping0: " if state.profile.is_since("5.10") else ""
-    return [f"{says} {mapping}{where} cannot be hotremoved until the next reboot"]
+    numbered = state.profile.is_since("5.10")
+    words = "stuck online until reboot" if newest else "cannot be hotremoved until the next reboot"
+    log = [
+        f"{says} {f'mapping{number}: ' if numbered else ''}{_span(state, *blocks)} {words}"
+        for number, blocks in stuck
+    ]
+    return log + [f"{says} Hotplug regions stuck online until reboot"] * newest
 
 
 def write_state(tx: Transaction, device: Device, word: str) -> Refusal | None:
     """``state_store``: all memory of the device at once, online in one way, or away."""
     known = {**ONLINE_WORDS, UNPLUGGED: OnlineType.OFFLINE}
     if word not in known or word == "offline":
-        return Refusal("EINVAL", "state_store", f"{word}: unplugged, online, online_kernel, …")
+        rule = f"{word!r} is none of unplugged, online, online_kernel, online_movable"
+        return Refusal("EINVAL", "state_store", rule)
     if word == device.state:
         return None
     if word == UNPLUGGED:
-        first, end = tx.state.blocks_of(device)
-        if (refusal := offline_and_remove(tx, first, end - 1)) is not None:
+        ranges = [(low, high - 1) for low, high in tx.state.mappings_of(device) if low < high]
+        if (refusal := offline_and_remove(tx, *ranges)) is not None:
             number = -getattr(errno, refusal.errno)
             log = [f"kmem {device.name}: hotremove failed, device left online: {number}"]
             text = f"the blocks are as they were: {refusal.rule}"

@@ -6,6 +6,7 @@ try_remove_memory`` of 6.12 and 6.1; ``__remove_pages`` with spans as in 4.19.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -108,20 +109,33 @@ def eject(tx: Transaction, device: Device) -> Refusal | None:
     return None
 
 
-def offline_and_remove(tx: Transaction, first: int, last: int) -> Refusal | None:
-    """``offline_and_remove_memory``: all of these blocks, or they are online again as they were."""
-    was = tx.state.blocks.slice(first, last + 1)
-    for low, high in _online_ranges(tx.state, first, last):
-        if (refusal := offline.offline_blocks(tx, low, high)) is None:
+def offline_and_remove(tx: Transaction, *ranges: tuple[int, int]) -> Refusal | None:
+    """``offline_and_remove_memory``: all blocks of these [first, last], or they are as they were.
+
+    Several ranges at once: ``offline_and_remove_memory_ranges`` (7.3).
+    """
+    was = [row for low, high in ranges for row in tx.state.blocks.slice(low, high + 1)]
+    for first, last in ranges:
+        for low, high in _online_ranges(tx.state, first, last):
+            if (refusal := offline.offline_blocks(tx, low, high)) is not None:
+                _online_again(tx, was)
+                return refusal
+    for first, last in ranges:
+        if (refusal := remove_range(tx, first, last)) is not None:
+            return refusal
+    return None
+
+
+def _online_again(tx: Transaction, was: Sequence[np.void]) -> None:
+    """Bring the blocks of these rows that were online before online again, in their zones."""
+    for row in was:
+        if row["state"] != BlockState.ONLINE:
             continue
-        for row in was[was["state"] == BlockState.ONLINE]:
-            movable = row["zone"] == ZoneType.MOVABLE
-            kind = OnlineType.ONLINE_MOVABLE if movable else OnlineType.ONLINE_KERNEL
-            now = tx.state.blocks.slice(row["start"], row["start"] + row["count"])
-            for low, high in ranges_of(now[now["state"] == BlockState.OFFLINE]).tolist():
-                online.online_blocks(tx, low, high - 1, kind)
-        return refusal
-    return remove_range(tx, first, last)
+        movable = row["zone"] == ZoneType.MOVABLE
+        kind = OnlineType.ONLINE_MOVABLE if movable else OnlineType.ONLINE_KERNEL
+        now = tx.state.blocks.slice(row["start"], row["start"] + row["count"])
+        for low, high in ranges_of(now[now["state"] == BlockState.OFFLINE]).tolist():
+            online.online_blocks(tx, low, high - 1, kind)
 
 
 def _online_ranges(state: State, first: int, last: int) -> list[tuple[int, int]]:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 
-from pfnmap.engine.commands import Cd, Chmem, Daxctl, Shell, SysfsRead, SysfsWrite
+from pfnmap.engine.commands import Cd, Chmem, Cxl, Daxctl, Shell, SysfsRead, SysfsWrite
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, OnlineType
 from pfnmap.engine.language.shell import CWD, Break, Item, Loop, commands_of, program_of
 from pfnmap.engine.limits import MAX_BLOCKS_ONE_BY_ONE
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.transaction import Transaction
-from pfnmap.engine.operations import kmem, offline, online, pending, sysfs
+from pfnmap.engine.operations import dax_tools, offline, online, pending, sysfs
 from pfnmap.engine.operations.zone_policy import valid_zones
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.sizes_in_words import ranged
@@ -61,7 +61,7 @@ class _Run:
             for command in commands_of(item.node, values):
                 if isinstance(command, Cd):
                     values[CWD] = command.path
-                elif isinstance(command, SysfsRead | SysfsWrite | Chmem | Daxctl):
+                elif isinstance(command, SysfsRead | SysfsWrite | Chmem | Daxctl | Cxl):
                     refusal = self.unsaid = self._simple(command)
         return refusal, False
 
@@ -90,12 +90,14 @@ class _Run:
         files = sysfs.expand(self.tx.state, f"{folder}/{text}")
         return [file.removeprefix(f"{folder}/") for file in files]
 
-    def _simple(self, command: SysfsRead | SysfsWrite | Chmem | Daxctl) -> Refusal | None:
+    def _simple(self, command: SysfsRead | SysfsWrite | Chmem | Daxctl | Cxl) -> Refusal | None:
         self.say()
         if isinstance(command, Chmem):
             return chmem(self.tx, command)
         if isinstance(command, Daxctl):
-            return kmem.daxctl(self.tx, command)
+            return dax_tools.daxctl(self.tx, command)
+        if isinstance(command, Cxl):
+            return dax_tools.cxl(self.tx, command)
         if isinstance(command, SysfsRead):
             return sysfs.read(self.tx, command)
         return sysfs.write(self.tx, command)

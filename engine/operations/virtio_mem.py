@@ -59,8 +59,8 @@ def resize(tx: Transaction, command: VirtioMem) -> Refusal | None:
     wanted, page = command.requested_bytes or 0, tx.state.geometry.page_bytes
     if (refusal := _check_requested(tx.state, device, wanted)) is not None:
         return refusal
-    if new:
-        _probe(tx, device)
+    if new and (refusal := _probe(tx, device)) is not None:
+        return refusal
     _become(tx, replace(device, requested_pages=wanted // page))
     plugged = plugged_pages(tx.state, device) * page
     tx.event(
@@ -100,7 +100,7 @@ def _described(state: State, command: VirtioMem) -> Device | Refusal:
     geometry = state.geometry
     if command.size_bytes is None:
         raise InputError(f"virtio-mem {command.name}: there is none of that name; size= makes one")
-    page, block = geometry.page_bytes, geometry.block_bytes
+    page = geometry.page_bytes
     smallest = max(MIN_DEVICE_BLOCK, geometry.pageblock_pages * page)
     size, unit = command.size_bytes, command.block_bytes or smallest
     if unit < MIN_DEVICE_BLOCK or unit & (unit - 1) or unit % page:
@@ -119,15 +119,14 @@ def _described(state: State, command: VirtioMem) -> Device | Refusal:
         return taken
     if (busy := resources.conflict(state, start, start + size - 1)) is not None:
         return Refusal("EBUSY", "virtio_mem_create_resource", f"{busy.name} has the region")
-    # From 5.18 on a sub-block may be a pageblock, before it was the largest buddy block at least.
+    # 448b8ec3bf11 "drivers: virtio_mem: use pageblock size as the minimum virtio_mem size." (5.19),
+    # before that a sub-block was the largest buddy block at least.
     pages = geometry.pageblock_pages
-    if not state.profile.is_since("5.18"):
+    if not state.profile.is_since("5.19"):
         pages = max(pages, 1 << geometry.max_order)
     pages = max(pages, unit // page)
     used = {device.bus_name for device in state.devices.values()}
     bus_name = next(name for i in range(len(used) + 1) if (name := f"virtio{i}") not in used)
-    if unit > block and not state.profile.is_since("5.11"):
-        return Refusal("EINVAL", "virtio_mem_init", "the block size is not supported (too big)")
     return Device(
         state.next_id,
         command.name,
@@ -142,32 +141,53 @@ def _described(state: State, command: VirtioMem) -> Device | Refusal:
     )
 
 
-def _probe(tx: Transaction, device: Device) -> None:
+def _probe(tx: Transaction, device: Device) -> Refusal | None:
     """``virtio_mem_probe``: the region is claimed; one dynamic memory group for the device."""
     geometry, page = tx.state.geometry, tx.state.geometry.page_bytes
     start, size = device.start_pfn * page, device.nr_pages * page
+    modern = tx.state.profile.is_since("5.11")
+    if not modern and device.device_block_pages > geometry.block_pages:
+        rule = "The block size is not supported (too big)."
+        log = [f"virtio_mem {device.bus_name}: {rule}"]
+        tx.event("virtio_mem_init", "there is no big block mode before 5.11", log=log)
+        return Refusal("EINVAL", "virtio_mem_init", f"before 5.11: {rule}")
     make_way(tx, start, size)
     end = start + size - 1
     depth = resources.depth_of(tx.state, start, end)
     line = Resource(start, end, device.bus_name, depth, False, device.id)
     tx.state = resources.insert(replace(tx.state, next_id=device.id + 1), line)
     _become(tx, device)
-    says, sub_block = f"virtio_mem {device.bus_name}:", device.unit_pages < geometry.block_pages
+    sub_block = device.unit_pages < geometry.block_pages or not modern
     mode = "subblock" if sub_block else "big block"
-    words = f"{mode} size: {device.unit_pages * page:#x}"
     tx.event(
         "virtio_mem_probe",
-        f"{human_size(size)} at {start:#x}, {mode} mode, {human_size(device.unit_pages * page)}; a "
-        "dynamic memory group",
-        log=[
-            f"{says} start address: {start:#x}",
-            f"{says} region size: {size:#x}",
-            f"{says} device block size: {device.device_block_pages * page:#x}",
-            f"{says} nid: {device.node}",
-            f"{says} memory block size: {geometry.block_bytes:#x}",
-            f"{says} {words}",
-        ],
+        f"{human_size(size)} at {start:#x}, {mode} mode, {human_size(device.unit_pages * page)}"
+        + ("; a dynamic memory group" if tx.state.profile.is_since("5.15") else ""),
+        log=_probe_log(tx.state, device, mode),
     )
+    return None
+
+
+def _probe_log(state: State, device: Device, mode: str) -> list[str]:
+    """What ``virtio_mem_init`` says of a device, in the order of its release."""
+    geometry, page = state.geometry, state.geometry.page_bytes
+    start, size, block = device.start_pfn * page, device.nr_pages * page, geometry.block_bytes
+    warnings = [
+        f"The alignment of the physical {which} address can make some memory unusable."
+        for which, address in (("start", start), ("end", start + size))
+        if address % block
+    ]
+    nid = [f"nid: {device.node}"]
+    told = [
+        f"start address: {start:#x}",
+        f"region size: {size:#x}",
+        f"device block size: {device.device_block_pages * page:#x}",
+    ]
+    modes = [f"memory block size: {block:#x}", f"{mode} size: {device.unit_pages * page:#x}"]
+    # 94300fcf4cef "virtio-mem: factor out hotplug specifics from virtio_mem_init() …" (5.16)
+    split = state.profile.is_since("5.16")
+    lines = [*told, *nid, *warnings, *modes] if split else [*warnings, *told, *modes, *nid]
+    return [f"virtio_mem {device.bus_name}: {line}" for line in lines]
 
 
 def delete(tx: Transaction, command: VirtioMemDel) -> Refusal | None:
@@ -236,7 +256,7 @@ def _remove_emptied(tx: Transaction, device: Device) -> None:
     for low, high in ranges_of(unplugged_rows(tx.state, device)).tolist():
         for block in range(-(-low // pages), high // pages):
             if tx.state.blocks.at(block) is not None:
-                offline_and_remove(tx, block, block)
+                offline_and_remove(tx, (block, block))
 
 
 def _threshold(state: State, device: Device) -> int:
@@ -449,7 +469,7 @@ def _unplug_top(
     top = replace(device, start_pfn=low, nr_pages=pages)
     was, now = plugged_pages(state, top), plugged_pages(tx.state, top)
     if not now:
-        (offline_and_remove if len(online) else remove_range)(tx, end - 1, end - 1)
+        _remove(tx, end - 1, end - 1, online=len(online) > 0)
     return was - now, end - 1
 
 
@@ -464,10 +484,14 @@ def _take_away(tx: Transaction, device: Device, first: int, end: int) -> bool:
     if len(online):
         text = f"{high - low} pages at {low:#x} are allocated and PageOffline"
         tx.event("virtio_mem_fake_offline", text, block=first, nr_blocks=end - first)
-    refusal = (offline_and_remove if len(online) else remove_range)(tx, first, end - 1)
+    refusal = _remove(tx, first, end - 1, online=len(online) > 0)
     if refusal is not None and device.unit_pages >= pages:
         for start, stop in (ranges_of(online) * pages).tolist():
             tx.state = sub_blocks.fake_online(tx.state, start, stop)
         tx.event("virtio_mem_fake_online", f"the big block stays: {refusal.rule}", block=first)
         return False
     return True
+
+
+def _remove(tx: Transaction, first: int, last: int, *, online: bool) -> Refusal | None:
+    return offline_and_remove(tx, (first, last)) if online else remove_range(tx, first, last)

@@ -241,7 +241,7 @@ def _nothing(*_arguments: object) -> list[str]:
 
 
 _SIMULATED: Final = (c.SetRule, c.Pin, c.Unpin, c.Signal, c.Free, c.Freelist, c.FailNext)
-_FOR_A_SHELL: Final = (c.SysfsWrite, c.SysfsRead, c.Chmem, c.Daxctl, c.Shell, c.Cd)
+_FOR_A_SHELL: Final = (c.SysfsWrite, c.SysfsRead, c.Chmem, c.Daxctl, c.Cxl, c.Shell, c.Cd)
 _OF_THE_SCREEN: Final = (c.Goto, c.Zoom, c.Interactive)
 
 _WRITERS: Final[dict[type[c.Command], Callable[..., list[str]]]] = {

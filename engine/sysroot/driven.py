@@ -57,6 +57,7 @@ def devices_of(reading: Reading, rows: Rows, *, without_drivers: bool) -> dict[i
             group_pages=len(mine) * pages,
         )
         if line is not None and not without_drivers:
+            device = _of_parts(device, tuple((low, high) for low, high in ranges.tolist()))
             device = _driven(reading, device, line)
         elif driver == "virtio_mem":
             device = replace(device, group_pages=0)
@@ -94,6 +95,13 @@ def _without_memory(
         yield Device(-1, line.name, kind, start, pages, said.node, MemmapKind.RAM), line
 
 
+def _of_parts(device: Device, parts: tuple[tuple[int, int], ...]) -> Device:
+    """The device with these [start, end) ranges of memory, ascending."""
+    start, end = parts[0][0], parts[-1][1]
+    several = parts if len(parts) > 1 and device.kind != "virtio-mem" else ()
+    return replace(device, start_pfn=start, nr_pages=end - start, resources=several)
+
+
 def _said(reading: Reading, line: IomemLine) -> DriverDevice:
     """What the driver of the device of a line says."""
     said = (each for each in reading.observation.devices if each.name == line.name)
@@ -105,8 +113,8 @@ def _driven(reading: Reading, device: Device, line: IomemLine) -> Device:
     geometry, said = reading.geometry, _said(reading, line)
     shift = geometry.page_shift
     if said.ranges:  # of which the memory blocks are only a part
-        start, end = said.ranges[0][0] >> shift, (said.ranges[-1][1] + 1) >> shift
-        device = replace(device, start_pfn=start, nr_pages=end - start)
+        parts = tuple((low >> shift, (high + 1) >> shift) for low, high in sorted(said.ranges))
+        device = _of_parts(device, parts)
     if device.kind == "virtio-mem":
         unit = said.unit_bytes >> shift or geometry.pageblock_pages
         return replace(
@@ -124,6 +132,7 @@ def _driven(reading: Reading, device: Device, line: IomemLine) -> Device:
         state = said.state or reading.observation.params.get("auto_online_blocks", "online")
         own, let_go = said.own_memmap, said.driver not in ("", "kmem")
         kind = MemmapKind.PER_BLOCK if own else device.memmap if own is None else MemmapKind.RAM
+        device = replace(device, own_memmap=kind == MemmapKind.PER_BLOCK)
         return replace(device, state="" if let_go else state, memmap=kind)
     return device
 

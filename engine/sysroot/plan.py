@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from pfnmap.engine.commands import (
     Chmem,
     Command,
+    Cxl,
     Daxctl,
     Expect,
     Interactive,
@@ -73,7 +74,7 @@ def doubts(view: SysrootView, outcome: Outcome) -> list[str]:
     if isinstance(outcome.command, VirtioMem):
         return _plug_doubts(outcome, outcome.command)
     if not isinstance(
-        outcome.command, Offline | Remove | SysfsWrite | Chmem | Shell | KmemDel | Daxctl
+        outcome.command, Offline | Remove | SysfsWrite | Chmem | Shell | KmemDel | Daxctl | Cxl
     ):
         return []
     left = offlined(outcome.before, outcome.after)

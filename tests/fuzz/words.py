@@ -236,6 +236,13 @@ class LineMaker:
         )
         return f"daxctl {action} {name}"
 
+    def cxl(self, state: State) -> str:
+        number = self.rng.randrange(3)
+        region = f"cxl create-region -m -d decoder0.{number} -w1 mem0"
+        size = self.rng.choice(("", " -s 256M", " -s 1G", " -s 100M"))
+        verb = self.rng.choice(("enable-region", "disable-region -f", "destroy-region"))
+        return self.rng.choice(("cxl list", "daxctl list", region + size, f"cxl {verb} region0"))
+
     def kmem_file(self, state: State) -> str:
         name = self.device(state, self.rng.choice(("kmem", "dax", "pmem")))
         state_words = ("unplugged", "online", "online_movable", "online_kernel", "offline")
@@ -362,6 +369,7 @@ _MAKERS: tuple[tuple[Callable[[LineMaker, State], str], int], ...] = (
     (LineMaker.kmem_del, 2),
     (LineMaker.kmem_file, 2),
     (LineMaker.daxctl, 1),
+    (LineMaker.cxl, 1),
     (LineMaker.virtio_mem, 6),
     (LineMaker.virtio_mem_del, 1),
     (LineMaker.pin, 5),

@@ -215,7 +215,19 @@ BY_TYPE: dict[type[c.Command], st.SearchStrategy[c.Command]] = {
         maybe(small),
         maybe(st.sampled_from(("on", "off"))),
     ),
+    c.Cxl: st.one_of(
+        st.just(c.Cxl("list")),
+        st.builds(
+            c.Cxl,
+            st.just("create-region"),
+            small,
+            st.none() | sizes,
+            memdevs=st.lists(names, min_size=1, max_size=2).map(tuple),
+        ),
+        st.builds(c.Cxl, st.just("destroy-region"), small, force=st.booleans()),
+    ),
     c.Daxctl: st.one_of(
+        st.builds(c.Daxctl, st.just("list"), st.just("") | names),
         st.builds(c.Daxctl, st.sampled_from(("online-memory", "offline-memory")), names),
         st.builds(
             c.Daxctl,

@@ -69,6 +69,19 @@ LINES: list[tuple[str, c.Command]] = [
         c.Daxctl("reconfigure-device", "dax0.0", "system-ram", online=False),
     ),
     ("$ sudo daxctl offline-memory dax0.0", c.Daxctl("offline-memory", "dax0.0")),
+    ("$ daxctl list -DRu", c.Daxctl("list")),
+    ("daxctl list -d dax1.0", c.Daxctl("list", "dax1.0")),
+    (
+        "daxctl reconfigure-device -r 0 -m system-ram all",
+        c.Daxctl("reconfigure-device", "all", "system-ram"),
+    ),
+    ("$ cxl list -M -D", c.Cxl("list")),
+    (
+        "cxl create-region -m -t ram -d decoder0.1 -w2 mem1 mem0 -s 1073741824",
+        c.Cxl("create-region", 1, GIB, memdevs=("mem1", "mem0")),
+    ),
+    ("cxl create-region -m -d decoder0.0 -w1 mem0", c.Cxl("create-region", memdevs=("mem0",))),
+    ("sudo cxl destroy-region -f region2", c.Cxl("destroy-region", 2, force=True)),
     (
         "virtio-mem vm0 size=4G requested=1G block-size=4M at=8G node=1 dynamic-memslots=on",
         c.VirtioMem("vm0", 4 * GIB, GIB, 4 * MIB, 8 * GIB, 1, "on"),

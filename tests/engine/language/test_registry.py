@@ -12,7 +12,7 @@ DOCUMENTED = {
     Kind.PARAMETER: "set rule",
     Kind.ACTION: "add online offline remove shrink device-add device-del kmem kmem-del "
     "virtio-mem virtio-mem-del pin unpin signal hugetlb hugetlb-free free freelist fail echo grep "
-    "cat chmem daxctl for",
+    "cat chmem daxctl cxl for",
     Kind.TALK: "cd note title source pause goto zoom",
     Kind.EXPECT: "expect",
     Kind.INTERACTIVE: "undo redo seek mark diff save write compare profiles help quit",

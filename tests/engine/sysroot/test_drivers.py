@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pfnmap.engine.commands import Command
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.memory.checks import broken_identities
@@ -175,3 +176,58 @@ def test_the_log_of_a_dump_is_read(line: str) -> None:
     dump += "/sys/devices/system/memory/memory0/state:online\n"
     (device,) = parse_capture(dump.encode(), "dump.txt").devices
     assert (device.name, device.requested_bytes) == ("virtio1", 1 << 30)
+
+
+TWO_RANGES = (
+    "00001000-3fffffff : System RAM",
+    "100000000-15fffffff : CXL Window 0",
+    "  100000000-15fffffff : region0",
+    "    100000000-10fffffff : dax0.0",
+    "      100000000-10fffffff : System RAM (kmem)",
+    "    120000000-12fffffff : dax0.0",
+    "      120000000-12fffffff : System RAM (kmem)",
+)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "line", "left", "log"),
+    [
+        ("7.3.1", "echo unplugged > /sys/bus/dax/devices/dax0.0/state", [], ""),
+        (
+            "7.3.1",
+            "kmem-del dax0.0",
+            [36, 37],
+            "kmem dax0.0: mapping1: 0x120000000-0x12fffffff stuck online until reboot",
+        ),
+        (
+            "6.12.1",
+            "kmem-del dax0.0",
+            [36, 37],
+            "kmem dax0.0: mapping1: 0x120000000-0x12fffffff cannot be hotremoved until the next "
+            "reboot",
+        ),
+    ],
+)
+def test_several_ranges_of_a_dax_device(
+    kernel: str, line: str, left: list[int], log: str, tmp_path: Path
+) -> None:
+    tree = Tree(tmp_path / "root")
+    tree.kernel(kernel, "x86_64")
+    tree.blocks(1, 7, zones="DMA32")
+    tree.blocks(32, 33, "offline", "Movable")
+    tree.blocks(36, 36, "offline", "Movable")
+    tree.blocks(37, 37, zones="Movable")
+    tree.iomem(*TWO_RANGES)
+    tree.params(auto_online_blocks="offline", memmap_on_memory="N")
+    (outcome,) = plan(view_of(tree), [command_of(line)])
+    assert outcome.refusal is None
+    there = [block for block in range(32, 40) if outcome.after.blocks.at(block) is not None]
+    assert there == left
+    logged = [each for event in outcome.events for each in event.log]
+    assert not log or log in logged
+
+
+def command_of(line: str) -> Command:
+    command = parse_line(line)
+    assert command is not None
+    return command
