@@ -63,6 +63,8 @@ class Event(Struct, frozen=True):
     log: tuple[str, ...] = ()
     first_block: int = -1
     nr_blocks: int = 0
+    depth: int = 0
+    """How deep in the kernel's calls, where a kernel told what it called."""
 
     @property
     def state(self) -> State:

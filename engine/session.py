@@ -37,6 +37,10 @@ class History(ABC):
 
     read_only = False
     """Whether commands only foresee, and change nothing."""
+    goes_back = True
+    """Whether what was done can be undone; no real kernel goes back."""
+    waiting: Sequence[Command] = ()
+    """Commands that were brought along, to be done one after another as a person steps on."""
     start_command: StartMachine | None = None
     """The ``machine`` line, where the machine came from one."""
 
@@ -128,6 +132,20 @@ class History(ABC):
     def predict(self, command: Command) -> Outcome:
         """What a command would do here; changes nothing."""
         return predict(self._at(self.position), command)
+
+    # -- doing -----------------------------------------------------------------------
+    def carry_out(self, command: Command) -> Outcome:
+        """What a command does to the machine, for :meth:`record`. Shows nothing; may take long."""
+        raise InputError(f"{command.text or 'this'}: this machine is shown read-only")
+
+    @property
+    def recording(self) -> bytes | None:
+        """What a real kernel did and said, as a file; None where no kernel was asked."""
+        return None
+
+    def record(self, outcome: Outcome) -> Outcome:
+        """Show what :meth:`carry_out` did."""
+        raise InputError("this machine is shown read-only")
 
     # -- moving ----------------------------------------------------------------------
     def mark(self, name: str, pfn: int) -> None:
@@ -265,6 +283,10 @@ class Session(History):
     def run(self, command: Command) -> Outcome:
         """Apply a command here; steps that were undone become a branch."""
         return self.record(self.predict(command))
+
+    def carry_out(self, command: Command) -> Outcome:
+        """What a command does here; nothing before it is recorded."""
+        return self.predict(command)
 
     def record(self, outcome: Outcome) -> Outcome:
         """Append an outcome of the state at this position."""

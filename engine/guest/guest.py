@@ -111,7 +111,8 @@ class Guest:
         Args:
             kernel: What to boot.
             hardware: The machine.
-            progress: Told a line whenever something happens: the console, while it boots.
+            progress: Told a line whenever something happens: the console, while it boots; an
+                empty one while nothing does. What it raises ends the boot.
 
         Raises:
             GuestError: It does not boot, or has no memory hotplug; with what it said last.
@@ -293,6 +294,8 @@ class Guest:
                 if line.rstrip() == b"=ready=":
                     return
                 self._say(line)
+            if not more:
+                self._progress("")  # whoever is told may raise, so that it is given up
             if not more and not self.qmp.execute("query-status")["running"]:
                 raise self._gone()
         raise GuestHungError(self._in_words("it does not come up"))

@@ -26,6 +26,8 @@ from pfnmap.engine.sysroot.page_kinds import PageKinds
 from pfnmap.engine.sysroot.plan import doubts
 from pfnmap.engine.sysroot.view import SysrootView
 
+OBSERVED = "observed: "
+"""What the words of a step begin with that nobody asked for here."""
 MAX_EVENTS = 64
 """Changes of one reading that are spelt out; the rest is counted."""
 MAX_DISAGREEMENTS = 64
@@ -45,7 +47,7 @@ class ObservedHistory(History):
         self.pages: PageKinds | None = None
         """What single pages of the newest reading are; None: not looked at."""
         self._shown: dict[int, SysrootView] = {}
-        self._coming: Outcome | None = None
+        self._coming: list[tuple[Outcome, SysrootView]] = []
         super().__init__(watcher.view.state, watcher.view.title)
 
     # -- following -------------------------------------------------------------------------
@@ -76,18 +78,20 @@ class ObservedHistory(History):
             if known := (*earlier, *fresh)[-MAX_DISAGREEMENTS:]:
                 view = view.with_disagreements(known)
         notes = tuple(finding.text for finding in fresh)
-        self._coming = _outcome(self.watcher.changes[-1], before.state, view.state, notes)
+        outcome = observed(self.watcher.changes[-1], before.state, view.state, notes)
+        self._coming.append((outcome, view))
         return view
 
     def take(self, view: SysrootView | None) -> bool:
         """Take up what :meth:`observe` gave; True when that was something."""
-        if view is None or self._coming is None:
+        if view is None or not self._coming:
             return False
         live = self.live
-        self._views.append(view)
+        coming, self._coming = self._coming, []
+        for outcome, view in coming:
+            self._views.append(view)
+            self.outcomes.append(outcome)
         self._shown.clear()
-        self.outcomes.append(self._coming)
-        self._coming = None
         self._forget(len(self.watcher.history))
         if live:
             self.position = len(self.outcomes)
@@ -177,7 +181,7 @@ class ObservedHistory(History):
         return Session(Machine(self.state), f"what if: {self.view.title}")
 
 
-def _outcome(
+def observed(
     changes: tuple[Change, ...], before: State, after: State, notes: tuple[str, ...]
 ) -> Outcome:
     """What one reading found, as an outcome whose events are the changes."""
@@ -193,7 +197,7 @@ def _outcome(
     if len(groups) > MAX_EVENTS:
         events.append(Event("observed", f"{len(groups) - MAX_EVENTS} more changes", at_once, 1))
     return Outcome(
-        Note(title, text=f"observed: {title}"), before, after, tuple(events), notes=notes
+        Note(title, text=f"{OBSERVED}{title}"), before, after, tuple(events), notes=notes
     )
 
 

@@ -61,7 +61,7 @@ class Line(Protocol):
 class ShellMachine:
     """A machine behind a line: an ``Observer`` to follow it by, and ``Reachable``."""
 
-    piece_bytes = _BLOCK
+    piece_bytes = 4 * _BLOCK
     """To read at one place of a large file: each is a process there."""
 
     def __init__(self, line: Line, root: str = "") -> None:

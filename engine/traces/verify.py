@@ -70,13 +70,14 @@ def verify_trace(source: str | Path | dict[str, object] | Trace) -> list[Differe
         except InputError as error:
             found.append(Difference(number, step.do, "done", f"cannot interpret: {error}"))
             continue
-        found += _compare_answer(number, step, outcome)
+        found += compare_answer(number, step, outcome)
         state = outcome.after
         found += compare(number, step.after, state)
     return found
 
 
-def _compare_answer(number: int, step: RecordedStep, outcome: Outcome) -> Iterator[Difference]:
+def compare_answer(number: int, step: RecordedStep, outcome: Outcome) -> Iterator[Difference]:
+    """Where the kernel's answer and its log differ from those of an outcome."""
     # What the emulator itself refuses has words of its own.
     refused = isinstance(step, DeviceStep) and step.result is not None and outcome.errno
     if step.result != FIRMWARE and step.result != outcome.errno and not refused:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
+from functools import partial
 
 from pfnmap.engine.journal.journal import Origin, keep
 from pfnmap.engine.session import Session
@@ -48,22 +49,18 @@ def run_root(
         return 0
     session = ObservedHistory(watcher)
 
-    from pfnmap.tui.app import PfnmapApp  # there is a screen: Textual may be imported
-    from pfnmap.tui.cli.screen import show
+    from pfnmap.tui.cli.screen import show  # there is a screen: Textual may be imported
     from pfnmap.tui.screens.live import Live
 
-    def follow(app: PfnmapApp) -> None:
-        live = Live(
-            app.main,
-            session,
-            seconds=interval if watcher.tree is not None else None,
-            allow_writes=allow_writes,
-            keep=None if arguments.no_journal else _simulations_kept(session, arguments),
-        )
-        app.main.follow(live)
-        live.follow()
-
-    return show(start, session, watcher.view.title, opening=follow)
+    live_on = partial(
+        Live,
+        session=session,
+        seconds=interval if watcher.tree is not None else None,
+        allow_writes=allow_writes,
+        keep=None if arguments.no_journal else _simulations_kept(session, arguments),
+    )
+    title = watcher.view.title
+    return show(start, session, title, opening=lambda app: app.main.open_live(live_on(app.main)))
 
 
 def _simulations_kept(

@@ -337,6 +337,40 @@ def live_options(parser: argparse.ArgumentParser) -> None:
     add_terminal_options(parser)
 
 
+def vm_options(parser: argparse.ArgumentParser) -> None:
+    """Boot a kernel in a virtual machine and work on it with the same keys and words."""
+    parser.add_argument(
+        "kernel",
+        metavar="KERNEL",
+        nargs="?",
+        help="the file of a kernel image (bzImage, Image, vmlinuz), or a release of the kernel "
+        "folder, e.g. 6.12 (default: the newest there)",
+    )
+    parser.add_argument(
+        "scenario",
+        metavar="SCENARIO",
+        nargs="?",
+        help="a scenario, or the name of a shipped one, to be stepped through on the guest",
+    )
+    parser.add_argument(
+        "--modules", metavar="DIR", help="a folder with the kernel's modules (lib/modules/RELEASE)"
+    )
+    parser.add_argument(
+        "--machine",
+        metavar="WORDS",
+        help="the machine, as behind 'machine' in a scenario, e.g. 'ram=2G nodes=2' "
+        "(default: ram=1G)",
+    )
+    parser.add_argument(
+        "--interval",
+        metavar="S",
+        type=_interval,
+        default=DEFAULT_SECONDS,
+        help=f"seconds between two readings (default: {DEFAULT_SECONDS:g})",
+    )
+    add_terminal_options(parser)
+
+
 def blocks_options(parser: argparse.ArgumentParser) -> None:
     """Print the table of memory blocks of this machine, of a tree, or of a capture."""
     from pfnmap.tui.text.blocks import column_help
@@ -575,6 +609,7 @@ OPTIONS: Final[dict[str, Callable[[argparse.ArgumentParser], None]]] = {
     "check": check_options,
     "compare": compare_options,
     "live": live_options,
+    "vm": vm_options,
     "blocks": blocks_options,
     "capture": capture_options,
     "plan": plan_options,

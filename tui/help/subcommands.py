@@ -10,6 +10,7 @@ SUBCOMMANDS: Final[dict[str, str]] = {
     "check": "run scenarios and check what they expect",
     "compare": "run a scenario under other rules and print the differences",
     "live": "follow a real machine on the screen",
+    "vm": "boot a kernel in a virtual machine and work on it on the screen",
     "blocks": "print the table of memory blocks of a real machine",
     "capture": "save what can be read of a real machine as one file",
     "plan": "print what commands would do on a real machine",

@@ -134,7 +134,8 @@ _MAIN: Final = (
     # time
     _row("time.undo", "u", "undo", "undo the last command", "undo", **_undo, footer=6),
     _row("time.redo", "ctrl+r", "redo", "redo", "redo", **_redo, footer=14),
-    _row("time.back", "[", "back", "one step back", **_undo, footer=7),
+    _row("time.back", "[", "back", "one step back",
+         effects=lambda s, _: do.back(s), why_not=do.nothing_to_undo, footer=7),
     _row("time.forward", "]", "step", "one step forward", **_redo, footer=8),
     _row("time.phase.back", ",", "phase back", "slow motion: one phase of the operation back",
          effects=do.phase_back, why_not=do.no_phase_back),

@@ -37,6 +37,7 @@ from pfnmap.tui.keys.effects import (
     AddValues,
     AskForm,
     AskLine,
+    BootAgain,
     Choose,
     Do,
     Effects,
@@ -185,7 +186,21 @@ def no_zone(_: Shown, here: Here) -> str:
 
 # -- time --------------------------------------------------------------------------------
 def undo(shown: Shown, steps: int = 1) -> Effects:
-    """Steps back; out of slow motion, to before the step that was under way."""
+    """Steps back, as if they had not been done; on a guest by booting it again."""
+    if shown.session.goes_back or not shown.position:
+        return back(shown, steps)
+    left = max(0, shown.position - steps)
+    upto = f"up to step {left}" if left else "as it was at boot"
+    entries = [
+        Entry("boot again", f"the same kernel, {upto}", BootAgain(left)),
+        Entry("look back", f"the reading of step {left}; the guest stays as it is", Seek(left)),
+    ]
+    words = "a real kernel does not go back; instead"
+    return Open(Choose(entries, words), lambda entry: entry.effect)
+
+
+def back(shown: Shown, steps: int = 1) -> Effects:
+    """Show steps back; out of slow motion, to before the step that was under way."""
     if shown.phase is not None:
         return Seek(shown.position)
     if not shown.position or steps < 1:
@@ -201,7 +216,9 @@ def undo(shown: Shown, steps: int = 1) -> Effects:
 
 
 def redo(shown: Shown, steps: int = 1) -> Effects:
-    """Steps forward."""
+    """Steps forward; behind the last one, the next command of a scenario."""
+    if shown.position == shown.last and shown.session.waiting:
+        return Run(shown.session.waiting[0])
     if shown.position >= shown.last or steps < 1:
         raise InputError("nothing to redo: this is the last step")
     return Seek(min(shown.last, shown.position + steps))
@@ -246,7 +263,7 @@ def nothing_to_undo(shown: Shown, _: Here) -> str:
 
 def nothing_to_redo(shown: Shown, _: Here) -> str:
     """Of use before a step."""
-    return "" if shown.position < shown.last else "nothing to redo"
+    return "" if shown.position < shown.last or shown.nr_waiting else "nothing to redo"
 
 
 def no_phase_back(shown: Shown, _: Here) -> str:

@@ -57,6 +57,8 @@ class Work(Effect, frozen=True):
     work: Callable[[], Any]
     """Changes nothing; may run in a thread."""
     then: Callable[[Any], Effects]
+    stop: Callable[[], str] | None = None
+    """Called when it is stopped; what is to be said then. None: nothing was changed."""
 
 
 class Seek(Effect, frozen=True):
@@ -96,6 +98,26 @@ class Write(Effect, frozen=True):
 
     word: str
     block_ids: tuple[int, ...]
+
+
+class Follow(Effect, frozen=True):
+    """Show a real machine from now on."""
+
+    live: Any
+    """A ``screens.real_machine.RealMachine``."""
+    title: str
+
+
+class BootAgain(Effect, frozen=True):
+    """Boot the kernel of the guest that is shown anew, and do its first steps again."""
+
+    nr_steps: int
+
+
+class Console(Effect, frozen=True):
+    """Show the last lines of a guest that boots; none when it has."""
+
+    lines: tuple[str, ...] = ()
 
 
 # -- what is in sight --------------------------------------------------------------------

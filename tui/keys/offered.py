@@ -53,7 +53,7 @@ _ERRNOS: Final[dict[str, str]] = {
 
 def effects_of(action: Action, shown: Shown, here: Here) -> Effects:
     """What an action wants done. InputError with one sentence where it means nothing here."""
-    if action.changes_memory and shown.real:
+    if action.changes_memory and shown.real and shown.read_only:
         return _write(action, shown, here)
     if action.changes_memory and shown.read_only:
         raise InputError(f"{action.label}: this machine is shown read-only")
@@ -125,7 +125,7 @@ def palette(shown: Shown, here: Here, themes: Sequence[str]) -> Effects:
         Entry(f"Mark: {name}", f"go to pfn {pfn:#x}", _to_mark(name))
         for name, pfn in sorted(shown.session.marks.items())
     ]
-    if not shown.read_only:
+    if not shown.real:
         entries += fault_entries()
     return Open(Choose(entries, "an action, a theme or a fault"), lambda entry: entry.effect)
 

@@ -135,7 +135,18 @@ def variants_of(options: Pairs) -> list[Pairs]:
 
 
 def _save(shown: Shown, file: Path, expect: bool) -> Effects:
-    """``save FILE``: the session's commands as a scenario; with ``expect`` also what holds."""
+    """``save FILE``: the session's commands as a scenario; with ``expect`` also what holds.
+
+    Of a guest a file whose name ends in .json is its recording.
+    """
+    if file.suffix == ".json" and (recording := shown.session.recording):
+        steps = counted(shown.last, "step")
+
+        def keep() -> str:
+            write_whole(file, recording, only_regular=True)
+            return f"saved the recording of {steps} to {file}"
+
+        return Work(f"save {file.name}", keep, Tell)
     start, title = _start(shown, "save"), shown.session.title
     commands = [outcome.command for outcome in shown.outcomes[: shown.position]]
     view = shown.view

@@ -53,6 +53,8 @@ class Shown(Struct, frozen=True):
     before: View | None
     """The machine before the last step that was for it, None at boot."""
     outcomes: tuple[Outcome, ...] = ()
+    nr_waiting: int = 0
+    """Commands of a scenario that are still to be done."""
     position: int = 0
     phase: int | None = None
     source_title: str = ""
@@ -83,6 +85,7 @@ class Shown(Struct, frozen=True):
             view=view,
             before=session.before,
             outcomes=tuple(session.outcomes),
+            nr_waiting=len(session.waiting),
             position=session.position,
             phase=session.phase,
             verdicts=verdicts,
@@ -174,11 +177,13 @@ class Shown(Struct, frozen=True):
     @property
     def beginning(self) -> str:
         """What step 0 is: a real machine is read long after it booted."""
-        return "first reading" if self.real else "at boot"
+        return "first reading" if self.real and self.read_only else "at boot"
 
     def step_words(self) -> str:
         """Where the session is, for the right end of the title line."""
         words = f"step {self.position}/{self.last}"
+        if self.nr_waiting:
+            words += f", {self.nr_waiting} to come"
         if self.phase is not None:
             words += f" phase {self.phase}"
         count = len(self.session.branches)
@@ -189,6 +194,10 @@ class Shown(Struct, frozen=True):
     def hint(self) -> str:
         """What to press first."""
         key = self.key
+        if self.nr_waiting:
+            return f"press {key('time.forward')} to do the next command of the scenario"
+        if self.real and not self.read_only:
+            return f"press {key('mem.add')} to plug in a DIMM, {key('app.help')} for help"
         if self.real:
             return (
                 f"a real machine: press {key('session.branch')} to try things in a simulation, "

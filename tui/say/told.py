@@ -23,6 +23,8 @@ class Piece(Struct, frozen=True):
     """A first part in another style (the kernel function)."""
     bad: bool = False
     """Whether the right end is a refusal or a claim that does not hold."""
+    depth: int = 0
+    """How far it is set in, in steps."""
 
 
 def outcome_pieces(
@@ -64,8 +66,9 @@ def outcome_pieces(
 
 def _event(event: Event) -> list[Piece]:
     """The lines of one phase."""
-    pieces = [Piece("text", event.text, head=event.function)]
-    return pieces + [Piece("log", line) for line in event.log]
+    role = "text" if event.function else "log"
+    pieces = [Piece(role, event.text, head=event.function, depth=event.depth)]
+    return pieces + [Piece("log", line, depth=event.depth) for line in event.log]
 
 
 def result_words(outcomes: Sequence[Outcome], index: int) -> str:

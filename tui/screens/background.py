@@ -70,6 +70,7 @@ class Background:
         self._owner = owner
         self._job: Job | None = None
         self._then: Callable[[Any], object] = lambda _: None
+        self._stop: Callable[[], str] | None = None
         self._timer: Timer | None = None
         self.patience_seconds: float | None = patience_seconds
         """How long is waited before work counts as long; None: until it has ended, in no thread."""
@@ -90,7 +91,13 @@ class Background:
             return ""
         return f"{self._job.what}: {self._job.seconds:.0f} s, {key} stops it"
 
-    def do(self, what: str, work: Callable[[], Any], then: Callable[[Any], object]) -> None:
+    def do(
+        self,
+        what: str,
+        work: Callable[[], Any],
+        then: Callable[[Any], object],
+        stop: Callable[[], str] | None = None,
+    ) -> None:
         """Do work, then something on the screen with its result.
 
         What is short is done when this returns, and raises what it raises; what is long is
@@ -98,8 +105,9 @@ class Background:
 
         Args:
             what: what is done, in a few words.
-            work: changes nothing; may run in a thread.
+            work: may run in a thread; where it changes something, ``stop`` is given.
             then: is given the result; not called when the work was stopped.
+            stop: called when it is stopped, and gives what is to be said then.
         """
         if self.patience_seconds is None:
             then(work())
@@ -108,7 +116,7 @@ class Background:
         if job.ended.wait(self.patience_seconds):
             then(job.result())
             return
-        self._job, self._then = job, then
+        self._job, self._then, self._stop = job, then, stop
         self._timer = self._owner.set_interval(LOOK_SECONDS, self._look)
         self._look()
 
@@ -131,6 +139,8 @@ class Background:
         if job is None:
             return ""
         self._forget()
+        if self._stop is not None:
+            return self._stop()
         return f"{job.what}: stopped after {job.seconds:.0f} s, nothing was changed"
 
     def _forget(self) -> None:

@@ -195,6 +195,10 @@ class Live:
                 said.append(Complain(str(error)))
         return branch, said
 
+    def boot_again(self, nr_steps: int) -> Effects:
+        """Only a guest can be booted."""
+        raise InputError(f"this is no guest; step {nr_steps} can be looked at, not gone back to")
+
     # -- operating -------------------------------------------------------------------------
     def ask(self, word: str, block_ids: Sequence[int]) -> Open:
         """The question before a word is written; InputError where nothing can be."""

@@ -286,15 +286,28 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._shown = replace(
             shown(session, was.keys, was.viewport, source_title=title),
             memory=was.memory,
-            real_title=was.view.title if was.real and not session.read_only else "",
+            real_title=was.view.title if was.real and not session.view.real else "",
         )
         if self.live is not None:
             self.follow(self.live)
         self.place(self.app.size.width, self.app.size.height)
         self.show_session()
 
+    def _take_over(self, live: RealMachine, title: str) -> None:
+        """Show another real machine, and let go of the one before."""
+        before, self.live = self.live, None
+        if before is not None:
+            before.close()
+        self.show_other(live.session, title)
+        self.open_live(live)
+
+    def open_live(self, live: RealMachine) -> None:
+        """Show the readings of a real machine from now on, and start them."""
+        self.follow(live)
+        live.follow()
+
     def follow(self, live: RealMachine) -> None:
-        """Show the readings of a real machine from now on."""
+        """Show the readings of a real machine that is followed."""
         self.live = live
         writes = live.allow_writes and self.session is live.session
         self._shown = replace(self._shown, writes_allowed=writes)
@@ -454,10 +467,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
         match effect:
             case want.Run(command):
                 self.run(command)
-            case want.Work(what, work, then):
+            case want.Work(what, work, then, stop):
                 self._claim()
                 self.clock.pause()
-                self.background.do(what, work, lambda result: self.perform(then(result)))
+                self.background.do(what, work, lambda result: self.perform(then(result)), stop)
             case want.Seek() | want.StepPhase() | want.Switch():
                 self._claim()
                 self.clock.pause()
@@ -473,6 +486,13 @@ class MainScreen(Screen[None], inherit_bindings=False):
             case want.Write(word, block_ids):
                 assert self.live is not None
                 self.perform(self.live.ask(word, block_ids))
+            case want.Follow(live, title):
+                self._take_over(live, title)
+            case want.BootAgain(nr_steps):
+                assert self.live is not None
+                self.perform(self.live.boot_again(nr_steps))
+            case want.Console(lines):
+                self.events.show_console(lines)
             case Do.SIMULATE:
                 self._simulate()
             case Do.BACK_TO_REAL:
@@ -568,19 +588,23 @@ class MainScreen(Screen[None], inherit_bindings=False):
                 self._to_machine(command)
 
     def _to_machine(self, command: Command) -> None:
-        session = self._shown.simulated
+        session = self._shown.session
+        if session.read_only:
+            raise InputError("this machine is shown read-only")
         here = session.position, session.phase, len(session.outcomes)
 
         def take(outcome: Outcome) -> Effects:
             now = session.position, session.phase, len(session.outcomes)
-            if self.session is not session or here != now:
+            if self.session is not session or (session.goes_back and here != now):
                 raise InputError(f"{line_of(outcome.command)}: dropped, the session has gone on")
             session.record(outcome)
             self._show_outcome(outcome)
             return ()
 
         what = fitted(line_of(command), 40)
-        self.perform(want.Work(what, lambda: session.predict(command), take))
+        goes_on = f"{what}: it goes on in the guest; the next reading shows what it did"
+        stop = None if session.goes_back else lambda: goes_on
+        self.perform(want.Work(what, lambda: session.carry_out(command), take, stop))
 
     def _show_outcome(self, outcome: Outcome) -> None:
         """Show what a command did, and where."""
@@ -726,15 +750,14 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def _write_frame(self, file: Path) -> None:
         """``write FILE``: the frame as a file."""
-        from pfnmap.tui.pictures.offscreen import picture
-        from pfnmap.tui.pictures.svg_html import to_html, to_svg
+        from pfnmap.tui.pictures import offscreen, svg_html
 
         if file.suffix == ".txt":
             text = frame_text(self.panels, self.app.size) + "\n"
         elif file.suffix == ".svg":
-            text = to_svg(picture(self.app, self.paint.theme), "pfnmap")
+            text = svg_html.to_svg(offscreen.picture(self.app, self.paint.theme), "pfnmap")
         elif file.suffix == ".html":
-            text = to_html(picture(self.app, self.paint.theme), "pfnmap")
+            text = svg_html.to_html(offscreen.picture(self.app, self.paint.theme), "pfnmap")
         else:
             raise InputError(f"write {file}: the name must end in .txt, .svg or .html")
         data = text.encode("utf-8")

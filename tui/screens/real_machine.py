@@ -44,6 +44,12 @@ class RealMachine(Protocol):
     def show(self, shown: Shown) -> None:
         """Know what is on the screen: its pages are those to be asked for."""
 
+    def follow(self) -> None:
+        """Say what is not known, and start the readings."""
+
+    def boot_again(self, nr_steps: int) -> Effects:
+        """Boot the same kernel anew and do the first steps again; InputError for no guest."""
+
     def branch(self) -> tuple[Session, Effects]:
         """A simulated machine that starts as this one is now shown, and what is to be said."""
 

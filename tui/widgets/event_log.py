@@ -19,6 +19,8 @@ KEPT_OUTCOMES = 400
 KEPT_PIECES = 1000
 """Lines of one command that are drawn: reading ``/sys`` may give as many as there are blocks."""
 INDENT = 4
+MOST_DEPTH = 10
+"""Calls within calls that are set in further and further."""
 
 
 class EventLog(Panel):
@@ -33,6 +35,7 @@ class EventLog(Panel):
         self._last_said = 0
         """Lines of what was said last, where nothing was done after it."""
         self._drawn: dict[tuple[int, int], tuple[Outcome, list[Strip]]] = {}
+        self._guest_says: Sequence[str] = ()
 
     def show(self, shown: Shown) -> None:
         """Show the commands in force, and the events of the one under way in slow motion."""
@@ -46,6 +49,11 @@ class EventLog(Panel):
         position = 0 if self.frame is None else self.frame.position
         self._sayings = [*self._sayings[-50:], (position, Piece(role, text))]
         self._follow = True
+        self.repaint()
+
+    def show_console(self, lines: Sequence[str]) -> None:
+        """Show what a guest that boots says, below everything, until it has booted."""
+        self._guest_says, self._follow = lines, True
         self.repaint()
 
     def scroll_lines(self, lines: int) -> None:
@@ -89,6 +97,8 @@ class EventLog(Panel):
         if shown.phase is not None and position < len(outcomes):
             for piece in outcome_pieces(outcomes, position, shown.phase, KEPT_PIECES):
                 body += self._piece(width, piece)
+        for line in self._guest_says:
+            body += self._piece(width, Piece("log", line))
         return body
 
     def _said(self, width: int, position: int) -> list[Strip]:
@@ -133,9 +143,9 @@ class EventLog(Panel):
             line.right(right, "refusal" if piece.bad else "dim")
             return [line.strip()]
         style = "dim" if piece.role == "log" else piece.role
-        indent += 2 if piece.role == "log" else 0
+        indent += (2 if piece.role == "log" else 0) + 2 * min(piece.depth, MOST_DEPTH)
         words = f"{paint.bar_line} {piece.text}" if piece.role == "log" else piece.text
-        head = f"{piece.head}: " if piece.head else ""
+        head = f"{piece.head}: " if piece.head and piece.text else piece.head
         strips = []
         for index, text in enumerate(wrapped(head + words, max(10, width - indent - 1))):
             name = head.strip() if index == 0 and text.startswith(head.strip()) else ""

@@ -21,6 +21,8 @@ from pfnmap.engine.language import parse_line
 from pfnmap.engine.machine import Machine, predict
 from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.outcome import Outcome
+from tests.engine.sysroot.trees import MEMORY, NODE, zone
+from tests.engine.sysroot.trees import PARAMETERS as MODULE_PARAMETERS
 
 MASKS = ("online", "has_memory", "has_normal_memory", "has_cpu", "possible")
 PARAMETERS = ["online_policy", "auto_movable_ratio", "auto_movable_numa_aware", "memmap_on_memory"]
@@ -85,7 +87,9 @@ class FakeGuest:
             return 0, "".join(f"{line}\r\n" for line in self.facts())
         if command == "report":
             return 0, "".join(f"{line}\r\n" for line in self.report())
-        if command == "capture":
+        if "/proc/kpage" in command:
+            return 0, "closed\r\n"
+        if command == "capture" or command.startswith("eval"):
             return 0, "".join(f"{line}\r\n" for line in self.capture())
         if not command.startswith(("echo", "cat", "grep")):
             return 0, ""
@@ -111,9 +115,9 @@ class FakeGuest:
     def report(self) -> list[str]:
         view, state = ModelView(self.state), self.state
         lines = []
-        for zone in view.zones:
-            numbers = (zone.spanned, zone.present, zone.managed, zone.start_pfn, zone.cma)
-            lines.append(f"zone {zone.node} {zone.zone.label} {' '.join(map(str, numbers))}")
+        for each in view.zones:
+            numbers = (each.spanned, each.present, each.managed, each.start_pfn, each.cma)
+            lines.append(f"zone {each.node} {each.zone.label} {' '.join(map(str, numbers))}")
         for run in state.blocks.rows:
             for block in range(int(run["start"]), int(run["start"] + run["count"])):
                 row = view.block(block)
@@ -133,13 +137,33 @@ class FakeGuest:
         return lines
 
     def capture(self) -> list[str]:
-        view, memory = ModelView(self.state), "/sys/devices/system/memory"
+        view, memory, node = ModelView(self.state), f"/{MEMORY}", f"/{NODE}"
         lines = ["pagesize:4096", f"{memory}/block_size_bytes:{self.state.geometry.block_bytes:x}"]
-        for run in self.state.blocks.rows:
-            for block in range(int(run["start"]), int(run["start"] + run["count"])):
-                row = view.block(block)
-                assert row is not None
-                lines.append(f"{memory}/memory{block}/state:{row.state}")
+        lines += [f"{node}/node{n.node}" for n in view.nodes]
+        for block in view.block_ids(0, view.nr_blocks).tolist():
+            row = view.block(block)
+            assert row is not None
+            files = {
+                "state": row.state,
+                "valid_zones": " ".join(row.valid_zones) or "none",
+                "removable": int(bool(row.removable)),
+            }
+            lines += [f"{memory}/memory{block}/{name}:{word}" for name, word in files.items()]
+            lines.append(f"{memory}/memory{block}/node{row.node}")
+        for z in view.zones:
+            text = zone(z.node, z.zone.label, z.start_pfn, z.spanned, z.present, z.managed, z.cma)
+            lines += [f"/proc/zoneinfo:{line}" for line in text.splitlines()]
+        lines += [
+            f"/proc/iomem:{'  ' * r.depth}{r.start:08x}-{r.end:08x} : {r.name}"
+            for r in self.state.resources
+        ]
+        for mask in MASKS:
+            nodes = (0,) if mask in ("has_cpu", "possible") else self.state.nodes_in(mask)
+            lines.append(f"{node}/{mask}:{','.join(map(str, nodes))}")
+        params = dict(self.state.params.words())
+        lines += [f"/{MODULE_PARAMETERS}/{name}:{params[name]}" for name in PARAMETERS]
+        lines.append(f"{memory}/auto_online_blocks:{params['auto_online_blocks']}")
+        lines.append(f"/proc/sys/kernel/osrelease:{self.plays.get('release', '6.12.0-fake')}")
         return lines
 
     # -- the monitor -------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -226,9 +226,9 @@ async def test_compare_and_save_are_work(tmp_path: Path, monkeypatch: pytest.Mon
         work = on.main.background
         do: Any = work.do
 
-        def noted(what: str, work: Callable[[], Any], then: Callable[[Any], Any]) -> None:
+        def noted(what: str, *how: Any) -> None:
             asked.append(what)
-            do(what, work, then)
+            do(what, *how)
 
         monkeypatch.setattr(work, "do", noted)
         await on.command(f"save {file} expect=yes")

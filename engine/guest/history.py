@@ -1,0 +1,311 @@
+"""The timeline of a guest: what is done is done to its kernel, and read like any real machine.
+
+Beside each answer stands what the model foresaw. Where the two differ that is a finding, with what
+somebody needs to report it.
+"""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from msgspec.structs import replace
+
+from pfnmap.engine.commands import Command, Note, StartMachine, SysfsRead, is_action
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.finding import DISAGREES, Finding
+from pfnmap.engine.guest.actions import MEANINGLESS, perform, refuse
+from pfnmap.engine.guest.errors import UnplayableError
+from pfnmap.engine.guest.guest import Guest
+from pfnmap.engine.guest.record import Recorder
+from pfnmap.engine.kinds import PageState
+from pfnmap.engine.machine import predict
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.outcome import Event, Outcome, Phases, Refusal
+from pfnmap.engine.printable import printable
+from pfnmap.engine.sysroot.explain import explain
+from pfnmap.engine.sysroot.held import with_held_runs
+from pfnmap.engine.sysroot.history import MAX_DISAGREEMENTS, ObservedHistory, observed
+from pfnmap.engine.sysroot.observation import Observation
+from pfnmap.engine.sysroot.observe import MAX_HISTORY, Watcher
+from pfnmap.engine.sysroot.shell import ANSWER_SECONDS, Answer, ShellMachine
+from pfnmap.engine.sysroot.view import SysrootView
+from pfnmap.engine.traces.recorded import as_recorded
+from pfnmap.engine.traces.replay import machine_state
+from pfnmap.engine.traces.trace import FIRMWARE, RecordedStep, ShellStep, trace_bytes
+from pfnmap.engine.traces.verify import Difference, compare, compare_answer
+
+MOST_SHOWN: Final = 8
+"""Differences of one step that are spelt out in the log; the findings have all."""
+_LOOK: Final = SysfsRead(("/sys/devices/system/memory/auto_online_blocks",))
+"""What is recorded where the guest changed by itself: a reading, and so what is there then."""
+
+
+class GuestLine:
+    """The console of a guest, as what takes lines of shell there."""
+
+    def __init__(self, guest: Guest, turn: threading.RLock) -> None:
+        """``turn``: who has it may speak to the guest."""
+        self.name = f"guest under {guest.accelerator}"
+        self._guest, self._turn = guest, turn
+
+    def run(self, lines: str, seconds: float = ANSWER_SECONDS) -> Answer:
+        """Do lines there; GuestError where no answer comes."""
+        # The guest takes one line at a time.
+        text = lines.replace("\\", r"\\").replace("\n", r"\n")
+        with self._turn:
+            reply = self._guest.run(f'eval "$(printf %b {shlex.quote(text)})"', seconds)
+        return Answer(reply.status, reply.output.encode("utf-8"))
+
+    def close(self) -> None:
+        """End the guest."""
+        self._guest.close()
+
+
+class GuestView(SysrootView):
+    """A guest as it was read. Which device its memory is of is known: we plugged it in."""
+
+    def __init__(
+        self, observation: Observation, known: State, disagreements: tuple[Finding, ...] = ()
+    ) -> None:
+        """``known``: the same machine in the model."""
+        super().__init__(observation)
+        self._known = known
+        self.disagreements = disagreements
+
+    @cached_property
+    def _file_state(self) -> State:
+        return self._known
+
+    def device_of(self, index: int) -> str | None:
+        """The device that a block's memory is of, by the block's place."""
+        row = self._known.blocks.at(int(self.observation.blocks.ids[index]))
+        device = None if row is None else self._known.devices.get(int(row["device"]))
+        return device.name if device is not None else super().device_of(index)
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What ``state`` takes for granted, in sentences."""
+        return tuple(text for text in super().assumptions if "taken for" not in text)
+
+
+class GuestHistory(ObservedHistory):
+    """What was done to a guest, and what its kernel answered and showed."""
+
+    read_only = False
+    goes_back = False
+
+    def __init__(
+        self,
+        guest: Guest,
+        recorder: Recorder,
+        *,
+        start: StartMachine | None = None,
+        waiting: Sequence[Command] = (),
+    ) -> None:
+        """Follow a guest that has booted.
+
+        Args:
+            guest: The guest.
+            recorder: Does commands to it; nothing was done yet.
+            start: The ``machine`` line that it was booted by.
+            waiting: Commands of a scenario that are to be done one after another.
+        """
+        self.guest, self._recorder = guest, recorder
+        self._turn = threading.RLock()
+        machine = ShellMachine(GuestLine(guest, self._turn))
+        super().__init__(Watcher(machine), explaining=False)
+        self._model = self.start = machine_state(recorder.trace)
+        found = compare(0, recorder.trace.boot, self._model)
+        self._views[0] = self._view_of(self.watcher.view, tuple(_findings(found)))
+        self.start_command = start
+        self.waiting = tuple(waiting)
+
+    def _forget(self, kept: int) -> None:
+        """Readings that changed nothing are steps, too."""
+        super()._forget(max(kept, MAX_HISTORY))
+
+    @property
+    def recording(self) -> bytes:
+        """Everything that was done and what the kernel said, as a file."""
+        return trace_bytes(self._recorder.trace)
+
+    # -- doing -----------------------------------------------------------------------------
+    def carry_out(self, command: Command) -> Outcome:
+        """Do a command to the guest. Shows nothing yet, and may take long.
+
+        UnplayableError for what no real machine can be told, GuestError where it answers no more.
+        """
+        if not self.live:
+            raise InputError("an earlier reading is shown; go to the last step to act")
+        if type(command) in MEANINGLESS:
+            raise refuse(command)
+        with self._turn:
+            before = self._newest
+            if not is_action(command):
+                outcome, view = Outcome(command, self._model, self._model), before
+            else:
+                outcome, findings = self._done(command)
+                self._model = outcome.after
+                findings = (*before.disagreements, *findings)[-MAX_DISAGREEMENTS:]
+                view = self._view_of(self.watcher.poll(), findings)
+            self._coming.append((outcome, view))
+        return outcome
+
+    def record(self, outcome: Outcome) -> Outcome:
+        """Show what :meth:`carry_out` did."""
+        if self._next_is(outcome.command):
+            self.waiting = self.waiting[1:]
+        self.take(self._views[-1])
+        for listener in self.listeners:
+            listener(outcome)
+        return outcome
+
+    def _done(self, command: Command) -> tuple[Outcome, tuple[Finding, ...]]:
+        """Do something for the machine; of a scenario, what means nothing there is passed over."""
+        foreseen = self._foreseen(command)
+        try:
+            steps = perform(self._recorder, command)
+        except UnplayableError as error:
+            if not self._next_is(command):
+                raise
+            self.waiting = self.waiting[1:]
+            return Outcome(Note(f"passed over: {error}"), self._model, self._model), ()
+        return self._answered(command, foreseen, steps)
+
+    def _next_is(self, command: Command) -> bool:
+        return bool(self.waiting) and self.waiting[0] is command
+
+    @property
+    def _newest(self) -> SysrootView:
+        """As it was last read, be it shown already or not."""
+        return self._coming[-1][1] if self._coming else self._views[-1]
+
+    def _view_of(self, read: SysrootView, findings: tuple[Finding, ...]) -> GuestView:
+        return GuestView(read.observation, self._model, findings)
+
+    # -- what the model says -----------------------------------------------------------------
+    def _foreseen(self, command: Command) -> Outcome | InputError:
+        """What the model foresees with what is known of single pages; why not, where it cannot."""
+        try:
+            return self.predict(command)
+        except InputError as error:
+            return error
+
+    def _answered(
+        self, command: Command, foreseen: Outcome | InputError, steps: Sequence[RecordedStep]
+    ) -> tuple[Outcome, tuple[Finding, ...]]:
+        """What was done with the kernel's answer, and where the model foresaw another."""
+        last = steps[-1]
+        number = len(self._recorder.trace.steps)
+        replayed = self._replayed(command, steps)
+        differences: list[Difference] = []
+        if replayed is not None:
+            whole = replace(last, log=tuple(line for step in steps for line in step.log))
+            differences += compare_answer(number, whole, replayed)
+            differences += compare(number, last.after, replayed.after)
+        after = as_recorded(replayed.after if replayed else self._model, last.after)
+        output = [line for step in steps if isinstance(step, ShellStep) for line in _printed(step)]
+        notes = [f"QEMU refused: {printable(step.reason)}" for step in steps if step.reason]
+        if isinstance(foreseen, InputError):
+            notes.append(f"the model foresees nothing of this: {foreseen}")
+        elif differences:
+            notes += [f"{_place(each)}" for each in differences[:MOST_SHOWN]]
+            notes.append(self._to_report())
+        else:
+            output.append(_foreseen_words(foreseen, last))
+        refusal = _refusal(last, replayed)
+        events = tuple(_events(steps, after))
+        outcome = Outcome(command, self._model, after, events, refusal, tuple(output), tuple(notes))
+        return outcome, tuple(_findings(differences))
+
+    def _replayed(self, command: Command, steps: Sequence[RecordedStep]) -> Outcome | None:
+        """What the model makes of it; of pages that the kernel found unmovable it is told."""
+        pins = sorted({pfn for step in steps for pfn in step.unmovable})
+        held = np.array([(pfn, int(PageState.UNMOVABLE), 1) for pfn in pins], np.int64)
+        state = with_held_runs(self._model, held) if pins else self._model
+        try:
+            return predict(state, command)
+        except InputError:
+            return None
+
+    def _to_report(self) -> str:
+        trace = self._recorder.trace
+        return (
+            f"to report: Linux {printable(trace.kernel)} ({self.guest.accelerator}), command line "
+            f"{printable(trace.cmdline)!r}; :save NAME.hotplug writes the scenario so far, "
+            ":save NAME.json the recording"
+        )
+
+    # -- what the guest does by itself ---------------------------------------------------------
+    def observe(self) -> SysrootView | None:
+        """Read again; None when nothing changed, or while something is being done."""
+        if not self._turn.acquire(blocking=False):
+            return None
+        try:
+            before = self._newest
+            read = self.watcher.poll()
+            if read.observation is not before.observation:
+                steps = perform(self._recorder, _LOOK)
+                was = self._model
+                for each in explain(before, read).outcomes:  # what no file shows follows, too
+                    with suppress(InputError):
+                        self._model = predict(self._model, each.command).after
+                self._model = as_recorded(self._model, steps[-1].after)
+                outcome = observed(self.watcher.changes[-1], was, self._model, ())
+                self._coming.append((outcome, self._view_of(read, before.disagreements)))
+            return self._coming[-1][1] if self._coming else None
+        finally:
+            self._turn.release()
+
+
+def _findings(differences: Sequence[Difference] | Iterator[Difference]) -> Iterator[Finding]:
+    for each in differences:
+        yield Finding(DISAGREES, f"step {each.step}: {_place(each)}")
+
+
+def _place(each: Difference) -> str:
+    return f"{each.field}: the kernel says {each.kernel}, the model foresaw {each.engine}"
+
+
+def _foreseen_words(foreseen: Outcome, last: RecordedStep) -> str:
+    """That it went as foreseen, or what the model had left open."""
+    if foreseen.errno == last.result:
+        return "as the model foresaw"
+    doubts = "; ".join(foreseen.notes)
+    return f"the model foresaw {foreseen.errno or 'success'}{doubts and f' ({doubts})'}"
+
+
+def _refusal(last: RecordedStep, replayed: Outcome | None) -> Refusal | None:
+    """The kernel's answer with the model's words for it, else with the kernel's own."""
+    if last.result in (None, FIRMWARE):
+        return None
+    errno = printable(str(last.result))
+    if replayed is not None and replayed.refusal is not None and replayed.errno == errno:
+        return replayed.refusal
+    said = [*last.debug, *last.log]
+    rule = printable(said[-1]) if said else "it says no more"
+    return Refusal(errno, "the kernel", rule)
+
+
+def _events(steps: Sequence[RecordedStep], after: State) -> Iterator[Event]:
+    """The kernel's own calls with what it logged between them; of one that cannot tell, its log."""
+    at_once = Phases(lambda: (after,))
+    for step in steps:
+        if not step.calls and step.log:
+            lines = tuple(map(printable, step.log))
+            yield Event("the kernel", "it logged", at_once, 0, lines)
+        for call in step.calls:
+            if call.name:
+                yield Event(printable(call.name), "", at_once, 0, depth=call.depth)
+            else:
+                yield Event("", printable(call.log), at_once, 0, depth=call.depth)
+
+
+def _printed(step: ShellStep) -> list[str]:
+    return [printable(line) for line in (step.output or "").splitlines()]

@@ -1,0 +1,95 @@
+"""``pfnmap vm``: its command line, and on a terminal; the guest's kernel is played by the model."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from pfnmap.tui.cli import main
+from tests.engine.guest.tools import image
+from tests.engine.guest.tools import qemu as qemu  # a fixture
+from tests.tui.pty_program import Program
+from tests.tui.terminal.test_terminal_e2e import assert_terminal_as_found
+
+
+def guests_left(folder: Path) -> list[int]:
+    """The processes that were started with this folder for temporary files and run a guest."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words, env = (place / "cmdline").read_bytes(), (place / "environ").read_bytes()
+            if b"qemu" in words and f"TMPDIR={folder}\0".encode() in env:
+                found.append(int(place.name))
+    return found
+
+
+@pytest.mark.parametrize("ending", ["q", "SIGTERM", "SIGKILL"])
+def test_nothing_is_left_of_a_guest(qemu: Path, tmp_path: Path, ending: str) -> None:
+    env = {"PFNMAP_KERNELS": str(qemu), "TMPDIR": str(tmp_path)}
+    with Program("vm", "6.12", home=tmp_path, env=env) as program:
+        program.wait_for("has booted under")
+        program.send("a")
+        program.wait_for("the kernel would accept this")
+        program.send("\r")
+        program.wait_for("step 1/1")
+        assert guests_left(tmp_path)
+        if ending == "q":
+            program.send("q")
+        else:
+            program.process.send_signal(signal.Signals[ending])
+        status = program.end()
+        if ending != "SIGKILL":
+            assert status == (0 if ending == "q" else 128 + signal.SIGTERM)
+            assert_terminal_as_found(program)
+    while guests_left(tmp_path):
+        pass  # the kernel sees to it, in its own time
+
+
+def test_a_boot_is_stopped(qemu: Path, tmp_path: Path) -> None:
+    image(qemu / "vmlinuz-6.13", {"boot": "hangs", "console": ["it sleeps"]}, "6.13.0-slow")
+    env = {"PFNMAP_KERNELS": str(qemu), "TMPDIR": str(tmp_path)}
+    with Program("vm", "6.13", home=tmp_path, env=env) as program:
+        program.wait_for("it sleeps")
+        program.wait_for("esc stops it")
+        program.send("\x1b")
+        program.wait_for("the boot of 6.13.0-slow was stopped")
+        while guests_left(tmp_path):
+            program.read()
+        program.send("q")
+        assert program.end() == 0
+
+
+def test_without_a_screen_it_is_refused(qemu: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["vm", "6.12"]) == 2
+    assert "vm works on the screen, and there is none" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["vm", "9.9"], "no kernel 9.9 for x86_64 in"),
+        (["vm", "/nothing/bzImage"], "there is no such file"),
+        (["vm", "6.12", "nothing.hotplug"], "no such file"),
+        (["vm", "6.12", "--machine", "ram=1X"], "--machine:1:"),
+        (["vm", "6.12", "--machine", "ram=1G block=1G"], "chooses the size of its blocks"),
+    ],
+)
+def test_what_is_wrong_is_said_before_the_screen_is_taken(
+    qemu: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    with Program(*arguments, home=tmp_path, env={"PFNMAP_KERNELS": str(qemu)}) as program:
+        assert program.end() == 2
+        assert message in " ".join(program.text.split())
+        assert b"\x1b[?1049h" not in program.raw
+
+
+def test_without_qemu_it_says_what_to_install(qemu: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    env = {"PFNMAP_KERNELS": str(qemu), "PATH": str(empty)}
+    with Program("vm", "6.12", home=tmp_path, env=env) as program:
+        assert program.end() == 2
+        assert "qemu-system-x86_64 is not installed" in program.text
