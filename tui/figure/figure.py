@@ -20,6 +20,7 @@ from pfnmap.engine.kinds import FREE_BY_ZONE, FREE_STATES, PageState, ZoneType
 from pfnmap.engine.memory.runs import sorted_set
 from pfnmap.engine.view import NR_PAGE_STATES
 from pfnmap.tui.figure.axis import Axis, Column
+from pfnmap.tui.figure.gauge import Gauge, gauges_of
 from pfnmap.tui.figure.moments import Moment
 from pfnmap.tui.map.cells import (
     EIGHTHS_MASK,
@@ -179,6 +180,8 @@ class Figure(Struct, frozen=True, eq=False):
     moment: Moment
     rows: tuple[Row, ...]
     """Node by node: the node, its zones, its blocks in no zone."""
+    gauges: tuple[Gauge, ...] = ()
+    """Of virtio-mem devices: what is plugged against what is requested."""
 
     @property
     def changed(self) -> tuple[Row, ...]:
@@ -236,7 +239,8 @@ def figure_of(moment: Moment, axis: Axis) -> Figure:
             line = Strip(np.where(empty, np.int8(Mark.REFUSED), line.marks), line.codes)
             mine |= empty
         rows.append(Row(*key, line, before_it, numbers, mine))
-    return Figure(axis, moment, tuple(rows))
+    gauges = gauges_of(moment.state, before.state if before else None)
+    return Figure(axis, moment, tuple(rows), gauges)
 
 
 @lru_cache(maxsize=2)

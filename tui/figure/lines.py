@@ -17,6 +17,7 @@ from pfnmap.tui.figure.amounts import human
 from pfnmap.tui.figure.axis import Axis, Column, Ground, axis_of
 from pfnmap.tui.figure.bill import Bill
 from pfnmap.tui.figure.figure import Figure, Key, Mark, Row, Strip, Told, place
+from pfnmap.tui.figure.gauge import SIGNS, Gauge
 from pfnmap.tui.figure.result import result
 from pfnmap.tui.map.cells import OVER_SHIFT, STATE_MASK, glyph_code
 from pfnmap.tui.text.ascii import plain, wrapped
@@ -165,12 +166,28 @@ class Sheet:
                 yield self._marks(row)
             if not self.beside:
                 yield from self._below(row)
+        for gauge in figure.gauges:
+            if above is None or gauge.changed:
+                yield self.gauge(gauge)
 
-    def at_places(self, figure: Figure, places: Mapping[Key, bool]) -> Iterator[Spans]:
+    def gauge(self, gauge: Gauge) -> Spans:
+        """How much of a device is plugged of what is requested, and of all that it has room for."""
+        name = f"{gauge.node:>{self.node_digits}} {plain(gauge.name)}"[: self.names - 3]
+        width = self.axis.width - 2
+        signs = (Span(sign * columns, SIGNS[sign][1]) for sign, columns in gauge.runs(width))
+        words = f" {gauge.words:>{max(self.numbers - 1, 0)}}"
+        return (
+            *(self._name(name), Span("["), *signs, Span("]")),
+            Span(words, _number_role(gauge.changed and gauge.was is not None)),
+        )
+
+    def at_places(
+        self, figure: Figure, places: Mapping[Key, bool], devices: Iterable[str] = ()
+    ) -> Iterator[Spans]:
         """The rows, each at a place that it has in every figure of a series.
 
         ``places``: the keys of all rows; those with True have three lines: as it was, as it is,
-        and what differs.
+        and what differs. ``devices``: names of those with a gauge, each a line.
         """
         rows = {row.key: row for row in figure.rows}
         for key in sorted(places, key=place):
@@ -181,6 +198,8 @@ class Sheet:
             yield from lines
             if roomy:
                 yield self._marks(row) if row is not None and row.paired else ()
+        gauges = {gauge.name: self.gauge(gauge) for gauge in figure.gauges}
+        yield from (gauges.get(name, ()) for name in devices)
 
     def _marks(self, row: Row) -> Spans:
         """A sign below each column that differs."""
@@ -264,6 +283,9 @@ class Sheet:
             used[changed] = Span(changed, "changed")
         entries = [PART, *letters, *MARKS.values(), (changed, "changed")]
         known = [(used[sign], words) for sign, words in entries if words and sign in used]
+        gauges = (gauge for figure in drawn for gauge in figure.gauges)
+        seen = {sign for each in gauges for sign, columns in each.runs(self.axis.width) if columns}
+        known += [(Span(s, role), words) for s, (words, role) in SIGNS.items() if s in seen]
         yield from _packed(known, self.width)
 
     def bill(self, bill: Bill, indent: str = "") -> Iterator[Spans]:

@@ -143,6 +143,8 @@ class _Page:
         self.heading = list(self.sheet.heading())
         self.places: dict[Key, bool] = {}
         """Rows of any figure, and whether one of them draws it twice."""
+        self.devices: dict[str, None] = {}
+        """Names of devices that have a gauge in any figure."""
         self.in_maps: set[PageState] = set()
         self.parts: dict[str, int] = {LEGEND: 0}
         self.words: dict[str, int] = {}
@@ -156,6 +158,7 @@ class _Page:
         figures = [figure_of(moment, self.sheet.axis) for moment in found]
         for row in (row for figure in figures for row in figure.rows):
             self.places[row.key] = self.places.get(row.key, False) or row.paired
+        self.devices = dict.fromkeys(each.name for figure in figures for each in figure.gauges)
         drawn = [self._moment(figure) for figure in figures]
         legend = [self._line(line, None) for line in self.sheet.legend(figures, also=self.in_maps)]
         parts = ["".join(legend), *list(self.parts)[1:]]
@@ -207,7 +210,7 @@ class _Page:
         yield '<figure aria-labelledby="what came"><pre class="figure">'
         for line in self.heading:
             yield self._line(line, None)
-        for line in self.sheet.at_places(figure, self.places):
+        for line in self.sheet.at_places(figure, self.places, self.devices):
             yield self._line(line, figure.moment)
         yield "</pre><pre>"
         yield LEGEND

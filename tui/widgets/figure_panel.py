@@ -120,15 +120,18 @@ class FigurePanel(Panel):
         self, sheet: Sheet, figure: Figure, width: int, room: int, frame: Shown
     ) -> tuple[list[Strip], str]:
         """The rows for so many lines, and how many there are where they are not all there."""
-        chosen = figure.rows if self._scrolled else figure.fitting(room, frame.here.node)
+        gauges = figure.gauges if len(figure.gauges) < room // 2 or self._scrolled else ()
+        spare = room - len(gauges)
+        chosen = figure.rows if self._scrolled else figure.fitting(spare, frame.here.node)
         lines = [
             span_strip(width, self.paint, line, old=row.paired and at == 0)
             for row in chosen
             for at, line in enumerate(sheet.row(row, paired=row.paired))
         ]
+        lines += [span_strip(width, self.paint, sheet.gauge(gauge)) for gauge in gauges]
         shown = self.window(lines, room)
         if not self._scrolled:
-            self.nr_lines = sum(1 + row.paired for row in figure.rows)
+            self.nr_lines = sum(1 + row.paired for row in figure.rows) + len(figure.gauges)
         less = len(chosen) < len(figure.rows) or len(shown) < len(lines)
         return shown, f"{len(shown)} of {self.nr_lines} lines" if less else ""
 

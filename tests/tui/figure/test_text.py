@@ -49,6 +49,7 @@ SESSIONS: dict[str, Callable[[], Session]] = {
     "hugetlb-corrupt": lambda: open_source("hugetlb-section-vs-block"),
     "out-of-memory": lambda: open_source("oom-before-online"),
     "roll-back": lambda: open_source("merged-online-rollback"),
+    "virtio-mem": lambda: open_source("virtio-mem-stuck-at-2m"),
     "removed-under-its-memmap": lambda: open_source("v2-partial-removal-first-block"),
 }
 

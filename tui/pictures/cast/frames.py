@@ -122,9 +122,10 @@ def _drawn(
     words = [list(sheet.words(figure)) for figure in figures]
     room = size[1] - len(head) - len(legend)
     told = min(max(map(len, words)), room // 3) + 1
-    keys = _keys(figures, room - told)
+    devices = dict.fromkeys(each.name for figure in figures for each in figure.gauges)
+    keys = _keys(figures, room - told - len(devices))
     for figure, said in zip(figures, words, strict=True):
-        rows = sheet.at_places(figure, dict.fromkeys(keys, False))
+        rows = sheet.at_places(figure, dict.fromkeys(keys, False), devices)
         lines = [tuple(replace(span, text=span.seen("_")) for span in line) for line in rows]
         yield [*head, *_filled(lines, room - told), *_filled(said, told), *legend]
 
