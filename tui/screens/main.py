@@ -634,7 +634,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Play what comes next, or pause."""
         if self.clock.playing:
             self.clock.pause()
-        elif self.session.position >= len(self.session.outcomes):
+        elif not self._more_to_play:
             raise InputError("nothing to play: this is the last step")
         else:
             self._claim()
@@ -645,8 +645,20 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.clock.pause()
         if self.session.position < len(self.session.outcomes):
             self._move_in_time(want.Seek(self.session.position + 1))
-        if self.session.position < len(self.session.outcomes):
+        elif self.session.waiting and not self.background.busy:
+            try:
+                self.run(self.session.waiting[0])
+            except PfnmapError as error:
+                self.complain(str(error))
+                return
+        if self._more_to_play:
             self.clock.wait(self.session.last)
+
+    @property
+    def _more_to_play(self) -> bool:
+        """Whether there are steps behind the one that is shown, or commands still to be done."""
+        session = self.session
+        return session.position < len(session.outcomes) or bool(session.waiting)
 
     # -- long work, a real machine, the panels: messages -------------------------------------
     def on_background_goes(self) -> None:
@@ -660,6 +672,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             try:
                 self.background.take()
             except PfnmapError as error:
+                self.clock.pause()
                 self.complain(str(error))
             except Exception as error:
                 # Nobody waits for this call: raised, it would end the program and the session.

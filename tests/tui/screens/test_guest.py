@@ -106,11 +106,18 @@ async def test_a_branch_is_a_simulation_and_one_comes_back_from_it(qemu: Path) -
         assert on.session.view.real and on.session.view.nr_blocks == 10
 
 
-async def test_a_scenario_is_stepped_through(qemu: Path) -> None:
+@pytest.mark.parametrize("played", [False, True])
+async def test_a_scenario_is_stepped_through_or_played(qemu: Path, played: bool) -> None:
     text = f"{MACHINE}\nadd dimm0 256M\nonline dimm0 movable\nexpect block 32 zone=Movable\n"
     async with stage(text) as on:
         assert "step 0/0, 3 to come" in on.lines[0]
-        await on.keys("]", "]", "]")
+        for _ in range(3):
+            if played:
+                on.main.on_clock_tick()
+            else:
+                await on.keys("]")
+        await settle(on.pilot)
+        assert not on.main.clock.playing
         assert "step 3/3" in on.lines[0] and "to come" not in on.lines[0]
         assert "holds" in on.text and "does not hold" not in on.text
 
