@@ -88,6 +88,7 @@ class _Capture(Struct, frozen=True, kw_only=True):
     pools: Annotated[tuple[HugetlbPool, ...], Meta(max_length=MAX_NUMNODES)] = ()
     config: tuple[MemoryConfig, ...] = ()
     devices: Annotated[tuple[DriverDevice, ...], Meta(max_length=MAX_CAPTURE_NOTES)] = ()
+    balloons: Annotated[tuple[str, ...], Meta(max_length=MAX_CAPTURE_NOTES)] = ()
     blocks: Annotated[tuple[_Run, ...], Meta(max_length=MAX_BLOCK_LINES)] = ()
     notes: Annotated[tuple[str, ...], Meta(max_length=MAX_CAPTURE_NOTES)] = ()
 
@@ -131,6 +132,7 @@ def _file(o: Observation) -> _Capture:
         pools=o.pools,
         config=o.config,
         devices=o.devices,
+        balloons=o.balloons,
         blocks=_block_runs(o.blocks),
         notes=o.notes,
     )
@@ -161,7 +163,7 @@ def capture_bytes(observation: Observation, *, compress: bool = False) -> bytes:
     data = msgspec.to_builtins(_file(observation))
     if data["zones"] is not None:  # CMA is the last of a zone, and most machines have none
         data["zones"] = [row if row[-1] else row[:-1] for row in data["zones"]]
-    for name in ("config", "devices"):  # few machines have any
+    for name in ("config", "devices", "balloons"):  # few machines have any
         if not data[name]:
             del data[name]
     # One entry of a list a line: small, and the diff of two captures can be read.
@@ -266,6 +268,7 @@ def parse_capture(data: bytes, name: str) -> Observation:
         pools=file.pools,
         config=file.config,
         devices=_cleaned(file.devices) or (),
+        balloons=tuple(map(clean, file.balloons)),
         notes=tuple(clean(note, 500) for note in file.notes),
     )
 

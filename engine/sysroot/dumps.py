@@ -42,6 +42,7 @@ cd /proc/sys; grep -s . /dev/null "$PWD/kernel/osrelease" \
 W='memhp_default_state|memory_hotplug[.][a-z_]+|hugetlb_free_vmemmap'
 W="movable_node|($W|movablecore|kernelcore)=[^ ]+"
 grep -soE "$W" /dev/null /proc/cmdline
+ls -d /sys/module/*_balloon
 cd /sys/bus/dax && find "$PWD/drivers" -type d -o -name 'dax*'
 cd devices && grep -s . /dev/null "$PWD"/*/state "$PWD"/*/memmap_on_memory \
  "$PWD"/*/target_node "$PWD"/*/mapping*/start "$PWD"/*/mapping*/end
@@ -60,9 +61,11 @@ _NAME = re.compile(rb"(?:\./)?([\w./-]{1,200})(?=:)")
 _LINK = re.compile(
     r"sys/(?:devices/system/memory/memory\d+/node\d+|bus/dax/drivers/\w+/dax[\d.]+)\Z"
 )
-_LOG = re.compile(rb".{0,200}\bvirtio_mem virtio\d+: .* size: 0x")
+_LOG = re.compile(rb".{0,200}\b(?:virtio_mem virtio\d+: .* size: 0x|hv_balloon: )")
 """A line of the kernel's log that matters, as the dump has it or as people paste it."""
-_DIRECTORY = re.compile(r"sys/(?:devices/system/node/node\d+|bus/dax/drivers/\w+)\Z")
+_DIRECTORY = re.compile(
+    r"sys/(?:devices/system/node/node\d+|bus/dax/drivers/\w+|module/\w+_balloon)\Z"
+)
 _PROMPT = re.compile(
     rb"(?:\[[^\]]{1,80}\]|[\w.-]{1,40}@[\w.-]{1,60}(?::(?P<at>[^\s$#]{1,200}))?)?"
     rb" ?[$#](?: (?P<line>.{0,400}))?\Z"

@@ -139,5 +139,7 @@ class Observation(Struct, frozen=True):
     """What ``/sys/firmware/memory`` says, ascending; empty where there is no such directory."""
     devices: tuple[DriverDevice, ...] = ()
     """What drivers that add memory say of their devices."""
+    balloons: tuple[str, ...] = ()
+    """Drivers of balloons that are there: ``hv_balloon``."""
     notes: tuple[str, ...] = ()
     """What is missing or odd, and why; ready to show."""

@@ -73,6 +73,11 @@ def doubts(view: SysrootView, outcome: Outcome) -> list[str]:
     """What could make the kernel answer otherwise than the outcome says."""
     if isinstance(outcome.command, VirtioMem):
         return _plug_doubts(outcome, outcome.command)
+    if view.is_s390 and (gone := offlined(outcome.after, outcome.before)):
+        which = ", ".join(f"memory{block}" for block, _ in gone[:4])
+        return [
+            f"{which}: EIO if the hypervisor has no such standby memory left (SCLP), not modelled"
+        ]
     if not isinstance(
         outcome.command, Offline | Remove | SysfsWrite | Chmem | Shell | KmemDel | Daxctl | Cxl
     ):

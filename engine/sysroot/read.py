@@ -111,7 +111,7 @@ class Reader:
             self._notes.problem(FileProblem("proc/sys/kernel/osrelease", errno.ENOENT))
         self._arch, self._page_bytes = _machine_name(tree), _page_size(tree)
         self._block_bytes = given.block_bytes if given else _block_size(tree, self._notes)
-        self._logged = read_driver_log(tree)
+        self._log = read_log(tree)
 
     def read(self) -> Observation:
         """The machine now: the same object as the last time when nothing changed."""
@@ -152,7 +152,8 @@ class Reader:
             params=params,
             pools=pools,
             config=self._listed.config if self._listed else read_config(self.tree),
-            devices=(*read_dax(self.tree), *self._logged),
+            devices=(*read_dax(self.tree), *parse_driver_log(self._log)),
+            balloons=read_balloons(self.tree, self._log),
             notes=(*self._blocks.notes, *notes.lines()),
         )
         if last is None or last != now:
@@ -194,12 +195,20 @@ def read_config(tree: Tree) -> tuple[MemoryConfig, ...]:
     return tuple(MemoryConfig(first, last - first + 1, *row) for first, last, row in said)
 
 
-def read_driver_log(tree: Tree) -> tuple[DriverDevice, ...]:
-    """What the kernel's log says of virtio-mem devices, where a tree has it."""
+def read_log(tree: Tree) -> bytes:
+    """The kernel's log, empty where a tree has none."""
     for path in LOGS:
         with suppress(FileProblem):
-            return parse_driver_log(tree.read(path, MAX_FILE))
-    return ()
+            return tree.read(path, MAX_FILE)
+    return b""
+
+
+def read_balloons(tree: Tree, log: bytes) -> tuple[str, ...]:
+    """The drivers of balloons that are loaded, or that the log names."""
+    names = {"hv_balloon"} if b"hv_balloon: " in log else set[str]()
+    with suppress(FileProblem):
+        names |= {clean(name) for name in tree.names("sys/module") if name.endswith("_balloon")}
+    return tuple(sorted(names))
 
 
 def read_dax(tree: Tree) -> tuple[DriverDevice, ...]:

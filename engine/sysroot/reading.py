@@ -32,6 +32,16 @@ PARAM_ORDER = (
 )
 
 
+BALLOONS = {
+    "hv_balloon": "Hyper-V's balloon, which also adds memory,",
+    "virtio_balloon": "virtio's balloon",
+    "vmw_balloon": "VMware's balloon",
+}
+"""In words, by the name of the driver."""
+STANDBY = "standby (sclp)"
+"""Offline memory of s390: the hypervisor assigns it when it is to go online (``sclp_mem.c``)."""
+
+
 class Reading:
     """One observation and what follows from it for the machine as a whole."""
 
@@ -88,6 +98,12 @@ class Reading:
             notes.append(
                 "zones are inferred from the blocks: spans may be larger, managed is not known"
             )
+        notes += [
+            f"{BALLOONS[name]} is there ({name}): the pages it holds are not managed, and what "
+            "it does is not modelled"
+            for name in self.observation.balloons
+            if name in BALLOONS
+        ]
         odd = {zone.name for zone in self._zone_infos if zone.name not in ZONE_BY_LABEL}
         notes += [f"zone {name} is not one that this program knows" for name in sorted(odd)]
         return tuple(dict.fromkeys(notes))
@@ -197,7 +213,16 @@ class Reading:
     def device_of(self, index: int) -> str | None:
         """The device that the driver of a block's memory serves, by the block's place."""
         line = int(self.inferred.line[index])
-        return self.owners[line] or None if line >= 0 else None
+        if line >= 0 and self.owners[line]:
+            return self.owners[line]
+        blocks = self.observation.blocks
+        offline = self.is_s390 and blocks.state_word(index) == "offline"
+        return STANDBY if offline else None
+
+    @property
+    def is_s390(self) -> bool:
+        """Whether it is a machine with standby memory."""
+        return self.geometry.arch.startswith("s390")
 
     # -- what follows --------------------------------------------------------------------
     @cached_property

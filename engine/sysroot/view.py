@@ -322,6 +322,10 @@ class SysrootView(Reading):
     def offline_obstacle(self, row: BlockRow) -> str:
         """Why a block cannot be offlined, or what may stop it; empty when nothing is known."""
         known = offline_obstacle(self.state, row)
+        if not known and "hv_balloon" in self.observation.balloons and row.state == "online":
+            known = (
+                "EBUSY if Hyper-V's balloon holds a page there: it gives none back (PageOffline)"
+            )
         held = self.state.blocks.at(row.id)
         if known or held is None or held["early"] or row.zone not in KERNEL_ZONES:
             return known

@@ -28,7 +28,7 @@ from pfnmap.engine.sysroot.driven import (
 )
 from pfnmap.engine.sysroot.inference import UNKNOWN, block_memmap_pages, state_mask
 from pfnmap.engine.sysroot.parse import is_kernel_image
-from pfnmap.engine.sysroot.reading import Reading
+from pfnmap.engine.sysroot.reading import BALLOONS, Reading
 from pfnmap.engine.view import ZoneRow
 
 
@@ -99,6 +99,13 @@ def assumptions(reading: Reading, state: State, pages: str = "") -> tuple[str, .
     if any(device.kind == "dimm" for device in state.devices.values()):
         out.append("each System RAM line of hot-added memory is taken for one DIMM")
     out += driver_assumptions(reading, state)
+    out += [
+        f"{BALLOONS[name]} changes nothing"
+        for name in reading.observation.balloons
+        if name in BALLOONS
+    ]
+    if reading.is_s390:
+        out.append("the hypervisor assigns standby memory that is to go online (SCLP)")
     if (inferred.vmemmap == UNKNOWN).any():
         out.append("where struct pages are is not known for every block")
     if reading.observation.iomem is None:

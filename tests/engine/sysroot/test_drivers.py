@@ -12,7 +12,7 @@ from pfnmap.engine.commands import Command
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.memory.checks import broken_identities
-from pfnmap.engine.sysroot.capture import parse_capture
+from pfnmap.engine.sysroot.capture import capture_bytes, parse_capture
 from pfnmap.engine.sysroot.explain import explain
 from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.plan import plan
@@ -231,3 +231,41 @@ def command_of(line: str) -> Command:
     command = parse_line(line)
     assert command is not None
     return command
+
+
+# -- Hyper-V's balloon, standby memory of s390 ------------------------------------------------
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/sys/module/hv_balloon",
+        "[    3.1] hv_balloon: Using Dynamic Memory protocol version 2.0",
+    ],
+)
+def test_hyper_v_s_balloon_is_named_where_it_matters(line: str) -> None:
+    dump = f"/sys/devices/system/memory/block_size_bytes:8000000\n{line}\n"
+    dump += "/proc/sys/kernel/osrelease:6.12.1\n"
+    for block in (0, 33):
+        dump += f"/sys/devices/system/memory/memory{block}/state:online\n"
+        dump += f"/sys/devices/system/memory/memory{block}/valid_zones:Normal\n"
+    observation = parse_capture(dump.encode(), "dump.txt")
+    assert observation.balloons == ("hv_balloon",)
+    assert parse_capture(capture_bytes(observation), "c").balloons == ("hv_balloon",)
+    view = SysrootView(observation)
+    assert any("Hyper-V's balloon" in note for note in view.notes)
+    assert any("Hyper-V's balloon" in text for text in view.assumptions)
+    row = view.block(33)
+    assert row is not None
+    assert view.offline_obstacle(row).startswith("EBUSY if Hyper-V's balloon holds a page there")
+
+
+def test_standby_memory_of_s390_is_named_where_it_matters(tmp_path: Path) -> None:
+    tree = Tree(tmp_path / "root", block_size="10000000")
+    tree.kernel("6.12.30", "s390x")
+    tree.blocks(0, 7, zones="Normal")
+    tree.blocks(8, 9, "offline", "Normal Movable")
+    view = view_of(tree)
+    row = view.block(8)
+    assert row is not None and row.device == "standby (sclp)"
+    (outcome,) = plan(view, [command_of("online 8")])
+    assert any(note.startswith("memory8: EIO if the hypervisor") for note in outcome.notes)
+    assert any("SCLP" in text for text in view.assumptions)
