@@ -37,7 +37,7 @@ from pfnmap.engine.sysroot.shell import ANSWER_SECONDS, Answer, ShellMachine
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.traces.recorded import as_recorded
 from pfnmap.engine.traces.replay import machine_state
-from pfnmap.engine.traces.trace import FIRMWARE, RecordedStep, ShellStep, trace_bytes
+from pfnmap.engine.traces.trace import FIRMWARE, DeviceStep, RecordedStep, ShellStep, trace_bytes
 from pfnmap.engine.traces.verify import Difference, compare, compare_answer
 
 MOST_SHOWN: Final = 8
@@ -51,7 +51,7 @@ class GuestLine:
 
     def __init__(self, guest: Guest, turn: threading.RLock) -> None:
         """``turn``: who has it may speak to the guest."""
-        self.name = f"guest under {guest.accelerator}"
+        self.name = guest.accelerator
         self._guest, self._turn = guest, turn
 
     def run(self, lines: str, seconds: float = ANSWER_SECONDS) -> Answer:
@@ -77,6 +77,11 @@ class GuestView(SysrootView):
         super().__init__(observation)
         self._known = known
         self.disagreements = disagreements
+
+    @property
+    def title(self) -> str:
+        """The kernel, and what it runs on."""
+        return f"vm {self.kernel_release} ({self.observation.title})"
 
     @cached_property
     def _file_state(self) -> State:
@@ -206,8 +211,10 @@ class GuestHistory(ObservedHistory):
         replayed = self._replayed(command, steps)
         differences: list[Difference] = []
         if replayed is not None:
-            whole = replace(last, log=tuple(line for step in steps for line in step.log))
-            differences += compare_answer(number, whole, replayed)
+            # A device is plugged in by a step of its own, which the model does not tell apart.
+            told = steps[-1:] if isinstance(last, DeviceStep) else steps
+            log = tuple(line for step in told for line in step.log)
+            differences += compare_answer(number, replace(last, log=log), replayed)
             differences += compare(number, last.after, replayed.after)
         after = as_recorded(replayed.after if replayed else self._model, last.after)
         output = [line for step in steps if isinstance(step, ShellStep) for line in _printed(step)]

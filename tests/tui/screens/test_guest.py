@@ -54,7 +54,7 @@ def guest_of(session: object):  # type: ignore[no-untyped-def]
 
 async def test_keys_and_words_act_on_the_guest(qemu: Path, tmp_path: Path) -> None:
     async with stage() as on:
-        assert "guest under emulation (Linux 6.12.0-fake)" in on.lines[0]
+        assert "vm 6.12.0-fake (emulation) · x86_64" in on.lines[0]
         assert "has booted under emulation" in on.text
         await on.keys("a", "enter")
         assert "as the model foresaw" in on.text and "blocks 32-33, offline" in on.text
