@@ -6,6 +6,7 @@ somebody needs to report it.
 
 from __future__ import annotations
 
+import re
 import shlex
 import threading
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,16 @@ from typing import Final
 import numpy as np
 from msgspec.structs import replace
 
-from pfnmap.engine.commands import Command, Note, StartMachine, SysfsRead, is_action
+from pfnmap.engine.commands import (
+    Command,
+    DeviceAdd,
+    Kmem,
+    KmemDel,
+    Note,
+    StartMachine,
+    SysfsRead,
+    is_action,
+)
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.finding import DISAGREES, Finding
 from pfnmap.engine.guest.actions import MEANINGLESS, perform, refuse
@@ -42,6 +52,8 @@ from pfnmap.engine.traces.verify import Difference, compare, compare_answer
 
 MOST_SHOWN: Final = 8
 """Differences of one step that are spelt out in the log; the findings have all."""
+NAMESPACE_BYTES: Final = 2 << 20
+"""Of an NVDIMM that the kernel keeps for itself (``drivers/nvdimm/pfn_devs.c:nd_pfn_init``)."""
 _LOOK: Final = SysfsRead(("/sys/devices/system/memory/auto_online_blocks",))
 """What is recorded where the guest changed by itself: a reading, and so what is there then."""
 
@@ -214,8 +226,13 @@ class GuestHistory(ObservedHistory):
             # A device is plugged in by a step of its own, which the model does not tell apart.
             told = steps[-1:] if isinstance(last, DeviceStep) else steps
             log = tuple(line for step in told for line in step.log)
+            if isinstance(command, Kmem | KmemDel):  # the kernel has its own name for the device
+                log = tuple(re.sub(r"^kmem dax[\d.]+:", f"kmem {command.name}:", x) for x in log)
             differences += compare_answer(number, replace(last, log=log), replayed)
             differences += compare(number, last.after, replayed.after)
+        if isinstance(command, DeviceAdd) and command.altmap_bytes is None:
+            # The namespace of a new NVDIMM is raw: it has no struct pages, and so no zone.
+            differences = [each for each in differences if "zone Device" not in each.field]
         after = as_recorded(replayed.after if replayed else self._model, last.after)
         output = [line for step in steps if isinstance(step, ShellStep) for line in _printed(step)]
         notes = [f"QEMU refused: {printable(step.reason)}" for step in steps if step.reason]
@@ -237,9 +254,16 @@ class GuestHistory(ObservedHistory):
         held = np.array([(pfn, int(PageState.UNMOVABLE), 1) for pfn in pins], np.int64)
         state = with_held_runs(self._model, held) if pins else self._model
         try:
-            return predict(state, command)
+            return predict(state, self._as_qemu_has_it(command))
         except InputError:
             return None
+
+    def _as_qemu_has_it(self, command: Command) -> Command:
+        """The command with the memory that the kernel makes of a device that is plugged in."""
+        if isinstance(command, DeviceAdd) and (device := self._recorder.devices.get(command.name)):
+            start, size = device.start + NAMESPACE_BYTES, device.size - NAMESPACE_BYTES
+            return replace(command, address=start, size_bytes=size)
+        return command
 
     def _to_report(self) -> str:
         trace = self._recorder.trace
