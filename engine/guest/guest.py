@@ -54,6 +54,8 @@ DRIVERS = {
 }
 """What shows that the kernel can do what a verb needs, and the options that build it."""
 
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|.)")
+"""What firmware sends to a terminal: to clear it, to place the cursor."""
 _PANIC = re.compile(r"Kernel panic - not syncing: .*")
 _EJECT_REQUESTS = (0x03, 0x103)
 """ACPI's event codes in ``_OST``: eject asked for by firmware, and under way in the kernel."""
@@ -330,7 +332,7 @@ class Guest:
     def _say(self, text: bytes) -> None:
         """Keep what the console says, and tell who waits."""
         for line in text.decode("utf-8", errors="replace").splitlines():
-            if shown := printable(line.strip()):
+            if shown := printable(_ESCAPE.sub("", line).strip()):
                 self._console.append(shown)
                 self._progress(shown)
         del self._console[:-KEPT_LINES]

@@ -125,7 +125,10 @@ async def test_a_scenario_is_stepped_through_or_played(qemu: Path, played: bool)
 @pytest.mark.parametrize(
     ("plays", "words"),
     [
-        ({"boot": "dies", "console": ["Kernel panic - not syncing: no init"]}, "panic"),
+        (
+            {"boot": "dies", "console": ["\x1bc\x1b[?7lKernel panic - not syncing: no"]},
+            "] Kernel panic",
+        ),
         ({"boot": "has no hotplug"}, "CONFIG_MEMORY_HOTPLUG"),
     ],
 )
