@@ -73,6 +73,11 @@ class RefDevice:
     node: int
     dimm: bool = True
     guest: bool = False
+    """Whether a driver takes its memory: virtio-mem, or dax/kmem."""
+    state: str = ""
+    """What kmem's file ``state`` reads; empty where kmem does not hold it."""
+    own: bool = False
+    """Whether its blocks are to hold their struct pages."""
 
     @property
     def end(self) -> int:
@@ -105,7 +110,7 @@ class Reference:
     """A machine of pages. Methods named after commands return an errno or None."""
 
     def __init__(self, profile: str, sizes: Sizes, nr_nodes: int) -> None:
-        self.modern = profile == "6.12"
+        self.modern = profile != "6.1"
         self.sizes = sizes
         self.nodes = [RefNode() for _ in range(nr_nodes)]
         self.kind: dict[int, str] = {}

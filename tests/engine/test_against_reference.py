@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from msgspec.structs import replace
 from pytest import MonkeyPatch
 
-from pfnmap.engine.commands import Unpin
+from pfnmap.engine.commands import Unpin, VirtioMem
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import BlockState, PageState
 from pfnmap.engine.language import parse_line
@@ -30,6 +30,7 @@ from pfnmap.engine.profile import PROFILES
 from pfnmap.engine.session import Session
 from tests.engine.reference_model import (
     DEVICE,
+    MOVABLE,
     NORMAL,
     ONLINE,
     ONLINE_KERNEL,
@@ -49,6 +50,8 @@ TINY = Geometry(
 BOOT_BLOCKS = 24
 HOT_BLOCKS = range(32, 52)
 BLOCK_BYTES = TINY.block_bytes
+GUESTS = {"vm0": range(52, 58), "vm1": range(58, 64)}
+GUEST_BLOCKS = range(52, 64)
 EVERYTHING = 1 << 20
 WORDS = [kind.word for kind in PageState]
 KINDS = {"": ONLINE, " kernel": ONLINE_KERNEL, " movable": ONLINE_MOVABLE}
@@ -415,20 +418,17 @@ class OldEngineAgainstReference(EngineAgainstReference):
     profile = "6.1"
 
 
-GUEST_BLOCKS = range(52, 64)
-GUEST = "vm0"
-
-
 class GuestAgainstReference(EngineAgainstReference):
-    """A guest with a virtio-mem device, which goes on by itself where its driver does."""
+    """A guest with two virtio-mem devices, which go on by themselves where their driver does."""
 
     def machine(self) -> Machine:
         machine = super().machine()
         self.patch = MonkeyPatch()  # a memory block is 128 KiB here
         self.patch.setattr(virtio_mem, "MIN_DEVICE_BLOCK", 1 << 12)
         self.patch.setattr(virtio_mem, "OFFLINE_THRESHOLD", 4 * BLOCK_BYTES)
-        line = f"virtio-mem {GUEST} size=1536K at={52 * BLOCK_BYTES:#x} block-size=16K"
-        assert machine.run(line).ok
+        for name, blocks in GUESTS.items():
+            size, at = len(blocks) * BLOCK_BYTES >> 10, blocks.start * BLOCK_BYTES
+            assert machine.run(f"virtio-mem {name} size={size}K at={at:#x} block-size=16K").ok
         return machine
 
     def teardown(self) -> None:
@@ -437,37 +437,43 @@ class GuestAgainstReference(EngineAgainstReference):
     @initialize()
     def boot(self) -> None:
         super().boot()
-        self.reference.guests[GUEST] = RefGuest(GUEST_BLOCKS, 4, 4 * 32)
-        size = len(GUEST_BLOCKS) * 32
-        self.reference.devices[GUEST] = RefDevice(52 * 32, size, 0, dimm=False, guest=True)
+        for name, blocks in GUESTS.items():
+            self.reference.guests[name] = RefGuest(blocks, 4, 4 * 32)
+            self.reference.devices[name] = RefDevice(
+                blocks.start * 32, len(blocks) * 32, 0, dimm=False, guest=True
+            )
         self.saved = [self.reference.save()]
 
     def agree(self, outcome: Outcome, errno: str | None) -> None:
-        """Behind the command the driver goes on where memory came online, or a pin was lifted."""
-        guest, lacks = self.reference.guests[GUEST], self.reference.plugged(GUEST)
-        lacks = guest.requested - lacks
-        waits = len(self.reference.guest_blocks(GUEST, online=False)) * 32
-        came = any(e.function == "MEM_ONLINE" and e.first_block >= 52 for e in outcome.events)
-        grows = lacks > 0 and came and waits <= guest.threshold // 2
-        if grows or (lacks < 0 and isinstance(outcome.command, Unpin)):
-            self.reference.run_queue(GUEST)
+        """Behind the command a driver goes on where its memory came online, or a pin was lifted."""
+        came = [e.first_block for e in outcome.events if e.function == "MEM_ONLINE"]
+        asked = isinstance(outcome.command, VirtioMem)
+        for name, guest in self.reference.guests.items():
+            lacks = guest.requested - self.reference.plugged(name)
+            waits = len(self.reference.guest_blocks(name, online=False)) * 32
+            mine = any(block in guest.blocks for block in came)
+            grows = lacks > 0 and mine and waits <= guest.threshold // 2 and not asked
+            if grows or (lacks < 0 and isinstance(outcome.command, Unpin)):
+                self.reference.run_queue(name)
         self.sync_frames()
         super().agree(outcome, errno)
 
     def sync_frames(self) -> None:
-        """Which frames hold the struct pages of the device, as the engine chose."""
-        device = self.session.state.device_named(GUEST)
-        assert device is not None
-        self.give_frames_back(device.id)
-        self.take_frames(GUEST)
+        """Which frames hold the struct pages of the devices, as the engine chose."""
+        for name in GUESTS:
+            device = self.session.state.device_named(name)
+            assert device is not None
+            self.give_frames_back(device.id)
+        for name in GUESTS:
+            self.take_frames(name)
 
-    @rule(parts=st.integers(0, len(GUEST_BLOCKS) * 8))
-    def resize(self, parts: int) -> None:
+    @rule(name=st.sampled_from(sorted(GUESTS)), parts=st.integers(0, 6 * 8))
+    def resize(self, name: str, parts: int) -> None:
         if sum(self.reference.kind[pfn] == "free" for pfn in range(BOOT_BLOCKS * 32)) < 300:
             return
-        outcome = self.run(f"virtio-mem {GUEST} requested={parts * 16}K")
-        self.reference.guests[GUEST].requested = parts * 4
-        self.reference.run_queue(GUEST)
+        outcome = self.run(f"virtio-mem {name} requested={parts * 16}K")
+        self.reference.guests[name].requested = parts * 4
+        self.reference.run_queue(name)
         self.agree(outcome, None)
 
     @rule(block=st.sampled_from(GUEST_BLOCKS), word=st.sampled_from(sorted(KINDS)))
@@ -498,6 +504,155 @@ class GuestAgainstReference(EngineAgainstReference):
         self.agree(outcome, outcome.errno)
 
 
+DAX_BLOCKS = range(64, 112)
+DAX = st.sampled_from(["p0", "p1", "p2"])
+
+
+class KmemAgainstReference(EngineAgainstReference):
+    """A machine whose dax devices dax/kmem takes over, and lets go of, with blocks online too."""
+
+    @initialize()
+    def boot(self) -> None:
+        super().boot()
+        for slot, node in ((0, 1), (1, 0)):
+            self.device_add(slot, node)
+            self.kmem(f"p{slot}", own=False)
+
+    def held(self, name: str) -> RefDevice | None:
+        device = self.reference.devices.get(name)
+        return device if device is None or not device.dimm else None
+
+    def device_id(self, name: str) -> int:
+        device = self.session.state.device_named(name)
+        assert device is not None
+        return device.id
+
+    def plug(self, name: str, device: RefDevice, state: str) -> None:
+        """All blocks of a device, offline."""
+        device.guest, device.state = True, state
+        vmemmap = self.reference.sizes.block // self.reference.sizes.per_frame * device.own
+        vmemmap *= self.reference.param["memmap_on_memory"] == "Y"
+        self.reference.nodes[device.node].online = True
+        for number in range(device.start // 32, device.end // 32):
+            self.reference.blocks[number] = RefBlock(device.node, vmemmap=vmemmap, device=name)
+            for index, pfn in enumerate(self.reference.pages_of(number)):
+                self.reference.kind[pfn] = "vmemmap" if index < vmemmap else "offline"
+                self.reference.page_node[pfn] = device.node
+                self.reference.page_zone[pfn] = None
+
+    def unplug(self, name: str) -> None:
+        """All blocks of a device, offline, are gone."""
+        for number in self.reference.blocks_of(name):
+            del self.reference.blocks[number]
+            for pfn in self.reference.pages_of(number):
+                del self.reference.kind[pfn]
+                del self.reference.page_node[pfn], self.reference.page_zone[pfn]
+        self.give_frames_back(self.device_id(name))
+
+    @rule(name=DAX, own=st.booleans())
+    def kmem(self, name: str, own: bool) -> None:
+        device = self.held(name)
+        if device is None or sum(k == "free" for k in self.reference.kind.values()) < 400:
+            return
+        own &= self.reference.param["memmap_on_memory"] == "Y" and not device.guest
+        outcome = self.run(f"kmem {name}{' memmap=on_memory' if own else ''}")
+        if device.guest:
+            self.agree(outcome, "EBUSY")
+            return
+        device.own |= own
+        self.give_frames_back(self.device_id(name))
+        self.plug(name, device, "offline")
+        self.take_frames(name)
+        self.agree(outcome, None)
+
+    @rule(name=DAX)
+    def kmem_del(self, name: str) -> None:
+        device = self.held(name)
+        if device is None:
+            return
+        outcome = self.run(f"kmem-del {name}")
+        if not device.state:
+            self.agree(outcome, "ENODEV")
+            return
+        stuck = any(self.reference.blocks[n].online for n in self.reference.blocks_of(name))
+        device.state = ""
+        if not stuck:
+            self.unplug(name)
+            device.guest = False
+            self.reference.grow(device.node, DEVICE, device.start, device.end)
+            self.reference.nodes[device.node].online = True
+            self.take_frames(name)
+        self.agree(outcome, None)
+
+    @rule(name=DAX, word=st.sampled_from(["unplugged", "offline", "online", "online_movable"]))
+    def write_state(self, name: str, word: str) -> None:
+        device = self.held(name)
+        if device is None or sum(k == "free" for k in self.reference.kind.values()) < 400:
+            return
+        outcome = self.run(f"echo {word} > /sys/bus/dax/devices/{name}/state")
+        if self.profile != "7.3" or not device.state:
+            self.agree(outcome, "ENOENT")
+        elif word == "offline":
+            self.agree(outcome, "EINVAL")
+        elif word == device.state:
+            self.agree(outcome, None)
+        elif word == "unplugged":
+            self.agree(outcome, self.unplug_all(name, device))
+        elif device.state != "unplugged":
+            self.agree(outcome, "EBUSY")
+        else:
+            self.plug(name, device, word)
+            self.take_frames(name)
+            kind = KINDS[" movable" if word == "online_movable" else ""]
+            for number in self.reference.blocks_of(name):
+                self.reference.online([number], kind)
+            self.agree(outcome, None)
+
+    def unplug_all(self, name: str, device: RefDevice) -> str | None:
+        """``offline_and_remove_memory_ranges``: all blocks, or they are as they were."""
+        was = {
+            number: self.reference.blocks[number].zone
+            for number in sorted(self.reference.blocks_of(name))
+            if self.reference.blocks[number].online
+        }
+        for number in was:
+            if (errno := self.reference.offline([number])) is None:
+                continue
+            for other, zone in was.items():
+                if not self.reference.blocks[other].online:
+                    kind = ONLINE_MOVABLE if zone == MOVABLE else ONLINE_KERNEL
+                    self.reference.online([other], kind)
+            return errno
+        self.unplug(name)
+        node = self.reference.nodes[device.node]
+        if not node.spanned and not node.cpu:
+            node.online = any(b.node == device.node for b in self.reference.blocks.values())
+        device.state = "unplugged"
+        return None
+
+    @rule(block=st.sampled_from(DAX_BLOCKS), word=st.sampled_from(sorted(KINDS)))
+    def online_dax(self, block: int, word: str) -> None:
+        outcome = self.run(f"online {block}{word}")
+        self.agree(outcome, self.reference.online([block], KINDS[word]))
+
+    @rule(block=st.sampled_from(DAX_BLOCKS))
+    def offline_dax(self, block: int) -> None:
+        outcome = self.run(f"offline {block}")
+        self.agree(outcome, self.reference.offline([block]))
+
+    @rule(block=st.sampled_from(DAX_BLOCKS), page=st.integers(0, 31))
+    def pin_dax(self, block: int, page: int) -> None:
+        outcome = self.run(f"pin pfn={block * 32 + page}")
+        assert outcome.ok == self.reference.pin(block * 32 + page, 1, "unmovable")
+        self.agree(outcome, outcome.errno)
+
+
+class NewKmemAgainstReference(KmemAgainstReference):
+    """The same under the rules of 7.3, which has the file ``state``."""
+
+    profile = "7.3"
+
+
 def _settings(number: int) -> settings:
     tried = examples(number, list(HealthCheck))
     return settings(tried, stateful_step_count=50, phases=(Phase.generate,))
@@ -510,3 +665,7 @@ TestEngineOfGuest = GuestAgainstReference.TestCase
 TestEngineOfGuest.settings = _settings(4)
 TestEngine61 = OldEngineAgainstReference.TestCase
 TestEngine61.settings = _SETTINGS
+TestEngineOfDax = KmemAgainstReference.TestCase
+TestEngineOfDax.settings = _settings(4)
+TestEngineOfNewDax = NewKmemAgainstReference.TestCase
+TestEngineOfNewDax.settings = _settings(4)
