@@ -94,11 +94,21 @@ SINCE: Final[dict[str, Since]] = {
         "5.14", "", '4b0970024408 "factor out adjusting present pages"'
     ),
     # huge pages
+    "alloc_pool_huge_folio": Since(
+        "6.7",
+        "alloc_fresh_hugetlb_folio",
+        'd67e32f26713 "hugetlb: restructure pool allocations"',
+    ),
     "alloc_fresh_hugetlb_folio": Since(
         "6.3", "alloc_fresh_huge_page", '19fc1a7e8b2b "convert alloc_fresh_huge_page() to folios"'
     ),
     "free_huge_folio": Since(
         "6.6", "free_huge_page", '454a00c40a21 "convert free_huge_page() to free_huge_folio()"'
+    ),
+    "update_and_free_pages_bulk": Since(
+        "5.13",
+        "free_pool_huge_page",
+        '10c6ec49802b "hugetlb: change free_pool_huge_page to remove_pool_huge_page"',
     ),
     "hugetlb_vmemmap_optimize_folios": Since(
         "6.7", "hugetlb_vmemmap_optimize", '79359d6d24df "perform vmemmap optimization on a list"'
@@ -128,6 +138,7 @@ UNTIL: Final[dict[str, tuple[str, str]]] = {
     "__offline_pages": ("5.10", "read in 4.19"),
     "free_huge_page_vmemmap": ("5.17", "read in 5.14 and 5.18"),
     "alloc_fresh_huge_page": ("6.2", "19fc1a7e8b2b"),
+    "free_pool_huge_page": ("5.12", "10c6ec49802b"),
     "free_huge_page": ("6.5", "454a00c40a21"),
     "register_one_node": ("6.18", "read in 6.12 and 7.2"),
     "unregister_one_node": ("6.18", "read in 6.12 and 7.2"),

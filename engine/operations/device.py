@@ -27,7 +27,6 @@ from pfnmap.engine.memory.state import Device, Resource, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations.add import make_way, occupied
 from pfnmap.engine.operations.refs import default_address
-from pfnmap.engine.operations.remove import try_offline_node
 from pfnmap.engine.outcome import Refusal
 
 _LOCK: Final = "the caller takes the lock of memory hotplug"
@@ -322,7 +321,6 @@ def unmap_range(tx: Transaction, device: Device, becomes: Device | None) -> None
     if becomes is None:
         tx.state = _unclaimed(tx.state, device)
         tx.event("__release_region", "the driver that claimed the region gives it back")
-    try_offline_node(tx, device.node)
 
 
 def _tear_down(tx: Transaction, device: Device, becomes: Device | None) -> None:

@@ -174,7 +174,7 @@ def place(tx: Transaction, command: Hugetlb) -> Refusal | None:
     if not starts:
         return Refusal(
             "ENOMEM",
-            "alloc_fresh_hugetlb_folio",
+            "alloc_pool_huge_folio",
             f"no free aligned range of {pages} pages is left in any zone",
         )
     allocate(tx, command.name, starts, pages)
@@ -196,7 +196,7 @@ def allocate(tx: Transaction, name: str, starts: list[int], pages: int) -> None:
     optimised = [group for group, (no, _) in zip(groups, answers, strict=True) if not no]
     done = np.concatenate([*optimised, np.zeros(0, np.int64)])
     tx.state = _take(tx.state, np.array(starts), pages, number, np.isin(starts, done))
-    tx.event("alloc_fresh_hugetlb_folio", f"{counted(len(starts), 'huge page')} of {pages} pages")
+    tx.event("alloc_pool_huge_folio", f"{counted(len(starts), 'huge page')} of {pages} pages")
     verdict, reason = "correct", refuses(state, starts[0], rule)[1]
     for group, (refused, why) in zip(groups, answers, strict=True):
         pfn = int(group[0])
@@ -291,7 +291,14 @@ def _rows_on(state: State, held: HugetlbSet, node: int | None) -> list[Any]:
     ]
 
 
-def release_pages(tx: Transaction, held: HugetlbSet, count: int, node: int | None = None) -> None:
+def release_pages(
+    tx: Transaction,
+    held: HugetlbSet,
+    count: int,
+    node: int | None = None,
+    *,
+    function: str = "free_huge_folio",
+) -> None:
     """Free ``count`` huge pages of a set, the lowest first; of one node where one is named."""
     left = count
     for row in _rows_on(tx.state, held, node):
@@ -301,7 +308,7 @@ def release_pages(tx: Transaction, held: HugetlbSet, count: int, node: int | Non
         _give_back(tx, held, int(row["start"]), pages)
         left -= pages // held.page_pages
     tx.state = _without(tx.state, held, count)
-    tx.event("free_huge_folio", f"{held.name}: free memory again: {counted(count, 'huge page')}")
+    tx.event(function, f"{held.name}: free memory again: {counted(count, 'huge page')}")
 
 
 def _without(state: State, held: HugetlbSet, count: int) -> State:

@@ -245,7 +245,7 @@ def _resize_pool(
     for pool, here in reversed(list(zip(held, counts, strict=True))):
         count = min(here, have - wanted)
         if count > 0:
-            hugetlb.release_pages(tx, pool, count, node)
+            hugetlb.release_pages(tx, pool, count, node, function="update_and_free_pages_bulk")
             have -= count
     tx.event("nr_hugepages_store", f"{word} pages of {page_bytes >> 10} kB were asked for")
     return None

@@ -53,7 +53,7 @@ def with_devices(state: State, trace: Trace, block_bytes: int) -> State:
             continue
         bus_name = said[0] if said else device.bus_name
         lines = tuple(
-            replace(line, name=bus_name) if line.name == device.bus_name else line
+            replace(line, name=bus_name) if line.owner == device.id else line
             for line in outcome.after.resources
         )
         devices = {**outcome.after.devices, device.id: replace(device, bus_name=bus_name)}
