@@ -11,7 +11,7 @@ from pfnmap.engine.memory.state import Device, State
 from pfnmap.engine.memory.unplugged import plugged_pages
 from pfnmap.tui.figure.amounts import human
 
-PLUGGED, LACKING, SURPLUS, ROOM = "#", "+", "%", ":"
+PLUGGED, LACKING, SURPLUS, ROOM = "#", "+", "%", "."
 SIGNS: Final = {
     PLUGGED: ("plugged", "number"),
     LACKING: ("requested, not plugged", "changed"),

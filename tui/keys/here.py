@@ -73,7 +73,7 @@ class Here:
     def removal_refs(self) -> tuple[Ref, ...]:
         """What ``remove`` acts on: the device here, or the blocks when some are selected."""
         block = self.first_block
-        if not self.selected and block is not None and block.device:
+        if not self.selected and block is not None and block.device and not self.view.real:
             return (Ref(device=block.device),)
         return self.refs
 
