@@ -7,15 +7,8 @@ from msgspec import Struct
 SMALLEST = (60, 16)
 """Below this the map alone is shown, with one line that says so."""
 
-MAP, FIGURE, BLOCKS, EVENTS, LEGEND, INSPECTOR = (
-    "map",
-    "figure",
-    "blocks",
-    "events",
-    "legend",
-    "inspector",
-)
-PANELS = (MAP, FIGURE, BLOCKS, EVENTS, LEGEND, INSPECTOR)
+PANELS = ("map", "figure", "blocks", "events", "legend", "inspector")
+MAP, FIGURE, BLOCKS, EVENTS, LEGEND, INSPECTOR = PANELS
 
 SIDE_MIN = 32
 SIDE_MAX = 68
@@ -27,37 +20,30 @@ LEAST_BLOCKS = 4
 SIDE_BLOCKS = 8
 """Lines of the block table under the inspector, at least."""
 
-
-class Arrangement(Struct, frozen=True):
-    """Heights and widths in cells; 0 means that a panel is not shown."""
-
-    title: int = 0
-    notice: int = 0
-    """The line that says that the terminal is small."""
-    figure: int = 0
-    map: int = 0
-    legend: int = 0
-    events: int = 0
-    timeline: int = 0
-    status: int = 0
-    footer: int = 0
-    side_width: int = 0
-    """Width of the column at the right of the map."""
-    inspector: int = 0
-    blocks: int = 0
-    bottom_blocks: int = 0
-    """Height of the block table when it stands under the map for want of a side column."""
+Lines = dict[str, int]
+"""How many lines each panel has, by its name; 0 where it is not shown."""
 
 
-def arrange(
+class Place(Struct, frozen=True):
+    """A rectangle of the screen."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+def places(
     width: int,
     height: int,
     wanted: frozenset[str],
     *,
     map_width: int = MAP_MIN_WIDTH,
     maximised: str | None = None,
-) -> Arrangement:
-    """Fit the wanted panels into a screen; what there is no room for is left out.
+) -> dict[str, Place]:
+    """The rectangle of every panel that is shown, by its name, from top to bottom.
+
+    What there is no room for is left out.
 
     Args:
         width: of the screen.
@@ -67,77 +53,52 @@ def arrange(
         maximised: a panel that gets all the room.
     """
     if height <= 0 or width <= 0:
-        return Arrangement()
+        return {}
     if width < SMALLEST[0] or height < SMALLEST[1]:
-        return _tiny(height)
-    title, status, footer = 1, 1, 1
-    timeline = 1 if height >= 22 else 0
+        # The plain view for a terminal that is smaller than everything was made for.
+        plain = {"notice": int(height >= 2), "status": int(height >= 4), "footer": int(height >= 6)}
+        return _placed(width, height, {**plain, MAP: height - sum(plain.values())})
+    lines = {"title": 1, "timeline": int(height >= 22), "status": 1, "footer": 1}
+    room = height - sum(lines.values())
     legend = 1 if wanted >= {LEGEND, MAP} else 0
-    room = height - title - status - footer - timeline
+    if maximised == INSPECTOR:
+        return _placed(width, height, lines, {INSPECTOR: room}, width)
     if maximised is not None:
-        return _maximised(maximised, room, width, timeline, legend)
+        above = {LEGEND: legend} if maximised == MAP else {}
+        return _placed(width, height, {**lines, **above, maximised: room - sum(above.values())})
     side = _side_width(width, wanted, map_width)
-    if side and room < 2 * SIDE_BLOCKS + 8 and wanted >= {BLOCKS, INSPECTOR}:
+    if not side:
+        return _placed(width, height, lines | _stacked(room, legend, wanted))
+    if room < 2 * SIDE_BLOCKS + 8 and wanted >= {BLOCKS, INSPECTOR}:
         wanted -= {INSPECTOR}  # asked for last, and there is no room for both
+    stacked = _stacked(room, legend, wanted - {BLOCKS}, beside=True)
+    column = room - stacked[EVENTS] - stacked[FIGURE]
+    blocks = 0
+    if BLOCKS in wanted:
+        blocks = column if INSPECTOR not in wanted else max(SIDE_BLOCKS, column - 26)
+    beside = {INSPECTOR: column - blocks if INSPECTOR in wanted else 0, BLOCKS: blocks}
+    return _placed(width, height, lines | stacked, beside, side)
+
+
+def _stacked(room: int, legend: int, wanted: frozenset[str], *, beside: bool = False) -> Lines:
+    """What stands one above the other; ``beside``: with a column at the right of the map."""
     events = _events_height(room) if EVENTS in wanted else 0
     figure = _figure_height(room) if FIGURE in wanted else 0
     room -= events + legend
-    under = LEAST_BLOCKS if BLOCKS in wanted and not side else 0
-    figure = min(figure, room - MAP_MIN_HEIGHT - under)
+    figure = min(figure, room - MAP_MIN_HEIGHT - (LEAST_BLOCKS if BLOCKS in wanted else 0))
     if figure < LEAST_FIGURE:
         figure = 0
     room -= figure
-    bottom = 0
-    if BLOCKS in wanted and not side:
-        bottom = min(max(LEAST_BLOCKS, room // 3), room - MAP_MIN_HEIGHT)
-        bottom = bottom if bottom >= 3 else 0
-    map_height = room - bottom if MAP in wanted else 0
-    if MAP not in wanted and bottom:
-        bottom = room
-    elif MAP not in wanted and EVENTS in wanted and not side:
-        events += room
-    column = room + legend if side else 0
     blocks = 0
-    if side and BLOCKS in wanted:
-        blocks = column if INSPECTOR not in wanted else max(SIDE_BLOCKS, column - 26)
-    inspector = column - blocks if side and INSPECTOR in wanted else 0
-    return Arrangement(
-        title=title,
-        figure=figure,
-        map=map_height,
-        legend=legend,
-        events=events,
-        timeline=timeline,
-        status=status,
-        footer=footer,
-        side_width=side,
-        inspector=inspector,
-        blocks=blocks,
-        bottom_blocks=bottom,
-    )
-
-
-def _tiny(height: int) -> Arrangement:
-    """The plain view for a terminal that is smaller than everything was made for."""
-    notice = 1 if height >= 2 else 0
-    status = 1 if height >= 4 else 0
-    footer = 1 if height >= 6 else 0
-    return Arrangement(
-        notice=notice, map=height - notice - status - footer, status=status, footer=footer
-    )
-
-
-def _maximised(panel: str, room: int, width: int, timeline: int, legend: int) -> Arrangement:
-    lines = {"title": 1, "status": 1, "footer": 1, "timeline": timeline}
-    if panel == BLOCKS:
-        return Arrangement(**lines, bottom_blocks=room)
-    if panel == INSPECTOR:
-        return Arrangement(**lines, inspector=room, side_width=width)
-    if panel == MAP:
-        return Arrangement(**lines, map=room - legend, legend=legend)
-    if panel == FIGURE:
-        return Arrangement(**lines, figure=room)
-    return Arrangement(**lines, events=room)
+    if BLOCKS in wanted:
+        blocks = min(max(LEAST_BLOCKS, room // 3), room - MAP_MIN_HEIGHT)
+        blocks = blocks if blocks >= 3 else 0
+    map_height = room - blocks if MAP in wanted else 0
+    if MAP not in wanted and blocks:
+        blocks = room
+    elif MAP not in wanted and EVENTS in wanted and not beside:
+        events += room
+    return {FIGURE: figure, MAP: map_height, LEGEND: legend, BLOCKS: blocks, EVENTS: events}
 
 
 def _side_width(width: int, wanted: frozenset[str], map_width: int) -> int:
@@ -160,47 +121,37 @@ def _figure_height(room: int) -> int:
     return max(LEAST_FIGURE, 1 + room * 4 // 9)
 
 
-class Place(Struct, frozen=True):
-    """A rectangle of the screen."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-
-def places(made: Arrangement, width: int, height: int) -> dict[str, Place]:
-    """The rectangle of every panel that is shown, by panel name, from top to bottom."""
+def _placed(
+    width: int, height: int, lines: Lines, column: Lines | None = None, side: int = 0
+) -> dict[str, Place]:
+    """Panels from top to bottom; those of the column stand at the right of the map."""
     result: dict[str, Place] = {}
     y = 0
-    main = width - made.side_width if made.map or made.bottom_blocks else width
-    gutter = 1 if made.side_width and main < width else 0
+    main = width - side if lines.get(MAP) or lines.get(BLOCKS) else width
+    beside_column = max(1, main - 1) if side and main < width else max(1, main)
 
-    def put(name: str, lines: int, columns: int) -> None:
+    def put(name: str, columns: int = width) -> None:
         nonlocal y
-        if lines > 0:
-            result[name] = Place(0, y, columns, lines)
-            y += lines
+        if count := lines.get(name, 0):
+            result[name] = Place(0, y, columns, count)
+            y += count
 
-    put("title", made.title, width)
-    put("notice", made.notice, width)
-    put(FIGURE, made.figure, width)
-    top = y
-    put(MAP, made.map, max(1, main - gutter))
-    put(LEGEND, made.legend, max(1, main - gutter))
-    put(BLOCKS, made.bottom_blocks, main)
-    if made.side_width:
-        x = width - made.side_width
-        side_y = top
-        for name, lines in ((INSPECTOR, made.inspector), (BLOCKS, made.blocks)):
-            if lines:
-                result[name] = Place(x, side_y, made.side_width, lines)
-                side_y += lines
-        y = max(y, side_y)
-    put(EVENTS, made.events, width)
-    put("timeline", made.timeline, width)
-    if made.footer:
-        y = max(y, height - made.status - made.footer)
-    put("status", made.status, width)
-    put("footer", made.footer, width)
+    put("title")
+    put("notice")
+    put(FIGURE)
+    column_y = y
+    put(MAP, beside_column)
+    put(LEGEND, beside_column)
+    put(BLOCKS, main)
+    for name, count in (column or {}).items():
+        if count:
+            result[name] = Place(width - side, column_y, side, count)
+            column_y += count
+    y = max(y, column_y)
+    put(EVENTS)
+    put("timeline")
+    if lines.get("footer"):
+        y = max(y, height - lines["status"] - lines["footer"])
+    put("status")
+    put("footer")
     return result

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from msgspec.structs import replace
 from textual import events
 from textual.app import ComposeResult
-from textual.geometry import Offset
+from textual.geometry import Offset, Size
 from textual.message import Message
 from textual.screen import Screen
 
@@ -41,7 +41,7 @@ from pfnmap.tui.screens import layout
 from pfnmap.tui.screens.background import Background, Busy
 from pfnmap.tui.screens.clock import Clock
 from pfnmap.tui.screens.frame import frame, frame_text, panel_text
-from pfnmap.tui.screens.layout import Arrangement, Place
+from pfnmap.tui.screens.layout import Place
 from pfnmap.tui.screens.real_machine import RealMachine, Wants
 from pfnmap.tui.screens.tour_panel import TourPanel
 from pfnmap.tui.widgets.block_table import BlockTable
@@ -102,7 +102,6 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.keymap = keymap
         self.wanted = AT_FIRST
         self.maximised: str | None = None
-        self.arrangement = Arrangement()
         self.last_frame = ""
         """What is to be left in the scrollback, with escape sequences."""
         self.background = Background(self)
@@ -199,7 +198,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Place the panels and show the machine, so that the first frame is whole."""
         if self.app.is_headless:
             self.background.patience_seconds = None  # pictures and screencasts know no clock
-        self.place(self.app.size.width, self.app.size.height)
+        self.place(self.app.size)
         self.map.focus()
         self.show_session()
         for last in (self.session.last_action, self.session.last):
@@ -217,7 +216,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         if is_overtaken(self, event):
             return
         before = self._places
-        self.place(event.size.width, event.size.height)
+        self.place(event.size)
         if self._places is not before:
             self.call_after_refresh(self.show_cursor)
 
@@ -234,7 +233,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         frame_now = self.shown
         self.map.show(frame_now)
         if self.map.side_by_side_width(self.app.size.width) != self._map_width:
-            self.place(*self.app.size)  # page numbers have a digit more
+            self.place(self.app.size)  # page numbers have a digit more
         frame_now = self.shown
         for panel in (self.title_line, self.figure, self.legend, self.events, self.timeline):
             panel.show(frame_now)
@@ -290,7 +289,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         )
         if self.live is not None:
             self.follow(self.live)
-        self.place(self.app.size.width, self.app.size.height)
+        self.place(self.app.size)
         self.show_session()
 
     def _take_over(self, live: RealMachine, title: str) -> None:
@@ -315,27 +314,24 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.show_cursor()
 
     # -- where things are ------------------------------------------------------------------
-    def place(self, width: int, height: int) -> None:
+    def place(self, size: Size) -> None:
         """Give every panel its place; those without one are hidden."""
+        width, height = size
         if self.tour is not None:
             self.tour.styles.offset = Offset(0, max(0, height - TourPanel.HEIGHT))
             self.tour.styles.width = width
             height = max(0, height - TourPanel.HEIGHT)
         self._map_width = self.map.side_by_side_width(width)
-        self.arrangement = made = layout.arrange(
-            width,
-            height,
-            self.wanted,
-            maximised=self.maximised,
-            map_width=self._map_width,
+        places = layout.places(
+            width, height, self.wanted, maximised=self.maximised, map_width=self._map_width
         )
-        places = layout.places(made, width, height)
         if places != self._places:
             self._put(places)
-        size = f"{width}x{height}"
-        needs = f"{layout.SMALLEST[0]}x{layout.SMALLEST[1]}"
-        self.notice.say([("warning", f"{size} is small; all panels from {needs}")])
-        foot = made.events + made.timeline + made.status + made.footer
+        needs = "{}x{}".format(*layout.SMALLEST)
+        words = f"{width}x{height} is small; all panels from {needs}"
+        self.notice.say([("warning", words)])
+        below = (layout.EVENTS, "timeline", "status", "footer")
+        foot = sum(places[name].height for name in below if name in places)
         self.query("ToastRack").set_styles(f"margin-bottom: {min(foot, height // 2)};")
         if self.focused is None or not self.focused.display:
             self._step_focus(0)
@@ -355,7 +351,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def replace_panels(self) -> None:
         """Place everything anew after a panel was shown or hidden."""
-        self.place(self.app.size.width, self.app.size.height)
+        self.place(self.app.size)
         self.call_after_refresh(self.show_session)
 
     def _toggle(self, name: str) -> None:
@@ -465,6 +461,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def _perform(self, effect: Effect | Do) -> None:
         match effect:
+            case Do():
+                self._do(effect)
             case want.Run(command):
                 self.run(command)
             case want.Work(what, work, then, stop):
@@ -475,8 +473,6 @@ class MainScreen(Screen[None], inherit_bindings=False):
                 self._claim()
                 self.clock.pause()
                 self._move_in_time(effect)
-            case Do.PLAY:
-                self._play()
             case want.ChangeSpeed(steps):
                 self.clock.change_speed(steps)
                 self.tell(f"playing at {self.clock.speed:g} times the speed")
@@ -493,12 +489,6 @@ class MainScreen(Screen[None], inherit_bindings=False):
                 self.perform(self.live.boot_again(nr_steps))
             case want.Console(lines):
                 self.events.show_console(lines)
-            case Do.SIMULATE:
-                self._simulate()
-            case Do.BACK_TO_REAL:
-                assert self.live is not None
-                real = self.live.session
-                self.show_other(real, real.view.title)
             case want.Look(viewport, jump):
                 if jump:
                     self._remember(jumped_from=self.viewport.cursor_pfn)
@@ -509,10 +499,6 @@ class MainScreen(Screen[None], inherit_bindings=False):
                 self._toggle(name)
             case want.FocusPanel(step):
                 self._step_focus(step)
-            case Do.MAXIMISE:
-                focused = self.focused.id if self.focused is not None else None
-                self.maximised = None if self.maximised else focused
-                self.replace_panels()
             case want.Remember(values):
                 self._remember(**values)
             case want.Tell(words):
@@ -523,16 +509,33 @@ class MainScreen(Screen[None], inherit_bindings=False):
                 self._open(effect)
             case want.Act(action_id):
                 self.action_act(action_id)
-            case Do.REPEAT:
-                self.perform(offered.repeat(self.shown, self.shown.here))
-            case Do.OPEN_PALETTE:
-                self.perform(offered.palette(self.shown, self.shown.here, list(theme_files())))
             case want.Copy(whole):
                 self._copy(whole)
             case want.WriteFrame(file):
                 self._write_frame(file)
             case want.UseTheme(name):
                 self.post_message(self.ThemeChosen(name))
+            case want.Exit(keep_frame):
+                self._exit(keep_frame)
+
+    def _do(self, what: Do) -> None:
+        match what:
+            case Do.PLAY:
+                self._play()
+            case Do.SIMULATE:
+                self._simulate()
+            case Do.BACK_TO_REAL:
+                assert self.live is not None
+                real = self.live.session
+                self.show_other(real, real.view.title)
+            case Do.MAXIMISE:
+                focused = self.focused.id if self.focused is not None else None
+                self.maximised = None if self.maximised else focused
+                self.replace_panels()
+            case Do.REPEAT:
+                self.perform(offered.repeat(self.shown, self.shown.here))
+            case Do.OPEN_PALETTE:
+                self.perform(offered.palette(self.shown, self.shown.here, list(theme_files())))
             case Do.SET_UP_TOUR:
                 self._set_up_tour()
             case Do.LEAVE_TOUR:
@@ -547,11 +550,6 @@ class MainScreen(Screen[None], inherit_bindings=False):
                 self.refresh(layout=True)
             case Do.SUSPEND:
                 self.app.action_suspend_process()
-            case want.Exit(keep_frame):
-                if keep_frame:
-                    strips = frame(self.panels, self.app.size, self.paint)
-                    self.last_frame = "\n".join(each.render(self.app.console) for each in strips)
-                self.app.exit(0)
 
     def tell(self, words: str) -> None:
         """Say something in the log."""
@@ -751,6 +749,12 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self._saw("session.compare")
 
     # -- the frame -------------------------------------------------------------------------
+    def _exit(self, keep_frame: bool) -> None:
+        if keep_frame:
+            strips = frame(self.panels, self.app.size, self.paint)
+            self.last_frame = "\n".join(each.render(self.app.console) for each in strips)
+        self.app.exit(0)
+
     def _copy(self, whole: bool) -> None:
         """Copy the focused panel, or the frame, as plain ASCII text."""
         panel = self.focused if isinstance(self.focused, Panel) else self.map
@@ -797,7 +801,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.clock.pause()
         self.tour.progress.restage(self._shown.simulated)
         self.wanted, self.maximised = AT_FIRST, None
-        self.place(self.app.size.width, self.app.size.height)
+        self.place(self.app.size)
         self.map.focus()
         self.map.look(self.viewport.selecting(False))
         self.show_session()

@@ -16,7 +16,6 @@ from pfnmap.tui.screens.layout import (
     MAP_MIN_HEIGHT,
     PANELS,
     SMALLEST,
-    arrange,
     places,
 )
 
@@ -24,7 +23,7 @@ USUAL = frozenset(PANELS) - {BLOCKS}
 
 
 def shown(width: int, height: int, wanted: frozenset[str] = USUAL) -> set[str]:
-    return set(places(arrange(width, height, wanted), width, height))
+    return set(places(width, height, wanted))
 
 
 @given(
@@ -36,9 +35,9 @@ def shown(width: int, height: int, wanted: frozenset[str] = USUAL) -> set[str]:
 def test_panels_are_inside_the_screen_and_apart(
     width: int, height: int, wanted: set[str], maximised: str | None
 ) -> None:
-    made = arrange(width, height, frozenset(wanted), maximised=maximised)
+    made = places(width, height, frozenset(wanted), maximised=maximised)
     taken: set[tuple[int, int]] = set()
-    for name, place in places(made, width, height).items():
+    for name, place in made.items():
         assert place.width > 0, name
         assert place.height > 0, name
         assert place.x >= 0, name
@@ -77,19 +76,19 @@ def test_one_cell_is_a_map() -> None:
 
 
 def test_the_footer_is_the_last_line() -> None:
-    made = arrange(120, 40, frozenset({MAP}))
-    assert places(made, 120, 40)["footer"].y == 39
+    assert places(120, 40, frozenset({MAP}))["footer"].y == 39
 
 
 def test_blocks_go_under_the_map_where_there_is_no_side_column() -> None:
-    made = arrange(80, 24, USUAL | {BLOCKS})
-    assert made.bottom_blocks >= 3
-    assert made.side_width == 0
-    assert arrange(120, 40, USUAL | {BLOCKS}).blocks >= 3
+    below = places(80, 24, USUAL | {BLOCKS})[BLOCKS]
+    assert below.height >= 3
+    assert (below.x, below.width) == (0, 80)
+    beside = places(120, 40, USUAL | {BLOCKS})[BLOCKS]
+    assert beside.height >= 3 and beside.x > 0
 
 
 def test_the_figure_has_its_height_whatever_is_drawn() -> None:
     """Nothing moves between two steps: the size of the terminal alone decides."""
-    heights = {height: arrange(120, height, USUAL).figure for height in (24, 30, 40, 60)}
+    heights = {height: places(120, height, USUAL)[FIGURE].height for height in (24, 30, 40, 60)}
     assert heights == {24: 9, 30: 12, 40: 17, 60: 25}
-    assert all(arrange(120, height, USUAL).map >= MAP_MIN_HEIGHT for height in heights)
+    assert all(places(120, height, USUAL)[MAP].height >= MAP_MIN_HEIGHT for height in heights)

@@ -23,9 +23,9 @@ async def test_sizes_on_their_way_do_not_bring_each_other_back(
     placed: list[tuple[int, int]] = []
     place = MainScreen.place
 
-    def counted(screen: MainScreen, width: int, height: int) -> None:
-        placed.append((width, height))
-        place(screen, width, height)
+    def counted(screen: MainScreen, size: Size) -> None:
+        placed.append(size)
+        place(screen, size)
 
     async with stage() as on:
         if dialog:
@@ -48,4 +48,4 @@ async def test_the_last_size_counts() -> None:
             await on.pilot.resize_terminal(width, height)
         await settle(on.pilot)
         assert on.main.size == SIZES[-1]
-        assert on.main.arrangement is not None
+        assert on.main.map.display

@@ -53,8 +53,8 @@ def walk(session: Session, size: tuple[int, int]) -> Iterator[tuple[Outcome, pfn
     frame = shown(session, KEYS, panel.viewport)
 
     def fit() -> None:
-        made = layout.arrange(*size, AT_FIRST, map_width=panel.side_by_side_width(size[0]))
-        place = layout.places(made, *size)[layout.MAP]
+        map_width = panel.side_by_side_width(size[0])
+        place = layout.places(*size, AT_FIRST, map_width=map_width)[layout.MAP]
         panel.fit(place.width, place.height)
 
     fit()
