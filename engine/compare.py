@@ -32,6 +32,7 @@ from pfnmap.engine.geometry import MIB
 from pfnmap.engine.kinds import BlockState, MemmapPolicy, PageState, ZoneType
 from pfnmap.engine.language import format_command, line_of, parse_line, parse_lines, parse_size
 from pfnmap.engine.machine import Machine, predict
+from pfnmap.engine.memory.alike import joined
 from pfnmap.engine.memory.state import Device, State
 from pfnmap.engine.notation import format_size, rule_values
 from pfnmap.engine.outcome import Outcome, Refusal
@@ -356,13 +357,9 @@ def _under(pairs: Pairs, command: Command) -> tuple[Command, bool]:
         return replace(command, value=fixed[command.name]), True
     if isinstance(command, Add) and "memmap" in fixed:
         said = command.memmap is not None
-        return replace(command, memmap=_policy(fixed["memmap"])), said
+        policies = {policy.value: policy for policy in MemmapPolicy}
+        return replace(command, memmap=policies.get(fixed["memmap"])), said  # None: the rule's own
     return command, False
-
-
-def _policy(rule: str) -> MemmapPolicy | None:
-    """The policy an ``add`` would have to name for this rule; None where the rule says it all."""
-    return MemmapPolicy(rule) if rule in {policy.value for policy in MemmapPolicy} else None
 
 
 # -- what differs ------------------------------------------------------------------------
@@ -413,19 +410,11 @@ def block_differences(states: Sequence[State]) -> Iterator[BlockDifference]:
     picked = [_picked(table, middles) for table in tables]
     stacked = np.stack(picked, axis=1)
     unlike = (stacked != stacked[:, :1]).any(axis=(1, 2))
-    at = 0
-    while at < len(middles):
-        last = at
-        while (
-            last + 1 < len(middles)
-            and unlike[last + 1]
-            and np.array_equal(stacked[last + 1], stacked[at])
-        ):
-            last += 1
+    parts = zip(edges[:-1].tolist(), (edges[1:] - 1).tolist(), range(len(middles)), strict=True)
+    for start, last, at in joined(parts, lambda a, b: np.array_equal(stacked[a], stacked[b])):
         if unlike[at]:
             words = tuple(_block_words(row) for row in stacked[at])
-            yield BlockDifference(int(edges[at]), int(edges[last + 1]), words)
-        at = last + 1
+            yield BlockDifference(start, last + 1, words)
 
 
 def _block_table(state: State) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -35,10 +35,10 @@ class DeviceFacts(Struct, frozen=True):
     """The longest usable range without a vmemmap page in it."""
     vmemmap_pages: int
     """Pages of the device that hold its own struct pages."""
-    heads: int
-    refcount: int
-    private: int
-    all_vmemmap_blocks: int
+    heads: int = 0
+    refcount: int = 0
+    private: int = 0
+    all_vmemmap_blocks: int = 0
     """Memory blocks with nothing but struct pages in them."""
     online_blocks: int = 0
     local_bytes: int = 0
@@ -57,15 +57,12 @@ def device_facts(state: State, name: str) -> DeviceFacts | None:
     page_bytes = state.geometry.page_bytes
     usable = (device.nr_pages - device.altmap_pages) * page_bytes
     local, remote = _homes(state, device.start_pfn, device.end_pfn)
+    local_bytes = (local + device.altmap_pages) * page_bytes
     return DeviceFacts(
         usable,
         usable,
         device.altmap_pages,
-        0,
-        0,
-        0,
-        0,
-        local_bytes=(local + device.altmap_pages) * page_bytes,
+        local_bytes=local_bytes,
         remote_bytes=remote * page_bytes,
     )
 
@@ -150,12 +147,13 @@ def total_facts(state: State) -> TotalFacts:
     # Struct pages of boot memory have no owner; they were never managed.
     hot = taken[(taken["kind"] == PageState.VMEMMAP) & (taken["owner"] >= 0)]
     in_ram = int(hot["count"].sum())
+    pages, lies, described, _ = _memmaps(state, state.homes.rows)
     return TotalFacts(
         managed=managed,
         present=sum(zone.present for zone in zones),
         usable_bytes=(managed - in_ram) * page_bytes,
         memmap_bytes=(in_ram + _self_hosted_pages(state)) * page_bytes,
-        remote_memmap_bytes=_remote_pages(state) * page_bytes,
+        remote_memmap_bytes=int(pages[lies != described].sum()) * page_bytes,
     )
 
 
@@ -192,12 +190,6 @@ def node_memmap(state: State, node: int) -> NodeMemmap:
         foreign=int(pages[(lies == node) & (described != node)].sum()),
         away=int(pages[(lies != node) & (described == node)].sum()),
     )
-
-
-def _remote_pages(state: State) -> int:
-    """Pages that hold struct pages of memory on another node."""
-    pages, lies, described, _ = _memmaps(state, state.homes.rows)
-    return int(pages[lies != described].sum())
 
 
 def _homes(state: State, low: int, high: int) -> tuple[int, int]:

@@ -110,16 +110,6 @@ def format_size(size_bytes: int) -> str:
     return f"{size_bytes}B" if size_bytes else "0K"
 
 
-def parse_sizes(text: str) -> tuple[int, ...]:
-    """``128M+1G``: sizes one behind the other, in bytes."""
-    return tuple(parse_size(part) for part in text.split("+"))
-
-
-def format_sizes(sizes: tuple[int, ...]) -> str:
-    """The sizes in their shortest spelling."""
-    return "+".join(format_size(size) for size in sizes)
-
-
 def parse_address(text: str) -> int:
     """A physical address in bytes: a number, or a size counted from 0 (``4G``)."""
     if _NUMBER.match(text):
@@ -169,11 +159,6 @@ def parse_truth(text: str) -> bool:
     )
 
 
-def format_truth(value: bool) -> str:
-    """``true`` or ``false``."""
-    return "true" if value else "false"
-
-
 def parse_name(text: str) -> str:
     """The name of a DIMM, device or huge page set: a letter, then letters, digits, ``_.:-``."""
     if _NAME.match(text):
@@ -182,11 +167,6 @@ def parse_name(text: str) -> str:
         f"{shown(text)} is not a name" if text else "the name is missing",
         expected="a letter and up to 63 letters, digits or _ . : - such as dimm0",
     )
-
-
-def parse_errno(text: str) -> str:
-    """An errno name such as ``EBUSY``."""
-    return choose(text, sorted(SHELL_TEXT), "errno")
 
 
 def quote(text: str, *, always: bool = False) -> str:
@@ -424,7 +404,12 @@ def member(words: Mapping[str, Any], what: str, placeholder: str = "") -> ValueK
 NAME: Final = ValueKind(parse_name, str, "NAME")
 HELD: Final = ValueKind(parse_name, str, "NAME", is_existing=True)
 SIZE: Final = ValueKind(parse_size, format_size, "SIZE")
-SIZES: Final = ValueKind(parse_sizes, format_sizes, "SIZE[+SIZE…]")
+SIZES: Final = ValueKind(
+    lambda text: tuple(map(parse_size, text.split("+"))),
+    lambda sizes: "+".join(map(format_size, sizes)),
+    "SIZE[+SIZE…]",
+)
+"""Sizes one behind the other."""
 ADDRESS: Final = ValueKind(parse_address, format_hex, "ADDR")
 REF: Final = ValueKind(parse_refs, format_refs, "REF", is_existing=True)
 NAME_OR_REF: Final = ValueKind(parse_refs, format_refs, "NAME|REF", is_existing=True)
@@ -439,7 +424,7 @@ PIN_KIND: Final = one_of(("unmovable", "movable", "offline", "longterm", "hwpois
 MAPPING: Final = one_of(("public", "private"), "mapping")
 ZOOM_LEVEL: Final = one_of(("page", "subsection", "section", "block", "fit"), "zoom level")
 PHASE: Final = one_of(FAILABLE_PHASES, "phase that can fail", "PHASE")
-ERRNO: Final = ValueKind(parse_errno, str, "E", tuple(sorted(SHELL_TEXT)))
+ERRNO: Final = one_of(sorted(SHELL_TEXT), "errno", "E")
 TIME: Final = ValueKind(parse_seconds, format_seconds, "TIME")
 ORDER_COUNT: Final = ValueKind(_order_count, lambda pair: f"{pair[0]}:{pair[1]}", "ORDER:COUNT")
 TEXT: Final = ValueKind(str, lambda text: quote(text, always=True), '"TEXT"')

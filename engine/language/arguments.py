@@ -96,7 +96,7 @@ class Arguments:
         for i, pair in enumerate(self._pairs):
             if pair.key == key:
                 del self._pairs[i]
-                return self._convert_pair(pair, convert)
+                return self.convert_value(pair, convert)
         return None
 
     def required(self, key: str, convert: Callable[[str], T], example: str) -> T:
@@ -115,10 +115,7 @@ class Arguments:
         return self._pairs.pop(0) if self._pairs else None
 
     def convert_value(self, pair: Token, convert: Callable[[str], T]) -> T:
-        """Read the value of a pair that :meth:`take_pair` gave."""
-        return self._convert_pair(pair, convert)
-
-    def _convert_pair(self, pair: Token, convert: Callable[[str], T]) -> T:
+        """Read the value of a pair, such as :meth:`take_pair` gives."""
         if not pair.value and not pair.quoted:
             raise wrong(f"{pair.key}= has no value", column=pair.value_column)
         try:

@@ -30,7 +30,6 @@ from pfnmap.engine.notation import (
     format_pfn,
     format_refs,
     format_size,
-    format_truth,
     number,
     one_of,
     parse_name,
@@ -66,10 +65,6 @@ def _as_page(value: ExpectValue) -> str:
     return format_pfn(value) if isinstance(value, PfnRef) else f"{value:#x}"
 
 
-def _page_or_none(text: str) -> PfnRef | str:
-    return "none" if text == "none" else parse_pfn(text)
-
-
 def _flags(text: str) -> str:
     """Marks of a struct page between commas, in one order, or ``none``."""
     words = text.split(",")
@@ -80,17 +75,17 @@ def _flags(text: str) -> str:
     return ",".join(flag for flag in PAGE_FLAGS if flag in words)
 
 
-def _size(text: str) -> int:
-    """A size; nothing at all needs no unit."""
-    return 0 if text == "0" else parse_size(text)
-
-
 COUNT: Final = number("number")
 START: Final = ValueKind(COUNT.parse, format_hex, "PFN")
-SIZE: Final = ValueKind(_size, format_size, "SIZE")
-TRUTH: Final = ValueKind(parse_truth, format_truth, "true|false", ("true", "false"))
+SIZE: Final = ValueKind(lambda text: 0 if text == "0" else parse_size(text), format_size, "SIZE")
+"""Nothing at all needs no unit."""
+TRUTH: Final = ValueKind(
+    parse_truth, lambda truth: str(truth).lower(), "true|false", ("true", "false")
+)
 PAGE: Final = ValueKind(parse_pfn, _as_page, "PFN")
-PAGE_OR_NONE: Final = ValueKind(_page_or_none, _as_page, "PFN", ("none",))
+PAGE_OR_NONE: Final = ValueKind(
+    lambda text: "none" if text == "none" else parse_pfn(text), _as_page, "PFN", ("none",)
+)
 PAGE_FLAGS: Final = ("vmemmap", "reserved", "buddy", "offline", "hwpoison", "hugetlb")
 """Marks of struct pages that can be claimed, in the order in which they are written."""
 FLAGS: Final = ValueKind(_flags, str, "FLAG,…", (*PAGE_FLAGS, "none"))
@@ -273,8 +268,9 @@ def _parse_row(row: Expectation, arguments: Arguments) -> Expect:
     if row.has_node:
         node = arguments.option("node", NODE.parse) or 0
     pairs: list[tuple[str, ExpectValue]] = []
-    for key in _written_order(row, arguments):
-        value = arguments.option(key, (row.keys or {})[key].parse)
+    keys = row.keys or {}
+    for key in sorted(keys, key=lambda key: (not arguments.has(key), arguments.column_of(key))):
+        value = arguments.option(key, keys[key].parse)
         if value is not None:
             pairs.append((key, value))
     arguments.finish()
@@ -285,12 +281,6 @@ def _parse_row(row: Expectation, arguments: Arguments) -> Expect:
             column=arguments.end_column,
         )
     return Expect(row.what, subject, node, tuple(pairs))
-
-
-def _written_order(row: Expectation, arguments: Arguments) -> list[str]:
-    """The row's keys as they stand in the line (those not written: behind the others)."""
-    keys = row.keys or {}
-    return sorted(keys, key=lambda key: (not arguments.has(key), arguments.column_of(key)))
 
 
 def format_expect(expect: Expect) -> str:

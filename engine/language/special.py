@@ -8,7 +8,7 @@ shell lines a grammar of their own. Some others are only looked at before they a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from math import isqrt
 from typing import Any, Final
 
@@ -35,6 +35,7 @@ from pfnmap.engine.geometry import ARCHITECTURES, MAX_NUMNODES
 from pfnmap.engine.kinds import OnlineType
 from pfnmap.engine.language.arguments import Arguments
 from pfnmap.engine.language.expectations import format_expect, parse_expect
+from pfnmap.engine.language.lexer import Token
 from pfnmap.engine.notation import (
     MARK,
     ONLINE_TO,
@@ -185,45 +186,31 @@ def _block_size(text: str, arch: str) -> int:
 
 def parse_set(arguments: Arguments) -> Command:
     """``set NAME=VALUE``."""
-    pair = arguments.take_pair()
-    if pair is None:
-        name = _chosen(arguments, PARAM_VALUES, "parameter")
-        raise wrong(
-            f"set {name} has no value",
-            expected=f"set {name}={PARAM_VALUES[name]}",
-            column=arguments.end_column,
-        )
-    name, value = parse_param(pair.key, pair.value, pair.column, pair.value_column)
-    _refuse_second(arguments, "parameter")
-    return SetParam(name, value)
-
-
-def _chosen(arguments: Arguments, names: Iterable[str], what: str) -> str:
-    """The name of a line that lacks ``=VALUE``; a wrong or missing name is complained about."""
-    word = arguments.next_word
-    return choose(
-        word.text if word else "", names, what, word.column if word else arguments.end_column
-    )
+    pair = _only_pair(arguments, PARAM_VALUES, "parameter")
+    return SetParam(*parse_param(pair.key, pair.value, pair.column, pair.value_column))
 
 
 def parse_rule(arguments: Arguments) -> Command:
     """``rule NAME=VALUE``."""
     rules = rule_values()
+    pair = _only_pair(arguments, {name: "|".join(values) for name, values in rules.items()}, "rule")
+    choose(pair.key, rules, "rule", pair.column)
+    return SetRule(
+        pair.key, choose(pair.value, rules[pair.key], f"{pair.key} rule", pair.value_column)
+    )
+
+
+def _only_pair(arguments: Arguments, values: Mapping[str, str], what: str) -> Token:
+    """The one ``NAME=VALUE`` of a line; ``values``: what each name may be, in words."""
     pair = arguments.take_pair()
     if pair is None:
-        name = _chosen(arguments, rules, "rule")
+        word, end = arguments.next_word, arguments.end_column
+        name = choose(word.text if word else "", values, what, word.column if word else end)
         raise wrong(
-            f"rule {name} has no value",
-            expected=f"rule {name}={'|'.join(rules[name])}",
-            column=arguments.end_column,
+            f"{arguments.verb} {name} has no value",
+            expected=f"{arguments.verb} {name}={values[name]}",
+            column=end,
         )
-    choose(pair.key, rules, "rule", pair.column)
-    value = choose(pair.value, rules[pair.key], f"{pair.key} rule", pair.value_column)
-    _refuse_second(arguments, "rule")
-    return SetRule(pair.key, value)
-
-
-def _refuse_second(arguments: Arguments, what: str) -> None:
     if second := arguments.take_pair():
         raise wrong(
             f"{arguments.verb} has a second {what} {shown(second.key)}",
@@ -231,6 +218,7 @@ def _refuse_second(arguments: Arguments, what: str) -> None:
             column=second.column,
         )
     arguments.finish()
+    return pair
 
 
 # -- goto ---------------------------------------------------------------------------------

@@ -282,22 +282,6 @@ def head_of(state: State, pfn: int) -> tuple[int, int, int] | None:
     return start, pages, (end - start) // state.geometry.section_pages
 
 
-def tower(state: State, pfn: int, limit: int = 16) -> tuple[int, ...]:
-    """The tower of self-hosting: pfn, the pfn of its struct page, that one's, ….
-
-    It ends at a fixed point or where nothing is known.
-    """
-    steps = [pfn]
-    while len(steps) < limit:
-        home = home_of(state, steps[-1])
-        if home is None:
-            break
-        steps.append(home)
-        if home == steps[-2]:
-            break
-    return tuple(steps)
-
-
 def block_rows(
     state: State, start_pfn: int, end_pfn: int, choice: MemmapChoice, vmemmap_pages: int
 ) -> NDArray[np.void]:

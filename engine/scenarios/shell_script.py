@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from pfnmap.engine import commands as c
-from pfnmap.engine.kinds import BlockState, OnlineType
+from pfnmap.engine.kinds import BlockState
 from pfnmap.engine.language import format_command, format_size
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.operations.refs import block_ranges
@@ -72,14 +72,6 @@ def _boot_word(name: str, value: str) -> str:
 
 
 # -- one function for each kind of command -----------------------------------------------
-def _comment(command: c.Command, *_states: State) -> list[str]:
-    return [f"# {format_command(command)}"]
-
-
-def _words(command: c.Note | c.Title, *_states: State) -> list[str]:
-    return [f"# {command.words}"]
-
-
 def _set(command: c.SetParam, *_states: State) -> list[str]:
     name, value = command.name, command.value
     match name:
@@ -110,14 +102,6 @@ def _add(command: c.Add, before: State, after: State) -> list[str]:
     if address is not None and command.size_bytes == before.geometry.block_bytes:
         lines.append(f"# or, with CONFIG_ARCH_MEMORY_PROBE: echo {address:#x} > {MEMORY_DIR}/probe")
     return lines
-
-
-def _online(command: c.Online, before: State, after: State) -> list[str]:
-    return _write_state(before, command.blocks, command.online_type.word)
-
-
-def _offline(command: c.Offline, before: State, after: State) -> list[str]:
-    return _write_state(before, command.blocks, OnlineType.OFFLINE.word)
 
 
 def _write_state(state: State, refs: tuple[c.Ref, ...], word: str) -> list[str]:
@@ -190,10 +174,6 @@ def _device_add(command: c.DeviceAdd, before: State, after: State) -> list[str]:
     ]
 
 
-def _device_del(command: c.DeviceDel, before: State, after: State) -> list[str]:
-    return [f"# {format_command(command)}: ndctl disable-namespace"]
-
-
 def _kmem(command: c.Kmem, before: State, after: State) -> list[str]:
     name = command.name
     lines = [f"echo {name} > {DAX_DRIVERS}/device_dax/unbind"]
@@ -220,26 +200,6 @@ def _virtio_mem(command: c.VirtioMem, before: State, after: State) -> list[str]:
     ]
 
 
-def _virtio_mem_del(command: c.VirtioMemDel, before: State, after: State) -> list[str]:
-    return [f"# {format_command(command)}: in QEMU's monitor: device_del {command.name}"]
-
-
-def _simulated(command: c.Command, *_states: State) -> list[str]:
-    return [f"# only simulated: {format_command(command)}"]
-
-
-def _shell(command: c.Command, *_states: State) -> list[str]:
-    return [format_command(command)]
-
-
-def _pause(command: c.Pause, *_states: State) -> list[str]:
-    return [f"sleep {command.seconds:g}"]
-
-
-def _nothing(*_arguments: object) -> list[str]:
-    return []
-
-
 _SIMULATED: Final = (c.SetRule, c.Pin, c.Unpin, c.Signal, c.Free, c.Freelist, c.FailNext)
 _FOR_A_SHELL: Final = (c.SysfsWrite, c.SysfsRead, c.Chmem, c.Daxctl, c.Cxl, c.Shell, c.Cd)
 _OF_THE_SCREEN: Final = (c.Goto, c.Zoom, c.Interactive)
@@ -247,23 +207,25 @@ _OF_THE_SCREEN: Final = (c.Goto, c.Zoom, c.Interactive)
 _WRITERS: Final[dict[type[c.Command], Callable[..., list[str]]]] = {
     c.SetParam: _set,
     c.Add: _add,
-    c.Online: _online,
-    c.Offline: _offline,
+    c.Online: lambda on, before, _: _write_state(before, on.blocks, on.online_type.word),
+    c.Offline: lambda off, before, _: _write_state(before, off.blocks, "offline"),
     c.Remove: _remove,
     c.Shrink: _shrink,
     c.DeviceAdd: _device_add,
-    c.DeviceDel: _device_del,
+    c.DeviceDel: lambda gone, *_: [f"# {format_command(gone)}: ndctl disable-namespace"],
     c.Kmem: _kmem,
     c.KmemDel: _kmem_del,
     c.VirtioMem: _virtio_mem,
-    c.VirtioMemDel: _virtio_mem_del,
+    c.VirtioMemDel: lambda gone, *_: [
+        f"# {format_command(gone)}: in QEMU's monitor: device_del {gone.name}"
+    ],
     c.Hugetlb: _hugetlb,
     c.HugetlbFree: _hugetlb,
-    c.Note: _words,
-    c.Title: _words,
-    c.Pause: _pause,
-    c.Expect: _comment,
-    **dict.fromkeys(_SIMULATED, _simulated),
-    **dict.fromkeys(_FOR_A_SHELL, _shell),
-    **dict.fromkeys(_OF_THE_SCREEN, _nothing),
+    c.Note: lambda note, *_: [f"# {note.words}"],
+    c.Title: lambda title, *_: [f"# {title.words}"],
+    c.Pause: lambda pause, *_: [f"sleep {pause.seconds:g}"],
+    c.Expect: lambda claim, *_: [f"# {format_command(claim)}"],
+    **dict.fromkeys(_SIMULATED, lambda word, *_: [f"# only simulated: {format_command(word)}"]),
+    **dict.fromkeys(_FOR_A_SHELL, lambda line, *_: [format_command(line)]),
+    **dict.fromkeys(_OF_THE_SCREEN, lambda *_: []),
 }

@@ -8,8 +8,8 @@ import pytest
 from pfnmap.engine.facts import device_facts
 from pfnmap.engine.geometry import GIB, MIB
 from pfnmap.engine.kinds import PageState, ZoneType
-from pfnmap.engine.memory.memmap import tower
 from pfnmap.engine.outcome import Outcome
+from pfnmap.tui.say.facts import tower
 from tests.engine.tools import booted, span
 
 NAMES = {"128M": 128 * MIB, "256M": 256 * MIB, "1G": GIB, "2G": 2 * GIB, "64G": 64 * GIB}
@@ -144,7 +144,7 @@ def test_struct_pages_of_struct_pages_shrink_64_fold_to_one_page(
 ) -> None:
     machine = booted("machine ram=2G profile=memmap-v2", f"add dimm0 {size} at=64G")
     base, pages = 64 * GIB >> 12, NAMES[size] >> 12
-    steps = tower(machine.state, base + pages - 1)
+    steps = [base + pages - 1, *tower(machine.view(), base + pages - 1)]
     assert [pfn - base + 1 for pfn in steps[1:]] == [*frames, 1][: len(steps) - 1]
     assert steps[-1] == steps[-2] == base, "pfn 0's struct page lies inside pfn 0 itself"
     assert set(frames) <= {pfn - base + 1 for pfn in steps}
