@@ -23,12 +23,9 @@ from pfnmap.tui.figure.axis import Axis, Column
 from pfnmap.tui.figure.gauge import Gauge, gauges_of
 from pfnmap.tui.figure.moments import Moment
 from pfnmap.tui.map.cells import (
-    EIGHTHS_MASK,
-    EIGHTHS_SHIFT,
-    OVER_SHIFT,
     RIGHT,
     STATE_MASK,
-    glyph_code,
+    classify,
 )
 
 Marks = NDArray[np.int8]
@@ -41,7 +38,8 @@ SALIENT: Final = (
     PageState.UNMOVABLE,
     PageState.BROKEN,
 )
-"""States that own their cell however few their pages are, the last one first."""
+"""States that own their cell however few their pages are, the last one first: more than on the
+map, for huge and isolated pages are never too few to be seen."""
 
 
 class Mark(IntEnum):
@@ -307,7 +305,8 @@ class _Drawing:
             marks = self._bracket(marks, span, spanned & False)
             marks[marks == Mark.GAP] = Mark.NODE
             return Strip(marks, codes)
-        pages = self._owned(node, zone)
+        own = self.pages.get((node, zone))
+        pages = np.zeros(len(self.cells), np.int64) if own is None else own[::2]
         owned = pages > 0
         at = self.cells[owned]
         broken = self.axis.kinds[at] == Column.BREAK
@@ -325,11 +324,6 @@ class _Drawing:
         found = self.zones.get((node, zone))
         return (found.start_pfn, found.end_pfn) if found else (0, 0)
 
-    def _owned(self, node: int, zone: ZoneType) -> NDArray[np.int64]:
-        """Pages of each cell that are the row's."""
-        pages = self.pages.get((node, zone))
-        return np.zeros(len(self.cells), np.int64) if pages is None else pages[::2]
-
     def _code(self, owned: NDArray[np.bool_], pages: NDArray[np.int64], zone: ZoneType) -> Codes:
         """The codes of cells of which so many pages are a row's.
 
@@ -344,7 +338,7 @@ class _Drawing:
             # Of a real machine it is not known what is free; the zone is.
             counts[:, FREE_BY_ZONE[zone]] += counts[:, PageState.ONLINE]
             counts[:, PageState.ONLINE] = 0
-        return _classified(counts, pages)
+        return classify(counts, SALIENT, pages)
 
     def _bracket(self, marks: Marks, span: tuple[int, int], owned: NDArray[np.bool_]) -> Marks:
         """Put the ends of a span, and the edges between its blocks."""
@@ -371,19 +365,3 @@ def _can_be(state: int, zone: ZoneType) -> bool:
     if state in FREE_STATES:
         return state == FREE_BY_ZONE.get(zone)
     return state not in (PageState.OFFLINE, PageState.DEVICE, PageState.HOLE)
-
-
-def _classified(counts: NDArray[np.int64], pages: NDArray[np.int64]) -> Codes:
-    """Codes as those of the map, but huge and isolated pages are never too few to be seen."""
-    other = counts.copy()
-    other[:, PageState.VMEMMAP] = 0
-    under = other.argmax(axis=1)
-    most = other.max(axis=1, initial=0)
-    for state in SALIENT:
-        under[counts[:, state] > 0] = int(state)
-    memmap = counts[:, PageState.VMEMMAP]
-    eighths = np.clip((memmap * 16 + pages) // (2 * np.maximum(pages, 1)), 1, EIGHTHS_MASK)
-    part = under | int(PageState.VMEMMAP) << OVER_SHIFT | eighths << EIGHTHS_SHIFT
-    codes = np.where((memmap > 0) & ~np.isin(under, SALIENT), part, under | under << OVER_SHIFT)
-    codes = np.where((memmap > 0) & (most == 0), glyph_code(PageState.VMEMMAP), codes)
-    return codes.astype(np.int32)

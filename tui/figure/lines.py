@@ -86,6 +86,14 @@ class Span(Struct, frozen=True):
 Spans = tuple[Span, ...]
 
 
+def spans_of(
+    text: str, width: int, role: str = "text", *, first: str = "", indent: str = "    "
+) -> Iterator[Spans]:
+    """Words in one role, in as many lines as they take."""
+    for line in wrapped(text, width, first=first, indent=indent):
+        yield (Span(line, role),)
+
+
 class Sheet:
     """Columns for names and numbers, the axis between them, and the lines of moments on it."""
 
@@ -117,8 +125,7 @@ class Sheet:
 
     def scale_lines(self) -> Iterator[Spans]:
         """The scale in words."""
-        for line in wrapped(self.scale, self.width):
-            yield (Span(line, "axis"),)
+        return spans_of(self.scale, self.width, "axis")
 
     @property
     def scale(self) -> str:
@@ -143,15 +150,14 @@ class Sheet:
         """What was done, and what it came to."""
         moment = figure.moment
         head = moment.title if not moment.number else f"{moment.title}: {moment.words}"
-        for line in wrapped(head, self.width):
-            yield (Span(line, "heading"),)
+        yield from spans_of(head, self.width, "heading")
         yield from self.clauses(result(moment), INDENT)
 
     def clauses(self, clauses: Iterable[str], indent: str) -> Iterator[Spans]:
         """The clauses of a result, one a line."""
         for clause in clauses:
-            for line in wrapped(clause, self.width, first=indent, indent=indent + INDENT):
-                yield (Span(line, clause_role(clause)),)
+            role, deeper = clause_role(clause), indent + INDENT
+            yield from spans_of(clause, self.width, role, first=indent, indent=deeper)
 
     def rows(self, figure: Figure, above: Figure | None) -> Iterator[Spans]:
         """The rows that changed; all of them where no figure stands above.
@@ -296,8 +302,7 @@ class Sheet:
                 yield (Span(indent + plain(who), "name"),)
                 last = who
             first = f"{indent}{INDENT}{what:<24} "
-            for line in wrapped(words, self.width, first=first, indent=" " * len(first)):
-                yield (Span(line),)
+            yield from spans_of(words, self.width, first=first, indent=" " * len(first))
 
 
 def clause_role(clause: str) -> str:

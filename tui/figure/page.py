@@ -187,9 +187,6 @@ class _Page:
 <script>{script}</script>"""
         return _document(self.title, body, script)
 
-    def _part(self, text: str) -> int:
-        return self.parts.setdefault(text, len(self.parts))
-
     def _moment(self, figure: Figure) -> _Shown:
         """A moment as the numbers of its parts, with what is said about it."""
         moment = figure.moment
@@ -202,7 +199,7 @@ class _Page:
         texts += ['<div class="beside"><section>', *_numbers(figure)]
         texts += [] if moment.phase else self._bill(moment)
         texts += ["</section><section>", _events(moment), *self._map(moment), "</section></div>"]
-        parts = [self._part(text) for text in texts]
+        parts = [self.parts.setdefault(text, len(self.parts)) for text in texts]
         return _Shown(moment.number, moment.phase, title, parts)
 
     # -- the drawing -------------------------------------------------------------------

@@ -182,7 +182,7 @@ def memmap_place(state: State, device: Device) -> str:
     """Where a device's struct pages are and how much they take, in words."""
     taken = _pages_in_ram(state, device)
     if taken:
-        nodes = _nodes_of(state, device)
+        nodes = sorted(set(state.homes.slice(device.start_pfn, device.end_pfn)["node"].tolist()))
         remote = ", remote" if nodes and device.node not in nodes else ""
         return f"{amount(taken, state)} of {_listed_nodes(nodes)}{remote}"
     if not device.is_ram:
@@ -211,11 +211,6 @@ def memmap_in_ram(state: State, device: Device) -> Rows:
 
 def _pages_in_ram(state: State, device: Device) -> int:
     return int(memmap_in_ram(state, device)["count"].sum())
-
-
-def _nodes_of(state: State, device: Device) -> list[int]:
-    homes = state.homes.slice(device.start_pfn, device.end_pfn)
-    return sorted({int(node) for node in homes["node"].tolist()})
 
 
 def _listed_nodes(nodes: Sequence[int]) -> str:

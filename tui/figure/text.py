@@ -8,9 +8,8 @@ from typing import Final
 from pfnmap.tui.figure.axis import Ground
 from pfnmap.tui.figure.bill import bill_of
 from pfnmap.tui.figure.figure import Figure, figure_of
-from pfnmap.tui.figure.lines import Sheet, Span, Spans
+from pfnmap.tui.figure.lines import Sheet, Spans, spans_of
 from pfnmap.tui.figure.moments import Moment
-from pfnmap.tui.text.ascii import wrapped
 
 MAIL_WIDTH: Final = 72
 """What survives two levels of ``> `` quoting within 78 columns."""
@@ -33,8 +32,7 @@ def figure_spans(
         title: First line; none when empty.
     """
     sheet = Sheet(ground, width, found[0].view.geometry.block_bytes)
-    for line in wrapped(title, width) if title else []:
-        yield (Span(line, "heading"),)
+    yield from spans_of(title, width, "heading") if title else ()
     yield from sheet.heading()
     drawn: list[Figure] = []
     for moment in found:

@@ -16,11 +16,11 @@ from pfnmap.tui.figure.amounts import human
 from pfnmap.tui.figure.axis import ground_of
 from pfnmap.tui.figure.bill import NO_HUGE_PAGES, Bill, DeviceBill, bill_of
 from pfnmap.tui.figure.figure import Figure, figure_of
-from pfnmap.tui.figure.lines import INDENT, MOST_DIGITS, Sheet, Span, Spans
+from pfnmap.tui.figure.lines import INDENT, MOST_DIGITS, Sheet, Span, Spans, spans_of
 from pfnmap.tui.figure.moments import BOOT, Moment
 from pfnmap.tui.figure.result import result
 from pfnmap.tui.figure.text import MAIL_WIDTH, joined
-from pfnmap.tui.text.ascii import plain, wrapped
+from pfnmap.tui.text.ascii import plain
 
 MOST_NAMES: Final = 6
 """Devices that are named; more are counted."""
@@ -137,8 +137,7 @@ class Variants:
     def names(self) -> Iterator[Spans]:
         """The letter and the name of each variant."""
         for name, variant in zip(self.letters, self.variants, strict=True):
-            for line in wrapped(variant.headline, self.sheet.width, first=f"{name}: "):
-                yield (Span(line, "name"),)
+            yield from spans_of(variant.headline, self.sheet.width, "name", first=f"{name}: ")
 
     @cached_property
     def steps(self) -> list[VariantLines]:
@@ -159,7 +158,8 @@ class Variants:
             for index, variant in enumerate(variants):
                 moment = variant.at(number)
                 if moment is None:
-                    bodies.append(tuple(sheet.clauses(_not_done(variant, number), INDENT)))
+                    why = variant.problems.get(number, "it stands behind the end")
+                    bodies.append(tuple(sheet.clauses([f"not possible: {why}"], INDENT)))
                     continue
                 figure = figure_of(moment, sheet.axis)
                 clauses = tuple(sheet.clauses(result(moment), INDENT))
@@ -182,8 +182,7 @@ class Variants:
         for body, group in groupby(order, key=lambda index: bodies[index]):
             if len(members := list(group)) < len(bodies):
                 names = ", ".join(f"{self.letters[at]}: {self.variants[at].name}" for at in members)
-                for line in wrapped(names, self.sheet.width, first=INDENT):
-                    yield (Span(line, "name"),)
+                yield from spans_of(names, self.sheet.width, "name", first=INDENT)
             yield from body
 
     def legend(self) -> Iterator[Spans]:
@@ -211,19 +210,16 @@ class Variants:
     def clauses(self) -> list[list[str]]:
         """What each costs, saves, breaks and mends against the first; nothing of the first."""
         codes = [dict.fromkeys(f.code for f in found) for found in self.comparison.findings]
+        nothing = "costs and saves nothing" + " at the end" * (self.parts_at is not None)
         found: list[list[str]] = [[]]
         for run, bill, mine in zip(
             self.comparison.runs[1:], self._bills[1:], codes[1:], strict=True
         ):
-            clauses = [*price_words(self._bills[0], bill)] or [self._nothing]
+            clauses = [*price_words(self._bills[0], bill)] or [nothing]
             clauses += _other_answers(self.comparison.runs[0], run)
             clauses += [f"breaks {code}" for code in mine if code not in codes[0]]
             found.append(clauses + [f"mends {code}" for code in codes[0] if code not in mine])
         return found
-
-    @cached_property
-    def _nothing(self) -> str:
-        return "costs and saves nothing" + " at the end" * (self.parts_at is not None)
 
     def prices(self) -> Iterator[Spans]:
         """The same in a sentence for each of the others."""
@@ -284,8 +280,8 @@ class Variants:
                 yield from self._wrapped(words, f"{name} ", "finding")
 
     def _wrapped(self, words: str, first: str, role: str = "text") -> Iterator[Spans]:
-        for line in wrapped(words, self.sheet.width, first=first, indent=" " * len(first)):
-            yield (Span(line, role),)
+        indent = " " * len(first)
+        return spans_of(words, self.sheet.width, role, first=first, indent=indent)
 
 
 def _section(title: str, lines: Iterator[Spans]) -> Iterator[Spans]:
@@ -316,8 +312,7 @@ class VariantLines(Struct, frozen=True):
 
 def heading_lines(text: str, width: int) -> Iterator[Spans]:
     """A heading in as many lines as it takes; none where there is nothing to say."""
-    for line in wrapped(text, width) if text else []:
-        yield (Span(line, "heading"),)
+    return spans_of(text, width, "heading") if text else iter(())
 
 
 def _heading(variants: Sequence[Variant], number: int) -> str:
@@ -327,10 +322,6 @@ def _heading(variants: Sequence[Variant], number: int) -> str:
     words = " / ".join(dict.fromkeys(moment.words for moment in moments))
     step = f"step {number}" if number > 0 else "hot-added again"
     return f"{step}: {words or 'could not be done'}"
-
-
-def _not_done(variant: Variant, number: int) -> tuple[str, ...]:
-    return (f"not possible: {variant.problems.get(number, 'it stands behind the end')}",)
 
 
 def _other_answers(one: VariantRun, other: VariantRun) -> Iterator[str]:

@@ -96,10 +96,6 @@ def _table(rows: Mapping[str, str], width: int) -> Iterator[str]:
         yield from wrapped(words, COLUMNS, first=first, indent=" " * (width + 5))
 
 
-def _subcommands() -> Iterator[str]:
-    return _table({f"pfnmap {name}": words for name, words in SUBCOMMANDS.items()}, 18)
-
-
 def _keys() -> Iterator[str]:
     """The default keys of each area."""
     for area, title in {**AREAS, **DIALOG_AREAS}.items():
@@ -113,10 +109,6 @@ def _verbs() -> Iterator[str]:
     for verb in VERBS.values():
         yield from wrapped(verb.usage, COLUMNS, first="    ", indent=" " * 12)
         yield f"        {verb.help}"
-
-
-def _profiles() -> Iterator[str]:
-    return _table({name: profile.title for name, profile in PROFILES.items()}, 15)
 
 
 def _rules() -> Iterator[str]:
@@ -149,10 +141,6 @@ def _frame() -> Iterator[str]:
         yield f"    {line}".rstrip()
 
 
-def _dump() -> Iterator[str]:
-    return (f"    {line}" for line in SHELL_LINE.splitlines())
-
-
 def _states() -> Iterator[str]:
     yield from ("## States of pages", "")
     yield from _table({NAMES[state]: STATES[state] for state in PageState}, 20)
@@ -165,13 +153,13 @@ def _words() -> Iterator[str]:
 
 
 PARTS: Final[dict[str, Callable[[], Iterator[str]]]] = {
-    "subcommands": _subcommands,
+    "subcommands": lambda: _table({f"pfnmap {n}": words for n, words in SUBCOMMANDS.items()}, 18),
     "keys": _keys,
     "verbs": _verbs,
-    "profiles": _profiles,
+    "profiles": lambda: _table({name: each.title for name, each in PROFILES.items()}, 15),
     "rules": _rules,
     "frame": _frame,
-    "dump": _dump,
+    "dump": lambda: (f"    {line}" for line in SHELL_LINE.splitlines()),
     "states": _states,
     "words": _words,
 }

@@ -12,10 +12,6 @@ from pfnmap.tui.keys.here import Here
 from pfnmap.tui.keys.shown import Shown
 
 
-def _always(_: Shown, __: Here) -> str:
-    return ""
-
-
 class Action(Struct, frozen=True):
     """Something one key does."""
 
@@ -33,7 +29,7 @@ class Action(Struct, frozen=True):
     """What it does to the memory; such an action is one that ``.`` repeats."""
     effects: Callable[[Shown, Here], Effects] | None = None
     """What else is done, for an action without such a command."""
-    why_not: Callable[[Shown, Here], str] = _always
+    why_not: Callable[[Shown, Here], str] = lambda _, __: ""
     """Why it would do nothing useful now; empty when it would."""
     writes: str = ""
     """What it writes into ``state`` files of a real machine, where that is allowed."""

@@ -12,21 +12,10 @@ from typing import Any, Final
 
 from pfnmap.engine.kinds import OnlineType
 from pfnmap.tui.keys import actions as do
+from pfnmap.tui.keys import effects as want
 from pfnmap.tui.keys.action import Action
 from pfnmap.tui.keys.actions import Move, Scrolling, moves, moves_to_edge, needs_blocks, of_tour
-from pfnmap.tui.keys.effects import (
-    ChangeSpeed,
-    Copy,
-    Do,
-    Effects,
-    Exit,
-    FocusPanel,
-    Open,
-    ReadCell,
-    ReadHelp,
-    ReadWords,
-    TogglePanel,
-)
+from pfnmap.tui.keys.effects import Do, Effects
 from pfnmap.tui.map.motions import fit_or_blocks
 
 AREAS: Final = {
@@ -78,7 +67,7 @@ def _types(name: str, keys: str, label: str, words: str, begin: str, **more: Any
 
 def _panel(name: str, key: str) -> Action:
     words = f"show or hide the {'block list' if name == 'blocks' else name}"
-    return _does(f"view.panel.{name}", key, name, words, TogglePanel(name))
+    return _does(f"view.panel.{name}", key, name, words, want.TogglePanel(name))
 
 
 def _dialog(name: str, keys: str, label: str, words: str, does: str) -> Action:
@@ -144,8 +133,8 @@ _MAIN: Final = (
     _row("time.seek", "S", "seek", "go to a step by its number", "seek STEP", effects=do.ask_step),
     _row("time.play", "space", "play", "play the scenario, or pause it",
          effects=lambda _, __: Do.PLAY, why_not=do.nothing_to_redo),
-    _does("time.slower", "<", "slower", "play slower", ChangeSpeed(-1)),
-    _does("time.faster", ">", "faster", "play faster", ChangeSpeed(1)),
+    _does("time.slower", "<", "slower", "play slower", want.ChangeSpeed(-1)),
+    _does("time.faster", ">", "faster", "play faster", want.ChangeSpeed(1)),
     _row("time.repeat", ".", "repeat", "the last action again, at the cursor",
          effects=lambda _, __: Do.REPEAT, why_not=do.nothing_to_repeat, footer=13),
     # the cursor: up and down scroll another panel when that has the keys
@@ -198,13 +187,13 @@ _MAIN: Final = (
     _does("view.deselect", "escape", "drop selection", "drop the selection; stop what takes long",
           Do.STOP),
     _does("view.explain", "enter", "explain", "explain the cell: who owns it, which rule says so",
-          Open(ReadCell()), footer=21),
+          want.Open(want.ReadCell()), footer=21),
     _row("view.diff", "D", "diff", "before and after of the last step", "diff",
          effects=do.read_diff, why_not=do.no_diff),
     _does("view.maximise", "M", "maximise", "the focused panel alone", Do.MAXIMISE),
-    _does("view.focus.next", "tab", "next panel", "focus the next panel", FocusPanel(1)),
+    _does("view.focus.next", "tab", "next panel", "focus the next panel", want.FocusPanel(1)),
     _does("view.focus.previous", "shift+tab", "previous panel", "focus the previous panel",
-          FocusPanel(-1)),
+          want.FocusPanel(-1)),
     _panel("map", "1"),
     _panel("figure", "2"),
     _panel("blocks", "3"),
@@ -212,9 +201,9 @@ _MAIN: Final = (
     _panel("legend", "5"),
     _panel("inspector", "6"),
     _does("view.yank", "y", "copy panel", "copy the focused panel as plain text",
-          Copy(whole=False)),
+          want.Copy(whole=False)),
     _does("view.yank.frame", "Y", "copy frame", "copy the whole frame as plain text",
-          Copy(whole=True)),
+          want.Copy(whole=True)),
     # finding
     _row("find.open", "/", "find", "find a block, pfn, address, zone or state",
          effects=do.ask_search, footer=19),
@@ -235,9 +224,9 @@ _MAIN: Final = (
     # the program
     _types("app.command", ":", "command", "type a command", "", footer=ALWAYS),
     _row("app.help", "? f1", "help", "this help", "help",
-         effects=lambda _, __: Open(ReadHelp()), footer=ALWAYS + 1),
+         effects=lambda _, __: want.Open(want.ReadHelp()), footer=ALWAYS + 1),
     _does("app.glossary", "K", "words", "what the words and states on the screen mean",
-          Open(ReadWords())),
+          want.Open(want.ReadWords())),
     _does("app.palette", "ctrl+p", "palette", "every action that applies now", Do.OPEN_PALETTE),
     _row("app.tour", "T", "leave tour", "leave the tour that 'pfnmap tour' begins",
          effects=of_tour(Do.LEAVE_TOUR), why_not=do.no_tour),
@@ -245,9 +234,9 @@ _MAIN: Final = (
          effects=of_tour(Do.SET_UP_TOUR), why_not=do.no_tour),
     _does("app.redraw", "ctrl+l", "redraw", "draw the screen anew", Do.REDRAW),
     _does("app.suspend", "ctrl+z", "suspend", "back to the shell for a while", Do.SUSPEND),
-    _row("app.quit", "q ctrl+q", "quit", "quit", "quit", effects=lambda _, __: Exit()),
+    _row("app.quit", "q ctrl+q", "quit", "quit", "quit", effects=lambda _, __: want.Exit()),
     _does("app.quit.keep", "Q", "quit, keep frame", "quit and leave the frame in the scrollback",
-          Exit(keep_frame=True)),
+          want.Exit(keep_frame=True)),
 )
 # fmt: on
 

@@ -33,31 +33,12 @@ from pfnmap.engine.notation import MAX_PARTS, format_size
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import Session
 from pfnmap.engine.sizes_in_words import counted
-from pfnmap.tui.keys.effects import (
-    AddValues,
-    AskForm,
-    AskLine,
-    BootAgain,
-    Choose,
-    Do,
-    Effects,
-    Entry,
-    Look,
-    Open,
-    ReadDiff,
-    Remember,
-    ResizeValues,
-    Run,
-    Scroll,
-    Seek,
-    StepPhase,
-    Switch,
-    Tell,
-)
+from pfnmap.tui.keys import effects as want
+from pfnmap.tui.keys.effects import Do, Effects
 from pfnmap.tui.keys.here import MOST_BLOCKS, Here
 from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.map import finder
-from pfnmap.tui.map.motions import Edges, edges, touched, zoomed_to
+from pfnmap.tui.map.motions import Edges, edges, goto_pfn, touched, zoomed_to
 from pfnmap.tui.map.viewport import Viewport
 
 
@@ -122,19 +103,19 @@ def toggle_memmap(shown: Shown, _: Here) -> Command:
 
 def ask_add(shown: Shown, _: Here) -> Effects:
     """Open the form with the last values and a name that is free."""
-    return Open(AskForm(fresh_values(shown), shown.predict), add)
+    return want.Open(want.AskForm(fresh_values(shown), shown.predict), add)
 
 
-def fresh_values(shown: Shown) -> AddValues:
+def fresh_values(shown: Shown) -> want.AddValues:
     """The last values of the form with a name that is free."""
     return replace(shown.memory.add_values, name=shown.next_name(), at="")
 
 
-def add(values: AddValues) -> Effects:
+def add(values: want.AddValues) -> Effects:
     """Hot-add what the form says."""
     command = parse_line(values.line())
     assert command is not None
-    return Remember({"add_values": values, "last_action": "mem.add"}), Run(command)
+    return want.Remember({"add_values": values, "last_action": "mem.add"}), want.Run(command)
 
 
 def ask_resize(shown: Shown, here: Here) -> Effects:
@@ -145,17 +126,17 @@ def ask_resize(shown: Shown, here: Here) -> Effects:
     if devices:
         device = devices[name or list(devices)[-1]]
         requested = device.requested_pages * shown.view.geometry.page_bytes
-        values = ResizeValues(device.name, format_size(requested))
+        values = want.ResizeValues(device.name, format_size(requested))
     else:
-        values = ResizeValues(shown.next_name("vm"), "1G", "4G")
-    return Open(AskForm(values, shown.predict), resize)
+        values = want.ResizeValues(shown.next_name("vm"), "1G", "4G")
+    return want.Open(want.AskForm(values, shown.predict), resize)
 
 
-def resize(values: ResizeValues) -> Effects:
+def resize(values: want.ResizeValues) -> Effects:
     """Ask for the size that the form says."""
     command = parse_line(values.line())
     assert command is not None
-    return Remember({"last_action": "mem.resize"}), Run(command)
+    return want.Remember({"last_action": "mem.resize"}), want.Run(command)
 
 
 def needs_blocks(state: str) -> Callable[[Shown, Here], str]:
@@ -192,17 +173,19 @@ def undo(shown: Shown, steps: int = 1) -> Effects:
     left = max(0, shown.position - steps)
     upto = f"up to step {left}" if left else "as it was at boot"
     entries = [
-        Entry("boot again", f"the same kernel, {upto}", BootAgain(left)),
-        Entry("look back", f"the reading of step {left}; the guest stays as it is", Seek(left)),
+        want.Entry("boot again", f"the same kernel, {upto}", want.BootAgain(left)),
+        want.Entry(
+            "look back", f"the reading of step {left}; the guest stays as it is", want.Seek(left)
+        ),
     ]
     words = "a real kernel does not go back; instead"
-    return Open(Choose(entries, words), lambda entry: entry.effect)
+    return want.Open(want.Choose(entries, words), lambda entry: entry.effect)
 
 
 def back(shown: Shown, steps: int = 1) -> Effects:
     """Show steps back; out of slow motion, to before the step that was under way."""
     if shown.phase is not None:
-        return Seek(shown.position)
+        return want.Seek(shown.position)
     if not shown.position or steps < 1:
         first = "this is the first reading" if shown.real else "the machine is as it was at boot"
         raise InputError(f"nothing to undo: {first}")
@@ -211,24 +194,24 @@ def back(shown: Shown, steps: int = 1) -> Effects:
         words = (
             f"undone: {line_of(last.command)}, which {last.errno} had kept from changing anything"
         )
-        return Seek(shown.position - 1), Tell(words)
-    return Seek(max(0, shown.position - steps))
+        return want.Seek(shown.position - 1), want.Tell(words)
+    return want.Seek(max(0, shown.position - steps))
 
 
 def redo(shown: Shown, steps: int = 1) -> Effects:
     """Steps forward; behind the last one, the next command of a scenario."""
     if shown.position == shown.last and shown.session.waiting:
-        return Run(shown.session.waiting[0])
+        return want.Run(shown.session.waiting[0])
     if shown.position >= shown.last or steps < 1:
         raise InputError("nothing to redo: this is the last step")
-    return Seek(min(shown.last, shown.position + steps))
+    return want.Seek(min(shown.last, shown.position + steps))
 
 
 def seek(shown: Shown, position: int) -> Effects:
     """Go to a step."""
     if not 0 <= position <= shown.last:
         raise InputError(f"there is no step {position}; steps are {_zero(shown)} to {shown.last}")
-    return Seek(position)
+    return want.Seek(position)
 
 
 def _zero(shown: Shown) -> str:
@@ -239,21 +222,23 @@ def _zero(shown: Shown) -> str:
 def ask_step(shown: Shown, _: Here) -> Effects:
     """Ask for a step to go to."""
     words = f"a step from {_zero(shown)} to {shown.last}"
-    return Open(AskLine("step ", help_words=words), lambda text: _run_line(f"seek {text}"))
+    return want.Open(
+        want.AskLine("step ", help_words=words), lambda text: _run_line(f"seek {text}")
+    )
 
 
 def phase_forward(shown: Shown, _: Here) -> Effects:
     """Slow motion: the next phase."""
     if shown.phase is None and shown.position >= shown.last:
         raise InputError("slow motion goes through a step that comes next: undo one first")
-    return StepPhase(1)
+    return want.StepPhase(1)
 
 
 def phase_back(shown: Shown, _: Here) -> Effects:
     """Slow motion: a phase back."""
     if shown.phase is None and shown.position == 0:
         raise InputError("there is no step to go back into")
-    return StepPhase(-1)
+    return want.StepPhase(-1)
 
 
 def nothing_to_undo(shown: Shown, _: Here) -> str:
@@ -287,8 +272,8 @@ def moves(move: Move, scroll: Scrolling | None = None) -> Callable[[Shown, Here]
 
     def effects(shown: Shown, _: Here) -> Effects:
         if scroll is not None and shown.focus != "map":
-            return Scroll(scroll)
-        return Look(move(shown.viewport))
+            return want.Scroll(scroll)
+        return want.Look(move(shown.viewport))
 
     return effects
 
@@ -297,27 +282,23 @@ def moves_to_edge(
     move: Callable[[Viewport, Edges], Viewport],
 ) -> Callable[[Shown, Here], Effects]:
     """Move the cursor to the next edge of memory or of a zone."""
-    return lambda shown, _: Look(move(shown.viewport, edges(shown.view)))
+    return lambda shown, _: want.Look(move(shown.viewport, edges(shown.view)))
 
 
-def goto(shown: Shown, command: Goto) -> Look:
+def goto(shown: Shown, command: Goto) -> want.Look:
     """Where ``goto`` says."""
-    view, base = shown.view, 0
+    base = 0
     if command.device is not None:
         device = shown.session.state.device_named(command.device)
         if device is None:
             raise InputError(f"there is no device {command.device!r}")
         base = device.start_pfn
-    unit = {"pfn": 1, "block": view.geometry.block_pages}.get(command.unit)
-    pfn = base + command.value * unit if unit else command.value // view.geometry.page_bytes
-    if not 0 <= pfn < view.end_pfn:
-        raise InputError(f"pfn {pfn:#x} is behind the end of memory ({view.end_pfn:#x})")
-    return jump(shown, pfn)
+    return jump(shown, goto_pfn(command, base, shown.view))
 
 
-def zoom(shown: Shown, command: Zoom) -> Look:
+def zoom(shown: Shown, command: Zoom) -> want.Look:
     """What a cell stands for."""
-    return Look(zoomed_to(shown.viewport, command.level, shown.view.geometry))
+    return want.Look(zoomed_to(shown.viewport, command.level, shown.view.geometry))
 
 
 def follow(shown: Shown, outcome: Outcome) -> Effects:
@@ -326,12 +307,12 @@ def follow(shown: Shown, outcome: Outcome) -> Effects:
         return goto(shown, outcome.command)
     if isinstance(outcome.command, Zoom):
         return zoom(shown, outcome.command)
-    return Look(shown.viewport.showing(list(touched(outcome))))
+    return want.Look(shown.viewport.showing(list(touched(outcome))))
 
 
-def jump(shown: Shown, pfn: int) -> Look:
+def jump(shown: Shown, pfn: int) -> want.Look:
     """Put the cursor somewhere else; one can go back."""
-    return Look(shown.viewport.at(pfn), jump=True)
+    return want.Look(shown.viewport.at(pfn), jump=True)
 
 
 def jump_back(shown: Shown, _: Here) -> Effects:
@@ -352,7 +333,7 @@ def to_struct_page(shown: Shown, _: Here) -> Effects:
         raise InputError(f"where the struct page of pfn {pfn:#x} lives is not known")
     if home == pfn:
         raise InputError(f"pfn {pfn:#x} holds its own struct page")
-    return jump(shown, home), Tell(f"the struct page of pfn {pfn:#x} is in pfn {home:#x}")
+    return jump(shown, home), want.Tell(f"the struct page of pfn {pfn:#x} is in pfn {home:#x}")
 
 
 # -- finding -----------------------------------------------------------------------------
@@ -364,9 +345,9 @@ def ask_search(shown: Shown, _: Here) -> Effects:
         return finder.find(view, text, pfn)
 
     def go(text: str) -> Effects:
-        return Remember({"search": text}), jump(shown, check(text))
+        return want.Remember({"search": text}), jump(shown, check(text))
 
-    return Open(AskLine("/", check, help_words="find " + ", ".join(finder.FORMS)), go)
+    return want.Open(want.AskLine("/", check, help_words="find " + ", ".join(finder.FORMS)), go)
 
 
 def find(shown: Shown, *, forward: bool) -> Effects:
@@ -390,10 +371,10 @@ def ask_command(shown: Shown, begin: str = "") -> Effects:
     marks = sorted(shown.session.marks)
 
     def go(text: str) -> Effects:
-        return Remember({"history": (*shown.memory.history, text)}), *_run_line(text, cwd)
+        return want.Remember({"history": (*shown.memory.history, text)}), *_run_line(text, cwd)
 
     cwd = shown.session.cwd if isinstance(shown.session, Session) else ""
-    ask = AskLine(
+    ask = want.AskLine(
         ":",
         lambda text: parse_line(text, cwd=cwd),
         lambda text: completions(text, names, marks),
@@ -401,7 +382,7 @@ def ask_command(shown: Shown, begin: str = "") -> Effects:
         "a command; tab completes, up and down go through the history",
         begin,
     )
-    return Open(ask, go)
+    return want.Open(ask, go)
 
 
 def completions(line: str, names: list[str], marks: list[str]) -> list[str]:
@@ -411,16 +392,16 @@ def completions(line: str, names: list[str], marks: list[str]) -> list[str]:
     return [text for text in dict.fromkeys(offered) if text != line]
 
 
-def _run_line(line: str, cwd: str = "") -> tuple[Run, ...]:
+def _run_line(line: str, cwd: str = "") -> tuple[want.Run, ...]:
     command = parse_line(line, cwd=cwd)
-    return () if command is None else (Run(command),)
+    return () if command is None else (want.Run(command),)
 
 
 def read_diff(shown: Shown, _: Here) -> Effects:
     """What the last step changed."""
     if shown.before is None:
         raise InputError("nothing has happened yet")
-    return Open(ReadDiff(shown.before, shown.view, "what the last step changed"))
+    return want.Open(want.ReadDiff(shown.before, shown.view, "what the last step changed"))
 
 
 def no_diff(shown: Shown, _: Here) -> str:
@@ -438,25 +419,21 @@ def branch(shown: Shown, _: Here) -> Effects:
             "there is no other branch yet: undo, then do something else; what was undone stays "
             "a branch"
         )
-    return Open(Choose(entries, "a branch"), lambda entry: entry.effect)
+    return want.Open(want.Choose(entries, "a branch"), lambda entry: entry.effect)
 
 
-def branch_entries(shown: Shown) -> list[Entry]:
+def branch_entries(shown: Shown) -> list[want.Entry]:
     """What can be switched to: the branch left last comes first."""
-    found: list[Entry] = []
+    found: list[want.Entry] = []
     for index, left in enumerate(shown.session.branches):
-        words = "; ".join(_line(outcome) for outcome in left.outcomes[:3])
+        words = "; ".join(line_of(outcome.command) for outcome in left.outcomes[:3])
         where = f"after step {left.position}" if left.position else "from boot"
         name = f"{where}: {counted(len(left.outcomes), 'step')}"
         more = "; ..." if len(left.outcomes) > 3 else ""
-        found.insert(0, Entry(name, words + more, Switch(index)))
+        found.insert(0, want.Entry(name, words + more, want.Switch(index)))
     if shown.real_title:
-        found.append(Entry("back to the real machine", shown.real_title, Do.BACK_TO_REAL))
+        found.append(want.Entry("back to the real machine", shown.real_title, Do.BACK_TO_REAL))
     return found
-
-
-def _line(outcome: Outcome) -> str:
-    return line_of(outcome.command)
 
 
 def no_branch(shown: Shown, _: Here) -> str:

@@ -14,20 +14,11 @@ from pfnmap.engine.commands import FailNext, Interactive
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.language import format_command
 from pfnmap.engine.phases import FAILABLE_PHASES
+from pfnmap.tui.keys import effects as want
 from pfnmap.tui.keys.action import Action
 from pfnmap.tui.keys.action_table import ACTIONS, ALWAYS, AREAS
 from pfnmap.tui.keys.actions import add, fresh_values
-from pfnmap.tui.keys.effects import (
-    Act,
-    Choose,
-    Effects,
-    Entry,
-    Open,
-    Remember,
-    Run,
-    UseTheme,
-    Write,
-)
+from pfnmap.tui.keys.effects import Effects
 from pfnmap.tui.keys.here import Here
 from pfnmap.tui.keys.shown import Shown, Verdict
 
@@ -62,7 +53,7 @@ def effects_of(action: Action, shown: Shown, here: Here) -> Effects:
         return action.effects(shown, here)
     command = action.command(shown, here)
     command = replace(command, text=command.text or format_command(command))
-    return Remember({"last_action": action.id}), Run(command)
+    return want.Remember({"last_action": action.id}), want.Run(command)
 
 
 def _write(action: Action, shown: Shown, here: Here) -> Effects:
@@ -74,7 +65,7 @@ def _write(action: Action, shown: Shown, here: Here) -> Effects:
         )
     if not here.block_ids:
         raise InputError(f"{action.label}: there is no memory block here")
-    return Write(action.writes, tuple(here.block_ids))
+    return want.Write(action.writes, tuple(here.block_ids))
 
 
 def repeat(shown: Shown, here: Here) -> Effects:
@@ -112,29 +103,31 @@ def footer(shown: Shown, here: Here) -> tuple[list[Action], list[Action]]:
 def palette(shown: Shown, here: Here, themes: Sequence[str]) -> Effects:
     """Every action that applies now, in the order of the table; then themes, marks and faults."""
     entries = [
-        Entry(f"{AREAS[a.area]}: {a.label}", a.help, Act(a.id), shown.key(a.id))
+        want.Entry(f"{AREAS[a.area]}: {a.label}", a.help, want.Act(a.id), shown.key(a.id))
         for a in ACTIONS.values()
         if a.id != "app.palette" and not why_not(a, shown, here)
     ]
     entries += [
-        Entry(f"Theme: {name}", "other colours and glyphs", UseTheme(name))
+        want.Entry(f"Theme: {name}", "other colours and glyphs", want.UseTheme(name))
         for name in themes
         if name != shown.theme
     ]
     entries += [
-        Entry(f"Mark: {name}", f"go to pfn {pfn:#x}", _to_mark(name))
+        want.Entry(
+            f"Mark: {name}",
+            f"go to pfn {pfn:#x}",
+            want.Run(Interactive(verb="goto", arguments=("mark", name))),
+        )
         for name, pfn in sorted(shown.session.marks.items())
     ]
     if not shown.real:
         entries += fault_entries()
-    return Open(Choose(entries, "an action, a theme or a fault"), lambda entry: entry.effect)
+    return want.Open(
+        want.Choose(entries, "an action, a theme or a fault"), lambda entry: entry.effect
+    )
 
 
-def _to_mark(name: str) -> Run:
-    return Run(Interactive(verb="goto", arguments=("mark", name)))
-
-
-def fault_entries() -> list[Entry]:
+def fault_entries() -> list[want.Entry]:
     """Fault injection: an entry for each phase that can fail, with an errno that fits."""
     entries = []
     for phase, undone in FAILABLE_PHASES.items():
@@ -142,7 +135,7 @@ def fault_entries() -> list[Entry]:
         command = FailNext(phase, errno)
         command = replace(command, text=format_command(command))
         words = f"{phase} of the next action fails with {errno}; {undone}"
-        entries.append(Entry(f"Fault: {phase}", words, Run(command)))
+        entries.append(want.Entry(f"Fault: {phase}", words, want.Run(command)))
     return entries
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pfnmap.engine.commands import Interactive, StartMachine
+from pfnmap.engine.commands import Interactive
 from pfnmap.engine.compare import Comparison, Pairs, compare_commands, compare_machine
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.language import ALIASES, help_lines
@@ -14,19 +14,9 @@ from pfnmap.engine.scenarios.scenario import build_scenario, format_scenario
 from pfnmap.engine.sizes_in_words import counted
 from pfnmap.engine.whole_file import write_whole
 from pfnmap.tui.keys import actions
+from pfnmap.tui.keys import effects as want
 from pfnmap.tui.keys.action_table import action_of_verb
-from pfnmap.tui.keys.effects import (
-    Compare,
-    Effects,
-    Exit,
-    Mark,
-    Open,
-    ReadDiff,
-    ReadHelp,
-    Tell,
-    Work,
-    WriteFrame,
-)
+from pfnmap.tui.keys.effects import Effects
 from pfnmap.tui.keys.names import shown_key
 from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.say.words import pfn_words
@@ -43,7 +33,7 @@ def effects_of(command: Interactive, shown: Shown) -> Effects:
             return actions.seek(shown, int(position))
         case "mark", (name,):
             pfn = shown.viewport.cursor_pfn
-            return Mark(name, pfn), Tell(f"mark {name} is pfn {pfn_words(pfn)}")
+            return want.Mark(name, pfn), want.Tell(f"mark {name} is pfn {pfn_words(pfn)}")
         case "goto", (_, name):
             return _to_mark(shown, name)
         case "diff", ():
@@ -51,15 +41,15 @@ def effects_of(command: Interactive, shown: Shown) -> Effects:
         case "diff", (first, second):
             return _diff(shown, int(first), int(second))
         case "help", ():
-            return Open(ReadHelp())
+            return want.Open(want.ReadHelp())
         case "help", (verb,):
             return _help(shown, verb)
         case "profiles", _:
-            return Tell("profiles: " + " ".join(profile_names()))
+            return want.Tell("profiles: " + " ".join(profile_names()))
         case "quit", _:
-            return Exit()
+            return want.Exit()
         case "write", (file,):
-            return WriteFrame(Path(file))
+            return want.WriteFrame(Path(file))
         case "compare", _:
             return _compare(shown, command.options)
         case "save", (file,):
@@ -84,7 +74,9 @@ def _diff(shown: Shown, first: int, second: int) -> Effects:
         if not 0 <= step <= shown.last:
             raise InputError(f"there is no step {step}; steps are 0 to {shown.last}")
     before, after = map(shown.session.view_at, (first, second))
-    return Open(ReadDiff(before, after, f"from step {first} to step {second}", (first, second)))
+    return want.Open(
+        want.ReadDiff(before, after, f"from step {first} to step {second}", (first, second))
+    )
 
 
 def _help(shown: Shown, verb: str) -> Effects:
@@ -96,13 +88,7 @@ def _help(shown: Shown, verb: str) -> Effects:
     action = action_of_verb(ALIASES.get(verb, verb))
     if action is not None and (keys := shown.keys[action.id]):
         lines.append(f"  keys: {' '.join(map(shown_key, keys))}")
-    return [Tell(line) for line in lines]
-
-
-def _start(shown: Shown, verb: str) -> StartMachine:
-    if shown.start is None:
-        raise InputError(f"{verb}: this machine was not described by a machine line")
-    return shown.start
+    return [want.Tell(line) for line in lines]
 
 
 def _compare(shown: Shown, options: Pairs) -> Effects:
@@ -118,7 +104,7 @@ def _compare(shown: Shown, options: Pairs) -> Effects:
             return compare_machine(view.state, (), variants, view.title, session.assumptions)
         return compare_machine(session.start, commands, variants, session.title)
 
-    return Work("compare", compared, lambda comparison: Open(Compare(comparison)))
+    return want.Work("compare", compared, lambda comparison: want.Open(want.Compare(comparison)))
 
 
 def variants_of(options: Pairs) -> list[Pairs]:
@@ -146,8 +132,10 @@ def _save(shown: Shown, file: Path, expect: bool) -> Effects:
             write_whole(file, recording, only_regular=True)
             return f"saved the recording of {steps} to {file}"
 
-        return Work(f"save {file.name}", keep, Tell)
-    start, title = _start(shown, "save"), shown.session.title
+        return want.Work(f"save {file.name}", keep, want.Tell)
+    start, title = shown.start, shown.session.title
+    if start is None:
+        raise InputError("save: this machine was not described by a machine line")
     commands = [outcome.command for outcome in shown.outcomes[: shown.position]]
     view = shown.view
 
@@ -157,4 +145,4 @@ def _save(shown: Shown, file: Path, expect: bool) -> Effects:
         write_whole(file, text.encode("utf-8"), only_regular=True)
         return f"saved {counted(len(commands), 'command')} to {file}"
 
-    return Work(f"save {file.name}", put, Tell)
+    return want.Work(f"save {file.name}", put, want.Tell)

@@ -185,27 +185,32 @@ def _cell_edges(
     return edges[wanted], cells
 
 
-def classify(counts: Counts) -> Codes:
-    """Codes of cells from their page counts, int64 (n, states)."""
+def classify(
+    counts: Counts, salient: Sequence[int] = SALIENT, pages: Counts | None = None
+) -> Codes:
+    """Codes of cells from their page counts, int64 (n, states).
+
+    ``salient``: states that own their cell, the last one first; ``pages``: of each cell, where
+    that is not the sum of the counts.
+    """
     states = _states_in(counts)
     under = np.full(len(counts), int(PageState.HOLE), dtype=np.int32)
     most = np.zeros(len(counts), dtype=np.int64)
     for state in states:
         if state not in (PageState.HOLE, PageState.VMEMMAP):
-            pages = counts[:, state]
-            np.copyto(under, state, where=pages > most)
-            most = np.maximum(most, pages)
-    salient = [state for state in SALIENT if state in states]
+            np.copyto(under, state, where=counts[:, state] > most)
+            most = np.maximum(most, counts[:, state])
+    salient = [state for state in salient if state in states]
     for state in salient:
         np.copyto(under, state, where=counts[:, state] > 0)
     codes: Codes = under | under << OVER_SHIFT
     if PageState.VMEMMAP in states:
-        _lay_memmap_over(codes, counts, most, salient)
+        _lay_memmap_over(codes, counts, most, salient, pages)
     return codes
 
 
 def _lay_memmap_over(
-    codes: Codes, counts: Counts, most: NDArray[np.int64], salient: Sequence[int]
+    codes: Codes, counts: Counts, most: Counts, salient: Sequence[int], pages: Counts | None
 ) -> None:
     """Show memmap in cells that hold some; ``most``: pages of the state each shows so far."""
     memmap = counts[:, PageState.VMEMMAP]
@@ -214,7 +219,7 @@ def _lay_memmap_over(
     for state in salient:
         part &= counts[:, state] == 0
     cells = np.flatnonzero(part)
-    width = counts.sum(axis=1)[cells]
+    width = (counts.sum(axis=1) if pages is None else pages)[cells]
     eighths = (memmap[cells] * 16 + width) // (2 * width)
     eighths = np.minimum(np.maximum(eighths, 1), EIGHTHS_MASK)
     over = int(PageState.VMEMMAP) << OVER_SHIFT | eighths << EIGHTHS_SHIFT

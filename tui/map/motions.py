@@ -7,7 +7,17 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from pfnmap.engine.commands import Add, DeviceAdd, Hugetlb, Offline, Online, Pin, Remove, Unpin
+from pfnmap.engine.commands import (
+    Add,
+    DeviceAdd,
+    Goto,
+    Hugetlb,
+    Offline,
+    Online,
+    Pin,
+    Remove,
+    Unpin,
+)
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.operations.refs import block_ranges, default_address, pfn_of
@@ -43,6 +53,15 @@ def zoomed_to(viewport: Viewport, level: str, geometry: Geometry) -> Viewport:
         "block": geometry.block_pages,
     }[level]
     return viewport.with_cell(pages)
+
+
+def goto_pfn(command: Goto, base: int, view: View) -> int:
+    """The page that ``goto`` names, counted from ``base``; InputError behind the end of memory."""
+    unit = {"pfn": 1, "block": view.geometry.block_pages}.get(command.unit)
+    pfn = base + command.value * unit if unit else command.value // view.geometry.page_bytes
+    if not 0 <= pfn < view.end_pfn:
+        raise InputError(f"pfn {pfn:#x} is behind the end of memory ({view.end_pfn:#x})")
+    return pfn
 
 
 def touched(outcome: Outcome) -> Iterator[tuple[int, int]]:

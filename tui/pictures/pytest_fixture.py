@@ -73,7 +73,8 @@ class Snapshot:
 
     def compare(self, made: str, suffix: str, name: str = "") -> None:
         """Compare any text with its file; fail with a diff."""
-        file = self.directory / (_file_name(f"{self.name}-{name}" if name else self.name) + suffix)
+        stem = _ODD.sub("-", f"{self.name}-{name}" if name else self.name).strip("-")[:150]
+        file = self.directory / f"{stem}{suffix}"
         kept = file.read_bytes().decode("utf-8") if file.exists() else None
         if kept == made:
             return
@@ -84,10 +85,6 @@ class Snapshot:
         if kept is None:
             pytest.fail(f"{file} does not exist yet; pytest {_UPDATE} writes it", pytrace=False)
         pytest.fail(_difference(file, kept, made), pytrace=False)
-
-
-def _file_name(name: str) -> str:
-    return _ODD.sub("-", name).strip("-")[:150]
 
 
 def _difference(file: Path, kept: str, made: str) -> str:

@@ -101,12 +101,14 @@ def _mix(view: View, start: int, end: int) -> str:
 
 def block_facts(view: View, block: BlockRow) -> list[Fact]:
     """What is known about a memory block."""
+    # What a block without a device is, is often not known of a real machine.
+    origin = "boot memory" if block.memmap.startswith("boot") else "not known"
     size = size_spelt(block.nr_pages * view.geometry.page_bytes)
     facts: list[Fact] = [
         ("state", block.state, "state_word"),
         ("zone", block.zone.label, "zone"),
         ("node", "?" if block.node is None else str(block.node), "text"),
-        ("device", block.device or _origin(block), "text"),
+        ("device", block.device or origin, "text"),
     ]
     present = f"{block.present_pages} of {block.nr_pages} pages, {size}"
     if block.present_pages == block.nr_pages:
@@ -126,11 +128,6 @@ def block_facts(view: View, block: BlockRow) -> list[Fact]:
     if block.removable is not None:
         facts.append(("removable", "1" if block.removable else "0", "dim"))
     return facts
-
-
-def _origin(block: BlockRow) -> str:
-    """What a block without a device is; of a real machine that is often not known."""
-    return "boot memory" if block.memmap.startswith("boot") else "not known"
 
 
 def summary(view: View, pfn: int, cell: tuple[int, int], dash: str) -> list[tuple[str, str]]:

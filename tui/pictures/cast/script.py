@@ -24,7 +24,6 @@ from pfnmap.engine.commands import (
 )
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.language import format_command
-from pfnmap.engine.memory.state import State
 from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.operations.refs import pfn_of
 from pfnmap.engine.outcome import Outcome
@@ -33,6 +32,7 @@ from pfnmap.engine.scenarios.run import opened
 from pfnmap.engine.scenarios.scenario import Scenario
 from pfnmap.engine.session import History
 from pfnmap.tui.figure.moments import telling
+from pfnmap.tui.map.motions import goto_pfn
 from pfnmap.tui.pictures.picture import clean
 
 OPENING_MS: Final = 1500
@@ -136,8 +136,10 @@ def _take(script: Script, step: Step, place: str, phases: bool) -> None:
         case Interactive() as command:
             raise InputError(f"{command.verb} works in a session only")
         case Goto() | Zoom() as command:
-            if isinstance(command, Goto):
-                _check_place(step.outcome.after, command)
+            if isinstance(command, Goto):  # InputError for where the screen could not go
+                state = step.outcome.after
+                base = pfn_of(state, PfnRef(0, command.device)) if command.device else 0
+                goto_pfn(command, base, ModelView(state))
             script.add(Beat(clean(format_command(command)), command, hold_ms=MOVE_MS))
         case command:
             line = clean(format_command(command))
@@ -148,20 +150,6 @@ def _take(script: Script, step: Step, place: str, phases: bool) -> None:
             beats[0].line, beats[0].command = line, command
             for beat in beats:
                 script.add(beat)
-
-
-def _check_place(state: State, command: Goto) -> None:
-    """InputError for a place that the screen could not go to."""
-    geometry, base = state.geometry, 0
-    if command.device is not None:
-        base = pfn_of(state, PfnRef(0, command.device))
-    if command.unit == "address":
-        pfn = command.value // geometry.page_bytes
-    else:
-        pfn = base + command.value * (geometry.block_pages if command.unit == "block" else 1)
-    end_pfn = ModelView(state).end_pfn
-    if pfn >= end_pfn:
-        raise InputError(f"pfn {pfn:#x} is behind the end of memory ({end_pfn:#x})")
 
 
 def reading_ms(words: str) -> int:
