@@ -67,7 +67,8 @@ def _dispatch(arguments: list[str]) -> int:
     if first in ("-h", "--help"):
         return _help()
     if first in ("-V", "--version"):
-        return _version()
+        print(f"pfnmap {__version__}")
+        return 0
     name, rest = (first, arguments[1:]) if first in SUBCOMMANDS else (OPEN, arguments)
     if name == OPEN and (meant := _meant(first)):
         raise UsageError(f"{printable(first)}: no subcommand or file; did you mean {meant}?")
@@ -99,12 +100,6 @@ def _meant(word: str) -> str:
     from pfnmap.engine.sources import shipped_scenarios
 
     return "" if word in shipped_scenarios() else close[0]
-
-
-def _version() -> int:
-    """Print the version."""
-    print(f"pfnmap {__version__}")
-    return 0
 
 
 def _help() -> int:

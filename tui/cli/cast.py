@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 
-from pfnmap.engine.scenarios.scenario import Scenario, load_scenario
-from pfnmap.engine.session import History
+from pfnmap.engine.scenarios.scenario import load_scenario
 from pfnmap.tui.cli.files import STANDARD_OUTPUT, output_file, scenario_file, theme_input, write_out
 from pfnmap.tui.cli.options import look_of
 from pfnmap.tui.cli.parser import say
@@ -34,14 +32,3 @@ def run(arguments: argparse.Namespace) -> int:
     for failure in cast.failures:
         say(failure, placed=True)
     return 1 if cast.failures else 0
-
-
-def figure_cast(
-    source: Scenario | History,
-    focus: Sequence[tuple[int, int]] | None,
-    *,
-    theme: str,
-    phases: bool,
-) -> str:
-    """The screencast of the figure alone, of a recording too; as :func:`make_cast`."""
-    return make_cast(source, theme=theme, source=FigureFrames(focus), phases=phases).text

@@ -38,16 +38,13 @@ def run(arguments: argparse.Namespace) -> int:
     failures = [failure for done in runs for failure in done.failures]
     emit(printable(line) for failure in failures for line in (str(failure), *failure.diff))
     expectations = sum(len(done.claims) for done in runs)
+    # One of several fields may fail in each expectation.
+    failed = sum(len({failure.line for failure in done.failures}) for done in runs)
     done = (counted(len(runs), "scenario"), counted(expectations, "expectation"))
-    emit([f"{', '.join(done)}, {sum(map(_nr_failed, runs))} failed"])
+    emit([f"{', '.join(done)}, {failed} failed"])
     if report is not None:
         write_whole(report, junit_report(runs, wrong).encode("utf-8"))
     return 2 if wrong else 1 if failures else 0
-
-
-def _nr_failed(run: ScenarioRun) -> int:
-    """How many expectations do not hold; one of several fields may fail in each of them."""
-    return len({failure.line for failure in run.failures})
 
 
 def _report_file(name: str, scenarios: Sequence[str]) -> Path:

@@ -41,7 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
         inputs += theme_input(theme)
         file = output_file("-o", out, inputs, scenario=suffix == SCENARIO)
     if suffix == SCENARIO:
-        text = _as_scenario(scenario, expect=arguments.expect, each_step=arguments.expect_steps)
+        if claiming:
+            scenario = with_expectations(scenario, each_step=arguments.expect_steps)
+        text = format_scenario(scenario)
     else:
         from pfnmap.tui.pictures.render import render
 
@@ -80,10 +82,3 @@ def _scenario(
     if as_file:
         return build_scenario(start, commands, title=session.title), []
     return build_scenario(start, commands, source=session.title or "session"), []
-
-
-def _as_scenario(scenario: Scenario, *, expect: bool, each_step: bool) -> str:
-    """The scenario in normal form, with claims about its end or its steps when wanted."""
-    if expect or each_step:
-        scenario = with_expectations(scenario, each_step=each_step)
-    return format_scenario(scenario)

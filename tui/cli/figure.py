@@ -88,9 +88,11 @@ def run(arguments: argparse.Namespace) -> int:
         origins = scenario.origins if scenario is not None else ()
         text = page(session, title, focus, origins=origins)
     elif ending == ".cast":
-        from pfnmap.tui.cli.cast import figure_cast
+        from pfnmap.tui.pictures.cast.cast import make_cast
+        from pfnmap.tui.pictures.cast.frames import FigureFrames
 
-        text = figure_cast(scenario or session, focus, theme=theme, phases=arguments.phases)
+        source, phases = FigureFrames(focus), arguments.phases
+        text = make_cast(scenario or session, theme=theme, source=source, phases=phases).text
     elif ending == ".svg":
         from pfnmap.tui.figure.inks import svg
 

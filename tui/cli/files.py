@@ -84,19 +84,16 @@ def scenario_file(name: str) -> Path:
             f"{name}: this is a recording, not a scenario: `pfnmap FILE` opens it, "
             "`pfnmap show FILE` prints it, `pfnmap verify FILE` compares it with the model"
         )
-    if path.suffix != SCENARIO and path.is_file() and _is_capture(path):
-        raise InputError(
-            f"{name}: this is a capture of a machine, not a scenario: `pfnmap FILE` opens it, "
-            "`pfnmap blocks FILE` prints its blocks, `pfnmap plan FILE -c COMMAND` foresees what "
-            "its kernel would do"
-        )
+    if path.suffix != SCENARIO and path.is_file():
+        from pfnmap.engine.sysroot.capture import is_capture  # a real machine's is read by few
+
+        if is_capture(path):
+            raise InputError(
+                f"{name}: this is a capture of a machine, not a scenario: `pfnmap FILE` opens it, "
+                "`pfnmap blocks FILE` prints its blocks, `pfnmap plan FILE -c COMMAND` foresees "
+                "what its kernel would do"
+            )
     return path
-
-
-def _is_capture(path: Path) -> bool:
-    from pfnmap.engine.sysroot.capture import is_capture  # a real machine's is read by few
-
-    return is_capture(path)
 
 
 def write_out(file: Path | None, text: str) -> None:

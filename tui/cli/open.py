@@ -8,7 +8,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 
+from pfnmap.engine.errors import InputError
+from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.printable import printable
 from pfnmap.tui.cli.opening import (
     Opened,
@@ -69,9 +73,7 @@ def _machine(arguments: argparse.Namespace, *, keeping: bool) -> tuple[Opened, s
         return opened(arguments), ""
     store = session_store(os.environ)
     if arguments.resume is None:
-        from pfnmap.tui.cli.keeping import kept  # what is only printed is not kept
-
-        return opened(arguments, prepare=lambda made: kept(made, arguments.source, store)), ""
+        return opened(arguments, prepare=lambda made: _keep(made, arguments.source, store)), ""
     from pfnmap.engine.journal.resume import resume
 
     commands = parsed(arguments.commands)
@@ -79,3 +81,17 @@ def _machine(arguments: argparse.Namespace, *, keeping: bool) -> tuple[Opened, s
     machine = Opened(resumed.session)
     run_all(machine, commands)
     return machine, resumed.notice or ""
+
+
+def _keep(machine: Opened, source: str | None, store: JournalStore) -> None:
+    """Keep a machine's session from here on, where its journal could say what it began with."""
+    from pfnmap.engine.journal.journal import Origin, keep  # what is only printed is not kept
+
+    session, path, origin = machine.session, Path(source or ""), None
+    if session.start_command is not None:
+        origin = Origin(session.title, session.start_command)
+    elif path.is_file():
+        with suppress(InputError):
+            origin = Origin.of_trace(path, session.title)
+    if origin is not None:
+        machine.session = keep(session, origin, store)

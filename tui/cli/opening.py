@@ -117,11 +117,6 @@ def _move(session: Session, command: Interactive) -> None:
         session.redo(steps)
 
 
-def zoom_of(looks: Sequence[Command]) -> str | None:
-    """The word of the last ``zoom`` command."""
-    return next((look.level for look in reversed(looks) if isinstance(look, Zoom)), None)
-
-
 def zoom_pages(view: View, word: str | None) -> int | None:
     """Pages to a letter that a ``zoom`` word means; None for ``fit`` and for no word."""
     geometry = view.geometry

@@ -29,7 +29,9 @@ def run(arguments: argparse.Namespace) -> int:
         view = looked_at(watcher.tree, view, outcomes)
         outcomes = plan(view, commands)
     if arguments.json:
-        emit([_json(view.title, outcomes, view.assumptions)])
+        done = [outcome_data(outcome) for outcome in outcomes]
+        data = PlanData("pfnmap-plan-1", view.title, done, view.assumptions)
+        emit([as_json(data, indent=1)])
     else:
         for outcome in outcomes:
             emit(outcome_lines(outcome))
@@ -60,9 +62,3 @@ def _verdict(outcome: Outcome) -> list[str]:
     if outcome.unknown:
         return ["  what the kernel would do is not known"]
     return ["  the kernel would do it, as far as can be known"]
-
-
-def _json(title: str, outcomes: list[Outcome], assumed: tuple[str, ...]) -> str:
-    """Format ``pfnmap-plan-1``."""
-    done = [outcome_data(outcome) for outcome in outcomes]
-    return as_json(PlanData("pfnmap-plan-1", title, done, assumed), indent=1)

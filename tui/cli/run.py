@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
             emit(_frames(done, arguments))
         else:
             emit(_transcript(done, text_width(arguments)))
-        emit(_fitted(done.failures, text_width(arguments)))
+        emit(line for words in done.failures for line in wrapped(words, text_width(arguments)))
         if done.error is not None:
             raise done.error
         return 1 if done.failures else 0
@@ -89,12 +89,6 @@ def _refuse_idle_options(arguments: argparse.Namespace) -> None:
         refuse_idle(arguments, "goes with --svg or --html", *PICTURE_OPTIONS)
     if not (arguments.text or arguments.diff):
         refuse_idle(arguments, "goes with --text or --diff", "--steps")
-
-
-def _fitted(failures: list[str], width: int) -> Iterator[str]:
-    """What does not hold, as fit for a mail as what stands above it."""
-    for failure in failures:
-        yield from wrapped(failure, width)
 
 
 def _print_picture(scenario: Scenario, arguments: argparse.Namespace) -> None:
@@ -143,7 +137,8 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
     scenario = Scenario("-c", ())
     if arguments.file is not None:
         scenario = load_scenario(scenario_file(arguments.file))
-        _refuse_second_machine(commands)
+        if any(isinstance(command, StartMachine) for command in commands):
+            raise InputError("-c machine: the scenario has its own machine")
     last = scenario.body[-1].number if scenario.body else 0
     extra = (ScenarioLine(last + n, command) for n, command in enumerate(commands, 1))
     return Scenario(scenario.source, (*scenario.body, *extra))
@@ -156,11 +151,6 @@ def _refuse_session_verbs(commands: list[Command], but: tuple[str, ...]) -> None
             raise InputError(
                 f"-c {command.verb}: works in a session only; expected a command for a machine"
             )
-
-
-def _refuse_second_machine(commands: list[Command]) -> None:
-    if any(isinstance(command, StartMachine) for command in commands):
-        raise InputError("-c machine: the scenario has its own machine")
 
 
 def _run(scenario: Scenario) -> _Run:

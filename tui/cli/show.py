@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from pfnmap.engine.session import Session
+from pfnmap.engine.commands import Zoom
 from pfnmap.tui.cli.opening import (
     Opened,
     is_root,
     opened,
     refuse_root_options,
-    zoom_of,
     zoom_pages,
 )
 from pfnmap.tui.cli.options import text_width
@@ -64,19 +63,13 @@ def _frame(machine: Opened, arguments: argparse.Namespace) -> list[str]:
     session = machine.session
     last = session.last_action
     outcomes = machine.outcomes or ([last] if last else [])
+    zooms = (look.level for look in reversed(machine.looks) if isinstance(look, Zoom))
     return render_text(
         session.view,
         width=text_width(arguments),
-        pages_per_cell=zoom_pages(session.view, arguments.zoom or zoom_of(machine.looks)),
+        pages_per_cell=zoom_pages(session.view, arguments.zoom or next(zooms, None)),
         before=session.before,
         outcomes=outcomes,
-        step=_where(session),
+        step=f"step {session.position} of {len(session.outcomes)}" if session.outcomes else "",
         ground=Steps(session).ground,
     )
-
-
-def _where(session: Session) -> str:
-    """The place in the session, when there is anywhere to go."""
-    if not session.outcomes:
-        return ""
-    return f"step {session.position} of {len(session.outcomes)}"
