@@ -174,6 +174,7 @@ class _Reader:
         sections = {name: self._table(table, name) for name in _SECTIONS}
         states = tuple(self._look("state", key, sections["state"].get(key)) for key in STATE_KEYS)
         marks = [self._mark(key, sections["mark"].get(key)) for key in MARK_KEYS]
+        ui = self._table(table, "ui")
         return Theme(
             name=self._name(table),
             title=self._string(table, "title"),
@@ -188,7 +189,7 @@ class _Reader:
             cursor=marks[0],
             selection=marks[1],
             change=marks[2],
-            ui=Interface(**self._interface(self._table(table, "ui"))),
+            ui=Interface(*(self._colour(f"ui.{key}", ui.get(key)) for key in INTERFACE_KEYS)),
         )
 
     # -- parts --------------------------------------------------------------------------
@@ -210,9 +211,6 @@ class _Reader:
         bare = entry.get("glyph", "") == ""
         look = self._look("mark", key, {**entry, "glyph": " "} if bare else entry)
         return Look("", look.fg, look.bg, look.attributes) if bare else look
-
-    def _interface(self, entries: _Table) -> dict[str, str]:
-        return {key: self._colour(f"ui.{key}", entries.get(key)) for key in INTERFACE_KEYS}
 
     def _partials(self, table: _Table) -> tuple[str, ...]:
         value = table.get("partials")
@@ -288,12 +286,9 @@ class _Reader:
             if key not in keys:
                 close = difflib.get_close_matches(key, keys, 1)
                 hint = f"did you mean {prefix}{close[0]}?" if close else f"one of {', '.join(keys)}"
-                place = prefix + (key if _is_short(key) else quoted(key))
+                short = key.isprintable() and len(key) <= MAX_QUOTED_CHARACTERS
+                place = prefix + (key if short else quoted(key))
                 raise self.wrong(place, f"no such key; {hint}")
-
-
-def _is_short(key: str) -> bool:
-    return key.isprintable() and len(key) <= MAX_QUOTED_CHARACTERS
 
 
 def is_one_column(text: str) -> bool:

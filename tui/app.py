@@ -228,7 +228,7 @@ class PfnmapApp(App[int], inherit_bindings=False):
         theme = choose_theme(
             name,
             os.environ,
-            _encoding(),
+            getattr(sys.__stderr__, "encoding", None),  # what Textual draws on
             self._colour_system,
             ascii_glyphs=self.paint.ascii_only or None,
         )
@@ -350,9 +350,3 @@ async def _until_the_end(app: PfnmapApp, mouse: bool) -> int | None:
         return await app.run_async(mouse=mouse)
     finally:
         signal.set_wakeup_fd(-1)
-
-
-def _encoding() -> str | None:
-    """Encoding of the stream that Textual draws on."""
-    stream = sys.__stderr__
-    return None if stream is None else stream.encoding

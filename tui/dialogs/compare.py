@@ -113,11 +113,6 @@ class ComparePanel(Panel):
         self.first_line = self._begins[max(0, at)]
         self.repaint()
 
-    def toggle_counters(self) -> None:
-        """All counters, or only those that differ."""
-        self.every_counter = not self.every_counter
-        self.repaint()
-
 
 class CompareScreen(Scrolling):
     """All variants of one scenario."""
@@ -151,7 +146,8 @@ class CompareScreen(Scrolling):
 
     def action_counters(self) -> None:
         """All counters, or only those that differ."""
-        self.panel.toggle_counters()
+        self.panel.every_counter = not self.panel.every_counter
+        self.panel.repaint()
 
     def action_copy(self) -> None:
         """Copy everything as plain text for a mail."""

@@ -74,16 +74,12 @@ class Prompt(Dialog[str]):
             try:
                 self._ask.check(text)
             except PfnmapError as error:
-                self._refuse(error)
+                if column := getattr(error, "column", 0):
+                    self.line.cursor_position = min(column - 1, len(self.line.value))
+                self._say(getattr(error, "message", "") or str(error))
                 self.ready()
                 return
         self.finish(text or None)
-
-    def _refuse(self, error: PfnmapError) -> None:
-        column = getattr(error, "column", 0)
-        if column:
-            self.line.cursor_position = min(column - 1, len(self.line.value))
-        self._say(getattr(error, "message", "") or str(error))
 
     def _say(self, words: str) -> None:
         self._wrong_line.display = bool(words)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from time import monotonic
 from typing import Any
 
@@ -21,39 +22,26 @@ LOOK_SECONDS = 0.1
 """How often it is looked whether longer work has ended."""
 
 
-class Job:
+class Job(Future[Any]):
     """One piece of work in a thread of its own."""
 
     def __init__(self, what: str, work: Callable[[], Any]) -> None:
         """Begin. ``what``: what is done, for messages."""
-        self.what = what
-        self._work = work
-        self._began = monotonic()
-        self._result: Any = None
-        self._error: BaseException | None = None
-        self.ended = threading.Event()
-        """Set when there is a result or an error."""
+        super().__init__()
+        self.what, self._began = what, monotonic()
         # A thread that is still busy when the program ends must not keep it from ending.
-        threading.Thread(target=self._run, name="work", daemon=True).start()
+        threading.Thread(target=self._run, args=(work,), name="work", daemon=True).start()
 
-    def _run(self) -> None:
+    def _run(self, work: Callable[[], Any]) -> None:
         try:
-            self._result = self._work()
+            self.set_result(work())
         except BaseException as error:
-            self._error = error
-        finally:
-            self.ended.set()
+            self.set_exception(error)
 
     @property
     def seconds(self) -> float:
         """How long it has been going on."""
         return monotonic() - self._began
-
-    def result(self) -> Any:
-        """What the work gave, once it has ended; raises what the work raised."""
-        if self._error is not None:
-            raise self._error
-        return self._result
 
 
 class Busy(Exception):
@@ -64,7 +52,7 @@ class Background:
     """The work of one screen, one piece at a time."""
 
     class Goes(Message):
-        """Work goes on, or has ended: :attr:`Background.ended` is to be asked."""
+        """Work goes on, or has ended: :meth:`Background.take` is to be asked."""
 
     def __init__(self, owner: MessagePump, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._owner = owner
@@ -113,7 +101,7 @@ class Background:
             then(work())
             return
         job = Job(what, work)
-        if job.ended.wait(self.patience_seconds):
+        if wait([job], self.patience_seconds).done:
             then(job.result())
             return
         self._job, self._then, self._stop = job, then, stop
@@ -126,7 +114,7 @@ class Background:
     def take(self) -> None:
         """Take up the result, where there is one; raises what the work raised."""
         job, then = self._job, self._then
-        if job is not None and job.ended.is_set():
+        if job is not None and job.done():
             self._forget()
             then(job.result())
 

@@ -82,8 +82,10 @@ def places(
 
 def _stacked(room: int, legend: int, wanted: frozenset[str], *, beside: bool = False) -> Lines:
     """What stands one above the other; ``beside``: with a column at the right of the map."""
-    events = _events_height(room) if EVENTS in wanted else 0
-    figure = _figure_height(room) if FIGURE in wanted else 0
+    # A heading and two lines at least: the figure says what came of it. What the map can spare is
+    # the figure's, whatever there is to be drawn: it must not change under way.
+    events = max(3, room // 7) if EVENTS in wanted else 0
+    figure = max(LEAST_FIGURE, 1 + room * 4 // 9) if FIGURE in wanted else 0
     room -= events + legend
     figure = min(figure, room - MAP_MIN_HEIGHT - (LEAST_BLOCKS if BLOCKS in wanted else 0))
     if figure < LEAST_FIGURE:
@@ -109,16 +111,6 @@ def _side_width(width: int, wanted: frozenset[str], map_width: int) -> int:
     if side < SIDE_MIN:
         return 0
     return side if MAP not in wanted else min(side, SIDE_MAX)
-
-
-def _events_height(room: int) -> int:
-    """A seventh of the room, at least a heading and two lines: the figure says what came of it."""
-    return max(3, room // 7)
-
-
-def _figure_height(room: int) -> int:
-    """What the map can spare, whatever there is to be drawn: it must not change under way."""
-    return max(LEAST_FIGURE, 1 + room * 4 // 9)
 
 
 def _placed(

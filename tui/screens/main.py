@@ -448,7 +448,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def _saw(self, action_id: str) -> None:
         """An action was done; the tour may have asked for it."""
         if self.tour is not None:
-            self.tour.progress.saw(action_id)
+            self.tour.progress.acted.add(action_id)
             self.tour.show(self.shown)
 
     def perform(self, effects: Effects) -> None:

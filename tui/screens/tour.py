@@ -265,10 +265,6 @@ class Progress(Struct):
         """The present step."""
         return self.steps[self.index]
 
-    def saw(self, action_id: str) -> None:
-        """An action was done."""
-        self.acted.add(action_id)
-
     def look(self, session: History, block: int) -> bool:
         """Go on when the present step is done; True when it was."""
         if self.index + 1 == len(self.steps):

@@ -241,10 +241,7 @@ def keymap_lines(keymap: Keymap) -> list[str]:
         if action.area != area:
             area = action.area
             lines.append(f"# {areas[area]}")
-        words = ", ".join(_quoted(key) for key in keymap.keys(name))
+        keys = keymap.keys(name)
+        words = ", ".join(f"'{key}'" if key in ('"', "\\") else f'"{key}"' for key in keys)
         lines.append(f'"{name}" = [{words}]'.ljust(44) + f" # {action.help}")
     return lines
-
-
-def _quoted(key: str) -> str:
-    return f"'{key}'" if key in ('"', "\\") else f'"{key}"'

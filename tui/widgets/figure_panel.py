@@ -90,7 +90,8 @@ class FigurePanel(Panel):
             return []
         room, sheet = parts(height), self._laid(width, moment)
         strip = partial(span_strip, width, self.paint)
-        rows, hidden = self._rows(sheet, self._drawn(sheet, moment), width, room.rows, frame)
+        self._figure = self._figure or figure_of(moment, sheet.axis)
+        rows, hidden = self._rows(sheet, self._figure, width, room.rows, frame)
         return [
             self.heading(width, right=hidden, extra=self.paint.axis_marks(sheet.scale)),
             *self._padded(
@@ -110,11 +111,6 @@ class FigurePanel(Panel):
             sheet = Sheet(ground, width - 1, block_bytes, most_digits=ALL_DIGITS)
             self._sheet, self._figure = (ground, width, sheet), None
         return self._sheet[2]
-
-    def _drawn(self, sheet: Sheet, moment: Moment) -> Figure:
-        if self._figure is None:
-            self._figure = figure_of(moment, sheet.axis)
-        return self._figure
 
     def _rows(
         self, sheet: Sheet, figure: Figure, width: int, room: int, frame: Shown

@@ -107,8 +107,9 @@ class Paint:
         theme = self.theme
         under, over = theme.state(cell.under), theme.state(cell.over)
         glyph, fg, bg, attributes = under.glyph, under.fg, under.bg, set(under.attributes)
+        fill = under.fg if glyph in SOLID else under.bg
         if cell.eighths and theme.partials:
-            glyph, fg, bg = theme.partials[cell.eighths - 1], over.fg, _fill(under)
+            glyph, fg, bg = theme.partials[cell.eighths - 1], over.fg, fill
             attributes = set()
             if cell.right:
                 # What is left of it is drawn instead, where its colour is known.
@@ -133,11 +134,6 @@ class Paint:
 def _letters() -> tuple[str, ...]:
     """A letter for each page state, for where a glyph would hide a mark."""
     return tuple(look.glyph for look in load_theme("ascii").states)
-
-
-def _fill(look: Look) -> str:
-    """The colour that fills most of a cell drawn with this look."""
-    return look.fg if look.glyph in SOLID else look.bg
 
 
 def _readable(look: Look, theme: Theme) -> str:

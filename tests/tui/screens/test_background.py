@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import wait
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ async def impatient(*lines: str) -> AsyncIterator[Stage]:
 
 async def ended(on: Stage, job: Job) -> None:
     """Until a piece of work has ended and its result was taken up."""
-    assert job.ended.wait(PATIENCE_SECONDS)
+    assert wait([job], PATIENCE_SECONDS).done
     on.main.background._look()
     await settle(on.pilot)
 
