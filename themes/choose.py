@@ -17,20 +17,11 @@ _LIGHT_BACKGROUNDS = ("7", "15")
 """Background colours of ``COLORFGBG`` that are light: white and bright white."""
 
 
-def is_utf8(encoding: str | None) -> bool:
-    """Whether an encoding's name means UTF-8, in any of its spellings."""
-    return (encoding or "").lower().replace("-", "").replace("_", "") in ("utf8", "cp65001")
-
-
 def wants_ascii(env: Mapping[str, str], encoding: str | None) -> bool:
     """Whether only ASCII glyphs will do: another encoding than UTF-8, or a plain terminal."""
     term = env.get("TERM", "").partition("-")[0].lower()
-    return not is_utf8(encoding) or term in PLAIN_TERMINALS
-
-
-def has_light_background(env: Mapping[str, str]) -> bool:
-    """What ``COLORFGBG`` (``fg;bg`` or ``fg;default;bg``) says; False when it says nothing."""
-    return env.get("COLORFGBG", "").rpartition(";")[2] in _LIGHT_BACKGROUNDS
+    name = (encoding or "").lower().replace("-", "").replace("_", "")
+    return name not in ("utf8", "cp65001") or term in PLAIN_TERMINALS
 
 
 def choose_theme(
@@ -72,4 +63,5 @@ def _default_name(env: Mapping[str, str], colour_system: str, plain: bool) -> st
         return "ascii" if plain else "mono"
     if colour_system == "16":
         return "ansi"
-    return DEFAULT_LIGHT if has_light_background(env) else DEFAULT_DARK
+    background = env.get("COLORFGBG", "").rpartition(";")[2]  # behind fg; or fg;default;
+    return DEFAULT_LIGHT if background in _LIGHT_BACKGROUNDS else DEFAULT_DARK

@@ -194,7 +194,8 @@ class PfnmapApp(App[int], inherit_bindings=False):
             if dialog is not None and key not in self._close_keys | self._end_keys:
                 if not dialog.heeds(event):
                     continue
-                self._undecided = dialog.focused is not None and dialog.may_end(key)
+                # Enter may end it later: what is typed behind that waits until it is decided.
+                self._undecided = key == "enter" and dialog.HAS_LINE and dialog.focused is not None
             await super().on_event(event)
             if dialog is not None and dialog is self._dialog:
                 self._passing = dialog.follow(event)

@@ -15,6 +15,7 @@ from typing import Final
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.printable import printable
 from pfnmap.engine.sources import named_file, says_recording
+from pfnmap.engine.whole_file import write_whole
 from pfnmap.tui.cli.options import SCENARIO
 from pfnmap.tui.cli.parser import UsageError
 
@@ -99,9 +100,7 @@ def scenario_file(name: str) -> Path:
 def write_out(file: Path | None, text: str) -> None:
     """Write a whole file, or to standard output, always in UTF-8."""
     if file is not None:
-        from pfnmap.tui.pictures.svg_html import write_file
-
-        write_file(file, text)
+        write_whole(file, text.encode("utf-8"))
     elif sys.stdout is not None:
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode("utf-8"))

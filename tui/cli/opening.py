@@ -12,7 +12,6 @@ from pfnmap.engine.commands import Command, Goto, Interactive, StartMachine, Zoo
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import Session
-from pfnmap.engine.view import View
 from pfnmap.tui.cli.parser import UsageError, refuse_idle
 
 
@@ -115,17 +114,6 @@ def _move(session: Session, command: Interactive) -> None:
         session.undo(steps)
     else:
         session.redo(steps)
-
-
-def zoom_pages(view: View, word: str | None) -> int | None:
-    """Pages to a letter that a ``zoom`` word means; None for ``fit`` and for no word."""
-    geometry = view.geometry
-    return {
-        "page": 1,
-        "subsection": geometry.subsection_pages,
-        "section": geometry.section_pages,
-        "block": geometry.block_pages,
-    }.get(word or "")
 
 
 def check_keeping(arguments: argparse.Namespace) -> None:

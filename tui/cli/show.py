@@ -10,12 +10,12 @@ from pfnmap.tui.cli.opening import (
     is_root,
     opened,
     refuse_root_options,
-    zoom_pages,
 )
 from pfnmap.tui.cli.options import text_width
 from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle, say
 from pfnmap.tui.documents.view import as_json, view_data
 from pfnmap.tui.figure.steps import Steps
+from pfnmap.tui.map.viewport import level_pages
 from pfnmap.tui.text.frame import render_text
 
 
@@ -50,7 +50,9 @@ def _show_root(arguments: argparse.Namespace) -> int:
     else:
         emit(
             render_text(
-                view, width=text_width(arguments), pages_per_cell=zoom_pages(view, arguments.zoom)
+                view,
+                width=text_width(arguments),
+                pages_per_cell=level_pages(view.geometry, arguments.zoom),
             )
         )
     for note in view.observation.notes:
@@ -67,7 +69,7 @@ def _frame(machine: Opened, arguments: argparse.Namespace) -> list[str]:
     return render_text(
         session.view,
         width=text_width(arguments),
-        pages_per_cell=zoom_pages(session.view, arguments.zoom or next(zooms, None)),
+        pages_per_cell=level_pages(session.view.geometry, arguments.zoom or next(zooms, None)),
         before=session.before,
         outcomes=outcomes,
         step=f"step {session.position} of {len(session.outcomes)}" if session.outcomes else "",

@@ -94,10 +94,6 @@ class Dialog(ModalScreen[Result], inherit_bindings=False):
         """The key to show for an action."""
         return self.keymap.first(action_id)
 
-    def may_end(self, key: str) -> bool:
-        """Whether a key may end this later: what is typed behind it waits until it is decided."""
-        return key == "enter" and self.HAS_LINE
-
     def heeds(self, event: Key | Paste) -> bool:
         """Whether what was typed is for this; what is not is dropped."""
         return True

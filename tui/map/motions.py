@@ -23,7 +23,7 @@ from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.operations.refs import block_ranges, default_address, pfn_of
 from pfnmap.engine.outcome import Outcome, touched_by
 from pfnmap.engine.view import View
-from pfnmap.tui.map.viewport import Viewport, edges_of
+from pfnmap.tui.map.viewport import Viewport, edges_of, level_pages
 
 Edges = NDArray[np.int64]
 
@@ -44,15 +44,8 @@ def fit_or_blocks(viewport: Viewport) -> Viewport:
 
 def zoomed_to(viewport: Viewport, level: str, geometry: Geometry) -> Viewport:
     """``zoom LEVEL``: a cell is one page, subsection, section or block; or ``fit``."""
-    if level == "fit":
-        return viewport.fitted()
-    pages = {
-        "page": 1,
-        "subsection": geometry.subsection_pages,
-        "section": geometry.section_pages,
-        "block": geometry.block_pages,
-    }[level]
-    return viewport.with_cell(pages)
+    pages = level_pages(geometry, level)
+    return viewport.fitted() if pages is None else viewport.with_cell(pages)
 
 
 def goto_pfn(command: Goto, base: int, view: View) -> int:

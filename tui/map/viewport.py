@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import force_setattr, replace
 from numpy.typing import NDArray
 
+from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.memory.runs import sorted_set
 
 Int64s = NDArray[np.int64]
@@ -28,6 +29,16 @@ NO_RANGES: Int64s = np.zeros((0, 2), dtype=np.int64)
 NOTHING = 0, 0
 _OPEN, _HOLE, _ALIKE = range(3)
 """What a piece of the sheet is."""
+
+
+def level_pages(geometry: Geometry, level: str | None) -> int | None:
+    """Pages to a cell that a ``zoom`` word means; None for ``fit`` and for no word."""
+    return {
+        "page": 1,
+        "subsection": geometry.subsection_pages,
+        "section": geometry.section_pages,
+        "block": geometry.block_pages,
+    }.get(level or "")
 
 
 class Lines(Struct, frozen=True):

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import escape
-from pathlib import Path
 from typing import Final
 
 from rich.cells import cell_len
 
-from pfnmap.engine.whole_file import write_whole
 from pfnmap.themes.model import DEFAULT_COLOUR
 from pfnmap.tui.pictures.picture import ANSI_RGB, Ink, Picture, Piece, clean
 
@@ -143,8 +141,3 @@ def _colours(ink: Ink, picture: Picture) -> tuple[str, str]:
     fg = picture.foreground if ink.fg == DEFAULT_COLOUR else ANSI_RGB.get(ink.fg, ink.fg)
     bg = picture.background if ink.bg == DEFAULT_COLOUR else ANSI_RGB.get(ink.bg, ink.bg)
     return (bg, fg) if ink.reverse else (fg, bg)
-
-
-def write_file(path: Path, text: str) -> None:
-    """Write a whole file or leave what was there; InputError when it cannot be written."""
-    write_whole(path, text.encode("utf-8"))

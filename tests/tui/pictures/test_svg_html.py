@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.whole_file import write_whole
 from pfnmap.themes import load_theme
 from pfnmap.tui.pictures.picture import PLAIN, Ink, Picture, fitted_line, on_page, piece
 from pfnmap.tui.pictures.pytest_fixture import Snapshot
-from pfnmap.tui.pictures.svg_html import CELL_WIDTH, MARGIN, to_html, to_svg, write_file
+from pfnmap.tui.pictures.svg_html import CELL_WIDTH, MARGIN, to_html, to_svg
 from pfnmap.tui.testing import render
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -117,11 +118,11 @@ def test_every_line_has_the_width_of_the_picture() -> None:
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     file = tmp_path / "a.svg"
     file.write_text("old")
-    write_file(file, "new")
+    write_whole(file, b"new")
     assert file.read_text() == "new"
     (tmp_path / "directory").mkdir()
     with pytest.raises(InputError, match="directory: cannot be written: Is a directory"):
-        write_file(tmp_path / "directory", "x")
+        write_whole(tmp_path / "directory", b"x")
     with pytest.raises(InputError, match=re.escape("bad\\x1b[2J")):
-        write_file(tmp_path / "no" / "bad\x1b[2J", "x")
+        write_whole(tmp_path / "no" / "bad\x1b[2J", b"x")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.svg", "directory"]
