@@ -44,6 +44,8 @@ def devices_of(reading: Reading, rows: Rows, *, without_drivers: bool) -> dict[i
     for number in np.unique(rows["device"][rows["device"] >= 0]).tolist():
         mine = rows[rows["device"] == number]
         line, driver = reading.holders[number]
+        if line is None and driver in _KINDS:  # iomem has no line of its device
+            line = replace(reading.inferred.lines[number], name=driver)
         pages = reading.geometry.block_pages
         ranges = joined_ranges(np.stack((mine["start"], mine["start"] + 1), axis=1)) * pages
         device = Device(

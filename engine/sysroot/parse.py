@@ -148,9 +148,12 @@ OWNER = re.compile(r"(virtio|region|dax)\d+(\.\d+)?")
 
 
 def holder(line: IomemLine, iomem: Sequence[IomemLine]) -> tuple[IomemLine | None, str]:
-    """The device that a System RAM line lies in, and the driver that added it, if one did."""
-    driver = re.fullmatch(r"System RAM \((\w+)\)", line.name)
-    if driver is None:
+    """The device that a System RAM line lies in, and the driver that added it, if one did.
+
+    Before 5.8 kmem's line has no driver's name (7b7b27214bba), but lies in one of a dax device.
+    """
+    driver = re.fullmatch(r"System RAM( \((\w+)\))?", line.name)
+    if driver is None or not (driver[1] or line.depth):
         return None, ""
     above = (
         each
@@ -158,7 +161,9 @@ def holder(line: IomemLine, iomem: Sequence[IomemLine]) -> tuple[IomemLine | Non
         if each.depth < line.depth and each.start <= line.start and line.end <= each.end
     )
     devices = [each for each in above if OWNER.fullmatch(each.name)]
-    return max(devices, key=lambda each: each.depth, default=None), driver[1]
+    device = max(devices, key=lambda each: each.depth, default=None)
+    by_place = "kmem" if device is not None and device.name.startswith("dax") else ""
+    return device, driver[2] or by_place
 
 
 def is_memory_line(name: str) -> bool:

@@ -269,3 +269,30 @@ def test_standby_memory_of_s390_is_named_where_it_matters(tmp_path: Path) -> Non
     (outcome,) = plan(view, [command_of("online 8")])
     assert any(note.startswith("memory8: EIO if the hypervisor") for note in outcome.notes)
     assert any("SCLP" in text for text in view.assumptions)
+
+
+def test_before_5_8_memory_of_kmem_is_known_by_its_place(tmp_path: Path) -> None:
+    tree = tree_of(
+        tmp_path,
+        "00001000-3fffffff : System RAM",
+        "100000000-13fffffff : Persistent Memory",
+        "  100000000-13fffffff : dax0.0",
+        "    100000000-13fffffff : System RAM",
+        zones="Normal",
+    )
+    tree.kernel("5.4.0", "x86_64")
+    row = view_of(tree).block(33)
+    assert row is not None and row.device == "dax0.0 (kmem)"
+
+
+def test_memory_of_a_driver_without_a_line_of_its_device(tmp_path: Path) -> None:
+    tree = tree_of(
+        tmp_path,
+        "00001000-3fffffff : System RAM",
+        "100000000-13fffffff : System RAM (kmem)",
+        zones="Movable",
+    )
+    view = view_of(tree)
+    assert [(row.name, row.driver, row.online, row.blocks) for row in view.driven()] == [
+        ("kmem", "kmem", 6, 8)
+    ]
