@@ -66,9 +66,12 @@ def write_driver(tx: Transaction, driver: str, name: str, word: str) -> Refusal 
         return unbind(tx, device) if name == "unbind" else bind(tx, device)
     if name != "unbind":
         return bind_device_dax(tx, device)
-    if device.kind == "kmem":
+    claimed = any(_is_claim(line, device) for line in tx.state.resources)
+    if device.kind != "pmem" and not (device.kind == "dax" and claimed):
         return Refusal("ENODEV", "unbind_store", f"device_dax does not hold {word}")
-    return unbind_device_dax(tx, device)
+    unbind_device_dax(tx, device)
+    _release(tx, device)
+    return None
 
 
 def _found(tx: Transaction, name: str) -> Device | None:
@@ -109,7 +112,8 @@ def write_file(tx: Transaction, name: str, file: str, word: str) -> Refusal | No
     """``echo WORD > /sys/bus/dax/devices/NAME/FILE``."""
     device = tx.state.device_named(name)
     if device is None or read_file(tx.state, name, file) is None:
-        return Refusal("ENOENT", "sysfs", f"/sys/bus/dax/devices/{name} has no file {file}")
+        errno = "ENOENT" if device is None else "EACCES"  # nobody may create a file there
+        return Refusal(errno, "sysfs", f"/sys/bus/dax/devices/{name} has no file {file}")
     if file == "state":
         return write_state(tx, device, word)
     if file == "memmap_on_memory":
@@ -205,6 +209,8 @@ def bind(tx: Transaction, device: Device) -> Refusal | None:
     """``dev_dax_kmem_probe``: the whole memory blocks in each range become System RAM."""
     state, says = tx.state, f"kmem {device.name}:"
     mappings, page = state.mappings_of(device), state.geometry.page_bytes
+    if device.kind == "kmem" and device.state:
+        return Refusal("EBUSY", "driver_attach", f"kmem holds {device.name} already")
     if device.kind == "kmem":
         span = _span(state, *next(each for each in mappings if each[0] < each[1]))
         log = [f"{says} mapping0: {span} could not reserve region"]
