@@ -125,6 +125,8 @@ class Comparison(Struct, frozen=True, dict=True):
     runs: tuple[VariantRun, ...]
     assumed: tuple[str, ...] = ()
     """What is taken for granted of a real machine, in sentences."""
+    parted: tuple[str, ...] = ()
+    """Of kernels: the first step and field at which each goes another way than the first one."""
 
     @cached_property
     def views(self) -> tuple[View, ...]:

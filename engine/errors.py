@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
 SHELL_TEXT: Final[dict[str, str]] = {
     "EPERM": "Operation not permitted",
@@ -54,6 +54,9 @@ class PfnmapError(Exception):
     The command line prints it as one line and exits with status 2.
     """
 
+    several_lines: ClassVar[bool] = False
+    """Whether its newlines are ends of lines: never those of a name from outside."""
+
 
 class ParseError(PfnmapError):
     """A line of the command language that is wrong.
@@ -61,6 +64,8 @@ class ParseError(PfnmapError):
     ``str()`` is ``SOURCE:LINE:COL: what is wrong; expected …; did you mean …?``;
     column counts from 1.
     """
+
+    several_lines = True
 
     def __init__(self, message: str, *, source: str = "", line: int = 0, column: int = 1) -> None:
         self.message = message

@@ -16,9 +16,13 @@ class MissingPartError(GuestError):
 class GuestGoneError(GuestError):
     """The guest has ended: it did not start, it panicked, or somebody closed it."""
 
+    several_lines = True
+
 
 class GuestHungError(GuestError):
     """The guest did not answer in time. Some kernel operations retry for ever."""
+
+    several_lines = True
 
 
 class LackingError(GuestError):

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from msgspec import Struct
 
@@ -76,6 +76,9 @@ class Guest:
     Asked by one thread at a time; :meth:`close` may come from any.
     """
 
+    _kvm_serves: ClassVar[bool] = True
+    """Until a kernel has booted that did not under KVM."""
+
     def __init__(
         self,
         kernel: Kernel,
@@ -121,10 +124,13 @@ class Guest:
         """
         archive = initramfs(kernel, hardware.modules)
         *better, last = accelerators(kernel.arch)
-        for accelerator in better:
+        for accelerator in better if cls._kvm_serves else ():
             with suppress(GuestGoneError, GuestHungError):
                 return cls._boot(kernel, hardware, archive, accelerator, progress)
             progress("KVM cannot run this kernel here; emulating")
+            guest = cls._boot(kernel, hardware, archive, last, progress)
+            Guest._kvm_serves = False  # it was not the kernel
+            return guest
         return cls._boot(kernel, hardware, archive, last, progress)
 
     @classmethod

@@ -18,6 +18,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from pfnmap.engine.guest.errors import MissingPartError
+from pfnmap.engine.printable import printable
 
 QEMU = {"x86_64": "qemu-system-x86_64", "arm64": "qemu-system-aarch64"}
 FIRMWARE = (
@@ -58,7 +59,7 @@ class Kernel(Struct, frozen=True):
     @property
     def title(self) -> str:
         """What to call it before it says its own name."""
-        return self.release or self.image.name
+        return printable(self.release or self.image.name)
 
     def module_files(self, names: Iterable[str]) -> dict[str, Path]:
         """The file of each module that this kernel has as one, whatever it is compressed with."""

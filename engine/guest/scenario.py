@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from pfnmap.engine.claims import evaluate
-from pfnmap.engine.commands import TALK, Command, Expect, SetParam, Source, StartMachine, is_action
+from pfnmap.engine.commands import Command, Expect, SetParam, StartMachine, is_action, is_step
+from pfnmap.engine.compare import VariantRun, VariantStep
 from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.guest.actions import MEANINGLESS, perform, refuse
 from pfnmap.engine.guest.errors import GuestError
+from pfnmap.engine.guest.guest import Guest
 from pfnmap.engine.guest.hardware import Hardware, hardware_of
+from pfnmap.engine.guest.kernels import Kernel
 from pfnmap.engine.guest.record import Recorder
+from pfnmap.engine.language import format_command
+from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.outcome import Event, Outcome, Phases
+from pfnmap.engine.scenarios.run import Failure
 from pfnmap.engine.scenarios.scenario import Scenario
+from pfnmap.engine.traces.parting import Course, Moment, shown_by
 from pfnmap.engine.traces.recorded import recorded_step
 from pfnmap.engine.traces.replay import machine_state
-from pfnmap.engine.traces.trace import RecordedStep, ShellStep
+from pfnmap.engine.traces.trace import RecordedStep, ShellStep, Trace
 
 SHOWN: Final[dict[str, frozenset[str]]] = {
     "ok": frozenset(),
@@ -40,15 +47,26 @@ class Script(Struct, frozen=True):
 
     scenario: Scenario
     hardware: Hardware
-    lines: tuple[tuple[int, Command], ...]
-    """Each with the number of its line, without what the boot has done."""
+    at_boot: frozenset[int] = frozenset()
+    """Numbers of lines that the boot has done."""
+
+    @property
+    def lines(self) -> list[tuple[int, Command]]:
+        """What is to be done, each with the number of its line."""
+        lines = ((n, c) for n, c in self.scenario.lines if n not in self.at_boot)
+        return [(n, c) for n, c in lines if is_step(c)]
 
 
 class GuestStep(Struct, frozen=True):
     """A line of the scenario and what came of it."""
 
+    number: int
+    """As a session counts."""
     line: int
+    """In the file."""
     command: Command
+    outcome: Outcome | None = None
+    """The kernel's answer, None for a claim."""
     recorded: tuple[RecordedStep, ...] = ()
     failures: tuple[str, ...] = ()
     """Why a claim does not hold."""
@@ -64,20 +82,22 @@ def script_of(scenario: Scenario, arch: str) -> Script:
             real one; with the place.
     """
     params: dict[str, str] = {}
-    rest: list[tuple[int, Command]] = []
-    place = 1
+    at_boot: set[int] = set()
+    acted = False
+    place = next((n for n, c in scenario.lines if isinstance(c, StartMachine)), 1)
     try:
+        hardware_of(scenario.start, arch)
         for place, command in scenario.lines:
             if type(command) in MEANINGLESS and not isinstance(command, StartMachine):
                 raise refuse(command)
-            if isinstance(command, SetParam) and not any(is_action(each) for _, each in rest):
+            if isinstance(command, SetParam) and not acted:
                 params[command.name] = command.value
-            elif not isinstance(command, (StartMachine, Source)):
-                rest.append((place, command))
-        place = next((n for n, c in scenario.lines if isinstance(c, StartMachine)), 1)
-        return Script(scenario, hardware_of(scenario.start, arch, params), tuple(rest))
+                at_boot.add(place)
+                hardware_of(scenario.start, arch, params)
+            acted |= is_action(command) and place not in at_boot
     except PfnmapError as error:
         raise scenario.complaint(place, error) from None
+    return Script(scenario, hardware_of(scenario.start, arch, params), frozenset(at_boot))
 
 
 def play_on(recorder: Recorder, script: Script) -> Iterator[GuestStep]:
@@ -88,24 +108,126 @@ def play_on(recorder: Recorder, script: Script) -> Iterator[GuestStep]:
         GuestError: There is no answer any more; the recording has what came before, and why.
     """
     state, last = machine_state(recorder.trace), None
-    for number, command in script.lines:
+    number = 0
+    for line, command in script.scenario.lines:
+        if not is_step(command):
+            continue
+        number += 1
         if isinstance(command, Expect):
             claim, whole = _as_shown(command)
             failures = evaluate(claim, state, last) if claim else []
-            yield GuestStep(number, command, (), tuple(failures), not whole)
+            yield GuestStep(number, line, command, failures=tuple(failures), not_shown=not whole)
             continue
-        if isinstance(command, TALK):
-            continue
+        steps: list[RecordedStep] = []
+        if line not in script.at_boot:
+            try:
+                steps = perform(recorder, command)
+            except GuestError as error:
+                recorder.ended = f"line {line}: {error}"
+                raise
+            except PfnmapError as error:
+                raise script.scenario.complaint(line, error) from None
+        outcome = _outcome(state, command, steps)
+        state = outcome.after
+        if is_action(command):
+            last = outcome
+        yield GuestStep(number, line, command, outcome, tuple(steps))
+
+
+class KernelRun(Struct, frozen=True):
+    """A scenario that a kernel has gone through."""
+
+    name: str
+    script: Script
+    accelerator: str
+    trace: Trace
+    steps: tuple[GuestStep, ...]
+
+    @property
+    def failures(self) -> list[Failure]:
+        """Why claims do not hold."""
+        source = self.script.scenario.source
+        return [Failure(source, s.line, text) for s in self.steps for text in s.failures]
+
+    @property
+    def variant(self) -> VariantRun:
+        """The run as one to be compared."""
+        state = machine_state(self.trace)
+        claims = [step for step in self.steps if isinstance(step.command, Expect)]
+        done = [
+            VariantStep(step.number, format_command(step.command), step.outcome)
+            for step in self.steps
+            if is_action(step.command)
+        ]
+        last = done[-1].outcome if done else None
+        return VariantRun(
+            name=self.name,
+            pairs=(),
+            start=state,
+            steps=tuple(done),
+            machine=Machine(last.after if last else state),
+            nr_expectations=len(claims),
+            failed=tuple(f"line {step.line}: {text}" for step in claims for text in step.failures),
+        )
+
+    @property
+    def course(self) -> Course:
+        """The run as one that parts from others somewhere."""
+        state, moments = self.trace.boot, list[Moment]()
+        for step in self.steps:
+            if step.outcome is not None and is_action(step.command):
+                state = step.recorded[-1].after if step.recorded else state
+                words = format_command(step.command)
+                log = step.outcome.log
+                moments.append(Moment(step.number, words, step.outcome.errno, log, state))
+        return Course(self.name, self.trace.boot, tuple(moments))
+
+
+def run_on(
+    kernel: Kernel,
+    scenario: Scenario,
+    progress: Callable[[str], None] = lambda _line: None,
+    *,
+    calls: bool = False,
+    keep: Callable[[Trace], None] = lambda _trace: None,
+) -> KernelRun:
+    """Boot a kernel, let it go through a scenario, end it.
+
+    Args:
+        kernel: Which.
+        scenario: What to do.
+        progress: Told what happens.
+        calls: Whether the kernel's own calls are recorded.
+        keep: Given the recording, that of a kernel that fails on the way too.
+
+    Raises:
+        ParseError: The scenario is none for a real machine.
+        GuestError: The kernel does not boot, lacks what the scenario needs, or fails on the way.
+    """
+    script = script_of(scenario, kernel.arch)
+    steps = []
+    with Guest.boot(kernel, script.hardware, progress) as guest:
+        recorder = Recorder.start(guest, calls=calls)
         try:
-            steps = perform(recorder, command)
-        except GuestError as error:
-            recorder.ended = f"line {number}: {error}"
-            raise
-        except PfnmapError as error:
-            raise script.scenario.complaint(number, error) from None
-        last = _outcome(state, command, steps)
-        state = last.after
-        yield GuestStep(number, command, tuple(steps))
+            for step in play_on(recorder, script):
+                progress(f"{guest.facts['release']}: step {step.number}")
+                steps.append(step)
+        finally:
+            keep(recorder.trace)
+    return KernelRun(
+        guest.facts["release"], script, guest.accelerator, recorder.trace, tuple(steps)
+    )
+
+
+def course_of_variant(run: VariantRun) -> Course:
+    """The model under some rules, as a course that parts from a kernel's somewhere."""
+    state, moments = shown_by(run.start), list[Moment]()
+    for step in run.steps:
+        if step.outcome is not None:
+            state = shown_by(step.outcome.after)
+        errno, log = (step.outcome.errno, step.outcome.log) if step.outcome else ("impossible", ())
+        moments.append(Moment(step.number, step.line, errno, log, state))
+    return Course(run.name, shown_by(run.start), tuple(moments))
 
 
 def _as_shown(claim: Expect) -> tuple[Expect | None, bool]:

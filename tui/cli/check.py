@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -17,7 +18,7 @@ from pfnmap.engine.sizes_in_words import counted
 from pfnmap.engine.sources import shipped_scenarios
 from pfnmap.engine.whole_file import write_whole
 from pfnmap.tui.cli.files import output_file, scenario_file
-from pfnmap.tui.cli.parser import UsageError, emit, say_error
+from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle, say_error
 from pfnmap.tui.text.ascii import plain
 
 
@@ -26,6 +27,11 @@ def run(arguments: argparse.Namespace) -> int:
     names = [*arguments.files, *(shipped_scenarios() if arguments.all else ())]
     if not names:
         raise UsageError("nothing to check; give a FILE, or --all")
+    if arguments.kernel is not None:
+        refuse_idle(arguments, "is not for --kernel", "--junit", "--all")
+        guests = import_module("pfnmap.tui.cli.guests")  # QEMU's side is for few
+        return int(guests.check(names, arguments.kernel, arguments.modules))
+    refuse_idle(arguments, "goes with --kernel", "--modules")
     report = None if arguments.junit is None else _report_file(arguments.junit, names)
     runs: list[ScenarioRun] = []
     wrong: list[tuple[str, PfnmapError]] = []

@@ -280,6 +280,46 @@ def run_options(parser: argparse.ArgumentParser) -> None:
     add_theme(parser)
 
 
+def add_modules(parser: argparse.ArgumentParser) -> None:
+    """``--modules``: of a kernel that has its drivers as modules."""
+    parser.add_argument(
+        "--modules",
+        metavar="DIR",
+        help="a folder with the kernel's modules: a tree of 'make modules_install', an unpacked "
+        "package (default: what lies beside the image)",
+    )
+
+
+KERNEL_HELP = (
+    "the file of a kernel image (bzImage, Image, vmlinuz), or a release of the kernel folder such "
+    "as 6.12"
+)
+
+
+def record_options(parser: argparse.ArgumentParser) -> None:
+    """Let a real kernel go through a scenario in a virtual machine and write a recording."""
+    parser.add_argument("scenario", metavar="SCENARIO", help="a scenario, or a shipped one's name")
+    parser.add_argument("--kernel", metavar="K", help=f"{KERNEL_HELP} (default: the newest there)")
+    add_modules(parser)
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", required=True, help="the recording, FILE.json"
+    )
+
+
+def bisect_options(parser: argparse.ArgumentParser) -> None:
+    """Name the first kernel of a list on which a claim of a scenario fails; exit 1 if one does."""
+    parser.add_argument("scenario", metavar="SCENARIO", help="a scenario, or a shipped one's name")
+    parser.add_argument(
+        "--kernel",
+        metavar="K",
+        action="append",
+        required=True,
+        dest="kernels",
+        help=f"{KERNEL_HELP}; give two or more, the oldest first",
+    )
+    add_modules(parser)
+
+
 def check_options(parser: argparse.ArgumentParser) -> None:
     """Run scenarios and check what they expect: exit 0 when all holds, 1 when not."""
     parser.add_argument(
@@ -291,6 +331,13 @@ def check_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="also write a JUnit report, which replaces a file that is there",
     )
+    parser.add_argument(
+        "--kernel",
+        metavar="K",
+        help=f"check on a real kernel in a virtual machine: {KERNEL_HELP}; exit 125 where it "
+        "cannot be asked, for 'git bisect run'",
+    )
+    add_modules(parser)
 
 
 def compare_options(parser: argparse.ArgumentParser) -> None:
@@ -301,15 +348,22 @@ def compare_options(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         help="a scenario or the name of a shipped one, a recording, a capture, or a directory",
     )
+    parser.add_argument(
+        "other",
+        metavar="RECORDING",
+        nargs="?",
+        help="FILE is a recording as well: say where the two part, and exit 1 if they do",
+    )
     add_root(parser)
     parser.add_argument(
         "--with",
         metavar="KEY=VALUE",
         action="append",
-        required=True,
+        default=[],
         dest="variants",
-        help="a variant; give one or more",
+        help="a variant; give one or more; kernel=K is a real kernel in a virtual machine",
     )
+    add_modules(parser)
     form = parser.add_mutually_exclusive_group()
     _flag(form, "--json", words="print data, format pfnmap-compare-1")
     _flag(form, "--tui", words="show it on the screen")
@@ -606,7 +660,9 @@ OPTIONS: Final[dict[str, Callable[[argparse.ArgumentParser], None]]] = {
     "open": open_options,
     "show": show_options,
     "run": run_options,
+    "record": record_options,
     "check": check_options,
+    "bisect": bisect_options,
     "compare": compare_options,
     "live": live_options,
     "vm": vm_options,

@@ -104,8 +104,9 @@ def say_error(error: PfnmapError) -> None:
     """Write what is wrong to standard error; an error in a file begins with its place."""
     error = _read_of_a_machine(error)
     in_file = isinstance(error, ParseError) and error.line > 0 and error.source not in ("", "-c")
-    # Only wrong lines of a scenario are said in several lines, never one name with a newline.
-    words = str(error) if isinstance(error, ParseError) else str(error).replace("\n", "\\n")
+    # Wrong lines of a scenario and a kernel's last words are several lines, never one name with a
+    # newline.
+    words = str(error) if error.several_lines else str(error).replace("\n", "\\n")
     say(words, placed=in_file)
 
 

@@ -57,6 +57,8 @@ class CompareData(Struct, frozen=True):
     """Counters by name: a value for each variant, in their order."""
     assumed: tuple[str, ...]
     """What is taken for granted of a real machine, in sentences."""
+    parted: tuple[str, ...]
+    """Of kernels: the first step and field at which each goes another way, in lines."""
 
 
 class PlanData(Struct, frozen=True):

@@ -229,7 +229,9 @@ class Variants:
 
     # -- whatever else differs at the end --------------------------------------------------
     def differences(self, *, every_counter: bool = False) -> Iterator[Spans]:
-        """Counters, those that differ or all of them; blocks that differ; findings."""
+        """Where kernels part; counters, those that differ or all; blocks that differ; findings."""
+        parted = (line for text in self.comparison.parted for line in self._wrapped(text, ""))
+        yield from _section("where they part", parted)
         yield from _section(
             "counters at the end" if every_counter else "counters that differ at the end",
             self._counters(every_counter),

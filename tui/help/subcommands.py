@@ -7,7 +7,9 @@ from typing import Final
 SUBCOMMANDS: Final[dict[str, str]] = {
     "show": "print the machine as plain text or JSON",
     "run": "run a scenario and print what happened",
+    "record": "let a real kernel go through a scenario in a virtual machine",
     "check": "run scenarios and check what they expect",
+    "bisect": "name the first kernel on which a claim of a scenario fails",
     "compare": "run a scenario under other rules and print the differences",
     "live": "follow a real machine on the screen",
     "vm": "boot a kernel in a virtual machine and work on it on the screen",

@@ -77,7 +77,9 @@ class FakeGuest:
                 line.sendall(b"[   9.000000] Kernel panic - not syncing: asked to\r\n")
                 line.shutdown(socket.SHUT_RDWR)
                 return
-            status, output = self.shell(command)
+            refused = self.plays.get("refuses", "\0") in command
+            busy = (1, "sh: write error: Device or resource busy\r\n")
+            status, output = busy if refused else self.shell(command)
             line.sendall(f"{output}={number} {status}=\r\n".encode())
 
     def shell(self, command: str) -> tuple[int, str]:

@@ -6,6 +6,7 @@ import json
 import os
 import struct
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ FAKE = Path(__file__).with_name("fake_qemu.py")
 ROOT = Path(__file__).parents[3]
 
 
-def image(path: Path, plays: dict[str, object] | None = None, release: str = "6.12.0-fake") -> Path:
+def image(
+    path: Path, plays: Mapping[str, object] | None = None, release: str = "6.12.0-fake"
+) -> Path:
     """A file that looks like a kernel image, and says what the fake guest of it plays."""
     head = bytearray(0x400)
     head[0x202:0x206] = b"HdrS"
@@ -24,7 +27,7 @@ def image(path: Path, plays: dict[str, object] | None = None, release: str = "6.
     head[0x300 : 0x300 + len(release)] = release.encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(
-        bytes(head) + b"FAKE:" + json.dumps({"release": release} | (plays or {})).encode()
+        bytes(head) + b"FAKE:" + json.dumps({"release": release, **(plays or {})}).encode()
     )
     return path
 
