@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     wrong: list[tuple[str, PfnmapError]] = []
     for name in names:
         try:
-            runs.append(_checked(scenario_file(name)))
+            runs.append(run_scenario(load_scenario(scenario_file(name))))
         except PfnmapError as error:
             say_error(error)
             wrong.append((name, error))
@@ -60,11 +60,6 @@ def _report_file(name: str, scenarios: Sequence[str]) -> Path:
         with suppress(PfnmapError):  # it is said when its turn comes
             inputs.append((scenario_file(scenario), "a scenario"))
     return output_file("--junit", name, inputs)
-
-
-def _checked(file: Path) -> ScenarioRun:
-    """One scenario, run."""
-    return run_scenario(load_scenario(file))
 
 
 def junit_report(runs: Iterable[ScenarioRun], wrong: Iterable[tuple[str, PfnmapError]] = ()) -> str:

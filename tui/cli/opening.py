@@ -105,15 +105,14 @@ def _seek(machine: Opened, step: str) -> None:
 
 def _move(session: Session, command: Interactive) -> None:
     """``undo``, ``redo`` and ``seek``."""
-    if command.verb not in ("undo", "redo", "seek"):
+    moves: dict[str, Callable[[int], object]] = {
+        "undo": session.undo,
+        "redo": session.redo,
+        "seek": session.seek,
+    }
+    if command.verb not in moves:
         raise InputError(f"-c {command.verb}: works on the ':' line of the screen only")
-    steps = int(command.arguments[0]) if command.arguments else 1
-    if command.verb == "seek":
-        session.seek(steps)
-    elif command.verb == "undo":
-        session.undo(steps)
-    else:
-        session.redo(steps)
+    moves[command.verb](int(command.arguments[0]) if command.arguments else 1)
 
 
 def check_keeping(arguments: argparse.Namespace) -> None:

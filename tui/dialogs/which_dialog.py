@@ -39,11 +39,11 @@ def dialog_of(
             return Palette(paint, keymap, wanted)
         case effects.AskWord():
             return Confirm(paint, keymap, wanted)
-        case effects.ReadHelp():
+        case effects.Read.HELP:
             return Reader(paint, keymap, "help", texts.help_lines(shown, paint))
-        case effects.ReadWords():
+        case effects.Read.WORDS:
             return Reader(paint, keymap, "words", texts.glossary_lines(shown, paint))
-        case effects.ReadCell():
+        case effects.Read.CELL:
             title = f"pfn {shown.viewport.cursor_pfn:#x}"
             return Reader(paint, keymap, title, texts.explanation(shown, paint))
         case effects.ReadDiff(_, _, title):

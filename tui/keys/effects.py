@@ -240,16 +240,12 @@ class AskWord(Struct, frozen=True):
     warnings: Sequence[str] = ()
 
 
-class ReadHelp(Struct, frozen=True):
-    """Every key and every verb."""
+class Read(Enum):
+    """A text that needs no further words to be told which."""
 
-
-class ReadWords(Struct, frozen=True):
-    """What the words and states on the screen mean."""
-
-
-class ReadCell(Struct, frozen=True):
-    """Everything about the page under the cursor."""
+    HELP = "every key and every verb"
+    WORDS = "what the words and states on the screen mean"
+    CELL = "everything about the page under the cursor"
 
 
 class ReadDiff(Struct, frozen=True):
@@ -269,9 +265,7 @@ class Compare(Struct, frozen=True):
     """A ``pfnmap.engine.compare.Comparison``, which is not loaded before there is one."""
 
 
-Dialog: TypeAlias = (
-    AskLine | AskForm | Choose | AskWord | ReadHelp | ReadWords | ReadCell | ReadDiff | Compare
-)
+Dialog: TypeAlias = AskLine | AskForm | Choose | AskWord | Read | ReadDiff | Compare
 
 
 class Open(Effect, frozen=True):

@@ -41,7 +41,7 @@ def effects_of(command: Interactive, shown: Shown) -> Effects:
         case "diff", (first, second):
             return _diff(shown, int(first), int(second))
         case "help", ():
-            return want.Open(want.ReadHelp())
+            return want.Open(want.Read.HELP)
         case "help", (verb,):
             return _help(shown, verb)
         case "profiles", _:
