@@ -120,7 +120,7 @@ def palette(shown: Shown, here: Here, themes: Sequence[str]) -> Effects:
         )
         for name, pfn in sorted(shown.session.marks.items())
     ]
-    if not shown.real:
+    if not (shown.real or shown.read_only):
         entries += fault_entries()
     return want.Open(
         want.Choose(entries, "an action, a theme or a fault"), lambda entry: entry.effect
