@@ -212,7 +212,7 @@ def bind(tx: Transaction, device: Device) -> Refusal | None:
     if device.kind == "kmem" and device.state:
         return Refusal("EBUSY", "driver_attach", f"kmem holds {device.name} already")
     if device.kind == "kmem":
-        span = _span(state, *next(each for each in mappings if each[0] < each[1]))
+        span = _span(state, *next((each for each in mappings if each[0] < each[1]), mappings[0]))
         log = [f"{says} mapping0: {span} could not reserve region"]
         rule = f"the region of {device.name} is taken until the next reboot"
         tx.event("dev_dax_kmem_probe", rule, log=log)

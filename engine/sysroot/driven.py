@@ -85,8 +85,13 @@ def _without_memory(
         if each.ranges
     ]
     zones = [row for row in reading.zones if row.zone == ZoneType.DEVICE and row.spanned]
+    nodes = {*reading.observation.masks.get("possible", ()), *(row.node for row in reading.nodes)}
     for line in lines:
-        if line.name in known or line.name.startswith("region"):
+        if (
+            line.name in known
+            or line.name.startswith("region")
+            or line.end - line.start < 1 << shift
+        ):
             continue
         known.add(line.name)
         start, pages = line.start >> shift, (line.end + 1 - line.start) >> shift
@@ -94,7 +99,8 @@ def _without_memory(
         if line.name.startswith("dax"):
             mapped = any(row.start_pfn <= start < row.end_pfn for row in zones)
             kind = {"kmem": "kmem", "none": "dax"}.get(said.driver, "pmem" if mapped else "dax")
-        yield Device(-1, line.name, kind, start, pages, said.node, MemmapKind.RAM), line
+        node = said.node if said.node in nodes else 0
+        yield Device(-1, line.name, kind, start, pages, node, MemmapKind.RAM), line
 
 
 def _of_parts(device: Device, parts: tuple[tuple[int, int], ...]) -> Device:
@@ -114,11 +120,11 @@ def _driven(reading: Reading, device: Device, line: IomemLine) -> Device:
     """The device with what its kind has, from the line that its driver claimed."""
     geometry, said = reading.geometry, _said(reading, line)
     shift = geometry.page_shift
-    if said.ranges:  # of which the memory blocks are only a part
-        parts = tuple((low >> shift, (high + 1) >> shift) for low, high in sorted(said.ranges))
-        device = _of_parts(device, parts)
+    parts = tuple((low >> shift, (high + 1) >> shift) for low, high in sorted(said.ranges))
+    if parts and parts[0][0] <= device.start_pfn and device.end_pfn <= parts[-1][1]:
+        device = _of_parts(device, parts)  # of which the memory blocks are only a part
     if device.kind == "virtio-mem":
-        unit = said.unit_bytes >> shift or geometry.pageblock_pages
+        unit = max(_pages(said.unit_bytes, shift), geometry.pageblock_pages)
         return replace(
             device,
             start_pfn=line.start >> shift,
@@ -126,8 +132,8 @@ def _driven(reading: Reading, device: Device, line: IomemLine) -> Device:
             memmap=MemmapKind.RAM,
             group_pages=0,
             unit_pages=unit,
-            device_block_pages=said.device_block_bytes >> shift or unit,
-            requested_pages=(said.requested_bytes or 0) >> shift,
+            device_block_pages=min(_pages(said.device_block_bytes, shift) or unit, unit),
+            requested_pages=min(said.requested_bytes or 0, line.end + 1 - line.start) >> shift,
             bus_name=line.name,
         )
     if device.kind == "kmem":
@@ -137,6 +143,11 @@ def _driven(reading: Reading, device: Device, line: IomemLine) -> Device:
         device = replace(device, own_memmap=kind == MemmapKind.PER_BLOCK)
         return replace(device, state="" if let_go else state, memmap=kind)
     return device
+
+
+def _pages(size_bytes: int, shift: int) -> int:
+    """A size that is a power of two, in pages; 0 for any other."""
+    return 0 if size_bytes & (size_bytes - 1) else size_bytes >> shift
 
 
 # -- what is plugged of virtio-mem ------------------------------------------------------------

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pfnmap.engine.commands import Command
+from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.language import parse_line
 from pfnmap.engine.memory.checks import broken_identities
 from pfnmap.engine.sysroot.capture import capture_bytes, parse_capture
 from pfnmap.engine.sysroot.explain import explain
 from pfnmap.engine.sysroot.files import DirectoryTree
+from pfnmap.engine.sysroot.parse import DriverDevice
 from pfnmap.engine.sysroot.plan import plan
 from pfnmap.engine.sysroot.read import observe
 from pfnmap.engine.sysroot.view import SysrootView
@@ -296,3 +302,40 @@ def test_memory_of_a_driver_without_a_line_of_its_device(tmp_path: Path) -> None
     assert [(row.name, row.driver, row.online, row.blocks) for row in view.driven()] == [
         ("kmem", "kmem", 6, 8)
     ]
+
+
+SIZES = st.sampled_from((0, 1, 4096, 0x3000, 2 << 20, 256 << 20, 1 << 40))
+SAID = st.builds(
+    DriverDevice,
+    st.sampled_from(("virtio0", "dax0.0")),
+    st.sampled_from(("", "kmem", "none", "device_dax")),
+    st.sampled_from(("", "unplugged", "online")),
+    st.none() | st.booleans(),
+    st.sampled_from((0, 3)),
+    st.lists(st.tuples(SIZES, SIZES.map((1 << 41).__add__)), max_size=2).map(tuple),
+    st.none() | SIZES,
+    SIZES,
+    SIZES,
+)
+ASKED = (
+    "virtio-mem virtio0 requested=512M",
+    "virtio-mem virtio0 requested=0M",
+    "kmem dax0.0",
+    "kmem-del dax0.0",
+    "daxctl offline-memory all",
+    "echo unplugged > /sys/bus/dax/devices/dax0.0/state",
+)
+
+
+@given(
+    st.sampled_from(FOLDERS), st.integers(1, 5), st.lists(SAID, max_size=2), st.sampled_from(ASKED)
+)
+@settings(max_examples=25, deadline=None)
+def test_whatever_a_driver_says_a_plan_answers(
+    folder: Path, number: int, said: list[DriverDevice], line: str
+) -> None:
+    observation = replace(kept_observations(folder)[number], devices=tuple(said))
+    view = SysrootView(observation)
+    assert summary_lines(view) and view.assumptions
+    with suppress(InputError):
+        assert plan(view, [command_of(line)])
