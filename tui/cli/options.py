@@ -407,8 +407,15 @@ def vm_options(parser: argparse.ArgumentParser) -> None:
         help="a scenario, or the name of a shipped one, to be stepped through on the guest",
     )
     parser.add_argument(
-        "--modules", metavar="DIR", help="a folder with the kernel's modules (lib/modules/RELEASE)"
+        "--fetch",
+        metavar="RELEASE",
+        help="fetch Debian's newest build of a release such as 6.12 into the kernel folder, and no "
+        "more: it is unpacked there and installed nowhere",
     )
+    parser.add_argument(
+        "--arch", choices=("x86_64", "arm64"), help="with --fetch (default: of this machine)"
+    )
+    add_modules(parser)
     parser.add_argument(
         "--machine",
         metavar="WORDS",

@@ -7,14 +7,16 @@ import argparse
 from msgspec.structs import replace
 
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.guest.fetch import fetch
 from pfnmap.engine.guest.hardware import geometry_name
 from pfnmap.engine.guest.kernels import busybox, kernel_named, qemu
 from pfnmap.engine.guest.scenario import script_of
+from pfnmap.engine.printable import printable
 from pfnmap.engine.profile import profile_of
 from pfnmap.engine.scenarios.scenario import SUFFIX, Scenario, load_scenario, parse_scenario
 from pfnmap.engine.session import Session
 from pfnmap.engine.sources import named_file
-from pfnmap.tui.cli.parser import UsageError
+from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle, say
 from pfnmap.tui.cli.starting import prepared
 
 USUAL = "ram=1G"
@@ -23,6 +25,11 @@ USUAL = "ram=1G"
 
 def run(arguments: argparse.Namespace) -> int:
     """Show what the model makes of the machine, and the guest as soon as it has booted."""
+    if arguments.fetch is not None:
+        kernel = fetch(arguments.fetch, arguments.arch or "", say)
+        emit([printable(f"{kernel.release} for {kernel.arch}: {kernel.image}")])
+        return 0
+    refuse_idle(arguments, "goes with --fetch", "--arch")
     start = prepared(arguments)
     if not start.on_screen:
         raise UsageError("vm works on the screen, and there is none; pfnmap record needs none")

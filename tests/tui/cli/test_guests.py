@@ -144,3 +144,10 @@ def test_kernels_and_rules_are_compared_side_by_side(
     assert main(["compare", claim, "--with", "kernel=6.12"]) == 0
     assert "A: as written; 5 of 5 expectations hold" in capsys.readouterr().out
     assert main(["compare", claim, "--with", "kernel=6.9"]) == 2
+
+
+def test_a_kernel_is_fetched_by_a_word_of_its_own(
+    qemu: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["vm", "--fetch", "the newest"]) == 2
+    assert "expected a release such as 6.12" in capsys.readouterr().err
