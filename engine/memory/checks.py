@@ -64,9 +64,10 @@ def _block_identities(state: State) -> list[str]:
         broken.append("an online hot-added block has no zone")
     if ((rows["present"] > pages) | (rows["vmemmap"] > rows["present"])).any():
         broken.append("a block has more present or vmemmap pages than pages")
-    hot = rows[rows["early"] == 0]
-    known = {*state.devices, -1}.issuperset(hot["device"].tolist())
-    if not known or (not state.recorded and (hot["device"] < 0).any()):
+    owners = rows["device"][rows["early"] == 0]
+    changes = owners[np.append(True, owners[1:] != owners[:-1])[: len(owners)]]
+    known = {*state.devices, -1}.issuperset(changes.tolist())
+    if not known or (not state.recorded and (changes < 0).any()):
         broken.append("a hot-added block belongs to no device")
     own = (rows["memmap"] == MemmapKind.PER_BLOCK) | (rows["memmap"] == MemmapKind.PER_DEVICE)
     if ((rows["vmemmap"] > 0) & ~own).any():
@@ -77,18 +78,20 @@ def _block_identities(state: State) -> list[str]:
 def _present_identities(state: State) -> list[str]:
     """present(zone) = early present + the sizes of the zone's online hot-added blocks."""
     rows, pages = state.blocks.rows, state.geometry.block_pages
-    hot = rows[(rows["early"] == 0) & (rows["zone"] != ZoneType.NONE)]
-    going = hot["state"] == BlockState.GOING_OFFLINE
-    sizes = np.zeros((len(state.nodes), len(ZoneType) - 1), np.int64)
-    # As ``memmap.vmemmap_apart`` has it.
-    apart = going if state.profile.is_since("5.14") else np.zeros_like(going)
-    each = pages - np.where(apart, hot["vmemmap"], 0)
-    mine = going | (hot["state"] == BlockState.ONLINE)
-    np.add.at(sizes, (hot["node"][mine], hot["zone"][mine]), (each * hot["count"])[mine])
+    going = rows["state"] == BlockState.GOING_OFFLINE
+    mine = (rows["early"] == 0) & (rows["zone"] != ZoneType.NONE)
+    mine &= going | (rows["state"] == BlockState.ONLINE)
+    each = rows["count"][mine] * pages
+    if state.profile.is_since("5.14"):  # as ``memmap.vmemmap_apart`` has it
+        each -= (rows["count"] * rows["vmemmap"] * going)[mine]
+    zones = len(ZoneType) - 1
+    place = rows["node"][mine].astype(np.int64) * zones + rows["zone"][mine]
+    # Sums of whole pages far below 2**53: exact.
+    sizes = np.bincount(place, each, len(state.nodes) * zones).reshape(-1, zones)
     broken = []
     for number, (node, added) in enumerate(zip(state.nodes, sizes.tolist(), strict=True)):
         for zone_type, (zone, size) in enumerate(zip(node.zones, added, strict=True)):
-            expected = zone.present_early + size
+            expected = zone.present_early + int(size)
             if zone.present != expected and zone_type != ZoneType.DEVICE:
                 broken.append(
                     f"{ZoneType(zone_type).label} of node {number}: present {zone.present}, but "
@@ -146,10 +149,13 @@ def _memmap_identities(state: State) -> list[str]:
     rows, pages = state.blocks.rows, state.geometry.block_pages
     if state.geometry.vmemmap_chunk_pages:
         return []
-    elsewhere = rows[(rows["state"] == BlockState.ONLINE) & (rows["vmemmap"] == 0)]
-    added = ranges_of(elsewhere[elsewhere["early"] == 0]) * pages
-    early = RunMap.from_rows(elsewhere[elsewhere["early"] != 0])
+    elsewhere = (rows["state"] == BlockState.ONLINE) & (rows["vmemmap"] == 0)
+    added = ranges_of(rows)[elsewhere & (rows["early"] == 0)] * pages
+    early = RunMap.from_rows(rows[elsewhere & (rows["early"] != 0)])
     homes = joined_ranges(np.concatenate((ranges_of(state.homes.rows), ranges_of(state.lost.rows))))
+    inside = homes[:, 0].searchsorted(added[:, 0], side="right") - 1
+    inside_one = (inside >= 0) & (added[:, 1] <= np.append(homes[:, 1], 0)[inside])
+    added = added[~inside_one]
     missing = [int(row["start"]) for row in outside(state.homes.rows_over(added), homes)]
     missing += [
         int(row["start"])
@@ -168,13 +174,13 @@ def _device_identities(state: State) -> list[str]:
             broken.append(f"{name} lies over {last}")
         if end > reach:
             reach, last = end, name
-    pages = state.geometry.block_pages
-    for row in state.blocks.rows:
-        device = state.devices.get(int(row["device"]))
-        low, high = int(row["start"]) * pages, int(row["start"] + row["count"]) * pages
-        if device is not None and not device.start_pfn <= low <= high <= device.end_pfn:
+    pages, rows = state.geometry.block_pages, state.blocks.rows
+    for device in state.devices.values():
+        places = ranges_of(rows)[rows["device"] == device.id] * pages
+        out = (places[:, 0] < device.start_pfn) | (places[:, 1] > device.end_pfn)
+        for low, high in places[out].tolist():
             broken.append(f"blocks of {device.name} lie outside of it: pfns {low:#x}-{high - 1:#x}")
-        if device is not None and device.is_dynamic:
+        if device.is_dynamic and len(places):
             broken += _plugged_identities(state, device)
     return broken
 
