@@ -12,7 +12,7 @@ from pfnmap.engine.finding import Finding
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import REAL_ZONES, BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory import memmap
-from pfnmap.engine.memory.alike import alike_blocks
+from pfnmap.engine.memory.alike import BlockKinds, alike_blocks, block_kinds
 from pfnmap.engine.memory.checks import span_findings
 from pfnmap.engine.memory.page_map import PageMap, page_zone
 from pfnmap.engine.memory.runs import joined_ranges
@@ -162,6 +162,10 @@ class ModelView:
     def block_runs(self, *, reasons: bool = False) -> Iterator[tuple[int, int]]:
         """All blocks in runs that the model says the same about."""
         return alike_blocks(self.state, 0, self.state.blocks.end_key)
+
+    def block_kinds(self, *, rules: bool = False) -> BlockKinds:
+        """All blocks in runs, and which of them are of one kind."""
+        return block_kinds(self.state)
 
     def rank_of(self, block_id: int) -> int:
         """How many blocks have a lower id."""

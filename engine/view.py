@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import PageState, ZoneType
+from pfnmap.engine.memory.alike import BlockKinds
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.typed_json import NodeId, Pages
 
@@ -230,6 +231,12 @@ class View(Protocol):
 
         Neighbouring runs may be alike as well. ``reasons``: what the model's rules know apart
         is apart, too (``zone_rule``, :meth:`offline_obstacle`).
+        """
+
+    def block_kinds(self, *, rules: bool = False) -> BlockKinds:
+        """All blocks in runs, and which of them are of one kind: alike but for their place.
+
+        ``rules``: in ``zone_rule``, too.
         """
 
     def rank_of(self, block_id: int) -> int:

@@ -13,10 +13,11 @@ from operator import eq
 from typing import TypeVar
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import BlockState
-from pfnmap.engine.memory.runs import Rows, sorted_set
+from pfnmap.engine.memory.runs import Rows, attribute_bytes, sorted_set
 from pfnmap.engine.memory.state import State
 
 What = TypeVar("What")
@@ -37,6 +38,54 @@ def joined(
         run = (first, last, what)
     if run is not None:
         yield run
+
+
+class BlockKinds(Struct, frozen=True, eq=False):
+    """All blocks in runs, ascending; those of one kind differ in their place only."""
+
+    firsts: Ids
+    lasts: Ids
+    kinds: Ids
+    """From 0; each is that of some run."""
+
+    @property
+    def examples(self) -> list[int]:
+        """A block of each kind."""
+        of = np.zeros(int(self.kinds.max(initial=-1)) + 1, np.int64)
+        of[self.kinds[::-1]] = self.firsts[::-1]
+        return of.tolist()
+
+
+def kinds_of(firsts: Ids, lasts: Ids, columns: Iterable[NDArray[np.integer]]) -> BlockKinds:
+    """Runs that are of one kind where these columns have the same numbers."""
+    table = np.stack([column.astype(np.int64) for column in columns], axis=1)
+    known: dict[bytes, int] = {}
+    width = table.shape[1] * table.itemsize
+    keys = np.ascontiguousarray(table).view(f"S{width}").ravel().tolist()
+    kinds = np.array([known.setdefault(key, len(known)) for key in keys], np.int64)
+    return BlockKinds(firsts, lasts, kinds)
+
+
+def block_kinds(state: State) -> BlockKinds:
+    """The blocks of a machine, of one kind where the rules for zones say the same of them."""
+    rows = state.blocks.rows
+    cuts = _cuts(state, rows[:0], state.taken.rows[:0], state.kept.rows[:0])
+    firsts = sorted_set(np.concatenate((rows["start"], cuts)))
+    at = rows["start"].searchsorted(firsts, side="right") - 1
+    inside = (at >= 0) & (firsts < (rows["start"] + rows["count"])[at])
+    firsts, at = firsts[inside], at[inside]
+    ends = (rows["start"] + rows["count"])[at]
+    ends[:-1] = np.minimum(ends[:-1], firsts[1:])
+    known: dict[bytes, int] = {}
+    raw = np.ascontiguousarray(attribute_bytes(rows))
+    words = raw.view(f"S{raw.shape[1]}").ravel().tolist() if len(rows) else []
+    alike = np.array([known.setdefault(word, len(known)) for word in words], np.int64)[at]
+    # A rule that looks at the block's own place tells every run apart.
+    dynamic = [device.id for device in state.devices.values() if device.is_dynamic]
+    own = np.isin(rows["device"], dynamic)[at] | state.profile.zone_shifting
+    place = np.where(own, np.arange(len(firsts)), -1)
+    columns = (alike, cuts.searchsorted(firsts, side="right"), place)
+    return kinds_of(firsts, ends - 1, columns)
 
 
 def alike(state: State, runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:

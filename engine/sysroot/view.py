@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import copy
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import FREE_BY_ZONE, KERNEL_ZONES, PageState, ZoneType
-from pfnmap.engine.memory.alike import alike
+from pfnmap.engine.memory.alike import BlockKinds, alike, block_kinds, kinds_of
 from pfnmap.engine.memory.runs import joined_ranges
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.unplugged import driven_rows, virtio_unplugged
@@ -293,16 +294,30 @@ class SysrootView(Reading):
         return alike(self.state, self._block_runs()) if reasons else self._block_runs()
 
     def _block_runs(self) -> Iterator[tuple[int, int]]:
+        runs = self.block_kinds()
+        return zip(runs.firsts.tolist(), runs.lasts.tolist(), strict=True)
+
+    def block_kinds(self, *, rules: bool = False) -> BlockKinds:
+        """All blocks in runs, and which of them are of one kind."""
         blocks, inferred = self.observation.blocks, self.inferred
-        starts = blocks.run_starts()
-        change = np.zeros(len(blocks), bool)
-        change[starts] = True
-        for column in (inferred.present, inferred.vmemmap, inferred.memmap, inferred.zone):
+        columns: list[NDArray[np.integer[Any]]] = [
+            *(blocks.state, blocks.zones, blocks.nodes, blocks.removable, blocks.phys_device),
+            *(inferred.present, inferred.vmemmap, inferred.memmap, inferred.zone),
+            *(inferred.zone_rule, inferred.line),
+        ]
+        if rules:
+            model = block_kinds(self.state)
+            at = np.maximum(model.firsts.searchsorted(blocks.ids, side="right") - 1, 0)
+            there = len(model.lasts) > 0 and blocks.ids <= model.lasts[at]
+            columns.append(np.where(there, model.kinds[at], -1))
+        change = np.ones(len(blocks), bool)
+        change[1:] = np.diff(blocks.ids) != 1
+        for column in columns:
             change[1:] |= column[1:] != column[:-1]
         firsts = np.flatnonzero(change)
         lasts = np.append(firsts[1:], len(blocks))[: len(firsts)] - 1
-        for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
-            yield int(blocks.ids[first]), int(blocks.ids[last])
+        ids = blocks.ids
+        return kinds_of(ids[firsts], ids[lasts], [column[firsts] for column in columns])
 
     def node_block_counts(self) -> list[tuple[int | None, int, int]]:
         """(node, online blocks, blocks) of each node that has blocks; None: not known."""

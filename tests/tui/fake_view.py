@@ -13,6 +13,7 @@ from pfnmap.engine.finding import Finding
 from pfnmap.engine.geometry import ARCHITECTURES, Geometry
 from pfnmap.engine.kinds import PageState, ZoneType
 from pfnmap.engine.machine import Machine
+from pfnmap.engine.memory.alike import BlockKinds
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.view import (
     NR_PAGE_STATES,
@@ -87,6 +88,10 @@ class FakeView:
 
     def block_runs(self, *, reasons: bool = False) -> list[tuple[int, int]]:
         return [(block.id, block.id) for block in self.blocks]
+
+    def block_kinds(self, *, rules: bool = False) -> BlockKinds:
+        ids = np.array([block.id for block in self.blocks], np.int64)
+        return BlockKinds(ids, ids, np.arange(len(ids)))
 
     def rank_of(self, block_id: int) -> int:
         return sum(block.id < block_id for block in self.blocks)

@@ -7,17 +7,20 @@ what is not known is ``?`` (``null`` in JSON) and what is inferred says so.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from heapq import merge
+from itertools import chain, repeat
 from typing import Any, Final, Literal
 
+import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.limits import MAX_BLOCK_LINES
-from pfnmap.engine.memory.alike import joined
+from pfnmap.engine.memory.alike import BlockKinds, Ids, joined
+from pfnmap.engine.memory.runs import one_by_one
 from pfnmap.engine.sizes_in_words import counted, human_size
 from pfnmap.engine.view import BlockRow, MemoryConfig, View
 from pfnmap.tui.text.ascii import plain, span, wrapped
@@ -26,8 +29,6 @@ FORMAT: Final = "pfnmap-blocks-1"
 MAX_LISTED: Final = 16384
 """Blocks that a frame looks at one by one; the rest is counted."""
 HEADING: Final = f"{'blocks':<15} {'state':<13} {'node':>4} {'zone':<7} {'vmemmap':>7} valid_zones"
-BATCH: Final = 4096
-"""Blocks whose ids are asked for at a time."""
 
 COLUMNS: Final[dict[str, str]] = {
     "RANGE": "physical addresses, inclusive",
@@ -162,24 +163,61 @@ def parse_split(text: str) -> tuple[str, ...]:
     return () if text.strip().lower() == "none" else parse_columns(text, ())
 
 
-def table_rows(view: View, options: TableOptions) -> Iterable[BlockRange]:
+class BlockTable(Struct, frozen=True, eq=False):
+    """Lines of blocks as columns."""
+
+    firsts: Ids
+    lasts: Ids
+    kinds: Ids
+    """Index into ``examples``."""
+    examples: list[BlockRange]
+    """One of each kind: what its lines say but for the place."""
+
+
+def block_table(view: View, options: TableOptions) -> BlockTable:
     """Blocks merged as the options say, ascending."""
     apart = options.columns if options.split is None else options.split
     keys = [name for name in apart if name not in _PLACES]
-    parts: Iterable[BlockRange] = _parts(
-        view, _PER_BLOCK & {*keys, *options.columns}, every_block=options.every_block
-    )
+    looked_at = {*keys, *options.columns}
+    if options.every_block and view.nr_blocks > MAX_BLOCK_LINES:
+        raise InputError(
+            f"--all: {view.nr_blocks} blocks, a line for each; at most {MAX_BLOCK_LINES}; "
+            "without --all blocks that are alike are one line"
+        )
+    if view.config or _PER_BLOCK & looked_at:
+        table = _one_by_one(view, _PER_BLOCK & looked_at, every_block=options.every_block)
+    else:
+        runs = view.block_kinds()
+        table = BlockTable(runs.firsts, runs.lasts, runs.kinds, _examples(view, runs))
+        if options.every_block:
+            which, place = one_by_one(table.lasts - table.firsts + 1)
+            blocks = table.firsts[which] + place
+            table = BlockTable(blocks, blocks, table.kinds[which], table.examples)
+    if options.every_block or not len(table.firsts):
+        return table
+    known: dict[tuple[object, ...], int] = {}
+    said = [tuple(_value(name, part) for name in keys) for part in table.examples]
+    alike = np.array([known.setdefault(words, len(known)) for words in said], np.int64)[table.kinds]
+    breaks = (alike[1:] != alike[:-1]) | (table.firsts[1:] != table.lasts[:-1] + 1)
+    starts = np.append(0, np.flatnonzero(breaks) + 1)
+    lasts = table.lasts[np.append(starts[1:], len(alike)) - 1]
+    return BlockTable(table.firsts[starts], lasts, table.kinds[starts], table.examples)
+
+
+def _examples(view: View, runs: BlockKinds) -> list[BlockRange]:
+    rows = ((block, view.block(block)) for block in runs.examples)
+    return [BlockRange(block, block, row) for block, row in rows if row is not None]
+
+
+def _one_by_one(view: View, looked_at: Set[str], *, every_block: bool) -> BlockTable:
+    """A table in which each run is of a kind of its own: what is asked for may tell it apart."""
+    parts: Iterable[BlockRange] = _parts(view, looked_at, every_block=every_block)
     if view.config:
-        rest = _unconfigured(view, every_block=options.every_block)
+        rest = _unconfigured(view, every_block=every_block)
         parts = merge(parts, rest, key=lambda part: part.first)
-    if options.every_block:
-        return parts
-
-    def same(one: BlockRange, other: BlockRange) -> bool:
-        return all(_value(name, one) == _value(name, other) for name in keys)
-
-    rows = joined(((part.first, part.last, part) for part in parts), same)
-    return (replace(part, last=last) for _first, last, part in rows)
+    examples = [*parts]
+    places = np.array([(part.first, part.last) for part in examples], np.int64).reshape(-1, 2)
+    return BlockTable(places[:, 0], places[:, 1], np.arange(len(examples)), examples)
 
 
 def _parts(view: View, looked_at: Set[str], *, every_block: bool) -> Iterator[BlockRange]:
@@ -195,14 +233,14 @@ def _parts(view: View, looked_at: Set[str], *, every_block: bool) -> Iterator[Bl
         config = told[at] if at >= 0 and first < told[at].first + told[at].count else None
         return BlockRange(first, last, row, why, config)
 
-    for first, last in _runs(view, cut=bool(looked_at), every_block=every_block):
+    for first, last in view.block_runs(reasons=bool(looked_at)):
         whole = part(first, last)
         end = part(last, last) if looked_at and last > first else whole
         # What names its block or its page is another sentence for every block of the run.
-        if whole is None or end is None or _said(whole) == _said(end):
+        if not every_block and (whole is None or end is None or _said(whole) == _said(end)):
             yield from () if whole is None else (whole,)
-            continue
-        yield from filter(None, (part(block, block) for block in range(first, last + 1)))
+        else:
+            yield from filter(None, (part(block, block) for block in range(first, last + 1)))
 
 
 def _unconfigured(view: View, *, every_block: bool) -> Iterator[BlockRange]:
@@ -233,22 +271,6 @@ def _unconfigured(view: View, *, every_block: bool) -> Iterator[BlockRange]:
 
 def _said(part: BlockRange) -> tuple[str, str]:
     return part.row.zone_rule, part.why
-
-
-def _runs(view: View, *, cut: bool, every_block: bool) -> Iterable[tuple[int, int]]:
-    """(first, last) of blocks that are alike, or of each block.
-
-    ``cut``: alike for the model as well, which knows rules and reasons.
-    """
-    if every_block:
-        if view.nr_blocks > MAX_BLOCK_LINES:
-            raise InputError(
-                f"--all: {view.nr_blocks} blocks, a line for each; at most {MAX_BLOCK_LINES}; "
-                "without --all blocks that are alike are one line"
-            )
-        ids = (view.block_ids(rank, BATCH).tolist() for rank in range(0, view.nr_blocks, BATCH))
-        return ((block, block) for batch in ids for block in batch)
-    return view.block_runs(reasons=cut)
 
 
 def _value(name: str, part: BlockRange) -> object:
@@ -285,33 +307,58 @@ def _value(name: str, part: BlockRange) -> object:
     return None
 
 
-def _place(name: str, part: BlockRange, block_bytes: int, in_bytes: bool) -> object:
+def _place(name: str, table: BlockTable, block_bytes: int, in_bytes: bool) -> list[Any]:
     """A column that says where: RANGE, SIZE, BLOCK."""
-    nr_bytes = (part.last - part.first + 1) * block_bytes
+    firsts, counts = table.firsts.tolist(), (table.lasts - table.firsts + 1).tolist()
     if name == "RANGE":
-        start = part.first * block_bytes
-        return f"{start:#018x}-{start + nr_bytes - 1:#018x}"
+        places = zip(firsts, table.lasts.tolist(), strict=True)
+        return [f"{a * block_bytes:#018x}-{(b + 1) * block_bytes - 1:#018x}" for a, b in places]
     if name == "BLOCK":
-        return span(part.first, part.last)
-    return nr_bytes if in_bytes else human_size(nr_bytes)
+        return [*map(span, firsts, table.lasts.tolist())]
+    if in_bytes:
+        return [count * block_bytes for count in counts]
+    words = {count: human_size(count * block_bytes) for count in {*counts}}
+    return [words[count] for count in counts]
 
 
 # -- text ---------------------------------------------------------------------------------
 def table_lines(view: View, options: TableOptions | None = None) -> list[str]:
     """The table and the totals as text."""
     options = options or TableOptions()
-    columns = _shown(view, options)
-    block_bytes = view.geometry.block_bytes
-    lines: list[str] = []
-    if options.table:
-        cells = [
-            [_cell(name, part, block_bytes, options.bytes) for name in columns]
-            for part in table_rows(view, options)
-        ]
-        lines = _FORMS[options.form](columns, cells, options.headings)
+    lines = [*_table(view, options)] if options.table else []
     if options.summary:
         lines += [*([""] if lines else []), *summary_lines(view, in_bytes=options.bytes)]
     return lines
+
+
+def _table(view: View, options: TableOptions) -> Iterator[str]:
+    columns, table = _shown(view, options), block_table(view, options)
+    kinds = sorted({*table.kinds.tolist()})
+    headings: list[str] = []
+    cells: list[dict[int, str]] = []
+    places: list[list[str]] = []
+    for name in columns:
+        texts = {}
+        if name in _PLACES:
+            placed = [*map(str, _place(name, table, view.geometry.block_bytes, options.bytes))]
+            width = max(map(len, placed), default=0)
+        else:
+            texts = {kind: _cell(name, table.examples[kind]) for kind in kinds}
+            width = max(map(len, texts.values()), default=0)
+        form = _FORMS[options.form](name, max(width, len(name) * options.headings))
+        if name in _PLACES:
+            places.append([*map(form, placed)])
+        cells.append({kind: form(text).replace("%", "%%") for kind, text in texts.items()})
+        headings.append(form(name))
+    # Lines of one kind have one template, into which the place goes.
+    templates = {kind: " ".join(texts.get(kind, "%s") for texts in cells) for kind in kinds}
+    here = zip(*places, strict=True) if places else repeat((), len(table.kinds))
+    lines: Iterable[str] = (
+        templates[kind] % at for kind, at in zip(table.kinds.tolist(), here, strict=True)
+    )
+    if options.headings and options.form != "pairs":
+        lines = chain((" ".join(headings),), lines)
+    yield from (line.rstrip() for line in lines) if options.form == "table" else lines
 
 
 def _shown(view: View, options: TableOptions) -> tuple[str, ...]:
@@ -319,9 +366,7 @@ def _shown(view: View, options: TableOptions) -> tuple[str, ...]:
     return tuple(name for name in options.columns if view.config or name not in _CONFIG)
 
 
-def _cell(name: str, part: BlockRange, block_bytes: int, in_bytes: bool) -> str:
-    if name in _PLACES:
-        return str(_place(name, part, block_bytes, in_bytes))
+def _cell(name: str, part: BlockRange) -> str:
     value = _value(name, part)
     if name == "REMOVABLE" or name in _CONFIG:
         return {True: "yes", False: "no"}.get(bool(value), "") if value is not None else ""
@@ -331,39 +376,26 @@ def _cell(name: str, part: BlockRange, block_bytes: int, in_bytes: bool) -> str:
     return plain(str(value))
 
 
-def _raw(columns: Sequence[str], cells: list[list[str]], headings: bool) -> list[str]:
+def _raw(name: str, width: int) -> Callable[[str], str]:
     r"""One blank between cells: what is blank in one is ``\x20``, as libsmartcols writes it."""
-    rows = [[text.replace("\\", "\\x5c").replace(" ", "\\x20") for text in row] for row in cells]
-    return [" ".join(row) for row in ([list(columns), *rows] if headings else rows)]
+    return lambda text: text.replace("\\", "\\x5c").replace(" ", "\\x20")
 
 
-def _pairs(columns: Sequence[str], cells: list[list[str]], _headings: bool) -> list[str]:
+def _pairs(name: str, width: int) -> Callable[[str], str]:
     """``NAME="text"``, which a shell can take as it is."""
     quoted = str.maketrans({char: f"\\x{ord(char):02x}" for char in '"\\`$'})
-    return [
-        " ".join(
-            f'{name}="{text.translate(quoted)}"' for name, text in zip(columns, row, strict=True)
-        )
-        for row in cells
-    ]
+    return lambda text: f'{name}="{text.translate(quoted)}"'
 
 
-def _aligned(columns: Sequence[str], cells: list[list[str]], headings: bool) -> list[str]:
+def _aligned(name: str, width: int) -> Callable[[str], str]:
     """Columns as wide as their content, two blanks never needed: one as in lsmem."""
-    rows = [list(columns), *cells] if headings else cells
-    if not rows:
-        return []
-    widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
-    return [
-        " ".join(
-            text.ljust(width) if name in _LEFT else text.rjust(width)
-            for name, text, width in zip(columns, row, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
+    if name in _LEFT:
+        return lambda text: text.ljust(width)
+    return lambda text: text.rjust(width)
 
 
 _FORMS: Final = {"table": _aligned, "raw": _raw, "pairs": _pairs}
+"""What makes a cell of a text, for a column and its width."""
 
 
 def summary_lines(view: View, *, in_bytes: bool = False) -> list[str]:
@@ -419,10 +451,7 @@ def table_data(view: View, options: TableOptions | None = None) -> dict[str, Any
     counts = view.block_counts()
     return {
         "format": FORMAT,
-        "memory": [
-            _object(part, _shown(view, options), block_bytes, options.bytes)
-            for part in table_rows(view, options)
-        ],
+        "memory": [*_objects(view, options)],
         "block_size_bytes": block_bytes,
         "blocks": dict(sorted(counts.items())),
         "nodes": [
@@ -442,15 +471,20 @@ def table_data(view: View, options: TableOptions | None = None) -> dict[str, Any
     }
 
 
-def _object(
-    part: BlockRange, columns: Sequence[str], block_bytes: int, in_bytes: bool
-) -> Mapping[str, object]:
-    return {
-        name.lower(): _place(name, part, block_bytes, in_bytes)
-        if name in _PLACES
-        else _value(name, part)
+def _objects(view: View, options: TableOptions) -> Iterator[dict[str, object]]:
+    columns, table = _shown(view, options), block_table(view, options)
+    size = view.geometry.block_bytes
+    places = {
+        name.lower(): _place(name, table, size, options.bytes)
         for name in columns
+        if name in _PLACES
     }
+    examples = [
+        {name.lower(): None if name in _PLACES else _value(name, part) for name in columns}
+        for part in table.examples
+    ]
+    for index, kind in enumerate(table.kinds.tolist()):
+        yield {**examples[kind], **{name: column[index] for name, column in places.items()}}
 
 
 def column_help() -> Iterable[str]:
