@@ -11,12 +11,13 @@ meaning or went away; new keys may come without.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import PageState
@@ -149,15 +150,22 @@ def view_data(view: View, outcome: Outcome | None = None) -> ViewData:
         extents=[(start, end) for start, end in view.extents().tolist()],
         pages=_pages(view),
         block_counts=dict(sorted(view.block_counts().items())),
-        blocks=[
-            _like(BlocksData, part.row, first=part.first, last=part.last, zone=part.row.zone.label)
-            for part in block_ranges(view)
-        ],
+        blocks=[*_blocks(view)],
         bill=bill_of(view.state),
         resources=view.resources,
         findings=view.findings,
         last_step=None if outcome is None else outcome_data(outcome),
     )
+
+
+def _blocks(view: View) -> Iterator[BlocksData]:
+    table, pages = block_ranges(view), view.geometry.block_pages
+    kinds = [
+        _like(BlocksData, part.row, first=0, last=0, zone=part.row.zone.label)
+        for part in table.examples
+    ]
+    for first, last, kind in table.places():
+        yield replace(kinds[kind], first=first, last=last, start_pfn=first * pages)
 
 
 def outcome_data(outcome: Outcome) -> OutcomeData:

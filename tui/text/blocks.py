@@ -7,7 +7,7 @@ what is not known is ``?`` (``null`` in JSON) and what is inferred says so.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Set
 from heapq import merge
 from itertools import chain, repeat
 from typing import Any, Final, Literal
@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.limits import MAX_BLOCK_LINES
-from pfnmap.engine.memory.alike import BlockKinds, Ids, joined
+from pfnmap.engine.memory.alike import BlockKinds, Ids
 from pfnmap.engine.memory.runs import one_by_one
 from pfnmap.engine.sizes_in_words import counted, human_size
 from pfnmap.engine.view import BlockRow, MemoryConfig, View
@@ -77,23 +77,44 @@ class BlockRange(Struct, frozen=True):
     """What firmware was told of it, where there is anything."""
 
 
-def block_ranges(view: View, limit: int | None = None) -> Iterator[BlockRange]:
+class BlockTable(Struct, frozen=True, eq=False):
+    """Lines of blocks as columns."""
+
+    firsts: Ids
+    lasts: Ids
+    kinds: Ids
+    """Index into ``examples``."""
+    examples: list[BlockRange]
+    """One of each kind: what its lines say but for the place."""
+
+    def merged(self, said: Sequence[Hashable]) -> BlockTable:
+        """With neighbours as one line whose kinds say the same, the first one's."""
+        if not len(self.firsts):
+            return self
+        known: dict[Hashable, int] = {}
+        codes = np.array([known.setdefault(words, len(known)) for words in said], np.int64)
+        alike = codes[self.kinds]
+        breaks = (alike[1:] != alike[:-1]) | (self.firsts[1:] != self.lasts[:-1] + 1)
+        starts = np.append(0, np.flatnonzero(breaks) + 1)
+        lasts = self.lasts[np.append(starts[1:], len(alike)) - 1]
+        return replace(self, firsts=self.firsts[starts], lasts=lasts, kinds=self.kinds[starts])
+
+    def places(self) -> Iterator[tuple[int, int, int]]:
+        """(first, last, kind) of every line."""
+        columns = (self.firsts.tolist(), self.lasts.tolist(), self.kinds.tolist())
+        return zip(*columns, strict=True)
+
+
+def block_ranges(view: View, limit: int | None = None) -> BlockTable:
     """All blocks (or the first ``limit``) in ranges that differ in their place only."""
-    rows = joined(_rows(view, view.nr_blocks if limit is None else limit), _same)
-    return (BlockRange(first, last, row) for first, last, row in rows)
-
-
-def _rows(view: View, left: int) -> Iterator[tuple[int, int, BlockRow]]:
-    for first, end in view.block_runs():
-        last = min(end, first + left - 1)
-        row = view.block(first) if first <= last else None
-        if row is not None:
-            left -= last - first + 1
-            yield first, last, row
-
-
-def _same(one: BlockRow, other: BlockRow) -> bool:
-    return replace(one, id=other.id, start_pfn=other.start_pfn) == other
+    runs = view.block_kinds(rules=True)
+    firsts, lasts = runs.firsts, runs.lasts
+    if limit is not None:
+        left = limit - (np.cumsum(lasts - firsts + 1) - (lasts - firsts + 1))
+        firsts, lasts = firsts[left > 0], np.minimum(lasts, firsts + left - 1)[left > 0]
+    examples = _examples(view, runs)
+    table = BlockTable(firsts, lasts, runs.kinds[: len(firsts)], examples)
+    return table.merged([replace(part.row, id=0, start_pfn=0) for part in examples])
 
 
 # -- the frame's table ---------------------------------------------------------------------
@@ -101,18 +122,20 @@ def block_lines(view: View) -> list[str]:
     """Heading, a line a range, and a line a device: the blocks as a frame shows them."""
     if not view.nr_blocks:
         return []
-    parts = list(block_ranges(view, MAX_LISTED))
+    table = block_ranges(view, MAX_LISTED)
     # Ranges that differ only in what this table does not show are one line.
-    words = joined((part.first, part.last, _words(part.row)) for part in parts)
-    lines = [HEADING, *(f"{span(first, last):<15} {text}".rstrip() for first, last, text in words)]
+    words = [_words(part.row) for part in table.examples]
+    shown = table.merged(words).places()
+    lines = [HEADING, *(f"{span(a, b):<15} {words[kind]}".rstrip() for a, b, kind in shown)]
     if view.nr_blocks > MAX_LISTED:
         lines.append(f"({counted(view.nr_blocks - MAX_LISTED, 'further block')} not listed)")
-    devices: dict[str, list[tuple[int, int, str]]] = {}
-    for part in parts:
-        if name := part.row.device:
-            devices.setdefault(name, []).append((part.first, part.last, name))
+    owners = [part.row.device for part in table.examples]
+    devices: dict[str, list[str]] = {}
+    for first, last, kind in table.merged(owners).places():
+        if name := owners[kind]:
+            devices.setdefault(name, []).append(span(first, last))
     for name, mine in devices.items():
-        ids = ",".join(span(first, last) for first, last, _ in joined(mine))
+        ids = ",".join(mine)
         lines.append(f"{plain(name)} is block{'s' if '-' in ids or ',' in ids else ''} {ids}")
     return lines
 
@@ -163,17 +186,6 @@ def parse_split(text: str) -> tuple[str, ...]:
     return () if text.strip().lower() == "none" else parse_columns(text, ())
 
 
-class BlockTable(Struct, frozen=True, eq=False):
-    """Lines of blocks as columns."""
-
-    firsts: Ids
-    lasts: Ids
-    kinds: Ids
-    """Index into ``examples``."""
-    examples: list[BlockRange]
-    """One of each kind: what its lines say but for the place."""
-
-
 def block_table(view: View, options: TableOptions) -> BlockTable:
     """Blocks merged as the options say, ascending."""
     apart = options.columns if options.split is None else options.split
@@ -193,15 +205,9 @@ def block_table(view: View, options: TableOptions) -> BlockTable:
             which, place = one_by_one(table.lasts - table.firsts + 1)
             blocks = table.firsts[which] + place
             table = BlockTable(blocks, blocks, table.kinds[which], table.examples)
-    if options.every_block or not len(table.firsts):
+    if options.every_block:
         return table
-    known: dict[tuple[object, ...], int] = {}
-    said = [tuple(_value(name, part) for name in keys) for part in table.examples]
-    alike = np.array([known.setdefault(words, len(known)) for words in said], np.int64)[table.kinds]
-    breaks = (alike[1:] != alike[:-1]) | (table.firsts[1:] != table.lasts[:-1] + 1)
-    starts = np.append(0, np.flatnonzero(breaks) + 1)
-    lasts = table.lasts[np.append(starts[1:], len(alike)) - 1]
-    return BlockTable(table.firsts[starts], lasts, table.kinds[starts], table.examples)
+    return table.merged([tuple(_value(name, part) for name in keys) for part in table.examples])
 
 
 def _examples(view: View, runs: BlockKinds) -> list[BlockRange]:
