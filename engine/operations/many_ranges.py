@@ -102,13 +102,9 @@ class Batch(RepeatedEvents):
         # Alike in how many phases they have are ranges of one block, and those of several.
         kinds = 2 * (np.arange(len(ranges)) < len(starts)) + (ranges[:, 1] - ranges[:, 0] > 1)
         lengths = np.zeros(4, np.int64)
-        self._logs: dict[int, tuple[str, ...]] = {}
         for kind in range(4):
             if len(those := np.flatnonzero(kinds == kind)):
-                events, _ = self._done(int(those[0]))
-                lengths[kind] = len(events)
-                self._logs[kind] = tuple(line for event in events for line in event.log)
-        self._kinds = kinds.astype(np.uint8)
+                lengths[kind] = len(self._done(int(those[0]))[0])
         self._ends = np.cumsum(lengths[kinds])
 
     def state_behind(self, count: int) -> State:
@@ -172,7 +168,12 @@ class Batch(RepeatedEvents):
     @property
     def log(self) -> Iterator[str]:
         """The lines that the kernel prints."""
-        return (line for kind in self._kinds.tolist() for line in self._logs[kind])
+        printed: dict[int, list[str]] = {}  # by as many blocks
+        for index, count in enumerate((self.ranges[:, 1] - self.ranges[:, 0]).tolist()):
+            if count not in printed:
+                events, _ = self._done(index)
+                printed[count] = [line for event in events for line in event.log]
+            yield from printed[count]
 
     @property
     def touched(self) -> Ranges:

@@ -66,10 +66,10 @@ def _compare(state: State, line: str, chance: random.Random) -> Outcome | str:
     return batch
 
 
-def _states(outcome: Outcome, numbers: list[int], least: int) -> list[tuple[str, State, State]]:
+def _states(outcome: Outcome, numbers: list[int], least: int) -> list[tuple[str, State]]:
     with _least(least):
         events = [outcome.events[number] for number in numbers]
-        return [(event.text, event.before, event.state) for event in events]
+        return [(event.text, event.state) for event in events]
 
 
 def _list(state: State, chance: random.Random, wanted: BlockState) -> str:
