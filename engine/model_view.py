@@ -12,7 +12,7 @@ from pfnmap.engine.finding import Finding
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import REAL_ZONES, BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory import memmap
-from pfnmap.engine.memory.alike import BlockKinds, alike_blocks, block_kinds
+from pfnmap.engine.memory.alike import alike_blocks, block_kinds
 from pfnmap.engine.memory.checks import span_findings
 from pfnmap.engine.memory.page_map import PageMap, page_zone
 from pfnmap.engine.memory.runs import joined_ranges
@@ -20,6 +20,7 @@ from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.unplugged import driven_rows
 from pfnmap.engine.operations.zone_policy import valid_zones
 from pfnmap.engine.view import (
+    BlockKinds,
     BlockRow,
     DrivenRow,
     HugetlbPool,

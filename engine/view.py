@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import PageState, ZoneType
-from pfnmap.engine.memory.alike import BlockKinds
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.typed_json import NodeId, Pages
 
@@ -143,6 +142,22 @@ class ResourceRow(Struct, frozen=True):
     start: int
     end: int
     name: str
+
+
+class BlockKinds(Struct, frozen=True, eq=False):
+    """All blocks in runs, ascending; those of one kind differ in their place only."""
+
+    firsts: NDArray[np.int64]
+    lasts: NDArray[np.int64]
+    kinds: NDArray[np.int64]
+    """From 0; each is that of some run."""
+
+    @property
+    def examples(self) -> list[int]:
+        """A block of each kind."""
+        of = np.zeros(int(self.kinds.max(initial=-1)) + 1, np.int64)
+        of[self.kinds[::-1]] = self.firsts[::-1]
+        return of.tolist()
 
 
 class View(Protocol):

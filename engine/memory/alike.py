@@ -13,12 +13,12 @@ from operator import eq
 from typing import TypeVar
 
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import BlockState
 from pfnmap.engine.memory.runs import Rows, attribute_bytes, sorted_set
 from pfnmap.engine.memory.state import State
+from pfnmap.engine.view import BlockKinds
 
 What = TypeVar("What")
 Ids = NDArray[np.int64]
@@ -38,22 +38,6 @@ def joined(
         run = (first, last, what)
     if run is not None:
         yield run
-
-
-class BlockKinds(Struct, frozen=True, eq=False):
-    """All blocks in runs, ascending; those of one kind differ in their place only."""
-
-    firsts: Ids
-    lasts: Ids
-    kinds: Ids
-    """From 0; each is that of some run."""
-
-    @property
-    def examples(self) -> list[int]:
-        """A block of each kind."""
-        of = np.zeros(int(self.kinds.max(initial=-1)) + 1, np.int64)
-        of[self.kinds[::-1]] = self.firsts[::-1]
-        return of.tolist()
 
 
 def kinds_of(firsts: Ids, lasts: Ids, columns: Iterable[NDArray[np.integer]]) -> BlockKinds:

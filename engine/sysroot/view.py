@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import FREE_BY_ZONE, KERNEL_ZONES, PageState, ZoneType
-from pfnmap.engine.memory.alike import BlockKinds, alike, block_kinds, kinds_of
+from pfnmap.engine.memory.alike import alike, block_kinds, kinds_of
 from pfnmap.engine.memory.runs import joined_ranges
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.unplugged import driven_rows, virtio_unplugged
@@ -37,7 +37,7 @@ from pfnmap.engine.sysroot.page_kinds import PageKinds, overlay
 from pfnmap.engine.sysroot.page_runs import NO_RANGES, OPEN_KINDS, PageRuns, page_runs
 from pfnmap.engine.sysroot.reading import Reading
 from pfnmap.engine.sysroot.what_if import assumptions, state_of
-from pfnmap.engine.view import NR_PAGE_STATES, BlockRow, DrivenRow, PageRow
+from pfnmap.engine.view import NR_PAGE_STATES, BlockKinds, BlockRow, DrivenRow, PageRow
 
 
 class SysrootView(Reading):

@@ -13,10 +13,10 @@ from pfnmap.engine.finding import Finding
 from pfnmap.engine.geometry import ARCHITECTURES, Geometry
 from pfnmap.engine.kinds import PageState, ZoneType
 from pfnmap.engine.machine import Machine
-from pfnmap.engine.memory.alike import BlockKinds
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.view import (
     NR_PAGE_STATES,
+    BlockKinds,
     BlockRow,
     DrivenRow,
     HugetlbPool,
