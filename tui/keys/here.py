@@ -73,9 +73,11 @@ class Here:
     def removal_refs(self) -> tuple[Ref, ...]:
         """What ``remove`` acts on: the device here, or the blocks when some are selected."""
         block = self.first_block
-        if not self.selected and block is not None and block.device and not self.view.real:
-            return (Ref(device=block.device),)
-        return self.refs
+        if self.selected or block is None or not block.device:
+            return self.refs
+        # Of a real machine only the driver may be known, which is no name of a device.
+        known = self.view.state.device_named(block.device)
+        return self.refs if known is None else (Ref(device=block.device),)
 
     @cached_property
     def _page(self) -> PageRow:
