@@ -89,6 +89,8 @@ class ObservedHistory(History):
         live = self.live
         coming, self._coming = self._coming, []
         for outcome, view in coming:
+            # The newest and the one before it are shown; what was worked out for others goes.
+            self._views[-2:-1] = [older.at_rest() for older in self._views[-2:-1]]
             self._views.append(view)
             self.outcomes.append(outcome)
         self._shown.clear()

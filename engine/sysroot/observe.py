@@ -199,6 +199,7 @@ class Watcher:
         if observation is self.view.observation:
             return self.view
         self.changes.append(changes_between(self.view.observation, observation))
+        self.history[-1] = self.view.at_rest()
         self.history.append(SysrootView(observation, page_bytes=self._page_bytes))
         if len(self.history) > self._max_history:
             del self.history[0], self.changes[0]

@@ -63,8 +63,17 @@ class SysrootView(Reading):
 
     def with_disagreements(self, disagreements: tuple[Finding, ...]) -> SysrootView:
         """The same machine with findings about what the model foresaw."""
-        view = SysrootView(self.observation, page_bytes=self.page_bytes)
+        view = copy(self)
+        view.__dict__.pop("findings", None)
         view.disagreements = disagreements
+        return view
+
+    def at_rest(self) -> SysrootView:
+        """The same machine without what can be worked out again but its state, to be kept."""
+        view = SysrootView(self.observation, page_bytes=self.page_bytes)
+        view.disagreements = self.disagreements
+        if "_file_state" in self.__dict__:
+            view.__dict__["_file_state"] = self._file_state
         return view
 
     @cached_property
