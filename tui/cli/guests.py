@@ -19,7 +19,7 @@ from pfnmap.engine.sizes_in_words import counted
 from pfnmap.engine.traces.parting import Course, parting
 from pfnmap.tui.cli.compare import KERNEL
 from pfnmap.tui.cli.files import scenario_file
-from pfnmap.tui.cli.parser import emit, say_error
+from pfnmap.tui.cli.parser import emit, say, say_error
 
 EXIT_UNKNOWN: Final = 125
 """What ``git bisect run`` takes for "cannot be tested"."""
@@ -83,6 +83,9 @@ def check(names: Sequence[str], kernel: str, modules: str | None) -> int:
                 runs.append(run_on(kernel_for(kernel, modules, scenario), scenario, heard))
     except PfnmapError as error:
         say_error(error)
+        return EXIT_UNKNOWN
+    except OSError as error:  # of this machine: no verdict on a kernel
+        say(f"{error.filename or kernel}: {error.strerror or error}")
         return EXIT_UNKNOWN
     failures = [failure for run in runs for failure in run.failures]
     emit(printable(str(failure)) for failure in failures)
