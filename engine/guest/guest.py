@@ -36,8 +36,8 @@ from pfnmap.engine.printable import printable
 
 BOOT_SECONDS = 300.0
 """Emulation on a loaded machine is slow; a guest that hangs at boot is rare."""
-FIRST_SECONDS = 20.0
-"""In which a guest under KVM says its first word, or KVM is taken to be of no use."""
+KVM_SECONDS = 20.0
+"""In which a kernel boots under KVM, or that is taken to be of no use."""
 STEP_SECONDS = 60.0
 POLL_SECONDS = 0.5
 KEPT_LINES, TAIL_LINES = 400, 12
@@ -150,7 +150,7 @@ class Guest:
                 guest._start(archive, accelerator, its_serial.fileno(), its_control.fileno())
             progress(f"booting {kernel.title} ({guest.accelerator})")
             guest.qmp.start()
-            guest._await_boot(FIRST_SECONDS if accelerator == "kvm" else BOOT_SECONDS)
+            guest._await_boot(KVM_SECONDS if accelerator == "kvm" else BOOT_SECONDS)
         except BaseException:
             guest.close()
             raise
@@ -180,8 +180,8 @@ class Guest:
         assert watcher.stdin is not None
         self._closing.callback(watcher.stdin.close)
 
-    def _await_boot(self, first_seconds: float) -> None:
-        self._await_ready(first_seconds)
+    def _await_boot(self, seconds: float) -> None:
+        self._await_ready(seconds)
         for line in self.run("facts").output.splitlines():
             name, _, value = line.partition(" ")
             name = f"{name} {value}" if name == "has" else name
@@ -291,13 +291,11 @@ class Guest:
         return event
 
     # -- its lines ---------------------------------------------------------------------------
-    def _await_ready(self, first_seconds: float) -> None:
+    def _await_ready(self, seconds: float) -> None:
         """Read the console line by line until the guest's own program says that it serves."""
-        deadline, said = time.monotonic() + first_seconds, False
+        deadline = time.monotonic() + seconds
         while (more := self._received(deadline)) is not None:
             *lines, self._unread = (self._unread + more).split(b"\n")
-            if lines and not said:
-                deadline, said = time.monotonic() + BOOT_SECONDS, True
             for line in lines:
                 if line.rstrip() == b"=ready=":
                     return
