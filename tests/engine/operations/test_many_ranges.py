@@ -81,7 +81,7 @@ def _list(state: State, chance: random.Random, wanted: BlockState) -> str:
         for block in range(int(row["start"]), int(row["start"] + row["count"]))
         if row["state"] == wanted or chance.random() < 0.01
     ]
-    low = chance.randrange(len(ids)) if chance.random() < 0.5 else 0
+    low = chance.randrange(len(ids) or 1) if chance.random() < 0.5 else 0
     ids = ids[low : low + chance.choice((3, 10, 40, 200))]
     ids = ids[:: chance.choice((1, 2, 2, 3))]
     if chance.random() < 0.3:
