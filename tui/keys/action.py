@@ -33,6 +33,8 @@ class Action(Struct, frozen=True):
     """Why it would do nothing useful now; empty when it would."""
     writes: str = ""
     """What it writes into ``state`` files of a real machine, where that is allowed."""
+    model_only: bool = False
+    """Whether no real kernel can be asked for it, be it that of a guest."""
     judged: bool = False
     """Whether the inspector says what the kernel would answer."""
     footer: int = 0

@@ -248,7 +248,12 @@ def nothing_to_undo(shown: Shown, _: Here) -> str:
 
 def nothing_to_redo(shown: Shown, _: Here) -> str:
     """Of use before a step."""
-    return "" if shown.position < shown.last or shown.nr_waiting else "nothing to redo"
+    return "" if shown.position < shown.last else "nothing to redo"
+
+
+def nothing_to_step(shown: Shown, here: Here) -> str:
+    """Of use before a step, or where a command is still to be done."""
+    return "" if shown.nr_waiting else nothing_to_redo(shown, here)
 
 
 def no_phase_back(shown: Shown, _: Here) -> str:

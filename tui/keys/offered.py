@@ -85,6 +85,8 @@ def why_not(action: Action, shown: Shown, here: Here) -> str:
     writes = shown.writes_allowed and action.writes
     if shown.read_only and action.changes_memory and not writes:
         return "this machine is shown read-only"
+    if action.model_only and shown.real:
+        return "no real kernel can be asked for that"
     if action.id == "time.repeat" and shown.memory.last_action:
         return why_not(ACTIONS[shown.memory.last_action], shown, here)
     return action.why_not(shown, here)
@@ -92,7 +94,9 @@ def why_not(action: Action, shown: Shown, here: Here) -> str:
 
 def footer(shown: Shown, here: Here) -> tuple[list[Action], list[Action]]:
     """The actions that are of use now and have a key, and those that are always offered."""
-    first = _SLOW_MOTION if shown.phase is not None else ()
+    first: Sequence[Action] = _SLOW_MOTION if shown.phase is not None else ()
+    if shown.nr_waiting and shown.position == shown.last:
+        first = (ACTIONS["time.forward"],)
     ids = {action.id for action in first}
     offered = [*first, *(action for action in _FOOTER if action.id not in ids)]
     with_key = [action for action in offered if shown.keys[action.id]]

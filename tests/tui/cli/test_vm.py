@@ -67,6 +67,25 @@ def test_without_a_screen_it_is_refused(qemu: Path, capsys: pytest.CaptureFixtur
     assert "vm works on the screen, and there is none" in capsys.readouterr().err
 
 
+def test_one_may_quit_while_the_guest_hangs(qemu: Path, tmp_path: Path) -> None:
+    """What is stopped goes on there, and nobody waits for it."""
+    image(qemu / "vmlinuz-6.13", {"hangs at": "memory33/state'"}, "6.13.0-stuck")
+    env = {"PFNMAP_KERNELS": str(qemu), "TMPDIR": str(tmp_path)}
+    with Program("vm", "6.13", "--interval", "0.1", home=tmp_path, env=env) as program:
+        program.wait_for("has booted under")
+        program.send(":add dimm0 256M\r")
+        program.wait_for("step 1/1")
+        program.send(":offline 33\r")
+        program.wait_for("offline 33: 1 s, esc stops it")
+        program.send("\x1b")
+        program.wait_for("it goes on in the guest")
+        program.send("q")
+        assert program.end() == 0
+        assert_terminal_as_found(program)
+    while guests_left(tmp_path):
+        pass
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -111,6 +111,7 @@ async def test_a_scenario_is_stepped_through_or_played(qemu: Path, played: bool)
     text = f"{MACHINE}\nadd dimm0 256M\nonline dimm0 movable\nexpect block 32 zone=Movable\n"
     async with stage(text) as on:
         assert "step 0/0, 3 to come" in on.lines[0]
+        assert on.lines[-1].startswith(" ] step  a add  f offline  b branch  + zoom in")
         for _ in range(3):
             if played:
                 on.main.on_clock_tick()
