@@ -35,7 +35,7 @@ def test_the_life_of_a_guest(tmp_path: Path) -> None:
     env = {"PFNMAP_KERNELS": str(kernel_folder()), "TMPDIR": str(tmp_path)}
     recording = tmp_path / "it.json"
     with FreshProgram("vm", KERNEL, home=tmp_path, env=env) as program:
-        program.wait_for("has booted under")
+        program.wait_for(f"pfnmap  vm {KERNEL}")
         program.send("a")
         program.wait_for("the kernel would accept this")
         program.send("\r")

@@ -73,6 +73,7 @@ def boot(owner: Widget, plan: Plan, again: Sequence[Command] = ()) -> Work:
                 session.record(session.carry_out(command))
             progress("")
             over.set()
+            owner.post_message(Wants(Console()))  # from here, so behind what the console has said
         except BaseException:
             guest.close()
             raise
@@ -80,7 +81,6 @@ def boot(owner: Widget, plan: Plan, again: Sequence[Command] = ()) -> Work:
 
     def show(session: GuestHistory) -> Effects:
         live = LiveGuest(owner, session, plan)
-        owner.post_message(Wants(Console()))  # behind what the console has said
         return Follow(live, session.view.title), Tell(_said(session))
 
     def stop() -> str:

@@ -30,7 +30,7 @@ def guests_left(folder: Path) -> list[int]:
 def test_nothing_is_left_of_a_guest(qemu: Path, tmp_path: Path, ending: str) -> None:
     env = {"PFNMAP_KERNELS": str(qemu), "TMPDIR": str(tmp_path)}
     with Program("vm", "6.12", home=tmp_path, env=env) as program:
-        program.wait_for("has booted under")
+        program.wait_for("pfnmap  vm 6.")
         program.send("a")
         program.wait_for("the kernel would accept this")
         program.send("\r")
@@ -72,7 +72,7 @@ def test_one_may_quit_while_the_guest_hangs(qemu: Path, tmp_path: Path) -> None:
     image(qemu / "vmlinuz-6.13", {"hangs at": "memory33/state'"}, "6.13.0-stuck")
     env = {"PFNMAP_KERNELS": str(qemu), "TMPDIR": str(tmp_path)}
     with Program("vm", "6.13", "--interval", "0.1", home=tmp_path, env=env) as program:
-        program.wait_for("has booted under")
+        program.wait_for("pfnmap  vm 6.")
         program.send(":add dimm0 256M\r")
         program.wait_for("step 1/1")
         program.send(":offline 33\r")
