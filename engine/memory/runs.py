@@ -77,7 +77,7 @@ def joined_ranges(ranges: NDArray[np.int64]) -> NDArray[np.int64]:
 def attribute_bytes(rows: Rows) -> NDArray[np.uint8]:
     """What each row says of its keys, as bytes; uint8 (n, width)."""
     raw = np.ascontiguousarray(rows).view(np.uint8)
-    return raw.reshape(len(rows), -1)[:, _HEAD_BYTES:]
+    return raw.reshape(len(rows), rows.dtype.itemsize)[:, _HEAD_BYTES:]
 
 
 def merge_rows(rows: Rows) -> Rows:

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pfnmap.engine.memory import runs
-from pfnmap.engine.memory.runs import RunMap, merge_rows, run_dtype
+from pfnmap.engine.memory.runs import RunMap, attribute_bytes, merge_rows, run_dtype
 from tests.examples import examples
 
 DTYPE = run_dtype(("colour", "u1"), ("weight", "<i4"))
@@ -197,3 +197,9 @@ def test_merging_needs_rows_that_touch_and_are_equal() -> None:
     rows["start"], rows["count"] = [0, 2, 5, 6], [2, 2, 1, 1]
     rows["colour"] = [1, 1, 1, 2]
     assert merge_rows(rows)[["start", "count"]].tolist() == [(0, 4), (5, 1), (6, 1)]
+
+
+def test_no_row_has_no_attribute_bytes() -> None:
+    dtype = run_dtype(("kind", "i1"), ("owner", "i8"))
+    width = attribute_bytes(np.zeros(1, dtype)).shape[1]
+    assert attribute_bytes(np.zeros(0, dtype)).shape == (0, width)
