@@ -138,7 +138,7 @@ class Events(RepeatedEvents):
     @property
     def touched(self) -> NDArray[np.int64]:
         """[first, end) of the blocks that they are about, int64 (n, 2)."""
-        return np.concatenate([touched_by(part) for part in self.parts])
+        return np.concatenate([touched_by(()), *map(touched_by, self.parts)])
 
 
 def log_of(events: Sequence[Event]) -> Iterable[str]:

@@ -53,6 +53,9 @@ def kinds_of(firsts: Ids, lasts: Ids, columns: Iterable[NDArray[np.integer]]) ->
 def block_kinds(state: State) -> BlockKinds:
     """The blocks of a machine, of one kind where the rules for zones say the same of them."""
     rows = state.blocks.rows
+    if not len(rows):
+        none = np.zeros(0, np.int64)
+        return BlockKinds(none, none, none)
     cuts = _cuts(state, rows[:0], state.taken.rows[:0], state.kept.rows[:0])
     firsts = sorted_set(np.concatenate((rows["start"], cuts)))
     at = rows["start"].searchsorted(firsts, side="right") - 1
@@ -62,7 +65,7 @@ def block_kinds(state: State) -> BlockKinds:
     ends[:-1] = np.minimum(ends[:-1], firsts[1:])
     known: dict[bytes, int] = {}
     raw = np.ascontiguousarray(attribute_bytes(rows))
-    words = raw.view(f"S{raw.shape[1]}").ravel().tolist() if len(rows) else []
+    words = raw.view(f"S{raw.shape[1]}").ravel().tolist()
     alike = np.array([known.setdefault(word, len(known)) for word in words], np.int64)[at]
     # A rule that looks at the block's own place tells every run apart.
     dynamic = [device.id for device in state.devices.values() if device.is_dynamic]

@@ -240,10 +240,10 @@ def _disable(tx: Transaction, device: Device, *, force: bool) -> Refusal | None:
             return refusal
         if (failed := kmem.unbind(tx, device)) is not None:
             return failed
-        if tx.state.devices[device.id].kind == "kmem":
-            return None  # a part of it stays System RAM
     elif device.kind == "pmem":
         kmem.unbind_device_dax(tx, device)
+    if tx.state.devices[device.id].kind == "kmem":
+        return None  # a part of it stays System RAM until the next reboot
     devices = {number: each for number, each in tx.state.devices.items() if number != device.id}
     tx.state = replace(tx.state, devices=devices)
     return None

@@ -6,6 +6,7 @@ from pfnmap.engine.commands import PfnRef, Ref
 from pfnmap.engine.complaints import closest
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import GIB
+from pfnmap.engine.memory.runs import joined_ranges, ranges_of
 from pfnmap.engine.memory.state import Device, State
 
 
@@ -17,6 +18,19 @@ def _device(state: State, name: str) -> Device:
         meant = f"; did you mean {near}?" if near else ""
         raise InputError(f"{name}: there is no device of that name; there are: {known}{meant}")
     return found
+
+
+def _ranges(state: State, ref: Ref) -> list[tuple[int, int]]:
+    """The (first, last) block ids of one part of a REF.
+
+    Of a virtio-mem device its name means the blocks that it has: most of its region is empty.
+    """
+    if ref.device is not None and ref.first is None:
+        device = _device(state, ref.device)
+        rows = state.blocks.slice(*state.blocks_of(device))
+        if device.is_dynamic and len(rows):
+            return [(low, high - 1) for low, high in joined_ranges(ranges_of(rows)).tolist()]
+    return [_range(state, ref)]
 
 
 def _range(state: State, ref: Ref) -> tuple[int, int]:
@@ -50,7 +64,7 @@ def block_ranges(state: State, refs: tuple[Ref, ...]) -> list[tuple[int, int]]:
     """The (first, last) block ids of a REF, ascending and disjoint."""
     merged: list[tuple[int, int]] = []
     limit = state.geometry.physmem_end // state.geometry.block_bytes
-    for first, last in sorted(_range(state, ref) for ref in refs):
+    for first, last in sorted(part for ref in refs for part in _ranges(state, ref)):
         if last > limit:
             size = state.geometry.block_bytes
             meant = "" if last % size else f"; did you mean {last:#x}-{last + size - 1:#x}?"

@@ -314,10 +314,9 @@ class SysrootView(Reading):
             *(inferred.present, inferred.vmemmap, inferred.memmap, inferred.zone),
             *(inferred.zone_rule, inferred.line),
         ]
-        if rules:
-            model = block_kinds(self.state)
+        if rules and len((model := block_kinds(self.state)).firsts):
             at = np.maximum(model.firsts.searchsorted(blocks.ids, side="right") - 1, 0)
-            there = len(model.lasts) > 0 and blocks.ids <= model.lasts[at]
+            there = blocks.ids <= model.lasts[at]
             columns.append(np.where(there, model.kinds[at], -1))
         change = np.ones(len(blocks), bool)
         change[1:] = np.diff(blocks.ids) != 1

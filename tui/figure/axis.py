@@ -143,6 +143,8 @@ class Ground(Struct, frozen=True, eq=False):
             return self
         memory = moment.memory
         edges = sorted_set(np.concatenate((self.edges, memory.edges, ends, refused.ravel())))
+        if not len(edges):  # no memory is known: one block, of which nothing is there
+            edges = np.array((0, self.block_pages), np.int64)
         inner = near.ravel()
         edges = sorted_set(np.concatenate((edges, inner[(inner > edges[0]) & (inner < edges[-1])])))
         pfns = edges[:-1]

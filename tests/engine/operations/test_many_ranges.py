@@ -14,7 +14,7 @@ from pfnmap.engine.language import parse_line
 from pfnmap.engine.machine import Machine, predict
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.operations import many_ranges
-from pfnmap.engine.outcome import Events, Outcome
+from pfnmap.engine.outcome import Events, Outcome, touched_by
 from pfnmap.engine.session import Session
 
 MACHINES = (
@@ -133,3 +133,8 @@ def test_a_list_as_a_batch_does_what_one_range_after_the_other_does(start: str) 
 @pytest.mark.parametrize("seed", range(25))
 def test_fifty_thousand_commands_on_fragmented_machines(start: str, seed: int) -> None:
     assert _walk(start, 1000 + seed, 250)
+
+
+def test_a_batch_of_nothing_touches_no_block() -> None:
+    assert touched_by(()).shape == (0, 2)
+    assert Events([]).touched.shape == (0, 2)

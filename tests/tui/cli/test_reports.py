@@ -268,3 +268,21 @@ def test_a_shipped_scenario_as_shell_is_a_script(
     script = capsys.readouterr().out
     done = subprocess.run(["sh", "-n"], input=script, text=True, capture_output=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_machine_without_a_memory_block_is_shown_as_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dump = tmp_path / "none.txt"
+    dump.write_text(
+        "sys/devices/system/memory/block_size_bytes:8000000\n"
+        "sys/devices/system/memory/auto_online_blocks:offline\n"
+    )
+    for command, words in (
+        ("show", "no memory blocks"),
+        ("blocks", "Total online memory:                0B"),
+    ):
+        assert main([command, str(dump)]) == 0
+        assert words in capsys.readouterr().out
+    assert main(["figure", str(dump)]) == 2
+    assert "there is nothing to draw" in capsys.readouterr().err
