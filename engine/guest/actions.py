@@ -29,6 +29,8 @@ MEANINGLESS: Final[dict[type[Command], str]] = {
     c.SetRule: "the rules of a real kernel are its code: boot another one",
     c.Shrink: "no released kernel has it: offline the highest blocks of the zone",
     c.Signal: "an offline that does not end is ended by itself here",
+    c.Daxctl: "the guest has no daxctl: kmem NAME, kmem-del NAME",
+    c.Cxl: "the guest has no cxl, and no CXL memory: device-add NAME, kmem NAME",
     c.StartMachine: "the machine is switched on already",
     c.Interactive: "that is for the session",
 }
@@ -104,7 +106,7 @@ def _steps(on: Recorder, command: Command) -> Iterator[RecordedStep]:
                 yield on.write_state(int(found[1]), word)
             else:
                 yield on.shell(f"echo {shlex.quote(word)} > {shlex.quote(path)}")
-        case c.SysfsRead() | c.Shell() | c.Chmem() | c.Daxctl():
+        case c.SysfsRead() | c.Shell() | c.Chmem():
             yield from _shell_line(on, command)
         case _ if isinstance(command, (*c.TALK, c.Source)):
             return
@@ -247,9 +249,7 @@ def _pool(on: Recorder, file: str) -> int:
 
 
 # -- shell lines -------------------------------------------------------------------------------
-def _shell_line(
-    on: Recorder, command: c.SysfsRead | c.Shell | c.Chmem | c.Daxctl
-) -> Iterator[RecordedStep]:
+def _shell_line(on: Recorder, command: c.SysfsRead | c.Shell | c.Chmem) -> Iterator[RecordedStep]:
     if isinstance(command, c.SysfsRead):
         read = ["grep", command.pattern or "."] if command.named or command.pattern else ["cat"]
         files = (path if _GLOB.match(path) else shlex.quote(path) for path in command.paths)
@@ -257,8 +257,6 @@ def _shell_line(
     elif isinstance(command, c.Shell):
         # The guest's shell is busybox's, which does not know braces.
         yield on.shell(re.sub(r"\S*\{[^{}\s]*(?:,|\.\.)[^{}\s]*\}\S*", _braces, command.line))
-    elif isinstance(command, c.Daxctl):
-        raise _meaningless(command, "the guest has no daxctl: kmem NAME, kmem-del NAME")
     else:
         for block in _chosen(on, command):
             yield on.write_state(block, command.zone.word if command.enable else "offline")
