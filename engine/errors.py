@@ -46,6 +46,8 @@ SHELL_TEXT: Final[dict[str, str]] = {
 }
 """Every errno that a kernel function here may answer with (``errno-base.h``, ``errno.h``), and
 what a shell prints for it (libc ``strerror``; it has no words for ENOTSUPP, the kernel's own)."""
+ERRNO_OF_TEXT: Final[dict[str, str]] = {text: errno for errno, text in SHELL_TEXT.items()}
+"""The errno that such a text stands for."""
 
 
 class PfnmapError(Exception):

@@ -192,9 +192,7 @@ class Recorder:
         try:
             found = self.guest.plug("virtio-mem-pci", name, size, node, **options, **bus)
         except RefusedError as refused:
-            return self._step(
-                DeviceStep, FIRMWARE, reason=str(refused), cmd="device_add", args=args
-            )
+            return self._refused(refused, args)
         self.devices[name] = Device(found["memaddr"], size, "virtio-mem-pci")
         self.guest.run("sleep 1")  # the bus looks at it
         args |= {"memaddr": found["memaddr"], "block-size": found["block-size"]}
@@ -223,9 +221,7 @@ class Recorder:
         try:
             found = self.guest.plug("nvdimm", name, size, node, addr=address)
         except RefusedError as refused:
-            return self._step(
-                DeviceStep, FIRMWARE, reason=str(refused), cmd="device_add", args=args
-            )
+            return self._refused(refused, args)
         self.devices[name] = Device(found["addr"], size, "nvdimm")
         self.guest.run("sleep 1")
         return self._step(DeviceStep, None, cmd="device_add", args=args)

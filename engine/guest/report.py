@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct, convert
 
-from pfnmap.engine.errors import SHELL_TEXT
+from pfnmap.engine.errors import ERRNO_OF_TEXT
 from pfnmap.engine.guest.calls import read_calls
 from pfnmap.engine.traces.trace import Call, RecordedState
 
@@ -26,7 +26,6 @@ _NOISE = re.compile(
 _DEBUG = re.compile(
     r"^(?:Offlined Pages|memory offlining \[|online_pages \[|Unable to reserve System RAM)"
 )
-_ERROR_NAMES = {text: name for name, text in SHELL_TEXT.items()}
 _SHELL_WORDS = {"nonexistent directory": "ENOENT"}
 _ENDED_BY_SIGNAL = (129, 143)
 """Exit statuses of what was ended because it did not end."""
@@ -112,4 +111,4 @@ def error_name(output: str, status: int) -> str | None:
     if status in _ENDED_BY_SIGNAL:
         return "EINTR"
     last = output.strip().rsplit("\n", 1)[-1].rsplit(": ", 1)[-1]
-    return _SHELL_WORDS.get(last) or _ERROR_NAMES.get(last) or f"exit status {status}"
+    return _SHELL_WORDS.get(last) or ERRNO_OF_TEXT.get(last) or f"exit status {status}"

@@ -31,7 +31,7 @@ from pfnmap.engine.commands import (
     SysfsWrite,
 )
 from pfnmap.engine.complaints import shown, wrong
-from pfnmap.engine.errors import SHELL_TEXT, ParseError
+from pfnmap.engine.errors import ERRNO_OF_TEXT, ParseError
 from pfnmap.engine.kinds import ZONE_BY_LABEL, OnlineType
 from pfnmap.engine.language.lexer import clean
 from pfnmap.engine.notation import parse_name, parse_number, parse_size
@@ -134,8 +134,7 @@ def claim_of(output: str) -> Expect | None:
     if json := _JSON_ROW.match(output):
         known = json["key"] in _KNOWN_KEYS and not re.search(r'"size":"', output)  # not in words
         return Expect("output", json[1]) if known else None
-    said = output.rpartition(": ")[2]
-    errno = next((name for name, text in SHELL_TEXT.items() if text == said), None)
+    errno = ERRNO_OF_TEXT.get(output.rpartition(": ")[2])
     return Expect("errno", errno) if errno else Expect("output", output)
 
 

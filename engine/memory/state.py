@@ -325,6 +325,11 @@ class State(Struct, frozen=True):
         """This state with one zone changed."""
         return self.with_node(number, self.nodes[number].with_zone(zone_type, zone))
 
+    def without_device(self, device: Device) -> State:
+        """This state without a device."""
+        devices = {number: held for number, held in self.devices.items() if number != device.id}
+        return replace(self, devices=devices)
+
     def device_named(self, name: str) -> Device | None:
         """The device of that name."""
         return next((d for d in self.devices.values() if d.name == name), None)

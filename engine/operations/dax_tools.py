@@ -244,6 +244,5 @@ def _disable(tx: Transaction, device: Device, *, force: bool) -> Refusal | None:
         kmem.unbind_device_dax(tx, device)
     if tx.state.devices[device.id].kind == "kmem":
         return None  # a part of it stays System RAM until the next reboot
-    devices = {number: each for number, each in tx.state.devices.items() if number != device.id}
-    tx.state = replace(tx.state, devices=devices)
+    tx.state = tx.state.without_device(device)
     return None

@@ -292,7 +292,7 @@ def delete(tx: Transaction, command: DeviceDel) -> Refusal | None:
     if device.kind == "pmem":
         unmap_range(tx, device, None)
     else:
-        tx.state = _unclaimed(_with(tx.state, device, None), device)
+        tx.state = unclaimed(_with(tx.state, device, None), device)
         tx.event("device_unregister", f"{device.name} is gone; no driver held it")
     return None
 
@@ -301,11 +301,10 @@ def _with(state: State, device: Device, becomes: Device | None) -> State:
     """The state with what becomes of a device, nothing for None."""
     if becomes is not None:
         return replace(state, devices={**state.devices, device.id: becomes})
-    devices = {number: held for number, held in state.devices.items() if number != device.id}
-    return replace(state, devices=devices)
+    return state.without_device(device)
 
 
-def _unclaimed(state: State, device: Device) -> State:
+def unclaimed(state: State, device: Device) -> State:
     """The state without the lines of iomem that the device's driver has claimed."""
     kept = tuple(line for line in state.resources if line.owner != device.id)
     return replace(state, resources=kept)
@@ -319,7 +318,7 @@ def unmap_range(tx: Transaction, device: Device, becomes: Device | None) -> None
         tx.event("kasan_remove_zero_shadow", "the shadow is taken away, the lock held")
     tx.event("mem_hotplug_done", "the lock is given back")
     if becomes is None:
-        tx.state = _unclaimed(tx.state, device)
+        tx.state = unclaimed(tx.state, device)
         tx.event("__release_region", "the driver that claimed the region gives it back")
 
 

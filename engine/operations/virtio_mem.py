@@ -25,6 +25,7 @@ from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.memory.unplugged import DRIVER, plugged_pages, unplugged_rows
 from pfnmap.engine.operations import sub_blocks
 from pfnmap.engine.operations.add import add_memory, make_way, occupied
+from pfnmap.engine.operations.device import unclaimed
 from pfnmap.engine.operations.refs import default_address
 from pfnmap.engine.operations.remove import offline_and_remove, remove_range
 from pfnmap.engine.outcome import Refusal
@@ -203,9 +204,7 @@ def delete(tx: Transaction, command: VirtioMemDel) -> Refusal | None:
     first, end = tx.state.blocks_of(device)
     if len(tx.state.blocks.slice(first, end)):
         return Refusal("EBUSY", "virtio-mem-pci", f"blocks of {device.name} could not be removed")
-    devices = {k: v for k, v in tx.state.devices.items() if k != device.id}
-    kept = tuple(line for line in tx.state.resources if line.owner != device.id)
-    tx.state = replace(tx.state, devices=devices, resources=kept)
+    tx.state = unclaimed(tx.state.without_device(device), device)
     tx.event("virtio_mem_remove", f"{device.name} is unplugged; its region is nobody's")
     return None
 

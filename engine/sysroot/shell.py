@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from pfnmap.engine.errors import SHELL_TEXT, InputError
+from pfnmap.engine.errors import ERRNO_OF_TEXT, SHELL_TEXT, InputError
 from pfnmap.engine.sysroot.dumps import parse_text_dump, reading_line
 from pfnmap.engine.sysroot.files import FileProblem, TextTree, clean
 from pfnmap.engine.sysroot.observation import Observation
@@ -29,7 +29,7 @@ _BLOCK: Final = 4096
 """What ``dd`` reads at once; large files are read in whole ones of them."""
 _NO_SUCH_COMMAND: Final = 127
 _SAME: Final = b"=same="
-_ERRNOS: Final = {text.lower(): name for name, text in SHELL_TEXT.items()} | {
+_ERRNOS: Final = {text.lower(): name for text, name in ERRNO_OF_TEXT.items()} | {
     "resource busy": "EBUSY",
     "out of memory": "ENOMEM",
     "i/o error": "EIO",

@@ -29,11 +29,10 @@ from pfnmap.engine.traces.trace import (
     Trace,
     WriteState,
 )
-from pfnmap.engine.traces.verify import predictable_log
+from pfnmap.engine.traces.verify import MASKS, predictable_log
 
 MOST_FIELDS = 8
 """Of a step that are told one by one."""
-_MASKS = ("online", "has_memory", "has_normal_memory")
 
 
 class Moment(Struct, frozen=True):
@@ -135,7 +134,7 @@ def facts(state: RecordedState, boot: RecordedState) -> dict[str, str]:
     out |= dict.fromkeys(sorted(lines - old_lines), "there")
     out |= dict.fromkeys(sorted(old_lines - lines), "gone")
     masks = asdict(state.masks)
-    return out | {f"nodes {mask}": masks[mask] or "none" for mask in _MASKS}
+    return out | {f"nodes {mask}": masks[mask] or "none" for mask in MASKS}
 
 
 def course_of_trace(trace: Trace, name: str) -> Course:
@@ -192,5 +191,5 @@ def shown_by(state: State) -> RecordedState:
         for zone in view.zones
     )
     lines = (RecordedLine(r.depth, r.start, r.end, r.name) for r in state.resources)
-    masks = {mask: format_mask(state.nodes_in(mask)) for mask in _MASKS}
+    masks = {mask: format_mask(state.nodes_in(mask)) for mask in MASKS}
     return RecordedState(tuple(zones), tuple(blocks), tuple(lines), RecordedMasks(**masks))

@@ -35,6 +35,8 @@ _PREDICTABLE = re.compile(
     r"|Hotplug memory \[|Refuse to remove|node \d+ was absent|kmem [\w.:-]+: "
     r"|virtio_mem virtio\d+: (?:plugged|requested) size"
 )
+MASKS = ("online", "has_memory", "has_normal_memory")
+"""The node masks that are compared."""
 _TOTAL = re.compile(r"Total pages: \d+")
 
 
@@ -100,7 +102,7 @@ def compare(number: int, recorded: RecordedState, state: State) -> Iterator[Diff
         text = f"{line[1]:x}-{line[2]:x} : {line[3]}"
         both = ("there", "absent") if line in lines else ("absent", "there")
         yield Difference(number, f"iomem {text}", *both)
-    for mask in ("online", "has_memory", "has_normal_memory"):
+    for mask in MASKS:
         kernel = parse_mask(getattr(recorded.masks, mask)) or ()
         if kernel != state.nodes_in(mask):
             yield Difference(

@@ -15,9 +15,9 @@ from pfnmap.engine.memory.free_memory import free_of
 from pfnmap.engine.memory.page_map import zone_pieces
 from pfnmap.engine.memory.runs import sorted_set
 from pfnmap.engine.memory.state import Device, State
-from pfnmap.engine.memory.unplugged import plugged_pages
 from pfnmap.engine.sizes_in_words import counted, ranged
 from pfnmap.tui.figure.amounts import human
+from pfnmap.tui.figure.gauge import plugged_words
 from pfnmap.tui.figure.result import memmap_in_ram, memmap_place
 
 
@@ -224,8 +224,7 @@ def _device(state: State, device: Device, facts: DeviceFacts) -> DeviceBill:
 def _plugged(state: State, device: Device) -> str:
     if not device.is_dynamic:
         return ""
-    plugged, page = plugged_pages(state, device), state.geometry.page_bytes
-    return f"{human(plugged * page)} of {human(device.requested_pages * page)} requested"
+    return f"{plugged_words(state, device)} requested"
 
 
 def _huge(state: State, device: Device) -> HugePages | None:

@@ -63,11 +63,15 @@ def gauges_of(state: State, before: State | None) -> tuple[Gauge, ...]:
     return tuple(sorted(found, key=lambda gauge: gauge.node))
 
 
-def _gauge(state: State, device: Device, before: State | None, old: Device | None) -> Gauge:
+def plugged_words(state: State, device: Device) -> str:
+    """``300M of 512M``: how much is plugged of what is requested."""
     plugged, page = plugged_pages(state, device), state.geometry.page_bytes
-    words = f"{human(plugged * page)} of {human(device.requested_pages * page)}"
+    return f"{human(plugged * page)} of {human(device.requested_pages * page)}"
+
+
+def _gauge(state: State, device: Device, before: State | None, old: Device | None) -> Gauge:
     was = None
     if before is not None and old is not None:
         was = plugged_pages(before, old), old.requested_pages
-    pages = device.nr_pages, plugged, device.requested_pages
-    return Gauge(device.name, device.node, *pages, words, was)
+    pages = device.nr_pages, plugged_pages(state, device), device.requested_pages
+    return Gauge(device.name, device.node, *pages, plugged_words(state, device), was)
