@@ -333,8 +333,7 @@ def _unreserve(state: State, held: Rows, nr_pages: int) -> State:
         for low, high, node, zone_type in zone_pieces(state, start, start + int(row["count"])):
             more = min(nr_pages, high - low)
             if more and zone_type != ZoneType.NONE:
-                zone = state.zone(node, zone_type)
-                state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed + more))
+                state = state.with_managed(node, zone_type, more)
             nr_pages -= more
     return state
 

@@ -11,7 +11,6 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.memory import free_memory, memmap, resources
 from pfnmap.engine.memory.page_map import zone_pieces
@@ -179,23 +178,19 @@ def leak(tx: Transaction, device: Device, described: int, refusal: Refusal) -> R
             ),
         )
         tx.finding(
-            Finding(
-                "leaked-sections",
-                f"{built // section} sections from pfn {device.start_pfn:#x} stay mapped after the "
-                f"failed add of {device.name}: adding the range again gives EEXIST",
-                device.start_pfn,
-                built,
-            )
+            "leaked-sections",
+            f"{built // section} sections from pfn {device.start_pfn:#x} stay mapped after the "
+            f"failed add of {device.name}: adding the range again gives EEXIST",
+            device.start_pfn,
+            built,
         )
     if refusal.function == "vmemmap_populate":
         tx.finding(
-            Finding(
-                "oom",
-                f"out of memory while adding {device.name}: its struct pages need "
-                "memory that is not free yet",
-                device.start_pfn,
-                device.nr_pages,
-            )
+            "oom",
+            f"out of memory while adding {device.name}: its struct pages need "
+            "memory that is not free yet",
+            device.start_pfn,
+            device.nr_pages,
         )
     tx.event("__add_pages", f"stops with {refusal.errno}; {built} pages of sections stay behind")
     return refusal

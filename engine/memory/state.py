@@ -325,6 +325,15 @@ class State(Struct, frozen=True):
         """This state with one zone changed."""
         return self.with_node(number, self.nodes[number].with_zone(zone_type, zone))
 
+    def with_managed(self, number: int, zone_type: ZoneType, more: int) -> State:
+        """This state with so many pages more (or fewer) that a zone's page allocator manages."""
+        zone = self.zone(number, zone_type)
+        return self.with_zone(number, zone_type, replace(zone, managed=zone.managed + more))
+
+    def with_device(self, device: Device) -> State:
+        """This state with a device that is new, or has changed."""
+        return replace(self, devices={**self.devices, device.id: device})
+
     def without_device(self, device: Device) -> State:
         """This state without a device."""
         devices = {number: held for number, held in self.devices.items() if number != device.id}

@@ -98,10 +98,10 @@ class Transaction:
             return None
         return Refusal(errno, phase, f"fault injected: {phase} was told to fail", block)
 
-    def finding(self, finding: Finding) -> bool:
+    def finding(self, code: str, text: str, start_pfn: int = 0, nr_pages: int = 0) -> bool:
         """Report something that the rules in force break, once; whether there is room for more."""
-        found = self.state.findings
-        alike = sum(known.code == finding.code for known in found)
+        finding, found = Finding(code, text, start_pfn, nr_pages), self.state.findings
+        alike = sum(known.code == code for known in found)
         if alike < MAX_FINDINGS and finding not in found:
             self.state = replace(self.state, findings=(*found, finding))
         return alike < MAX_FINDINGS

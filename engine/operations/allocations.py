@@ -189,8 +189,7 @@ def _count(tx: Transaction, starts: NDArray[np.int64], nr_pages: int, kind: str)
     total = len(starts) * nr_pages
     state = free_memory.change(state, node, free_memory.zone_class(zone_type), -total)
     if kind == "offline":
-        zone = state.zone(node, zone_type)
-        state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed - total))
+        state = state.with_managed(node, zone_type, -total)
     tx.state = state
 
 
@@ -222,8 +221,7 @@ def _lift(tx: Transaction, command: Unpin, low: int, high: int) -> Refusal | Non
         state = free_memory.change(state, node, free_memory.zone_class(zone_type), back)
         ballooned = (inside["kind"] == PageState.PAGE_OFFLINE) & (inside["owner"] != POISONED)
         if more := int(inside["count"][ballooned].sum()):
-            zone = state.zone(node, zone_type)
-            state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed + more))
+            state = state.with_managed(node, zone_type, more)
     tx.state = state
     tx.event("free_pages", f"free again: {counted(int(rows['count'].sum()), 'page')}")
     return None

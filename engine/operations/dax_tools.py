@@ -226,8 +226,7 @@ def _enable(tx: Transaction, line: Resource) -> Refusal | None:
     )
     if state.device_named(device.name) is not None:
         return Refusal("EEXIST", "cxl_dax_region_probe", f"there is a device {device.name} already")
-    devices = {**state.devices, device.id: device}
-    tx.state = replace(state, devices=devices, next_id=device.id + 1)
+    tx.state = replace(state.with_device(device), next_id=device.id + 1)
     text = f"{device.name} of {line.name}, its memory is node {device.node}'s"
     tx.event("cxl_dax_region_probe", text)
     return kmem.bind(tx, device)

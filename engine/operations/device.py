@@ -169,9 +169,8 @@ def _build(tx: Transaction, device: Device, line: Resource | None) -> Refusal | 
     if refusal is not None:
         return refusal
     tx.state = replace(
-        tx.state,
+        tx.state.with_device(device),
         leaked=tx.state.leaked.delete(first, end),
-        devices={**tx.state.devices, device.id: device},
         next_id=max(tx.state.next_id, device.id + 1),
         device_ranges=tx.state.device_ranges.insert(
             first, device.nr_pages, node=node, device=device.id, altmap=device.altmap_pages
@@ -299,9 +298,7 @@ def delete(tx: Transaction, command: DeviceDel) -> Refusal | None:
 
 def _with(state: State, device: Device, becomes: Device | None) -> State:
     """The state with what becomes of a device, nothing for None."""
-    if becomes is not None:
-        return replace(state, devices={**state.devices, device.id: becomes})
-    return state.without_device(device)
+    return state.without_device(device) if becomes is None else state.with_device(becomes)
 
 
 def unclaimed(state: State, device: Device) -> State:

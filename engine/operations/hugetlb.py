@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.commands import Hugetlb, HugetlbFree
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import BlockState, PageState, ZoneType
 from pfnmap.engine.limits import MAX_HUGE_PAGES
 from pfnmap.engine.memory import free_memory
@@ -209,13 +208,11 @@ def allocate(tx: Transaction, name: str, starts: list[int], pages: int) -> None:
         elif refused and not truth and verdict == "correct":
             verdict, reason = "lost-saving", why
             tx.finding(
-                Finding(
-                    "lost-saving",
-                    f"{rule} refuses to optimise {name} at pfn {pfn:#x} although its struct pages "
-                    f"are ordinary memory: {freed} pages are not saved ({why})",
-                    pfn,
-                    pages,
-                )
+                "lost-saving",
+                f"{rule} refuses to optimise {name} at pfn {pfn:#x} although its struct pages "
+                f"are ordinary memory: {freed} pages are not saved ({why})",
+                pfn,
+                pages,
             )
     held = HugetlbSet(
         number,

@@ -14,7 +14,6 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import KERNEL_ZONES, BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory import free_memory, memmap
 from pfnmap.engine.memory.page_map import page_zone
@@ -161,7 +160,7 @@ def free_vmemmap(
                 f"freeing the struct pages of the huge page at pfn {at:#x} hands pfns "
                 f"{first:#x}-{first + count - 1:#x} to the buddy, which are self-hosted vmemmap"
             )
-            if not tx.finding(Finding("hugetlb-corrupts", text, first, count)):
+            if not tx.finding("hugetlb-corrupts", text, first, count):
                 break
         broken = state.lost.rows_over(ranges, kind=int(PageState.BROKEN), owner=-1)
         return replace(tx.state, lost=state.lost.insert_rows(broken))
@@ -208,8 +207,7 @@ def _boot_vmemmap_freed(state: State, pfn: int, number: int, vmemmap: int, kept:
         left = 0 if state.profile.hugetlb_new_head else kept * per_frame
         bought = state.unreserved.rows_over(_tails(pfn, number, pages, pages - left), owner=-1)
         state = replace(state, unreserved=state.unreserved.insert_rows(merge_rows(bought)))
-        zone = state.zone(node, zone_type)
-        state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed + gone))
+        state = state.with_managed(node, zone_type, gone)
     return free_memory.change(state, node, free_memory.zone_class(zone_type), freed)
 
 

@@ -85,7 +85,7 @@ def _found(tx: Transaction, name: str) -> Device | None:
     device = Device(number, name, "dax", line.start >> shift, pages, 0, MemmapKind.RAM)
     lines = (replace(each, owner=number) if each is line else each for each in tx.state.resources)
     tx.state = replace(tx.state, resources=tuple(lines), next_id=number + 1)
-    _become(tx, device)
+    tx.state = tx.state.with_device(device)
     return device
 
 
@@ -170,8 +170,7 @@ def bind_region(tx: Transaction, name: str, region: Resource) -> None:
         for line in tx.state.resources
         if not region.start <= line.start <= line.end <= region.end or line.start < start
     ]
-    devices = {**tx.state.devices, number: device}
-    state = replace(tx.state, devices=devices, resources=tuple(inside), next_id=number + 1)
+    state = replace(tx.state.with_device(device), resources=tuple(inside), next_id=number + 1)
     tx.state = resources.insert(state, _claim(state, device, start, region.end))
 
 
@@ -196,13 +195,9 @@ def write_memmap(tx: Transaction, name: str, wanted: bool) -> Refusal | None:
         return Refusal("EOPNOTSUPP", "memmap_on_memory_store", f"this does not hold: {failed[0]}")
     if device.kind == "kmem" and device.state and wanted != device.own_memmap:
         return Refusal("EBUSY", "memmap_on_memory_store", f"kmem holds {name} already")
-    _become(tx, replace(device, own_memmap=wanted))
+    tx.state = tx.state.with_device(replace(device, own_memmap=wanted))
     tx.event("memmap_on_memory_store", f"memmap_on_memory of {name} is {int(wanted)}")
     return None
-
-
-def _become(tx: Transaction, device: Device) -> None:
-    tx.state = replace(tx.state, devices={**tx.state.devices, device.id: device})
 
 
 def bind(tx: Transaction, device: Device) -> Refusal | None:
@@ -239,14 +234,14 @@ def bind(tx: Transaction, device: Device) -> Refusal | None:
         log.append(f"{says} DAX region truncated by {size} due to alignment")
     kind = MemmapKind.PER_BLOCK if device.own_memmap else MemmapKind.RAM
     held = replace(device, kind="kmem", state=UNPLUGGED, group_pages=pages, memmap=kind)
-    _become(tx, held)
+    tx.state = tx.state.with_device(held)
     # eedf634aac3b "dax/kmem: use a single static memory group for a single probed unit" (5.15)
     group = f": a static memory group of {pages} pages" if state.profile.is_since("5.15") else ""
     text = f"{counted(blocks, 'whole memory block')} of {device.name}{group}"
     tx.event("dev_dax_kmem_probe", text, log=log)
     refusal = _plug(tx, held, tx.state.params.auto_online_blocks)
     if refusal is not None:
-        _become(tx, replace(device, kind="dax"))
+        tx.state = tx.state.with_device(replace(device, kind="dax"))
     return refusal
 
 
@@ -261,7 +256,7 @@ def _plug(tx: Transaction, device: Device, kind: OnlineType) -> Refusal | None:
     policy = None if device.memmap == MemmapKind.PER_BLOCK else MemmapPolicy.RAM
     # 7b7b27214bba "mm/memory_hotplug: introduce add_memory_driver_managed()" (5.8)
     line = LINE if tx.state.profile.is_since("5.8") else "System RAM"
-    _become(tx, replace(device, state=kind.word))
+    tx.state = tx.state.with_device(replace(device, state=kind.word))
     mapped, size = 0, tx.state.geometry.block_bytes
     for number, (first, end) in enumerate(tx.state.mappings_of(device)):
         if first >= end:
@@ -278,7 +273,7 @@ def _plug(tx: Transaction, device: Device, kind: OnlineType) -> Refusal | None:
         log = [f"{says} memory add failed"]
         tx.event("dax_kmem_do_hotplug", f"not added: {refusal.rule}", log=log)
         if not mapped:
-            _become(tx, device)
+            tx.state = tx.state.with_device(device)
             return refusal
     return None
 
@@ -313,7 +308,7 @@ def unbind(tx: Transaction, device: Device) -> Refusal | None:
         else:
             _release(tx, device, first, end)
     if stuck:
-        _become(tx, replace(device, state=""))
+        tx.state = tx.state.with_device(replace(device, state=""))
         tx.event(
             "dev_dax_kmem_remove",
             f"the unbind of {device.name} succeeds, but its memory stays System RAM until the next "
@@ -323,7 +318,9 @@ def unbind(tx: Transaction, device: Device) -> Refusal | None:
         tx.notes.append(f"{device.name} stays System RAM until the next reboot")
         return None
     _release(tx, device)
-    _become(tx, replace(device, kind="dax", state="", group_pages=0, memmap=MemmapKind.RAM))
+    tx.state = tx.state.with_device(
+        replace(device, kind="dax", state="", group_pages=0, memmap=MemmapKind.RAM)
+    )
     tx.event("dev_dax_kmem_remove", f"{device.name} is no System RAM any more")
     return None
 
@@ -363,7 +360,7 @@ def write_state(tx: Transaction, device: Device, word: str) -> Refusal | None:
             tx.event("dax_kmem_do_hotremove", text, log=log)
             return refusal
         _release(tx, device)
-        _become(tx, replace(device, state=UNPLUGGED))
+        tx.state = tx.state.with_device(replace(device, state=UNPLUGGED))
         tx.event("dax_kmem_do_hotremove", f"all memory of {device.name} is unplugged")
         return None
     if device.state != UNPLUGGED:

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from pfnmap.engine.commands import Offline
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.limits import MAX_BLOCKS_ONE_BY_ONE
 from pfnmap.engine.memory import free_memory, memmap, spans_history, zonelists
@@ -432,7 +431,7 @@ def _corrupt_tails(tx: Transaction, block: int) -> Refusal:
         "goes on until a signal comes: the tail struct pages of dissolved huge pages are corrupt, "
         "so those pages do not reach the buddy (kernel bug)"
     )
-    tx.finding(Finding("hugetlb-tails", f"offlining block {block} {rule}", block * pages, pages))
+    tx.finding("hugetlb-tails", f"offlining block {block} {rule}", block * pages, pages)
     return Refusal("EINTR", "test_pages_isolated", rule, block)
 
 

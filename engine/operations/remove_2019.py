@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import MemmapKind, PageState
 from pfnmap.engine.limits import MAX_SECTIONS_ONE_BY_ONE
 from pfnmap.engine.memory import free_memory, memmap
@@ -50,13 +49,11 @@ def check_v3(tx: Transaction, rows: Rows, first: int, last: int) -> Refusal | No
         whole = (start // pages, end // pages - 1)
         if whole != (first, last):
             tx.finding(
-                Finding(
-                    "v3-bug",
-                    f"kernel BUG: {device.name} was added as blocks {whole[0]}-{whole[1]} and is "
-                    f"removed as {first}-{last}; v3 stops the machine here",
-                    first * pages,
-                    (last - first + 1) * pages,
-                )
+                "v3-bug",
+                f"kernel BUG: {device.name} was added as blocks {whole[0]}-{whole[1]} and is "
+                f"removed as {first}-{last}; v3 stops the machine here",
+                first * pages,
+                (last - first + 1) * pages,
             )
             return Refusal(
                 "EINVAL",
@@ -175,7 +172,7 @@ class Teardown:
             low = host * self.section
             lost = tx.state.lost.insert(low, self.section, kind=int(PageState.BROKEN), owner=-1)
             tx.state = replace(tx.state, lost=lost)
-            tx.finding(Finding("forward-free", rule, low, self.section))
+            tx.finding("forward-free", rule, low, self.section)
             tx.event("depopulate_section_memmap", rule)
             return Refusal("EFAULT", "depopulate_section_memmap", rule, self.block(pfn), frame)
         self.removed.add(number)
@@ -195,14 +192,12 @@ class Teardown:
         if last < first:
             left = len([number for at, number in self.foreign if at == head])
             tx.finding(
-                Finding(
-                    "leaked-memmap",
-                    f"the backward free from section {last} to the head's section {first} runs "
-                    f"nowhere: the memmap of {counted(left + 1, 'section')} is leaked, that of "
-                    f"section {first} and of every section counted here",
-                    head,
-                    self.section,
-                )
+                "leaked-memmap",
+                f"the backward free from section {last} to the head's section {first} runs "
+                f"nowhere: the memmap of {counted(left + 1, 'section')} is leaked, that of "
+                f"section {first} and of every section counted here",
+                head,
+                self.section,
             )
         shown = {first, *range(max(first, last - MAX_SHOWN + 1), last + 1)}
         for low, high in self.known_sections(first, last, shown):
@@ -269,13 +264,11 @@ class Teardown:
             sections = sorted(number for at, number in self.foreign if at == head)
             for first, last in unbroken(np.array(sections, np.int64)):
                 self.tx.finding(
-                    Finding(
-                        "foreign-countdown",
-                        f"the removal of {ranged('section', first, last)} is counted against the "
-                        f"vmemmap head at pfn {head:#x} of another range",
-                        first * self.section,
-                        (last - first + 1) * self.section,
-                    )
+                    "foreign-countdown",
+                    f"the removal of {ranged('section', first, last)} is counted against the "
+                    f"vmemmap head at pfn {head:#x} of another range",
+                    first * self.section,
+                    (last - first + 1) * self.section,
                 )
         lost = joined_ranges(np.array(self.lost, np.int64).reshape(-1, 2))
         for first, end in lost.tolist():
@@ -283,14 +276,12 @@ class Teardown:
             low, count = first * self.section, (end - first) * self.section
             memory = "its memory is" if first == last else "their memory is"
             self.tx.finding(
-                Finding(
-                    "lost-memmap",
-                    f"the struct pages of {ranged('section', first, last)} are freed while "
-                    f"{memory} still there: whoever touches a page of pfns "
-                    f"{low:#x}-{low + count - 1:#x} faults",
-                    low,
-                    count,
-                )
+                "lost-memmap",
+                f"the struct pages of {ranged('section', first, last)} are freed while "
+                f"{memory} still there: whoever touches a page of pfns "
+                f"{low:#x}-{low + count - 1:#x} faults",
+                low,
+                count,
             )
         _report_stuck(self.tx)
         _report_hosts(self.tx, self.before, self.rows)
@@ -312,13 +303,11 @@ class Teardown:
         if leaves:
             return
         self.tx.finding(
-            Finding(
-                "stripped-marks",
-                f"pfns {frame:#x}-{frame + unit - 1:#x} are no longer marked as vmemmap, but "
-                f"keep refcount 1: block {self.block(frame)} can no longer be offlined",
-                frame,
-                unit,
-            )
+            "stripped-marks",
+            f"pfns {frame:#x}-{frame + unit - 1:#x} are no longer marked as vmemmap, but "
+            f"keep refcount 1: block {self.block(frame)} can no longer be offlined",
+            frame,
+            unit,
         )
 
 
@@ -333,13 +322,11 @@ def _report_stuck(tx: Transaction) -> None:
     if teardown.freeing:
         left = tx.state.heads.get(teardown.head_pfn, 0)
         tx.finding(
-            Finding(
-                "stuck-freeing",
-                f"the removal ended while the head at pfn {teardown.head_pfn:#x} has refcount "
-                f"{left}: nothing is freed, and later removals are counted against it",
-                teardown.head_pfn,
-                1,
-            )
+            "stuck-freeing",
+            f"the removal ended while the head at pfn {teardown.head_pfn:#x} has refcount "
+            f"{left}: nothing is freed, and later removals are counted against it",
+            teardown.head_pfn,
+            1,
         )
 
 
@@ -361,13 +348,11 @@ def _dangles(tx: Transaction, start: int, end: int, host: int) -> None:
     lost = tx.state.lost.insert(start, end - start, kind=int(PageState.BROKEN), owner=-1)
     tx.state = replace(tx.state, lost=lost)
     tx.finding(
-        Finding(
-            "dangling-memmap",
-            f"the struct pages of pfns {start:#x}-{end - 1:#x} lie in memory that is removed "
-            f"(from pfn {host:#x}): whoever touches one of those pages uses memory that is gone",
-            start,
-            end - start,
-        )
+        "dangling-memmap",
+        f"the struct pages of pfns {start:#x}-{end - 1:#x} lie in memory that is removed "
+        f"(from pfn {host:#x}): whoever touches one of those pages uses memory that is gone",
+        start,
+        end - start,
     )
 
 

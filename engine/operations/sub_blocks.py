@@ -72,8 +72,7 @@ def fake_offline(state: State, device: Device, low: int, high: int) -> State:
         state = free_memory.change(state, node, kind, lifted)
         state = free_memory.change(state, node, kind, first - end)
         state = free_memory.move_in(state, node, kind, moved)
-        zone = state.zone(node, zone_type)
-        state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed - end + first))
+        state = state.with_managed(node, zone_type, first - end)
     return state
 
 
@@ -84,8 +83,7 @@ def fake_online(state: State, low: int, high: int) -> State:
         if zone_type == ZoneType.NONE:
             continue
         state = free_memory.change(state, node, free_memory.zone_class(zone_type), end - first)
-        zone = state.zone(node, zone_type)
-        state = state.with_zone(node, zone_type, replace(zone, managed=zone.managed + end - first))
+        state = state.with_managed(node, zone_type, end - first)
     return state
 
 

@@ -62,7 +62,7 @@ def resize(tx: Transaction, command: VirtioMem) -> Refusal | None:
         return refusal
     if new and (refusal := _probe(tx, device)) is not None:
         return refusal
-    _become(tx, replace(device, requested_pages=wanted // page))
+    tx.state = tx.state.with_device(replace(device, requested_pages=wanted // page))
     plugged = plugged_pages(tx.state, device) * page
     tx.event(
         "virtio_mem_refresh_config",
@@ -74,10 +74,6 @@ def resize(tx: Transaction, command: VirtioMem) -> Refusal | None:
     )
     _run_queue(tx, device.id)
     return None
-
-
-def _become(tx: Transaction, device: Device) -> None:
-    tx.state = replace(tx.state, devices={**tx.state.devices, device.id: device})
 
 
 def _firmware(rule: str) -> Refusal:
@@ -157,7 +153,7 @@ def _probe(tx: Transaction, device: Device) -> Refusal | None:
     depth = resources.depth_of(tx.state, start, end)
     line = Resource(start, end, device.bus_name, depth, False, device.id)
     tx.state = resources.insert(replace(tx.state, next_id=device.id + 1), line)
-    _become(tx, device)
+    tx.state = tx.state.with_device(device)
     sub_block = device.unit_pages < geometry.block_pages or not modern
     mode = "subblock" if sub_block else "big block"
     tx.event(

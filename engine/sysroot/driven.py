@@ -164,8 +164,7 @@ def with_plugged(state: State, reading: Reading) -> State:
             continue
         plugged, requested = plugged_pages(state, device), told.get(device.name)
         if requested is None:
-            now = replace(device, requested_pages=plugged)
-            state = replace(state, devices={**state.devices, device.id: now})
+            state = state.with_device(replace(device, requested_pages=plugged))
         elif device.unit_pages < state.geometry.block_pages:
             state = _less(state, device, plugged - (requested >> shift))
     return state

@@ -76,7 +76,6 @@ def test_an_injected_refusal_names_phase_and_block() -> None:
 
 def test_a_finding_is_reported_once() -> None:
     tx = begun()
-    one, other = Finding("oom", "once", 5, 6), Finding("oom", "once", 7, 8)
-    for finding in (one, other, one):
-        tx.finding(finding)
-    assert tx.state.findings == (one, other)
+    for place in ((5, 6), (7, 8), (5, 6)):
+        tx.finding("oom", "once", *place)
+    assert tx.state.findings == (Finding("oom", "once", 5, 6), Finding("oom", "once", 7, 8))
