@@ -122,6 +122,16 @@ def _switch(meaning: str, *history: tuple[str, bool, str]) -> Switch:
     return Switch(meaning, (True, False), history)
 
 
+def _since(release: str, meaning: str, source: str, before: str = "") -> Switch:
+    """One that is on from a release on; ``before``: the source for what was so far."""
+    return _switch(meaning, (OLDEST, False, before), (release, True, source))
+
+
+def _until(release: str, meaning: str, source: str, before: str = "") -> Switch:
+    """One that is off from a release on."""
+    return _switch(meaning, (OLDEST, True, before), (release, False, source))
+
+
 OLDEST: Final = "4.12"
 NEWEST: Final = "7.3"
 """The oldest and the newest release whose rules are known."""
@@ -185,113 +195,88 @@ SWITCHES: Final[dict[str, Switch]] = {
         ("5.14", False, f"{_A08A}: ``add_memory_resource`` gives EINVAL"),
         ("6.6", True, '"mm/memory_hotplug: allow memmap on memory hotplug request to fallback"'),
     ),
-    "force": _switch(
+    "force": _since(
+        "6.6",
         "memmap_on_memory=force rounds the vmemmap up to pageblocks",
-        (OLDEST, False, ""),
-        (
-            "6.6",
-            True,
-            '"mm/memory_hotplug: support memmap_on_memory when memmap is not aligned to '
-            'pageblocks" (6.6)',
-        ),
+        '"mm/memory_hotplug: support memmap_on_memory when memmap is not aligned to '
+        'pageblocks" (6.6)',
     ),
-    "online_whole_pageblocks": _switch(
+    "online_whole_pageblocks": _since(
+        "5.10",
         "onlining starts at a pageblock or is refused, which layouts of 2019 may run into",
-        (OLDEST, False, ""),
-        (
-            "5.10",
-            True,
-            '4986fac160b3 "mm/memory_hotplug: enforce section granularity when '
-            'onlining/offlining" (5.10)',
-        ),
+        '4986fac160b3 "mm/memory_hotplug: enforce section granularity when '
+        'onlining/offlining" (5.10)',
     ),
-    "mapped_sections_fail": _switch(
+    "mapped_sections_fail": _since(
+        "5.3",
         "adding memory whose sections an earlier failed add left mapped is EEXIST",
-        (OLDEST, False, "read in 4.19 ``__add_pages``: EEXIST of a section is no error"),
-        ("5.3", True, _SUBSECTIONS),
+        _SUBSECTIONS,
+        before="read in 4.19 ``__add_pages``: EEXIST of a section is no error",
     ),
-    "device_subsections": _switch(
+    "device_subsections": _since(
+        "5.3",
         "ZONE_DEVICE memory is mapped by subsections of 2 MiB, not aligned out to sections",
-        (OLDEST, False, "read in 4.19 ``devm_memremap_pages``: align_start and align_size"),
-        ("5.3", True, '7cc7867fb061 "mm/devm_memremap_pages: enable sub-section remap" (5.3)'),
+        '7cc7867fb061 "mm/devm_memremap_pages: enable sub-section remap" (5.3)',
+        before="read in 4.19 ``devm_memremap_pages``: align_start and align_size",
     ),
-    "zone_shifting": _switch(
+    "zone_shifting": _until(
+        "4.13",
         "memory joins a zone at hot-add, leaves it at removal and may shift at a zone's edge",
-        (OLDEST, True, "read in 4.12 ``zone_can_shift``"),
-        ("4.13", False, _F1DD),
+        _F1DD,
+        before="read in 4.12 ``zone_can_shift``",
     ),
-    "auto_movable": _switch(
+    "auto_movable": _since(
+        "5.15",
         "the online policy auto-movable is there",
-        (OLDEST, False, ""),
-        (
-            "5.15",
-            True,
-            'e83a437faa62 "mm/memory_hotplug: introduce auto-movable online policy" (5.15)',
-        ),
+        'e83a437faa62 "mm/memory_hotplug: introduce auto-movable online policy" (5.15)',
     ),
-    "isolates_ends_first": _switch(
+    "isolates_ends_first": _since(
+        "5.19",
         "offlining isolates the first and the last pageblock before those between",
-        (OLDEST, False, ""),
-        (
-            "5.19",
-            True,
-            'b2c9e2fbba32 "mm: make alloc_contig_range work at pageblock granularity" (5.19)',
-        ),
+        'b2c9e2fbba32 "mm: make alloc_contig_range work at pageblock granularity" (5.19)',
     ),
-    "isolates_own_vmemmap": _switch(
+    "isolates_own_vmemmap": _until(
+        "5.14",
         "offlining isolates all of a block, its own vmemmap too",
-        (OLDEST, True, "read in 4.19 ``offline_pages``"),
-        ("5.14", False, _A08A),
+        _A08A,
+        before="read in 4.19 ``offline_pages``",
     ),
-    "arm64_keeps_boot_memory": _switch(
+    "arm64_keeps_boot_memory": _since(
+        "5.7",
         "arm64 refuses to offline memory of the boot",
-        (OLDEST, False, ""),
-        (
-            "5.7",
-            True,
-            'bbd6ec605c0f "arm64/mm: Enable memory hot remove" (5.7): '
-            "``prevent_bootmem_remove_notifier``",
-        ),
+        'bbd6ec605c0f "arm64/mm: Enable memory hot remove" (5.7): '
+        "``prevent_bootmem_remove_notifier``",
     ),
-    "arm64_small_sections": _switch(
+    "arm64_small_sections": _since(
+        "5.12",
         "a section of arm64 is 128 MiB (512 MiB with 64K pages), not 1 GiB",
-        (OLDEST, False, "``SECTION_SIZE_BITS`` 30"),
-        ("5.12", True, 'f0b13ee23241 "arm64/sparsemem: reduce SECTION_SIZE_BITS" (5.12)'),
+        'f0b13ee23241 "arm64/sparsemem: reduce SECTION_SIZE_BITS" (5.12)',
+        before="``SECTION_SIZE_BITS`` 30",
     ),
-    "arm64_whole_leaves": _switch(
+    "arm64_whole_leaves": _since(
+        "7.1",
         "arm64 refuses to offline memory where that would split a leaf entry of the vmemmap",
-        (OLDEST, False, "recorded on 6.12: such memory goes offline"),
-        (
-            "7.1",
-            True,
-            '95a58852b0e5 "arm64/mm: Reject memory removal that splits a kernel leaf mapping" '
-            "(7.1): ``can_unmap_without_split``; recorded on 7.3.4",
-        ),
+        '95a58852b0e5 "arm64/mm: Reject memory removal that splits a kernel leaf mapping" '
+        "(7.1): ``can_unmap_without_split``; recorded on 7.3.4",
+        before="recorded on 6.12: such memory goes offline",
     ),
-    "cancels_last": _switch(
+    "cancels_last": _since(
+        "5.1",
         "pageblocks are given back before MEM_CANCEL_OFFLINE is sent",
-        (OLDEST, False, ""),
-        ("5.1", True, '"mm/memory_hotplug.c: fix notification in offline error path" (5.1)'),
+        '"mm/memory_hotplug.c: fix notification in offline error path" (5.1)',
     ),
-    "retries_migration": _switch(
+    "retries_migration": _since(
+        "4.15",
         "offlining tries to move pages until a signal comes, not only for 120 s and five times",
-        (OLDEST, False, "read in 4.14 ``__offline_pages``: retry_max and timeout, then EBUSY"),
-        (
-            "4.15",
-            True,
-            '72b39cfc4d75 "mm, memory_hotplug: do not fail offlining too early" and ecde0f3e7f9e '
-            "(4.15)",
-        ),
+        '72b39cfc4d75 "mm, memory_hotplug: do not fail offlining too early" and ecde0f3e7f9e '
+        "(4.15)",
+        before="read in 4.14 ``__offline_pages``: retry_max and timeout, then EBUSY",
     ),
-    "counts_poison": _switch(
+    "counts_poison": _since(
+        "6.2",
         "a block with poisoned pages is not onlined again: EHWPOISON",
-        (OLDEST, False, ""),
-        (
-            "6.2",
-            True,
-            '5033091de814 "mm/hwpoison: introduce per-memory_block hwpoison counter" (6.2), '
-            "recorded on 6.12",
-        ),
+        '5033091de814 "mm/hwpoison: introduce per-memory_block hwpoison counter" (6.2), '
+        "recorded on 6.12",
     ),
     "hugetlb_tails_corrupt": Switch(
         "dissolving optimised huge pages on hot-added memory corrupts their tail pages: the "
@@ -335,24 +320,17 @@ SWITCHES: Final[dict[str, Switch]] = {
             ("5.18", 1, 'e7d324850bfc "mm: hugetlb: free the 2nd vmemmap page" (5.18)'),
         ),
     ),
-    "hugetlb_new_head": _switch(
+    "hugetlb_new_head": _since(
+        "6.2",
         "optimising a huge page takes a new page for the vmemmap that it keeps",
-        (OLDEST, False, ""),
-        (
-            "6.2",
-            True,
-            '11aad2631bf7 "mm/hugetlb_vmemmap: remap head page to newly allocated page" (6.2)',
-        ),
+        '11aad2631bf7 "mm/hugetlb_vmemmap: remap head page to newly allocated page" (6.2)',
     ),
-    "hugetlb_this_node": _switch(
+    "hugetlb_this_node": _until(
+        "6.7",
         "vmemmap of a huge page is taken back from the huge page's own node only",
-        (OLDEST, True, "recorded on 6.1: ``alloc_vmemmap_page_list`` has ``__GFP_THISNODE``"),
-        (
-            "6.7",
-            False,
-            '"mm: hugetlb_vmemmap: fix hugetlb page number decrease failed on movable nodes" and '
-            '"mm: hugetlb_vmemmap: allow alloc vmemmap pages fallback to other nodes" (6.7)',
-        ),
+        '"mm: hugetlb_vmemmap: fix hugetlb page number decrease failed on movable nodes" and '
+        '"mm: hugetlb_vmemmap: allow alloc vmemmap pages fallback to other nodes" (6.7)',
+        before="recorded on 6.1: ``alloc_vmemmap_page_list`` has ``__GFP_THISNODE``",
     ),
     "hugetlb_excludes_memmap": _switch(
         "hugetlb_free_vmemmap=on takes precedence over memmap_on_memory",
@@ -360,29 +338,27 @@ SWITCHES: Final[dict[str, Switch]] = {
         ("5.14", True, f"{_A08A}: ``mhp_supports_memmap_on_memory``"),
         ("6.0", False, _SELF_HOSTED_FLAG),
     ),
-    "fallback_log": _switch(
+    "fallback_log": _since(
+        "5.16",
         "the kernel logs the fallback order of each node",
-        (OLDEST, False, ""),
-        ("5.16", True, '6cf253925df7 "mm/page_alloc: print node fallback order" (5.16)'),
+        '6cf253925df7 "mm/page_alloc: print node fallback order" (5.16)',
     ),
-    "demotion_log": _switch(
+    "demotion_log": _since(
+        "6.9",
         "the kernel logs demotion targets",
-        (OLDEST, False, ""),
-        (
-            "6.9",
-            True,
-            '"mm/demotion: print demotion targets", posted in February 2024 (6.9)',
-        ),
+        '"mm/demotion: print demotion targets", posted in February 2024 (6.9)',
     ),
-    "offlined_pages_log": _switch(
+    "offlined_pages_log": _until(
+        "5.12",
         "the kernel logs Offlined Pages, not only for debugging",
-        (OLDEST, True, "pr_info up to 5.11, as far as is known"),
-        ("5.12", False, "read in 6.1 ``offline_pages``: pr_debug"),
+        "read in 6.1 ``offline_pages``: pr_debug",
+        before="pr_info up to 5.11, as far as is known",
     ),
-    "node_state_first": _switch(
+    "node_state_first": _since(
+        "6.7",
         "offlining clears node states before it builds the zonelists anew",
-        (OLDEST, False, "read in 6.1 ``offline_pages``"),
-        ("6.7", True, '"mm: memory_hotplug: drop memoryless node from fallback lists" (6.7)'),
+        '"mm: memory_hotplug: drop memoryless node from fallback lists" (6.7)',
+        before="read in 6.1 ``offline_pages``",
     ),
     "normal_memory_mask": _switch(
         "has_normal_memory of nodes follows hotplug, it does not stay as it was at boot",
@@ -399,19 +375,16 @@ SWITCHES: Final[dict[str, Switch]] = {
             '2ecbe06abf9b "mm/memory_hotplug: maintain N_NORMAL_MEMORY during hotplug" (7.0)',
         ),
     ),
-    "node_notifier": _switch(
+    "node_notifier": _since(
+        "6.17",
         "notifiers of their own hear that a node gets its first memory or loses its last",
-        (OLDEST, False, ""),
-        ("6.17", True, '67929de10847 "mm,memory_hotplug: implement numa node notifier" (6.17)'),
+        '67929de10847 "mm,memory_hotplug: implement numa node notifier" (6.17)',
     ),
-    "node_online_first": _switch(
+    "node_online_first": _since(
+        "6.18",
         "a new node is online before its memory is added, and taken back if the add fails",
-        (OLDEST, False, "read in 6.12 ``add_memory_resource``"),
-        (
-            "6.18",
-            True,
-            '"mm/memory_hotplug: activate node before adding new memory blocks" (6.18)',
-        ),
+        '"mm/memory_hotplug: activate node before adding new memory blocks" (6.18)',
+        before="read in 6.12 ``add_memory_resource``",
     ),
     "prepare_notifiers": _switch(
         "notifiers hear of a block before its own vmemmap is touched, and once it is offline",
@@ -429,59 +402,42 @@ SWITCHES: Final[dict[str, Switch]] = {
             'notifiers" (6.19)',
         ),
     ),
-    "hugetlb_shared_tail": _switch(
+    "hugetlb_shared_tail": _since(
+        "7.1",
         "optimised huge pages of a zone and size share a page of tail struct pages",
-        (OLDEST, False, "read in 6.12 ``vmemmap_remap_pte``: each has its own"),
-        (
-            "7.1",
-            True,
-            '"mm: Eliminate fake head pages from vmemmap optimization", posted in February 2026 '
-            "(7.1)",
-        ),
+        '"mm: Eliminate fake head pages from vmemmap optimization", posted in February 2026 (7.1)',
+        before="read in 6.12 ``vmemmap_remap_pte``: each has its own",
     ),
-    "advised_block_size": _switch(
+    "advised_block_size": _since(
+        "6.15",
         "the firmware's windows for CXL memory limit the size that x86 takes for memory blocks",
-        (OLDEST, False, ""),
-        (
-            "6.15",
-            True,
-            '"x86: probe memory block size advisement value during mm init" and "acpi,srat: give '
-            'memory block size advice based on CFMWS alignment" (6.15)',
-        ),
+        '"x86: probe memory block size advisement value during mm init" and "acpi,srat: give '
+        'memory block size advice based on CFMWS alignment" (6.15)',
     ),
-    "dax_state_file": _switch(
+    "dax_state_file": _since(
+        "7.3",
         "dax/kmem has a file state, which plugs and unplugs all memory of a device",
-        (OLDEST, False, "recorded on 6.12: there is no such file"),
-        (
-            "7.3",
-            True,
-            '"mm/memory_hotplug: pass online_type to online_memory_block() via arg" and its '
-            "series, posted in June 2026 (7.3); recorded on 7.3.4",
-        ),
+        '"mm/memory_hotplug: pass online_type to online_memory_block() via arg" and its '
+        "series, posted in June 2026 (7.3); recorded on 7.3.4",
+        before="recorded on 6.12: there is no such file",
     ),
-    "s390_config_files": _switch(
+    "s390_config_files": _since(
+        "6.19",
         "s390 adds a standby memory block when it is configured, not all of them at boot",
-        (OLDEST, False, ""),
-        (
-            "6.19",
-            True,
-            'ff18dcb19aab "s390/sclp: Add support for dynamic (de)configuration of memory" (6.19)',
-        ),
+        'ff18dcb19aab "s390/sclp: Add support for dynamic (de)configuration of memory" (6.19)',
     ),
-    "local_node_first": _switch(
+    "local_node_first": _until(
+        "6.7",
         "a node heads its own zonelist even without memory",
-        (OLDEST, True, "read in 6.1 ``find_next_best_node``"),
-        ("6.7", False, '"mm: page_alloc: skip memoryless nodes entirely" (6.7)'),
+        '"mm: page_alloc: skip memoryless nodes entirely" (6.7)',
+        before="read in 6.1 ``find_next_best_node``",
     ),
-    "acpi_retry": _switch(
+    "acpi_retry": _since(
+        "6.9",
         "the bus scan after a hot-add tries DIMMs again whose memory was refused",
-        (OLDEST, False, "not recorded on 6.1"),
-        (
-            "6.9",
-            True,
-            '"ACPI: scan: Consolidate Device Check and Bus Check notification handling", posted in '
-            "February 2024 (6.9): the rescan begins at the parent; recorded on 6.12",
-        ),
+        '"ACPI: scan: Consolidate Device Check and Bus Check notification handling", posted in '
+        "February 2024 (6.9): the rescan begins at the parent; recorded on 6.12",
+        before="not recorded on 6.1",
     ),
     "vmemmap_knob": Switch(
         "/sys/devices/system/memory/vmemmap_hotplug is there",
