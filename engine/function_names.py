@@ -121,32 +121,25 @@ SINCE: Final[dict[str, Since]] = {
 """By name, what is younger than the oldest kernel that is known here."""
 
 
-UNTIL: Final[dict[str, tuple[str, str]]] = {
-    "__add_zone": ("4.12", _F1DD),
-    "move_pfn_range_left": ("4.12", _F1DD),
-    "move_pfn_range_right": ("4.12", _F1DD),
-    "move_pfn_range": ("5.1", "read in 4.14 and 5.5"),
-    "register_new_memory": ("4.16", "b77eab7079d9"),
-    "hotplug_memory_register": ("5.2", _LOCKED),
-    "unregister_memory_section": ("5.2", _LOCKED),
-    "sparse_add_one_section": ("5.2", '7ea6216049ff "prepare for sub-section ranges"'),
-    "sparse_mem_map_populate": ("5.2", 'e9c0a3f05477 "convert kmalloc_section_memmap()"'),
-    "__kfree_section_memmap": ("5.2", 'e9c0a3f05477 "convert kmalloc_section_memmap()"'),
-    "sparse_remove_one_section": ("5.2", 'ba72b4c8cf60 "support sub-section hotplug"'),
-    "shrink_pgdat_span": ("5.3", "00d6c019b5bc"),
-    "__remove_zone": ("5.4", 'feee6b298916 "shrink zones when offlining memory"'),
-    "__offline_pages": ("5.10", "read in 4.19"),
-    "free_huge_page_vmemmap": ("5.17", "read in 5.14 and 5.18"),
-    "alloc_fresh_huge_page": ("6.2", "19fc1a7e8b2b"),
-    "free_pool_huge_page": ("5.12", "10c6ec49802b"),
-    "free_huge_page": ("6.5", "454a00c40a21"),
-    "register_one_node": ("6.18", "read in 6.12 and 7.2"),
-    "unregister_one_node": ("6.18", "read in 6.12 and 7.2"),
-    "MEM_PREPARE_ONLINE": ("6.18", "300709fbefd1"),
-    "MEM_FINISH_OFFLINE": ("6.18", "300709fbefd1"),
-    "dissolve_free_huge_pages": ("6.10", '"mm/hugetlb: convert dissolve_free_huge_pages()"'),
+_GOES_ON: Final = {
+    *("", "check_hotplug_memory_range", "add_memory_resource", "memory_block_action"),
+    *("online_pages", "offline_pages", "remove_memory", "move_pfn_range"),
+    *("alloc_fresh_hugetlb_folio", "hugetlb_vmemmap_optimize", "hugetlb_vmemmap_free"),
 }
-"""The last release of functions that are gone, and the source."""
+"""Functions that others were cut out of, and that are there still, or ended at another time."""
+
+ENDED: Final[dict[str, tuple[str, str]]] = {
+    **{
+        entry.before: (entry.release, entry.source)
+        for entry in SINCE.values()
+        if entry.before not in _GOES_ON
+    },
+    **dict.fromkeys(("__add_zone", "move_pfn_range_left", "move_pfn_range_right"), ("4.13", _F1DD)),
+    "move_pfn_range": ("5.2", "read in 4.14 and 5.5"),
+    "MEM_PREPARE_ONLINE": ("6.19", "300709fbefd1"),
+    "MEM_FINISH_OFFLINE": ("6.19", "300709fbefd1"),
+}
+"""The first release without functions that are gone, and the source."""
 
 _NODE_NOTIFIER: Final = '67929de10847 "mm,memory_hotplug: implement numa node notifier"'
 
@@ -188,19 +181,14 @@ RENAMED: Final[dict[tuple[str, str], str]] = {
 """By series and function, what the series calls it."""
 
 
-def span_of(function: str) -> tuple[str, str]:
-    """(first, last) release that has a function; empty where it is there before, or still."""
-    since = SINCE.get(function)
-    first = since.release if since else BEGUN.get(function, ("", ""))[0]
-    return first, UNTIL.get(function, ("", ""))[0]
-
-
 def exists(profile: str, release: str, function: str) -> bool:
     """Whether a kernel or series, posted for that release, has a function of this name."""
     if function in POSTED:
         return profile in POSTED[function][0]
-    first, last = span_of(function)
-    return not (first and is_before(release, first)) and not (last and is_before(last, release))
+    since = SINCE.get(function)
+    first = since.release if since else BEGUN.get(function, (release, ""))[0]
+    gone = function in ENDED and not is_before(release, ENDED[function][0])
+    return not is_before(release, first) and not gone
 
 
 @cache
