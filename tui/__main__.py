@@ -11,11 +11,11 @@ from typing import TextIO
 
 __all__ = ["main"]
 
-COLLECT_AFTER = 100_000
+COLLECT_AFTER = 150_000
 """Containers that may be allocated before the collector looks for cycles.
 
 What is imported at the start is kept to the end: looking at it every 700 containers, as Python
-does by itself, is a tenth of the time to the first frame. Some 60,000 are there by then.
+does by itself, is a tenth of the time to the first frame. Some 100,000 are there by then.
 """
 
 
