@@ -16,12 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import BlockState
-from pfnmap.engine.memory.runs import Rows, attribute_bytes, sorted_set
-from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.runs import Rows, sorted_set
+from pfnmap.engine.memory.state import BLOCK_DTYPE, State
 from pfnmap.engine.view import BlockKinds
 
 What = TypeVar("What")
 Ids = NDArray[np.int64]
+
+_MOST_CODES = 1 << 62
+"""Combinations that fit a number."""
 
 
 def joined(
@@ -42,12 +45,28 @@ def joined(
 
 def kinds_of(firsts: Ids, lasts: Ids, columns: Iterable[NDArray[np.integer]]) -> BlockKinds:
     """Runs that are of one kind where these columns have the same numbers."""
-    table = np.stack([column.astype(np.int64) for column in columns], axis=1)
-    known: dict[bytes, int] = {}
-    width = table.shape[1] * table.itemsize
-    keys = np.ascontiguousarray(table).view(f"S{width}").ravel().tolist()
-    kinds = np.array([known.setdefault(key, len(known)) for key in keys], np.int64)
-    return BlockKinds(firsts, lasts, kinds)
+    codes, nr_codes = np.zeros(len(firsts), np.int64), 1
+    for column in columns if len(firsts) else ():
+        low = int(column.min())
+        width = int(column.max()) - low + 1
+        if nr_codes * width > _MOST_CODES:
+            codes, nr_codes = _numbered(codes)
+        if nr_codes * width > _MOST_CODES:
+            column, width = _numbered(column.astype(np.int64))
+            low = 0
+        if width > 1:
+            codes = codes * width + (column.astype(np.int64) - low)
+            nr_codes *= width
+    return BlockKinds(firsts, lasts, _numbered(codes)[0])
+
+
+def _numbered(values: Ids) -> tuple[Ids, int]:
+    """Each value as the number, from 0, in which it comes first; and how many there are."""
+    known = sorted_set(values)
+    at = known.searchsorted(values)
+    first = np.zeros(len(known), np.int64)
+    first[at[::-1]] = np.arange(len(values))[::-1]
+    return first.argsort().argsort()[at], len(known)
 
 
 def block_kinds(state: State) -> BlockKinds:
@@ -63,10 +82,8 @@ def block_kinds(state: State) -> BlockKinds:
     firsts, at = firsts[inside], at[inside]
     ends = (rows["start"] + rows["count"])[at]
     ends[:-1] = np.minimum(ends[:-1], firsts[1:])
-    known: dict[bytes, int] = {}
-    raw = np.ascontiguousarray(attribute_bytes(rows))
-    words = raw.view(f"S{raw.shape[1]}").ravel().tolist()
-    alike = np.array([known.setdefault(word, len(known)) for word in words], np.int64)[at]
+    said = [rows[name] for name in BLOCK_DTYPE.names or () if name not in ("start", "count")]
+    alike = kinds_of(rows["start"], rows["start"], said).kinds[at]
     # A rule that looks at the block's own place tells every run apart.
     dynamic = [device.id for device in state.devices.values() if device.is_dynamic]
     own = np.isin(rows["device"], dynamic)[at] | state.profile.zone_shifting

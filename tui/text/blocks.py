@@ -108,12 +108,13 @@ class BlockTable(Struct, frozen=True, eq=False):
 def block_ranges(view: View, limit: int | None = None) -> BlockTable:
     """All blocks (or the first ``limit``) in ranges that differ in their place only."""
     runs = view.block_kinds(rules=True)
-    firsts, lasts = runs.firsts, runs.lasts
     if limit is not None:
-        left = limit - (np.cumsum(lasts - firsts + 1) - (lasts - firsts + 1))
-        firsts, lasts = firsts[left > 0], np.minimum(lasts, firsts + left - 1)[left > 0]
+        counts = runs.lasts - runs.firsts + 1
+        left = limit - (np.cumsum(counts) - counts)
+        lasts = np.minimum(runs.lasts, runs.firsts + left - 1)
+        runs = BlockKinds(*(column[left > 0] for column in (runs.firsts, lasts, runs.kinds)))
     examples = _examples(view, runs)
-    table = BlockTable(firsts, lasts, runs.kinds[: len(firsts)], examples)
+    table = BlockTable(runs.firsts, runs.lasts, runs.kinds, examples)
     return table.merged([replace(part.row, id=0, start_pfn=0) for part in examples])
 
 
