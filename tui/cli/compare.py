@@ -34,7 +34,7 @@ from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle
 from pfnmap.tui.cli.root import opened_root
 from pfnmap.tui.cli.starting import Start, prepared
 from pfnmap.tui.documents.reports import CompareData, VariantData, VariantStepData
-from pfnmap.tui.documents.view import as_json, view_data
+from pfnmap.tui.documents.view import as_json, view_data_1
 from pfnmap.tui.figure.text import MAIL_WIDTH
 from pfnmap.tui.figure.variants import Variants, compare_lines
 from pfnmap.tui.keys.effects import Compare, Open
@@ -129,7 +129,7 @@ def _json(comparison: Comparison) -> str:
             run.name,
             [VariantStepData(step.number, step.line, step.result) for step in run.steps],
             price,
-            view_data(run.machine.view()),
+            view_data_1(run.machine.view()),
         )
         for run, price in zip(comparison.runs, drawn.clauses, strict=True)
     ]

@@ -246,7 +246,13 @@ def show_options(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="show a scenario or recording after N steps, or 'last' (default: as it starts)",
     )
-    _flag(parser, "--json", words="print data, format pfnmap-view-1")
+    _flag(parser, "--json", words="print data, format pfnmap-view-2")
+    parser.add_argument(
+        "--format",
+        choices=("1", "2"),
+        default=None,
+        help="of --json: 1 is the older pfnmap-view-1, with every run of blocks in full",
+    )
     add_width(parser)
     parser.add_argument(
         "--zoom",

@@ -124,7 +124,11 @@ def _read_of_a_machine(error: PfnmapError) -> PfnmapError:
 
 
 def emit(lines: Iterable[str]) -> None:
-    """Write lines to standard output."""
-    text = "".join(f"{line}\n" for line in lines)
+    """Write lines to standard output, all or nothing."""
+    emit_pieces(["".join(f"{line}\n" for line in lines)])
+
+
+def emit_pieces(pieces: Iterable[str]) -> None:
+    """Write a long text to standard output as it is made."""
     if sys.stdout is not None:
-        sys.stdout.write(text)
+        sys.stdout.writelines(pieces)

@@ -34,7 +34,7 @@ from pfnmap.tui.cli.options import (
 from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle, say
 from pfnmap.tui.documents.diff import DiffData, step_diff
 from pfnmap.tui.documents.reports import RunData
-from pfnmap.tui.documents.view import as_json, outcome_data, view_data
+from pfnmap.tui.documents.view import as_json, outcome_data, view_data_1
 from pfnmap.tui.figure.axis import Ground
 from pfnmap.tui.figure.moments import Moment, moments
 from pfnmap.tui.figure.steps import Steps
@@ -239,7 +239,9 @@ def _chosen(run: _Run, arguments: argparse.Namespace) -> list[int]:
 def _json(found: list[Moment]) -> str:
     """The outcomes of all steps and the machine at the end."""
     outcomes = [outcome_data(moment.outcome) for moment in found if moment.outcome]
-    return as_json(RunData("pfnmap-run-1", outcomes, view_data(found[-1].view, found[-1].outcome)))
+    return as_json(
+        RunData("pfnmap-run-1", outcomes, view_data_1(found[-1].view, found[-1].outcome))
+    )
 
 
 def _json_diff(run: _Run, arguments: argparse.Namespace) -> str:

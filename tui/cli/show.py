@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from itertools import chain
 
 from pfnmap.engine.commands import Zoom
+from pfnmap.engine.outcome import Outcome
+from pfnmap.engine.view import View
 from pfnmap.tui.cli.opening import (
     Opened,
     is_root,
@@ -12,8 +15,8 @@ from pfnmap.tui.cli.opening import (
     refuse_root_options,
 )
 from pfnmap.tui.cli.options import text_width
-from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle, say
-from pfnmap.tui.documents.view import as_json, view_data
+from pfnmap.tui.cli.parser import UsageError, emit, emit_pieces, refuse_idle, say
+from pfnmap.tui.documents.view import json_pieces, view_data, view_data_1
 from pfnmap.tui.figure.steps import Steps
 from pfnmap.tui.map.viewport import level_pages
 from pfnmap.tui.text.frame import render_text
@@ -23,12 +26,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Print one frame; exit status 1 when an ``expect`` command did not hold."""
     if arguments.json:
         refuse_idle(arguments, "is for text, not for --json", "--width", "--zoom")
+    else:
+        refuse_idle(arguments, "goes with --json", "--format")
     if is_root(arguments):
         return _show_root(arguments)
     refuse_root_options(arguments)
     machine = opened(arguments, arguments.step)
     if arguments.json:
-        emit([as_json(view_data(machine.session.view, machine.session.last_action))])
+        _emit_data(arguments, machine.session.view, machine.session.last_action)
     else:
         emit(_frame(machine, arguments))
     for failure in machine.failures:
@@ -46,7 +51,7 @@ def _show_root(arguments: argparse.Namespace) -> int:
 
     view = opened_root(arguments).view
     if arguments.json:
-        emit([as_json(view_data(view))])
+        _emit_data(arguments, view, None)
     else:
         emit(
             render_text(
@@ -58,6 +63,12 @@ def _show_root(arguments: argparse.Namespace) -> int:
     for note in view.observation.notes:
         say(note)
     return 0
+
+
+def _emit_data(arguments: argparse.Namespace, view: View, last: Outcome | None) -> None:
+    """Print the machine as JSON, in the format that was asked for."""
+    data = view_data_1(view, last) if arguments.format == "1" else view_data(view, last)
+    emit_pieces(chain(json_pieces(data), "\n"))
 
 
 def _frame(machine: Opened, arguments: argparse.Namespace) -> list[str]:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.view import NodeRow, ResourceRow, View
-from pfnmap.tui.documents.view import BlocksData, ViewData, ZoneData, view_data
+from pfnmap.tui.documents.view import BlocksData, ViewData, ZoneData, view_data_1
 
 _Row = TypeVar("_Row")
 
@@ -79,7 +79,7 @@ class DiffData(Struct, frozen=True):
 
 def step_diff(step: int, command: str, errno: str | None, before: View, after: View) -> StepDiff:
     """The difference of two views of one machine."""
-    old, new = view_data(before), view_data(after)
+    old, new = view_data_1(before), view_data_1(after)
     return StepDiff(
         step=step,
         command=command,

@@ -13,7 +13,7 @@ import msgspec
 from pfnmap.engine.errors import InputError, quoted
 from pfnmap.tui.documents import reports
 from pfnmap.tui.documents.diff import DiffData
-from pfnmap.tui.documents.view import ViewData, as_json
+from pfnmap.tui.documents.view import ViewData, ViewData2, as_json
 from pfnmap.tui.text.blocks import COLUMNS
 
 DOCUMENTS: Final[dict[str, type]] = {
@@ -25,6 +25,7 @@ DOCUMENTS: Final[dict[str, type]] = {
     "pfnmap-run-1": reports.RunData,
     "pfnmap-sessions-1": reports.SessionsData,
     "pfnmap-view-1": ViewData,
+    "pfnmap-view-2": ViewData2,
 }
 """Every document's type by its format."""
 

@@ -1,7 +1,9 @@
-"""A machine and its last step as JSON: format ``pfnmap-view-1``.
+"""A machine and its last step as JSON: formats ``pfnmap-view-2`` and ``pfnmap-view-1``.
 
 The classes below are the schema: an object has exactly these keys, always all of them. Where
-a row says what one of the engine says, it is that one.
+a row says what one of the engine says, it is that one. Format 2 says what there is to say of
+blocks once for all that are alike, and is small for a machine in very many pieces; format 1
+says it for each run of blocks, and is that of ``run``, ``compare`` and a diff.
 Pages are counted in pages, addresses and sizes in bytes (the name says so), ``null`` means
 not known or not applicable. Zone names, states and parameters are the kernel's words.
 The same machine gives the same bytes. A new format number means that a key changed its
@@ -12,12 +14,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, cast
 
 import msgspec
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import PageState
@@ -29,6 +32,10 @@ from pfnmap.tui.figure.bill import Bill, bill_of
 from pfnmap.tui.text.blocks import block_ranges
 
 _Row = TypeVar("_Row", bound=Struct)
+_Table = NDArray[np.int64]
+
+CHUNK_ROWS: Final = 1 << 13
+"""Rows of a table that are made to text at a time."""
 
 
 class ZoneData(Struct, frozen=True):
@@ -63,6 +70,32 @@ class BlocksData(Struct, frozen=True):
     vmemmap_pages: int | None
     memmap: str
     device: str | None
+
+
+class BlockKindData(Struct, frozen=True):
+    """What memory blocks that are alike have in common; pages are those of each block."""
+
+    state: str
+    node: int | None
+    zone: str
+    """``none`` for offline blocks."""
+    valid_zones: tuple[str, ...]
+    """In the kernel's order: the first is the default."""
+    zone_rule: str
+    removable: bool | None
+    nr_pages: int
+    present_pages: int
+    vmemmap_pages: int | None
+    memmap: str
+    device: str | None
+
+
+class BlockRunsData(Struct, frozen=True):
+    """All memory blocks."""
+
+    kinds: list[BlockKindData]
+    runs: Sequence[tuple[int, int, int]]
+    """[first, last, kind]: block ids, both inclusive, ascending; the kind counts from 0."""
 
 
 class EventData(Struct, frozen=True):
@@ -112,7 +145,7 @@ class MachineData(Struct, frozen=True):
 
 
 class ViewData(Struct, frozen=True):
-    """The document."""
+    """The document in format 1."""
 
     format: Literal["pfnmap-view-1"]
     title: str
@@ -120,7 +153,7 @@ class ViewData(Struct, frozen=True):
     params: dict[str, str]
     zones: list[ZoneData]
     nodes: Sequence[NodeRow]
-    extents: list[tuple[int, int]]
+    extents: Sequence[tuple[int, int]]
     """[start_pfn, end_pfn) of all memory."""
     pages: dict[str, int]
     """Pages in each state, by the states' names in theme files; holes not counted."""
@@ -133,10 +166,17 @@ class ViewData(Struct, frozen=True):
     last_step: OutcomeData | None
 
 
-def view_data(view: View, outcome: Outcome | None = None) -> ViewData:
+class ViewData2(ViewData, frozen=True):
+    """The document in format 2."""
+
+    format: Literal["pfnmap-view-2"]  # type: ignore[assignment]
+    blocks: BlockRunsData  # type: ignore[assignment]
+
+
+def view_data(view: View, outcome: Outcome | None = None) -> ViewData2:
     """Everything a view says, and what the last command did."""
-    return ViewData(
-        format="pfnmap-view-1",
+    return ViewData2(
+        format="pfnmap-view-2",
         title=view.title,
         machine=_like(
             MachineData,
@@ -147,10 +187,10 @@ def view_data(view: View, outcome: Outcome | None = None) -> ViewData:
         params=dict(view.params),
         zones=[_like(ZoneData, zone, zone=zone.zone.label) for zone in view.zones],
         nodes=view.nodes,
-        extents=[(start, end) for start, end in view.extents().tolist()],
+        extents=cast(Any, view.extents()),
         pages=_pages(view),
         block_counts=dict(sorted(view.block_counts().items())),
-        blocks=[*_blocks(view)],
+        blocks=_block_runs(view),
         bill=bill_of(view.state),
         resources=view.resources,
         findings=view.findings,
@@ -158,14 +198,32 @@ def view_data(view: View, outcome: Outcome | None = None) -> ViewData:
     )
 
 
-def _blocks(view: View) -> Iterator[BlocksData]:
-    table, pages = block_ranges(view), view.geometry.block_pages
-    kinds = [
-        _like(BlocksData, part.row, first=0, last=0, zone=part.row.zone.label)
+def view_data_1(view: View, outcome: Outcome | None = None) -> ViewData:
+    """The same in format 1."""
+    told, pages = view_data(view, outcome), view.geometry.block_pages
+    kinds = [_like(BlocksData, kind, first=0, last=0, start_pfn=0) for kind in told.blocks.kinds]
+    return _like(
+        ViewData,
+        told,
+        format="pfnmap-view-1",
+        extents=[tuple(pair) for pair in view.extents().tolist()],
+        blocks=[
+            replace(kinds[kind], first=first, last=last, start_pfn=first * pages)
+            for first, last, kind in cast(_Table, told.blocks.runs).tolist()
+        ],
+    )
+
+
+def _block_runs(view: View) -> BlockRunsData:
+    table = block_ranges(view)
+    kinds: dict[BlockKindData, int] = {}
+    numbers = [
+        kinds.setdefault(_like(BlockKindData, part.row, zone=part.row.zone.label), len(kinds))
         for part in table.examples
     ]
-    for first, last, kind in table.places():
-        yield replace(kinds[kind], first=first, last=last, start_pfn=first * pages)
+    of_runs = np.array(numbers, np.int64)[table.kinds]
+    runs = np.stack((table.firsts, table.lasts, of_runs), axis=1)
+    return BlockRunsData([*kinds], cast(Any, runs))
 
 
 def outcome_data(outcome: Outcome) -> OutcomeData:
@@ -201,6 +259,33 @@ def _pages(view: View) -> dict[str, int]:
     }
 
 
-def as_json(document: Any, indent: int = 2) -> str:
+def as_json(document: object, indent: int = 2) -> str:
     """A document as JSON text: ASCII, indented, keys in the order of the schema."""
-    return json.dumps(msgspec.to_builtins(document), indent=indent)
+    return "".join(json_pieces(document, indent))
+
+
+def json_pieces(document: object, indent: int = 2, line: str = "\n") -> Iterator[str]:
+    """The same in pieces: rows of objects one by one, of a table some thousands at a time.
+
+    ``line`` begins a line where the document stands.
+    """
+    inner = line + " " * indent
+    match document:
+        case Struct():
+            for number, name in enumerate(document.__struct_fields__):
+                yield f'{"," if number else "{"}{inner}"{name}": '
+                yield from json_pieces(getattr(document, name), indent, inner)
+            yield line + "}"
+        case list() if document and isinstance(document[0], Struct):
+            for number, row in enumerate(document):
+                yield ("," if number else "[") + inner
+                yield from json_pieces(row, indent, inner)
+            yield line + "]"
+        case np.ndarray() if len(document):
+            for start in range(0, len(document), CHUNK_ROWS):
+                rows = json.dumps(document[start : start + CHUNK_ROWS].tolist())[1:-1]
+                yield ("," if start else "[") + inner + rows.replace("], [", f"],{inner}[")
+            yield line + "]"
+        case _:
+            plain = msgspec.to_builtins(document, enc_hook=np.ndarray.tolist)
+            yield json.dumps(plain, indent=indent).replace("\n", line)

@@ -223,7 +223,7 @@ def test_show_runs_commands_first(capsys: pytest.CaptureFixture[str]) -> None:
 def test_show_json_is_the_same_machine(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("show", "--json", "-c", "machine ram=1G", "-c", "add dimm0 256M") == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["format"] == "pfnmap-view-1"
+    assert document["format"] == "pfnmap-view-2"
     assert document["block_counts"] == {"offline": 2, "online": 8}
     assert document["last_step"]["command"] == "add dimm0 256M"
     (dimm,) = document["bill"]["devices"]

@@ -60,6 +60,7 @@ SCREEN = (
         ("live --root root --allow-writes", "--allow-writes", SCREEN),
         # Forms of the output.
         ("show --json --width 80", "--width", "is for text, not for --json"),
+        ("show --format 1", "--format", "goes with --json"),
         ("show --json --zoom page", "--zoom", "is for text, not for --json"),
         ("show c.json --json --zoom page", "--zoom", "is for text, not for --json"),
         ("run a.hotplug --steps all", "--steps", "goes with --text or --diff"),

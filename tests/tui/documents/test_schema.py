@@ -41,15 +41,17 @@ def root(tmp_path: Path) -> str:
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
-        ("pfnmap-view-1", ["show", "{story}", "--json", "--step", "last"]),
-        ("pfnmap-view-1", ["show", "--json"]),
+        ("pfnmap-view-1", ["show", "{story}", "--json", "--format", "1", "--step", "last"]),
+        ("pfnmap-view-2", ["show", "{story}", "--json", "--step", "last"]),
+        ("pfnmap-view-2", ["show", "--json", "--format", "2"]),
         ("pfnmap-run-1", ["run", "{story}", "--json"]),
         ("pfnmap-diff-1", ["run", "{story}", "--json", "--diff", "--steps", "all"]),
         ("pfnmap-diff-1", ["run", "{story}", "--json", "--diff", "--steps", "0"]),
         ("pfnmap-compare-1", ["compare", "{story}", "--with", "profile=6.1", "--json"]),
         ("pfnmap-sessions-1", ["sessions", "--json"]),
         ("pfnmap-config-1", ["config", "--json"]),
-        ("pfnmap-view-1", ["show", "{root}", "--json"]),
+        ("pfnmap-view-1", ["show", "{root}", "--json", "--format", "1"]),
+        ("pfnmap-view-2", ["show", "{root}", "--json"]),
         ("pfnmap-blocks-1", ["blocks", "--root", "{root}", "--json"]),
         ("pfnmap-blocks-1", ["blocks", "--root", "{root}", "--json", "--output-all", "-b"]),
         ("pfnmap-plan-1", ["plan", "--root", "{root}", "--json", "-c", "offline 33"]),
@@ -89,8 +91,7 @@ def test_every_json_option_has_a_schema(capsys: pytest.CaptureFixture[str]) -> N
             main([name, "--help"])
         shown = " ".join(capsys.readouterr().out.split())
         if "--json" in shown and name != "run":
-            (found,) = re.findall(r"pfnmap-[a-z]+-1", shown)
-            named.add(found)
+            named.update(re.findall(r"pfnmap-[a-z]+-[12]", shown))
     assert set(schema_names()) == named
 
 
