@@ -45,27 +45,32 @@ _CHANGES = {"blocks", "nodes", "free_pages", "policy_zone"}
 """What a range of a batch may change of the machine."""
 
 
-def do_ranges(
-    tx: Transaction, ranges: list[tuple[int, int]], one: One, reach: Reach | None = None
-) -> Refusal | None:
-    """Do ``one`` with each (first, last) in ascending order, up to the first refusal.
+Tried = Iterator[tuple[int, Refusal]]
+"""The last block of each range that fails, and why, before the ranges behind it are done."""
+
+
+def do_ranges(tx: Transaction, ranges: Ranges, one: One, reach: Reach | None = None) -> Tried:
+    """Do ``one`` with each range in order, as long as what is refused is asked for.
 
     ``reach``: for a command that chooses a zone.
     """
-    columns = np.array(ranges, np.int64).reshape(-1, 2)
-    columns[:, 1] += 1
     at = 0
     while at < len(ranges):
-        before = tx.state
-        if (refusal := one(tx, *ranges[at])) is not None:
-            return refusal
+        before, (first, end) = tx.state, ranges[at].tolist()
+        refusal = one(tx, first, end - 1)
         at += 1
-        if len(ranges) - at >= LEAST:
-            batch = _batch_behind(before, tx.state, columns[at - 1 :], one, reach)
+        if refusal is not None:
+            yield end - 1, refusal
+        elif len(ranges) - at >= LEAST:
+            batch = _batch_behind(before, tx.state, ranges[at - 1 :], one, reach)
             if batch is not None:
                 tx.repeat(batch, batch.state_behind(len(batch.ranges)))
                 at += len(batch.ranges)
-    return None
+
+
+def first_refusal(tried: Tried) -> Refusal | None:
+    """Do the ranges up to the first that fails."""
+    return next((refusal for _, refusal in tried), None)
 
 
 class Change(Struct, frozen=True):

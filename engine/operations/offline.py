@@ -21,8 +21,8 @@ from pfnmap.engine.memory.spans import shrink_zone_span, span_text, update_pgdat
 from pfnmap.engine.memory.state import CMA, IN_USE, PINNED, POISONED, Pending, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import hugetlb, zone_shifting
-from pfnmap.engine.operations.many_ranges import do_ranges
-from pfnmap.engine.operations.refs import block_ranges
+from pfnmap.engine.operations.many_ranges import Ranges, Tried, do_ranges, first_refusal
+from pfnmap.engine.operations.refs import listed_blocks
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.sizes_in_words import counted
 from pfnmap.engine.view import BlockRow
@@ -55,7 +55,12 @@ _FAILURES: dict[str, tuple[str, str]] = {
 
 def offline(tx: Transaction, command: Offline) -> Refusal | None:
     """``offline REF``: each block in ascending order, up to the first refusal."""
-    return do_ranges(tx, block_ranges(tx.state, command.blocks), offline_blocks)
+    return first_refusal(offline_ranges(tx, listed_blocks(tx.state, command.blocks)))
+
+
+def offline_ranges(tx: Transaction, ranges: Ranges) -> Tried:
+    """:func:`offline_blocks` for each range."""
+    return do_ranges(tx, ranges, offline_blocks)
 
 
 def offline_blocks(

@@ -21,26 +21,39 @@ from pfnmap.engine.memory.state import POISONED, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.memory.unplugged import unplugged_pages
 from pfnmap.engine.operations import zone_shifting
-from pfnmap.engine.operations.many_ranges import do_ranges
-from pfnmap.engine.operations.refs import block_ranges
+from pfnmap.engine.operations.many_ranges import Ranges, Tried, do_ranges, first_refusal
+from pfnmap.engine.operations.refs import listed_blocks
 from pfnmap.engine.operations.zone_policy import ZoneChoice, block_device, zone_for_pfn_range
 from pfnmap.engine.outcome import Refusal
 
 
 def online(tx: Transaction, command: Online) -> Refusal | None:
     """``online REF``: each block in ascending order, up to the first refusal."""
-    kind = command.online_type
+    ranges = listed_blocks(tx.state, command.blocks)
+    return first_refusal(online_ranges(tx, ranges, command.online_type))
+
+
+def online_ranges(
+    tx: Transaction, ranges: Ranges, online_type: OnlineType, *, through: str = "state"
+) -> Tried:
+    """:func:`online_blocks` for each range."""
+
+    def one(tx: Transaction, first: int, last: int) -> Refusal | None:
+        return online_blocks(tx, first, last, online_type, through=through)
 
     def reach(state: State, block: int, end: int) -> tuple[ZoneType, int]:
-        choice = _choose(state, block, state.blocks.row_at(block), kind)
+        row = state.blocks.row_at(block)
+        kind = _asked(row, online_type, through)
+        choice = _choose(state, block, row, kind)
         return choice.zone, block + _batch_size(state, block, end, kind)
 
-    return do_ranges(
-        tx,
-        block_ranges(tx.state, command.blocks),
-        lambda tx, first, last: online_blocks(tx, first, last, kind),
-        reach,
-    )
+    return do_ranges(tx, ranges, one, reach)
+
+
+def _asked(row: Any, online_type: OnlineType, through: str) -> OnlineType:
+    """How a block is onlined; the boolean file takes the type that a refused write left."""
+    left = OnlineType(int(row["online_type"])) if through == "online" else OnlineType.OFFLINE
+    return left or (OnlineType.ONLINE if through == "online" else online_type)
 
 
 def online_blocks(
@@ -68,9 +81,7 @@ def online_blocks(
             return Refusal(
                 "EINVAL", "device_online", f"memory block {block} is online already", block
             )
-        kind = online_type
-        if through == "online":
-            kind = OnlineType(int(row["online_type"])) or OnlineType.ONLINE
+        kind = _asked(row, online_type, through)
         count = min(last, int(row["start"] + row["count"]) - 1) - block + 1
         count, poisoned = _sound(tx.state, block, count)
         if poisoned is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pfnmap.engine.commands import PfnRef, Ref
 from pfnmap.engine.complaints import closest
 from pfnmap.engine.errors import InputError
@@ -58,6 +61,11 @@ def _range(state: State, ref: Ref) -> tuple[int, int]:
     if last >= count:
         raise InputError(f"{device.name}[{last}]: {device.name} has blocks 0 to {count - 1}")
     return first + ref.first, first + last
+
+
+def listed_blocks(state: State, refs: tuple[Ref, ...]) -> NDArray[np.int64]:
+    """[first, end) of the blocks of a REF, ascending and disjoint, int64 (n, 2)."""
+    return np.add(np.array(block_ranges(state, refs), np.int64).reshape(-1, 2), (0, 1))
 
 
 def block_ranges(state: State, refs: tuple[Ref, ...]) -> list[tuple[int, int]]:

@@ -22,6 +22,7 @@ from pfnmap.engine.memory.state import Device, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import add, offline, online, remove_2019
 from pfnmap.engine.operations.allocations import PIN_KINDS
+from pfnmap.engine.operations.many_ranges import Ranges, first_refusal
 from pfnmap.engine.operations.refs import block_ranges
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.sizes_in_words import ranged
@@ -89,8 +90,8 @@ def eject(tx: Transaction, device: Device) -> Refusal | None:
             log=[f"memory memory{refusal.block}: Offline failed."],
             block=refusal.block or -1,
         )
-        for low, high in were_online:
-            online.online_blocks(tx, low, high, OnlineType.ONLINE, through="online")
+        for _ in online.online_ranges(tx, were_online, OnlineType.ONLINE, through="online"):
+            pass  # whatever comes of it
         tx.event("acpi_scan_try_to_offline", "the other blocks are online again; eject fails")
         return Refusal(
             "EBUSY",
@@ -116,10 +117,10 @@ def offline_and_remove(tx: Transaction, *ranges: tuple[int, int]) -> Refusal | N
     """
     was = [row for low, high in ranges for row in tx.state.blocks.slice(low, high + 1)]
     for first, last in ranges:
-        for low, high in _online_ranges(tx.state, first, last):
-            if (refusal := offline.offline_blocks(tx, low, high)) is not None:
-                _online_again(tx, was)
-                return refusal
+        tried = offline.offline_ranges(tx, _online_ranges(tx.state, first, last))
+        if (refusal := first_refusal(tried)) is not None:
+            _online_again(tx, was)
+            return refusal
     for first, last in ranges:
         if (refusal := remove_range(tx, first, last)) is not None:
             return refusal
@@ -138,22 +139,18 @@ def _online_again(tx: Transaction, was: Sequence[np.void]) -> None:
             online.online_blocks(tx, low, high - 1, kind)
 
 
-def _online_ranges(state: State, first: int, last: int) -> list[tuple[int, int]]:
-    """[first, last] block ranges that are online, ascending."""
+def _online_ranges(state: State, first: int, last: int) -> Ranges:
+    """[first, end) of the blocks of first..last that are online, ascending."""
     rows = state.blocks.slice(first, last + 1)
-    rows = rows[rows["state"] == BlockState.ONLINE]
-    return [(int(r["start"]), int(r["start"] + r["count"]) - 1) for r in rows]
+    return ranges_of(rows[rows["state"] == BlockState.ONLINE])
 
 
-def _first_pass(tx: Transaction, ranges: list[tuple[int, int]]) -> list[int]:
+def _first_pass(tx: Transaction, ranges: Ranges) -> list[int]:
     """Offline what can be offlined; the blocks that could not be, ascending."""
     failed: list[int] = []
-    for low, high in ranges:
-        block = low
-        while block <= high:
-            refusal = offline.offline_blocks(tx, block, high)
-            if refusal is None or refusal.block is None:
-                break
+    refusal: Refusal | None
+    for last, refusal in offline.offline_ranges(tx, ranges):
+        while refusal is not None and refusal.block is not None:
             if tx.state.pending is not None:
                 return failed
             failed.append(refusal.block)
@@ -162,7 +159,7 @@ def _first_pass(tx: Transaction, ranges: list[tuple[int, int]]) -> list[int]:
                     f"remove: more than {MAX_BLOCKS_ONE_BY_ONE} blocks of one device cannot be "
                     "offlined, and each is tried by itself; unpin some, or remove fewer blocks"
                 )
-            block = refusal.block + 1
+            refusal = offline.offline_blocks(tx, refusal.block + 1, last)
     return failed
 
 

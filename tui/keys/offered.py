@@ -143,18 +143,19 @@ def fault_entries() -> list[want.Entry]:
     return entries
 
 
-def verdicts(shown: Shown, block_id: int) -> tuple[Verdict, ...]:
-    """What the kernel would answer to everything that may be done with a block."""
-    found = shown.verdicts.get(block_id)
-    if found is None:
-        pages = shown.view.geometry.block_pages
-        here = Here(shown.view, block_id * pages, block_id * pages + 1)
-        asked = _JUDGED if here.block_ids else ()  # the block may be gone since it was drawn
-        found = shown.verdicts[block_id] = tuple(
-            Verdict(shown.key(a.id), a.label, *shown.foresee(a.command(shown, here)))
-            for a in asked
-            if a.command is not None
-        )
+def verdicts(shown: Shown, block_id: int, *, later: bool = False) -> list[Verdict]:
+    """What the kernel would answer to everything that may be done with a block.
+
+    ``later``: what takes long waits (:attr:`Shown.foreseen`).
+    """
+    pages = shown.view.geometry.block_pages
+    here = Here(shown.view, block_id * pages, block_id * pages + 1)
+    found = []
+    for action in _JUDGED if here.block_ids else ():  # the block may be gone since it was drawn
+        if action.command is not None:
+            answer = shown.foresee(action.command(shown, here), later=later)
+            named = shown.key(action.id), action.label
+            found.append(Verdict(*named, *answer) if answer else Verdict(*named, waits=True))
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pfnmap.engine.commands import Command, StartMachine
+from pfnmap.engine.commands import Command, Remove, StartMachine
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.outcome import Outcome, Refusal
 from pfnmap.engine.profile import kernel_words
@@ -15,6 +15,11 @@ from pfnmap.tui.keys.effects import AddValues
 from pfnmap.tui.keys.here import Here
 from pfnmap.tui.keys.names import first_key
 from pfnmap.tui.map.viewport import Viewport
+
+MANY_RUNS = 1024
+"""Runs of blocks alike from which on it takes too long for a frame to foresee a removal."""
+Foreseen = tuple[Refusal | None, str]
+"""The refusal that a command would meet, and what of a real machine speaks for one."""
 
 
 class Memory(Struct, frozen=True):
@@ -35,9 +40,11 @@ class Verdict(Struct, frozen=True):
 
     key: str
     label: str
-    refusal: Refusal | None
+    refusal: Refusal | None = None
     doubt: str = ""
     """What could make a real kernel refuse all the same."""
+    waits: bool = False
+    """It takes long to find out, and is not known yet."""
 
 
 class Shown(Struct, frozen=True):
@@ -70,16 +77,17 @@ class Shown(Struct, frozen=True):
     busy: str = ""
     """What takes long just now, and how to stop it; empty where nothing does."""
     touring: bool = False
-    verdicts: dict[int, tuple[Verdict, ...]] = field(default_factory=dict)
-    """What may be done with a block, found out once; of this machine and no other."""
+    foreseen: dict[Command, Foreseen | None] = field(default_factory=dict)
+    """What commands would come to, found out once; of this machine and no other. None: it takes
+    long, and is to be found out behind the frame."""
 
     def now(self) -> Shown:
         """The same session as it is by now."""
         session, view = self.session, self.session.view
         if self.session.view is self.view and len(session.outcomes) == len(self.outcomes):
-            verdicts = self.verdicts
+            foreseen = self.foreseen
         else:
-            verdicts = {}
+            foreseen = {}
         return replace(
             self,
             view=view,
@@ -88,7 +96,7 @@ class Shown(Struct, frozen=True):
             nr_waiting=len(session.waiting),
             position=session.position,
             phase=session.phase,
-            verdicts=verdicts,
+            foreseen=foreseen,
         )
 
     # -- the machine -----------------------------------------------------------------------
@@ -138,10 +146,17 @@ class Shown(Struct, frozen=True):
 
     def predict(self, command: Command) -> Refusal | None:
         """The refusal that a command would meet, None when it would succeed."""
-        return self.foresee(command)[0]
+        return self._ask(command)[0]
 
-    def foresee(self, command: Command) -> tuple[Refusal | None, str]:
-        """The refusal that a command would meet, and what of a real machine speaks for one."""
+    def foresee(self, command: Command, *, later: bool = False) -> Foreseen | None:
+        """What a command would come to, found out once; None where that is to be ``later``."""
+        found = self.foreseen.get(command)
+        if found is None:
+            later &= isinstance(command, Remove) and self.session.state.blocks.nr_rows > MANY_RUNS
+            found = self.foreseen[command] = None if later else self._ask(command)
+        return found
+
+    def _ask(self, command: Command) -> Foreseen:
         asked = self.session if self.real else self.session.machine
         try:
             outcome = asked.predict(command)

@@ -16,6 +16,8 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.timer import Timer
 
+from pfnmap.tui.keys.shown import Shown
+
 PATIENCE_SECONDS = 0.25
 """What ends within this is as if it had been done at once."""
 LOOK_SECONDS = 0.1
@@ -42,6 +44,34 @@ class Job(Future[Any]):
     def seconds(self) -> float:
         """How long it has been going on."""
         return monotonic() - self._began
+
+
+class Foresight:
+    """What no frame waits for is found out when nobody has pressed a key for a while."""
+
+    class Found(Message):
+        """Something was found out."""
+
+    def __init__(self, owner: MessagePump) -> None:
+        self._owner = owner
+        self._timer: Timer | None = None
+        self._job: Job | None = None
+
+    def want(self, shown: Shown) -> None:
+        """Find out what ``shown`` lacks, unless something else is shown before long."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        if None in shown.foreseen.values():
+            self._timer = self._owner.set_timer(PATIENCE_SECONDS, lambda: self._begin(shown))
+
+    def _begin(self, shown: Shown) -> None:
+        if self._job is not None and not self._job.done():
+            self.want(shown)
+            return
+        commands = [command for command, known in shown.foreseen.items() if known is None]
+        self._job = Job("verdicts", lambda: [shown.foresee(command) for command in commands])
+        self._job.add_done_callback(lambda _: self._owner.post_message(self.Found()))
 
 
 class Busy(Exception):

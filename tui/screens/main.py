@@ -38,7 +38,7 @@ from pfnmap.tui.map.viewport import Viewport
 from pfnmap.tui.say.facts import summary
 from pfnmap.tui.say.words import fitted, safe
 from pfnmap.tui.screens import layout
-from pfnmap.tui.screens.background import Background, Busy
+from pfnmap.tui.screens.background import Background, Busy, Foresight
 from pfnmap.tui.screens.clock import Clock
 from pfnmap.tui.screens.frame import frame, frame_text, panel_text
 from pfnmap.tui.screens.layout import Place
@@ -106,6 +106,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """What is to be left in the scrollback, with escape sequences."""
         self.background = Background(self)
         self.clock = Clock(self)
+        self._foresight = Foresight(self)
         self.live: RealMachine | None = None
         """The real machine, where one was opened."""
         self.tour: TourPanel | None = None
@@ -198,6 +199,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Place the panels and show the machine, so that the first frame is whole."""
         if self.app.is_headless:
             self.background.patience_seconds = None  # pictures and screencasts know no clock
+            self.inspector.later = False
         self.place(self.app.size)
         self.map.focus()
         self.show_session()
@@ -262,6 +264,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         for panel in (self.inspector, self.blocks, self.figure, self.status):
             if panel.display:
                 panel.show(frame_now)
+        self._foresight.want(frame_now)
         if self.app.screen is self:  # else it shows the keys of a dialog
             self.footer.show(frame_now)
         for other in (self.tour, self.live):
@@ -680,6 +683,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self._try(waiting)
             self.post_message(self.Free())
         self.status.show(self.shown)
+
+    def on_foresight_found(self) -> None:
+        """Show what was found out behind the frame."""
+        if self.inspector.display:
+            self.inspector.show(self.shown)
 
     def on_machine_changed(self) -> None:
         """The real machine that is shown is another one."""

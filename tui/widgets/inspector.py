@@ -27,6 +27,8 @@ class Inspector(Panel):
     """
 
     TITLE = "inspector"
+    later = True
+    """Whether verdicts that take long wait for a time at which nobody presses a key."""
 
     def show(self, shown: Shown) -> None:
         """Show the page under the cursor and its block."""
@@ -89,7 +91,7 @@ class Inspector(Panel):
         self, width: int, shown: Shown, block: BlockRow, most: int | None = None
     ) -> list[Strip]:
         """What may be done here now, and why not what may not, in ``most`` lines each."""
-        answers = merged(verdicts(shown, block.id))
+        answers = merged(verdicts(shown, block.id, later=self.later))
         if not answers:
             return []
         paint = self.paint
@@ -97,6 +99,8 @@ class Inspector(Panel):
         for verdict in answers:
             refusal, role, why = verdict.refusal, "ok", verdict.doubt
             words = "yes, as far as can be known" if why else "yes"
+            if verdict.waits:
+                words, role = self.paint.ellipsis, "dim"
             if refusal is not None:
                 words, role = refusal.errno, "refusal"
                 why = f"{refusal.function}: {refusal.rule}"

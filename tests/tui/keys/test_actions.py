@@ -157,9 +157,11 @@ def test_the_kernel_is_asked_once_for_a_state_and_a_block() -> None:
     now = frame(*DIMM)
     first = verdicts(now, 33)
     assert [verdict.label for verdict in first][:2] == ["online", "online kernel"]
-    assert verdicts(replace(now, focus="zones").now(), 33) is first
+    asked = now.foreseen
+    assert verdicts(replace(now, focus="zones").now(), 33) == first
+    assert replace(now, focus="zones").now().foreseen is asked and len(asked) == len(first)
     now.session.undo()
-    assert verdicts(now.now(), 33) is not first
+    assert not now.now().foreseen
 
 
 @pytest.mark.parametrize("verb", ["add", "online", "shrink", "undo", "help"])

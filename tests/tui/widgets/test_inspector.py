@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import wait
+
+import pytest
+
+from pfnmap.tui.keys import shown
+from pfnmap.tui.testing import settle
 from tests.tui.stage import DIMM, stage
 
 
@@ -13,3 +19,18 @@ async def test_verdicts_are_those_of_the_machine() -> None:
         assert "oOm online EINVAL" in drawn
         assert "f offline EBUSY " in drawn and " start_isolate_page_range:" in drawn
         assert on.session.position == 3
+
+
+async def test_what_takes_long_to_foresee_is_found_out_behind_the_frame(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shown, "MANY_RUNS", 0)
+    async with stage(*DIMM, size=(200, 60)) as on:
+        on.main.inspector.later = True
+        await on.keys("G", "o")
+        assert "x remove …" in " ".join(on.text.split())
+        foresight = on.main._foresight
+        foresight._begin(on.main.shown)
+        assert foresight._job is not None and wait([foresight._job], 60).done
+        await settle(on.pilot)
+        assert "x remove yes" in " ".join(on.text.split())
