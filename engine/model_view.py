@@ -17,6 +17,7 @@ from pfnmap.engine.memory.checks import span_findings
 from pfnmap.engine.memory.page_map import PageMap, page_zone
 from pfnmap.engine.memory.runs import joined_ranges
 from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.totals import totals_of
 from pfnmap.engine.memory.unplugged import driven_rows
 from pfnmap.engine.operations.zone_policy import valid_zones
 from pfnmap.engine.view import (
@@ -140,7 +141,8 @@ class ModelView:
     @cached_property
     def _extents(self) -> NDArray[np.int64]:
         pages = self.state.geometry.block_pages
-        rows, devices = self.state.blocks.rows, self.state.device_ranges.rows
+        rows = totals_of(self.state.blocks, pages).extents
+        devices = self.state.device_ranges.rows
         starts = np.concatenate((rows["start"] * pages, devices["start"]))
         ends = np.concatenate(
             ((rows["start"] + rows["count"]) * pages, devices["start"] + devices["count"])
@@ -195,9 +197,10 @@ class ModelView:
             zone_rule=rule,
         )
 
-    def block_counts(self) -> dict[str, int]:
+    def block_counts(self, first: int = 0, end: int | None = None) -> dict[str, int]:
         """How many blocks are in each state."""
-        rows = self.state.blocks.rows
+        blocks = self.state.blocks
+        rows = blocks.rows if end is None else blocks.slice(first, end)
         counts = np.bincount(rows["state"], weights=rows["count"], minlength=len(BlockState))
         return {state.word: int(counts[state]) for state in BlockState if counts[state]}
 

@@ -260,8 +260,11 @@ class View(Protocol):
     def block(self, block_id: int) -> BlockRow | None:
         """One block, None where there is none."""
 
-    def block_counts(self) -> dict[str, int]:
-        """How many blocks are in each state, e.g. ``{"online": 3, "offline": 1}``."""
+    def block_counts(self, first: int = 0, end: int | None = None) -> dict[str, int]:
+        """How many blocks are in each state, e.g. ``{"online": 3, "offline": 1}``.
+
+        ``first``, ``end``: of the blocks [first, end) only.
+        """
 
     def node_block_counts(self) -> Sequence[tuple[int | None, int, int]]:
         """(node, online blocks, blocks) of each node that has blocks; None, last: not known."""

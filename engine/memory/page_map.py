@@ -12,11 +12,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import FREE_BY_ZONE, BlockState, PageState, ZoneType
-from pfnmap.engine.memory.runs import Rows, RunMap, picked, sorted_set
+from pfnmap.engine.memory.runs import Rows, RunMap, picked, sorted_set, span_apart
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.totals import Totals, are_shared, totals_of
 
@@ -117,6 +118,34 @@ def _boot_limits(geometry: Geometry) -> tuple[tuple[int, int, PageState], ...]:
     return tuple((low, high, FREE_BY_ZONE[zone]) for zone, low, high in geometry.boot_zones())
 
 
+MANY_CELLS = 256
+"""Cells that are counted on from those of the state before, where the edges are the same."""
+
+
+class Counted(Struct, frozen=True, eq=False):
+    """Cells that were counted."""
+
+    state: State
+    edges: NDArray[np.int64]
+    total: Counts
+
+    def apart(self, state: State) -> tuple[int, int] | None:
+        """[low, high) of the pfns that another state may have more to say about; None: of all."""
+        was, pages = self.state, state.geometry.block_pages
+        if was.early_ram is not state.early_ram or was.geometry is not state.geometry:
+            return None
+        pairs = [(was.taken, state.taken), (was.lost, state.lost)]
+        spans = [span_apart(*pair) for pair in (*pairs, (was.device_ranges, state.device_ranges))]
+        low, high = span_apart(was.blocks, state.blocks)
+        spans = [span for span in (*spans, (low * pages, high * pages)) if span[1]]
+        return (min(spans)[0], max(high for _, high in spans)) if spans else (0, 0)
+
+
+_lately: list[Counted] = []
+"""What was counted last, the latest first: cells of the map, and of the one before."""
+_KEPT = 3
+
+
 class PageMap:
     """Page counts of one state, prepared once and asked many times."""
 
@@ -176,6 +205,24 @@ class PageMap:
 
     def counts(self, edges: NDArray[np.int64]) -> Counts:
         """Pages of each state between successive edges: int64 (n, NR_STATES)."""
+        if len(edges) < MANY_CELLS:
+            return self._counted(edges)
+        for known in _lately:
+            if np.array_equal(known.edges, edges) and (apart := known.apart(self.state)):
+                total = known.total
+                if apart[1] > apart[0]:
+                    low, high = edges.searchsorted((apart[0] + 1, apart[1])).tolist()
+                    low = max(0, low - 1)
+                    total = total.copy()
+                    total[low:high] = self._counted(edges[low : high + 1])
+                break
+        else:
+            total = self._counted(edges)
+        _lately.insert(0, Counted(self.state, edges, total))
+        del _lately[_KEPT:]
+        return total.copy()
+
+    def _counted(self, edges: NDArray[np.int64]) -> Counts:
         # Transposed, so that all cells of one state lie side by side.
         total = np.zeros((NR_STATES, len(edges) - 1), np.int64).T
         pages = self.state.geometry.block_pages

@@ -442,6 +442,28 @@ def rows_apart(one: RunMap, other: RunMap) -> tuple[Rows, Rows]:
     return first, second
 
 
+def span_apart(one: RunMap, other: RunMap) -> tuple[int, int]:
+    """[low, high) of keys outside of which two maps hold the same; (0, 0) where all is the same."""
+    if one is other:
+        return 0, 0
+    rows = [_as_bytes(each) for each in rows_apart(one, other)]
+    shorter = min(map(len, rows))
+    low = _nr_alike(rows[0][:shorter], rows[1][:shorter])
+    tails = [each[low:][::-1][: shorter - low] for each in rows]
+    high = _nr_alike(*tails)
+    apart = [each[low : len(each) - high].view(one.dtype) for each in rows]
+    apart = [each for each in apart if len(each)]
+    if not apart:
+        return 0, 0
+    ends = [int(each["start"][-1] + each["count"][-1]) for each in apart]
+    return min(int(each["start"][0]) for each in apart), max(ends)
+
+
+def _nr_alike(one: NDArray[np.void], other: NDArray[np.void]) -> int:
+    """How many of the first rows of two pieces of one length are alike."""
+    return int(np.append(one != other, True).argmax())
+
+
 def _first_key(chunk: Rows) -> int:
     return int(chunk["start"][0])
 

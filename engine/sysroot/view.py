@@ -292,10 +292,12 @@ class SysrootView(Reading):
             return f"inferred: {' '.join(names)}, because {rule}"
         return rule if names == words else f"the model foresees {' '.join(names)}, because {rule}"
 
-    def block_counts(self) -> dict[str, int]:
+    def block_counts(self, first: int = 0, end: int | None = None) -> dict[str, int]:
         """How many blocks are in each state."""
         blocks = self.observation.blocks
-        counts = np.bincount(blocks.state, minlength=len(blocks.states)).tolist()
+        last = None if end is None else self.rank_of(end)
+        states = blocks.state[self.rank_of(first) : last]
+        counts = np.bincount(states, minlength=len(blocks.states)).tolist()
         return {word: count for word, count in zip(blocks.states, counts, strict=True) if count}
 
     def block_runs(self, *, reasons: bool = False) -> Iterator[tuple[int, int]]:

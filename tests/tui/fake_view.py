@@ -99,9 +99,11 @@ class FakeView:
     def block(self, block_id: int) -> BlockRow | None:
         return next((block for block in self.blocks if block.id == block_id), None)
 
-    def block_counts(self) -> dict[str, int]:
+    def block_counts(self, first: int = 0, end: int | None = None) -> dict[str, int]:
         counts: dict[str, int] = {}
         for block in self.blocks:
+            if block.id < first or (end is not None and block.id >= end):
+                continue
             counts[block.state] = counts.get(block.state, 0) + 1
         return counts
 

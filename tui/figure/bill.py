@@ -15,6 +15,7 @@ from pfnmap.engine.memory.free_memory import free_of
 from pfnmap.engine.memory.page_map import zone_pieces
 from pfnmap.engine.memory.runs import sorted_set
 from pfnmap.engine.memory.state import Device, State
+from pfnmap.engine.memory.totals import totals_of
 from pfnmap.engine.sizes_in_words import counted, ranged
 from pfnmap.tui.figure.amounts import human
 from pfnmap.tui.figure.gauge import plugged_words
@@ -194,7 +195,7 @@ def _device(state: State, device: Device, facts: DeviceFacts) -> DeviceBill:
     geometry = state.geometry
     (first, end), blocks, hosting = state.blocks_of(device), 0, 0
     if device.is_ram:
-        rows = state.blocks.slice(first, end)
+        rows = totals_of(state.blocks, geometry.block_pages).extents_of(first, end)
         blocks = int(rows["count"].sum())
         hosting = int(rows["count"][rows["vmemmap"] > 0].sum())
         first = int(rows["start"][0]) if len(rows) else first

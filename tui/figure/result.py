@@ -15,6 +15,7 @@ from pfnmap.engine.finding import DISAGREES, Finding
 from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory.runs import Rows, joined_ranges
 from pfnmap.engine.memory.state import Device, HugetlbSet, State
+from pfnmap.engine.memory.totals import totals_of
 from pfnmap.engine.sizes_in_words import counted, listed, ranged
 from pfnmap.engine.view import View, ZoneRow
 from pfnmap.tui.figure.amounts import amount, human, pages_words
@@ -189,7 +190,8 @@ def memmap_place(state: State, device: Device) -> str:
         if device.altmap_pages:
             return f"{amount(device.altmap_pages, state)} at its own start"
         return "in RAM"
-    rows = state.blocks.slice(*state.blocks_of(device))
+    extents = totals_of(state.blocks, state.geometry.block_pages).extents_of
+    rows = extents(*state.blocks_of(device))
     total = int((rows["vmemmap"] * rows["count"]).sum())
     if not total:
         hosted = device.memmap in (MemmapKind.PER_BLOCK, MemmapKind.PER_DEVICE)

@@ -14,8 +14,6 @@ from pfnmap.engine.view import BlockRow, PageRow, View
 
 MOST_BLOCKS = 65_536
 """Blocks that one key press may act on; more would be a slip of the hand."""
-MOST_LOOKED_AT = 256
-"""Blocks of a selection that are asked for their state."""
 
 
 @dataclass(frozen=True)
@@ -50,19 +48,15 @@ class Here:
         return ids
 
     @cached_property
-    def _rows(self) -> list[BlockRow]:
-        rows = (self.view.block(block_id) for block_id in self.block_ids[:MOST_LOOKED_AT])
-        return [row for row in rows if row is not None]
-
-    @property
     def first_block(self) -> BlockRow | None:
         """The first of the blocks, None where there is none."""
-        return self._rows[0] if self._rows else None
+        return self.view.block(self.block_ids[0]) if self.block_ids else None
 
     @cached_property
     def states(self) -> frozenset[str]:
         """Which states the blocks are in."""
-        return frozenset(row.state for row in self._rows)
+        pages = self.view.geometry.block_pages
+        return frozenset(self.view.block_counts(self.start // pages, (self.end - 1) // pages + 1))
 
     @cached_property
     def refs(self) -> tuple[Ref, ...]:

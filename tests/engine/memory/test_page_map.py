@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from contextlib import suppress
 from unittest.mock import patch
 
 import numpy as np
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import ARCHITECTURES
 from pfnmap.engine.kinds import BlockState, PageState, ZoneType
 from pfnmap.engine.machine import Machine
@@ -168,3 +171,20 @@ def test_holes_and_zones_of_a_range(state: State, low: int, count: int) -> None:
     if not holes:
         expected = {page_zone(state, pfn) for pfn in whole}
         assert zones_of(state, low, low + count) == expected
+
+
+def test_cells_counted_on_from_another_state_are_those_counted_anew() -> None:
+    chance, machine = random.Random(5), Machine.boot()
+    machine.run("add d0 8G")
+    edges = np.linspace(0, machine.view().end_pfn, 700).astype(np.int64)
+    for _ in range(120):
+        block, pfn = 32 + chance.randrange(64), f"d0+{chance.randrange(1 << 20):#x}"
+        line = chance.choice(
+            (f"online {block} movable", f"online {block}", f"offline {block}", f"unpin {block}",
+             f"pin pfn={pfn}", f"hugetlb h{chance.randrange(1 << 30)} 2M count=5",
+             f"add d{chance.randrange(1, 4)} 256M", f"remove d{chance.randrange(1, 4)}")
+        )  # fmt: skip
+        with suppress(InputError):
+            machine.run(line)
+        pages = PageMap(machine.state)
+        assert np.array_equal(pages.counts(edges), pages._counted(edges)), line
