@@ -26,6 +26,8 @@ from pfnmap.engine.sizes_in_words import counted
 
 UNPLUGGED = "unplugged"
 LINE = "System RAM (kmem)"
+DAX_KINDS = ("pmem", "dax", "kmem")
+"""Devices of the dax bus: held by device_dax, by no driver, by kmem."""
 _FSDAX_INFO_BYTES = 8192
 """What libnvdimm keeps for itself at the start of a namespace (``nd_pfn_init``)."""
 _ALIGN_BYTES = 2 << 20
@@ -92,7 +94,7 @@ def _found(tx: Transaction, name: str) -> Device | None:
 def read_file(state: State, name: str, file: str) -> str | None:
     """A file of ``/sys/bus/dax/devices/NAME``, None where it is not there."""
     device = state.device_named(name)
-    if device is None or device.kind not in ("pmem", "dax", "kmem"):
+    if device is None or device.kind not in DAX_KINDS:
         return None
     match file:
         case "state" if state.profile.dax_state_file and device.state:
@@ -112,7 +114,8 @@ def write_file(tx: Transaction, name: str, file: str, word: str) -> Refusal | No
     """``echo WORD > /sys/bus/dax/devices/NAME/FILE``."""
     device = tx.state.device_named(name)
     if device is None or read_file(tx.state, name, file) is None:
-        errno = "ENOENT" if device is None else "EACCES"  # nobody may create a file there
+        there = device is not None and device.kind in DAX_KINDS
+        errno = "EACCES" if there else "ENOENT"  # nobody may create a file there
         return Refusal(errno, "sysfs", f"/sys/bus/dax/devices/{name} has no file {file}")
     if file == "state":
         return write_state(tx, device, word)
@@ -127,7 +130,7 @@ def write_file(tx: Transaction, name: str, file: str, word: str) -> Refusal | No
 def dax_device(state: State, name: str) -> Device:
     """The dax device of that name; InputError where there is none, or no dax/kmem."""
     device = state.device_named(name)
-    if device is None or device.kind not in ("pmem", "dax", "kmem") or device.mapping:
+    if device is None or device.kind not in DAX_KINDS or device.mapping:
         raise InputError(f"{name}: there is no dax device of that name; device-add makes one")
     if not state.profile.is_since("5.1"):
         raise InputError(f"{state.profile.name} has no dax/kmem, it came with 5.1")

@@ -137,7 +137,7 @@ def chmem(tx: Transaction, command: Chmem) -> Refusal | None:
                 )
             low, high = (low + part, high) if command.enable else (low, high - part)
     if command.size_bytes is None and not len(tx.state.blocks.slice(first, last + 1)):
-        return Refusal("ENOENT", "sysfs", f"there is no memory {ranged('block', first, last)}")
+        return Refusal("ENOENT", "sysfs", f"not there: {ranged('block', first, last)}")
     return None if command.size_bytes is not None and not wanted else refusal
 
 
