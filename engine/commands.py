@@ -1,17 +1,17 @@
 """The commands as values, and the verb of each: what a line of the command language means.
 
-A command is a frozen value; :func:`verb` says beside it how its line is written, from which
-reading, printing, help and completion follow (``pfnmap.engine.language``), and which function
-of which operation is its effect (``pfnmap.engine.machine``). Nothing else lists verbs.
+A command is a frozen value; its fields say how they are written (:class:`Word`, :class:`Key`),
+from which reading, printing, help and completion follow (``pfnmap.engine.language``), and
+:func:`verb` which function of which operation is its effect (``pfnmap.engine.machine``). Nothing
+else lists verbs.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pfnmap.engine.kinds import MemmapPolicy, OnlineType, ZoneType
 from pfnmap.engine.notation import (
@@ -82,8 +82,6 @@ class Kind(Enum):
 class Word(Struct, frozen=True):
     """A word at its place behind the verb."""
 
-    field: str
-    """The field of the command that it fills; empty for a word that is only said."""
     kind: ValueKind
     needs: str = ""
     """What is missing without it: ``a size``."""
@@ -94,19 +92,22 @@ class Word(Struct, frozen=True):
     """Whether it stands for all words that are left."""
     instead: str = ""
     """The key that may be written instead."""
+    field: str = ""
+    """The field of the command that it fills; empty for a word that is only said."""
 
 
 class Key(Struct, frozen=True):
     """A ``key=value`` behind the verb."""
 
-    key: str
     kind: ValueKind
-    field: str = ""
-    """The field of the command that it fills, where that has another name."""
+    key: str = ""
+    """Empty: as the field is called."""
     example: str = ""
     """What to write behind the verb where the key must be there and is not."""
     instead: str = ""
     """The key that may be written instead."""
+    field: str = ""
+    """The field of the command that it fills."""
 
 
 class Verb(Struct, frozen=True):
@@ -125,8 +126,6 @@ class Verb(Struct, frozen=True):
     """The arguments of a verb that has more to it than words and keys."""
     effect: str
     """``module.function`` of ``pfnmap.engine.operations``, empty for what is no operation."""
-    repeated_keys: bool
-    """Whether one key may stand in a line more than once."""
 
     @property
     def synopsis(self) -> str:
@@ -176,23 +175,43 @@ def verb(
     name: str,
     help: str,
     example: str,
-    *parameters: Word | Key,
+    *said: Word | Key,
     kind: Kind = Kind.ACTION,
     synopsis: str = "",
     effect: str = "",
-    repeated_keys: bool = False,
 ) -> Callable[[type[C]], type[C]]:
-    """Declare the verb whose lines are commands of the class that follows."""
+    """Declare the verb whose lines are commands of the class that follows.
+
+    ``said``: words and keys that fill no field; the others stand with the fields.
+    """
 
     def declare(command: type[C]) -> type[C]:
-        words = tuple(each for each in parameters if isinstance(each, Word))
-        keys = tuple(each for each in parameters if isinstance(each, Key))
-        VERBS[name] = Verb(
-            name, command, help, example, kind, words, keys, synopsis, effect, repeated_keys
+        parts = [*said]
+        for field, hint in command.__annotations__.items():
+            parts += [replace(part, field=field) for part in getattr(hint, "__metadata__", ())]
+        words = tuple(each for each in parts if isinstance(each, Word))
+        keys = tuple(
+            replace(each, key=each.key or each.field) for each in parts if isinstance(each, Key)
         )
+        VERBS[name] = Verb(name, command, help, example, kind, words, keys, synopsis, effect)
         return command
 
     return declare
+
+
+NodeKey = Annotated[int | None, Key(NODE)]
+PlaceKey = Annotated[int | None, Key(ADDRESS, "at")]
+HeldName = Annotated[str, Word(HELD, "the name of the device", "NAME")]
+BlocksWord = Annotated[
+    tuple[Ref, ...], Word(REF, "to know which blocks", "34, or 32-39, or dimm0[1]")
+]
+PinnedWord = Annotated[
+    tuple[Ref, ...], Word(REF, "blocks or pfn=", "34, or pfn=0x108000", instead="pfn")
+]
+PfnKey = Annotated[PfnRef | None, Key(PFN)]
+PagesKey = Annotated[int | None, Key(positive("number of pages"), "pages")]
+TextWord = Annotated[str, Word(TEXT, "a text", '"words in quotes"')]
+"""Fields that several commands have."""
 
 
 # -- start ------------------------------------------------------------------------------
@@ -254,28 +273,18 @@ class SetRule(Command, frozen=True):
 
 
 # -- actions ----------------------------------------------------------------------------
-@verb(
-    "add",
-    "hot-add a DIMM",
-    "add dimm0 256M",
-    Word("name", NAME, "a name for the DIMM", "NAME SIZE"),
-    Word("sizes", SIZES, "a size", "{name} SIZE, such as 256M"),
-    Key("at", ADDRESS, "address"),
-    Key("node", NODE),
-    Key("memmap", MEMMAP),
-    effect="add.add",
-)
+@verb("add", "hot-add a DIMM", "add dimm0 256M", effect="add.add")
 class Add(Command, frozen=True):
     """``add NAME SIZE[+SIZE…] [at=ADDR] [node=N] [memmap=…]``; bytes.
 
     Of several sizes each is a memory resource of the one device, one behind the other.
     """
 
-    name: str
-    sizes: tuple[int, ...]
-    address: int | None = None
-    node: int | None = None
-    memmap: MemmapPolicy | None = None
+    name: Annotated[str, Word(NAME, "a name for the DIMM", "NAME SIZE")]
+    sizes: Annotated[tuple[int, ...], Word(SIZES, "a size", "{name} SIZE, such as 256M")]
+    address: PlaceKey = None
+    node: NodeKey = None
+    memmap: Annotated[MemmapPolicy | None, Key(MEMMAP)] = None
 
     @property
     def size_bytes(self) -> int:
@@ -283,157 +292,102 @@ class Add(Command, frozen=True):
         return sum(self.sizes)
 
 
-@verb(
-    "online",
-    "online memory blocks",
-    "online dimm0[1] movable",
-    Word("blocks", REF, "to know which blocks", "34, or 32-39, or dimm0[1]"),
-    Word("online_type", ONLINE_TO, optional=True),
-    effect="online.online",
-)
+@verb("online", "online memory blocks", "online dimm0[1] movable", effect="online.online")
 class Online(Command, frozen=True):
     """``online REF [kernel|movable]``."""
 
-    blocks: tuple[Ref, ...]
-    online_type: OnlineType = OnlineType.ONLINE
+    blocks: BlocksWord
+    online_type: Annotated[OnlineType, Word(ONLINE_TO, optional=True)] = OnlineType.ONLINE
 
 
-@verb(
-    "offline",
-    "offline memory blocks",
-    "offline 32-33",
-    Word("blocks", REF, "to know which blocks", "34, or 32-39, or dimm0[1]"),
-    effect="offline.offline",
-)
+@verb("offline", "offline memory blocks", "offline 32-33", effect="offline.offline")
 class Offline(Command, frozen=True):
     """``offline REF``."""
 
-    blocks: tuple[Ref, ...]
+    blocks: BlocksWord
 
 
-@verb(
-    "remove",
-    "eject a DIMM, or remove offline blocks",
-    "remove dimm0",
-    Word("blocks", NAME_OR_REF, "to know what", "dimm0, or 34, or dimm0[2-3]"),
-    effect="remove.remove",
-)
+@verb("remove", "eject a DIMM, or remove offline blocks", "remove dimm0", effect="remove.remove")
 class Remove(Command, frozen=True):
     """``remove NAME`` (eject of a DIMM: a single whole-device ref) or ``remove REF``."""
 
-    blocks: tuple[Ref, ...]
+    blocks: Annotated[
+        tuple[Ref, ...], Word(NAME_OR_REF, "to know what", "dimm0, or 34, or dimm0[2-3]")
+    ]
 
 
 @verb(
     "shrink",
     "take the highest online blocks of a zone out",
     "shrink Movable blocks=2",
-    Word("zone", ZONE, "a zone", "ZONE, such as Movable"),
-    Key("node", NODE),
-    Key("blocks", positive("number of blocks"), "nr_blocks"),
     effect="shrink.shrink",
 )
 class Shrink(Command, frozen=True):
     """``shrink ZONE [node=N] [blocks=K]``."""
 
-    zone: ZoneType
-    node: int = 0
-    nr_blocks: int = 1
+    zone: Annotated[ZoneType, Word(ZONE, "a zone", "ZONE, such as Movable")]
+    node: Annotated[int, Key(NODE)] = 0
+    nr_blocks: Annotated[int, Key(positive("number of blocks"), "blocks")] = 1
 
 
-@verb(
-    "device-add",
-    "add ZONE_DEVICE memory",
-    "device-add pmem0 1G altmap=16M",
-    Word("name", NAME, "a name for the device", "NAME SIZE"),
-    Word("size_bytes", SIZE, "a size", "{name} SIZE, such as 1G"),
-    Key("at", ADDRESS, "address"),
-    Key("node", NODE),
-    Key("altmap", SIZE, "altmap_bytes"),
-    Key("mapping", MAPPING),
-    effect="device.add",
-)
+@verb("device-add", "add ZONE_DEVICE memory", "device-add pmem0 1G altmap=16M", effect="device.add")
 class DeviceAdd(Command, frozen=True):
     """``device-add NAME SIZE [at=] [node=] [altmap=SIZE] [mapping=public|private]``.
 
     ZONE_DEVICE memory; ``mapping``: that of HMM, with or without a linear mapping.
     """
 
-    name: str
-    size_bytes: int
-    address: int | None = None
-    node: int | None = None
-    altmap_bytes: int | None = None
-    mapping: str | None = None
+    name: Annotated[str, Word(NAME, "a name for the device", "NAME SIZE")]
+    size_bytes: Annotated[int, Word(SIZE, "a size", "{name} SIZE, such as 1G")]
+    address: PlaceKey = None
+    node: NodeKey = None
+    altmap_bytes: Annotated[int | None, Key(SIZE, "altmap")] = None
+    mapping: Annotated[str | None, Key(MAPPING)] = None
 
 
-@verb(
-    "device-del",
-    "take ZONE_DEVICE memory away",
-    "device-del pmem0",
-    Word("name", HELD, "the name of the device", "NAME"),
-    effect="device.delete",
-)
+@verb("device-del", "take ZONE_DEVICE memory away", "device-del pmem0", effect="device.delete")
 class DeviceDel(Command, frozen=True):
     """``device-del NAME``."""
 
-    name: str
+    name: HeldName
 
 
-@verb(
-    "kmem",
-    "make a dax device System RAM",
-    "kmem dax0.0",
-    Word("name", HELD, "the name of the device", "NAME"),
-    Key("memmap", one_of(("ram", "on_memory"), "memmap policy"), "memmap"),
-    effect="kmem.add",
-)
+@verb("kmem", "make a dax device System RAM", "kmem dax0.0", effect="kmem.add")
 class Kmem(Command, frozen=True):
     """``kmem NAME [memmap=ram|on_memory]``: dax/kmem takes the device over.
 
     ``memmap``: what is in its file ``memmap_on_memory``.
     """
 
-    name: str
-    memmap: str | None = None
+    name: HeldName
+    memmap: Annotated[str | None, Key(one_of(("ram", "on_memory"), "memmap policy"))] = None
 
 
-@verb(
-    "kmem-del",
-    "take a dax device back from dax/kmem",
-    "kmem-del dax0.0",
-    Word("name", HELD, "the name of the device", "NAME"),
-    effect="kmem.delete",
-)
+@verb("kmem-del", "take a dax device back from dax/kmem", "kmem-del dax0.0", effect="kmem.delete")
 class KmemDel(Command, frozen=True):
     """``kmem-del NAME``: it is ZONE_DEVICE memory again, if its blocks are offline."""
 
-    name: str
+    name: HeldName
 
 
 @verb(
     "virtio-mem",
     "plug in a virtio-mem device, or resize it",
     "virtio-mem vm0 size=4G requested=1G",
-    Word("name", NAME, "a name for the device", "NAME size=SIZE"),
-    Key("size", SIZE, "size_bytes"),
-    Key("requested", SIZE, "requested_bytes"),
-    Key("block-size", SIZE, "block_bytes"),
-    Key("at", ADDRESS, "address"),
-    Key("node", NODE),
-    Key("dynamic-memslots", one_of(("on", "off"), "switch"), "dynamic_memslots"),
     effect="virtio_mem.resize",
 )
 class VirtioMem(Command, frozen=True):
     """``virtio-mem NAME size=SIZE [requested=] …`` and ``virtio-mem NAME requested=SIZE``."""
 
-    name: str
-    size_bytes: int | None = None
-    requested_bytes: int | None = None
-    block_bytes: int | None = None
-    address: int | None = None
-    node: int | None = None
-    dynamic_memslots: str | None = None
+    name: Annotated[str, Word(NAME, "a name for the device", "NAME size=SIZE")]
+    size_bytes: Annotated[int | None, Key(SIZE, "size")] = None
+    requested_bytes: Annotated[int | None, Key(SIZE, "requested")] = None
+    block_bytes: Annotated[int | None, Key(SIZE, "block-size")] = None
+    address: PlaceKey = None
+    node: NodeKey = None
+    dynamic_memslots: Annotated[
+        str | None, Key(one_of(("on", "off"), "switch"), "dynamic-memslots")
+    ] = None
     """Of the hypervisor: the guest sees nothing of it."""
 
     @property
@@ -447,47 +401,32 @@ class VirtioMem(Command, frozen=True):
     "virtio-mem-del",
     "unplug an empty virtio-mem device",
     "virtio-mem-del vm0",
-    Word("name", HELD, "the name of the device", "NAME"),
     effect="virtio_mem.delete",
 )
 class VirtioMemDel(Command, frozen=True):
     """``virtio-mem-del NAME``."""
 
-    name: str
+    name: HeldName
 
 
-_WHERE_PINNED: Final = (
-    Word("blocks", REF, "blocks or pfn=", "34, or pfn=0x108000", instead="pfn"),
-    Key("pfn", PFN),
-    Key("pages", positive("number of pages"), "nr_pages"),
-    Key("kind", PIN_KIND),
-)
-
-
-@verb(
-    "pin",
-    "place an allocation",
-    "pin pfn=0x108000 pages=16",
-    *_WHERE_PINNED,
-    effect="allocations.pin",
-)
+@verb("pin", "place an allocation", "pin pfn=0x108000 pages=16", effect="allocations.pin")
 class Pin(Command, frozen=True):
     """``pin REF|pfn=N [pages=K] [kind=unmovable|movable|offline|longterm|hwpoison]``."""
 
-    blocks: tuple[Ref, ...] = ()
-    pfn: PfnRef | None = None
-    nr_pages: int | None = None
-    kind: str = "unmovable"
+    blocks: PinnedWord = ()
+    pfn: PfnKey = None
+    nr_pages: PagesKey = None
+    kind: Annotated[str, Key(PIN_KIND)] = "unmovable"
 
 
-@verb("unpin", "lift an allocation", "unpin 33", *_WHERE_PINNED, effect="pending.unpin")
+@verb("unpin", "lift an allocation", "unpin 33", effect="pending.unpin")
 class Unpin(Command, frozen=True):
     """``unpin REF|pfn=N [pages=K] [kind=…]``; no kind lifts every kind."""
 
-    blocks: tuple[Ref, ...] = ()
-    pfn: PfnRef | None = None
-    nr_pages: int | None = None
-    kind: str | None = None
+    blocks: PinnedWord = ()
+    pfn: PfnKey = None
+    nr_pages: PagesKey = None
+    kind: Annotated[str | None, Key(PIN_KIND)] = None
 
 
 @verb("signal", "end an offline that does not end", "signal", effect="pending.signal")
@@ -495,86 +434,61 @@ class Signal(Command, frozen=True):
     """``signal``: for the writer of an offline that does not end."""
 
 
-@verb(
-    "hugetlb",
-    "allocate huge pages",
-    "hugetlb pool 2M count=4",
-    Word("name", NAME, "a name for the pages", "NAME SIZE"),
-    Word("page_bytes", SIZE, "a page size", "{name} SIZE, such as 2M"),
-    Key("count", positive("count")),
-    Key("at", ADDRESS, "address", instead="pfn"),
-    Key("pfn", PFN),
-    Key("node", NODE),
-    effect="hugetlb.place",
-)
+@verb("hugetlb", "allocate huge pages", "hugetlb pool 2M count=4", effect="hugetlb.place")
 class Hugetlb(Command, frozen=True):
     """``hugetlb NAME SIZE [count=K] [at=ADDR|pfn=N] [node=N]``."""
 
-    name: str
-    page_bytes: int
-    count: int = 1
-    address: int | None = None
-    pfn: PfnRef | None = None
-    node: int | None = None
+    name: Annotated[str, Word(NAME, "a name for the pages", "NAME SIZE")]
+    page_bytes: Annotated[int, Word(SIZE, "a page size", "{name} SIZE, such as 2M")]
+    count: Annotated[int, Key(positive("count"))] = 1
+    address: Annotated[int | None, Key(ADDRESS, "at", instead="pfn")] = None
+    pfn: PfnKey = None
+    node: NodeKey = None
 
 
-@verb(
-    "hugetlb-free",
-    "free huge pages",
-    "hugetlb-free pool",
-    Word("name", HELD, "the name of the pages", "NAME"),
-    effect="hugetlb.free",
-)
+@verb("hugetlb-free", "free huge pages", "hugetlb-free pool", effect="hugetlb.free")
 class HugetlbFree(Command, frozen=True):
     """``hugetlb-free NAME``."""
 
-    name: str
+    name: Annotated[str, Word(HELD, "the name of the pages", "NAME")]
 
 
-@verb(
-    "free",
-    "say how much memory is free",
-    "free 64M",
-    Word("size_bytes", SIZE, "a size", "SIZE, such as 64M"),
-    Key("node", NODE),
-    effect="settings.free",
-)
+@verb("free", "say how much memory is free", "free 64M", effect="settings.free")
 class Free(Command, frozen=True):
     """``free SIZE [node=N]``: say how much memory is free."""
 
-    size_bytes: int
-    node: int | None = None
+    size_bytes: Annotated[int, Word(SIZE, "a size", "SIZE, such as 64M")]
+    node: NodeKey = None
 
 
 @verb(
     "freelist",
     "say what the buddy lists hold",
     "freelist 0:2627 1:23 2:6",
-    Word("counts", ORDER_COUNT, "a list of order:count", "0:2627 1:23 2:6", many=True),
-    Key("node", NODE),
     effect="settings.freelist",
 )
 class Freelist(Command, frozen=True):
     """``freelist order:count … [node=N]``: a buddy free list."""
 
-    counts: tuple[tuple[int, int], ...]
-    node: int | None = None
+    counts: Annotated[
+        tuple[tuple[int, int], ...],
+        Word(ORDER_COUNT, "a list of order:count", "0:2627 1:23 2:6", many=True),
+    ]
+    node: NodeKey = None
 
 
 @verb(
     "fail",
     "make a phase of the next action fail",
     "fail next at=online_pages errno=ENOMEM",
-    Word("", one_of(("next",), "word"), "the word next", "next at=PHASE errno=E"),
-    Key("at", PHASE, "phase", example="next at=PHASE errno=E"),
-    Key("errno", ERRNO, example="next at=PHASE errno=E"),
+    Word(one_of(("next",), "word"), "the word next", "next at=PHASE errno=E"),
     effect="settings.fail_next",
 )
 class FailNext(Command, frozen=True):
     """``fail next at=PHASE errno=E``."""
 
-    phase: str
-    errno: str
+    phase: Annotated[str, Key(PHASE, "at", example="next at=PHASE errno=E")]
+    errno: Annotated[str, Key(ERRNO, example="next at=PHASE errno=E")]
 
 
 @verb(
@@ -701,56 +615,37 @@ class Cd(Command, frozen=True):
     path: str
 
 
-@verb(
-    "note",
-    "say something to the reader",
-    'note "the span followed the block"',
-    Word("words", TEXT, "a text", '"words in quotes"'),
-    kind=Kind.TALK,
-)
+@verb("note", "say something to the reader", 'note "the span followed the block"', kind=Kind.TALK)
 class Note(Command, frozen=True):
     """``note "…"``."""
 
-    words: str
+    words: TextWord
 
 
-@verb(
-    "title",
-    "name the scenario",
-    'title "a DIMM and its struct pages"',
-    Word("words", TEXT, "a text", '"words in quotes"'),
-    kind=Kind.TALK,
-)
+@verb("title", "name the scenario", 'title "a DIMM and its struct pages"', kind=Kind.TALK)
 class Title(Command, frozen=True):
     """``title "…"``."""
 
-    words: str
+    words: TextWord
 
 
 @verb(
     "source",
     "say where a claim comes from; in scenario files",
     'source "Linux 6.12, mm/memory_hotplug.c:offline_pages"',
-    Word("words", TEXT, "a text", '"words in quotes"'),
     kind=Kind.TALK,
 )
 class Source(Command, frozen=True):
     """``source "…"``: post and lines, Message-ID, commit or bug report; of the whole file."""
 
-    words: str
+    words: TextWord
 
 
-@verb(
-    "pause",
-    "wait, in screencasts",
-    "pause 2s",
-    Word("seconds", TIME, "a duration", "2s"),
-    kind=Kind.TALK,
-)
+@verb("pause", "wait, in screencasts", "pause 2s", kind=Kind.TALK)
 class Pause(Command, frozen=True):
     """``pause 2s``."""
 
-    seconds: float
+    seconds: Annotated[float, Word(TIME, "a duration", "2s")]
 
 
 @verb(
@@ -771,17 +666,11 @@ class Goto(Command, frozen=True):
     device: str | None = None
 
 
-@verb(
-    "zoom",
-    "what one cell of the map stands for",
-    "zoom block",
-    Word("level", ZOOM_LEVEL, "a level", ZOOM_LEVEL.placeholder),
-    kind=Kind.TALK,
-)
+@verb("zoom", "what one cell of the map stands for", "zoom block", kind=Kind.TALK)
 class Zoom(Command, frozen=True):
     """``zoom page|subsection|section|block|fit``."""
 
-    level: str
+    level: Annotated[str, Word(ZOOM_LEVEL, "a level", ZOOM_LEVEL.placeholder)]
 
 
 # -- expectations -----------------------------------------------------------------------
@@ -822,42 +711,33 @@ class Interactive(Command, frozen=True):
 
 
 def _session_verb(
-    name: str, help: str, example: str, *parameters: Word | Key, synopsis: str = ""
+    name: str, help: str, example: str, *said: Word | Key, synopsis: str = ""
 ) -> None:
-    declare = verb(
-        name,
-        help,
-        example,
-        *parameters,
-        kind=Kind.INTERACTIVE,
-        synopsis=synopsis,
-        repeated_keys=name == "compare",
-    )
-    declare(Interactive)
+    verb(name, help, example, *said, kind=Kind.INTERACTIVE, synopsis=synopsis)(Interactive)
 
 
-_session_verb("undo", "undo", "undo", Word("", STEPS, optional=True))
-_session_verb("redo", "redo", "redo 2", Word("", STEPS, optional=True))
-_session_verb("seek", "go to a step", "seek 3", Word("", STEP, "a step", "N"))
+_session_verb("undo", "undo", "undo", Word(STEPS, optional=True))
+_session_verb("redo", "redo", "redo 2", Word(STEPS, optional=True))
+_session_verb("seek", "go to a step", "seek 3", Word(STEP, "a step", "N"))
 _session_verb(
-    "mark", "name the place of the cursor", "mark a", Word("", MARK, "the name of a mark", "a")
+    "mark", "name the place of the cursor", "mark a", Word(MARK, "the name of a mark", "a")
 )
 _session_verb("diff", "what changed, by the last step or between two", "diff 2 5", synopsis="[A B]")
 _session_verb(
     "save",
     "save the session as a scenario",
     "save demo.hotplug",
-    Word("", FILE, "a file", "FILE.hotplug"),
-    Key("expect", one_of(("yes", "no"), "expect")),
+    Word(FILE, "a file", "FILE.hotplug"),
+    Key(one_of(("yes", "no"), "expect"), "expect"),
 )
 _session_verb(
-    "write", "write the frame to a file", "write frame.txt", Word("", FILE, "a file", "FILE.txt")
+    "write", "write the frame to a file", "write frame.txt", Word(FILE, "a file", "FILE.txt")
 )
 _session_verb(
     "compare", "the same commands under other rules", "compare profile=4.19", synopsis="KEY=VALUE…"
 )
 _session_verb("profiles", "list the profiles", "profiles")
-_session_verb("help", "help", "help online", Word("", VERB_NAME, optional=True))
+_session_verb("help", "help", "help online", Word(VERB_NAME, optional=True))
 _session_verb("quit", "quit", "quit")
 
 

@@ -121,7 +121,7 @@ def _parse(text: str, cwd: str) -> tuple[Command | None, str]:
     if verb is None or verb.name in SHELL_WORDS:
         raise _unknown(first.text, first.column)
     arguments = Arguments(
-        verb.name, tokens.tokens[1:], tokens.end_column, repeated=verb.repeated_keys
+        verb.name, tokens.tokens[1:], tokens.end_column, repeated=verb.name == "compare"
     )
     command = _read(verb, arguments, ALIAS_FIELDS.get(first.text, {}))
     return _with_text(command, text.strip(), tokens.comment), tokens.comment
