@@ -49,11 +49,14 @@ def among(values: NDArray[np.int64], ordered: NDArray[np.int64]) -> NDArray[np.b
     return np.asarray(ordered[index] == values)
 
 
-def unbroken(numbers: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Ascending numbers, each once, as (first, last) of every unbroken range."""
+def unbroken(numbers: NDArray[np.int64], *keys: NDArray[Any]) -> list[tuple[int, int]]:
+    """Ascending numbers, each once, as (first, last) of every unbroken range with equal keys."""
     if not len(numbers):
         return []
-    breaks = np.flatnonzero(np.diff(numbers) > 1)
+    apart = np.diff(numbers) > 1
+    for key in keys:
+        apart |= key[1:] != key[:-1]
+    breaks = np.flatnonzero(apart)
     firsts = numbers[np.concatenate(([0], breaks + 1))].tolist()
     lasts = numbers[np.append(breaks, len(numbers) - 1)].tolist()
     return list(zip(firsts, lasts, strict=True))

@@ -7,6 +7,7 @@ Source: ``mm/hugetlb.c`` of 6.12 and 6.1. What becomes of their struct pages is 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -68,12 +69,7 @@ def _candidates(state: State, node: int | None, pages: int) -> Iterator[int]:
 
 def find(state: State, node: int | None, pages: int, count: int) -> list[int]:
     """Start pfns for up to ``count`` new huge pages, ascending."""
-    starts = []
-    for pfn in _candidates(state, node, pages):
-        starts.append(pfn)
-        if len(starts) == count:
-            break
-    return sorted(starts)
+    return sorted(islice(_candidates(state, node, pages), count))
 
 
 def find_round_robin(state: State, pages: int, count: int) -> tuple[list[int], int]:

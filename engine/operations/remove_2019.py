@@ -15,7 +15,7 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import MemmapKind, PageState
 from pfnmap.engine.limits import MAX_SECTIONS_ONE_BY_ONE
 from pfnmap.engine.memory import free_memory, memmap
-from pfnmap.engine.memory.runs import Rows, joined_ranges, sorted_set, unbroken
+from pfnmap.engine.memory.runs import Rows, joined_ranges, outside, ranges_of, sorted_set, unbroken
 from pfnmap.engine.memory.state import Countdown, Device, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.outcome import Refusal
@@ -333,9 +333,8 @@ def _report_stuck(tx: Transaction) -> None:
 def _report_hosts(tx: Transaction, before: State, rows: Rows) -> None:
     """Removed frames that held struct pages of memory that stays."""
     pages, per_frame = before.geometry.block_pages, before.geometry.pages_per_struct_page_frame
-    removed = [(int(r["start"]) * pages, int(r["start"] + r["count"]) * pages) for r in rows]
-    homes = before.homes.rows
-    for first, end in removed:
+    removed, homes = ranges_of(rows) * pages, before.homes.rows
+    for first, end in removed.tolist():
         low = np.maximum(homes["start"], first * per_frame - homes["bias"])
         high = np.minimum(homes["start"] + homes["count"], end * per_frame - homes["bias"])
         for at in np.flatnonzero(low < high):
@@ -356,25 +355,11 @@ def _dangles(tx: Transaction, start: int, end: int, host: int) -> None:
     )
 
 
-def _staying(
-    state: State, low: int, high: int, removed: list[tuple[int, int]]
-) -> list[tuple[int, int]]:
+def _staying(state: State, low: int, high: int, removed: NDArray[np.int64]) -> list[list[int]]:
     """Parts of [low, high) whose blocks exist and are not being removed."""
     pages = state.geometry.block_pages
-    parts = []
-    for row in state.blocks.slice(low // pages, -(-high // pages)):
-        pieces = [
-            (
-                max(low, int(row["start"]) * pages),
-                min(high, int(row["start"] + row["count"]) * pages),
-            )
-        ]
-        for start, end in removed:
-            pieces = [
-                piece
-                for a, b in pieces
-                for piece in ((a, min(b, start)), (max(a, end), b))
-                if piece[0] < piece[1]
-            ]
-        parts += pieces
+    blocks = ranges_of(state.blocks.slice(low // pages, -(-high // pages))) * pages
+    there = state.lost.rows_over(np.clip(blocks, low, high))
+    there["owner"] = np.arange(len(there))  # so that rows of blocks stay apart
+    parts: list[list[int]] = ranges_of(outside(there, removed)).tolist()
     return parts

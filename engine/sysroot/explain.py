@@ -33,6 +33,7 @@ from pfnmap.engine.commands import (
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.finding import DISAGREES, Finding
 from pfnmap.engine.kinds import BlockState, MemmapPolicy, OnlineType, ZoneType
+from pfnmap.engine.language import format_command
 from pfnmap.engine.machine import predict
 from pfnmap.engine.memory.alike import alike, offline_in_model
 from pfnmap.engine.memory.runs import unbroken
@@ -51,7 +52,6 @@ NO_IDS: Ids = np.zeros(0, np.int64)
 
 MAX_SHOWN = 8
 """Differences of one kind that are spelt out."""
-_OFFLINE = OnlineType.OFFLINE
 _TYPES = (OnlineType.ONLINE, OnlineType.ONLINE_KERNEL, OnlineType.ONLINE_MOVABLE)
 
 
@@ -100,7 +100,7 @@ def _foresee(
     run = _Run(before, after, start)
     for name, value in after.params:
         if dict(before.params).get(name) != value:
-            run.step(SetParam(name, value, text=f"set {name}={value}"))
+            run.step(_worded(SetParam(name, value)))
     asked, theirs = ([], NO_IDS) if block_by_block else _asked_of_drivers(before, after)
     for command in (*asked, *_commands(before, after, theirs)):
         params = run.state.params
@@ -165,9 +165,7 @@ class _Run:
         seen = row.zone if row is not None else ZoneType.NONE
         tried: list[str] = []
         for kind in _TYPES:
-            word = "" if kind == OnlineType.ONLINE else f" {kind.word.removeprefix('online_')}"
-            text = f"online {_span(first, last)}{word}"
-            outcome = predict(self.state, Online((Ref(first, last),), kind, text=text))
+            outcome = predict(self.state, _worded(Online((Ref(first, last),), kind)))
             if outcome.refusal is not None:
                 tried.append(f"{kind.word}: {outcome.refusal.errno} ({outcome.refusal.rule})")
                 continue
@@ -177,7 +175,8 @@ class _Run:
                 return
             tried.append(f"{kind.word}: {zone.label}")
         words = f"it came online in {seen.label}; the model foresees {', '.join(tried)}"
-        self.disagree(f"online {_span(first, last)}", words, self.state.block_pfn(first))
+        said = format_command(Online((Ref(first, last),)))
+        self.disagree(said, words, self.state.block_pfn(first))
 
 
 def _finding(
@@ -220,11 +219,9 @@ def _asked_of_drivers(before: SysrootView, after: SysrootView) -> tuple[list[Com
                 text = f"virtio-mem {name} requested={now << shift >> 20}M"
                 commands.append(VirtioMem(name, requested_bytes=now << shift, text=text))
         elif len(mine) and old.kind != device.kind:
-            verb, kind = ("kmem", Kmem) if device.kind == "kmem" else ("kmem-del", KmemDel)
-            commands.append(kind(name, text=f"{verb} {name}"))
+            commands.append(_worded(Kmem(name) if device.kind == "kmem" else KmemDel(name)))
         elif len(mine) and device.kind == "kmem" and after.profile.dax_state_file:
-            path = f"/sys/bus/dax/devices/{name}/state"
-            commands.append(SysfsWrite(device.state, path, text=f"echo {device.state} > {path}"))
+            commands.append(_worded(SysfsWrite(device.state, f"/sys/bus/dax/devices/{name}/state")))
         else:
             continue
         theirs.append(mine)
@@ -239,7 +236,8 @@ def _commands(before: SysrootView, after: SysrootView, theirs: Ids) -> list[Comm
     gone = np.setdiff1d(np.setdiff1d(old.ids, new.ids), theirs)
     was_online, is_online = _online_ids(old), _online_ids(new)
     commands: list[Command] = []
-    for number, (first, last) in enumerate(_by_node(new, come)):
+    by_node = unbroken(come, new.nodes[np.searchsorted(new.ids, come)])
+    for number, (first, last) in enumerate(by_node):
         node = after.block(first)
         name = f"added{number}"
         at, nr_bytes = first * size, (last - first + 1) * size
@@ -252,15 +250,12 @@ def _commands(before: SysrootView, after: SysrootView, theirs: Ids) -> list[Comm
         commands.append(Add(name, (nr_bytes,), at, where, memmap, text=text))
     left = np.union1d(np.setdiff1d(was_online, is_online), _rezoned(before, after))
     left = np.setdiff1d(left, theirs)
-    commands += [
-        Offline((Ref(first, last),), text=f"offline {_span(first, last)}")
-        for first, last in unbroken(left)
-    ]
-    commands += [
-        Remove((Ref(first, last),), text=f"remove {_span(first, last)}")
-        for first, last in unbroken(gone)
-    ]
-    return commands
+    commands += [_worded(Offline((Ref(*blocks),))) for blocks in unbroken(left)]
+    return commands + [_worded(Remove((Ref(*blocks),))) for blocks in unbroken(gone)]
+
+
+def _worded(command: Command) -> Command:
+    return replace(command, text=format_command(command))
 
 
 def _rezoned(before: SysrootView, after: SysrootView) -> Ids:
@@ -275,37 +270,13 @@ def _rezoned(before: SysrootView, after: SysrootView) -> Ids:
 def _still_offline(state: State, after: SysrootView) -> list[tuple[int, int]]:
     """Blocks that are online on the machine and not in the prediction, by zone."""
     ids = _online_ids(after.observation.blocks)
-    return _by_zone(after, ids[offline_in_model(state, ids)])
+    ids = ids[offline_in_model(state, ids)]
+    zones = after.inferred.zone[np.searchsorted(after.observation.blocks.ids, ids)]
+    return unbroken(ids, zones)
 
 
 def _online_ids(blocks: BlockColumns) -> Ids:
-    mask = state_mask(blocks, "online")
-    return np.asarray(blocks.ids[mask], np.int64)
-
-
-def _split(
-    ids: Ids,
-    keys: Ids,
-) -> list[tuple[int, int]]:
-    """Ranges of ids that also have one key."""
-    if not len(ids):
-        return []
-    cut = np.flatnonzero((np.diff(ids) != 1) | (np.diff(keys) != 0))
-    firsts = ids[np.concatenate(([0], cut + 1))].tolist()
-    lasts = ids[np.append(cut, len(ids) - 1)].tolist()
-    return list(zip(firsts, lasts, strict=True))
-
-
-def _by_node(blocks: BlockColumns, ids: Ids) -> list[tuple[int, int]]:
-    return _split(ids, blocks.nodes[np.searchsorted(blocks.ids, ids)].astype(np.int64))
-
-
-def _by_zone(view: SysrootView, ids: Ids) -> list[tuple[int, int]]:
-    return _split(ids, view.inferred.zone[np.searchsorted(view.observation.blocks.ids, ids)])
-
-
-def _span(first: int, last: int) -> str:
-    return str(first) if first == last else f"{first}-{last}"
+    return np.asarray(blocks.ids[state_mask(blocks, "online")], np.int64)
 
 
 # -- comparing ----------------------------------------------------------------------------

@@ -272,19 +272,9 @@ def _boot_ram(reading: Reading, rows: Rows) -> NDArray[np.int64]:
 
 def _node_runs(early: Rows, pages: int) -> list[tuple[int, int, int]]:
     """Touching blocks of one node as (start_pfn, end_pfn, node)."""
-    if not len(early):
-        return []
-    fresh = np.concatenate(([True], (np.diff(early["start"]) != 1) | (np.diff(early["node"]) != 0)))
-    firsts = np.flatnonzero(fresh)
-    lasts = np.append(firsts[1:], len(early)) - 1
-    return [
-        (
-            int(early["start"][a]) * pages,
-            (int(early["start"][b]) + 1) * pages,
-            int(early["node"][a]),
-        )
-        for a, b in zip(firsts.tolist(), lasts.tolist(), strict=True)
-    ]
+    node_of = dict(zip(early["start"].tolist(), early["node"].tolist(), strict=True))
+    runs = unbroken(early["start"], early["node"])
+    return [(first * pages, (last + 1) * pages, node_of[first]) for first, last in runs]
 
 
 def _resources(reading: Reading, devices: dict[int, Device]) -> list[Resource]:
