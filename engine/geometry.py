@@ -11,6 +11,8 @@ Sources: ``arch/x86/include/asm/sparsemem.h``, ``include/linux/mmzone.h`` (Linux
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -157,30 +159,39 @@ class Geometry(Struct, frozen=True):
         return replace(self, block_pages=block_bytes // self.page_bytes)
 
 
-def _arm64(kib: int, sizes: Geometry) -> Geometry:
-    """arm64 with pages of so many KiB; 48 bits of addresses, DMA up to 4 GiB."""
-    return replace(
-        sizes,
-        arch=f"arm64-{kib}k",
+_SIZES: Final = {
+    "x86_64": (4096, 32768, 512, 512, 2 * MIB, 32768),
+    "arm64-4k": (4096, 32768, 512, 512, 2 * MIB, 32768),
+    "arm64-16k": (16384, 8192, 128, 2048, 32 * MIB, 8192),
+    "arm64-64k": (65536, 8192, 32, 8192, 512 * MIB, 8192),
+    "ppc64-64k": (65536, 256, 32, 32, 2 * MIB, 4096),
+    "s390x": (4096, 65536, 512, 256, MIB, 65536),
+}
+"""Of a page in bytes; section, subsection and pageblock in pages; PMD in bytes; block in pages."""
+
+
+def _geometry(arch: str, **others: Any) -> Geometry:
+    return Geometry(arch, *_SIZES[arch], **others)
+
+
+def _arm64(arch: str, **others: Any) -> Geometry:
+    """48 bits of addresses, DMA up to 4 GiB."""
+    return _geometry(
+        arch,
         physmem_end=(1 << 48) - 1,
         zone_ends=((ZoneType.DMA, 4 * GIB),),
         ram_start=GIB,
         keeps_boot_memory=True,
         old_section_bytes=GIB,
+        **others,
     )
 
 
 ARCHITECTURES: dict[str, Geometry] = {
     geometry.arch: geometry
     for geometry in (
-        Geometry(
+        _geometry(
             "x86_64",
-            4096,
-            32768,
-            512,
-            512,
-            2 * MIB,
-            32768,
             zone_ends=((ZoneType.DMA, 16 * MIB), (ZoneType.DMA32, 4 * GIB)),
             spares_dma=True,
             ram_hole=(3 * GIB, 4 * GIB),
@@ -189,56 +200,15 @@ ARCHITECTURES: dict[str, Geometry] = {
             guest_block_bytes=(2 * GIB, GIB, 512 * MIB, 256 * MIB),
         ),
         _arm64(
-            4,
-            Geometry(
-                "",
-                4096,
-                32768,
-                512,
-                512,
-                2 * MIB,
-                32768,
-                base_page_fallback=False,  # as kernels before the fallback of 2020
-                vmemmap_leaf_bytes=2 * MIB,
-                hugetlb_bytes=(2 * MIB, MIB >> 4, 32 * MIB, GIB),
-            ),
+            "arm64-4k",
+            base_page_fallback=False,  # as kernels before the fallback of 2020
+            vmemmap_leaf_bytes=2 * MIB,
+            hugetlb_bytes=(2 * MIB, MIB >> 4, 32 * MIB, GIB),
         ),
-        _arm64(
-            16,
-            Geometry(
-                "",
-                16384,
-                8192,
-                128,
-                2048,
-                32 * MIB,
-                8192,
-                max_order=11,
-                hugetlb_bytes=(32 * MIB, 2 * MIB, GIB),
-            ),
-        ),
-        _arm64(
-            64,
-            Geometry(
-                "",
-                65536,
-                8192,
-                32,
-                8192,
-                512 * MIB,
-                8192,
-                max_order=13,
-                hugetlb_bytes=(512 * MIB, 2 * MIB, 16 * GIB),
-            ),
-        ),
-        Geometry(
+        _arm64("arm64-16k", max_order=11, hugetlb_bytes=(32 * MIB, 2 * MIB, GIB)),
+        _arm64("arm64-64k", max_order=13, hugetlb_bytes=(512 * MIB, 2 * MIB, 16 * GIB)),
+        _geometry(
             "ppc64-64k",
-            65536,
-            256,
-            32,
-            32,
-            2 * MIB,
-            4096,
             max_order=8,
             physmem_end=(1 << 51) - 1,
             vmemmap_chunk_pages=256,  # hash: the memmap is mapped in 16 MiB pages
@@ -250,17 +220,8 @@ ARCHITECTURES: dict[str, Geometry] = {
 }
 """The architectures that a simulated machine may have."""
 
-S390X = Geometry(
-    "s390x",
-    4096,
-    65536,
-    512,
-    256,
-    MIB,
-    65536,
-    max_order=8,
-    physmem_end=(1 << 53) - 1,
-    zone_ends=((ZoneType.DMA, 2 * GIB),),
+S390X = _geometry(
+    "s390x", max_order=8, physmem_end=(1 << 53) - 1, zone_ends=((ZoneType.DMA, 2 * GIB),)
 )
 """SECTION_SIZE_BITS 28; HugeTLB and PMD are 1 MiB. Seen on real machines only."""
 

@@ -30,19 +30,14 @@ class ZoneChoice(Struct, frozen=True):
 
 def default_kernel_zone(state: State, node: int, start_pfn: int, nr_pages: int) -> ZoneChoice:
     """The first of DMA and DMA32 whose span the range touches, else Normal."""
+    function = "default_kernel_zone_for_pfn"
     for zone_type in (ZoneType.DMA, ZoneType.DMA32):
         zone = state.zone(node, zone_type)
         if zone.intersects(start_pfn, nr_pages):
-            return ZoneChoice(
-                zone_type,
-                f"the range touches the span {span_text(zone)} of {zone_type.label}",
-                "default_kernel_zone_for_pfn",
-            )
-    return ZoneChoice(
-        ZoneType.NORMAL,
-        "kernel memory outside the spans of DMA and DMA32 is Normal",
-        "default_kernel_zone_for_pfn",
-    )
+            rule = f"the range touches the span {span_text(zone)} of {zone_type.label}"
+            return ZoneChoice(zone_type, rule, function)
+    rule = "kernel memory outside the spans of DMA and DMA32 is Normal"
+    return ZoneChoice(ZoneType.NORMAL, rule, function)
 
 
 def default_zone(state: State, node: int, start_pfn: int, nr_pages: int) -> ZoneChoice:
@@ -54,14 +49,10 @@ def default_zone(state: State, node: int, start_pfn: int, nr_pages: int) -> Zone
     in_movable = movable_zone.intersects(start_pfn, nr_pages)
     function = "default_zone_for_pfn"
     if in_kernel != in_movable:
-        zone_type, zone = (
-            (kernel.zone, kernel_zone) if in_kernel else (ZoneType.MOVABLE, movable_zone)
-        )
-        return ZoneChoice(
-            zone_type,
-            f"contig-zones: only the span {span_text(zone)} of {zone_type.label} touches the range",
-            function,
-        )
+        zone_type = kernel.zone if in_kernel else ZoneType.MOVABLE
+        span = span_text(kernel_zone if in_kernel else movable_zone)
+        rule = f"contig-zones: only the span {span} of {zone_type.label} touches the range"
+        return ZoneChoice(zone_type, rule, function)
     touching = (
         f"the spans of {kernel.zone.label} and Movable both touch the range"
         if in_kernel
@@ -69,9 +60,8 @@ def default_zone(state: State, node: int, start_pfn: int, nr_pages: int) -> Zone
         f"{span_text(movable_zone)} touches the range"
     )
     if state.params.movable_node:
-        return ZoneChoice(
-            ZoneType.MOVABLE, f"contig-zones: {touching}, and movable_node is set", function
-        )
+        rule = f"contig-zones: {touching}, and movable_node is set"
+        return ZoneChoice(ZoneType.MOVABLE, rule, function)
     return ZoneChoice(kernel.zone, f"contig-zones: {touching}, so kernel memory", function)
 
 
@@ -151,11 +141,8 @@ def auto_movable_zone(
             unit = replace(device, start_pfn=low, nr_pages=whole)
             present_kernel, present_movable = group_present(state, unit)
         if present_kernel:
-            return ZoneChoice(
-                kernel,
-                f"auto-movable: {present_kernel} pages of {what} are kernel memory already",
-                function,
-            )
+            rule = f"auto-movable: {present_kernel} pages of {what} are kernel memory already"
+            return ZoneChoice(kernel, rule, function)
         wanted = whole - present_movable
     allowed, words = _budget(state, None, wanted, device)
     if allowed and state.params.auto_movable_numa_aware:
