@@ -57,13 +57,8 @@ def _check(state: State, pfn: int, nr_pages: int) -> Refusal | None:
     for block in range(pfn // pages, -(-(pfn + nr_pages) // pages)):
         row = state.blocks.at(block)
         if row is None or row["state"] != BlockState.ONLINE:
-            return Refusal(
-                "EINVAL",
-                "pin",
-                f"block {block} is not online: nothing is allocated there",
-                block,
-                pfn,
-            )
+            rule = f"block {block} is not online: nothing is allocated there"
+            return Refusal("EINVAL", "pin", rule, block, pfn)
         start = state.block_pfn(block)
         if row["vmemmap"] and pfn < start + int(row["vmemmap"]) and pfn + nr_pages > start:
             return Refusal("EBUSY", "pin", f"pfn {start:#x} holds struct pages", block, start)
@@ -84,11 +79,8 @@ def place(tx: Transaction, pfn: int, nr_pages: int, kind: str) -> Refusal | None
     if refusal is not None:
         return refusal
     _count(tx, np.array([pfn]), nr_pages, kind)
-    tx.event(
-        "alloc_pages",
-        f"{counted(nr_pages, f'{kind} page')} at pfn {pfn:#x}",
-        block=pfn // tx.state.geometry.block_pages,
-    )
+    text = f"{counted(nr_pages, f'{kind} page')} at pfn {pfn:#x}"
+    tx.event("alloc_pages", text, block=pfn // tx.state.geometry.block_pages)
     return None
 
 
@@ -140,12 +132,8 @@ def pin(tx: Transaction, command: Pin) -> Refusal | None:
                 continue
             start = first_free(tx.state, block, nr_pages)
             if start is None:
-                return Refusal(
-                    "ENOMEM",
-                    "pin",
-                    f"block {block}: not free in a row: {counted(nr_pages, 'page')}",
-                    block,
-                )
+                rule = f"block {block}: not free in a row: {counted(nr_pages, 'page')}"
+                return Refusal("ENOMEM", "pin", rule, block)
             if (refusal := place(tx, start, nr_pages, command.kind)) is not None:
                 return refusal
             block += 1

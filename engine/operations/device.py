@@ -65,17 +65,11 @@ def check(state: State, command: DeviceAdd, start: int) -> Refusal | None:
     whole = sum(b - a for a, b in _parts(state, first, last) if _whole(state, a, b))
     needed = state.geometry.memmap_pages(whole)
     if command.altmap_bytes is not None and altmap < needed:
-        return Refusal(
-            "ENOMEM",
-            "altmap_alloc_block_buf",
-            f"the altmap of {altmap} pages is smaller than the {needed} pages of struct pages",
-        )
+        rule = f"the altmap of {altmap} pages is smaller than the {needed} pages of struct pages"
+        return Refusal("ENOMEM", "altmap_alloc_block_buf", rule)
     if altmap > last - first:
-        return Refusal(
-            "ENXIO",
-            "nd_pfn_init",
-            f"an altmap of {altmap} pages in a range of {last - first} pages",
-        )
+        rule = f"an altmap of {altmap} pages in a range of {last - first} pages"
+        return Refusal("ENXIO", "nd_pfn_init", rule)
     return None
 
 
@@ -189,10 +183,8 @@ def _build(tx: Transaction, device: Device, line: Resource | None) -> Refusal | 
     if not tx.state.nodes[node].online:
         tx.state = tx.state.with_node(node, replace(tx.state.nodes[node], online=True))
     zone = tx.state.zone(node, ZoneType.DEVICE)
-    tx.event(
-        "move_pfn_range_to_zone",
-        f"Device of node {node} spans {span_text(zone)}; present and managed stay 0",
-    )
+    text = f"Device of node {node} spans {span_text(zone)}; present and managed stay 0"
+    tx.event("move_pfn_range_to_zone", text)
     if posted:
         tx.event("add_device_memory", "set up; that is not what onlining means elsewhere")
     return None
@@ -253,10 +245,8 @@ def _from_altmap(tx: Transaction, device: Device, low: int, high: int) -> None:
     bias = device.start_pfn * per_frame - low
     homes = tx.state.homes.insert(low, high - low, bias=bias, node=device.node)
     tx.state = replace(tx.state, homes=homes)
-    tx.event(
-        "__populate_section_memmap",
-        f"struct pages in the device's first {device.altmap_pages} pages (altmap)",
-    )
+    text = f"struct pages in the device's first {device.altmap_pages} pages (altmap)"
+    tx.event("__populate_section_memmap", text)
 
 
 def _from_ram(tx: Transaction, device: Device, low: int, high: int) -> Refusal | None:

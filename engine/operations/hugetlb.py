@@ -167,11 +167,8 @@ def place(tx: Transaction, command: Hugetlb) -> Refusal | None:
     else:
         starts = find(state, command.node, pages, command.count)
     if not starts:
-        return Refusal(
-            "ENOMEM",
-            "alloc_pool_huge_folio",
-            f"no free aligned range of {pages} pages is left in any zone",
-        )
+        rule = f"no free aligned range of {pages} pages is left in any zone"
+        return Refusal("ENOMEM", "alloc_pool_huge_folio", rule)
     allocate(tx, command.name, starts, pages)
     if len(starts) < command.count:
         tx.notes.append(f"{len(starts)} of {command.count} huge pages could be allocated")
@@ -203,13 +200,11 @@ def allocate(tx: Transaction, name: str, starts: list[int], pages: int) -> None:
             verdict, reason = "corrupts", why
         elif refused and not truth and verdict == "correct":
             verdict, reason = "lost-saving", why
-            tx.finding(
-                "lost-saving",
+            text = (
                 f"{rule} refuses to optimise {name} at pfn {pfn:#x} although its struct pages "
-                f"are ordinary memory: {freed} pages are not saved ({why})",
-                pfn,
-                pages,
+                f"are ordinary memory: {freed} pages are not saved ({why})"
             )
+            tx.finding("lost-saving", text, pfn, pages)
     held = HugetlbSet(
         number,
         name,
@@ -360,12 +355,8 @@ def dissolve(
                 break
         if dissolved:
             tx.state = _without(tx.state, held, dissolved)
-            tx.event(
-                "dissolve_free_hugetlb_folios",
-                f"{held.name}: dissolved: {counted(dissolved, 'huge page')}",
-                block=first,
-                nr_blocks=count,
-            )
+            text = f"{held.name}: dissolved: {counted(dissolved, 'huge page')}"
+            tx.event("dissolve_free_hugetlb_folios", text, block=first, nr_blocks=count)
         if refusal is not None:
             return refusal
     return None
@@ -390,14 +381,11 @@ def can_dissolve(state: State, start_pfn: int, end_pfn: int) -> bool:
 
 def _cannot_dissolve(state: State, held: HugetlbSet, pfn: int, block: int) -> Refusal:
     where = f"node {page_zone(state, pfn)[0]}" if state.profile.hugetlb_this_node else "any node"
-    return Refusal(
-        "ENOMEM",
-        "dissolve_free_hugetlb_folios",
+    rule = (
         f"failure to dissolve huge pages: the one at pfn {pfn:#x} needs {held.freed_per_page} "
-        f"pages for its struct pages, and {where} has too little free kernel memory",
-        block,
-        pfn,
+        f"pages for its struct pages, and {where} has too little free kernel memory"
     )
+    return Refusal("ENOMEM", "dissolve_free_hugetlb_folios", rule, block, pfn)
 
 
 def _spare(state: State, pfn: int, start_pfn: int, end_pfn: int) -> int:

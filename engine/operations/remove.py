@@ -76,13 +76,11 @@ def eject(tx: Transaction, device: Device) -> Refusal | None:
             break
     if (held := tx.state.pending) is not None:
         tx.state = replace(tx.state, pending=replace(held, device=device.name))
-        return Refusal(
-            "EINTR",
-            "acpi_scan_try_to_offline",
+        rule = (
             f"{device.name} is never ejected and no answer comes: the offline of block "
-            f"{held.block} goes on, by a kworker, which gets no signals",
-            held.block,
+            f"{held.block} goes on, by a kworker, which gets no signals"
         )
+        return Refusal("EINTR", "acpi_scan_try_to_offline", rule, held.block)
     if refusal is not None:
         tx.event(
             "acpi_scan_try_to_offline",
@@ -93,14 +91,11 @@ def eject(tx: Transaction, device: Device) -> Refusal | None:
         for _ in online.online_ranges(tx, were_online, OnlineType.ONLINE, through="online"):
             pass  # whatever comes of it
         tx.event("acpi_scan_try_to_offline", "the other blocks are online again; eject fails")
-        return Refusal(
-            "EBUSY",
-            "acpi_scan_hot_remove",
+        rule = (
             f"{device.name} cannot be ejected, because block {refusal.block} cannot be "
-            f"offlined: {refusal.rule}",
-            refusal.block,
-            refusal.pfn,
+            f"offlined: {refusal.rule}"
         )
+        return Refusal("EBUSY", "acpi_scan_hot_remove", rule, refusal.block, refusal.pfn)
     for low, high in device.parts:  # acpi_memory_remove_memory: each resource that was added
         first, last = low // pages, high // pages - 1
         if device.resources and not len(tx.state.blocks.slice(first, last + 1)):
@@ -167,12 +162,8 @@ def remove_range(tx: Transaction, first: int, last: int) -> Refusal | None:
     """``try_remove_memory`` for the blocks first..last; absent ones are ignored."""
     rows = tx.state.blocks.slice(first, last + 1)
     if not len(rows):
-        return Refusal(
-            "ENOENT",
-            "try_remove_memory",
-            f"no {ranged('memory block', first, last)} is there",
-            first,
-        )
+        rule = f"no {ranged('memory block', first, last)} is there"
+        return Refusal("ENOENT", "try_remove_memory", rule, first)
     refusal = _check_offline(tx, rows) or _check_granularity(tx, rows, first, last)
     if refusal is not None:
         return refusal
@@ -259,10 +250,8 @@ def _leave_memmap(tx: Transaction, rows: Rows, low: int, high: int) -> None:
     """``sparse_remove_section``: the struct pages of the sections in [low, high)."""
     tx.state = _free_memmap(tx.state, rows, low, high)
     section = tx.state.geometry.section_pages
-    tx.event(
-        "sparse_remove_section",
-        f"{ranged('section', low // section, high // section - 1)}: struct pages are unmapped",
-    )
+    text = f"{ranged('section', low // section, high // section - 1)}: struct pages are unmapped"
+    tx.event("sparse_remove_section", text)
 
 
 def _check_offline(tx: Transaction, rows: Rows) -> Refusal | None:
@@ -289,13 +278,11 @@ def _check_granularity(tx: Transaction, rows: Rows, first: int, last: int) -> Re
     rule, state = tx.state.profile.removal, tx.state
     hosting = rows[(rows["memmap"] == MemmapKind.PER_BLOCK) & (rows["vmemmap"] > 0)]
     if rule == "all-or-none" and len(hosting) and int(hosting["count"].sum()) != last - first + 1:
-        return Refusal(
-            "EINVAL",
-            "memory_blocks_have_altmaps",
+        why = (
             f"{int(hosting['count'].sum())} of {last - first + 1} blocks hold their own memmap: "
-            "all or none must",
-            first,
+            "all or none must"
         )
+        return Refusal("EINVAL", "memory_blocks_have_altmaps", why, first)
     if rule == "single-block" and len(hosting) and last > first:
         start = first * state.geometry.block_bytes
         size = (last - first + 1) * state.geometry.block_bytes
@@ -304,12 +291,8 @@ def _check_granularity(tx: Transaction, rows: Rows, first: int, last: int) -> Re
             "more than one block with its own memmap",
             log=[f"Refuse to remove {start:#x} - {start + size:#x},wrong granularity"],
         )
-        return Refusal(
-            "EINVAL",
-            "try_remove_memory",
-            "blocks that hold their own memmap are removed one at a time",
-            first,
-        )
+        why = "blocks that hold their own memmap are removed one at a time"
+        return Refusal("EINVAL", "try_remove_memory", why, first)
     if rule == "v3-bug":
         return remove_2019.check_v3(tx, rows, first, last)
     return None
@@ -320,10 +303,8 @@ def _zone_of_first_page(tx: Transaction, rows: Rows) -> tuple[int, ZoneType]:
     row = rows[0]
     if row["initialised"]:
         return int(row["link_node"]), ZoneType(int(row["link_zone"]))
-    tx.event(
-        "page_zone",
-        "the first page was never onlined: its struct page is zero and reads as node 0, zone DMA",
-    )
+    text = "the first page was never onlined: its struct page is zero and reads as node 0, zone DMA"
+    tx.event("page_zone", text)
     return 0, ZoneType.DMA
 
 
@@ -355,12 +336,8 @@ def _drop_blocks(tx: Transaction, first: int, last: int) -> None:
 
 
 def _unregistered(tx: Transaction, first: int, last: int) -> None:
-    tx.event(
-        "remove_memory_block_devices",
-        f"{ranged('memory block', first, last)} {'is' if first == last else 'are'} gone",
-        block=first,
-        nr_blocks=last - first + 1,
-    )
+    text = f"{ranged('memory block', first, last)} {'is' if first == last else 'are'} gone"
+    tx.event("remove_memory_block_devices", text, block=first, nr_blocks=last - first + 1)
 
 
 def _release(tx: Transaction, first: int, last: int) -> None:

@@ -48,19 +48,13 @@ def check_v3(tx: Transaction, rows: Rows, first: int, last: int) -> Refusal | No
         start, end = device.part(tx.state.block_pfn(int(row["start"])))
         whole = (start // pages, end // pages - 1)
         if whole != (first, last):
-            tx.finding(
-                "v3-bug",
+            text = (
                 f"kernel BUG: {device.name} was added as blocks {whole[0]}-{whole[1]} and is "
-                f"removed as {first}-{last}; v3 stops the machine here",
-                first * pages,
-                (last - first + 1) * pages,
+                f"removed as {first}-{last}; v3 stops the machine here"
             )
-            return Refusal(
-                "EINVAL",
-                "__remove_pages",
-                "BUG(): v3 removes a range with its own memmap only as it was added",
-                first,
-            )
+            tx.finding("v3-bug", text, first * pages, (last - first + 1) * pages)
+            rule = "BUG(): v3 removes a range with its own memmap only as it was added"
+            return Refusal("EINVAL", "__remove_pages", rule, first)
     return None
 
 
@@ -191,14 +185,12 @@ class Teardown:
         last, first = pfn // self.section, head // self.section
         if last < first:
             left = len([number for at, number in self.foreign if at == head])
-            tx.finding(
-                "leaked-memmap",
+            told = (
                 f"the backward free from section {last} to the head's section {first} runs "
                 f"nowhere: the memmap of {counted(left + 1, 'section')} is leaked, that of "
-                f"section {first} and of every section counted here",
-                head,
-                self.section,
+                f"section {first} and of every section counted here"
             )
+            tx.finding("leaked-memmap", told, head, self.section)
         shown = {first, *range(max(first, last - MAX_SHOWN + 1), last + 1)}
         for low, high in self.known_sections(first, last, shown):
             frame = memmap.home_of(tx.state, low * self.section)
@@ -275,14 +267,12 @@ class Teardown:
             last = end - 1
             low, count = first * self.section, (end - first) * self.section
             memory = "its memory is" if first == last else "their memory is"
-            self.tx.finding(
-                "lost-memmap",
+            text = (
                 f"the struct pages of {ranged('section', first, last)} are freed while "
                 f"{memory} still there: whoever touches a page of pfns "
-                f"{low:#x}-{low + count - 1:#x} faults",
-                low,
-                count,
+                f"{low:#x}-{low + count - 1:#x} faults"
             )
+            self.tx.finding("lost-memmap", text, low, count)
         _report_stuck(self.tx)
         _report_hosts(self.tx, self.before, self.rows)
 
@@ -302,13 +292,11 @@ class Teardown:
         self.tx.state = replace(state, taken=taken)
         if leaves:
             return
-        self.tx.finding(
-            "stripped-marks",
+        text = (
             f"pfns {frame:#x}-{frame + unit - 1:#x} are no longer marked as vmemmap, but "
-            f"keep refcount 1: block {self.block(frame)} can no longer be offlined",
-            frame,
-            unit,
+            f"keep refcount 1: block {self.block(frame)} can no longer be offlined"
         )
+        self.tx.finding("stripped-marks", text, frame, unit)
 
 
 def _singles(numbers: set[int]) -> NDArray[np.int64]:
@@ -321,13 +309,11 @@ def _report_stuck(tx: Transaction) -> None:
     teardown = tx.state.teardown
     if teardown.freeing:
         left = tx.state.heads.get(teardown.head_pfn, 0)
-        tx.finding(
-            "stuck-freeing",
+        text = (
             f"the removal ended while the head at pfn {teardown.head_pfn:#x} has refcount "
-            f"{left}: nothing is freed, and later removals are counted against it",
-            teardown.head_pfn,
-            1,
+            f"{left}: nothing is freed, and later removals are counted against it"
         )
+        tx.finding("stuck-freeing", text, teardown.head_pfn, 1)
 
 
 def _report_hosts(tx: Transaction, before: State, rows: Rows) -> None:
@@ -346,13 +332,11 @@ def _dangles(tx: Transaction, start: int, end: int, host: int) -> None:
     """Pages [start, end) stay, but their struct pages lie in removed memory from ``host``."""
     lost = tx.state.lost.insert(start, end - start, kind=int(PageState.BROKEN), owner=-1)
     tx.state = replace(tx.state, lost=lost)
-    tx.finding(
-        "dangling-memmap",
+    text = (
         f"the struct pages of pfns {start:#x}-{end - 1:#x} lie in memory that is removed "
-        f"(from pfn {host:#x}): whoever touches one of those pages uses memory that is gone",
-        start,
-        end - start,
+        f"(from pfn {host:#x}): whoever touches one of those pages uses memory that is gone"
     )
+    tx.finding("dangling-memmap", text, start, end - start)
 
 
 def _staying(state: State, low: int, high: int, removed: NDArray[np.int64]) -> list[list[int]]:

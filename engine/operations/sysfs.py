@@ -219,11 +219,8 @@ def _resize_pool(
 ) -> Refusal | None:
     """``nr_hugepages_store``: grow or shrink the pool of one size, on one node or anywhere."""
     if page_bytes not in tx.state.geometry.hugetlb_bytes:
-        return Refusal(
-            "ENOENT",
-            "sysfs",
-            f"{tx.state.geometry.arch} has no huge pages of {page_bytes >> 10} kB",
-        )
+        rule = f"{tx.state.geometry.arch} has no huge pages of {page_bytes >> 10} kB"
+        return Refusal("ENOENT", "sysfs", rule)
     if not re.fullmatch(r"\+?[0-9]+", word):
         return Refusal("EINVAL", "nr_hugepages_store", f"{word} is no number")
     if len(word.lstrip("+0")) > 20 or int(word) >> 64:

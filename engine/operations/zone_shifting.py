@@ -85,12 +85,8 @@ def online_block(tx: Transaction, block: int, kind: OnlineType) -> Refusal | Non
         OnlineType.ONLINE_MOVABLE: ZoneType.MOVABLE,
     }.get(kind, current)
     if not _can_shift(tx.state, block, row, target):
-        return Refusal(
-            "EINVAL",
-            "zone_can_shift",
-            f"block {block} is in {current.label} and not at the edge towards {target.label}",
-            block,
-        )
+        rule = f"block {block} is in {current.label} and not at the edge towards {target.label}"
+        return Refusal("EINVAL", "zone_can_shift", rule, block)
     if target != current:
         _shift(tx, block, node, current, target)
     before = tx.state
@@ -133,11 +129,8 @@ def _shift(tx: Transaction, block: int, node: int, current: ZoneType, target: Zo
     tx.state = grow(tx.state, node, target, start, pages)
     function = "move_pfn_range_right" if target > current else "move_pfn_range_left"
     zone = tx.state.zone(node, target)
-    tx.event(
-        function,
-        f"block {block} shifts from {current.label} to {target.label} {span_text(zone)}",
-        block=block,
-    )
+    text = f"block {block} shifts from {current.label} to {target.label} {span_text(zone)}"
+    tx.event(function, text, block=block)
 
 
 def after_offline(tx: Transaction, block: int) -> None:
