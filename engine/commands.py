@@ -16,6 +16,10 @@ from msgspec.structs import replace
 from pfnmap.engine.kinds import MemmapPolicy, OnlineType, ZoneType
 from pfnmap.engine.notation import (
     ADDRESS,
+    ALIGNMENT,
+    ARCH,
+    CMDLINE,
+    DISTANCES,
     ERRNO,
     FILE,
     HELD,
@@ -25,11 +29,13 @@ from pfnmap.engine.notation import (
     NAME,
     NAME_OR_REF,
     NODE,
+    NODES,
     ONLINE_TO,
     ORDER_COUNT,
     PFN,
     PHASE,
     PIN_KIND,
+    PROFILE,
     REF,
     SIZE,
     SIZES,
@@ -226,20 +232,20 @@ TextWord = Annotated[str, Word(TEXT, "a text", '"words in quotes"')]
 class StartMachine(Command, frozen=True):
     """``machine …``: the machine at boot. Sizes in bytes; ``params`` are ``set`` words."""
 
-    ram_bytes: int = 4 << 30
-    arch: str = "x86_64"
-    profile: str = NEWEST
-    block_bytes: int | None = None
-    nodes: int = 1
+    ram_bytes: Annotated[int, Key(SIZE, "ram")] = 4 << 30
+    arch: Annotated[str, Key(ARCH)] = "x86_64"
+    profile: Annotated[str, Key(PROFILE)] = NEWEST
+    block_bytes: Annotated[int | None, Key(SIZE, "block")] = None
+    cxl_bytes: Annotated[int | None, Key(ALIGNMENT, "cxl")] = None
+    """What the firmware's windows for CXL memory are aligned to."""
+    nodes: Annotated[int, Key(NODES)] = 1
     node_ram_bytes: tuple[tuple[int, int], ...] = ()
     """(node, bytes) for node >= 1."""
     params: tuple[tuple[str, str], ...] = ()
-    distances: tuple[int, ...] = ()
+    distances: Annotated[tuple[int, ...], Key(DISTANCES, "distance")] = ()
     """The SLIT row by row; empty: 10 within a node, 20 between any two."""
-    cmdline: str = ""
+    cmdline: Annotated[str, Key(CMDLINE)] = ""
     """Words of the kernel's command line."""
-    cxl_bytes: int | None = None
-    """What the firmware's windows for CXL memory are aligned to."""
 
 
 @verb(

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from math import isqrt
 from typing import Any, Final
 
 from msgspec import Struct
 
+from pfnmap.engine.cmdline import read_cmdline
 from pfnmap.engine.complaints import choose, closest, shown, wrong
 from pfnmap.engine.errors import SHELL_TEXT, InputError, ParseError
+from pfnmap.engine.geometry import ARCHITECTURES, MAX_NUMNODES
 from pfnmap.engine.kinds import ZONE_BY_LABEL, MemmapPolicy, OnlineType, PageState, ZoneType
 from pfnmap.engine.params import PARAM_VALUES, Params
 from pfnmap.engine.phases import FAILABLE_PHASES
+from pfnmap.engine.printable import printable
 from pfnmap.engine.profile import PROFILES, RULE_ALIASES, RULE_VALUES, is_release
 
 NUMBER_LIMIT: Final = 1 << 64
@@ -372,6 +376,46 @@ def _mark(text: str) -> str:
     return text
 
 
+def _distances(text: str) -> tuple[int, ...]:
+    """The SLIT: 10 on the diagonal and more elsewhere, or Linux does not use it."""
+    numbers = tuple(parse_number(part, "distance") for part in text.split(","))
+    count = isqrt(len(numbers))
+    if count * count != len(numbers) or count < 2 or count > MAX_NUMNODES:
+        raise wrong(f"{len(numbers)} distances are no square", expected="10,20,20,10 for two nodes")
+    for i, distance in enumerate(numbers):
+        if (distance == 10) != (i % (count + 1) == 0) or not 10 <= distance <= 255:
+            raise wrong(
+                f"Linux does not use a table with {distance} from node {i // count} to "
+                f"{i % count} (slit_valid)",
+                expected="10 within a node, 11 to 255 between two",
+            )
+    return numbers
+
+
+def _node_count(text: str) -> int:
+    count = parse_positive(text, "number of nodes")
+    if count > MAX_NUMNODES:
+        raise wrong(f"{count} nodes are too many", expected=f"at most {MAX_NUMNODES}")
+    return count
+
+
+def _power_of_two(text: str) -> int:
+    size = parse_size(text)
+    if size <= 0 or size & (size - 1):
+        raise wrong(f"{shown(text)} is no alignment", expected="a power of two such as 256M")
+    return size
+
+
+def _cmdline(text: str) -> str:
+    """The words as they are, where the kernel would take them."""
+    try:
+        read_cmdline(text)
+    except InputError as error:
+        word = str(error).partition(": ")[0]
+        raise ParseError(printable(str(error)), column=text.index(word) + 1) from None
+    return " ".join(text.split())
+
+
 def number(what: str, placeholder: str = "N") -> ValueKind:
     """A number of something."""
     return ValueKind(lambda text: parse_number(text, what), str, placeholder)
@@ -434,6 +478,12 @@ STEPS: Final = ValueKind(lambda text: str(parse_number(text, "number of steps"))
 MARK: Final = ValueKind(_mark, str, "NAME")
 VERB_NAME: Final = ValueKind(str, quote, "VERB")
 
+ARCH: Final = one_of(ARCHITECTURES, "architecture", "ARCH")
+NODES: Final = ValueKind(_node_count, str, "N")
+DISTANCES: Final = ValueKind(_distances, lambda rows: ",".join(map(str, rows)), "N,N,N,N")
+CMDLINE: Final = ValueKind(_cmdline, lambda text: quote(text, always=True), '"WORDS"')
+ALIGNMENT: Final = ValueKind(_power_of_two, format_size, "SIZE")
+
 BLOCK_STATES: Final = ("online", "offline", "going-online", "going-offline")
 VERDICTS: Final = ("correct", "corrupts", "lost-saving")
 PAGE_WORDS: Final = tuple(dict.fromkeys(state.word for state in PageState))
@@ -475,11 +525,9 @@ def rule_values() -> dict[str, tuple[str, ...]]:
     }
 
 
-def profile_names() -> tuple[str, ...]:
-    """The profiles of ``machine profile=`` that have a name of their own."""
-    return tuple(PROFILES)
-
-
 def parse_profile(text: str) -> str:
     """A profile's name, or any release such as ``6.9``."""
-    return text if is_release(text) else choose(text, profile_names(), "profile")
+    return text if is_release(text) else choose(text, PROFILES, "profile")
+
+
+PROFILE: Final = ValueKind(parse_profile, str, "NAME", tuple(PROFILES))

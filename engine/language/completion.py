@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from pfnmap.engine.commands import ALIAS_FIELDS, ALIASES, VERBS
-from pfnmap.engine.geometry import ARCHITECTURES
 from pfnmap.engine.kinds import ZONE_BY_LABEL
 from pfnmap.engine.language.expectations import EXPECTATIONS
-from pfnmap.engine.notation import ERRNO, profile_names, rule_values
+from pfnmap.engine.notation import ERRNO, PROFILE, rule_values
 from pfnmap.engine.params import PARAM_VALUES, Params
 
 Keys = Mapping[str, tuple[str, ...]]
@@ -79,14 +78,9 @@ def keys_of(before: list[str]) -> Keys:
     if name in ("set", "rule") and len(before) > 1:
         return {}  # one a line
     if name in ("set", "machine", "compare"):
-        keys: dict[str, tuple[str, ...]] = {}
-        if name != "set":
-            keys |= {"profile": profile_names(), "block": ()}
-        if name == "machine":
-            keys |= {"ram": (), "arch": tuple(ARCHITECTURES), "nodes": ()}
-            keys |= {"distance": (), "cmdline": ()}
+        keys = {key.key: key.kind.words for key in VERBS[name].keys}
         if name == "compare":
-            keys |= rule_values()
+            keys = {"profile": PROFILE.words, "block": (), **rule_values()}
         return keys | {name: _param_words(name) for name in PARAM_VALUES}
     if name == "rule":
         return rule_values()

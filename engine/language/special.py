@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import isqrt
 from typing import Any, Final
 
 from pfnmap.engine.cmdline import read_cmdline
 from pfnmap.engine.commands import (
+    VERBS,
     Cd,
     Chmem,
     Command,
@@ -50,7 +52,6 @@ from pfnmap.engine.notation import (
     parse_number,
     parse_param,
     parse_pfn,
-    parse_positive,
     parse_profile,
     parse_refs,
     parse_size,
@@ -58,34 +59,28 @@ from pfnmap.engine.notation import (
     rule_values,
 )
 from pfnmap.engine.params import PARAM_VALUES
-from pfnmap.engine.printable import printable
 
 ADDRESS_FLOOR = 1 << 32
 PAGE_MASK = 0xFFF
 _HEX = re.compile(r"0[xX]")
 _SIZED = re.compile(r"[0-9]+[A-Za-z]")
 _NODE_RAM = re.compile(r"ram([0-9]{1,4})\Z")
-_KEYS = ("ram", "arch", "profile", "block", "cxl", "nodes", "distance", "cmdline")
 
 
 def parse_machine(arguments: Arguments) -> Command:
     """``machine [ram=SIZE] [arch=…] [profile=…] [block=SIZE] [nodes=N] [ramN=SIZE…] …``."""
-    default = StartMachine()
-    ram = arguments.option("ram", parse_size)
-    arch = arguments.option("arch", lambda word: choose(word, ARCHITECTURES, "architecture"))
-    profile = arguments.option("profile", parse_profile)
-    block = arguments.option("block", lambda word: _block_size(word, arch or default.arch))
-    cxl = arguments.option("cxl", _power_of_two)
-    nodes = arguments.option("nodes", _node_count)
-    cmdline_column = arguments.column_of("cmdline")
-    cmdline, words = arguments.option("cmdline", _cmdline) or ("", {})
-    distances = arguments.option("distance", _distances)
+    cmdline_column, given = arguments.column_of("cmdline"), dict[str, Any]()
+    for key in VERBS["machine"].keys:
+        read = partial(_block_size, given.get("arch")) if key.key == "block" else key.kind.parse
+        if (value := arguments.option(key.key, read)) is not None:
+            given[key.field] = value
+    words = read_cmdline(given.get("cmdline", "")).params
     node_ram: dict[int, int] = {}
     params: dict[str, str] = {}
     while pair := arguments.take_pair():
         if matched := _NODE_RAM.match(pair.key):
             node = int(matched[1])
-            _check_node(node, nodes, pair.column)
+            _check_node(node, given.get("nodes"), pair.column)
             if node in node_ram:
                 raise wrong(f"ram{node}= is given twice", column=pair.column)
             node_ram[node] = arguments.convert_value(pair, parse_size)
@@ -93,65 +88,25 @@ def parse_machine(arguments: Arguments) -> Command:
             name, value = parse_param(pair.key, pair.value, pair.column, pair.value_column)
             if name in words:
                 raise wrong(
-                    f"{name}= is said on the command line too ({words[name]})",
+                    f"{name}= is said on the command line too ({words[name][0]})",
                     expected="one of the two",
                     column=max(pair.column, cmdline_column),
                 )
             params[name] = value
         else:
-            meant = closest(pair.key, (*_KEYS, *PARAM_VALUES))
+            known = [key.key for key in VERBS["machine"].keys]
+            meant = closest(pair.key, (*known, *PARAM_VALUES))
             raise wrong(
                 f"machine has no key {shown(pair.key)}",
-                expected=either((*(f"{key}=" for key in _KEYS), "ramN=", "a parameter of set")),
+                expected=either((*(f"{key}=" for key in known), "ramN=", "a parameter of set")),
                 meant=f"{meant}=" if meant else "",
                 column=pair.column,
             )
     arguments.finish()
-    return StartMachine(
-        ram_bytes=default.ram_bytes if ram is None else ram,
-        arch=arch or default.arch,
-        profile=profile or default.profile,
-        block_bytes=block,
-        cxl_bytes=cxl,
-        nodes=nodes or max(max(node_ram, default=0) + 1, isqrt(len(distances or ()))),
-        node_ram_bytes=tuple(sorted(node_ram.items())),
-        params=tuple(params.items()),
-        distances=distances or (),
-        cmdline=cmdline,
-    )
-
-
-def _cmdline(text: str) -> tuple[str, dict[str, str]]:
-    """The words as they are, and which of them says which parameter of ``set``."""
-    try:
-        words = read_cmdline(text)
-    except InputError as error:
-        word = str(error).partition(": ")[0]
-        raise ParseError(printable(str(error)), column=text.index(word) + 1) from None
-    return " ".join(text.split()), {name: word for name, (word, _) in words.params.items()}
-
-
-def _distances(text: str) -> tuple[int, ...]:
-    """The SLIT: 10 on the diagonal and more elsewhere, or Linux does not use it."""
-    numbers = tuple(parse_number(part, "distance") for part in text.split(","))
-    count = isqrt(len(numbers))
-    if count * count != len(numbers) or count < 2 or count > MAX_NUMNODES:
-        raise wrong(f"{len(numbers)} distances are no square", expected="10,20,20,10 for two nodes")
-    for i, distance in enumerate(numbers):
-        if (distance == 10) != (i % (count + 1) == 0) or not 10 <= distance <= 255:
-            raise wrong(
-                f"Linux does not use a table with {distance} from node {i // count} to "
-                f"{i % count} (slit_valid)",
-                expected="10 within a node, 11 to 255 between two",
-            )
-    return numbers
-
-
-def _node_count(text: str) -> int:
-    count = parse_positive(text, "number of nodes")
-    if count > MAX_NUMNODES:
-        raise wrong(f"{count} nodes are too many", expected=f"at most {MAX_NUMNODES}")
-    return count
+    nodes = max(max(node_ram, default=0) + 1, isqrt(len(given.get("distances", ()))))
+    ram = tuple(sorted(node_ram.items()))
+    params_given = tuple(params.items())
+    return StartMachine(**{"nodes": nodes} | given, node_ram_bytes=ram, params=params_given)
 
 
 def _check_node(node: int, nodes: int | None, column: int) -> None:
@@ -168,17 +123,10 @@ def _check_node(node: int, nodes: int | None, column: int) -> None:
         )
 
 
-def _power_of_two(text: str) -> int:
-    size = parse_size(text)
-    if size <= 0 or size & (size - 1):
-        raise wrong(f"{shown(text)} is no alignment", expected="a power of two such as 256M")
-    return size
-
-
-def _block_size(text: str, arch: str) -> int:
+def _block_size(arch: str | None, text: str) -> int:
     size = parse_size(text)
     try:
-        ARCHITECTURES[arch].with_block_bytes(size)
+        ARCHITECTURES[arch or StartMachine().arch].with_block_bytes(size)
     except InputError as error:
         raise wrong(str(error)) from None
     return size
@@ -366,24 +314,15 @@ def _check_orders(arguments: Arguments) -> None:
 
 
 # -- printing --------------------------------------------------------------------------------
-def _options(*pairs: tuple[str, object]) -> str:
-    return "".join(f" {key}={value}" for key, value in pairs if value is not None)
-
-
 def _machine(m: StartMachine) -> str:
-    default = StartMachine()
-    return "machine" + _options(
-        ("ram", format_size(m.ram_bytes)),
-        ("arch", m.arch if m.arch != default.arch else None),
-        ("profile", m.profile if m.profile != default.profile else None),
-        ("block", None if m.block_bytes is None else format_size(m.block_bytes)),
-        ("cxl", None if m.cxl_bytes is None else format_size(m.cxl_bytes)),
-        ("nodes", m.nodes if m.nodes != default.nodes else None),
-        *((f"ram{node}", format_size(size)) for node, size in m.node_ram_bytes),
-        ("distance", ",".join(map(str, m.distances)) or None),
-        ("cmdline", quote(m.cmdline, always=True) if m.cmdline else None),
-        *m.params,
-    )
+    default, said = StartMachine(), list[tuple[str, str]]()
+    for key in VERBS["machine"].keys:
+        value = getattr(m, key.field)
+        if key.key == "ram" or value != getattr(default, key.field):
+            said.append((key.key, key.kind.format(value)))
+        if key.key == "nodes":
+            said += [(f"ram{node}", format_size(size)) for node, size in m.node_ram_bytes]
+    return " ".join(("machine", *(f"{key}={value}" for key, value in (*said, *m.params))))
 
 
 def _goto(g: Goto) -> str:

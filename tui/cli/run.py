@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from pfnmap.engine.commands import Command, Interactive, Note, StartMachine, Title, is_step
 from pfnmap.engine.errors import InputError, PfnmapError
-from pfnmap.engine.notation import profile_names
+from pfnmap.engine.notation import PROFILE
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.play import play
 from pfnmap.engine.printable import printable
@@ -167,7 +167,7 @@ def _run(scenario: Scenario) -> _Run:
                 case Note(words=words) | Title(words=words):
                     told.append(words)
                 case Interactive():
-                    told.append("profiles: " + " ".join(profile_names()))
+                    told.append("profiles: " + " ".join(PROFILE.words))
                 case _ if step.is_action:
                     told.append(step.outcome)
     except PfnmapError as error:

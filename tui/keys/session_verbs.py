@@ -8,7 +8,7 @@ from pfnmap.engine.commands import Interactive
 from pfnmap.engine.compare import Comparison, Pairs, compare_commands, compare_machine
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.language import ALIASES, help_lines
-from pfnmap.engine.notation import profile_names
+from pfnmap.engine.notation import PROFILE
 from pfnmap.engine.scenarios.generated import expectations_of
 from pfnmap.engine.scenarios.scenario import build_scenario, format_scenario
 from pfnmap.engine.sizes_in_words import counted
@@ -45,7 +45,7 @@ def effects_of(command: Interactive, shown: Shown) -> Effects:
         case "help", (verb,):
             return _help(shown, verb)
         case "profiles", _:
-            return want.Tell("profiles: " + " ".join(profile_names()))
+            return want.Tell("profiles: " + " ".join(PROFILE.words))
         case "quit", _:
             return want.Exit()
         case "write", (file,):

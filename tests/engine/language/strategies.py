@@ -15,9 +15,9 @@ from pfnmap.engine.notation import (
     BLOCK_STATES,
     PAGE_WORDS,
     PIN_KIND,
+    PROFILE,
     VERDICTS,
     ZOOM_LEVEL,
-    profile_names,
     rule_values,
 )
 from pfnmap.engine.params import PARAM_VALUES, Params
@@ -81,7 +81,7 @@ def machines(draw: st.DrawFn) -> c.StartMachine:
     return c.StartMachine(
         ram_bytes=draw(sizes),
         arch=arch,
-        profile=draw(st.sampled_from(profile_names())),
+        profile=draw(st.sampled_from(PROFILE.words)),
         block_bytes=draw(maybe(st.integers(0, 8).map(lambda n: section << n))),
         nodes=nodes,
         node_ram_bytes=tuple((node, draw(sizes)) for node in with_ram if node < nodes),

@@ -23,7 +23,7 @@ LINES: list[tuple[str, c.Command]] = [
     ),
     (
         "machine ram=64G arch=arm64-64k profile=memmap-v2 block=1G nodes=3 ram2=2G ram1=1G",
-        c.StartMachine(64 * GIB, "arm64-64k", "memmap-v2", GIB, 3, ((1, GIB), (2, 2 * GIB))),
+        c.StartMachine(64 * GIB, "arm64-64k", "memmap-v2", GIB, None, 3, ((1, GIB), (2, 2 * GIB))),
     ),
     ("machine ram2=1G", c.StartMachine(nodes=3, node_ram_bytes=((2, GIB),))),
     # -- parameters, in any spelling the kernel takes
