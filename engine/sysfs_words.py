@@ -49,6 +49,8 @@ PROC_FILES: Final = ("zoneinfo", "iomem", "meminfo", "buddyinfo", "cmdline")
 
 BIND: Final = re.compile(r"/sys/bus/(nd|dax)/drivers/([\w-]+)/(bind|unbind|new_id|remove_id)\Z")
 """Where writes give a device to a driver, or take it away: bus, driver, file."""
+DAX_MODE: Final = re.compile(r"/sys/bus/nd/devices/(dax\d+\.\d+)/mode\Z")
+"""Where the struct pages of a dax device to be are to lie: ``ram``, ``pmem``."""
 DAX_DRIVERS: Final = "/sys/bus/dax/drivers"
 DAX_FILE: Final = re.compile(r"/sys/bus/dax/devices/([\w.:-]+)/(\w+)\Z")
 """A file of a dax device: its name, the file's."""

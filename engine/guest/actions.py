@@ -171,58 +171,46 @@ def _virtio_mem(on: Recorder, command: c.VirtioMem) -> Iterator[RecordedStep]:
 def _persistent(
     on: Recorder, command: c.DeviceAdd | c.DeviceDel | c.Kmem | c.KmemDel
 ) -> Iterator[RecordedStep]:
-    """Persistent memory is a region of the nvdimm bus, found by where it begins."""
+    """Persistent memory is a region of the nvdimm bus, and a dax device over it."""
     if isinstance(command, c.DeviceAdd):
         if command.mapping is not None:
             raise _meaningless(command, "QEMU has no device with memory of that kind")
         place = command.address or on.free_address(command.size_bytes)
         yield on.plug_nvdimm(command.name, command.size_bytes, place, command.node or 0)
-        if command.altmap_bytes is not None:
-            yield on.shell(_claimed(on, command.name, "pfn", "nd_pmem", "pmem"))
+        mode = "ram" if command.altmap_bytes is None else "pmem"
+        yield on.shell(_claimed(on.devices[command.name].dax, mode))
         return
-    if (device := on.devices.get(command.name)) is None or device.kind != "nvdimm":
+    if not (dax := on.dax_name(command.name)):
         raise UnplayableError(f"{format_command(command)}: device-add makes such a device first")
-    region = _region(on, command.name)
     match command:
         case c.DeviceDel():
-            line = (
-                f"for d in {_ND}/devices/*{region}.*/driver; do "
-                "n=${d%/driver}; echo ${n##*/} > $d/unbind; done"
-            )
-            yield on.shell(line)
+            yield on.shell(f"echo {dax} > {_ND}/drivers/dax_pmem/unbind")
         case c.Kmem(memmap=memmap):
             on.guest.needs("kmem")
-            yield on.shell(_claimed(on, command.name, "dax", "dax_pmem", "ram"))
-            dax = f"dax{region}.0"
             hosted = f"echo {int(memmap == 'on_memory')} > {_DAX}/devices/{dax}/memmap_on_memory; "
             line = hosted if memmap is not None else ""
             line = f"echo {dax} > {_DAX}/drivers/device_dax/unbind; {line}"
             yield on.shell(f"{line}echo {dax} > {_DAX}/drivers/kmem/new_id")
         case c.KmemDel():
-            yield on.shell(f"echo dax{region}.0 > {_DAX}/drivers/kmem/unbind")
+            step = on.shell(f"echo {dax} > {_DAX}/drivers/kmem/unbind")
+            yield step
+            if not any(line.name == dax for line in step.after.iomem):  # none is stuck online
+                yield on.shell(f"echo {dax} > {_DAX}/drivers/device_dax/bind")
 
 
-def _region(on: Recorder, name: str) -> int:
-    line = f"grep -l {on.devices[name].start:#x} {_ND}/devices/region*/resource"
-    found = re.search(r"region(\d+)/resource", on.guest.run(line).output)
-    if found is None:
-        raise UnplayableError(f"{name}: the kernel made no region of it")
-    return int(found[1])
-
-
-def _claimed(on: Recorder, name: str, kind: str, driver: str, mode: str) -> str:
-    """The line that gives a namespace to another driver, with struct pages on the device or not."""
-    region = _region(on, name)
-    seed = f"{kind}{region}.0"
+def _claimed(dax: str, mode: str) -> str:
+    """The line that makes a dax device of a namespace, struct pages on it (``pmem``) or not."""
+    namespace = dax.replace("dax", "namespace")
+    number = int(dax[len("dax") : -len(".0")])
     fields = {
-        "uuid": _UUID.format(region),
+        "uuid": _UUID.format(number),
         "mode": mode,
         "align": str(2 << 20),
-        "namespace": f"namespace{region}.0",
+        "namespace": namespace,
     }
-    writes = [f"echo {word} > {_ND}/devices/{seed}/{file}" for file, word in fields.items()]
-    unbind = f"echo namespace{region}.0 > {_ND}/drivers/nd_pmem/unbind"
-    return " && ".join([unbind, *writes, f"echo {seed} > {_ND}/drivers/{driver}/bind"])
+    writes = [f"echo {word} > {_ND}/devices/{dax}/{file}" for file, word in fields.items()]
+    unbind = f"echo {namespace} > {_ND}/drivers/nd_pmem/unbind"
+    return " && ".join([unbind, *writes, f"echo {dax} > {_ND}/drivers/dax_pmem/bind"])
 
 
 def _huge_pages(on: Recorder, command: c.Hugetlb | c.HugetlbFree) -> str:
@@ -232,7 +220,8 @@ def _huge_pages(on: Recorder, command: c.Hugetlb | c.HugetlbFree) -> str:
         if command.name not in on.huge_pages:
             raise UnplayableError(f"hugetlb-free {command.name}: hugetlb makes such pages first")
         pool, count = on.huge_pages.pop(command.name)
-        return f"echo {_pool(on, pool) - count} > {pool}"
+        left = max(0, _pool(on, pool) - count)  # offlining memory dissolves pages
+        return f"echo {left} > {pool}"
     if command.address is not None or command.pfn is not None:
         raise _meaningless(command, "a real kernel chooses where huge pages lie")
     size = command.page_bytes >> 10

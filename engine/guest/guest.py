@@ -48,7 +48,7 @@ LONGEST_END = 40
 DRIVERS = {
     "add": ("/sys/firmware/acpi/hotplug/memory", "CONFIG_ACPI_HOTPLUG_MEMORY"),
     "virtio-mem": ("/sys/bus/virtio/drivers/virtio_mem", "CONFIG_VIRTIO_MEM"),
-    "device-add": ("/sys/bus/nd/drivers/nd_pmem", "CONFIG_ACPI_NFIT and CONFIG_BLK_DEV_PMEM"),
+    "device-add": ("/sys/bus/dax/drivers/device_dax", "CONFIG_ACPI_NFIT and CONFIG_DEV_DAX_PMEM"),
     "kmem": ("/sys/bus/dax/drivers/kmem", "CONFIG_DEV_DAX_KMEM"),
     "hugetlb": ("/sys/kernel/mm/hugepages", "CONFIG_HUGETLBFS"),
 }

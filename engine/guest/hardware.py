@@ -23,7 +23,10 @@ SLOTS = 32
 PCI_PORTS = 8
 """Sockets into which virtio-mem devices are plugged where the bus has none of its own."""
 
-VIRTIO_MEM, NVDIMM = ("virtio_pci", "virtio_mem"), ("nfit", "nd_pmem", "dax_pmem", "kmem")
+VIRTIO_MEM, NVDIMM = (
+    ("virtio_pci", "virtio_mem"),
+    ("nfit", "nd_pmem", "dax_pmem", "device_dax", "kmem"),
+)
 MODULES = (*VIRTIO_MEM, *NVDIMM)
 """What the words of the language need of a kernel that has it as modules."""
 

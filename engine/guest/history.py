@@ -6,7 +6,6 @@ somebody needs to report it.
 
 from __future__ import annotations
 
-import re
 import shlex
 import threading
 from collections.abc import Iterator, Sequence
@@ -14,17 +13,18 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Final
 
-import numpy as np
 from msgspec.structs import replace
 
 from pfnmap.engine.commands import (
     Command,
-    DeviceAdd,
+    DeviceDel,
+    HugetlbFree,
     Kmem,
     KmemDel,
     Note,
     StartMachine,
     SysfsRead,
+    SysfsWrite,
     is_action,
 )
 from pfnmap.engine.errors import InputError
@@ -33,27 +33,23 @@ from pfnmap.engine.guest.actions import MEANINGLESS, perform, refuse
 from pfnmap.engine.guest.errors import UnplayableError
 from pfnmap.engine.guest.guest import Guest
 from pfnmap.engine.guest.record import Recorder
-from pfnmap.engine.kinds import PageState
 from pfnmap.engine.machine import predict
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.outcome import Event, Outcome, Phases, Refusal
 from pfnmap.engine.printable import printable
 from pfnmap.engine.sysroot.explain import explain
-from pfnmap.engine.sysroot.held import with_held_runs
 from pfnmap.engine.sysroot.history import MAX_DISAGREEMENTS, ObservedHistory, observed
 from pfnmap.engine.sysroot.observation import Observation
 from pfnmap.engine.sysroot.observe import MAX_HISTORY, Watcher
 from pfnmap.engine.sysroot.shell import ANSWER_SECONDS, Answer, ShellMachine
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.traces.recorded import as_recorded
-from pfnmap.engine.traces.replay import machine_state
-from pfnmap.engine.traces.trace import FIRMWARE, DeviceStep, RecordedStep, ShellStep, trace_bytes
+from pfnmap.engine.traces.replay import machine_state, run_step
+from pfnmap.engine.traces.trace import FIRMWARE, RecordedStep, ShellStep, trace_bytes
 from pfnmap.engine.traces.verify import Difference, compare, compare_answer
 
 MOST_SHOWN: Final = 8
 """Differences of one step that are spelt out in the log; the findings have all."""
-NAMESPACE_BYTES: Final = 2 << 20
-"""Of an NVDIMM that the kernel keeps for itself (``drivers/nvdimm/pfn_devs.c:nd_pfn_init``)."""
 _LOOK: Final = SysfsRead(("/sys/devices/system/memory/auto_online_blocks",))
 """What is recorded where the guest changed by itself: a reading, and so what is there then."""
 
@@ -210,30 +206,34 @@ class GuestHistory(ObservedHistory):
     def _foreseen(self, command: Command) -> Outcome | InputError:
         """What the model foresees with what is known of single pages; why not, where it cannot."""
         try:
-            return self.predict(command)
+            return self.predict(self._as_the_kernel_has_it(command))
         except InputError as error:
             return error
+
+    def _as_the_kernel_has_it(self, command: Command) -> Command:
+        """The command with the kernel's name for a device or a pool that was named here."""
+        if isinstance(command, DeviceDel | Kmem | KmemDel):
+            return replace(command, name=self._recorder.dax_name(command.name) or command.name)
+        if isinstance(command, HugetlbFree) and command.name in self._recorder.huge_pages:
+            return SysfsWrite("0", self._recorder.huge_pages[command.name][0])
+        return command
 
     def _answered(
         self, command: Command, foreseen: Outcome | InputError, steps: Sequence[RecordedStep]
     ) -> tuple[Outcome, tuple[Finding, ...]]:
         """What was done with the kernel's answer, and where the model foresaw another."""
-        last = steps[-1]
-        number = len(self._recorder.trace.steps)
-        replayed = self._replayed(command, steps)
+        last, before = steps[-1], len(self._recorder.steps) - len(steps)
         differences: list[Difference] = []
-        if replayed is not None:
-            # A device is plugged in by a step of its own, which the model does not tell apart.
-            told = steps[-1:] if isinstance(last, DeviceStep) else steps
-            log = tuple(line for step in told for line in step.log)
-            if isinstance(command, Kmem | KmemDel):  # the kernel has its own name for the device
-                log = tuple(re.sub(r"^kmem dax[\d.]+:", f"kmem {command.name}:", x) for x in log)
-            differences += compare_answer(number, replace(last, log=log), replayed)
-            differences += compare(number, last.after, replayed.after)
-        if isinstance(command, DeviceAdd) and command.altmap_bytes is None:
-            # The namespace of a new NVDIMM is raw: it has no struct pages, and so no zone.
-            differences = [each for each in differences if "zone Device" not in each.field]
-        after = as_recorded(replayed.after if replayed else self._model, last.after)
+        after, replayed = self._model, None
+        for number, step in enumerate(steps, before + 1):
+            try:
+                replayed = run_step(after, step)
+            except InputError:
+                replayed = None
+            else:
+                differences += compare_answer(number, step, replayed)
+                differences += compare(number, step.after, replayed.after)
+            after = as_recorded(replayed.after if replayed else after, step.after)
         output = [line for step in steps if isinstance(step, ShellStep) for line in _printed(step)]
         notes = [f"QEMU refused: {printable(step.reason)}" for step in steps if step.reason]
         if isinstance(foreseen, InputError):
@@ -247,23 +247,6 @@ class GuestHistory(ObservedHistory):
         events = tuple(_events(steps, after))
         outcome = Outcome(command, self._model, after, events, refusal, tuple(output), tuple(notes))
         return outcome, tuple(_findings(differences))
-
-    def _replayed(self, command: Command, steps: Sequence[RecordedStep]) -> Outcome | None:
-        """What the model makes of it; of pages that the kernel found unmovable it is told."""
-        pins = sorted({pfn for step in steps for pfn in step.unmovable})
-        held = np.array([(pfn, int(PageState.UNMOVABLE), 1) for pfn in pins], np.int64)
-        state = with_held_runs(self._model, held) if pins else self._model
-        try:
-            return predict(state, self._as_qemu_has_it(command))
-        except InputError:
-            return None
-
-    def _as_qemu_has_it(self, command: Command) -> Command:
-        """The command with the memory that the kernel makes of a device that is plugged in."""
-        if isinstance(command, DeviceAdd) and (device := self._recorder.devices.get(command.name)):
-            start, size = device.start + NAMESPACE_BYTES, device.size - NAMESPACE_BYTES
-            return replace(command, address=start, size_bytes=size)
-        return command
 
     def _to_report(self) -> str:
         trace = self._recorder.trace

@@ -65,7 +65,7 @@ facts() {
 		echo "${file##*/} $value"
 	done
 	for driver in /sys/firmware/acpi/hotplug/memory /sys/bus/virtio/drivers/virtio_mem \
-		/sys/bus/nd/drivers/nd_pmem /sys/bus/dax/drivers/kmem /sys/kernel/mm/hugepages; do
+		/sys/bus/dax/drivers/device_dax /sys/bus/dax/drivers/kmem /sys/kernel/mm/hugepages; do
 		[ -e "$driver" ] && echo "has $driver"
 	done
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from pfnmap.engine.geometry import ARCHITECTURES
-from pfnmap.engine.guest.errors import RefusedError
+from pfnmap.engine.guest.errors import LackingError, RefusedError
 from pfnmap.engine.guest.guest import Guest
 from pfnmap.engine.guest.hardware import geometry_name
 from pfnmap.engine.guest.report import error_name, read_report
@@ -42,6 +43,8 @@ class Device(Struct, frozen=True):
     start: int
     size: int
     kind: str = "pc-dimm"
+    dax: str = ""
+    """What the kernel calls the dax device that is made of an NVDIMM."""
 
 
 @dataclass
@@ -112,6 +115,12 @@ class Recorder:
             end = device.start + device.size
             address = max(address, -(-end // block) * block)
         return address
+
+    def dax_name(self, name: str) -> str:
+        """What the kernel calls a device that ``device-add`` made, by either name; else empty."""
+        names = {each.dax: each.dax for each in self.devices.values()}
+        names |= {given: each.dax for given, each in self.devices.items()}
+        return names.get(name, "")
 
     def keep(self, step: RecordedStep) -> None:
         """Take a step into the recording."""
@@ -222,8 +231,14 @@ class Recorder:
             found = self.guest.plug("nvdimm", name, size, node, addr=address)
         except RefusedError as refused:
             return self._refused(refused, args)
-        self.devices[name] = Device(found["addr"], size, "nvdimm")
         self.guest.run("sleep 1")
+        regions = "/sys/bus/nd/devices/region*/resource"
+        region = re.search(
+            r"region(\d+)/", self.guest.run(f"grep -lx {found['addr']:#x} {regions}").output
+        )
+        if region is None:
+            raise LackingError(f"device-add {name}: the kernel made no region of it")
+        self.devices[name] = Device(found["addr"], size, "nvdimm", f"dax{region[1]}.0")
         return self._step(DeviceStep, None, cmd="device_add", args=args)
 
     def _refused(self, refused: RefusedError, args: dict[str, object]) -> RecordedStep:

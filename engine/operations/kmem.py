@@ -31,6 +31,8 @@ DAX_KINDS = ("pmem", "dax", "kmem")
 _FSDAX_INFO_BYTES = 8192
 """What libnvdimm keeps for itself at the start of a namespace (``nd_pfn_init``)."""
 _ALIGN_BYTES = 2 << 20
+_STRUCT_PAGE_BYTES = 64
+"""What it reckons with, whatever the kernel's has (``MAX_STRUCT_PAGE_SIZE``)."""
 
 
 def add(tx: Transaction, command: Kmem) -> Refusal | None:
@@ -64,6 +66,14 @@ def write_driver(tx: Transaction, driver: str, name: str, word: str) -> Refusal 
         return Refusal("ENODEV", f"{name}_store", f"there is no dax device {word}")
     if name == "new_id" and device.kind != "dax":
         return None  # another driver holds it: the id is only remembered
+    if driver == "kmem" and name == "new_id":
+        # driver_attach: all that no driver holds are tried, and what comes of it is not told.
+        stuck = [
+            each for each in tx.state.devices.values() if each.kind == "kmem" and not each.state
+        ]
+        for each in sorted([device, *stuck], key=lambda each: each.name):
+            bind(tx, each)
+        return None
     if driver == "kmem":
         return unbind(tx, device) if name == "unbind" else bind(tx, device)
     if name != "unbind":
@@ -153,28 +163,61 @@ def bind_device_dax(tx: Transaction, device: Device) -> Refusal | None:
     if device.kind != "dax":
         return Refusal("EBUSY", "driver_attach", f"the region of {device.name} is taken")
     kind = MemmapKind.PER_DEVICE if device.altmap_pages else MemmapKind.RAM
-    return zone_device.map_range(tx, replace(device, kind="pmem", memmap=kind))
+    refusal = zone_device.map_range(tx, replace(device, kind="pmem", memmap=kind))
+    if refusal is None and not any(line.owner == device.id for line in tx.state.resources):
+        shift = tx.state.geometry.page_shift
+        claim = _claim(tx.state, device, device.start_pfn << shift, (device.end_pfn << shift) - 1)
+        tx.state = resources.insert(tx.state, claim)
+    return refusal
+
+
+def with_region(
+    state: State, name: str, start: int, end: int, node: int = 0, *, hosting: bool = False
+) -> State:
+    """With the dax device that libnvdimm makes of a region of pmem, behind its label; bytes.
+
+    ``nd_pfn_init``, aligned to 2 MiB. ``hosting``: struct pages lie behind the label, too. No
+    driver holds the device yet.
+    """
+    shift, number = state.geometry.page_shift, state.next_id
+    label = _FSDAX_INFO_BYTES
+    if hosting:
+        label += (end + 1 - start - label >> shift) * _STRUCT_PAGE_BYTES
+    start = -(-(start + label) // _ALIGN_BYTES) * _ALIGN_BYTES
+    pages = (end + 1 - start) >> shift
+    device = Device(number, name, "dax", start >> shift, pages, node, MemmapKind.RAM)
+    if old := state.device_named(name):
+        device = replace(old, start_pfn=device.start_pfn, nr_pages=pages)
+    if pages <= 0 or device.kind != "dax":
+        return state
+    return replace(state.with_device(device), next_id=number + 1)
 
 
 def bind_region(tx: Transaction, name: str, region: Resource) -> None:
-    """``echo NAME > …/dax_pmem/bind``: a dax device over a region of pmem, behind its label.
-
-    ``nd_pfn_init`` for a memmap in RAM, aligned to 2 MiB.
-    """
-    shift = tx.state.geometry.page_shift
-    start = -(-(region.start + _FSDAX_INFO_BYTES) // _ALIGN_BYTES) * _ALIGN_BYTES
-    number = tx.state.next_id
-    pages = (region.end + 1 - start) >> shift
-    device = Device(number, name, "dax", start >> shift, pages, 0, MemmapKind.RAM)
-    if pages <= 0 or tx.state.device_named(name) is not None:
+    """``echo NAME > …/dax_pmem/bind``: a dax device over a region, and device_dax takes it."""
+    if tx.state.device_named(name) is None:
+        tx.state = with_region(tx.state, name, region.start, region.end)
+    device = tx.state.device_named(name)
+    if device is None or device.kind != "dax":
         return
+    start = device.start_pfn << tx.state.geometry.page_shift
     inside = [
         replace(line, end=min(line.end, start - 1)) if line.depth == region.depth + 1 else line
         for line in tx.state.resources
         if not region.start <= line.start <= line.end <= region.end or line.start < start
     ]
-    state = replace(tx.state.with_device(device), resources=tuple(inside), next_id=number + 1)
-    tx.state = resources.insert(state, _claim(state, device, start, region.end))
+    tx.state = replace(tx.state, resources=tuple(inside))
+    bind_device_dax(tx, device)
+
+
+def unbind_region(tx: Transaction, name: str) -> None:
+    """``echo NAME > …/dax_pmem/unbind``: its driver lets go of the dax device."""
+    device = tx.state.device_named(name)
+    if device is not None and device.kind == "kmem" and device.state:
+        unbind(tx, device)
+    elif device is not None and device.kind == "pmem":
+        unbind_device_dax(tx, device)
+        _release(tx, device)
 
 
 def _claim(state: State, device: Device, start: int, end: int) -> Resource:
@@ -209,9 +252,15 @@ def bind(tx: Transaction, device: Device) -> Refusal | None:
     mappings, page = state.mappings_of(device), state.geometry.page_bytes
     if device.kind == "kmem" and device.state:
         return Refusal("EBUSY", "driver_attach", f"kmem holds {device.name} already")
+    blocks = sum(end - first for first, end in mappings)
+    pages = blocks * state.geometry.block_pages
+    lost = sum(high - low for low, high in device.parts) - pages
+    # Said by 6.18 and by 7.3 (recorded), not by 6.12.
+    truncated = f"{says} DAX region truncated by {_three_digits(lost * page)} due to alignment"
+    says_more = [truncated] if blocks and lost and state.profile.is_since("6.18") else []
     if device.kind == "kmem":
         span = _span(state, *next((each for each in mappings if each[0] < each[1]), mappings[0]))
-        log = [f"{says} mapping0: {span} could not reserve region"]
+        log = [*says_more, f"{says} mapping0: {span} could not reserve region"]
         rule = f"the region of {device.name} is taken until the next reboot"
         tx.event("dev_dax_kmem_probe", rule, log=log)
         return Refusal("EBUSY", "dev_dax_kmem_probe", rule)
@@ -222,26 +271,19 @@ def bind(tx: Transaction, device: Device) -> Refusal | None:
         for number, (low, high) in enumerate(device.parts)
         if mappings[number][0] >= mappings[number][1]
     ]
-    blocks = sum(end - first for first, end in mappings)
     if not blocks:
         start, end = device.start_pfn * page, device.end_pfn * page - 1
         rule = f"no whole memory block lies in [{start:#x}-{end:#x}]"
         log.append(f"{says} rejecting DAX region without any memory after alignment")
         tx.event("dev_dax_kmem_probe", rule, log=log)
         return Refusal("EINVAL", "dev_dax_kmem_probe", rule)
-    pages = blocks * state.geometry.block_pages
-    lost = sum(high - low for low, high in device.parts) - pages
-    # Said by 6.18 and by 7.3 (recorded), not by 6.12.
-    if lost and state.profile.is_since("6.18"):
-        size = _three_digits(lost * page)
-        log.append(f"{says} DAX region truncated by {size} due to alignment")
     kind = MemmapKind.PER_BLOCK if device.own_memmap else MemmapKind.RAM
     held = replace(device, kind="kmem", state=UNPLUGGED, group_pages=pages, memmap=kind)
     tx.state = tx.state.with_device(held)
     # eedf634aac3b "dax/kmem: use a single static memory group for a single probed unit" (5.15)
     group = f": a static memory group of {pages} pages" if state.profile.is_since("5.15") else ""
     text = f"{counted(blocks, 'whole memory block')} of {device.name}{group}"
-    tx.event("dev_dax_kmem_probe", text, log=log)
+    tx.event("dev_dax_kmem_probe", text, log=[*log, *says_more])
     refusal = _plug(tx, held, tx.state.params.auto_online_blocks)
     if refusal is not None:
         tx.state = tx.state.with_device(replace(device, kind="dax"))

@@ -17,7 +17,7 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import REAL_ZONES, BlockState, OnlineType, ZoneType
 from pfnmap.engine.limits import MAX_GLOB_FILES, MAX_HUGE_PAGES
 from pfnmap.engine.memory.spans import grow
-from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.state import Resource, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import (
     add,
@@ -36,6 +36,7 @@ from pfnmap.engine.sizes_in_words import format_mask
 from pfnmap.engine.sysfs_words import (
     BIND,
     DAX_FILE,
+    DAX_MODE,
     HUGEPAGES_DIR,
     MEMORY_DIR,
     NODE_DIR,
@@ -114,6 +115,11 @@ def _write(tx: Transaction, path: str, word: str) -> Refusal | None:
         if found[1] == "dax":
             return kmem.write_driver(tx, found[2], found[3], word)
         return _bind(tx, found[2], found[3], word)
+    if (found := DAX_MODE.match(path)) and (region := _region(tx.state, _number(found[1]))):
+        where, hosting = (region.start, region.end), word == "pmem"
+        tx.state = kmem.with_region(tx.state, found[1], *where, hosting=hosting)
+        tx.event("mode_store", f"{found[1]}: struct pages in {word}")
+        return None
     if found := DAX_FILE.match(path):
         return kmem.write_file(tx, found[1], found[2], word)
     if _is_modelled(path):
@@ -249,18 +255,37 @@ def _resize_pool(
 
 
 def _bind(tx: Transaction, driver: str, verb: str, word: str) -> Refusal | None:
-    """Bind or unbind a pmem namespace: its ZONE_DEVICE span grows once and stays."""
-    regions = [r for r in tx.state.resources if not r.system_ram and r.depth == 0]
-    digits = re.search(r"(\d+)", word)
-    index = int(digits[1]) if digits else 0
-    if verb == "bind" and index < len(regions):
-        region, shift = regions[index], tx.state.geometry.page_shift
+    """Bind or unbind a pmem namespace: its ZONE_DEVICE span grows once and stays.
+
+    The raw namespace of an NVDIMM that was plugged in has no struct pages
+    (``pmem_should_map_pages``).
+    """
+    number = _number(word)
+    device = tx.state.device_named(f"dax{number}.0")
+    region = _region(tx.state, number)
+    if verb == "bind" and region and not (device and word.startswith("namespace")):
+        shift, node = tx.state.geometry.page_shift, device.node if device else 0
         start, end = region.start >> shift, (region.end + 1) >> shift
-        tx.state = grow(tx.state, 0, ZoneType.DEVICE, start, end - start)
-        if driver == "dax_pmem":
-            kmem.bind_region(tx, word, region)
+        tx.state = grow(tx.state, node, ZoneType.DEVICE, start, end - start)
     tx.event(f"{verb}_store", f"{word}: a ZONE_DEVICE span only grows")
+    if verb == "bind" and region and driver == "dax_pmem":
+        kmem.bind_region(tx, word, region)
+    elif driver == "dax_pmem":
+        kmem.unbind_region(tx, word)
     return None
+
+
+def _number(word: str) -> int:
+    digits = re.search(r"\d+", word)
+    return int(digits[0]) if digits else 0
+
+
+def _region(state: State, number: int) -> Resource | None:
+    """The pmem region of a number: the one that its namespace lies in, else by address."""
+    regions = [r for r in state.resources if not r.system_ram and r.depth == 0]
+    inside = [r.start for r in state.resources if r.name == f"namespace{number}.0"]
+    found = (r for r in regions for start in inside if r.start <= start <= r.end)
+    return next(found, regions[number] if number < len(regions) else None)
 
 
 def _read_block(state: State, block: int, name: str) -> str | None:

@@ -15,10 +15,12 @@ from msgspec.structs import replace
 from pfnmap.engine.commands import VirtioMem
 from pfnmap.engine.kinds import ZONE_BY_LABEL
 from pfnmap.engine.machine import predict
+from pfnmap.engine.memory import resources
 from pfnmap.engine.memory.page_map import page_zone
 from pfnmap.engine.memory.runs import ranges_of
-from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.state import Resource, State
 from pfnmap.engine.memory.unplugged import DRIVER, plugged_pages, unplugged_rows
+from pfnmap.engine.operations.kmem import with_region
 from pfnmap.engine.traces.trace import DeviceStep, HotAdd, Trace
 
 ROOM_BYTES = 1 << 30
@@ -26,6 +28,7 @@ ROOM_BYTES = 1 << 30
 MOST_GUESSES = 4
 """How often a step is replayed to find what stays plugged."""
 
+REGION = "Persistent Memory"
 _BLOCK_SIZE = re.compile(r"multiples of 'block-size' \((0x[0-9a-f]{1,15})\)")
 _BUS_NAME = re.compile(r"virtio_mem (virtio\d{1,4}): requested size")
 
@@ -59,6 +62,15 @@ def with_devices(state: State, trace: Trace, block_bytes: int) -> State:
         devices = {**outcome.after.devices, device.id: replace(device, bus_name=bus_name)}
         state = replace(outcome.after, devices=devices, resources=lines)
     return state
+
+
+def with_nvdimm(state: State, start: int, size: int, node: int) -> State:
+    """The machine with an NVDIMM: its region, whose number counts them, and a raw namespace."""
+    regions = [line for line in state.resources if line.name.startswith(REGION) and not line.depth]
+    number, end = len(regions), start + size - 1
+    for depth, name in enumerate((REGION, f"namespace{number}.0")):
+        state = resources.insert(state, Resource(start, end, name, depth, system_ram=False))
+    return with_region(state, f"dax{number}.0", start, end, node)
 
 
 def resized(trace: Trace) -> Iterator[tuple[str, DeviceStep]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from pfnmap.engine.commands import Command, Note, Signal, SysfsRead, SysfsWrite
 from pfnmap.engine.errors import InputError, quoted
-from pfnmap.engine.sysfs_words import BIND, DAX_FILE
+from pfnmap.engine.sysfs_words import BIND, DAX_FILE, DAX_MODE
 
 READERS = frozenset(
     {
@@ -128,9 +128,10 @@ def _target(words: list[str], directory: str) -> str:
 def _echo(words: list[str], directory: str) -> list[Command]:
     """``echo WORD > PATH``; an echo that only prints is nothing."""
     path = _target(words, directory)
-    if not path or path == "/dev/null" or path.startswith(IGNORED_DIRECTORIES):
+    ignored = path.startswith(IGNORED_DIRECTORIES) and not DAX_MODE.match(path)
+    if not path or path == "/dev/null" or ignored:
         return []
-    if path.startswith("/sys/bus/nd/") and not BIND.match(path):
+    if not DAX_MODE.match(path) and path.startswith("/sys/bus/nd/") and not BIND.match(path):
         return []
     signs = [i for i, word in enumerate(words) if word in (">", ">>")]
     text = [word for word in words[: signs[0]] if word != "-n"]

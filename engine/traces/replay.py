@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from pfnmap.engine.commands import (
     Add,
     Command,
-    DeviceAdd,
     Note,
     Ref,
     Remove,
@@ -38,6 +37,7 @@ from pfnmap.engine.traces.recorded_devices import (
     kept_pages,
     resized,
     with_devices,
+    with_nvdimm,
 )
 from pfnmap.engine.traces.recorded_shell import ShellError, parse_script
 from pfnmap.engine.traces.trace import (
@@ -197,7 +197,7 @@ def step_commands(step: RecordedStep, directory: str = "/") -> list[Command]:
         case DeviceStep(plugs=Plugged(driver="virtio-mem-pci") as it):
             return [VirtioMem(it.id, it.size, 0, it.block_bytes, it.memaddr, it.node)]
         case DeviceStep(plugs=Plugged() as it):
-            return [DeviceAdd(it.id, it.size, it.addr, it.node)]
+            return [Note(f"NVDIMM {it.id} is plugged in: a region without struct pages")]
         case DeviceStep(resizes=(name, size)):
             return [VirtioMem(name, requested_bytes=size)]
     what = step.cmd if isinstance(step, DeviceStep) else ""
@@ -246,6 +246,9 @@ def _run(state: State, step: RecordedStep, unmovable: Sequence[int]) -> Outcome:
             continue  # whoever it was for has come back already
         outcomes.append(predict(current, command))
         current = outcomes[-1].after
+    plugged = step.plugs if isinstance(step, DeviceStep) and step.result is None else None
+    if plugged is not None and plugged.driver == "nvdimm" and plugged.addr is not None:
+        current = with_nvdimm(current, plugged.addr, plugged.size, plugged.node)
     taken = current.taken
     taken = taken.delete_rows(taken.rows[taken.rows["owner"] == -2])
     last = outcomes[-1] if outcomes else None

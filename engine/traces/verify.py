@@ -32,7 +32,7 @@ from pfnmap.engine.traces.trace import (
 _PREDICTABLE = re.compile(
     r"Fallback order for Node|Built \d+ zonelists|Policy zone:|Demotion targets for Node"
     r"|Block size \[|acpi PNP0C80|memory memory\d+: Offline failed|removing memory fails"
-    r"|Hotplug memory \[|Refuse to remove|node \d+ was absent|kmem [\w.:-]+: "
+    r"|Hotplug memory \[|Refuse to remove|node \d+ was absent|kmem [\w.:-]+: (?!probe )"
     r"|virtio_mem virtio\d+: (?:plugged|requested) size"
 )
 MASKS = ("online", "has_memory", "has_normal_memory")
