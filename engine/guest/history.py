@@ -10,7 +10,6 @@ import shlex
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from functools import cached_property
 from typing import Final
 
 from msgspec.structs import replace
@@ -39,8 +38,8 @@ from pfnmap.engine.outcome import Event, Outcome, Phases, Refusal
 from pfnmap.engine.printable import printable
 from pfnmap.engine.sysroot.explain import explain
 from pfnmap.engine.sysroot.history import MAX_DISAGREEMENTS, ObservedHistory, observed
-from pfnmap.engine.sysroot.observation import Observation
-from pfnmap.engine.sysroot.observe import MAX_HISTORY, Watcher
+from pfnmap.engine.sysroot.observation import Observation, Span
+from pfnmap.engine.sysroot.observe import Watcher, changes_between
 from pfnmap.engine.sysroot.shell import ANSWER_SECONDS, Answer, ShellMachine
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.traces.recorded import as_recorded
@@ -83,7 +82,7 @@ class GuestView(SysrootView):
     ) -> None:
         """``known``: the same machine in the model."""
         super().__init__(observation)
-        self._known = known
+        self.known = known
         self.disagreements = disagreements
 
     @property
@@ -91,14 +90,11 @@ class GuestView(SysrootView):
         """The kernel, and what it runs on."""
         return f"vm {self.kernel_release} ({self.observation.title})"
 
-    @cached_property
-    def _file_state(self) -> State:
-        return self._known
-
     def device_of(self, index: int) -> str | None:
         """The device that a block's memory is of, by the block's place."""
-        row = self._known.blocks.at(int(self.observation.blocks.ids[index]))
-        device = None if row is None else self._known.devices.get(int(row["device"]))
+        known = self._file_state
+        row = known.blocks.at(int(self.observation.blocks.ids[index]))
+        device = None if row is None else known.devices.get(int(row["device"]))
         return device.name if device is not None else super().device_of(index)
 
     @property
@@ -139,10 +135,6 @@ class GuestHistory(ObservedHistory):
         self.start_command = start
         self.waiting = tuple(waiting)
 
-    def _forget(self, kept: int) -> None:
-        """Readings that changed nothing are steps, too."""
-        super()._forget(max(kept, MAX_HISTORY))
-
     @property
     def recording(self) -> bytes:
         """Everything that was done and what the kernel said, as a file."""
@@ -174,7 +166,7 @@ class GuestHistory(ObservedHistory):
         """Show what :meth:`carry_out` did."""
         if self._next_is(outcome.command):
             self.waiting = self.waiting[1:]
-        self.take(self._views[-1])
+        self.take(self._last_read)
         for listener in self.listeners:
             listener(outcome)
         return outcome
@@ -197,7 +189,7 @@ class GuestHistory(ObservedHistory):
     @property
     def _newest(self) -> SysrootView:
         """As it was last read, be it shown already or not."""
-        return self._coming[-1][1] if self._coming else self._views[-1]
+        return self._coming[-1][1] if self._coming else self._last_read
 
     def _view_of(self, read: SysrootView, findings: tuple[Finding, ...]) -> GuestView:
         return GuestView(read.observation, self._model, findings)
@@ -257,13 +249,13 @@ class GuestHistory(ObservedHistory):
         )
 
     # -- what the guest does by itself ---------------------------------------------------------
-    def observe(self) -> SysrootView | None:
+    def observe(self, in_sight: Span | None = None) -> SysrootView | None:
         """Read again; None when nothing changed, or while something is being done."""
         if not self._turn.acquire(blocking=False):
             return None
         try:
             before = self._newest
-            read = self.watcher.poll()
+            read = self.watcher.poll(in_sight)
             if read.observation is not before.observation:
                 steps = perform(self._recorder, _LOOK)
                 was = self._model
@@ -271,7 +263,9 @@ class GuestHistory(ObservedHistory):
                     with suppress(InputError):
                         self._model = predict(self._model, each.command).after
                 self._model = as_recorded(self._model, steps[-1].after)
-                outcome = observed(self.watcher.changes[-1], was, self._model, ())
+                changes = changes_between(before.observation, read.observation)
+                ends = was, self._model
+                outcome = observed(changes, Phases(lambda: ends))
                 self._coming.append((outcome, self._view_of(read, before.disagreements)))
             return self._coming[-1][1] if self._coming else None
         finally:

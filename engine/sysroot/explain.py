@@ -35,7 +35,7 @@ from pfnmap.engine.finding import DISAGREES, Finding
 from pfnmap.engine.kinds import BlockState, MemmapPolicy, OnlineType, ZoneType
 from pfnmap.engine.language import format_command
 from pfnmap.engine.machine import predict
-from pfnmap.engine.memory.alike import alike, offline_in_model
+from pfnmap.engine.memory.alike import block_kinds, kinds_of, offline_in_model
 from pfnmap.engine.memory.runs import unbroken
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.unplugged import plugged_pages, virtio_rows
@@ -331,14 +331,18 @@ def _placement_in_doubt(before: SysrootView, after: SysrootView) -> bool:
 
 
 def _block_differences(state: State, after: SysrootView) -> Iterator[Difference]:
-    """State and valid_zones of every block; of blocks that are alike the first is looked at."""
-    for first, last in alike(state, after.block_runs()):
-        if _block_difference(state, after, first) is None:
-            continue
-        for block in range(first, last + 1):
-            difference = _block_difference(state, after, block)
-            if difference is not None:
-                yield difference
+    """State and valid_zones of every block; of blocks that are alike the first is asked about."""
+    blocks, model = after.observation.blocks, block_kinds(state)
+    place = model.firsts.searchsorted(blocks.ids, side="right") - 1
+    held = (place >= 0) & (blocks.ids <= np.append(model.lasts, -1)[place])
+    foreseen = np.where(held, np.append(model.kinds, -1)[place], -1)
+    kinds = kinds_of(blocks.ids, blocks.ids, (blocks.state, blocks.zones, foreseen)).kinds
+    firsts = blocks.ids[np.unique(kinds, return_index=True)[1]].tolist()
+    differing = [_block_difference(state, after, block) is not None for block in firsts]
+    for block in blocks.ids[np.array(differing, bool)[kinds]].tolist():
+        difference = _block_difference(state, after, block)
+        if difference is not None:
+            yield difference
 
 
 def _block_difference(state: State, after: SysrootView, block: int) -> Difference | None:

@@ -12,6 +12,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol, runtime_checkable
 
 from msgspec import Struct, field
@@ -78,6 +79,9 @@ class Tree(Protocol):
 
     def subdirectories(self, path: str) -> Mapping[str, int]:
         """Names of the real directories (no links) in a directory with their inode numbers."""
+
+    def stamp(self, path: str) -> object:
+        """Something that is another once a name came into a directory, or left it."""
 
     def read_each(
         self, path: str, directories: Iterable[str], name: str
@@ -235,6 +239,17 @@ class DirectoryTree:
         finally:
             os.close(handle)
 
+    def stamp(self, path: str) -> object:
+        """Something that is another once a name came into a directory, or left it.
+
+        sysfs keeps no time of it, but how many directories there are: one that came for one that
+        left shows in the listing alone.
+        """
+        with suppress(FileProblem, OSError):
+            found = os.stat(self._resolve(path))
+            return found.st_dev, found.st_ino, found.st_nlink, found.st_mtime_ns
+        return None
+
     def read_each(
         self, path: str, directories: Iterable[str], name: str
     ) -> tuple[list[bytes], dict[int, int]]:
@@ -322,6 +337,10 @@ class TextTree:
         if path not in self._children:
             raise FileProblem(path, errno.ENOENT)
         return {name: 0 for name, inner in self._children[path].items() if inner}
+
+    def stamp(self, path: str) -> object:
+        """Nothing changes in a dump."""
+        return path
 
     def read_each(
         self, path: str, directories: Iterable[str], name: str

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 from base64 import b64decode, b64encode
+from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pfnmap.engine.commands import Command, Note
@@ -20,12 +22,17 @@ from pfnmap.engine.session import History, Session
 from pfnmap.engine.sysroot.capture import capture_bytes, capture_content, parse_capture
 from pfnmap.engine.sysroot.explain import explain
 from pfnmap.engine.sysroot.held import coded_runs, decoded_runs, held_runs, with_held_runs
-from pfnmap.engine.sysroot.observe import Change, Kept, Watcher, open_watcher
+from pfnmap.engine.sysroot.observation import Span, WayBack, way_back
+from pfnmap.engine.sysroot.observe import Change, Kept, Watcher, changes_between, open_watcher
 from pfnmap.engine.sysroot.page_files import read_pages
 from pfnmap.engine.sysroot.page_kinds import PageKinds
 from pfnmap.engine.sysroot.plan import doubts
 from pfnmap.engine.sysroot.view import SysrootView
 
+MAX_HISTORY = 1000
+"""Steps that are kept; the oldest go first, a tenth of them at once."""
+MOST_VIEWS = 5
+"""Readings that are kept whole: the newest two, and those that were looked at last."""
 OBSERVED = "observed: "
 """What the words of a step begin with that nobody asked for here."""
 MAX_EVENTS = 64
@@ -34,16 +41,51 @@ MAX_DISAGREEMENTS = 64
 """What the model did not foresee that a reading carries on from those before it, the last of it."""
 
 
+class Observed(Outcome, frozen=True, kw_only=True):
+    """What a reading found. The machine before and behind it is made again when asked for."""
+
+    ends: Phases
+
+    @property  # type: ignore[misc]
+    def before(self) -> State:
+        """The machine as it was read before."""
+        return self.ends.states[0]
+
+    @property  # type: ignore[misc]
+    def after(self) -> State:
+        """The machine as it was read then."""
+        return self.ends.states[1]
+
+
+_SHADOWED: Any = None
+"""Instead of the states that an outcome holds, and an observed one asks for."""
+
+
+class _Past(Struct, frozen=True):
+    """What a reading that is not kept whole is made again of, and of the one behind it."""
+
+    back: WayBack
+    disagreements: tuple[Finding, ...]
+    known: State | None
+
+
 class ObservedHistory(History):
     """What a watcher saw. ``predict`` answers, ``branch`` simulates."""
 
     read_only = True
 
-    def __init__(self, watcher: Watcher, *, explaining: bool = True) -> None:
+    def __init__(
+        self, watcher: Watcher, *, explaining: bool = True, max_history: int = MAX_HISTORY
+    ) -> None:
         """``explaining``: whether each change is compared with the model's prediction."""
         self.watcher = watcher
         self.explaining = explaining
-        self._views: list[SysrootView] = [watcher.view]
+        self.max_history = max_history
+        self._views = {0: watcher.view}
+        """By their number, from 0: the newest, and some that were asked for."""
+        self._past: list[_Past] = []
+        self._first = 0
+        """Number of the oldest reading that is kept."""
         self.pages: PageKinds | None = None
         """What single pages of the newest reading are; None: not looked at."""
         self._shown: dict[int, SysrootView] = {}
@@ -56,18 +98,23 @@ class ObservedHistory(History):
         """Whether the newest reading is shown."""
         return self.phase is None and self.position == len(self.outcomes)
 
+    @property
+    def _last_read(self) -> SysrootView:
+        """The newest reading that was taken up."""
+        return self._views[self._first + len(self._past)]
+
     def poll(self) -> bool:
         """Read again; True when something changed. Who shows the newest keeps showing it."""
         return self.take(self.observe())
 
-    def observe(self) -> SysrootView | None:
+    def observe(self, in_sight: Span | None = None) -> SysrootView | None:
         """Read again and explain what changed; None when nothing did. Shows nothing yet.
 
         This is the part of :meth:`poll` that takes time: it may run in another thread as long
-        as :meth:`take` is called between two of them.
+        as :meth:`take` is called between two of them. ``in_sight``: see :meth:`Watcher.poll`.
         """
-        before = self._views[-1]
-        view = self.watcher.poll()
+        before = self._last_read
+        view = self.watcher.poll(in_sight)
         if view.observation is before.observation:
             return None
         fresh: tuple[Finding, ...] = ()
@@ -78,8 +125,10 @@ class ObservedHistory(History):
             if known := (*earlier, *fresh)[-MAX_DISAGREEMENTS:]:
                 view = view.with_disagreements(known)
         notes = tuple(finding.text for finding in fresh)
-        outcome = observed(self.watcher.changes[-1], before.state, view.state, notes)
-        self._coming.append((outcome, view))
+        changes = changes_between(before.observation, view.observation)
+        number = self._first + len(self._past)
+        ends = Phases(lambda: (self.reading(number).state, self.reading(number + 1).state))
+        self._coming.append((observed(changes, ends, notes), view))
         return view
 
     def take(self, view: SysrootView | None) -> bool:
@@ -89,24 +138,35 @@ class ObservedHistory(History):
         live = self.live
         coming, self._coming = self._coming, []
         for outcome, view in coming:
-            # The newest and the one before it are shown; what was worked out for others goes.
-            self._views[-2:-1] = [older.at_rest() for older in self._views[-2:-1]]
-            self._views.append(view)
+            before = self._last_read
+            back = way_back(view.observation, before.observation)
+            self._past.append(_Past(back, before.disagreements, before.known))
             self.outcomes.append(outcome)
+            self._keep(self._first + len(self._past), view)
         self._shown.clear()
-        self._forget(len(self.watcher.history))
+        if len(self.outcomes) >= self.max_history:
+            self._forget(1 + self.max_history // 10)
         if live:
             self.position = len(self.outcomes)
         return True
 
-    def _forget(self, kept: int) -> None:
-        """Drop the oldest readings that the watcher no longer keeps."""
-        while len(self._views) > kept:
-            del self._views[0], self.outcomes[0]
-            self.start = self._views[0].state
-            if not self.position:
-                self.phase = None
-            self.position = max(0, self.position - 1)
+    def _forget(self, count: int) -> None:
+        """Drop the oldest steps."""
+        if self.position < count:
+            self.phase = None
+        self.position = max(0, self.position - count)
+        del self._past[:count], self.outcomes[:count]
+        self._first += count
+        self._views = {at: view for at, view in self._views.items() if at >= self._first}
+        self.start = self.view_at(0).state
+
+    def _keep(self, number: int, view: SysrootView) -> None:
+        """Keep a reading whole, and no more than a few of those that can be made again."""
+        self._views[number] = view
+        newest = self._first + len(self._past)
+        spare = [at for at in self._views if at < newest - 1]
+        for at in spare[: max(0, len(self._views) - MOST_VIEWS)]:
+            del self._views[at]
 
     # -- single pages ------------------------------------------------------------------------
     def look(self, low_pfn: int, high_pfn: int) -> PageKinds | None:
@@ -115,7 +175,7 @@ class ObservedHistory(History):
         Shows nothing yet, and may run in another thread as :meth:`observe` may.
         """
         tree = self.watcher.tree
-        return None if tree is None else read_pages(tree, self._views[-1], (low_pfn, high_pfn))
+        return None if tree is None else read_pages(tree, self._last_read, (low_pfn, high_pfn))
 
     def show_pages(self, pages: PageKinds | None) -> bool:
         """Show what :meth:`look` gave with the newest reading; True when that is something new."""
@@ -144,11 +204,27 @@ class ObservedHistory(History):
     @property
     def newest(self) -> SysrootView:
         """The machine as it was last read, with what is known of single pages; shown or not."""
-        return self._views[-1].with_pages(self.pages)
+        return self._last_read.with_pages(self.pages)
 
     def view_at(self, position: int) -> SysrootView:
         """The machine as it was read at a position."""
-        return self._views[position]
+        return self.reading(self._first + position)
+
+    def reading(self, number: int) -> SysrootView:
+        """The machine at a reading, counted from the first one.
+
+        If it is none of the last it is made again, from the one that is kept next behind it.
+        """
+        number = max(number, self._first)
+        if number not in self._views:
+            behind = min(at for at in self._views if at > number)
+            observation = self._views[behind].observation
+            for past in reversed(self._past[number - self._first : behind - self._first]):
+                observation = past.back.applied(observation)
+            view = SysrootView(observation, page_bytes=self.watcher.page_bytes)
+            view.disagreements, view.known = past.disagreements, past.known
+            self._keep(number, view)
+        return self._views[number]
 
     def _at(self, position: int) -> State:
         """The state at a position; of the newest reading with the pages that cannot move."""
@@ -157,7 +233,7 @@ class ObservedHistory(History):
         return self.view.state
 
     def _with_pages(self, position: int) -> SysrootView:
-        view = self._views[position]
+        view = self.view_at(position)
         if self.pages is None or not self.live:
             return view
         known = self._shown.get(id(view))
@@ -183,24 +259,23 @@ class ObservedHistory(History):
         return Session(Machine(self.state), f"what if: {self.view.title}")
 
 
-def observed(
-    changes: tuple[Change, ...], before: State, after: State, notes: tuple[str, ...]
-) -> Outcome:
-    """What one reading found, as an outcome whose events are the changes."""
+def observed(changes: tuple[Change, ...], ends: Phases, notes: tuple[str, ...] = ()) -> Outcome:
+    """What one reading found, as an outcome whose events are the changes.
+
+    ``ends``: the machine before and behind it.
+    """
     groups = _grouped(changes)
     title = str(groups[0][0]) if groups else "notes changed"
     if len(groups) > 1:
         title += f" and {len(groups) - 1} more"
-    at_once = Phases(lambda: (before, after))
     events = [
-        Event("observed", _text(change, nr_blocks), at_once, 1, (), _block(change), nr_blocks)
+        Event("observed", _text(change, nr_blocks), ends, 1, (), _block(change), nr_blocks)
         for change, nr_blocks in groups[:MAX_EVENTS]
     ]
     if len(groups) > MAX_EVENTS:
-        events.append(Event("observed", f"{len(groups) - MAX_EVENTS} more changes", at_once, 1))
-    return Outcome(
-        Note(title, text=f"{OBSERVED}{title}"), before, after, tuple(events), notes=notes
-    )
+        events.append(Event("observed", f"{len(groups) - MAX_EVENTS} more changes", ends, 1))
+    note = Note(title, text=f"{OBSERVED}{title}")
+    return Observed(note, _SHADOWED, _SHADOWED, tuple(events), notes=notes, ends=ends)
 
 
 def _block(change: Change) -> int:

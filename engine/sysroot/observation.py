@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.sysroot.parse import DriverDevice, IomemLine, ZoneInfo
@@ -19,6 +20,8 @@ from pfnmap.engine.view import HugetlbPool, MemoryConfig
 
 Word = TypeVar("Word")
 Coded = tuple[Sequence[Word], NDArray[np.integer[Any]]]
+Span = tuple[int, int]
+"""What lies from the first number on, and before the second."""
 Coded16 = tuple[tuple[Word, ...], NDArray[np.uint16]]
 
 UNKNOWN_STATE = "unknown"
@@ -97,6 +100,36 @@ class BlockColumns(Struct, frozen=True, eq=False):
             change |= column[1:] != column[:-1]
         return np.concatenate(([0], np.flatnonzero(change) + 1)).astype(np.int64)
 
+    def rows(self, which: NDArray[np.integer[Any]]) -> BlockColumns:
+        """The blocks at these indices, which ascend."""
+        return replace(self, **{name: getattr(self, name)[which] for name in _COLUMNS})
+
+
+_CODED = (("state", "states"), ("zones", "zone_lists"), ("nodes", "node_sets"))
+"""Columns of codes, and the words that they refer to."""
+_COLUMNS = ("ids", "state", "zones", "nodes", "removable", "phys_device")
+
+
+def differing(
+    before: BlockColumns, after: BlockColumns, a: NDArray[np.int64], b: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Which of the blocks at indices ``a`` before, and ``b`` after, differ in any column."""
+    differ = (before.removable[a] != after.removable[b]) | (
+        before.phys_device[a] != after.phys_device[b]
+    )
+    for column, words in _CODED:
+        differ |= getattr(before, column)[a] != _translated(after, before, column, words)[b]
+    return np.asarray(differ)
+
+
+def _translated(
+    blocks: BlockColumns, other: BlockColumns, column: str, words: str
+) -> NDArray[np.int64]:
+    """The codes of a column as those of the same words in another reading, -1 without one."""
+    place = {word: code for code, word in enumerate(getattr(other, words))}
+    table = np.array([place.get(word, -1) for word in getattr(blocks, words)] or [-1], np.int64)
+    return np.asarray(table[getattr(blocks, column)])
+
 
 def _same(one: object, other: object) -> bool:
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
@@ -143,3 +176,55 @@ class Observation(Struct, frozen=True):
     """Drivers of balloons that are there: ``hv_balloon``."""
     notes: tuple[str, ...] = ()
     """What is missing or odd, and why; ready to show."""
+
+
+# -- from one to another --------------------------------------------------------------------
+class WayBack(Struct, frozen=True, eq=False):
+    """What an observation lacks of the one before it; as large as what changed between them."""
+
+    fields: dict[str, Any]
+    """The earlier value of each field that differs, but for the blocks."""
+    rows: BlockColumns | None
+    """The earlier blocks that were otherwise, or are gone; None where no block differs."""
+    come: NDArray[np.int64]
+    """Ids of blocks that were not there yet."""
+
+    def applied(self, later: Observation) -> Observation:
+        """The earlier observation, from the one that followed it."""
+        if self.rows is not None:
+            return replace(later, blocks=self._blocks(later.blocks, self.rows), **self.fields)
+        return replace(later, **self.fields)
+
+    def _blocks(self, later: BlockColumns, rows: BlockColumns) -> BlockColumns:
+        columns = {name: getattr(later, name) for name in ("ids", "removable", "phys_device")}
+        for column, words in _CODED:
+            columns[column] = _translated(later, rows, column, words).astype(np.uint16)
+        keep = ~np.isin(later.ids, np.concatenate((rows.ids, self.come)))
+        order = np.argsort(np.concatenate((later.ids[keep], rows.ids)), kind="stable")
+        for name, column in columns.items():
+            columns[name] = np.concatenate((column[keep], getattr(rows, name)))[order]
+        return replace(rows, **columns)
+
+
+def way_back(later: Observation, earlier: Observation) -> WayBack:
+    """What leads from an observation back to the one before it."""
+    names = [name for name in Observation.__struct_fields__ if name != "blocks"]
+    both = {name: (getattr(earlier, name), getattr(later, name)) for name in names}
+    fields = {name: _sharing(old, new) for name, (old, new) in both.items() if old != new}
+    old, new = earlier.blocks, later.blocks
+    if old == new:
+        return WayBack(fields, None, new.ids[:0])
+    kept = np.intersect1d(old.ids, new.ids, assume_unique=True)
+    a, b = np.searchsorted(old.ids, kept), np.searchsorted(new.ids, kept)
+    gone = np.ones(len(old), bool)
+    gone[a] = differing(old, new, a, b)
+    come = np.setdiff1d(new.ids, old.ids, assume_unique=True)
+    return WayBack(fields, old.rows(np.flatnonzero(gone)), come)
+
+
+def _sharing(old: object, new: object) -> object:
+    """The old value with the parts that are equal to one of the new value's in common with it."""
+    if not isinstance(old, tuple) or not isinstance(new, tuple):
+        return old
+    known = {part: part for part in new}
+    return tuple(known.get(part, part) for part in old)

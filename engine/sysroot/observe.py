@@ -1,4 +1,4 @@
-"""Following a machine: a new view when something changed, what changed, and the history.
+"""Following a machine: a new view when something changed, and what changed.
 
 The interval is the caller's; nothing here knows the time.
 """
@@ -11,18 +11,14 @@ from typing import Protocol
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.sysroot.capture import load_capture
 from pfnmap.engine.sysroot.files import DirectoryTree, Reachable, clean
-from pfnmap.engine.sysroot.observation import BlockColumns, Observation
+from pfnmap.engine.sysroot.observation import BlockColumns, Observation, Span, differing
 from pfnmap.engine.sysroot.read import Reader, observe_report
 from pfnmap.engine.sysroot.read_blocks import MEMORY
 from pfnmap.engine.sysroot.view import SysrootView
-
-MAX_HISTORY = 1000
-"""Views that a watcher keeps; the oldest go first."""
 
 ABSENT = "absent"
 """What a field is before its block or zone came and after it went."""
@@ -68,8 +64,8 @@ def block_changes(before: BlockColumns, after: BlockColumns) -> list[Change]:
         out.append(Change(block, "state", ABSENT, after.state_word(index)))
     kept = np.intersect1d(before.ids, after.ids, assume_unique=True)
     a, b = np.searchsorted(before.ids, kept), np.searchsorted(after.ids, kept)
-    for i, j in _differing(before, after, a, b):
-        block = int(before.ids[i])
+    for which in np.flatnonzero(differing(before, after, a, b)).tolist():
+        i, j, block = int(a[which]), int(b[which]), int(kept[which])
         pairs = (
             ("state", before.state_word(i), after.state_word(j)),
             (
@@ -83,25 +79,6 @@ def block_changes(before: BlockColumns, after: BlockColumns) -> list[Change]:
         )
         out += [Change(block, field, was, now) for field, was, now in pairs if was != now]
     return sorted(out, key=lambda change: change.block or 0)
-
-
-def _differing(
-    before: BlockColumns, after: BlockColumns, a: NDArray[np.int64], b: NDArray[np.int64]
-) -> list[tuple[int, int]]:
-    """Index pairs of blocks that differ in any column."""
-    differ = (before.removable[a] != after.removable[b]) | (
-        before.phys_device[a] != after.phys_device[b]
-    )
-    for words, codes, other_words, other_codes in (
-        (before.states, before.state, after.states, after.state),
-        (before.zone_lists, before.zones, after.zone_lists, after.zones),
-        (before.node_sets, before.nodes, after.node_sets, after.nodes),
-    ):
-        place = {word: index for index, word in enumerate(words)}
-        table = np.array([place.get(word, -1) for word in other_words] or [-1], np.int64)
-        differ |= codes[a] != table[other_codes[b]]
-    which = np.flatnonzero(differ)
-    return list(zip(a[which].tolist(), b[which].tolist(), strict=True))
 
 
 def changes_between(before: Observation, after: Observation) -> tuple[Change, ...]:
@@ -155,19 +132,22 @@ def _pool_fields(observation: Observation) -> dict[str, str]:
 class Observer(Protocol):
     """What a watcher reads from: a tree read again and again, or a capture."""
 
-    def read(self) -> Observation:
-        """The machine now: the same object as the last time when nothing changed."""
+    def read(self, in_sight: Span | None = None) -> Observation:
+        """The machine now: the same object as the last time when nothing changed.
+
+        ``in_sight``: ids of the blocks whose changes may not come late (``BlockReader.read``);
+        those of none may where it is None.
+        """
 
 
 class Watcher:
-    """Follows one tree. ``history[i + 1]`` came after ``history[i]`` by ``changes[i]``."""
+    """Follows one machine."""
 
     def __init__(
         self,
         root: str | os.PathLike[str] | DirectoryTree | Observer,
         *,
         page_bytes: int | None = None,
-        max_history: int = MAX_HISTORY,
     ) -> None:
         """Open a tree; InputError when it has no memory directory.
 
@@ -177,33 +157,23 @@ class Watcher:
         self.tree: Reachable | None = tree if isinstance(tree, Reachable) else None
         """The machine, to be asked of its pages and to be written to; None for a capture."""
         self._reader: Observer = Reader(tree) if isinstance(tree, DirectoryTree) else tree
-        self._page_bytes = page_bytes
-        self._max_history = max(2, max_history)
-        self.history: list[SysrootView] = []
-        self.changes: list[tuple[Change, ...]] = []
-        self.dropped = 0
-        """How many old views are no longer kept."""
-        self.history.append(SysrootView(self._reader.read(), page_bytes=page_bytes))
-
-    @property
-    def view(self) -> SysrootView:
+        self.page_bytes = page_bytes
+        self.view = SysrootView(self._reader.read(), page_bytes=page_bytes)
         """The machine as it was last read."""
-        return self.history[-1]
 
-    def poll(self) -> SysrootView:
+    def poll(self, in_sight: Span | None = None) -> SysrootView:
         """Read what can have changed; the same object when nothing did.
 
-        InputError when the tree has lost its memory directory.
+        ``in_sight``: pfns that somebody looks at; of blocks elsewhere a change may be found some
+        readings later (``BlockReader.read``). InputError when the tree has lost its memory
+        directory.
         """
-        observation = self._reader.read()
-        if observation is self.view.observation:
-            return self.view
-        self.changes.append(changes_between(self.view.observation, observation))
-        self.history[-1] = self.view.at_rest()
-        self.history.append(SysrootView(observation, page_bytes=self._page_bytes))
-        if len(self.history) > self._max_history:
-            del self.history[0], self.changes[0]
-            self.dropped += 1
+        if in_sight is not None:
+            pages = self.view.geometry.block_pages
+            in_sight = in_sight[0] // pages, -(-in_sight[1] // pages)
+        observation = self._reader.read(in_sight)
+        if observation is not self.view.observation:
+            self.view = SysrootView(observation, page_bytes=self.page_bytes)
         return self.view
 
 
@@ -214,8 +184,9 @@ class Kept:
     def __init__(self, observation: Observation) -> None:
         self.observation = observation
 
-    def read(self) -> Observation:
+    def read(self, in_sight: Span | None = None) -> Observation:
         """What was kept."""
+        del in_sight
         return self.observation
 
 

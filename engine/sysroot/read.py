@@ -20,7 +20,7 @@ from pfnmap.engine.params import PARAM_VALUES, Params
 from pfnmap.engine.sysfs_words import parse_mask
 from pfnmap.engine.sysroot.files import SHORT_BYTES, FileProblem, Notes, Tree, clean
 from pfnmap.engine.sysroot.lsmem import Listed, listed
-from pfnmap.engine.sysroot.observation import BlockColumns, Observation
+from pfnmap.engine.sysroot.observation import BlockColumns, Observation, Span
 from pfnmap.engine.sysroot.parse import (
     DriverDevice,
     IomemLine,
@@ -90,9 +90,9 @@ class _ListedBlocks:
         self.blocks = given.blocks
         self.notes: tuple[str, ...] = ()
 
-    def read(self, *, surroundings_changed: bool) -> BlockColumns:
+    def read(self, *, surroundings_changed: bool, in_sight: Span | None) -> BlockColumns:
         """The blocks, which never change."""
-        del surroundings_changed
+        del surroundings_changed, in_sight
         return self.blocks
 
 
@@ -113,14 +113,19 @@ class Reader:
         self._block_bytes = given.block_bytes if given else _block_size(tree, self._notes)
         self._log = read_log(tree)
 
-    def read(self) -> Observation:
-        """The machine now: the same object as the last time when nothing changed."""
+    def read(self, in_sight: Span | None = None) -> Observation:
+        """The machine now: the same object as the last time when nothing changed.
+
+        ``in_sight``: see :meth:`BlockReader.read`.
+        """
         notes = self._notes.copy()
         zones, iomem = read_zones(self.tree, notes), read_iomem(self.tree, notes)
         params = read_params(self.tree, notes)
         last = self._last
         changed = last is None or last.zones != zones or last.params != params
-        blocks = self._blocks.read(surroundings_changed=changed)
+        if last is None or last.iomem != iomem:
+            in_sight = None
+        blocks = self._blocks.read(surroundings_changed=changed, in_sight=in_sight)
         node_ids = read_node_ids(self.tree, notes)
         if self._listed:
             node_ids = tuple(sorted({*node_ids, *self._listed.node_ids}))

@@ -21,7 +21,13 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import MAX_NUMNODES
 from pfnmap.engine.limits import MAX_CAPTURE_BLOCKS
 from pfnmap.engine.sysroot.files import FileProblem, Notes, Tree, clean
-from pfnmap.engine.sysroot.observation import MAX_ZONE_WORDS, UNKNOWN_STATE, BlockColumns, Coded
+from pfnmap.engine.sysroot.observation import (
+    MAX_ZONE_WORDS,
+    UNKNOWN_STATE,
+    BlockColumns,
+    Coded,
+    Span,
+)
 from pfnmap.engine.sysroot.parse import parse_count
 
 Ids = NDArray[np.int64]
@@ -32,6 +38,11 @@ NODE = "sys/devices/system/node"
 MAX_BLOCK_ID = 1 << 40
 MAX_WORDS = 4096
 """Different states, zone lists or node sets that a tree may have; what is more is unknown."""
+
+TURNS = 8
+"""In so many readings the state of every block is read, where not all are read each time."""
+MOST_IN_SIGHT = 1024
+"""Blocks in sight that are read each time; a machine of no more blocks is, whole."""
 
 BLOCK_NAME = re.compile(r"memory(\d{1,13})\Z")
 _NODE_NAME = re.compile(r"node(\d{1,4})\Z")
@@ -86,27 +97,35 @@ class _Reading(Struct):
 class BlockReader:
     """Reads the blocks of a tree again and again, each time only what can have changed.
 
-    The state of every block is read each time. ``valid_zones`` depends on zones, parameters
-    and other blocks, so it is read when any of these changed; ``removable`` is constant since
-    53cdc1cb29e8 "drivers/base/memory.c: indicate all memory blocks as removable" (5.8) and
-    read each time only where a 0 shows an older kernel; node and phys_device of a block
-    never change while its directory stays the same.
+    The state of every block is read each time, or in turn (:meth:`read`). ``valid_zones``
+    depends on zones, parameters and other blocks, so it is read when any of these changed;
+    ``removable`` is constant since 53cdc1cb29e8 "drivers/base/memory.c: indicate all memory
+    blocks as removable" (5.8) and read with the state only where a 0 shows an older kernel;
+    node and phys_device of a block never change while its directory stays the same.
     """
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self._inodes: dict[int, int] = {}
+        self._stamp: object = None
+        self._turn = 0
         self._states: list[bytes] = []
+        self._failed: dict[int, int] = {}
         self._columns = BlockColumns.of(
             _none(), ([], _none()), ([], _none()), ([], _none()), _none().astype(np.int8), _none()
         )
         self._notes: dict[str, tuple[str, ...]] = {}
 
-    def read(self, *, surroundings_changed: bool) -> BlockColumns:
+    def read(self, *, surroundings_changed: bool, in_sight: Span | None = None) -> BlockColumns:
         """The blocks now: the same object when nothing changed; InputError without directory.
 
         ``surroundings_changed``: whether zones or parameters are not those of the last time.
+        ``in_sight``: ids of blocks that somebody looks at. Then only these (``MOST_IN_SIGHT`` of
+        them) and one of ``TURNS`` of the others are read; once one of them is not as it was, or
+        there are other blocks, all. None: all.
         """
+        if in_sight is not None and not surroundings_changed and self._as_they_were(in_sight):
+            return self._columns
         reading = self._states_now()
         old = self._columns
         same_blocks = np.array_equal(reading.ids, old.ids) and not reading.fresh.any()
@@ -114,7 +133,7 @@ class BlockReader:
         moving = bool((old.removable == 0).any())
         if not changed and not moving:
             return old
-        self._states = reading.states
+        self._states, self._failed = reading.states, reading.failed
         columns = BlockColumns.of(
             reading.ids,
             state_codes(reading.states),
@@ -132,8 +151,32 @@ class BlockReader:
         """What could not be read of the blocks, in sentences."""
         return tuple(line for lines in self._notes.values() for line in lines)
 
+    def _as_they_were(self, in_sight: Span) -> bool:
+        """Whether nothing shows that a block changed; in ``TURNS`` readings each is looked at."""
+        ids = self._columns.ids
+        low, high = np.searchsorted(ids, in_sight).tolist()
+        near = np.arange(low, min(high, low + MOST_IN_SIGHT))
+        turns = TURNS if len(ids) > MOST_IN_SIGHT else 1
+        self._turn = (self._turn + 1) % turns
+        which = np.union1d(near, np.arange(self._turn, len(ids), turns)).tolist()
+        if self._stamp != self.tree.stamp(MEMORY):
+            return False
+        if not self._turn and block_directories(self.tree, Notes()) != self._inodes:
+            return False
+        names = block_names(ids[which])
+        contents, failed = read_column(self.tree, names, "state")
+        for at, index in enumerate(which):
+            if (contents[at], failed.get(at)) != (self._states[index], self._failed.get(index)):
+                return False
+        removable = self._columns.removable
+        if not (removable == 0).any():
+            return True
+        contents, _ = read_column(self.tree, names, "removable")
+        return bool((number_column(contents, 1) == removable[which]).all())
+
     def _states_now(self) -> _Reading:
         notes = Notes()
+        self._stamp = self.tree.stamp(MEMORY)
         directories = block_directories(self.tree, notes)
         ids = np.array(sorted(directories), np.int64)
         names = block_names(ids)

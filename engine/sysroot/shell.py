@@ -19,7 +19,7 @@ from msgspec import Struct
 from pfnmap.engine.errors import ERRNO_OF_TEXT, SHELL_TEXT, InputError
 from pfnmap.engine.sysroot.dumps import parse_text_dump, reading_line
 from pfnmap.engine.sysroot.files import FileProblem, TextTree, clean
-from pfnmap.engine.sysroot.observation import Observation
+from pfnmap.engine.sysroot.observation import Observation, Span
 from pfnmap.engine.sysroot.read import observe
 
 ANSWER_SECONDS: Final = 30.0
@@ -80,8 +80,9 @@ class ShellMachine:
         """Let go of the machine."""
         self.line.close()
 
-    def read(self) -> Observation:
+    def read(self, in_sight: Span | None = None) -> Observation:
         """The machine now: the same object as the last time when nothing changed. InputError."""
+        del in_sight  # all of it is read there, at once
         said = self.line.run(self._reading).output
         if self._last is None or said.strip() != _SAME:
             said = said.replace(f"\n{self.root}/".encode(), b"\n/")

@@ -50,6 +50,8 @@ class SysrootView(Reading):
         super().__init__(observation, page_bytes=page_bytes)
         self.disagreements: tuple[Finding, ...] = ()
         """Where the model foresaw something else (see ``explain``)."""
+        self.known: State | None = None
+        """The same machine in the model, where more is known of it than the files say."""
         self.pages: PageKinds | None = None
         """What single pages are, for the pfns that are looked at; None: not read."""
 
@@ -68,17 +70,9 @@ class SysrootView(Reading):
         view.disagreements = disagreements
         return view
 
-    def at_rest(self) -> SysrootView:
-        """The same machine without what can be worked out again but its state, to be kept."""
-        view = SysrootView(self.observation, page_bytes=self.page_bytes)
-        view.disagreements = self.disagreements
-        if "_file_state" in self.__dict__:
-            view.__dict__["_file_state"] = self._file_state
-        return view
-
     @cached_property
     def _file_state(self) -> State:
-        return state_of(self)
+        return self.known or state_of(self)
 
     @cached_property
     def state(self) -> State:

@@ -14,6 +14,7 @@ from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.session import Session
 from pfnmap.engine.sizes_in_words import counted
 from pfnmap.engine.sysroot.history import ObservedHistory
+from pfnmap.engine.sysroot.observation import Span
 from pfnmap.engine.sysroot.operate import (
     Foreseen,
     WriteAllowed,
@@ -33,6 +34,8 @@ from pfnmap.tui.settings.state_directory import state_directory
 
 LOOK_SECONDS: Final = 0.25
 """How soon the pages that come into sight are asked for."""
+LOOK_READINGS: Final = 15
+"""After so many readings that found nothing new they are asked for again."""
 
 MOST_WRITES: Final = 64
 """Blocks that one answer may cover; more can be named and counted by no person."""
@@ -72,7 +75,9 @@ class Live:
         self._turn = asyncio.Lock()
         """Who reads the machine has it: readings are taken up one after another."""
         self._trouble: dict[str, str] = {}
-        self._looked_at: tuple[int, int] | None = None
+        self._looked_at: Span | None = None
+        self._nr_unlooked = 0
+        """Readings since then."""
         self._missing: set[str] = set()
 
     @property
@@ -115,22 +120,29 @@ class Live:
             self._owner.run_worker(self.look(), group="live", exit_on_error=False)
 
     async def read(self) -> bool:
-        """Read the machine once, apart from the screen; True when something changed."""
+        """Read the machine once, apart from the screen; True when something changed.
+
+        Its pages only where that, or what is in sight, says that they may be others: they cost
+        ten times as much.
+        """
         if self._busy:
             return False
-        changed = await self._read_again()
-        if changed is not None:
+        changed = await self._read_again(self._in_sight() if self.shown else (0, 0))
+        self._nr_unlooked += 1
+        moved = self.shown and self._in_sight() != self._looked_at
+        if changed or (changed is not None and (moved or self._nr_unlooked >= LOOK_READINGS)):
             await self.look()
         return bool(changed)
 
-    async def _read_again(self) -> bool | None:
+    async def _read_again(self, in_sight: Span | None = None) -> bool | None:
         """Read when it is our turn; whether something changed, None where nothing can be read.
 
-        No error gets out: it would end a worker in which nobody sees it.
+        ``in_sight``: see ``Watcher.poll``. No error gets out: it would end a worker in which
+        nobody sees it.
         """
         async with self._turn:
             try:
-                view = await asyncio.to_thread(self.session.observe)
+                view = await asyncio.to_thread(self.session.observe, in_sight)
                 changed = self.session.take(view)
                 if changed and self.shown:
                     self._owner.post_message(Changed())
@@ -149,6 +161,7 @@ class Live:
             try:
                 differs = await self._look()
             except Exception as error:
+                self._looked_at = None
                 self._say_trouble("reading its pages", error)
                 return False
         self._trouble.pop("reading its pages", None)
@@ -156,6 +169,7 @@ class Live:
 
     async def _look(self) -> bool:
         low, high = self._looked_at = self._in_sight()
+        self._nr_unlooked = 0
         pages = await asyncio.to_thread(self.session.look, low, high)
         for note in () if pages is None else pages.notes:
             if note not in self._missing:
@@ -166,7 +180,7 @@ class Live:
             self._owner.post_message(Changed())
         return differs
 
-    def _in_sight(self) -> tuple[int, int]:
+    def _in_sight(self) -> Span:
         """The pfns that the map shows, [low, high)."""
         assert self._frame is not None
         lines = self._frame.viewport.lines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ from pfnmap.engine.commands import Note, Offline, Ref
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.language import parse_line
+from pfnmap.engine.memory.state import State
 from pfnmap.engine.session import History
 from pfnmap.engine.sysroot.capture import save_capture
-from pfnmap.engine.sysroot.history import MAX_DISAGREEMENTS, ObservedHistory, open_root
+from pfnmap.engine.sysroot.history import MAX_DISAGREEMENTS, MOST_VIEWS, ObservedHistory, open_root
 from pfnmap.engine.sysroot.observe import Watcher, open_watcher, page_size
 from pfnmap.engine.sysroot.page_kinds import bit
 from pfnmap.engine.view import View
@@ -118,7 +120,7 @@ def test_who_looks_at_the_past_keeps_looking_at_it(tree: Tree) -> None:
 
 
 def test_the_oldest_readings_are_forgotten(tree: Tree) -> None:
-    session = ObservedHistory(Watcher(tree.root, max_history=3))
+    session = ObservedHistory(Watcher(tree.root), max_history=3)
     for total in range(9, 14):
         tree.pool(2048, total, 0)
         session.poll()
@@ -127,6 +129,73 @@ def test_the_oldest_readings_are_forgotten(tree: Tree) -> None:
     session.seek(0)
     assert session.view.observation.pools[0].total == 11
     assert session.start is session.view.state
+
+
+def many_changes(tree: Tree) -> Iterator[int]:
+    """One thing after another changes; how many blocks each is about."""
+    for step in range(40):
+        match step % 8:
+            case 0:
+                tree.block(33, "offline" if step % 16 else "going-offline", "Movable Normal")
+                yield 1
+            case 1:
+                for block in range(40 + step, 44 + step):
+                    tree.block(block, "offline", "Normal Movable", node=step % 3)
+                yield 4
+            case 2:
+                tree.remove_block(39 + step)
+                yield 1
+            case 3:
+                tree.block(40 + step - 1, "online", "Movable", node=None, phys_device="7")
+                yield 1
+            case 4:
+                tree.pool(2048, step, 1)
+                yield 0
+            case 5:
+                tree.zoneinfo(zone(0, "Movable", 0x100000, 65536 + step, 65536))
+                yield 0
+            case 6:
+                tree.iomem(*(f"{n:02x}0000000-{n:02x}fffffff : System RAM" for n in range(step)))
+                yield 0
+            case _:
+                tree.params(auto_movable_ratio=str(200 + step))
+                yield 0
+
+
+def same(one: State, other: State) -> bool:
+    names = [name for name in State.__struct_fields__ if name != "early_ram"]
+    equal = [getattr(one, name) == getattr(other, name) for name in names]
+    return all(equal) and np.array_equal(one.early_ram, other.early_ram)
+
+
+def test_each_earlier_reading_is_made_again_as_it_was(tree: Tree) -> None:
+    session = open_root(tree.root)
+    whole = [session.view]
+    for _ in many_changes(tree):
+        assert session.poll()
+        whole.append(session.view)
+    for at in (0, 3, 2, 17, 40, 16, 39, *range(41), *range(40, -1, -1)):
+        again = session.view_at(at)
+        assert again.observation == whole[at].observation
+        assert same(again.state, whole[at].state)
+        assert again.findings == whole[at].findings
+    for number, outcome in enumerate(session.outcomes):
+        assert same(outcome.before, whole[number].state)
+        assert same(outcome.after, whole[number + 1].state)
+        assert outcome.events[-1].state is outcome.after
+    assert len(session._views) <= MOST_VIEWS
+
+
+def test_a_step_keeps_what_changed_and_no_more(tree: Tree) -> None:
+    session = open_root(tree.root)
+    sizes = []
+    for size in many_changes(tree):
+        assert session.poll()
+        sizes.append(size)
+    for size, past in zip(sizes, session._past, strict=True):
+        kept = 0 if past.back.rows is None else len(past.back.rows)
+        assert kept + len(past.back.come) <= size
+        assert past.known is None
 
 
 # -- single pages ----------------------------------------------------------------------------
@@ -231,7 +300,8 @@ def test_what_a_moving_machine_did_otherwise_is_said_once_and_stays_bounded(tree
         assert session.poll()
     known = session.view.disagreements
     assert len(set(known)) == len(known)
-    assert [len(view.disagreements) for view in session._views[-4:]] == [len(known)] * 4
+    earlier = [session.view_at(at).disagreements for at in range(5, 9)]
+    assert [len(told) for told in earlier] == [len(known)] * 4
     for number in range(2 * MAX_DISAGREEMENTS):
         tree.masks(has_memory=f"0,{number + 1}")
         assert session.poll()

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.sysroot import read_blocks
 from pfnmap.engine.sysroot.files import DirectoryTree
-from pfnmap.engine.sysroot.observe import ABSENT, Change, Watcher
-from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.observe import ABSENT, Change, Watcher, changes_between
+from pfnmap.engine.sysroot.read import Reader, observe
+from pfnmap.engine.sysroot.read_blocks import TURNS
 from tests.engine.sysroot.trees import MEMORY, Tree, x86_tree, zone
 
 
@@ -34,6 +36,12 @@ class Counting(DirectoryTree):
         return reads
 
 
+def polled(watcher: Watcher) -> tuple[Change, ...]:
+    """What changed by the next reading."""
+    before = watcher.view
+    return changes_between(before.observation, watcher.poll().observation)
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
     return x86_tree(tmp_path / "root")
@@ -43,25 +51,23 @@ def test_nothing_changed_is_the_same_object(tree: Tree) -> None:
     watcher = Watcher(tree.root)
     view = watcher.view
     assert watcher.poll() is view
-    assert watcher.history == [view]
-    assert watcher.changes == []
+    assert watcher.view is view
 
 
 def test_an_offlined_block_is_named_with_everything_that_went_with_it(tree: Tree) -> None:
     watcher = Watcher(tree.root)
+    before = watcher.view
     tree.block(33, "offline", "Movable Normal")
     tree.zoneinfo(zone(0, "Movable", 0x100000, 32768, 32768, 32256))
-    view = watcher.poll()
-    (changes,) = watcher.changes
+    changes = polled(watcher)
     assert changes[:2] == (
         Change(33, "state", "online", "offline"),
         Change(33, "valid_zones", "Movable", "Movable Normal"),
     )
     assert Change(None, "node 0 zone Movable present", "65536", "32768") in changes
     assert str(changes[0]) == "memory33 state: online -> offline"
-    assert view is watcher.view
-    assert watcher.history[0].block_counts() == {"online": 10, "offline": 2}
-    assert watcher.history[1].block_counts() == {"online": 9, "offline": 3}
+    assert before.block_counts() == {"online": 10, "offline": 2}
+    assert watcher.view.block_counts() == {"online": 9, "offline": 3}
 
 
 def test_only_what_can_have_changed_is_read_again(tree: Tree) -> None:
@@ -90,17 +96,15 @@ def test_a_kernel_whose_removable_changes_has_it_read_every_time(tree: Tree) -> 
     watcher = Watcher(counting)
     counting.taken()
     tree.block(4, zones="DMA32", removable="0")
-    watcher.poll()
+    assert polled(watcher) == (Change(4, "removable", "1", "0"),)
     assert counting.taken() == {"state": 12, "removable": 12}
-    assert watcher.changes == [(Change(4, "removable", "1", "0"),)]
 
 
 def test_valid_zones_are_read_again_when_a_parameter_changes(tree: Tree) -> None:
     watcher = Watcher(tree.root)
     tree.params(online_policy="auto-movable")
     tree.blocks(34, 35, "offline", "Movable Normal")
-    watcher.poll()
-    assert [change.field for change in watcher.changes[0]] == [
+    assert [change.field for change in polled(watcher)] == [
         "valid_zones",
         "valid_zones",
         "online_policy",
@@ -110,14 +114,14 @@ def test_valid_zones_are_read_again_when_a_parameter_changes(tree: Tree) -> None
 def test_hot_added_and_removed_blocks_come_and_go(tree: Tree) -> None:
     watcher = Watcher(tree.root)
     tree.blocks(40, 41, "offline", "Normal Movable")
-    assert watcher.poll().nr_blocks == 14
-    assert watcher.changes[0] == (
+    assert polled(watcher) == (
         Change(40, "state", ABSENT, "offline"),
         Change(41, "state", ABSENT, "offline"),
     )
+    assert watcher.view.nr_blocks == 14
     tree.remove_block(40)
-    assert watcher.poll().nr_blocks == 13
-    assert watcher.changes[1] == (Change(40, "state", "offline", ABSENT),)
+    assert polled(watcher) == (Change(40, "state", "offline", ABSENT),)
+    assert watcher.view.nr_blocks == 13
 
 
 def test_a_block_that_was_replaced_between_two_readings_is_read_afresh(tree: Tree) -> None:
@@ -126,8 +130,7 @@ def test_a_block_that_was_replaced_between_two_readings_is_read_afresh(tree: Tre
     directory.rename(tree.root / MEMORY / "gone35")
     tree.block(35, "offline", "Normal Movable", node=1)
     (tree.root / "sys/devices/system/node/node0/memory35").unlink()
-    watcher.poll()
-    assert watcher.changes == [(Change(35, "node", "0", "1"),)]
+    assert polled(watcher) == (Change(35, "node", "0", "1"),)
 
 
 def test_following_agrees_with_reading_afresh(tree: Tree) -> None:
@@ -152,16 +155,105 @@ def test_following_agrees_with_reading_afresh(tree: Tree) -> None:
         assert watcher.view.observation.blocks == afresh.blocks
         assert watcher.view.observation.notes == afresh.notes
         assert watcher.view.observation == afresh
-    assert len(watcher.history) == 7
 
 
-def test_history_is_bounded(tree: Tree) -> None:
-    watcher = Watcher(tree.root, max_history=3)
-    for total in range(9, 14):
-        tree.pool(2048, total, 0)
-        watcher.poll()
-    assert (len(watcher.history), len(watcher.changes), watcher.dropped) == (3, 2, 3)
-    assert watcher.changes[-1][0].after == "13"
+# -- in turn ----------------------------------------------------------------------------------
+IN_SIGHT = 32, 34
+"""The two blocks that somebody looks at, of more than are read each time."""
+
+
+@pytest.fixture
+def in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine of twelve blocks is one of many."""
+    monkeypatch.setattr(read_blocks, "MOST_IN_SIGHT", 2)
+
+
+def test_blocks_in_sight_are_read_each_time_and_the_others_in_turn(
+    tree: Tree, in_turn: None
+) -> None:
+    reader = Reader(counting := Counting(tree.root))
+    first = reader.read()
+    counting.taken()
+    for _ in range(4 * TURNS):
+        assert reader.read(IN_SIGHT) is first
+        (reads,) = counting.taken().values()
+        assert 2 <= reads <= 4
+
+
+@pytest.mark.parametrize("block", [1, 7, 32, 33, 35])
+def test_a_change_is_seen_at_once_in_sight_and_soon_elsewhere(
+    tree: Tree, in_turn: None, block: int
+) -> None:
+    for waited in range(TURNS):
+        reader = Reader(DirectoryTree(tree.root))
+        last = reader.read()
+        for _ in range(waited):
+            assert reader.read(IN_SIGHT) is last
+        tree.block(block, ("going-offline", "going-online")[waited % 2])
+        readings = [reader.read(IN_SIGHT) for _ in range(TURNS)]
+        assert readings[-1] == observe(DirectoryTree(tree.root))
+        if block in (32, 33):
+            assert readings[0] is readings[-1]
+
+
+def test_where_one_block_changed_all_are_read(tree: Tree, in_turn: None) -> None:
+    reader = Reader(DirectoryTree(tree.root))
+    reader.read()
+    for block in (1, 4, 7, 33, 35):
+        tree.block(block, "going-offline")
+    assert reader.read(IN_SIGHT) == observe(DirectoryTree(tree.root))
+
+
+def test_blocks_that_come_and_go_are_seen_at_once(tree: Tree, in_turn: None) -> None:
+    reader = Reader(DirectoryTree(tree.root))
+    reader.read()
+    tree.block(40, "offline")
+    assert reader.read(IN_SIGHT) == observe(DirectoryTree(tree.root))
+    tree.remove_block(5)
+    assert reader.read(IN_SIGHT) == observe(DirectoryTree(tree.root))
+
+
+@pytest.mark.parametrize("block", range(1, 8))
+def test_zones_parameters_and_resources_say_that_blocks_changed(
+    tree: Tree, in_turn: None, block: int
+) -> None:
+    reader = Reader(DirectoryTree(tree.root))
+    reader.read()
+    for number, name in enumerate(("zoneinfo", "params", "iomem")):
+        tree.block(block, f"state{number}", "Movable")
+        if name == "zoneinfo":
+            tree.zoneinfo(zone(0, "Movable", 0x100000, 32768, 32768))
+        elif name == "params":
+            tree.params(auto_movable_ratio="200")
+        else:
+            tree.iomem("00000000-3fffffff : System RAM")
+        assert reader.read(IN_SIGHT) == observe(DirectoryTree(tree.root))
+
+
+def test_a_block_whose_state_cannot_be_read_any_more_is_seen(tree: Tree, in_turn: None) -> None:
+    reader = Reader(DirectoryTree(tree.root))
+    reader.read()
+    (tree.root / MEMORY / "memory33/state").unlink()
+    now = reader.read(IN_SIGHT)
+    assert "state of memory33: not there" in now.notes
+    assert reader.read(IN_SIGHT) is now
+
+
+def test_of_an_old_kernel_removable_is_read_in_turn_too(tree: Tree, in_turn: None) -> None:
+    tree.block(3, zones="DMA32", removable="0")
+    reader = Reader(DirectoryTree(tree.root))
+    reader.read()
+    tree.block(33, zones="Movable", removable="0")
+    assert reader.read(IN_SIGHT) == observe(DirectoryTree(tree.root))
+
+
+def test_a_tree_that_was_replaced_is_read_whole(tree: Tree, in_turn: None) -> None:
+    reader = Reader(DirectoryTree(tree.root))
+    reader.read()
+    tree.root.rename(tree.root.parent / "old")
+    other = x86_tree(tree.root)
+    other.blocks(1, 7, "offline", "Movable")
+    assert reader.read(IN_SIGHT).blocks == observe(DirectoryTree(tree.root)).blocks
 
 
 def test_a_tree_that_went_away_is_an_error_in_words(tree: Tree) -> None:

@@ -65,7 +65,7 @@ def test_what_has_not_changed_is_not_sent_again(tree: Tree, machine: ShellMachin
     tree.block(34, "online", "Movable")
     tree.remove_block(35)
     assert session.poll()
-    changes = " ".join(map(str, session.watcher.changes[-1]))
+    changes = " ".join(event.text for event in session.outcomes[-1].events)
     assert "memory34 state: offline -> online" in changes
     assert "memory35 state: offline -> absent" in changes
 

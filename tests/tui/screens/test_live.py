@@ -25,7 +25,7 @@ from pfnmap.tui.dialogs.compare import CompareScreen
 from pfnmap.tui.dialogs.confirm import Confirm
 from pfnmap.tui.keys.names import textual_key
 from pfnmap.tui.screens.audit import Audit
-from pfnmap.tui.screens.live import Live
+from pfnmap.tui.screens.live import LOOK_READINGS, Live
 from pfnmap.tui.testing import settle
 from tests.engine.sysroot.trees import MEMORY, Tree, dimm_tree, ratio_tree, x86_tree
 from tests.examples import some
@@ -217,11 +217,38 @@ async def test_what_cannot_be_known_of_pages_is_said_once(tree: Tree) -> None:
         assert any("kpageflags" in finding.text for finding in on.session.view.findings)
 
 
-async def test_reading_again_looks_again(tree: Tree) -> None:
+async def test_pages_are_read_when_the_machine_changed_or_the_view_moved_else_rarely(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[tuple[int, int]] = []
+
+    def look(session: ObservedHistory, low_pfn: int, high_pfn: int) -> None:
+        looks.append((low_pfn, high_pfn))
+
+    monkeypatch.setattr(ObservedHistory, "look", look)
+    async with live_stage(tree, size=(160, 50)) as (on, live):
+        await live.read()
+        looks.clear()
+        for _ in range(LOOK_READINGS - 1):
+            await live.read()
+        assert looks == []
+        await live.read()
+        assert len(looks) == 1
+        tree.block(33, "online", "Movable")
+        await live.read()
+        assert len(looks) == 2
+        await on.keys("+", "+")
+        await live.read()
+        assert len(looks) == 3
+        assert looks[2] != looks[1]
+
+
+async def test_pages_that_became_readable_are_seen_after_a_while(tree: Tree) -> None:
     async with live_stage(tree, size=(160, 50)) as (on, live):
         await live.read()
         page_flags(tree, (10 * 32768, int(bit("BUDDY"))))
-        await live.read()
+        for _ in range(LOOK_READINGS):
+            await live.read()
         await settle(on.pilot)
         assert "pages sampled" in on.text
 
