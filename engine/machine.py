@@ -11,7 +11,7 @@ commands in ``pfnmap.engine.language``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib import import_module
 
@@ -26,7 +26,7 @@ from pfnmap.engine.memory import boot, checks
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.model_view import ModelView
-from pfnmap.engine.outcome import Event, Outcome, Phases, Refusal
+from pfnmap.engine.outcome import Event, Outcome, Phases, Refusal, RemadeEvents, RemadePhases
 
 
 class CheckError(AssertionError):
@@ -93,14 +93,33 @@ def predict(state: State, command: commands.Command) -> Outcome:
         return Outcome(command, state, _booted(command))
     if not commands.is_action(command):
         return Outcome(command, state, state)
-    phases = Phases(lambda: _carried_out(state, command)[0].states)
+    phases = CarriedOut(state, command)
     tx, refusal = _carried_out(state, command, phases)
     if refusal is not None:
         function = name_in(tx.state.profile.release, refusal.function)
         refusal = replace(refusal, function=function)
-    return Outcome(
-        command, state, tx.state, tx.all_events, refusal, tuple(tx.output), tuple(tx.notes)
-    )
+    events = tx.all_events
+    if isinstance(events, tuple) and events:  # else they are few columns for many ranges of blocks
+        events = RemadeEvents(phases, len(events), events)
+    return Outcome(command, state, tx.state, events, refusal, tuple(tx.output), tuple(tx.notes))
+
+
+class CarriedOut(RemadePhases):
+    """The phases of a command on a state, made by carrying it out again."""
+
+    __slots__ = ("_command", "_start")
+
+    def __init__(self, start: State, command: commands.Command) -> None:
+        self._start, self._command = start, command
+        self._states = None
+
+    def made_again(self) -> Sequence[State]:
+        """The states, not from memory."""
+        return _carried_out(self._start, self._command)[0].states
+
+    def events_again(self) -> Sequence[Event]:
+        """The events, not from memory."""
+        return _carried_out(self._start, self._command, self)[0].all_events
 
 
 def _carried_out(

@@ -38,10 +38,14 @@ class Phases:
     @property
     def states(self) -> Sequence[State]:
         """The state at the beginning, and after each event, in their order."""
-        if self._states is None:
-            self._states = self._again()
+        if (states := self._states) is None:
+            states = self._states = self.made_again()
             self._kept.keep(self)
-        return self._states
+        return states
+
+    def made_again(self) -> Sequence[State]:
+        """The states, not from memory."""
+        return self._again()
 
     def forget(self) -> None:
         """Let go of the states until they are asked for again."""
@@ -108,6 +112,61 @@ class RepeatedEvents(Sequence[Event]):
 
     def __iter__(self) -> Iterator[Event]:
         return self.behind(0)
+
+
+class RemadePhases(Phases):
+    """Phases whose events can be made again as well."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def events_again(self) -> Sequence[Event]:
+        """The events, not from memory."""
+
+
+class RemadeEvents(RepeatedEvents):
+    """The events of a command, of which all but those asked about last are made again when asked.
+
+    A history that held every text of every phase would be larger than all that its steps changed.
+    """
+
+    __slots__ = ("_count", "_made", "_phases")
+    _lately: Recent[RemadeEvents] = Recent(256)
+
+    def __init__(
+        self, phases: RemadePhases, count: int, made: Sequence[Event] | None = None
+    ) -> None:
+        self._phases, self._count, self._made = phases, count, made
+        if made is not None:
+            self._lately.keep(self)
+
+    def forget(self) -> None:
+        """Let go of the events until they are asked for again."""
+        self._made = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def _events(self) -> Sequence[Event]:
+        if (made := self._made) is None:
+            made = self._made = self._phases.events_again()
+            self._lately.keep(self)
+        return made
+
+    def behind(self, number: int) -> Iterator[Event]:
+        """All behind the first ``number``."""
+        return iter(self._events[number:])
+
+    @property
+    def log(self) -> Iterable[str]:
+        """The kernel log lines of all, in order."""
+        return log_of(self._events)
+
+    @property
+    def touched(self) -> NDArray[np.int64]:
+        """[first, end) of the blocks that they are about, int64 (n, 2)."""
+        return touched_by(self._events)
 
 
 class Events(RepeatedEvents):

@@ -296,6 +296,7 @@ class Session(History):
             self._root_branches(self.position, rest)
             self.branches.append(Branch(self.position, rest))
             del self.outcomes[self.position :]
+        outcome.after.lean_on(outcome.before)
         self.outcomes.append(outcome)
         self.position += 1
         for listener in self.listeners:

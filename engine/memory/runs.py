@@ -17,6 +17,7 @@ from operator import is_
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.recent import Recent
@@ -25,6 +26,10 @@ Rows = NDArray[Any]
 """Structured array with fields ``start`` and ``count`` (int64, in keys) and attributes."""
 
 CHUNK_ROWS = 256
+ROWS_A_STEP = 16
+"""A history holds one map whole for as many steps as make up its rows at so many a step."""
+NR_HELD = 32
+"""Maps made again that are held at least."""
 _HEAD_BYTES = 16
 
 
@@ -149,17 +154,40 @@ def _as_bytes(rows: Rows) -> NDArray[np.void]:
     return rows.view(np.dtype((np.void, rows.dtype.itemsize)))
 
 
+class Difference(Struct, frozen=True, eq=False):
+    """What a map holds in [low, high), while all else is as in an older one."""
+
+    older: RunMap
+    low: int
+    high: int
+    rows: Rows
+    length: int
+    """How many maps lean on one another down to one that is held whole."""
+
+
+class _Leaning(Struct, frozen=True, eq=False):
+    """A map that can be made again from the one it leans on."""
+
+    map: RunMap
+
+    def forget(self) -> None:
+        """Let go of its chunks."""
+        self.map._chunks = self.map._cumulative = None
+
+
 class RunMap:
     """Immutable map from keys to attribute rows. All edits return a new map."""
 
-    __slots__ = ("_chunks", "_cumulative", "_rows", "dtype")
+    __slots__ = ("_chunks", "_cumulative", "_difference", "_rows", "dtype")
     _joined_lately: Recent[RunMap] = Recent(4)
+    _leaning: Recent[_Leaning] = Recent(2 * NR_HELD)
 
     def __init__(self, dtype: np.dtype[Any], chunks: tuple[Rows, ...] = ()) -> None:
         self.dtype = dtype
-        self._chunks = chunks
+        self._chunks: tuple[Rows, ...] | None = chunks
         self._cumulative: NDArray[np.int64] | None = None
         self._rows: Rows | None = None
+        self._difference: Difference | None = None
 
     @classmethod
     def from_rows(cls, rows: Rows) -> RunMap:
@@ -186,63 +214,99 @@ class RunMap:
 
     # -- reading ---------------------------------------------------------------------
     def __bool__(self) -> bool:
-        return bool(self._chunks)
+        return bool(self.chunks)
 
     @property
     def chunks(self) -> tuple[Rows, ...]:
         """The rows in pieces, none of them empty; maps share those that no edit touched."""
-        return self._chunks
+        chunks = self._chunks
+        return self._made_again() if chunks is None else chunks
 
     @property
     def rows(self) -> Rows:
         """All rows, ascending (O(rows) the first time; kept by the few maps asked last)."""
-        if len(self._chunks) == 1:
-            return self._chunks[0]
-        if self._rows is None:
-            self._rows = joined_rows(self._chunks, self.dtype)
+        chunks = self.chunks
+        if len(chunks) == 1:
+            return chunks[0]
+        if (rows := self._rows) is None:
+            rows = self._rows = joined_rows(chunks, self.dtype)
             self._joined_lately.keep(self)
-        return self._rows
+        return rows
 
     def forget(self) -> None:
         """Let go of the rows in one piece: history keeps many maps, and they share chunks."""
         self._rows = None
 
+    # -- history -----------------------------------------------------------------------
+    def lean_on(self, older: RunMap) -> None:
+        """From now on hold only what is other than in an older map, until somebody asks for more.
+
+        A history of steps that each change a row is as large as those rows, not as the chunks
+        that they are in. Where much is other, or many maps lean on one another, all stays held.
+        """
+        if self is older or self._difference is not None:
+            return
+        length = 1 if older._difference is None else older._difference.length + 1
+        # One that is held whole has all its chunks for itself, where steps go all over the place.
+        if length * ROWS_A_STEP > self.nr_rows:
+            return
+        low, high = span_apart(older, self)
+        rows = self.slice(low, high)
+        if len(rows) < CHUNK_ROWS // 4:
+            self._difference = Difference(older, low, high, rows, length)
+            self._leaning.keep(_Leaning(self))
+
+    def _made_again(self) -> tuple[Rows, ...]:
+        """The chunks of a map that leans on another."""
+        behind: list[tuple[RunMap, Difference]] = []
+        made: RunMap = self
+        while made._chunks is None:
+            assert made._difference is not None
+            behind.append((made, made._difference))
+            made = made._difference.older
+        chunks = made.chunks
+        for left in range(len(behind) - 1, -1, -1):
+            one, difference = behind[left]
+            made = RunMap(self.dtype, chunks)
+            chunks = made.replace(difference.low, difference.high, difference.rows).chunks
+            if left < NR_HELD:  # whoever goes back asks for those next
+                one._chunks = chunks
+                self._leaning.keep(_Leaning(one))
+        return chunks
+
     @property
     def nr_rows(self) -> int:
         """Number of runs."""
-        return sum(map(len, self._chunks))
+        return sum(map(len, self.chunks))
 
     @property
     def nr_keys(self) -> int:
         """Number of keys that are present."""
-        return int(self._counts()[-1])
+        return int(self._counted()[1][-1])
 
     @property
     def end_key(self) -> int:
         """One past the highest key, 0 when empty."""
-        if not self._chunks:
+        chunks = self.chunks
+        if not chunks:
             return 0
-        last = self._chunks[-1]
+        last = chunks[-1]
         return int(last["start"][-1] + last["count"][-1])
 
-    def _counts(self) -> NDArray[np.int64]:
-        if self._cumulative is None:
-            self._cumulative = np.concatenate(
-                ([0], np.cumsum([int(c["count"].sum()) for c in self._chunks], dtype=np.int64))
-            )
-        return self._cumulative
-
-    def _chunk_of(self, key: int) -> int:
-        """Index of the chunk that holds ``key`` or would."""
-        if len(self._chunks) < 2:
-            return 0
-        return max(0, bisect_right(self._chunks, key, key=_first_key) - 1)
+    def _counted(self) -> tuple[tuple[Rows, ...], NDArray[np.int64]]:
+        """The chunks, and how many keys lie before each, and before the end."""
+        chunks, counts = self.chunks, self._cumulative
+        if counts is None:
+            keys = np.cumsum([int(c["count"].sum()) for c in chunks], dtype=np.int64)
+            counts = self._cumulative = np.concatenate(([0], keys))
+        return chunks, counts
 
     def at(self, key: int) -> Any | None:
         """The row (a numpy record, do not change it) that holds ``key``, or None."""
-        if not self._chunks:
+        chunks = self.chunks
+        if not chunks:
             return None
-        chunk = self._chunks[self._chunk_of(key)]
+        chunk = chunks[_place_of(key, chunks)]
         i = int(chunk["start"].searchsorted(key, side="right")) - 1
         if i < 0:
             return None
@@ -267,12 +331,13 @@ class RunMap:
 
     def slice(self, lo: int, hi: int) -> Rows:
         """The rows within [lo, hi), clipped to it; a private copy."""
-        if not self._chunks or hi <= lo:
+        chunks = self.chunks
+        if not chunks or hi <= lo:
             return np.zeros(0, self.dtype)
-        first, last = self._chunk_of(lo), self._chunk_of(hi - 1)
-        part = self._chunks[first]
+        first, last = _place_of(lo, chunks), _place_of(hi - 1, chunks)
+        part = chunks[first]
         if last > first:
-            part = joined_rows(self._chunks[first : last + 1], self.dtype)
+            part = joined_rows(chunks[first : last + 1], self.dtype)
         ends = part["start"] + part["count"]
         i = int(ends.searchsorted(lo, side="right"))
         j = int(part["start"].searchsorted(hi, side="left"))
@@ -287,21 +352,19 @@ class RunMap:
 
     def chunks_upward(self, lo: int, hi: int) -> Iterator[Rows]:
         """Clipped rows of [lo, hi) chunk by chunk, ascending, so a search can stop early."""
-        if not self._chunks:
-            return
-        for index in range(self._chunk_of(lo), len(self._chunks)):
-            if int(self._chunks[index]["start"][0]) >= hi:
+        chunks = self.chunks
+        for index in range(_place_of(lo, chunks), len(chunks)):
+            if int(chunks[index]["start"][0]) >= hi:
                 return
-            part = RunMap(self.dtype, (self._chunks[index],)).slice(lo, hi)
+            part = RunMap(self.dtype, (chunks[index],)).slice(lo, hi)
             if len(part):
                 yield part
 
     def chunks_downward(self, lo: int, hi: int) -> Iterator[Rows]:
         """As :meth:`chunks_upward` from the high end (rows within a chunk ascend)."""
-        if not self._chunks:
-            return
-        for index in range(self._chunk_of(hi - 1), -1, -1):
-            chunk = self._chunks[index]
+        chunks = self.chunks
+        for index in range(_place_of(hi - 1, chunks) if chunks else -1, -1, -1):
+            chunk = chunks[index]
             if int(chunk["start"][-1] + chunk["count"][-1]) <= lo:
                 return
             part = RunMap(self.dtype, (chunk,)).slice(lo, hi)
@@ -310,24 +373,25 @@ class RunMap:
 
     def rank(self, key: int) -> int:
         """How many present keys are lower than ``key``."""
-        if not self._chunks:
+        chunks, counts = self._counted()
+        if not chunks:
             return 0
-        index = self._chunk_of(key)
-        chunk = self._chunks[index]
+        index = _place_of(key, chunks)
+        chunk = chunks[index]
         below = np.clip(key - chunk["start"], 0, chunk["count"])
-        return int(self._counts()[index] + below.sum())
+        return int(counts[index] + below.sum())
 
     def keys_from(self, rank: int, count: int) -> NDArray[np.int64]:
         """The ``count`` keys from the ``rank``-th lowest on (fewer at the end)."""
-        counts = self._counts()
+        chunks, counts = self._counted()
         rank = max(0, rank)
         pieces: list[NDArray[np.int64]] = []
         index = int(counts.searchsorted(rank, side="right")) - 1
-        skip = rank - int(counts[index]) if index < len(self._chunks) else 0
-        while count > 0 and index < len(self._chunks):
+        skip = rank - int(counts[index]) if index < len(chunks) else 0
+        while count > 0 and index < len(chunks):
             for start, length in zip(
-                self._chunks[index]["start"].tolist(),
-                self._chunks[index]["count"].tolist(),
+                chunks[index]["start"].tolist(),
+                chunks[index]["count"].tolist(),
                 strict=True,
             ):
                 if skip >= length:
@@ -345,13 +409,14 @@ class RunMap:
     # -- editing ---------------------------------------------------------------------
     def replace(self, lo: int, hi: int, rows: Rows) -> RunMap:
         """A map in which [lo, hi) holds exactly ``rows`` (sorted, within the range)."""
-        if not self._chunks:
+        chunks = self.chunks
+        if not chunks:
             return RunMap.from_rows(rows) if len(rows) else self
         # One key more on both sides, so that the new rows merge with their neighbours.
-        first, last = self._chunk_of(lo - 1), self._chunk_of(hi)
-        part = self._chunks[first]
+        first, last = _place_of(lo - 1, chunks), _place_of(hi, chunks)
+        part = chunks[first]
         if last > first:
-            part = joined_rows(self._chunks[first : last + 1], self.dtype)
+            part = joined_rows(chunks[first : last + 1], self.dtype)
         starts, ends = part["start"], part["start"] + part["count"]
         i = int(ends.searchsorted(lo, side="right"))
         j = int(starts.searchsorted(hi, side="left"))
@@ -368,9 +433,7 @@ class RunMap:
             pieces.append(right)
         pieces.append(part[j:])
         merged = merge_rows(joined_rows(pieces, self.dtype))
-        return RunMap(
-            self.dtype, (*self._chunks[:first], *_split(merged), *self._chunks[last + 1 :])
-        )
+        return RunMap(self.dtype, (*chunks[:first], *_split(merged), *chunks[last + 1 :]))
 
     def update(self, lo: int, hi: int, **attributes: int) -> RunMap:
         """A map in which every present key of [lo, hi) has these attributes."""
@@ -408,7 +471,7 @@ class RunMap:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RunMap):
             return NotImplemented
-        if self._chunks is other._chunks:
+        if self.chunks is other.chunks:
             return True
         return bool(np.array_equal(self.rows, other.rows))
 
@@ -424,7 +487,7 @@ class RunMap:
             broken.append("runs overlap or are out of order")
         if len(merge_rows(rows)) != len(rows):
             broken.append("neighbouring equal runs are not merged")
-        if any(len(chunk) == 0 for chunk in self._chunks):
+        if any(len(chunk) == 0 for chunk in self.chunks):
             broken.append("a chunk is empty")
         return broken
 
@@ -465,6 +528,13 @@ def span_apart(one: RunMap, other: RunMap) -> tuple[int, int]:
 def _nr_alike(one: NDArray[np.void], other: NDArray[np.void]) -> int:
     """How many of the first rows of two pieces of one length are alike."""
     return int(np.append(one != other, True).argmax())
+
+
+def _place_of(key: int, chunks: tuple[Rows, ...]) -> int:
+    """Index of the chunk that holds ``key`` or would."""
+    if len(chunks) < 2:
+        return 0
+    return max(0, bisect_right(chunks, key, key=_first_key) - 1)
 
 
 def _first_key(chunk: Rows) -> int:

@@ -310,6 +310,11 @@ class State(Struct, frozen=True):
     pages are is not known, so none are assumed."""
     title: str = "simulated"
 
+    def lean_on(self, older: State) -> None:
+        """Hold only what is other than in an older state: a history keeps many."""
+        for name in RUN_MAPS:
+            getattr(self, name).lean_on(getattr(older, name))
+
     # -- looking up ------------------------------------------------------------------
     def zone(self, node: int, zone_type: ZoneType) -> Zone:
         """One zone; an empty one for a node that does not exist."""
@@ -375,3 +380,7 @@ class State(Struct, frozen=True):
         if mask == "has_normal_memory" and not self.profile.normal_memory_mask:
             return self.normal_nodes
         return tuple(i for i, node in enumerate(self.nodes) if getattr(node, mask))
+
+
+RUN_MAPS = ("blocks", "homes", "taken", "device_ranges", "lost", "unreserved", "leaked", "kept")
+"""The fields of a state that are maps."""

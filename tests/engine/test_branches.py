@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 
 from pfnmap.engine.commands import StartMachine
@@ -82,3 +83,27 @@ def test_no_order_of_undo_commands_and_switches_breaks_the_chain(seed: int) -> N
         else:
             do(made, f"note n{number}")
         check(made)
+
+
+def test_a_long_history_is_at_every_step_what_it_was() -> None:
+    """Also where only what a step changed is held of it (as on a machine of many runs)."""
+    chance, made = random.Random(11), session("add d 64G", "online d[0-7] movable")
+    first = made.state.blocks_of(next(iter(made.state.devices.values())))[0]
+    do(made, "online " + ",".join(str(first + 2 * number) for number in range(4, 256)) + " movable")
+    known = [made.state.blocks.rows.copy()]
+    assert len(known[0]) > 256
+    start = made.position
+    while len(made.outcomes) < 200:
+        block = first + chance.randrange(512)
+        do(made, chance.choice((f"online {block} movable", f"offline {block}")))
+        known.append(made.state.blocks.rows.copy())
+    held = [outcome.after.blocks._chunks is not None for outcome in made.outcomes[start:]]
+    assert held.count(False) > 60
+    for _ in range(3):
+        for position in (chance.randrange(200), *range(199, 150, -1), *range(20, 80)):
+            made.seek(start + position % len(known))
+            assert np.array_equal(made.state.blocks.rows, known[position % len(known)])
+            made.machine.check()
+            made.step_phase(1)
+            made.step_phase(-1)
+            assert np.array_equal(made.state.blocks.rows, known[position % len(known)])

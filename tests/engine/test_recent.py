@@ -33,7 +33,10 @@ def test_phases_are_made_again_as_they_were() -> None:
         first = [event.state for event in outcome.events]
         assert first[-1].nodes == outcome.after.nodes
         assert (first[-1].blocks.rows == outcome.after.blocks.rows).all()
+        texts = [event.text for event in outcome.events]
         outcome.events[0].phases.forget()
+        outcome.events.forget()  # type: ignore[attr-defined]
+        assert [event.text for event in outcome.events] == texts
         again = [event.state for event in outcome.events]
         assert all(a is not b for a, b in zip(first, again, strict=True) if a is not outcome.before)
         assert [s.nodes for s in first] == [s.nodes for s in again]

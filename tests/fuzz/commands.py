@@ -99,7 +99,7 @@ def contents(state: State) -> tuple[bytes, ...]:
     """Everything in the columns of a state; not the copies of it that a column may keep."""
     columns = (getattr(state, name) for name in State.__struct_fields__)
     return tuple(
-        RunMap(column.dtype, column._chunks).rows.tobytes()
+        RunMap(column.dtype, column.chunks).rows.tobytes()
         if isinstance(column, RunMap)
         else column.tobytes()
         for column in columns

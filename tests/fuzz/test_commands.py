@@ -136,7 +136,7 @@ def test_a_command_that_changes_an_earlier_state_is_found(monkeypatch: pytest.Mo
 
     def apply(machine: Machine, command: object) -> object:
         """Writes into a column that earlier states share."""
-        machine.state.blocks._chunks[0]["link_node"][0] |= 1
+        machine.state.blocks.chunks[0]["link_node"][0] |= 1
         return sound(machine, command)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Machine, "apply", apply)

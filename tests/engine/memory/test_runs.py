@@ -5,6 +5,7 @@ The maps here are cut into chunks of four rows, so that a handful of edits cross
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 
 import numpy as np
@@ -166,7 +167,7 @@ def test_chunks_stay_small_and_never_empty(cells: list[tuple[int, int]]) -> None
         if key % 7 == 0:
             held = held.delete(key - 3, key)
     assert held.check() == []
-    sizes = [len(chunk) for chunk in held._chunks]
+    sizes = [len(chunk) for chunk in held.chunks]
     assert max(sizes) <= 2 * runs.CHUNK_ROWS
 
 
@@ -203,3 +204,28 @@ def test_no_row_has_no_attribute_bytes() -> None:
     dtype = run_dtype(("kind", "i1"), ("owner", "i8"))
     width = attribute_bytes(np.zeros(1, dtype)).shape[1]
     assert attribute_bytes(np.zeros(0, dtype)).shape == (0, width)
+
+
+def test_maps_that_lean_on_older_ones_hold_what_they_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "ROWS_A_STEP", 2)
+    monkeypatch.setattr(runs, "CHUNK_ROWS", 64)
+    chance = random.Random(3)
+    made = RunMap(DTYPE)
+    maps, rows = [made], [made.rows.copy()]
+    for _ in range(900):
+        start = chance.randrange(4000)
+        if chance.random() < 0.4:
+            made = made.delete(start, start + chance.randrange(1, 4))
+        else:
+            made = made.insert(start, chance.randrange(1, 3), colour=chance.randrange(5))
+        made.lean_on(maps[-1])
+        maps.append(made)
+        rows.append(made.rows.copy())
+    whole = sum(one._difference is None for one in maps)
+    assert 0 < whole < len(maps) // 2
+    for _ in range(3):
+        for number in (chance.randrange(len(maps)), *range(700, 640, -1), *range(100, 140)):
+            assert np.array_equal(maps[number].rows, rows[number])
+            assert not maps[number].check()
+            assert maps[number].nr_keys == int(rows[number]["count"].sum())
+    assert sum(one._chunks is not None for one in maps) <= whole + 2 * runs.NR_HELD
