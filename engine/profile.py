@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 from msgspec import Struct
@@ -486,6 +487,7 @@ def differences(profile: KernelProfile) -> tuple[str, ...]:
 
 
 # -- releases ----------------------------------------------------------------------------
+@lru_cache
 def _number(release: str) -> tuple[int, int]:
     major, _, minor = release.partition(".")
     return int(major), int(minor)

@@ -120,7 +120,6 @@ class CompareScreen(Scrolling):
     KIND = "compare"
     DEFAULT_CSS = """
     CompareScreen { background: $background; }
-    CompareScreen ComparePanel { width: 100%; height: 100%; }
     """
 
     def __init__(self, paint: Paint, keymap: Keymap, comparison: Comparison) -> None:

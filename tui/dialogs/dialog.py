@@ -55,6 +55,7 @@ class Dialog(ModalScreen[Result], inherit_bindings=False):
     Dialog.colourless Input > .input--selection {
         color: ansi_default; background: ansi_default; text-style: underline;
     }
+    Dialog Panel { width: 1fr; height: 1fr; }
     Dialog .title { text-style: bold; height: 1; }
     Dialog .dim { color: $text-muted; height: auto; }
     Dialog .wrong { color: $error; height: auto; }

@@ -66,6 +66,7 @@ TOAST_SECONDS = 2.5
 class MainScreen(Screen[None], inherit_bindings=False):
     """All panels around one session."""
 
+    AUTO_FOCUS = ""
     DEFAULT_CSS = """
     MainScreen { background: $background; overflow: hidden; }
     MainScreen > Panel { position: absolute; }
@@ -192,8 +193,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     # -- messages of Textual ---------------------------------------------------------------
     def compose(self) -> ComposeResult:
-        """Every panel, whether it is shown or not."""
-        yield from self.panels
+        """The panels that are shown at first; the others are mounted when they are."""
+        self._put(self._places_at(self.app.size))
+        yield from self._unmounted()
 
     def on_mount(self) -> None:
         """Place the panels and show the machine, so that the first frame is whole."""
@@ -320,24 +322,32 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def place(self, size: Size) -> None:
         """Give every panel its place; those without one are hidden."""
         width, height = size
-        if self.tour is not None:
-            self.tour.styles.offset = Offset(0, max(0, height - TourPanel.HEIGHT))
-            self.tour.styles.width = width
-            height = max(0, height - TourPanel.HEIGHT)
-        self._map_width = self.map.side_by_side_width(width)
-        places = layout.places(
-            width, height, self.wanted, maximised=self.maximised, map_width=self._map_width
-        )
+        places = self._places_at(size)
         if places != self._places:
             self._put(places)
         needs = "{}x{}".format(*layout.SMALLEST)
         words = f"{width}x{height} is small; all panels from {needs}"
         self.notice.say([("warning", words)])
-        below = (layout.EVENTS, "timeline", "status", "footer")
-        foot = sum(places[name].height for name in below if name in places)
-        self.query("ToastRack").set_styles(f"margin-bottom: {min(foot, height // 2)};")
+        if self._toast:
+            self._lift_toasts()
         if self.focused is None or not self.focused.display:
             self._step_focus(0)
+
+    def _places_at(self, size: Size) -> dict[str, Place]:
+        """Where the panels are in a terminal of a size; the tour has its lines under them."""
+        width, height = size
+        if self.tour is not None:
+            height = max(0, height - TourPanel.HEIGHT)
+            self.tour.styles.offset = Offset(0, height)
+            self.tour.styles.width, self.tour.styles.height = width, TourPanel.HEIGHT
+        self._map_width = self.map.side_by_side_width(width)
+        return layout.places(
+            width, height, self.wanted, maximised=self.maximised, map_width=self._map_width
+        )
+
+    def _unmounted(self) -> list[Panel]:
+        """The panels that are to be shown for the first time."""
+        return [panel for panel in self.panels if panel.display and not panel.is_attached]
 
     def _put(self, places: dict[str, Place]) -> None:
         """Put every panel where it goes; Textual lays all of them out again for any change."""
@@ -349,6 +359,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
                 panel.absolute_offset = None
                 panel.styles.offset = Offset(place.x, place.y)
                 panel.styles.width, panel.styles.height = place.width, place.height
+        if self.is_mounted:
+            self.mount_all(self._unmounted())
         if layout.MAP in places:
             self.map.fit(places[layout.MAP].width, places[layout.MAP].height)
 
@@ -410,8 +422,16 @@ class MainScreen(Screen[None], inherit_bindings=False):
     ) -> None:
         """Say something on top of the map, in place of whatever was said before."""
         self._clear_toast()
+        self._lift_toasts()
         self.notify(words, title=title, severity=severity, markup=False, timeout=TOAST_SECONDS)
         self._toast = True
+
+    def _lift_toasts(self) -> None:
+        """Keep what stands below the map in sight."""
+        below = (layout.EVENTS, "timeline", "status", "footer")
+        foot = sum(self._places[name].height for name in below if name in self._places)
+        for rack in self.query("ToastRack"):
+            rack.styles.margin = 0, 0, min(foot, self.size.height // 2), 0
 
     def _clear_toast(self) -> None:
         if self._toast:

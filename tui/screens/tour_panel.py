@@ -20,9 +20,6 @@ class TourPanel(Line):
     """Heading, text, and the keys to press. Takes no focus: the keys are for the screen."""
 
     HEIGHT = HEIGHT
-    DEFAULT_CSS = """
-    TourPanel { height: 5; position: absolute; }
-    """
 
     def __init__(self, paint: Paint, keymap: Keymap) -> None:
         super().__init__(paint, id="tour")

@@ -36,10 +36,6 @@ SHORT_TITLE = 12
 class Line(Panel, can_focus=False):
     """A panel of one line."""
 
-    DEFAULT_CSS = """
-    Line { height: 1; }
-    """
-
 
 class TitleLine(Line):
     """Program, machine, profile and parameters; the step at the right."""

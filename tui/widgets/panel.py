@@ -125,9 +125,6 @@ class Panel(Widget, can_focus=True):
     """
 
     ALLOW_SELECT = False
-    DEFAULT_CSS = """
-    Panel { width: 1fr; height: 1fr; }
-    """
     TITLE = ""
     """Shown in the heading rule; an empty title draws no heading."""
 
