@@ -91,7 +91,7 @@ def _differences(about: str, case: _Case, actual: Callable[[str], Actual]) -> li
     reading = {key: actual(key) for key, _expected in case.expect.pairs}
     case.readings.append(reading)
     for key, expected in case.expect.pairs:
-        kind = (row.keys or {})[key]
+        kind = row.keys[key]
         is_now = reading[key]
         wanted = expected
         if isinstance(expected, PfnRef):

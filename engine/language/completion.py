@@ -89,7 +89,7 @@ def keys_of(before: list[str]) -> Keys:
         if row is None:
             return {} if len(before) > 1 else {"errno": ERRNO.words}
         node: Keys = {"node": ()} if row.has_node else {}
-        return {**node, **{key: kind.words for key, kind in (row.keys or {}).items()}}
+        return {**node, **{key: kind.words for key, kind in row.keys.items()}}
     return {key.key: key.kind.words for key in VERBS[name].keys} if name in VERBS else {}
 
 

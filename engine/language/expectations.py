@@ -7,41 +7,37 @@ claimed is judged in :mod:`pfnmap.engine.claims`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Any, Final
 
 from msgspec import Struct
 
 from pfnmap.engine.commands import Command, Expect, ExpectValue
 from pfnmap.engine.complaints import choose, either, wrong
 from pfnmap.engine.errors import ParseError
-from pfnmap.engine.kinds import ZONE_BY_LABEL, ZoneType
+from pfnmap.engine.kinds import ZONE_BY_LABEL
 from pfnmap.engine.language.arguments import Arguments
 from pfnmap.engine.notation import (
     BLOCK_STATES,
     ERRNO,
+    NAME,
     NODE,
     PAGE_WORDS,
+    REF,
     VERDICTS,
+    ZONE,
     PfnRef,
-    Ref,
     ValueKind,
     format_hex,
     format_pfn,
-    format_refs,
     format_size,
     number,
     one_of,
-    parse_name,
     parse_pfn,
-    parse_refs,
     parse_size,
     parse_truth,
     parse_zone,
     quote,
 )
-
-Subject: TypeAlias = ZoneType | tuple[Ref, ...] | PfnRef | int | str | None
 
 
 def _valid_zones(text: str) -> str:
@@ -75,6 +71,12 @@ def _flags(text: str) -> str:
     return ",".join(flag for flag in PAGE_FLAGS if flag in words)
 
 
+def _text(text: str) -> str:
+    if not text:
+        raise wrong("the text is empty", expected='some words in quotes, such as "EBUSY"')
+    return text
+
+
 COUNT: Final = number("number")
 START: Final = ValueKind(COUNT.parse, format_hex, "PFN")
 SIZE: Final = ValueKind(lambda text: 0 if text == "0" else parse_size(text), format_size, "SIZE")
@@ -88,11 +90,12 @@ PAGE_OR_NONE: Final = ValueKind(
 )
 PAGE_FLAGS: Final = ("vmemmap", "reserved", "buddy", "offline", "hwpoison", "hugetlb")
 """Marks of struct pages that can be claimed, in the order in which they are written."""
+SAID: Final = ValueKind(_text, lambda text: quote(text, always=True), '"text"')
 FLAGS: Final = ValueKind(_flags, str, "FLAG,…", (*PAGE_FLAGS, "none"))
 STATE: Final = one_of(BLOCK_STATES, "state")
 KIND: Final = one_of(PAGE_WORDS, "kind of page")
 VERDICT: Final = one_of(VERDICTS, "verdict")
-ZONE: Final = one_of((*ZONE_BY_LABEL, "none"), "zone")
+ZONE_OR_NONE: Final = one_of((*ZONE_BY_LABEL, "none"), "zone")
 ZONES: Final = ValueKind(_valid_zones, str, '"Normal Movable"', (*ZONE_BY_LABEL, "none"))
 
 SPAN: Final = {"start": START, "spanned": COUNT, "present": COUNT}
@@ -103,10 +106,9 @@ class Expectation(Struct, frozen=True):
 
     what: str
     help: str
-    subject: Callable[[str], Subject] | None = None
-    subject_name: str = ""
+    subject: ValueKind | None = None
+    keys: dict[str, ValueKind] = {}
     subject_optional: bool = False
-    keys: dict[str, ValueKind] | None = None
     has_node: bool = False
 
     @property
@@ -115,127 +117,93 @@ class Expectation(Struct, frozen=True):
         if self.what == "errno":
             return "errno=E"
         parts = [self.what]
-        if self.subject_name:
-            parts.append(f"[{self.subject_name}]" if self.subject_optional else self.subject_name)
+        if self.subject:
+            name = self.subject.placeholder
+            parts.append(f"[{name}]" if self.subject_optional else name)
         if self.has_node:
             parts.append("[node=N]")
-        parts += [f"[{key}={kind.placeholder}]" for key, kind in (self.keys or {}).items()]
+        parts += [f"[{key}={kind.placeholder}]" for key, kind in self.keys.items()]
         return " ".join(parts)
 
 
-def _text(text: str) -> str:
-    if not text:
-        raise wrong("the text is empty", expected='some words in quotes, such as "EBUSY"')
-    return text
-
-
-EXPECTATIONS: Final[dict[str, Expectation]] = {
-    row.what: row
-    for row in (
-        Expectation("ok", "the last action was not refused"),
-        Expectation("errno", "the last action was refused with this errno", ERRNO.parse, "E"),
-        Expectation(
-            "log", "a kernel log line of the last action contains the text", _text, '"text"'
-        ),
-        Expectation(
-            "no-log",
-            "no kernel log line of the last action (contains the text)",
-            _text,
-            '"text"',
-            subject_optional=True,
-        ),
-        Expectation("output", "a line that the last action printed is the text", _text, '"text"'),
-        Expectation(
-            "zone",
-            "the span and counters of a zone, in pages",
-            parse_zone,
-            "ZONE",
-            keys={**SPAN, "managed": COUNT},
-            has_node=True,
-        ),
-        Expectation(
-            "node",
-            "the span of a node, in pages, its free kernel memory, what struct pages take of it "
-            "for memory that is not online, and those of its memory on other nodes",
-            NODE.parse,
-            "N",
-            keys={**SPAN, "online": TRUTH, "free": SIZE, "pending": SIZE, "remote": SIZE},
-        ),
-        Expectation(
-            "block",
-            "every one of these memory blocks",
-            parse_refs,
-            "REF",
-            keys={
-                "state": STATE,
-                "zone": ZONE,
-                "node": COUNT,
-                "valid_zones": ZONES,
-                "vmemmap": COUNT,
-                "usable_pages": COUNT,
-                "exists": TRUTH,
-            },
-        ),
-        Expectation(
-            "device",
-            "a DIMM or device and its struct pages",
-            parse_name,
-            "NAME",
-            keys={
-                "usable": SIZE,
-                "largest_run": SIZE,
-                "vmemmap": COUNT,
-                "heads": COUNT,
-                "refcount": COUNT,
-                "private": COUNT,
-                "all_vmemmap_blocks": COUNT,
-                "online": COUNT,
-                "full": COUNT,
-                "local": SIZE,
-                "remote": SIZE,
-            },
-        ),
-        Expectation(
-            "pfn",
-            "one page and its struct page",
-            parse_pfn,
-            "PFN",
-            keys={
-                "kind": KIND,
-                "memmap_at": PAGE,
-                "refcount": COUNT,
-                "private": COUNT,
-                "freelist": PAGE_OR_NONE,
-                "flags": FLAGS,
-            },
-        ),
-        Expectation(
-            "hugetlb",
-            "a set of huge pages",
-            parse_name,
-            "NAME",
-            keys={"optimised": TRUTH, "freed": COUNT, "verdict": VERDICT},
-        ),
-        Expectation(
-            "finding",
-            "the rules in force have broken something; a finding contains the text",
-            _text,
-            '"text"',
-        ),
-        Expectation("no-findings", "the rules in force have broken nothing"),
-        Expectation(
-            "total",
-            "the whole machine",
-            keys={
-                "usable": SIZE,
-                "managed": COUNT,
-                "present": COUNT,
-                "memmap": SIZE,
-                "remote_memmap": SIZE,
-            },
-        ),
-    )
+_OF_BLOCKS: Final = {
+    "state": STATE,
+    "zone": ZONE_OR_NONE,
+    "node": COUNT,
+    "valid_zones": ZONES,
+    "vmemmap": COUNT,
+    "usable_pages": COUNT,
+    "exists": TRUTH,
 }
+_OF_DEVICES: Final = {
+    "usable": SIZE,
+    "largest_run": SIZE,
+    "vmemmap": COUNT,
+    "heads": COUNT,
+    "refcount": COUNT,
+    "private": COUNT,
+    "all_vmemmap_blocks": COUNT,
+    "online": COUNT,
+    "full": COUNT,
+    "local": SIZE,
+    "remote": SIZE,
+}
+_OF_PAGES: Final = {
+    "kind": KIND,
+    "memmap_at": PAGE,
+    "refcount": COUNT,
+    "private": COUNT,
+    "freelist": PAGE_OR_NONE,
+    "flags": FLAGS,
+}
+_OF_ALL: Final = {
+    "usable": SIZE,
+    "managed": COUNT,
+    "present": COUNT,
+    "memmap": SIZE,
+    "remote_memmap": SIZE,
+}
+_ROWS: Final = (
+    Expectation("ok", "the last action was not refused"),
+    Expectation("errno", "the last action was refused with this errno", ERRNO),
+    Expectation("log", "a kernel log line of the last action contains the text", SAID),
+    Expectation(
+        "no-log",
+        "no kernel log line of the last action (contains the text)",
+        SAID,
+        subject_optional=True,
+    ),
+    Expectation("output", "a line that the last action printed is the text", SAID),
+    Expectation(
+        "zone",
+        "the span and counters of a zone, in pages",
+        ZONE,
+        {**SPAN, "managed": COUNT},
+        has_node=True,
+    ),
+    Expectation(
+        "node",
+        "the span of a node, in pages, its free kernel memory, what struct pages take of it "
+        "for memory that is not online, and those of its memory on other nodes",
+        NODE,
+        {**SPAN, "online": TRUTH, "free": SIZE, "pending": SIZE, "remote": SIZE},
+    ),
+    Expectation("block", "every one of these memory blocks", REF, _OF_BLOCKS),
+    Expectation("device", "a DIMM or device and its struct pages", NAME, _OF_DEVICES),
+    Expectation("pfn", "one page and its struct page", PAGE, _OF_PAGES),
+    Expectation(
+        "hugetlb",
+        "a set of huge pages",
+        NAME,
+        {"optimised": TRUTH, "freed": COUNT, "verdict": VERDICT},
+    ),
+    Expectation(
+        "finding", "the rules in force have broken something; a finding contains the text", SAID
+    ),
+    Expectation("no-findings", "the rules in force have broken nothing"),
+    Expectation("total", "the whole machine", keys=_OF_ALL),
+)
+EXPECTATIONS: Final = {row.what: row for row in _ROWS}
 """Every kind of expectation by its first word."""
 
 
@@ -259,16 +227,17 @@ def parse_expect(arguments: Arguments) -> Command:
 
 
 def _parse_row(row: Expectation, arguments: Arguments) -> Expect:
-    subject: Subject = None
+    subject: Any = None
     if row.subject and row.subject_optional:
-        subject = arguments.optional_word(row.subject)
+        subject = arguments.optional_word(row.subject.parse)
     elif row.subject:
-        subject = arguments.word(row.subject, f"a subject ({row.subject_name})", row.subject_name)
+        name = row.subject.placeholder
+        subject = arguments.word(row.subject.parse, f"a subject ({name})", name)
     node = 0
     if row.has_node:
         node = arguments.option("node", NODE.parse) or 0
     pairs: list[tuple[str, ExpectValue]] = []
-    keys = row.keys or {}
+    keys = row.keys
     for key in sorted(keys, key=lambda key: (not arguments.has(key), arguments.column_of(key))):
         value = arguments.option(key, keys[key].parse)
         if value is not None:
@@ -289,18 +258,9 @@ def format_expect(expect: Expect) -> str:
     if expect.what == "errno":
         return f"errno={expect.subject}"
     parts = [expect.what]
-    if isinstance(expect.subject, ZoneType):
-        parts.append(expect.subject.label)
-    elif isinstance(expect.subject, PfnRef):
-        parts.append(format_pfn(expect.subject))
-    elif isinstance(expect.subject, tuple):
-        parts.append(format_refs(expect.subject))
-    elif isinstance(expect.subject, str):
-        is_name = expect.what in ("device", "hugetlb")
-        parts.append(expect.subject if is_name else quote(expect.subject, always=True))
-    elif expect.subject is not None:
-        parts.append(str(expect.subject))
+    if row.subject and expect.subject is not None:
+        parts.append(row.subject.format(expect.subject))
     if row.has_node and expect.node:
         parts.append(f"node={expect.node}")
-    parts += [f"{key}={quote((row.keys or {})[key].format(value))}" for key, value in expect.pairs]
+    parts += [f"{key}={quote(row.keys[key].format(value))}" for key, value in expect.pairs]
     return " ".join(parts)
