@@ -6,7 +6,7 @@ with the values that hold.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct, field
@@ -107,37 +107,28 @@ def _differences(about: str, case: _Case, actual: Callable[[str], Actual]) -> li
 
 
 # -- the last action ---------------------------------------------------------------------
-def _ok(case: _Case) -> list[str]:
+def _answer(case: _Case) -> list[str]:
+    """``ok`` and ``errno=``."""
     if case.last is None:
         return ["nothing was done before this line"]
-    refusal = case.last.refusal
-    if refusal is None:
-        return _unknown(case.last)
-    return [f"errno: expected none, is {refusal.errno} ({refusal.function}: {refusal.rule})"]
-
-
-def _unknown(last: Outcome) -> list[str]:
-    """What the model cannot say of the last action."""
-    return [f"errno: {note}" for note in last.unknown]
-
-
-def _errno(case: _Case) -> list[str]:
-    if case.last is None:
-        return ["nothing was done before this line"]
-    errno = case.last.errno
-    if errno == case.expect.subject:
-        return []
-    if not errno and (unknown := _unknown(case.last)):
-        return unknown
-    return [f"errno: expected {case.expect.subject}, is {errno or 'none (it succeeded)'}"]
+    refusal, errno, wanted = case.last.refusal, case.last.errno, case.expect.subject
+    unknown = [f"errno: {note}" for note in case.last.unknown]
+    if wanted is None and refusal is not None:
+        return [f"errno: expected none, is {errno} ({refusal.function}: {refusal.rule})"]
+    if errno == wanted or (unknown and not errno):
+        return [] if errno else unknown
+    return [f"errno: expected {wanted}, is {errno or 'none (it succeeded)'}"]
 
 
 def _log(case: _Case) -> list[str]:
-    lines = case.last.log if case.last else ()
+    return _one_of("log", case, case.last.log if case.last else ())
+
+
+def _one_of(what: str, case: _Case, lines: Sequence[str]) -> list[str]:
+    """Whether one of these lines has the text of the claim in it."""
     text = str(case.expect.subject)
-    if any(text in line for line in lines):
-        return []
-    return [f'log: expected "{text}", is {_quoted(lines)}']
+    known = any(text in line for line in lines)
+    return [] if known else [f'{what}: expected "{text}", is {_quoted(lines)}']
 
 
 def _no_log(case: _Case) -> list[str]:
@@ -164,6 +155,10 @@ def _quoted(lines: Iterable[str]) -> str:
 
 
 # -- zones, nodes, the machine -----------------------------------------------------------
+_FIELDS: Final = {"start": "start_pfn"}
+"""Facts of zones and nodes that a row calls otherwise."""
+
+
 def _zone(case: _Case) -> list[str]:
     zone, node = case.expect.subject, case.expect.node
     assert isinstance(zone, ZoneType)
@@ -171,14 +166,8 @@ def _zone(case: _Case) -> list[str]:
     about = f"zone {zone.label}" + (f" node {node}" if node else "")
     if row is None and not any(n.node == node for n in case.view.nodes):
         return [f"{about}: there is no node {node}"]
-    row = row or ZoneRow(node, zone, 0, 0, 0, 0)
-    values = {
-        "start": row.start_pfn,
-        "spanned": row.spanned,
-        "present": row.present,
-        "managed": row.managed,
-    }
-    return _differences(about, case, values.__getitem__)
+    found = row or ZoneRow(node, zone, 0, 0, 0, 0)
+    return _differences(about, case, lambda key: getattr(found, _FIELDS.get(key, key)))
 
 
 def _node(case: _Case) -> list[str]:
@@ -187,16 +176,16 @@ def _node(case: _Case) -> list[str]:
     if row is None:
         return [f"node {node}: there is no such node"]
     memmap, page_bytes = facts.node_memmap(case.state, row.node), case.state.geometry.page_bytes
-    values: dict[str, Actual] = {
-        "start": row.start_pfn,
-        "spanned": row.spanned,
-        "present": row.present,
-        "online": row.online,
+    sizes = {
         "free": facts.free_kernel_bytes(case.state, row.node),
         "pending": memmap.pending * page_bytes,
         "remote": memmap.away * page_bytes,
     }
-    return _differences(f"node {node}", case, values.__getitem__)
+    return _differences(
+        f"node {node}",
+        case,
+        lambda key: sizes[key] if key in sizes else getattr(row, _FIELDS.get(key, key)),
+    )
 
 
 def _total(case: _Case) -> list[str]:
@@ -326,33 +315,33 @@ def _pfn(case: _Case) -> list[str]:
 
 def _hugetlb(case: _Case) -> list[str]:
     name = str(case.expect.subject)
-    pages = facts.hugetlb_facts(case.state, name)
+    pages = next((held for held in case.state.hugetlb.values() if held.name == name), None)
     if pages is None:
         return [f"hugetlb {name}: there are no such huge pages"]
     values: dict[str, Actual] = {
         "optimised": pages.optimised,
-        "freed": pages.freed_pages,
+        "freed": pages.freed_per_page * pages.count if pages.optimised else 0,
         "verdict": pages.verdict,
     }
     return _differences(f"hugetlb {name}", case, values.__getitem__)
 
 
 def _finding(case: _Case) -> list[str]:
-    text = str(case.expect.subject)
-    texts = [f"{finding.code}: {finding.text}" for finding in case.view.findings]
-    if any(text in line for line in texts):
-        return []
-    return [f'finding: expected "{text}", is {_quoted(texts)}']
+    return _one_of("finding", case, _findings(case))
+
+
+def _findings(case: _Case) -> list[str]:
+    return [f"{finding.code}: {finding.text}" for finding in case.view.findings]
 
 
 def _no_findings(case: _Case) -> list[str]:
-    texts = [f"{finding.code}: {finding.text}" for finding in case.view.findings]
+    texts = _findings(case)
     return [f"findings: expected none, is {_quoted(texts)}"] if texts else []
 
 
 CHECKS: dict[str, Callable[[_Case], list[str]]] = {
-    "ok": _ok,
-    "errno": _errno,
+    "ok": _answer,
+    "errno": _answer,
     "log": _log,
     "no-log": _no_log,
     "output": _output,

@@ -159,8 +159,7 @@ def total_facts(state: State) -> TotalFacts:
 
 def free_kernel_bytes(state: State, node: int) -> int:
     """Free memory of a node that struct pages can be taken from: not Movable."""
-    kernel, _movable = free_memory.free_of(state, node)
-    return kernel * state.geometry.page_bytes
+    return free_memory.free_of(state, node)[free_memory.KERNEL] * state.geometry.page_bytes
 
 
 def _self_hosted_pages(state: State) -> int:
@@ -259,23 +258,3 @@ def page_flags(state: State, pfn: int, kind: PageState) -> str:
     elif kind in (PageState.HUGETLB, PageState.HUGETLB_OPTIMISED):
         found = {"hugetlb"}
     return ",".join(flag for flag in PAGE_FLAGS if flag in found) or "none"
-
-
-class HugetlbFacts(Struct, frozen=True):
-    """A set of huge pages."""
-
-    optimised: bool
-    """Whether the vmemmap of its pages was given back."""
-    freed_pages: int
-    """Page frames given back by the whole set."""
-    verdict: str
-    """``correct``, ``corrupts`` or ``lost-saving``: the rule's answer against the truth."""
-
-
-def hugetlb_facts(state: State, name: str) -> HugetlbFacts | None:
-    """The set of huge pages of that name, None when there is none."""
-    for pages in state.hugetlb.values():
-        if pages.name == name:
-            freed = pages.freed_per_page * pages.count if pages.optimised else 0
-            return HugetlbFacts(pages.optimised, freed, pages.verdict)
-    return None
