@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import BlockState
-from pfnmap.engine.memory.runs import Rows, sorted_set
+from pfnmap.engine.memory.runs import Rows, one_by_one, sorted_set
 from pfnmap.engine.memory.state import BLOCK_DTYPE, State
 from pfnmap.engine.view import BlockKinds
 
@@ -141,3 +141,16 @@ def offline_in_model(state: State, ids: Ids) -> NDArray[np.bool_]:
     index = state.blocks.indices(ids)
     offline = np.append(state.blocks.rows["state"] == BlockState.OFFLINE, False)  # of none: not
     return np.asarray(offline[index])
+
+
+def offlined(before: State, after: State) -> list[tuple[int, int]]:
+    """(block, zone it left) of the blocks that went offline or away, ascending."""
+    if before.blocks is after.blocks:
+        return []
+    rows = before.blocks.rows
+    rows = rows[rows["state"] == BlockState.ONLINE]
+    which, offsets = one_by_one(rows["count"])
+    ids = rows["start"][which] + offsets
+    online = np.append(after.blocks.rows["state"] == BlockState.ONLINE, False)  # of none: not
+    gone = ~online[after.blocks.indices(ids)]
+    return list(zip(ids[gone].tolist(), rows["zone"][which][gone].tolist(), strict=True))

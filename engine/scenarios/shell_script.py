@@ -7,12 +7,12 @@ names and default addresses come out as block ids and addresses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from pfnmap.engine import commands as c
-from pfnmap.engine.kinds import BlockState
 from pfnmap.engine.language import format_command, format_size
+from pfnmap.engine.memory.alike import offlined
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.operations.refs import block_ranges
 from pfnmap.engine.play import play
@@ -40,7 +40,7 @@ def as_shell(scenario: Scenario) -> list[str]:
     lines = [*_boot_lines(scenario.start)]
     lines += [f"# source: {words}" for words in scenario.origins]
     for step in play(scenario.lines, opened(scenario), scenario.complaint):
-        lines += _WRITERS[type(step.command)](step.command, step.outcome.before, step.outcome.after)
+        lines += _written(step.command, step.outcome.before, step.outcome.after)
     return lines
 
 
@@ -71,8 +71,70 @@ def _boot_word(name: str, value: str) -> str:
     return f"memory_hotplug.{name}={value}"
 
 
-# -- one function for each kind of command -----------------------------------------------
-def _set(command: c.SetParam, *_states: State) -> list[str]:
+_SIMULATED: Final = (c.SetRule, c.Pin, c.Unpin, c.Signal, c.Free, c.Freelist, c.FailNext)
+_FOR_A_SHELL: Final = (c.SysfsWrite, c.SysfsRead, c.Chmem, c.Daxctl, c.Cxl, c.Shell, c.Cd)
+
+
+# -- by the kind of command ----------------------------------------------------------------
+def _written(command: c.Command, before: State, after: State) -> list[str]:
+    """The lines that do on a real machine what a command did here."""
+    line = format_command(command)
+    if isinstance(command, _FOR_A_SHELL):
+        return [line]
+    if isinstance(command, _SIMULATED):
+        return [f"# only simulated: {line}"]
+    match command:
+        case c.SetParam():
+            return _set(command)
+        case c.Add():
+            return _add(command, before, after)
+        case c.Online():
+            return _write_state(block_ranges(before, command.blocks), command.online_type.word)
+        case c.Offline():
+            return _write_state(block_ranges(before, command.blocks), "offline")
+        case c.Remove(blocks=(c.Ref(device=str(name), first=None),)):
+            return [f"# QEMU monitor: device_del {name}"]
+        case c.Remove():
+            return [f"# {line}: only a driver can remove single memory blocks"]
+        case c.Shrink():  # the highest first, as the command takes them
+            gone = [block for block, _ in offlined(before, after)]
+            return [f"echo offline > {MEMORY_DIR}/memory{block}/state" for block in reversed(gone)]
+        case c.DeviceAdd():
+            where = f"--map={'dev' if command.altmap_bytes else 'mem'}"
+            make = f"ndctl create-namespace --mode=fsdax {where} --size="
+            return [f"# {line}: a pmem region, then {make}{format_size(command.size_bytes)}"]
+        case c.DeviceDel():
+            return [f"# {line}: ndctl disable-namespace"]
+        case c.Kmem(name=name, memmap=memmap):
+            file = f"/sys/bus/dax/devices/{name}/memmap_on_memory"
+            knob = [f"echo {int(memmap == 'on_memory')} > {file}"] if memmap else []
+            unbind = f"echo {name} > {DAX_DRIVERS}/device_dax/unbind"
+            return [unbind, *knob, f"echo {name} > {DAX_DRIVERS}/kmem/new_id"]
+        case c.KmemDel(name=name):
+            device = after.device_named(name)
+            back = [f"echo {name} > {DAX_DRIVERS}/device_dax/bind"]
+            free = device is not None and device.kind == "pmem"
+            return [f"echo {name} > {DAX_DRIVERS}/kmem/unbind", *(back if free else [])]
+        case c.VirtioMem(name=name):
+            device = after.device_named(name)
+            size = device.requested_pages * after.geometry.page_bytes if device else 0
+            how = f"in the hypervisor, QEMU's monitor: qom-set {name} requested-size {size}"
+            return [f"# {line}: {how}"]
+        case c.VirtioMemDel(name=name):
+            return [f"# {line}: in QEMU's monitor: device_del {name}"]
+        case c.Hugetlb() | c.HugetlbFree():
+            return _hugetlb(command, before, after)
+        case c.Note(words=words) | c.Title(words=words):
+            return [f"# {words}"]
+        case c.Pause():
+            return [f"sleep {command.seconds:g}"]
+        case c.Expect():
+            return [f"# {line}"]
+    assert isinstance(command, c.Goto | c.Zoom | c.Interactive)  # of the screen
+    return []
+
+
+def _set(command: c.SetParam) -> list[str]:
     name, value = command.name, command.value
     match name:
         case "memmap_on_memory" | "movable_node":
@@ -104,10 +166,10 @@ def _add(command: c.Add, before: State, after: State) -> list[str]:
     return lines
 
 
-def _write_state(state: State, refs: tuple[c.Ref, ...], word: str) -> list[str]:
+def _write_state(ranges: Iterable[tuple[int, int]], word: str) -> list[str]:
     """Writes to the ``state`` files in ascending order; loops stop at the first refusal."""
     lines: list[str] = []
-    for first, last in block_ranges(state, refs):
+    for first, last in ranges:
         if last - first < MAX_SEPARATE_BLOCKS:
             lines += [
                 f"echo {word} > {MEMORY_DIR}/memory{block}/state"
@@ -119,29 +181,6 @@ def _write_state(state: State, refs: tuple[c.Ref, ...], word: str) -> list[str]:
                 f"{MEMORY_DIR}/memory$i/state || break; done"
             )
     return lines
-
-
-def _remove(command: c.Remove, before: State, after: State) -> list[str]:
-    device = command.blocks[0].device
-    if device and command.blocks == (c.Ref(device=device),):
-        return [f"# QEMU monitor: device_del {device}"]
-    return [f"# {format_command(command)}: only a driver can remove single memory blocks"]
-
-
-def _shrink(command: c.Shrink, before: State, after: State) -> list[str]:
-    """The blocks that went offline, highest first, as the command takes them."""
-    rows = before.blocks.rows
-    online = [
-        block
-        for row in rows[rows["state"] == BlockState.ONLINE]
-        for block in range(int(row["start"]), int(row["start"] + row["count"]))
-    ]
-    gone = [
-        block
-        for block in online
-        if (row := after.blocks.at(block)) is None or row["state"] == BlockState.OFFLINE
-    ]
-    return [f"echo offline > {MEMORY_DIR}/memory{block}/state" for block in reversed(gone)]
 
 
 def _hugetlb(command: c.Hugetlb | c.HugetlbFree, before: State, after: State) -> list[str]:
@@ -163,69 +202,3 @@ def _hugetlb(command: c.Hugetlb | c.HugetlbFree, before: State, after: State) ->
         for kib in sorted({*old, *new})
         if new.get(kib, 0) != old.get(kib, 0)
     ]
-
-
-def _device_add(command: c.DeviceAdd, before: State, after: State) -> list[str]:
-    where = "dev" if command.altmap_bytes else "mem"
-    return [
-        f"# {format_command(command)}: a pmem region, then "
-        f"ndctl create-namespace --mode=fsdax --map={where} --size="
-        f"{format_size(command.size_bytes)}"
-    ]
-
-
-def _kmem(command: c.Kmem, before: State, after: State) -> list[str]:
-    name = command.name
-    lines = [f"echo {name} > {DAX_DRIVERS}/device_dax/unbind"]
-    if command.memmap is not None:
-        wanted = int(command.memmap == "on_memory")
-        lines.append(f"echo {wanted} > /sys/bus/dax/devices/{name}/memmap_on_memory")
-    return [*lines, f"echo {name} > {DAX_DRIVERS}/kmem/new_id"]
-
-
-def _kmem_del(command: c.KmemDel, before: State, after: State) -> list[str]:
-    lines = [f"echo {command.name} > {DAX_DRIVERS}/kmem/unbind"]
-    device = after.device_named(command.name)
-    if device is not None and device.kind == "pmem":
-        lines.append(f"echo {command.name} > {DAX_DRIVERS}/device_dax/bind")
-    return lines
-
-
-def _virtio_mem(command: c.VirtioMem, before: State, after: State) -> list[str]:
-    device = after.device_named(command.name)
-    size = 0 if device is None else device.requested_pages * after.geometry.page_bytes
-    return [
-        f"# {format_command(command)}: in the hypervisor, QEMU's monitor: "
-        f"qom-set {command.name} requested-size {size}"
-    ]
-
-
-_SIMULATED: Final = (c.SetRule, c.Pin, c.Unpin, c.Signal, c.Free, c.Freelist, c.FailNext)
-_FOR_A_SHELL: Final = (c.SysfsWrite, c.SysfsRead, c.Chmem, c.Daxctl, c.Cxl, c.Shell, c.Cd)
-_OF_THE_SCREEN: Final = (c.Goto, c.Zoom, c.Interactive)
-
-_WRITERS: Final[dict[type[c.Command], Callable[..., list[str]]]] = {
-    c.SetParam: _set,
-    c.Add: _add,
-    c.Online: lambda on, before, _: _write_state(before, on.blocks, on.online_type.word),
-    c.Offline: lambda off, before, _: _write_state(before, off.blocks, "offline"),
-    c.Remove: _remove,
-    c.Shrink: _shrink,
-    c.DeviceAdd: _device_add,
-    c.DeviceDel: lambda gone, *_: [f"# {format_command(gone)}: ndctl disable-namespace"],
-    c.Kmem: _kmem,
-    c.KmemDel: _kmem_del,
-    c.VirtioMem: _virtio_mem,
-    c.VirtioMemDel: lambda gone, *_: [
-        f"# {format_command(gone)}: in QEMU's monitor: device_del {gone.name}"
-    ],
-    c.Hugetlb: _hugetlb,
-    c.HugetlbFree: _hugetlb,
-    c.Note: lambda note, *_: [f"# {note.words}"],
-    c.Title: lambda title, *_: [f"# {title.words}"],
-    c.Pause: lambda pause, *_: [f"sleep {pause.seconds:g}"],
-    c.Expect: lambda claim, *_: [f"# {format_command(claim)}"],
-    **dict.fromkeys(_SIMULATED, lambda word, *_: [f"# only simulated: {format_command(word)}"]),
-    **dict.fromkeys(_FOR_A_SHELL, lambda line, *_: [format_command(line)]),
-    **dict.fromkeys(_OF_THE_SCREEN, lambda *_: []),
-}

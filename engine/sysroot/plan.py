@@ -29,7 +29,7 @@ from pfnmap.engine.commands import (
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, ZoneType
 from pfnmap.engine.machine import Machine
-from pfnmap.engine.memory.state import State
+from pfnmap.engine.memory.alike import offlined
 from pfnmap.engine.memory.unplugged import plugged_pages
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.play import play
@@ -166,20 +166,3 @@ def _type_doubts(outcome: Outcome) -> list[str]:
         "the type then asked for is kept, and no file shows it"
         for block, _ in offlined(outcome.after, outcome.before)
     ]
-
-
-def offlined(before: State, after: State) -> list[tuple[int, int]]:
-    """(block, zone it left) of the blocks that went offline or away, ascending."""
-    if before.blocks is after.blocks:
-        return []
-    out: list[tuple[int, int]] = []
-    for row in before.blocks.rows[before.blocks.rows["state"] == BlockState.ONLINE]:
-        first, end = int(row["start"]), int(row["start"] + row["count"])
-        now = after.blocks.slice(first, end)
-        still = now[now["state"] == BlockState.ONLINE]
-        gone = np.ones(end - first, bool)
-        for kept in still:
-            low = int(kept["start"]) - first
-            gone[low : low + int(kept["count"])] = False
-        out += [(first + offset, int(row["zone"])) for offset in np.flatnonzero(gone).tolist()]
-    return out
