@@ -15,16 +15,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from pfnmap.engine.commands import (
-    Add,
-    Command,
-    Expect,
-    Interactive,
-    SetParam,
-    SetRule,
-    StartMachine,
-    is_step,
-)
+from pfnmap.engine import commands as c
+from pfnmap.engine.commands import Command
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.facts import device_facts, total_facts
 from pfnmap.engine.finding import Finding
@@ -159,7 +151,7 @@ def parse_variant(text: str) -> Pairs:
         command = parse_line(f"compare {text}")
     except PfnmapError as error:
         raise InputError(f"--with {text}: {error}") from None
-    if not isinstance(command, Interactive) or not command.options:
+    if not isinstance(command, c.Interactive) or not command.options:
         raise InputError(f"--with {text}: expected KEY=VALUE")
     return command.options
 
@@ -174,7 +166,10 @@ def compare(scenario: Scenario, variants: Sequence[str | Pairs]) -> Comparison:
 
 
 def compare_commands(
-    start: StartMachine, commands: Sequence[Command], variants: Sequence[str | Pairs], title: str
+    start: c.StartMachine,
+    commands: Sequence[Command],
+    variants: Sequence[str | Pairs],
+    title: str,
 ) -> Comparison:
     """Like :func:`compare` for the commands of a session."""
     return compare(build_scenario(start, commands, source=title, title=title), variants)
@@ -224,13 +219,13 @@ def _run(machine: Machine, lines: Iterable[tuple[int, Command]], pairs: Pairs) -
     try:
         for key, value in pairs:
             if key in rule_values():
-                machine.apply(SetRule(key, value))
+                machine.apply(c.SetRule(key, value))
     except PfnmapError as error:
         raise InputError(f"--with {_name(pairs)}: {error}") from None
     session, steps = Session(machine), list[VariantStep]()
     nr_expectations, failed, nr_step = 0, list[str](), 0
     for number, command in lines:
-        if not is_step(command):
+        if not c.is_step(command):
             continue
         nr_step = max(nr_step, 0) + 1 if number > 0 else number
         ran, said = _under(pairs, command)
@@ -240,7 +235,7 @@ def _run(machine: Machine, lines: Iterable[tuple[int, Command]], pairs: Pairs) -
         except PfnmapError as error:
             steps.append(VariantStep(nr_step, words[0], None, str(error), words[1]))
             continue
-        if isinstance(command, Expect):
+        if isinstance(command, c.Expect):
             nr_expectations += 1
             if steps and steps[-1].outcome is None:
                 step = replace(step, last=None)  # what it is about could not be done
@@ -258,7 +253,7 @@ def _run(machine: Machine, lines: Iterable[tuple[int, Command]], pairs: Pairs) -
     )
 
 
-def _start(start: StartMachine, pairs: Pairs) -> StartMachine:
+def _start(start: c.StartMachine, pairs: Pairs) -> c.StartMachine:
     """The machine line with the pairs that are about booting."""
     for key, value in pairs:
         if key == "profile":
@@ -322,8 +317,8 @@ def unplugged(state: State) -> tuple[State, list[Command], list[str]]:
     if again:
         automatic = dict(state.params.words())["auto_online_blocks"]
         if automatic != "offline":
-            again.insert(0, SetParam("auto_online_blocks", "offline"))
-            again.append(SetParam("auto_online_blocks", automatic))
+            again.insert(0, c.SetParam("auto_online_blocks", "offline"))
+            again.append(c.SetParam("auto_online_blocks", automatic))
         said.append("hot-added memory is added again, to a kernel whose memory is free otherwise")
     elif not said:
         said.append("no memory was hot-added before the first step, so none is added again")
@@ -355,9 +350,9 @@ def _done(state: State, lines: Sequence[str]) -> tuple[State, Refusal | None]:
 def _under(pairs: Pairs, command: Command) -> tuple[Command, bool]:
     """The command as the variant lets it be, and whether its own words give way for that."""
     fixed = dict(pairs)
-    if isinstance(command, SetParam | SetRule) and command.name in fixed:
+    if isinstance(command, c.SetParam | c.SetRule) and command.name in fixed:
         return replace(command, value=fixed[command.name]), True
-    if isinstance(command, Add) and "memmap" in fixed:
+    if isinstance(command, c.Add) and "memmap" in fixed:
         said = command.memmap is not None
         policies = {policy.value: policy for policy in MemmapPolicy}
         return replace(command, memmap=policies.get(fixed["memmap"])), said  # None: the rule's own

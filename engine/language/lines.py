@@ -12,18 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from pfnmap.engine.commands import (
-    ALIAS_FIELDS,
-    ALIASES,
-    VERBS,
-    Cd,
-    Command,
-    Interactive,
-    Kind,
-    Shell,
-    Verb,
-    Word,
-)
+from pfnmap.engine import commands as c
 from pfnmap.engine.complaints import closest, shown, wrong
 from pfnmap.engine.errors import ParseError
 from pfnmap.engine.language.arguments import Arguments
@@ -34,10 +23,10 @@ from pfnmap.engine.language.special import CHECKS, PRINTERS, READERS
 SHELL_WORDS = ("echo", "grep", "cat", "tee", "chmem", "daxctl", "cxl", "cd", "for", "sh -c")
 """One of them is in every line that is for the shell."""
 
-_VERB_OF = {verb.command: verb for verb in VERBS.values()}
+_VERB_OF = {verb.command: verb for verb in c.VERBS.values()}
 
 
-def parse_line(text: str, *, source: str = "", line: int = 0, cwd: str = "") -> Command | None:
+def parse_line(text: str, *, source: str = "", line: int = 0, cwd: str = "") -> c.Command | None:
     """The command of a line, None for a blank line or one that is only a comment.
 
     Args:
@@ -54,7 +43,7 @@ def parse_line(text: str, *, source: str = "", line: int = 0, cwd: str = "") -> 
 
 def parse_with_comment(
     text: str, *, source: str = "", line: int = 0, cwd: str = ""
-) -> tuple[Command | None, str]:
+) -> tuple[c.Command | None, str]:
     """As :func:`parse_line`, with the comment (from ``#`` on, ``""`` without one)."""
     try:
         return _parse(text, cwd)
@@ -62,7 +51,7 @@ def parse_with_comment(
         raise error.at(source, line) from None
 
 
-def parse_lines(lines: Iterable[str], *, source: str) -> Iterator[Command]:
+def parse_lines(lines: Iterable[str], *, source: str) -> Iterator[c.Command]:
     """The commands of lines that follow each other; as :func:`parse_line`."""
     cwd = ""
     for number, text in enumerate(lines, 1):
@@ -71,15 +60,15 @@ def parse_lines(lines: Iterable[str], *, source: str) -> Iterator[Command]:
             yield command
 
 
-def cwd_after(command: Command | None, cwd: str) -> str:
+def cwd_after(command: c.Command | None, cwd: str) -> str:
     """The folder in which relative paths of shell lines begin behind a command."""
-    if not isinstance(command, Cd | Shell):
+    if not isinstance(command, c.Cd | c.Shell):
         return cwd
     folder: str = _shell().cwd_after(command, cwd)
     return folder
 
 
-def parse_row(text: str, cwd: str, *, pasted: bool) -> tuple[Command | None, str, bool]:
+def parse_row(text: str, cwd: str, *, pasted: bool) -> tuple[c.Command | None, str, bool]:
     """A line of a file: its command, its comment, and whether what that prints may follow.
 
     ``pasted``: a shell line with its prompt came before, so this may be what that printed; it
@@ -109,7 +98,7 @@ def _shell() -> ModuleType:
     return shell
 
 
-def _parse(text: str, cwd: str) -> tuple[Command | None, str]:
+def _parse(text: str, cwd: str) -> tuple[c.Command | None, str]:
     if _may_be_shell(text) and _shell().is_shell_line(text):
         command, comment = _shell().parse_shell(text, cwd)
         return _with_text(command, _shell().without_prompt(text.strip())[0], comment), comment
@@ -117,17 +106,17 @@ def _parse(text: str, cwd: str) -> tuple[Command | None, str]:
     if not tokens.tokens:
         return None, tokens.comment
     first = tokens.tokens[0]
-    verb = VERBS.get(ALIASES.get(first.text, first.text))
+    verb = c.VERBS.get(c.ALIASES.get(first.text, first.text))
     if verb is None or verb.name in SHELL_WORDS:
         raise _unknown(first.text, first.column)
     arguments = Arguments(
         verb.name, tokens.tokens[1:], tokens.end_column, repeated=verb.name == "compare"
     )
-    command = _read(verb, arguments, ALIAS_FIELDS.get(first.text, {}))
+    command = _read(verb, arguments, c.ALIAS_FIELDS.get(first.text, {}))
     return _with_text(command, text.strip(), tokens.comment), tokens.comment
 
 
-def _with_text(command: Command, written: str, comment: str) -> Command:
+def _with_text(command: c.Command, written: str, comment: str) -> c.Command:
     """The command with its line as written, without the comment."""
     return replace(command, text=written[: -len(comment)].rstrip() if comment else written)
 
@@ -135,7 +124,7 @@ def _with_text(command: Command, written: str, comment: str) -> Command:
 def _unknown(name: str, column: int) -> ParseError:
     if name[:1] == ">":
         return wrong("the line is quoted from a mail", expected="the line without >", column=column)
-    meant = closest(name, (*VERBS, *ALIASES))
+    meant = closest(name, (*c.VERBS, *c.ALIASES))
     return wrong(
         f"there is no verb {shown(name)}",
         expected="" if meant else "a verb such as add, online, offline or remove (see help)",
@@ -144,7 +133,7 @@ def _unknown(name: str, column: int) -> ParseError:
     )
 
 
-def _read(verb: Verb, arguments: Arguments, fixed: Mapping[str, object]) -> Command:
+def _read(verb: c.Verb, arguments: Arguments, fixed: Mapping[str, object]) -> c.Command:
     """The command of a line's arguments; ``fixed``: fields that the verb itself settles."""
     if verb.name in READERS:
         return READERS[verb.name](arguments)
@@ -170,14 +159,14 @@ def _read(verb: Verb, arguments: Arguments, fixed: Mapping[str, object]) -> Comm
         if value is not None:
             pairs[key.key] = values[key.field or key.key] = value
     arguments.finish()
-    if verb.command is Interactive:
+    if verb.command is c.Interactive:
         words = tuple(str(word) for word in said)
-        return Interactive(verb.name, words, tuple((k, str(v)) for k, v in pairs.items()))
+        return c.Interactive(verb.name, words, tuple((k, str(v)) for k, v in pairs.items()))
     values.pop("", None)
     return verb.command(**values)  # type: ignore[arg-type]
 
 
-def _refuse_both(verb: Verb, arguments: Arguments) -> None:
+def _refuse_both(verb: c.Verb, arguments: Arguments) -> None:
     """Complain where two things are written of which only one may be."""
     for word in verb.words:
         if word.instead and arguments.has(word.instead) and (extra := arguments.next_word):
@@ -195,7 +184,7 @@ def _refuse_both(verb: Verb, arguments: Arguments) -> None:
             )
 
 
-def _word(word: Word, arguments: Arguments, values: Mapping[str, object]) -> object:
+def _word(word: c.Word, arguments: Arguments, values: Mapping[str, object]) -> object:
     if word.optional:
         return arguments.optional_word(word.kind.parse)
     if word.many and arguments.next_word is not None:
@@ -204,7 +193,7 @@ def _word(word: Word, arguments: Arguments, values: Mapping[str, object]) -> obj
 
 
 # -- back into lines -----------------------------------------------------------------------
-def format_command(command: Command) -> str:
+def format_command(command: c.Command) -> str:
     """The command's line in normal form: what ``pfnmap fmt``, journals and files hold."""
     if (own := PRINTERS.get(type(command))) is not None:
         return own(command)
@@ -222,7 +211,7 @@ def format_command(command: Command) -> str:
     return " ".join(part for part in parts if part)
 
 
-def line_of(command: Command) -> str:
+def line_of(command: c.Command) -> str:
     """The words that a person is shown for a command: its line as written, else in normal form.
 
     Only what was read from a line has one; the steps of a recording, for example, have none.
@@ -236,18 +225,18 @@ def help_lines(name: str = "") -> list[str]:
 
     An unknown name gives no lines.
     """
-    name = ALIASES.get(name, name)
+    name = c.ALIASES.get(name, name)
     if name:
-        return _help_on(VERBS[name]) if name in VERBS else []
+        return _help_on(c.VERBS[name]) if name in c.VERBS else []
     lines: list[str] = []
-    for kind in Kind:
+    for kind in c.Kind:
         lines += ["", kind.value] if lines else [kind.value]
-        verbs = (verb for verb in VERBS.values() if verb.kind is kind)
+        verbs = (verb for verb in c.VERBS.values() if verb.kind is kind)
         lines += [f"  {verb.name:<13}{verb.help}" for verb in verbs]
     return lines
 
 
-def _help_on(verb: Verb) -> list[str]:
+def _help_on(verb: c.Verb) -> list[str]:
     lines = [verb.usage, f"  {verb.help}", f"  example: {verb.example}"]
     if verb.name == "expect":
         for row in EXPECTATIONS.values():

@@ -19,17 +19,8 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from pfnmap.engine.commands import (
-    Cd,
-    Chmem,
-    Command,
-    Cxl,
-    Daxctl,
-    Expect,
-    Shell,
-    SysfsRead,
-    SysfsWrite,
-)
+from pfnmap.engine import commands as c
+from pfnmap.engine.commands import Command
 from pfnmap.engine.complaints import shown, wrong
 from pfnmap.engine.errors import ERRNO_OF_TEXT, ParseError
 from pfnmap.engine.kinds import ZONE_BY_LABEL, OnlineType
@@ -127,15 +118,15 @@ def is_prompt(line: str) -> bool:
     return _ANY_PROMPT.match(line) is not None
 
 
-def claim_of(output: str) -> Expect | None:
+def claim_of(output: str) -> c.Expect | None:
     """What a line that a command printed claims about it, None where it says nothing known."""
     if logged := _LOG_LINE.match(output):
-        return Expect("log", logged[1])
+        return c.Expect("log", logged[1])
     if json := _JSON_ROW.match(output):
         known = json["key"] in _KNOWN_KEYS and not re.search(r'"size":"', output)  # not in words
-        return Expect("output", json[1]) if known else None
+        return c.Expect("output", json[1]) if known else None
     errno = ERRNO_OF_TEXT.get(output.rpartition(": ")[2])
-    return Expect("errno", errno) if errno else Expect("output", output)
+    return c.Expect("errno", errno) if errno else c.Expect("output", output)
 
 
 # -- whole lines -----------------------------------------------------------------------------
@@ -211,7 +202,9 @@ def parse_shell(text: str, cwd: str = "") -> tuple[Command, str]:
     if len(program) == 1 and isinstance(program[0].node, Simple) and len(commands) == 1:
         return commands[0], comment
     body = body[: len(body) - len(comment)].strip() if comment else body.strip()
-    return Shell(f"cd {cwd}; {body}" if cwd and _begins_there(program, commands) else body), comment
+    return c.Shell(
+        f"cd {cwd}; {body}" if cwd and _begins_there(program, commands) else body
+    ), comment
 
 
 def _begins_there(program: tuple[Item, ...], commands: list[Command]) -> bool:
@@ -231,9 +224,9 @@ def program_of(line: str) -> tuple[Item, ...]:
 
 def cwd_after(command: Command | None, cwd: str) -> str:
     """Where relative paths begin behind a command."""
-    if isinstance(command, Cd):
+    if isinstance(command, c.Cd):
         return command.path
-    if isinstance(command, Shell):
+    if isinstance(command, c.Shell):
         for done in _tried(program_of(command.line), {CWD: cwd}):
             cwd = cwd_after(done, cwd)
     return cwd
@@ -440,7 +433,7 @@ def commands_of(simple: Simple, values: Mapping[str, str]) -> list[Command]:
             return [_grep(words, simple.end_column, values, cwd)]
         case "cat":
             _refuse_redirection(words, "cat PATH")
-            return [SysfsRead(_paths(words, values, cwd, simple.end_column, "cat PATH"))]
+            return [c.SysfsRead(_paths(words, values, cwd, simple.end_column, "cat PATH"))]
         case "cd":
             return [_cd(words, values, cwd)]
         case "sleep" | "sync":
@@ -493,7 +486,7 @@ def _echo(words: list[Word], end_column: int, values: Mapping[str, str], cwd: st
 
 def _written(words: list[Word], paths: tuple[str, ...], values: Mapping[str, str]) -> list[Command]:
     text = " ".join(word.text(values) for word in words)
-    return [SysfsWrite(text, path) for path in paths]
+    return [c.SysfsWrite(text, path) for path in paths]
 
 
 def _tee(words: list[Word], end_column: int, values: Mapping[str, str], cwd: str) -> list[Command]:
@@ -534,14 +527,14 @@ def _grep(words: list[Word], end_column: int, values: Mapping[str, str], cwd: st
     if not paths:
         raise wrong("the path is missing", expected=expected, column=end_column)
     pattern = "" if pattern in (".", "") else f"(?i){pattern}" if "i" in given else pattern
-    return SysfsRead(paths, named="h" not in given, pattern=pattern or "")
+    return c.SysfsRead(paths, named="h" not in given, pattern=pattern or "")
 
 
 def _cd(words: list[Word], values: Mapping[str, str], cwd: str) -> Command:
     """A folder; without one the home, where no file of the kernel is."""
     path = words[0].text(values).rstrip("/") if words and not words[0].operator else ""
     if path in ("-", "~", "") or path.startswith(("~", "$")):
-        return Cd("/")
+        return c.Cd("/")
     if not path.startswith("/"):
         path = f"{cwd.rstrip('/')}/{path}" if cwd or path.startswith(".") else f"/{path}"
     parts: list[str] = []
@@ -550,7 +543,7 @@ def _cd(words: list[Word], values: Mapping[str, str], cwd: str) -> Command:
             parts = parts[:-1]
         elif part not in ("", "."):
             parts.append(part)
-    return Cd("/" + "/".join(parts))
+    return c.Cd("/" + "/".join(parts))
 
 
 _CHMEM = "chmem -e|-d SIZE, FIRST-LAST with -b, or 0xSTART-0xEND"
@@ -578,12 +571,12 @@ def _chmem(words: list[str], column: int) -> Command:
     try:
         if "-" not in given[0] and not blocks:
             size = given[0] if given[0][-1:].isalpha() else f"{given[0]}M"
-            return Chmem(enable, size_bytes=parse_size(size.upper()), zone=zone)
+            return c.Chmem(enable, size_bytes=parse_size(size.upper()), zone=zone)
         first, _, last = given[0].partition("-")
         numbers = parse_number(first), parse_number(last or first)
     except ParseError as error:
         raise wrong(error.message, expected=_CHMEM, column=column) from None
-    return Chmem(enable, first=numbers[0], last=numbers[1], blocks=blocks, zone=zone)
+    return c.Chmem(enable, first=numbers[0], last=numbers[1], blocks=blocks, zone=zone)
 
 
 _DAXCTL = (
@@ -623,13 +616,13 @@ def _daxctl(words: list[str], column: int) -> Command:
     values, given, flags = _options(words, "-m/--mode -r/--region -d/--dev")
     mode, action = values.get("--mode", ""), given[0] if given else ""
     if action == "list" and len(given) == 1:
-        return Daxctl("list", parse_name(values["--dev"]) if "--dev" in values else "")
+        return c.Daxctl("list", parse_name(values["--dev"]) if "--dev" in values else "")
     known = {"-f", "--force", "-N", "--no-online", "--no-movable", "-u", "--human", "-v"}
     right = action in ("online-memory", "offline-memory") and not mode
     right |= action == "reconfigure-device" and mode in ("system-ram", "devdax")
     if not right or len(given) != 2 or flags - known:
         raise wrong("daxctl is not understood", expected=_DAXCTL, column=column)
-    return Daxctl(
+    return c.Daxctl(
         action,
         parse_name(given[1]),
         mode,
@@ -645,7 +638,7 @@ def _cxl(words: list[str], column: int) -> Command:
     values, given, flags = _options(words, valued)
     action, *names = given or [""]
     if action == "list" and not names:
-        return Cxl("list")
+        return c.Cxl("list")
     if values.get("--type", "ram") != "ram":
         raise wrong("cxl: only volatile regions are modelled", expected="-t ram", column=column)
     decoder = re.fullmatch(r"decoder0\.(\d{1,9})", values.get("--decoder", ""))
@@ -655,11 +648,11 @@ def _cxl(words: list[str], column: int) -> Command:
         size = values.get("--size")
         size_bytes = None if size is None else int(size) if size.isdigit() else parse_size(size)
         memdevs = tuple(map(parse_name, names))
-        return Cxl(action, int(decoder[1]), size_bytes, memdevs=memdevs)
+        return c.Cxl(action, int(decoder[1]), size_bytes, memdevs=memdevs)
     regions = ("enable-region", "disable-region", "destroy-region")
     if action not in regions or region is None or flags - known:
         raise wrong("cxl is not understood", expected=_CXL, column=column)
-    return Cxl(action, int(region[1]), force=bool(flags & {"-f", "--force"}))
+    return c.Cxl(action, int(region[1]), force=bool(flags & {"-f", "--force"}))
 
 
 def _refuse_redirection(words: list[Word], expected: str) -> None:

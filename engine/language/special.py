@@ -13,24 +13,8 @@ from functools import partial
 from math import isqrt
 from typing import Any, Final
 
+from pfnmap.engine import commands
 from pfnmap.engine.cmdline import read_cmdline
-from pfnmap.engine.commands import (
-    VERBS,
-    Cd,
-    Chmem,
-    Command,
-    Cxl,
-    Daxctl,
-    Expect,
-    Goto,
-    Interactive,
-    SetParam,
-    SetRule,
-    Shell,
-    StartMachine,
-    SysfsRead,
-    SysfsWrite,
-)
 from pfnmap.engine.complaints import choose, closest, either, shown, wrong
 from pfnmap.engine.errors import InputError, ParseError
 from pfnmap.engine.geometry import ARCHITECTURES, MAX_NUMNODES
@@ -67,10 +51,10 @@ _SIZED = re.compile(r"[0-9]+[A-Za-z]")
 _NODE_RAM = re.compile(r"ram([0-9]{1,4})\Z")
 
 
-def parse_machine(arguments: Arguments) -> Command:
+def parse_machine(arguments: Arguments) -> commands.Command:
     """``machine [ram=SIZE] [arch=…] [profile=…] [block=SIZE] [nodes=N] [ramN=SIZE…] …``."""
     cmdline_column, given = arguments.column_of("cmdline"), dict[str, Any]()
-    for key in VERBS["machine"].keys:
+    for key in commands.VERBS["machine"].keys:
         read = partial(_block_size, given.get("arch")) if key.key == "block" else key.kind.parse
         if (value := arguments.option(key.key, read)) is not None:
             given[key.field] = value
@@ -94,7 +78,7 @@ def parse_machine(arguments: Arguments) -> Command:
                 )
             params[name] = value
         else:
-            known = [key.key for key in VERBS["machine"].keys]
+            known = [key.key for key in commands.VERBS["machine"].keys]
             meant = closest(pair.key, (*known, *PARAM_VALUES))
             raise wrong(
                 f"machine has no key {shown(pair.key)}",
@@ -106,7 +90,9 @@ def parse_machine(arguments: Arguments) -> Command:
     nodes = max(max(node_ram, default=0) + 1, isqrt(len(given.get("distances", ()))))
     ram = tuple(sorted(node_ram.items()))
     params_given = tuple(params.items())
-    return StartMachine(**{"nodes": nodes} | given, node_ram_bytes=ram, params=params_given)
+    return commands.StartMachine(
+        **{"nodes": nodes} | given, node_ram_bytes=ram, params=params_given
+    )
 
 
 def _check_node(node: int, nodes: int | None, column: int) -> None:
@@ -126,24 +112,24 @@ def _check_node(node: int, nodes: int | None, column: int) -> None:
 def _block_size(arch: str | None, text: str) -> int:
     size = parse_size(text)
     try:
-        ARCHITECTURES[arch or StartMachine().arch].with_block_bytes(size)
+        ARCHITECTURES[arch or commands.StartMachine().arch].with_block_bytes(size)
     except InputError as error:
         raise wrong(str(error)) from None
     return size
 
 
-def parse_set(arguments: Arguments) -> Command:
+def parse_set(arguments: Arguments) -> commands.Command:
     """``set NAME=VALUE``."""
     pair = _only_pair(arguments, PARAM_VALUES, "parameter")
-    return SetParam(*parse_param(pair.key, pair.value, pair.column, pair.value_column))
+    return commands.SetParam(*parse_param(pair.key, pair.value, pair.column, pair.value_column))
 
 
-def parse_rule(arguments: Arguments) -> Command:
+def parse_rule(arguments: Arguments) -> commands.Command:
     """``rule NAME=VALUE``."""
     rules = rule_values()
     pair = _only_pair(arguments, {name: "|".join(values) for name, values in rules.items()}, "rule")
     choose(pair.key, rules, "rule", pair.column)
-    return SetRule(
+    return commands.SetRule(
         pair.key, choose(pair.value, rules[pair.key], f"{pair.key} rule", pair.value_column)
     )
 
@@ -170,7 +156,7 @@ def _only_pair(arguments: Arguments, values: Mapping[str, str], what: str) -> To
 
 
 # -- goto ---------------------------------------------------------------------------------
-def parse_goto(arguments: Arguments) -> Command:
+def parse_goto(arguments: Arguments) -> commands.Command:
     """``goto PFN|block N|ADDR``; ``goto pfn N`` and ``goto addr N`` leave no doubt.
 
     ``goto mark NAME`` is for a session only, as the marks are.
@@ -178,8 +164,8 @@ def parse_goto(arguments: Arguments) -> Command:
     if arguments.keyword("mark"):
         mark = arguments.word(MARK.parse, "the name of a mark", "a")
         arguments.finish()
-        return Interactive("goto", ("mark", mark))
-    readers: dict[str, Callable[[str], Goto]] = {
+        return commands.Interactive("goto", ("mark", mark))
+    readers: dict[str, Callable[[str], commands.Goto]] = {
         "block": _goto_block,
         "pfn": _goto_pfn,
         "addr": _goto_address,
@@ -205,38 +191,38 @@ def is_plainly_address(text: str) -> bool:
     return number >= ADDRESS_FLOOR and not number & PAGE_MASK
 
 
-def _goto_anything(text: str) -> Goto:
+def _goto_anything(text: str) -> commands.Goto:
     if "[" in text:
         return _goto_block(text)
     return _goto_address(text) if is_plainly_address(text) else _goto_pfn(text)
 
 
-def _goto_pfn(text: str) -> Goto:
+def _goto_pfn(text: str) -> commands.Goto:
     page = parse_pfn(text)
-    return Goto(page.offset, "pfn", page.device)
+    return commands.Goto(page.offset, "pfn", page.device)
 
 
-def _goto_address(text: str) -> Goto:
-    return Goto(parse_address(text), "address")
+def _goto_address(text: str) -> commands.Goto:
+    return commands.Goto(parse_address(text), "address")
 
 
-def _goto_block(text: str) -> Goto:
+def _goto_block(text: str) -> commands.Goto:
     refs = parse_refs(text)
     if len(refs) != 1 or refs[0].first is None or refs[0].first != refs[0].last:
         raise wrong(f"{shown(text)} is not one block", expected="one block such as 34 or dimm0[1]")
-    return Goto(refs[0].first, "block", refs[0].device)
+    return commands.Goto(refs[0].first, "block", refs[0].device)
 
 
 # -- for the session -----------------------------------------------------------------------
-def parse_diff(arguments: Arguments) -> Command:
+def parse_diff(arguments: Arguments) -> commands.Command:
     """``diff [A B]``."""
     first = arguments.optional_word(STEP.parse)
     second = None if first is None else arguments.word(STEP.parse, "two steps or none", "A B")
     arguments.finish()
-    return Interactive("diff", () if first is None or second is None else (first, second))
+    return commands.Interactive("diff", () if first is None or second is None else (first, second))
 
 
-def parse_compare(arguments: Arguments) -> Command:
+def parse_compare(arguments: Arguments) -> commands.Command:
     """``compare KEY=VALUE…``: a profile, a rule, a parameter or ``block=``."""
     pairs: list[tuple[str, str]] = []
     while pair := arguments.take_pair():
@@ -258,7 +244,7 @@ def parse_compare(arguments: Arguments) -> Command:
             column=arguments.end_column,
         )
     arguments.finish()
-    return Interactive("compare", (), tuple(pairs))
+    return commands.Interactive("compare", (), tuple(pairs))
 
 
 def _variant(key: str, value: str) -> tuple[str, str]:
@@ -314,9 +300,9 @@ def _check_orders(arguments: Arguments) -> None:
 
 
 # -- printing --------------------------------------------------------------------------------
-def _machine(m: StartMachine) -> str:
-    default, said = StartMachine(), list[tuple[str, str]]()
-    for key in VERBS["machine"].keys:
+def _machine(m: commands.StartMachine) -> str:
+    default, said = commands.StartMachine(), list[tuple[str, str]]()
+    for key in commands.VERBS["machine"].keys:
         value = getattr(m, key.field)
         if key.key == "ram" or value != getattr(default, key.field):
             said.append((key.key, key.kind.format(value)))
@@ -325,7 +311,7 @@ def _machine(m: StartMachine) -> str:
     return " ".join(("machine", *(f"{key}={value}" for key, value in (*said, *m.params))))
 
 
-def _goto(g: Goto) -> str:
+def _goto(g: commands.Goto) -> str:
     if g.unit == "block":
         return f"goto block {format_refs((Ref(g.value, g.value, g.device),))}"
     if g.unit == "address":
@@ -335,7 +321,7 @@ def _goto(g: Goto) -> str:
     return f"goto pfn {place}" if is_plainly_address(place) else f"goto {place}"
 
 
-def _interactive(i: Interactive) -> str:
+def _interactive(i: commands.Interactive) -> str:
     words = [quote(word) for word in i.arguments]
     return " ".join((i.verb, *words, *(f"{key}={quote(value)}" for key, value in i.options)))
 
@@ -347,12 +333,12 @@ def _shell_word(text: str) -> str:
     return '"' + re.sub(r'(["\\$`])', r"\\\1", text) + '"'
 
 
-def _sysfs_write(w: SysfsWrite) -> str:
+def _sysfs_write(w: commands.SysfsWrite) -> str:
     sign = "| tee" if re.search(r"[*?\[]", w.path) else ">"
     return f"echo {_shell_word(w.word)} {sign} {_shell_word(w.path)}"
 
 
-def _sysfs_read(r: SysfsRead) -> str:
+def _sysfs_read(r: commands.SysfsRead) -> str:
     words = ["grep", _shell_word(r.pattern or ".")] if r.named or r.pattern else ["cat"]
     if r.pattern.startswith("(?i)"):
         words = ["grep", "-i", _shell_word(r.pattern.removeprefix("(?i)"))]
@@ -361,14 +347,14 @@ def _sysfs_read(r: SysfsRead) -> str:
     return " ".join((*words, *(_shell_word(path) for path in r.paths)))
 
 
-def _daxctl(c: Daxctl) -> str:
+def _daxctl(c: commands.Daxctl) -> str:
     words = ["daxctl", c.action] + ["-d"] * bool(c.action == "list" and c.name)
     words += ["-m", c.mode] * bool(c.mode) + ["--no-online"] * (not c.online)
     words += ["--no-movable"] * (not c.movable) + ["--force"] * c.force
     return " ".join([*words, c.name]).rstrip()
 
 
-def _cxl(c: Cxl) -> str:
+def _cxl(c: commands.Cxl) -> str:
     words = ["cxl", c.action]
     if c.action == "create-region":
         words += ["-m", "-d", f"decoder0.{c.number}", *c.memdevs]
@@ -378,7 +364,7 @@ def _cxl(c: Cxl) -> str:
     return " ".join(words)
 
 
-def _chmem(c: Chmem) -> str:
+def _chmem(c: commands.Chmem) -> str:
     words = ["chmem", "-e" if c.enable else "-d"]
     if c.zone != OnlineType.ONLINE:
         words += ["-z", "Movable" if c.zone == OnlineType.ONLINE_MOVABLE else "Normal"]
@@ -389,7 +375,7 @@ def _chmem(c: Chmem) -> str:
     return " ".join((*words, f"{c.first:#x}-{c.last:#x}"))
 
 
-READERS: Final[dict[str, Callable[[Arguments], Command]]] = {
+READERS: Final[dict[str, Callable[[Arguments], commands.Command]]] = {
     "machine": parse_machine,
     "set": parse_set,
     "rule": parse_rule,
@@ -409,19 +395,19 @@ CHECKS: Final[dict[str, Callable[[Arguments], None]]] = {
 }
 """What is looked at before a line is read as its verb is declared."""
 
-PRINTERS: Final[dict[type[Command], Callable[[Any], str]]] = {
-    StartMachine: _machine,
-    SetParam: lambda s: f"set {s.name}={s.value}",
-    SetRule: lambda r: f"rule {r.name}={r.value}",
-    Goto: _goto,
-    Interactive: _interactive,
-    Expect: lambda e: f"expect {format_expect(e)}",
-    SysfsWrite: _sysfs_write,
-    SysfsRead: _sysfs_read,
-    Chmem: _chmem,
-    Daxctl: _daxctl,
-    Cxl: _cxl,
-    Shell: lambda s: s.line,
-    Cd: lambda c: f"cd {c.path}",
+PRINTERS: Final[dict[type[commands.Command], Callable[[Any], str]]] = {
+    commands.StartMachine: _machine,
+    commands.SetParam: lambda s: f"set {s.name}={s.value}",
+    commands.SetRule: lambda r: f"rule {r.name}={r.value}",
+    commands.Goto: _goto,
+    commands.Interactive: _interactive,
+    commands.Expect: lambda e: f"expect {format_expect(e)}",
+    commands.SysfsWrite: _sysfs_write,
+    commands.SysfsRead: _sysfs_read,
+    commands.Chmem: _chmem,
+    commands.Daxctl: _daxctl,
+    commands.Cxl: _cxl,
+    commands.Shell: lambda s: s.line,
+    commands.Cd: lambda c: f"cd {c.path}",
 }
 """Commands that are printed by a function of their own."""

@@ -17,19 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from pfnmap.engine.commands import (
-    Add,
-    Command,
-    Kmem,
-    KmemDel,
-    Offline,
-    Online,
-    Ref,
-    Remove,
-    SetParam,
-    SysfsWrite,
-    VirtioMem,
-)
+from pfnmap.engine import commands as c
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.finding import DISAGREES, Finding
 from pfnmap.engine.kinds import BlockState, MemmapPolicy, OnlineType, ZoneType
@@ -100,11 +88,11 @@ def _foresee(
     run = _Run(before, after, start)
     for name, value in after.params:
         if dict(before.params).get(name) != value:
-            run.step(_worded(SetParam(name, value)))
+            run.step(_worded(c.SetParam(name, value)))
     asked, theirs = ([], NO_IDS) if block_by_block else _asked_of_drivers(before, after)
     for command in (*asked, *_commands(before, after, theirs)):
         params = run.state.params
-        if isinstance(command, Add) and _is_dynamic(after, command.address or 0):
+        if isinstance(command, c.Add) and _is_dynamic(after, command.address or 0):
             # Which zones the blocks of a dynamic group went to is seen, not foreseen.
             waits = replace(params, auto_online_blocks=OnlineType.OFFLINE)
             run.state = replace(run.state, params=waits)
@@ -139,7 +127,7 @@ class _Run:
         """Note a disagreement."""
         self.findings.append(_finding(command, words, self.before, self.after, pfn))
 
-    def step(self, command: Command) -> None:
+    def step(self, command: c.Command) -> None:
         """Predict a command that succeeded on the machine."""
         try:
             outcome = predict(self.state, command)
@@ -165,7 +153,7 @@ class _Run:
         seen = row.zone if row is not None else ZoneType.NONE
         tried: list[str] = []
         for kind in _TYPES:
-            outcome = predict(self.state, _worded(Online((Ref(first, last),), kind)))
+            outcome = predict(self.state, _worded(c.Online((c.Ref(first, last),), kind)))
             if outcome.refusal is not None:
                 tried.append(f"{kind.word}: {outcome.refusal.errno} ({outcome.refusal.rule})")
                 continue
@@ -175,7 +163,7 @@ class _Run:
                 return
             tried.append(f"{kind.word}: {zone.label}")
         words = f"it came online in {seen.label}; the model foresees {', '.join(tried)}"
-        said = format_command(Online((Ref(first, last),)))
+        said = format_command(c.Online((c.Ref(first, last),)))
         self.disagree(said, words, self.state.block_pfn(first))
 
 
@@ -201,11 +189,11 @@ def _finding(
 
 
 # -- what happened ------------------------------------------------------------------------
-def _asked_of_drivers(before: SysrootView, after: SysrootView) -> tuple[list[Command], Ids]:
+def _asked_of_drivers(before: SysrootView, after: SysrootView) -> tuple[list[c.Command], Ids]:
     """What was asked of drivers that add memory, and the blocks that came or went by it."""
     changed = np.setxor1d(before.observation.blocks.ids, after.observation.blocks.ids)
     shift, theirs = after.geometry.page_shift, [NO_IDS]
-    commands: list[Command] = []
+    commands: list[c.Command] = []
     was = {device.name: device for device in before.state.devices.values()}
     for device in {**was, **{each.name: each for each in after.state.devices.values()}}.values():
         first, end = after.state.blocks_of(device)
@@ -217,25 +205,27 @@ def _asked_of_drivers(before: SysrootView, after: SysrootView) -> tuple[list[Com
             now = plugged_pages(after.state, device)
             if len(mine) or now != plugged_pages(before.state, old):
                 text = f"virtio-mem {name} requested={now << shift >> 20}M"
-                commands.append(VirtioMem(name, requested_bytes=now << shift, text=text))
+                commands.append(c.VirtioMem(name, requested_bytes=now << shift, text=text))
         elif len(mine) and old.kind != device.kind:
-            commands.append(_worded(Kmem(name) if device.kind == "kmem" else KmemDel(name)))
+            commands.append(_worded(c.Kmem(name) if device.kind == "kmem" else c.KmemDel(name)))
         elif len(mine) and device.kind == "kmem" and after.profile.dax_state_file:
-            commands.append(_worded(SysfsWrite(device.state, f"/sys/bus/dax/devices/{name}/state")))
+            commands.append(
+                _worded(c.SysfsWrite(device.state, f"/sys/bus/dax/devices/{name}/state"))
+            )
         else:
             continue
         theirs.append(mine)
     return commands, np.concatenate(theirs)
 
 
-def _commands(before: SysrootView, after: SysrootView, theirs: Ids) -> list[Command]:
+def _commands(before: SysrootView, after: SysrootView, theirs: Ids) -> list[c.Command]:
     """The simplest commands that lead from one view to the other, but for what drivers did."""
     old, new = before.observation.blocks, after.observation.blocks
     size = after.geometry.block_bytes
     come = np.setdiff1d(np.setdiff1d(new.ids, old.ids), theirs)
     gone = np.setdiff1d(np.setdiff1d(old.ids, new.ids), theirs)
     was_online, is_online = _online_ids(old), _online_ids(new)
-    commands: list[Command] = []
+    commands: list[c.Command] = []
     by_node = unbroken(come, new.nodes[np.searchsorted(new.ids, come)])
     for number, (first, last) in enumerate(by_node):
         node = after.block(first)
@@ -247,14 +237,14 @@ def _commands(before: SysrootView, after: SysrootView, theirs: Ids) -> list[Comm
         # Of a driver's memory the driver says where the struct pages go, not the parameter.
         own = after.device_of(index) is None or after.inferred.vmemmap[index] > 0
         memmap = None if own else MemmapPolicy.RAM
-        commands.append(Add(name, (nr_bytes,), at, where, memmap, text=text))
+        commands.append(c.Add(name, (nr_bytes,), at, where, memmap, text=text))
     left = np.union1d(np.setdiff1d(was_online, is_online), _rezoned(before, after))
     left = np.setdiff1d(left, theirs)
-    commands += [_worded(Offline((Ref(*blocks),))) for blocks in unbroken(left)]
-    return commands + [_worded(Remove((Ref(*blocks),))) for blocks in unbroken(gone)]
+    commands += [_worded(c.Offline((c.Ref(*blocks),))) for blocks in unbroken(left)]
+    return commands + [_worded(c.Remove((c.Ref(*blocks),))) for blocks in unbroken(gone)]
 
 
-def _worded(command: Command) -> Command:
+def _worded(command: c.Command) -> c.Command:
     return replace(command, text=format_command(command))
 
 

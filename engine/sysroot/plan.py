@@ -11,21 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 from msgspec.structs import replace
 
-from pfnmap.engine.commands import (
-    Chmem,
-    Command,
-    Cxl,
-    Daxctl,
-    Expect,
-    Interactive,
-    KmemDel,
-    Offline,
-    Remove,
-    Shell,
-    StartMachine,
-    SysfsWrite,
-    VirtioMem,
-)
+from pfnmap.engine import commands as c
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, ZoneType
 from pfnmap.engine.machine import Machine
@@ -40,7 +26,7 @@ from pfnmap.engine.sysroot.page_files import read_pages
 from pfnmap.engine.sysroot.view import SysrootView
 
 
-def plan(view: SysrootView, commands: Iterable[Command]) -> list[Outcome]:
+def plan(view: SysrootView, commands: Iterable[c.Command]) -> list[Outcome]:
     """The outcome of each command after those before it; InputError for one that makes no sense.
 
     A refusal does not stop the plan: the next command finds the machine as the refused one
@@ -57,21 +43,21 @@ def plan(view: SysrootView, commands: Iterable[Command]) -> list[Outcome]:
 
 def is_false(outcome: Outcome) -> bool:
     """Whether this is a claim of a plan that does not hold."""
-    return isinstance(outcome.command, Expect) and bool(outcome.notes)
+    return isinstance(outcome.command, c.Expect) and bool(outcome.notes)
 
 
-def _plannable(command: Command) -> Command:
+def _plannable(command: c.Command) -> c.Command:
     """The command; InputError for what only a session or a simulated machine can do."""
-    if isinstance(command, StartMachine):
+    if isinstance(command, c.StartMachine):
         raise InputError("plan: machine: the machine is the real one; leave this line out")
-    if isinstance(command, Interactive):
+    if isinstance(command, c.Interactive):
         raise InputError(f"plan: {command.verb}: works on the screen only; leave this line out")
     return command
 
 
 def doubts(view: SysrootView, outcome: Outcome) -> list[str]:
     """What could make the kernel answer otherwise than the outcome says."""
-    if isinstance(outcome.command, VirtioMem):
+    if isinstance(outcome.command, c.VirtioMem):
         return _plug_doubts(outcome, outcome.command)
     if view.is_s390 and (gone := offlined(outcome.after, outcome.before)):
         which = ", ".join(f"memory{block}" for block, _ in gone[:4])
@@ -79,7 +65,8 @@ def doubts(view: SysrootView, outcome: Outcome) -> list[str]:
             f"{which}: EIO if the hypervisor has no such standby memory left (SCLP), not modelled"
         ]
     if not isinstance(
-        outcome.command, Offline | Remove | SysfsWrite | Chmem | Shell | KmemDel | Daxctl | Cxl
+        outcome.command,
+        c.Offline | c.Remove | c.SysfsWrite | c.Chmem | c.Shell | c.KmemDel | c.Daxctl | c.Cxl,
     ):
         return []
     left = offlined(outcome.before, outcome.after)
@@ -105,7 +92,7 @@ def doubts(view: SysrootView, outcome: Outcome) -> list[str]:
     return [*found, *_type_doubts(outcome)]
 
 
-def _plug_doubts(outcome: Outcome, command: VirtioMem) -> list[str]:
+def _plug_doubts(outcome: Outcome, command: c.VirtioMem) -> list[str]:
     """Where virtio-mem may keep more plugged than was asked for.
 
     ``virtio_mem_unplug_request``: what the kernel keeps is passed over, and tried again later.
@@ -153,13 +140,13 @@ def _type_doubts(outcome: Outcome) -> list[str]:
     That is a write to ``online``, and what a failed eject does with the blocks it took offline.
     """
     command = outcome.command
-    if isinstance(command, Remove) and offlined(outcome.before, outcome.after):
+    if isinstance(command, c.Remove) and offlined(outcome.before, outcome.after):
         return [
             "should the eject fail, the other blocks come online again in the zone of the policy, "
             "or in another if an earlier write to their state was refused, because the type then "
             "asked for is kept, and no file shows it"
         ]
-    if not isinstance(command, SysfsWrite) or not command.path.endswith("/online"):
+    if not isinstance(command, c.SysfsWrite) or not command.path.endswith("/online"):
         return []
     return [
         f"memory{block}: another zone if an earlier write to its state was refused, because "

@@ -10,16 +10,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from pfnmap.engine.commands import (
-    Add,
-    Command,
-    Note,
-    Ref,
-    Remove,
-    Signal,
-    SysfsWrite,
-    VirtioMem,
-)
+from pfnmap.engine import commands as c
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import ARCHITECTURES
 from pfnmap.engine.kinds import ZONE_BY_LABEL, BlockState, MemmapKind, PageState, ZoneType
@@ -179,32 +170,32 @@ def observed_rows(blocks: Sequence[RecordedBlock], ram: NDArray[np.int64], pages
     return rows
 
 
-def step_commands(step: RecordedStep, directory: str = "/") -> list[Command]:
+def step_commands(step: RecordedStep, directory: str = "/") -> list[c.Command]:
     """The commands that a recorded step means; ShellError where that is not known."""
     match step:
         case RecordedStep(result=result) if result == FIRMWARE:
             of = step.id if isinstance(step, DimmStep) else ""
-            return [Note(f"the firmware refused {step.do} {of}: the kernel saw nothing")]
+            return [c.Note(f"the firmware refused {step.do} {of}: the kernel saw nothing")]
         case HotAdd(size=int(size)):
-            return [Add(step.id, (size,), step.start, step.node)]
+            return [c.Add(step.id, (size,), step.start, step.node)]
         case DimmStep():
-            return [Remove((Ref(device=step.id),))]
+            return [c.Remove((c.Ref(device=step.id),))]
         case WriteState():
             path = f"/sys/devices/system/memory/memory{step.block}/state"
-            return [SysfsWrite(step.value, path)]
+            return [c.SysfsWrite(step.value, path)]
         case ShellStep():
             return parse_script(step.command, directory)
         case DeviceStep(plugs=Plugged(driver="virtio-mem-pci") as it):
-            return [VirtioMem(it.id, it.size, 0, it.block_bytes, it.memaddr, it.node)]
+            return [c.VirtioMem(it.id, it.size, 0, it.block_bytes, it.memaddr, it.node)]
         case DeviceStep(plugs=Plugged() as it):
-            return [Note(f"NVDIMM {it.id} is plugged in: a region without struct pages")]
+            return [c.Note(f"NVDIMM {it.id} is plugged in: a region without struct pages")]
         case DeviceStep(resizes=(name, size)):
-            return [VirtioMem(name, requested_bytes=size)]
+            return [c.VirtioMem(name, requested_bytes=size)]
     what = step.cmd if isinstance(step, DeviceStep) else ""
     raise ShellError(f"a {step.do} step ({what}) is not modelled")
 
 
-def _shown_command(step: RecordedStep, commands: Sequence[Command]) -> Command:
+def _shown_command(step: RecordedStep, commands: Sequence[c.Command]) -> c.Command:
     """What a step's outcome is called: its command; of a script that is more, the script.
 
     A script that only reads is a note, since nothing of it is the engine's to do.
@@ -214,7 +205,7 @@ def _shown_command(step: RecordedStep, commands: Sequence[Command]) -> Command:
         "; ".join(" ".join(line.split()) for line in written.split("\n") if line.strip())
     )
     if not commands:
-        return Note(f"only reads: {script}" if script else step.do)
+        return c.Note(f"only reads: {script}" if script else step.do)
     return commands[-1] if len(commands) == 1 else replace(commands[-1], text=script)
 
 
@@ -242,7 +233,7 @@ def _run(state: State, step: RecordedStep, unmovable: Sequence[int]) -> Outcome:
     current = replace(state, taken=pinned)
     outcomes = []
     for command in commands:
-        if isinstance(command, Signal) and current.pending is None:
+        if isinstance(command, c.Signal) and current.pending is None:
             continue  # whoever it was for has come back already
         outcomes.append(predict(current, command))
         current = outcomes[-1].after
@@ -257,5 +248,5 @@ def _run(state: State, step: RecordedStep, unmovable: Sequence[int]) -> Outcome:
         state,
         replace(current, taken=taken),
         Events([outcome.events for outcome in outcomes]),
-        last.refusal if last and not isinstance(last.command, Signal) else None,
+        last.refusal if last and not isinstance(last.command, c.Signal) else None,
     )
