@@ -25,6 +25,7 @@ from pfnmap.engine.kinds import BlockState, MemmapPolicy, PageState, ZoneType
 from pfnmap.engine.language import format_command, line_of, parse_line, parse_lines, parse_size
 from pfnmap.engine.machine import Machine, predict
 from pfnmap.engine.memory.alike import joined
+from pfnmap.engine.memory.runs import ranges_of
 from pfnmap.engine.memory.state import Device, State
 from pfnmap.engine.notation import format_size, rule_values
 from pfnmap.engine.outcome import Outcome, Refusal
@@ -401,37 +402,24 @@ def _facts(run: VariantRun) -> Iterator[tuple[str, int]]:
 
 def block_differences(states: Sequence[State]) -> Iterator[BlockDifference]:
     """Where the memory blocks of these machines are not alike."""
-    tables = [_block_table(state) for state in states]
-    edges = np.unique(np.concatenate([table[0].ravel() for table in tables]))
-    middles = edges[:-1]
-    picked = [_picked(table, middles) for table in tables]
-    stacked = np.stack(picked, axis=1)
+    tables = [ranges_of(each.blocks.rows) * each.geometry.block_pages for each in states]
+    edges = np.unique(np.concatenate([table.ravel() for table in tables]))
+    stacked = np.stack([_attributes(state, edges[:-1]) for state in states], axis=1)
     unlike = (stacked != stacked[:, :1]).any(axis=(1, 2))
-    parts = zip(edges[:-1].tolist(), (edges[1:] - 1).tolist(), range(len(middles)), strict=True)
+    parts = zip(edges[:-1].tolist(), (edges[1:] - 1).tolist(), range(len(stacked)), strict=True)
     for start, last, at in joined(parts, lambda a, b: np.array_equal(stacked[a], stacked[b])):
         if unlike[at]:
             words = tuple(_block_words(row) for row in stacked[at])
             yield BlockDifference(start, last + 1, words)
 
 
-def _block_table(state: State) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Ranges of equal blocks, int64 (n, 2), and their attributes, int64 (n, 5)."""
+def _attributes(state: State, pfns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of the block at each pfn, int64 (n, 5); -9 in all of them where there is none."""
     rows, geometry = state.blocks.rows, state.geometry
-    starts = rows["start"] * geometry.block_pages
-    ranges = np.stack((starts, starts + rows["count"] * geometry.block_pages), axis=1)
-    size = np.full(len(rows), geometry.block_bytes // MIB, np.int64)
     columns = [rows[name].astype(np.int64) for name in ("state", "zone", "node", "vmemmap")]
-    return ranges, np.stack((*columns, size), axis=1)
-
-
-def _picked(
-    table: tuple[NDArray[np.int64], NDArray[np.int64]], pfns: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """The attributes at each pfn; -9 in all of them where there is no block."""
-    ranges, columns = table
-    at = np.searchsorted(ranges[:, 0], pfns, side="right") - 1
-    inside = (at >= 0) & (pfns < ranges[np.maximum(at, 0), 1])
-    return np.where(inside[:, None], columns[np.maximum(at, 0)], -9)
+    columns.append(np.full(len(rows), geometry.block_bytes // MIB, np.int64))
+    known = np.append(np.stack(columns, axis=1), [[-9] * 5], axis=0)
+    return known[state.blocks.indices(pfns // geometry.block_pages)]
 
 
 def _block_words(row: NDArray[np.int64]) -> str:

@@ -87,15 +87,12 @@ def _without_memory(
     zones = [row for row in reading.zones if row.zone == ZoneType.DEVICE and row.spanned]
     nodes = {*reading.observation.masks.get("possible", ()), *(row.node for row in reading.nodes)}
     for line in lines:
-        if (
-            line.name in known
-            or line.name.startswith("region")
-            or line.end - line.start < 1 << shift
-        ):
+        region = line.name.startswith("region")
+        if region or line.name in known or line.end - line.start < 1 << shift:
             continue
         known.add(line.name)
         start, pages = line.start >> shift, (line.end + 1 - line.start) >> shift
-        said, kind = _said(reading, line), "virtio-mem"
+        said, kind = _said(reading, line.name), "virtio-mem"
         if line.name.startswith("dax"):
             mapped = any(row.start_pfn <= start < row.end_pfn for row in zones)
             kind = {"kmem": "kmem", "none": "dax"}.get(said.driver, "pmem" if mapped else "dax")
@@ -110,15 +107,15 @@ def _of_parts(device: Device, parts: tuple[tuple[int, int], ...]) -> Device:
     return replace(device, start_pfn=start, nr_pages=end - start, resources=several)
 
 
-def _said(reading: Reading, line: IomemLine) -> DriverDevice:
-    """What the driver of the device of a line says."""
-    said = (each for each in reading.observation.devices if each.name == line.name)
-    return next(said, DriverDevice(line.name))
+def _said(reading: Reading, name: str) -> DriverDevice:
+    """What the driver of a device says."""
+    said = (each for each in reading.observation.devices if each.name == name)
+    return next(said, DriverDevice(name))
 
 
 def _driven(reading: Reading, device: Device, line: IomemLine) -> Device:
     """The device with what its kind has, from the line that its driver claimed."""
-    geometry, said = reading.geometry, _said(reading, line)
+    geometry, said = reading.geometry, _said(reading, line.name)
     shift = geometry.page_shift
     parts = tuple((low >> shift, (high + 1) >> shift) for low, high in sorted(said.ranges))
     if parts and parts[0][0] <= device.start_pfn and device.end_pfn <= parts[-1][1]:
@@ -158,11 +155,13 @@ def with_plugged(state: State, reading: Reading) -> State:
     requested last; where no log tells that, it is taken to be what is plugged.
     """
     shift = reading.geometry.page_shift
-    told = {each.name: each.requested_bytes for each in reading.observation.devices}
     for device in [*state.devices.values()]:
         if not device.is_dynamic:
             continue
-        plugged, requested = plugged_pages(state, device), told.get(device.name)
+        plugged, requested = (
+            plugged_pages(state, device),
+            _said(reading, device.name).requested_bytes,
+        )
         if requested is None:
             state = state.with_device(replace(device, requested_pages=plugged))
         elif device.unit_pages < state.geometry.block_pages:
@@ -204,14 +203,11 @@ def driver_assumptions(reading: Reading, state: State) -> list[str]:
     for device in state.devices.values():
         if not device.is_dynamic:
             continue
-        said = next(
-            (each for each in reading.observation.devices if each.name == device.name), None
-        )
-        plugged = human_size(plugged_pages(state, device) * page)
-        if said is None or not said.unit_bytes:
+        said, plugged = _said(reading, device.name), human_size(plugged_pages(state, device) * page)
+        if not said.unit_bytes:
             unit = human_size(device.unit_pages * page)
             out.append(f"{device.name}: parts of {unit} are assumed, no line of the log says it")
-        if said is None or said.requested_bytes is None:
+        if said.requested_bytes is None:
             out.append(f"{device.name}: {plugged} are plugged, and taken to be what is requested")
         if lacking := int(unplugged_rows(state, device)["count"].sum()):
             doubt = blocks_in_doubt(state, device)

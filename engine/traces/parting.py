@@ -167,21 +167,18 @@ def done(step: RecordedStep) -> str:
 def shown_by(state: State) -> RecordedState:
     """What a kernel would show of a machine of the model."""
     view = ModelView(state)
-    blocks = []
-    for run in state.blocks.rows:
-        for number in range(int(run["start"]), int(run["start"] + run["count"])):
-            row = view.block(number)
-            assert row is not None
-            word: str = row.state
-            blocks.append(
-                RecordedBlock(
-                    id=number,
-                    state=word,  # type: ignore[arg-type]
-                    node=row.node,
-                    removable=bool(row.removable),
-                    valid_zones=row.valid_zones,
-                )
-            )
+    rows = (view.block(number) for number in view.block_ids(0, view.nr_blocks).tolist())
+    blocks = (
+        RecordedBlock(
+            id=row.id,
+            state=row.state,  # type: ignore[arg-type]
+            node=row.node,
+            removable=bool(row.removable),
+            valid_zones=row.valid_zones,
+        )
+        for row in rows
+        if row is not None
+    )
     zones = (
         RecordedZone(
             zone.node,
