@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.params import Params
+from pfnmap.engine.params import MODULE_PARAMS, Params
 
 MODULE = "memory_hotplug."
 _SIZE = re.compile(r"(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20})([kKmMgGtTpP]?)\Z")
@@ -26,15 +26,7 @@ CORE_PARAMS = {
 """Words of no module that set what ``set`` sets, and the name there."""
 _PARAMS = {
     **CORE_PARAMS,
-    **{
-        MODULE + name: name
-        for name in (
-            "memmap_on_memory",
-            "online_policy",
-            "auto_movable_ratio",
-            "auto_movable_numa_aware",
-        )
-    },
+    **{MODULE + name: name for name in MODULE_PARAMS},
 }
 """As :data:`CORE_PARAMS`, with those of the module."""
 

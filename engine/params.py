@@ -121,6 +121,11 @@ PARAM_VALUES: dict[str, str] = {
 }
 """Every parameter of ``set`` and the values it takes, in words."""
 
+MODULE_PARAMS: tuple[str, ...] = (
+    *("memmap_on_memory", "online_policy", "auto_movable_ratio", "auto_movable_numa_aware"),
+)
+"""Those of the module ``memory_hotplug``."""
+
 PARAM_SINCE: dict[str, str] = {
     "memmap_on_memory": "5.14",
     "hugetlb_free_vmemmap": "5.14",

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from pfnmap.engine.geometry import MAX_NUMNODES
+from pfnmap.engine.params import MODULE_PARAMS
 
 MEMORY_DIR: Final = "/sys/devices/system/memory"
 NODE_DIR: Final = "/sys/devices/system/node"
@@ -37,12 +38,6 @@ MEMORY_FILES: Final = (
 )
 """Attributes of the memory subsystem; ``vmemmap_hotplug`` is the 2019 series' own."""
 NODE_FILES: Final = ("online", "possible", "has_memory", "has_normal_memory", "has_cpu")
-PARAMETER_FILES: Final = (
-    "memmap_on_memory",
-    "online_policy",
-    "auto_movable_ratio",
-    "auto_movable_numa_aware",
-)
 HUGEPAGE_FILES: Final = ("nr_hugepages", "free_hugepages")
 VM_FILES: Final = ("nr_hugepages", "hugetlb_optimize_vmemmap")
 PROC_FILES: Final = ("zoneinfo", "iomem", "meminfo", "buddyinfo", "cmdline")
@@ -67,7 +62,7 @@ _SEQUENCE = re.compile(r"([0-9]{1,9})\.\.([0-9]{1,9})\Z")
 
 _FILES: Final = {
     MEMORY_DIR: MEMORY_FILES,
-    PARAMETERS_DIR: PARAMETER_FILES,
+    PARAMETERS_DIR: MODULE_PARAMS,
     NODE_DIR: NODE_FILES,
     VM_DIR: VM_FILES,
     "/proc": PROC_FILES,
