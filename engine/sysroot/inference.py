@@ -60,6 +60,15 @@ ZONE_RULES = (
 NO_RULE, OWN_ZONE, SEVERAL, BEFORE_4_13, BY_SPAN, NOT_KNOWN, UNDER_WAY = range(7)
 
 
+class Known(Struct, frozen=True, eq=False):
+    """What is inferred from."""
+
+    blocks: BlockColumns
+    geometry: Geometry
+    zones: tuple[ZoneRow, ...]
+    """Those that were read."""
+
+
 class Inferred(Struct, frozen=True, eq=False):
     """One entry a block in each column."""
 
@@ -116,31 +125,25 @@ def covered(ranges: Ranges, edges: Column) -> Column:
 
 
 def infer(
-    observation: Observation,
-    geometry: Geometry,
-    zones: tuple[ZoneRow, ...],
-    profile: KernelProfile,
+    observation: Observation, geometry: Geometry, zones: tuple[ZoneRow, ...], profile: KernelProfile
 ) -> Inferred:
     """Everything inferred about the blocks; ``zones`` are those that were read."""
     blocks = observation.blocks
-    zone, rule = _block_zones(blocks, geometry, zones)
+    known = Known(blocks, geometry, zones)
+    zone, rule = _block_zones(known)
     ram = ram_ranges(observation.iomem, geometry.page_shift)
     present = np.full(len(blocks), geometry.block_pages, np.int64)
     if ram is not None:
         starts = blocks.ids * geometry.block_pages
         present = covered(ram, starts + geometry.block_pages) - covered(ram, starts)
         present[present == 0] = geometry.block_pages  # iomem and the blocks do not fit: no claim
-    lines = tuple(
-        sorted(
-            (o for o in observation.iomem or () if o.name.startswith("System RAM")),
-            key=lambda line: line.start,
-        )
-    )
+    found = (line for line in observation.iomem or () if line.name.startswith("System RAM"))
+    lines = tuple(sorted(found, key=lambda line: line.start))
     hot, line = _hot_added(observation, geometry, zone, lines)
     policy = memmap_policy(observation, profile)
     own_pages = 0 if policy in (None, "N") else block_memmap_pages(geometry, policy)
-    hot = told_by_zones(hot, zone, line, blocks, geometry, zones, own_pages)
-    vmemmap, memmap = _placement(blocks, geometry, zones, zone, hot, policy)
+    hot = told_by_zones(known, hot, zone, line, own_pages)
+    vmemmap, memmap = _placement(known, zone, hot, policy)
     for said in observation.config:
         if said.own_memmap is None:
             continue
@@ -177,10 +180,9 @@ def _driver_hosts(line: IomemLine, observation: Observation) -> bool | None:
     return said if said is not None or cxl else False
 
 
-def _block_zones(
-    blocks: BlockColumns, geometry: Geometry, zones: tuple[ZoneRow, ...]
-) -> tuple[Column, Column]:
+def _block_zones(given: Known) -> tuple[Column, Column]:
     """Zone of each block that is not offline, and the rule."""
+    blocks = given.blocks
     zone = np.full(len(blocks), int(ZoneType.NONE), np.int64)
     rule = np.full(len(blocks), NO_RULE, np.int64)
     offline = state_mask(blocks, "offline")
@@ -194,11 +196,11 @@ def _block_zones(
         else:
             rule[mine] = NOT_KNOWN
             if words is None:
-                _by_span(zone, rule, np.flatnonzero(mine), blocks, geometry, zones)
+                _by_span(given, zone, rule, np.flatnonzero(mine))
     # Of blocks that are not online the kernel lists the zones they could go to (valid_zones_show).
     under_way = np.flatnonzero(~offline & ~state_mask(blocks, "online") & (rule == BEFORE_4_13))
     rule[under_way] = UNDER_WAY
-    _by_span(zone, rule, under_way, blocks, geometry, zones)
+    _by_span(given, zone, rule, under_way)
     return zone, rule
 
 
@@ -216,23 +218,17 @@ def memmap_policy(observation: Observation, profile: KernelProfile) -> str | Non
     return observation.params.get("memmap_on_memory", "N" if older else None)
 
 
-def _by_span(
-    zone: Column,
-    rule: Column,
-    which: Column,
-    blocks: BlockColumns,
-    geometry: Geometry,
-    zones: tuple[ZoneRow, ...],
-) -> None:
+def _by_span(given: Known, zone: Column, rule: Column, which: Column) -> None:
     """Blocks whose ``valid_zones`` is missing: the only zone whose span covers them."""
-    starts = blocks.ids[which] * geometry.block_pages
+    pages = given.geometry.block_pages
+    starts = given.blocks.ids[which] * pages
     hits = np.zeros(len(which), np.int64)
     found = np.full(len(which), int(ZoneType.NONE), np.int64)
-    for row in zones:
+    for row in given.zones:
         if row.zone == ZoneType.DEVICE or not row.present:
             continue
-        touches = (starts < row.end_pfn) & (starts + geometry.block_pages > row.start_pfn)
-        inside = (starts >= row.start_pfn) & (starts + geometry.block_pages <= row.end_pfn)
+        touches = (starts < row.end_pfn) & (starts + pages > row.start_pfn)
+        inside = (starts >= row.start_pfn) & (starts + pages <= row.end_pfn)
         hits += touches
         found[inside] = int(row.zone)
     sure = (hits == 1) & (found >= 0)
@@ -278,12 +274,7 @@ def block_memmap_pages(geometry: Geometry, policy: str) -> int:
 
 
 def _placement(
-    blocks: BlockColumns,
-    geometry: Geometry,
-    zones: tuple[ZoneRow, ...],
-    zone: Column,
-    hot: Column,
-    policy: str | None,
+    given: Known, zone: Column, hot: Column, policy: str | None
 ) -> tuple[Column, Column]:
     """Vmemmap pages of each block and where its struct pages live."""
     vmemmap = np.full(len(hot), UNKNOWN, np.int64)
@@ -292,11 +283,11 @@ def _placement(
         vmemmap[:], memmap[:] = 0, ELSEWHERE
         memmap[hot == 1] = RAM
     elif policy is not None:
-        per_block = block_memmap_pages(geometry, policy)
+        per_block = block_memmap_pages(given.geometry, policy)
         # managed counts what the buddy allocator got, present also the struct pages inside:
         # in a zone of hot-added blocks alone the difference tells which of the two it is.
-        for row in zones:
-            mine = (zone == row.zone) & on_node(blocks, row.node)
+        for row in given.zones:
+            mine = (zone == row.zone) & on_node(given.blocks, row.node)
             added_later = row.zone == ZoneType.MOVABLE or (hot[mine] == 1).all()
             missing = row.present - row.managed
             if not mine.any() or not added_later:
@@ -316,15 +307,7 @@ def on_node(blocks: BlockColumns, node: int) -> NDArray[np.bool_]:
     return np.asarray(wanted[blocks.nodes])
 
 
-def told_by_zones(
-    hot: Column,
-    zone: Column,
-    line: Column,
-    blocks: BlockColumns,
-    geometry: Geometry,
-    zones: tuple[ZoneRow, ...],
-    own_pages: int,
-) -> Column:
+def told_by_zones(given: Known, hot: Column, zone: Column, line: Column, own_pages: int) -> Column:
     """Whether each block was hot-added, with what the zones tell where it was not known.
 
     All columns have one entry a block. ``hot``: 1, 0, or below 0 for not known; ``zone``:
@@ -332,10 +315,10 @@ def told_by_zones(
     ``own_pages``: pages of struct pages that a hot-added block may hold itself, 0 for none.
     """
     told = hot.copy()
-    if any(zone == ZoneType.DMA32 for zone, _ in geometry.zone_ends):
-        _by_dma32(told, line, blocks, geometry, zones)
-    for row in zones:
-        mine = (zone == row.zone) & on_node(blocks, row.node)
+    if any(zone == ZoneType.DMA32 for zone, _ in given.geometry.zone_ends):
+        _by_dma32(given, told, line)
+    for row in given.zones:
+        mine = (zone == row.zone) & on_node(given.blocks, row.node)
         # Boot memory that was offlined and came back may be managed whole, in Movable; in Normal
         # its struct pages and what else the kernel reserved at boot are never managed.
         if row.zone == ZoneType.NORMAL and not (told[mine] == 0).any():
@@ -345,21 +328,16 @@ def told_by_zones(
     return told
 
 
-def _by_dma32(
-    told: Column,
-    line: Column,
-    blocks: BlockColumns,
-    geometry: Geometry,
-    zones: tuple[ZoneRow, ...],
-) -> None:
+def _by_dma32(given: Known, told: Column, line: Column) -> None:
     """Blocks from 4 GiB on, by the end of DMA32: the limit where boot memory goes on behind it.
 
     PCs have no RAM right below 4 GiB, so offlining never takes that end away.
     """
-    limit = next(end for kind, _, end in geometry.boot_zones() if kind == ZoneType.DMA32)
-    first = limit // geometry.block_pages
+    blocks, boot_zones = given.blocks, given.geometry.boot_zones()
+    limit = next(end for kind, _, end in boot_zones if kind == ZoneType.DMA32)
+    first = limit // given.geometry.block_pages
     unknown = (told < 0) & (blocks.ids >= first)
-    for row in zones:
+    for row in given.zones:
         if row.zone != ZoneType.DMA32 or not row.spanned:
             continue
         if row.end_pfn < limit:
