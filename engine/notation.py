@@ -98,11 +98,8 @@ def _wrong_size(text: str) -> Exception:
         kib = (int(part[1] + part[2]) * _UNITS[part[3]]) // 10 ** len(part[2])
         meant = format_size(kib) if kib % 1024 == 0 else ""
     elif _NUMBER.match(text):
-        return wrong(
-            f"the size {shown(text)} has no unit",
-            expected=expected,
-            meant=f"{text}M" if len(text) < 6 else "",
-        )
+        message = f"the size {shown(text)} has no unit"
+        return wrong(message, expected=expected, meant=f"{text}M" if len(text) < 6 else "")
     return wrong(f"{shown(text)} is not a size", expected=expected, meant=meant)
 
 
@@ -120,10 +117,8 @@ def parse_address(text: str) -> int:
         return _read(text, "address")
     if _SIZE.match(text):
         return parse_size(text)
-    raise wrong(
-        f"{shown(text)} is not an address" if text else "the address is missing",
-        expected="bytes such as 0x100000000 or 4G",
-    )
+    message = f"{shown(text)} is not an address" if text else "the address is missing"
+    raise wrong(message, expected="bytes such as 0x100000000 or 4G")
 
 
 def format_hex(number: int) -> str:
@@ -167,10 +162,8 @@ def parse_name(text: str) -> str:
     """The name of a DIMM, device or huge page set: a letter, then letters, digits, ``_.:-``."""
     if _NAME.match(text):
         return text
-    raise wrong(
-        f"{shown(text)} is not a name" if text else "the name is missing",
-        expected="a letter and up to 63 letters, digits or _ . : - such as dimm0",
-    )
+    message = f"{shown(text)} is not a name" if text else "the name is missing"
+    raise wrong(message, expected="a letter and up to 63 letters, digits or _ . : - such as dimm0")
 
 
 def quote(text: str, *, always: bool = False) -> str:
@@ -288,11 +281,8 @@ def _parse_range(text: str, what: str) -> tuple[int, int]:
         error.column += len(low) + 1
         raise
     if last < first:
-        raise wrong(
-            f"the range {shown(text)} runs backwards",
-            expected="the lower end first",
-            meant=f"{high}-{low}",
-        )
+        message = f"the range {shown(text)} runs backwards"
+        raise wrong(message, expected="the lower end first", meant=f"{high}-{low}")
     return first, last
 
 
@@ -369,10 +359,8 @@ def _file(text: str) -> str:
 
 def _mark(text: str) -> str:
     if not MARK_NAME.fullmatch(text):
-        raise wrong(
-            f"{shown(text)} cannot name a place",
-            expected="a letter, or a word of letters, digits, - and _",
-        )
+        message = f"{shown(text)} cannot name a place"
+        raise wrong(message, expected="a letter, or a word of letters, digits, - and _")
     return text
 
 
@@ -509,12 +497,9 @@ def parse_param(name: str, value: str, column: int, value_column: int) -> tuple[
     except InputError:
         spoken = PARAM_VALUES[name]
         known = [w for w in spoken.replace(",", " ").split() if w not in ("or", "a", "e.g.")]
-        raise wrong(
-            f"{name} cannot be {shown(value)}",
-            expected=spoken,
-            meant=closest(value, known),
-            column=value_column,
-        ) from None
+        message = f"{name} cannot be {shown(value)}"
+        near = closest(value, known)
+        raise wrong(message, expected=spoken, meant=near, column=value_column) from None
 
 
 def rule_values() -> dict[str, tuple[str, ...]]:

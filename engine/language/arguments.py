@@ -33,11 +33,8 @@ class Arguments:
         keys = [pair.key for pair in self._pairs]
         for i, key in enumerate(keys):
             if key in keys[:i] and not repeated:
-                raise wrong(
-                    f"{key}= is given twice",
-                    expected="each key once",
-                    column=self._pairs[i].column,
-                )
+                message = f"{key}= is given twice"
+                raise wrong(message, expected="each key once", column=self._pairs[i].column)
 
     # -- words ---------------------------------------------------------------------------
     @property
@@ -53,11 +50,8 @@ class Arguments:
     def word(self, convert: Callable[[str], T], what: str, example: str) -> T:
         """Take the next word; ``what`` and ``example`` describe it when it is missing."""
         if not self._words:
-            raise wrong(
-                f"{self.verb} needs {what}",
-                expected=f"{self.verb} {example}",
-                column=self.end_column,
-            )
+            message = f"{self.verb} needs {what}"
+            raise wrong(message, expected=f"{self.verb} {example}", column=self.end_column)
         return self._convert(self._words.pop(0), convert)
 
     def optional_word(self, convert: Callable[[str], T]) -> T | None:
@@ -103,11 +97,8 @@ class Arguments:
         """Take ``key=value``, which must be there."""
         value = self.option(key, convert)
         if value is None:
-            raise wrong(
-                f"{self.verb} needs {key}=",
-                expected=f"{self.verb} {example}",
-                column=self.end_column,
-            )
+            message = f"{self.verb} needs {key}="
+            raise wrong(message, expected=f"{self.verb} {example}", column=self.end_column)
         return value
 
     def take_pair(self) -> Token | None:

@@ -170,11 +170,8 @@ def _refuse_both(verb: c.Verb, arguments: Arguments) -> None:
     """Complain where two things are written of which only one may be."""
     for word in verb.words:
         if word.instead and arguments.has(word.instead) and (extra := arguments.next_word):
-            raise wrong(
-                f"{verb.name} has both blocks ({shown(extra.text)}) and {word.instead}=",
-                expected="one of the two",
-                column=extra.column,
-            )
+            message = f"{verb.name} has both blocks ({shown(extra.text)}) and {word.instead}="
+            raise wrong(message, expected="one of the two", column=extra.column)
     for key in verb.keys:
         if key.instead and arguments.has(key.key) and arguments.has(key.instead):
             raise wrong(

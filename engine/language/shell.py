@@ -74,11 +74,8 @@ class Word(Struct, frozen=True):
         quoted = any(kind == "quoted" for kind, _ in self.parts)
         words = [whole] if quoted else list(expand_braces(whole))
         if len(words) > MAX_BRACE_WORDS:
-            raise wrong(
-                f"{shown(whole)} stands for too many files",
-                expected=f"at most {MAX_BRACE_WORDS}",
-                column=self.column,
-            )
+            message = f"{shown(whole)} stands for too many files"
+            raise wrong(message, expected=f"at most {MAX_BRACE_WORDS}", column=self.column)
         return words
 
     def is_bare(self, text: str) -> bool:
@@ -469,18 +466,12 @@ def _echo(words: list[Word], end_column: int, values: Mapping[str, str], cwd: st
     if len(behind) > 1:
         if behind[1].operator:
             raise _not_understood(behind[1].operator, behind[1].column)
-        raise wrong(
-            f"{shown(behind[1].text(values))} stands behind the path",
-            expected=expected,
-            column=behind[1].column,
-        )
+        message = f"{shown(behind[1].text(values))} stands behind the path"
+        raise wrong(message, expected=expected, column=behind[1].column)
     path = _path(behind[0].text(values), behind[0].column, cwd)
     if re.search(r"[*?\[]", path):
-        raise wrong(
-            f"{shown(path)} may fit several files",
-            expected="one path, or | tee",
-            column=sign.column,
-        )
+        message = f"{shown(path)} may fit several files"
+        raise wrong(message, expected="one path, or | tee", column=sign.column)
     return _written(before, (path,), values)
 
 

@@ -140,17 +140,11 @@ def _only_pair(arguments: Arguments, values: Mapping[str, str], what: str) -> To
     if pair is None:
         word, end = arguments.next_word, arguments.end_column
         name = choose(word.text if word else "", values, what, word.column if word else end)
-        raise wrong(
-            f"{arguments.verb} {name} has no value",
-            expected=f"{arguments.verb} {name}={values[name]}",
-            column=end,
-        )
+        message = f"{arguments.verb} {name} has no value"
+        raise wrong(message, expected=f"{arguments.verb} {name}={values[name]}", column=end)
     if second := arguments.take_pair():
-        raise wrong(
-            f"{arguments.verb} has a second {what} {shown(second.key)}",
-            expected=f"one {what} a line",
-            column=second.column,
-        )
+        message = f"{arguments.verb} has a second {what} {shown(second.key)}"
+        raise wrong(message, expected=f"one {what} a line", column=second.column)
     arguments.finish()
     return pair
 
@@ -265,11 +259,8 @@ def _variant(key: str, value: str) -> tuple[str, str]:
 def _check_text(arguments: Arguments) -> None:
     """A text is one word: more of them lack their quotes."""
     for extra in arguments.words[1:]:
-        raise wrong(
-            f"{shown(extra.text)} stands behind the text",
-            expected='words in quotes: "…"',
-            column=extra.column,
-        )
+        message = f"{shown(extra.text)} stands behind the text"
+        raise wrong(message, expected='words in quotes: "…"', column=extra.column)
 
 
 def _check_order_of_online(arguments: Arguments) -> None:
@@ -292,11 +283,8 @@ def _check_orders(arguments: Arguments) -> None:
     orders = [int(each[1]) for each in found if each]
     for order in orders if all(found) else ():
         if orders.count(order) > 1:
-            raise wrong(
-                f"order {order} is given twice",
-                expected="each order once",
-                column=arguments.end_column,
-            )
+            message = f"order {order} is given twice"
+            raise wrong(message, expected="each order once", column=arguments.end_column)
 
 
 # -- printing --------------------------------------------------------------------------------
