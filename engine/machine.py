@@ -46,7 +46,8 @@ class Machine:
     @classmethod
     def boot(cls, start: commands.StartMachine | None = None) -> Machine:
         """The machine that a ``machine`` line describes; InputError where it cannot be."""
-        return cls(_booted(start or commands.StartMachine()))
+        start = start or commands.StartMachine()
+        return cls(with_boot_pools(boot.boot(start), start.cmdline))
 
     def predict(self, command: commands.Command) -> Outcome:
         """What applying the command would give; changes nothing.
@@ -90,7 +91,7 @@ class Machine:
 def predict(state: State, command: commands.Command) -> Outcome:
     """The outcome of a command on a state: the one place where commands become effects."""
     if isinstance(command, commands.StartMachine):
-        return Outcome(command, state, _booted(command))
+        return Outcome(command, state, Machine.boot(command).state)
     if not commands.is_action(command):
         return Outcome(command, state, state)
     phases = CarriedOut(state, command)
@@ -133,19 +134,22 @@ def _carried_out(
     return tx, refusal
 
 
-def _booted(start: commands.StartMachine) -> State:
-    """The machine at boot, with the pools of huge pages that its command line asks for."""
-    state = boot.boot(start)
-    for word, page_bytes, count in read_cmdline(start.cmdline).hugepages:
+def with_boot_pools(state: State, cmdline: str) -> State:
+    """The machine at boot with the pools of huge pages that a kernel command line asks for.
+
+    Raises:
+        InputError: It asks for what the machine has not got.
+    """
+    for word, page_bytes, count in read_cmdline(cmdline).hugepages:
         kib = (page_bytes or state.geometry.hugetlb_bytes[0]) >> 10
         path = f"/sys/kernel/mm/hugepages/hugepages-{kib}kB/nr_hugepages"
-        outcome = predict(state, commands.SysfsWrite(str(count), path))
-        if outcome.refusal is not None:
-            raise InputError(f"{word}: {outcome.refusal.rule}")
-        state = outcome.after
-        have = sum(
-            held.count for held in state.hugetlb.values() if held.id >= outcome.before.next_id
-        )
+        tx, refusal = _carried_out(state, commands.SysfsWrite(str(count), path))
+        if refusal is not None:
+            raise InputError(f"{word}: {refusal.rule}")
+        fresh = [held for held in tx.state.hugetlb.values() if held.id >= state.next_id]
+        for held in fresh:
+            _load("hugetlb.optimised_at_boot")(tx, held)
+        state, have = tx.state, sum(held.count for held in fresh)
         if have < count:
             note = f"{word}: only {have} of {count} pages could be allocated"
             state = replace(state, notes=(*state.notes, note))

@@ -63,6 +63,7 @@ class KernelProfile(Struct, frozen=True):
     node_notifier: bool
     node_online_first: bool
     prepare_notifiers: bool
+    hugetlb_boot_vmemmap: bool
     hugetlb_shared_tail: bool
     advised_block_size: bool
     dax_state_file: bool
@@ -402,6 +403,13 @@ SWITCHES: Final[dict[str, Switch]] = {
             '300709fbefd1 "mm/memory_hotplug: Remove MEM_PREPARE_ONLINE/MEM_FINISH_OFFLINE '
             'notifiers" (6.19)',
         ),
+    ),
+    "hugetlb_boot_vmemmap": _since(
+        "6.15",
+        "gigantic pages of the boot are optimised before all their struct pages are there (x86)",
+        'b1222550fbf7 "mm/hugetlb: do pre-HVO for bootmem allocated pages" and 08efe2935030 '
+        '"x86/mm: set ARCH_WANT_HUGETLB_VMEMMAP_PREINIT" (6.15); measured on 6.18, 7.0, 7.3',
+        before="measured on 6.12: later, with page tables from the buddy",
     ),
     "hugetlb_shared_tail": _since(
         "7.1",

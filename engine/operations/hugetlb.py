@@ -25,6 +25,7 @@ from pfnmap.engine.memory.state import HugetlbSet, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations.hugetlb_vmemmap import (
     alike,
+    counted_in,
     free_vmemmap,
     must_refuse,
     refuses,
@@ -35,6 +36,8 @@ from pfnmap.engine.operations.refs import pfn_of
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.sizes_in_words import counted
 
+PTE_BYTES = 8
+"""Of an entry of a page table."""
 KERNEL_ZONE_ORDER = (ZoneType.DMA32, ZoneType.NORMAL)
 """Zones in which gigantic pages are looked for, the last one first (GFP_HIGHUSER)."""
 ZONE_ORDER = (*KERNEL_ZONE_ORDER, ZoneType.MOVABLE)
@@ -224,6 +227,30 @@ def allocate(tx: Transaction, name: str, starts: list[int], pages: int) -> None:
         f"{len(done)} of {len(starts)} optimised, {held.freed_pages} vmemmap pages freed: "
         f"{held.reason}",
     )
+
+
+def optimised_at_boot(tx: Transaction, held: HugetlbSet) -> None:
+    """``hugetlb_vmemmap_init_early``: what optimised pages of the boot keep is from memblock.
+
+    That are a head page, page tables for single struct pages, the shared tail page: no allocator
+    manages them.
+    """
+    state, pages = tx.state, held.page_pages
+    early = state.profile.hugetlb_boot_vmemmap and state.geometry.arch == "x86_64"
+    if not early or not held.optimised or not is_gigantic(state, pages):
+        return
+    tables = state.geometry.memmap_pages(pages) * PTE_BYTES // state.geometry.page_bytes
+    starts = [
+        pfn for low, high in ranges_of(_rows_of(state, held)) for pfn in range(low, high, pages)
+    ]
+    for pfn in starts:
+        node, zone_type = counted_in(state, pfn)
+        state = state.with_managed(node, zone_type, -1 - tables)
+        state = free_memory.change(state, node, free_memory.zone_class(zone_type), -tables)
+    if state.profile.hugetlb_shared_tail:
+        for node, zone_type in {page_zone(state, pfn) for pfn in starts}:
+            state = state.with_managed(node, zone_type, -1)
+    tx.state = state
 
 
 def _take(

@@ -195,7 +195,7 @@ def _boot_vmemmap_freed(state: State, pfn: int, number: int, vmemmap: int, kept:
     that is hot-added memory, whose struct pages came from the buddy.
     """
     row = state.blocks.at(pfn // state.geometry.block_pages)
-    node, zone_type = _counted_in(state, pfn)
+    node, zone_type = counted_in(state, pfn)
     freed = (vmemmap - kept) * number
     per_frame = state.geometry.pages_per_struct_page_frame
     pages = vmemmap * per_frame
@@ -211,7 +211,7 @@ def _boot_vmemmap_freed(state: State, pfn: int, number: int, vmemmap: int, kept:
     return free_memory.change(state, node, free_memory.zone_class(zone_type), freed)
 
 
-def _counted_in(state: State, pfn: int) -> tuple[int, ZoneType]:
+def counted_in(state: State, pfn: int) -> tuple[int, ZoneType]:
     """(node, zone) in which the struct pages of ``pfn`` count; node -1 where they are gone.
 
     Where nothing says where they lie: with boot memory itself; those of hot-added memory are
@@ -241,7 +241,7 @@ def restore_vmemmap(state: State, start: int, count: int, held: HugetlbSet) -> S
     tails: list[NDArray[np.int64]] = []
     needed, elsewhere = Counter[int](), Counter[int]()
     for starts in alike(state, np.arange(start, start + count, held.page_pages), held.page_pages):
-        node, _ = _counted_in(state, int(starts[0]))
+        node, _ = counted_in(state, int(starts[0]))
         if node < 0:
             continue  # the memory that they lay in was removed
         home = backing(state, int(starts[0]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import itertools
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 from msgspec.structs import replace
@@ -14,7 +15,7 @@ from pfnmap.engine import commands as c
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import ARCHITECTURES
 from pfnmap.engine.kinds import ZONE_BY_LABEL, BlockState, MemmapKind, PageState, ZoneType
-from pfnmap.engine.machine import predict
+from pfnmap.engine.machine import predict, with_boot_pools
 from pfnmap.engine.memory.boot import from_observation
 from pfnmap.engine.memory.runs import Rows
 from pfnmap.engine.memory.state import BLOCK_DTYPE, Resource, State
@@ -109,6 +110,8 @@ def _machine_state(trace: Trace) -> State:
         distances=trace.hardware.distances,
         normal_nodes=parse_mask(boot.masks.has_normal_memory) or None,
     )
+    with suppress(InputError):  # what the kernel did not give either
+        state = replace(with_boot_pools(state, trace.cmdline), nodes=state.nodes, notes=state.notes)
     # Distributions do not build CONFIG_ARCH_MEMORY_PROBE in: recorded, EACCES.
     return replace(state, probe_file=False)
 

@@ -92,6 +92,20 @@ def test_huge_pages_of_a_zone_and_size_share_one_page_of_tails_since_7_1() -> No
     assert cost("7.3", *lines) == [13, 7, 14, -14]
 
 
+@pytest.mark.parametrize(
+    ("release", "managed"), [("6.12", 12288), ("6.18", 12261), ("7.0", 12261), ("7.3", 12260)]
+)
+def test_what_optimised_gigantic_pages_of_the_boot_leave_to_be_managed(
+    release: str, managed: int
+) -> None:
+    """Measured: Normal of a PC with 8G and three such pages, optimised against not."""
+    line = f'machine ram=8G profile={release} cmdline="hugepagesz=1G hugepages=3'
+    on, off = (booted(f'{line} hugetlb_free_vmemmap={word}"') for word in ("on", "off"))
+    zones = [machine.state.zone(0, ZoneType.NORMAL) for machine in (on, off)]
+    assert zones[0].managed - zones[1].managed == managed
+    on.check()
+
+
 def gigantic(arch: str) -> list[int]:
     geometry = ARCHITECTURES[arch]
     largest = geometry.page_bytes << geometry.max_order
