@@ -96,49 +96,37 @@ def find_round_robin(state: State, pages: int, count: int) -> tuple[list[int], i
     return sorted(starts), cursor
 
 
-def _place_at(state: State, start: int, pages: int, count: int) -> tuple[list[int], Refusal | None]:
-    """Huge pages at a given place, or why that is not possible."""
+def _no_room(state: State, start: int, pages: int, count: int) -> Refusal | None:
+    """Why huge pages cannot be placed there, None where they can."""
     if start % pages:
-        return [], Refusal("EINVAL", "hugetlb", f"pfn {start:#x} is not a multiple of {pages}")
-    end = start + pages * count
+        return Refusal("EINVAL", "hugetlb", f"pfn {start:#x} is not a multiple of {pages}")
+    end, function = start + pages * count, "alloc_contig_range"
     block = state.geometry.block_pages
     rows = state.blocks.slice(start // block, -(-end // block))
     covered = int(rows["count"][rows["state"] == BlockState.ONLINE].sum())
     if covered != -(-end // block) - start // block:
-        return [], Refusal("ENOMEM", "alloc_contig_range", f"[{start:#x},{end:#x}) is not online")
+        return Refusal("ENOMEM", function, f"[{start:#x},{end:#x}) is not online")
     if (hole := first_hole(state, start, end)) is not None:
-        return [], Refusal(
-            "ENOMEM", "alloc_contig_range", f"pfn {hole:#x} is no memory", None, hole
-        )
+        return Refusal("ENOMEM", function, f"pfn {hole:#x} is no memory", None, hole)
     taken = state.taken.slice(start, end)
     if len(taken):
         pfn = int(taken["start"][0])
-        return [], Refusal("EBUSY", "alloc_contig_range", f"pfn {pfn:#x} is in use", None, pfn)
+        return Refusal("EBUSY", function, f"pfn {pfn:#x} is in use", None, pfn)
     for row in rows[rows["vmemmap"] > 0]:
         for number in range(int(row["start"]), int(row["start"] + min(2, row["count"]))):
             first = state.block_pfn(number)
             if start < first + int(row["vmemmap"]) and end > first:
-                return [], Refusal(
-                    "EBUSY",
-                    "alloc_contig_range",
-                    f"pfn {first:#x} holds struct pages",
-                    number,
-                    first,
-                )
+                rule = f"pfn {first:#x} holds struct pages"
+                return Refusal("EBUSY", function, rule, number, first)
     gigantic = is_gigantic(state, pages)
     for low, _, _, zone_type in zone_pieces(state, start, end):
         if low % pages:
-            pfn = low // pages * pages
-            return [], Refusal(
-                "ENOMEM", "alloc_contig_range", f"the page at {pfn:#x} would lie in two zones"
-            )
+            rule = f"the page at {low // pages * pages:#x} would lie in two zones"
+            return Refusal("ENOMEM", function, rule)
         if gigantic and zone_type == ZoneType.MOVABLE:
-            return [], Refusal(
-                "ENOMEM",
-                "hugepage_movable_supported",
-                f"pfn {low:#x} is in Movable, where no gigantic page is looked for",
-            )
-    return list(range(start, end, pages)), None
+            rule = f"pfn {low:#x} is in Movable, where no gigantic page is looked for"
+            return Refusal("ENOMEM", "hugepage_movable_supported", rule)
+    return None
 
 
 def place(tx: Transaction, command: Hugetlb) -> Refusal | None:
@@ -151,24 +139,20 @@ def place(tx: Transaction, command: Hugetlb) -> Refusal | None:
         start_pfn = command.address >> state.geometry.page_shift
     pages = command.page_bytes // state.geometry.page_bytes
     if pages < 2 or pages & (pages - 1) or pages * state.geometry.page_bytes != command.page_bytes:
-        return Refusal(
-            "EINVAL",
-            "hugetlb",
-            f"{command.page_bytes} bytes is no huge page size: it must be a "
-            f"power of two above {state.geometry.page_bytes}",
-        )
+        least = f"it must be a power of two above {state.geometry.page_bytes}"
+        rule = f"{command.page_bytes} bytes is no huge page size: {least}"
+        return Refusal("EINVAL", "hugetlb", rule)
     if command.count > MAX_HUGE_PAGES:
-        return Refusal(
-            "ENOMEM", "hugetlb", f"the model places at most {MAX_HUGE_PAGES} huge pages at a time"
-        )
+        rule = f"the model places at most {MAX_HUGE_PAGES} huge pages at a time"
+        return Refusal("ENOMEM", "hugetlb", rule)
     if any(held.name == command.name for held in state.hugetlb.values()):
         return Refusal("EEXIST", "hugetlb", f"there are huge pages {command.name} already")
-    if start_pfn is not None:
-        starts, refusal = _place_at(state, start_pfn, pages, command.count)
-        if refusal is not None:
-            return refusal
-    else:
+    if start_pfn is None:
         starts = find(state, command.node, pages, command.count)
+    elif (refusal := _no_room(state, start_pfn, pages, command.count)) is not None:
+        return refusal
+    else:
+        starts = list(range(start_pfn, start_pfn + pages * command.count, pages))
     if not starts:
         rule = f"no free aligned range of {pages} pages is left in any zone"
         return Refusal("ENOMEM", "alloc_pool_huge_folio", rule)
