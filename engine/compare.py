@@ -22,12 +22,12 @@ from pfnmap.engine.facts import device_facts, total_facts
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.geometry import MIB
 from pfnmap.engine.kinds import BlockState, MemmapPolicy, PageState, ZoneType
-from pfnmap.engine.language import format_command, line_of, parse_line, parse_lines, parse_size
+from pfnmap.engine.language.lines import format_command, line_of, parse_line, parse_lines
 from pfnmap.engine.machine import Machine, predict
 from pfnmap.engine.memory.alike import joined
 from pfnmap.engine.memory.runs import ranges_of
 from pfnmap.engine.memory.state import Device, State
-from pfnmap.engine.notation import format_size, rule_values
+from pfnmap.engine.notation import format_size, parse_size, rule_values
 from pfnmap.engine.outcome import Outcome, Refusal
 from pfnmap.engine.params import PARAM_VALUES
 from pfnmap.engine.play import do

@@ -21,7 +21,7 @@ from pfnmap.engine import commands
 from pfnmap.engine.cmdline import read_cmdline
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.function_names import name_in
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.memory import boot, checks
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.transaction import Transaction

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from pfnmap.engine.commands import Command, StartMachine, is_action
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.language import cwd_after
+from pfnmap.engine.language.lines import cwd_after
 from pfnmap.engine.machine import Machine, predict
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.model_view import ModelView

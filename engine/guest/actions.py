@@ -16,7 +16,7 @@ from pfnmap.engine.commands import Command, Ref
 from pfnmap.engine.guest.errors import UnplayableError
 from pfnmap.engine.guest.record import Recorder
 from pfnmap.engine.kinds import BlockState
-from pfnmap.engine.language import format_command
+from pfnmap.engine.language.lines import format_command
 from pfnmap.engine.sysfs_words import MEMORY_DIR, NODE_DIR, PARAMETERS_DIR, expand_braces
 from pfnmap.engine.traces.trace import RecordedStep
 

@@ -18,7 +18,7 @@ from pfnmap.engine.guest.guest import Guest
 from pfnmap.engine.guest.hardware import Hardware, hardware_of
 from pfnmap.engine.guest.kernels import Kernel
 from pfnmap.engine.guest.record import Recorder
-from pfnmap.engine.language import format_command
+from pfnmap.engine.language.lines import format_command
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.outcome import Event, Outcome, Phases

@@ -32,7 +32,7 @@ from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.journal.file import JournalFile
 from pfnmap.engine.journal.lines import MAX_LINE_BYTES
 from pfnmap.engine.journal.store import JournalStore
-from pfnmap.engine.language import format_command, parse_line
+from pfnmap.engine.language.lines import format_command, parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.printable import printable

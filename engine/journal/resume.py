@@ -13,7 +13,7 @@ from pfnmap.engine.journal.file import JournalFile, OpenFile
 from pfnmap.engine.journal.journal import JournaledSession, Origin, read_header
 from pfnmap.engine.journal.lines import Damage, Scanned
 from pfnmap.engine.journal.store import JournalStore, StoredJournal
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.notation import MARK_NAME
 from pfnmap.engine.printable import printable
 from pfnmap.engine.session import Session

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from pfnmap.engine.commands import Expect, StartMachine
 from pfnmap.engine.errors import PfnmapError
-from pfnmap.engine.language import format_command
+from pfnmap.engine.language.lines import format_command
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.play import Step, play
 from pfnmap.engine.scenarios.scenario import Scenario

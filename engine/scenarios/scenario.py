@@ -21,7 +21,7 @@ from pfnmap.engine.commands import (
 )
 from pfnmap.engine.complaints import wrong
 from pfnmap.engine.errors import InputError, ParseError, PfnmapError
-from pfnmap.engine.language import cwd_after, format_command, parse_row
+from pfnmap.engine.language.lines import cwd_after, format_command, parse_row
 from pfnmap.engine.language.shell import MAX_LOOP_ROWS, joined_rows, place_in_rows, rows_of_loop
 from pfnmap.engine.limits import MAX_SCENARIO_LINES, MAX_WRONG_LINES
 from pfnmap.engine.printable import printable

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from pfnmap.engine import commands as c
-from pfnmap.engine.language import format_command, format_size
+from pfnmap.engine.language.lines import format_command
 from pfnmap.engine.memory.alike import offlined
 from pfnmap.engine.memory.state import State
+from pfnmap.engine.notation import format_size
 from pfnmap.engine.operations.refs import block_ranges
 from pfnmap.engine.play import play
 from pfnmap.engine.scenarios.run import opened

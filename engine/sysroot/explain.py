@@ -21,7 +21,7 @@ from pfnmap.engine import commands as c
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.finding import DISAGREES, Finding
 from pfnmap.engine.kinds import BlockState, MemmapPolicy, OnlineType, ZoneType
-from pfnmap.engine.language import format_command
+from pfnmap.engine.language.lines import format_command
 from pfnmap.engine.machine import predict
 from pfnmap.engine.memory.alike import block_kinds, kinds_of, offline_in_model
 from pfnmap.engine.memory.runs import unbroken

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from pfnmap.engine.commands import Offline, Online, Ref
 from pfnmap.engine.kinds import OnlineType
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.state import BLOCK_DTYPE
 from pfnmap.engine.session import Session
@@ -93,7 +93,7 @@ _RSS = """
 import sys
 sys.path.insert(0, {root!r})
 from pfnmap.engine.machine import Machine
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 def most_resident():
     # KiB; not ru_maxrss, which a process inherits from the one that started it.
     return int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0])

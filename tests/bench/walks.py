@@ -19,7 +19,7 @@ from io import StringIO
 from pathlib import Path
 from types import FrameType
 
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.session import Session
 from pfnmap.engine.sysroot.history import ObservedHistory

@@ -19,7 +19,7 @@ from pytest import MonkeyPatch
 from pfnmap.engine.commands import Unpin, VirtioMem
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import BlockState, PageState
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.boot import _assemble
 from pfnmap.engine.memory.state import Resource

@@ -9,7 +9,7 @@ import pytest
 
 from pfnmap.engine.commands import StartMachine
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.session import Session
 

@@ -8,7 +8,7 @@ from pfnmap.engine import Machine
 from pfnmap.engine.commands import StartMachine
 from pfnmap.engine.errors import InputError, ParseError
 from pfnmap.engine.kinds import ZoneType
-from pfnmap.engine.language import format_command, parse_line
+from pfnmap.engine.language.lines import format_command, parse_line
 
 RECORDED = "mem=1G movablecore=512M memhp_default_state=online_movable hugepages=16 foo=bar"
 

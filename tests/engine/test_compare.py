@@ -21,7 +21,7 @@ from pfnmap.engine.compare import (
 )
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import OnlineType
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.state import Pending
 from pfnmap.engine.scenarios.scenario import parse_scenario

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.outcome import Phases
 from pfnmap.engine.recent import Recent
 from pfnmap.engine.session import Session

@@ -10,7 +10,7 @@ import pytest
 from pfnmap.engine import Machine
 from pfnmap.engine.geometry import ARCHITECTURES, MIB
 from pfnmap.engine.kinds import FREE_BY_ZONE, ZoneType
-from pfnmap.engine.language import format_size
+from pfnmap.engine.notation import format_size
 from pfnmap.engine.profile import get_profile
 from tests.engine.tools import booted
 

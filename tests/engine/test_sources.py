@@ -8,7 +8,7 @@ import pytest
 
 from pfnmap.engine.commands import Note
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.language import line_of
+from pfnmap.engine.language.lines import line_of
 from pfnmap.engine.sources import named_file, open_source, says_recording, shipped_scenarios
 from pfnmap.engine.traces.replay import machine_state, run_step
 from pfnmap.engine.traces.trace import ShellStep, load_trace

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pfnmap.engine.commands import Add, StartMachine
 from pfnmap.engine.function_names import exists
 from pfnmap.engine.kinds import ZoneType
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.state import Node, Zone
 from pfnmap.engine.outcome import Outcome

@@ -18,7 +18,7 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.journal.journal import JournaledSession, Origin, keep
 from pfnmap.engine.journal.resume import resume
 from pfnmap.engine.journal.store import JournalStore
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.session import Session
 from pfnmap.engine.whole_file import write_whole

@@ -13,7 +13,7 @@ import numpy as np
 from pfnmap.engine.commands import StartMachine
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.kinds import KERNEL_ZONES, BlockState, ZoneType
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.machine import CheckError, Machine
 from pfnmap.engine.memory.runs import RunMap
 from pfnmap.engine.memory.state import State

@@ -11,7 +11,7 @@ from pfnmap.engine.journal.journal import JournaledSession
 from pfnmap.engine.journal.lines import scan, seal
 from pfnmap.engine.journal.resume import Resumed, list_sessions, read_session, resume
 from pfnmap.engine.journal.store import JournalStore
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from tests.engine.journal.tools import kept, random_step
 from tests.fuzz.damage import damaged_bytes, damaged_text
 from tests.fuzz.inputs import FileOfLines

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
+from pfnmap.engine.commands import VERBS, Kind
 from pfnmap.engine.kinds import ZoneType
-from pfnmap.engine.language import VERBS, Kind
 from pfnmap.engine.machine import CheckError, Machine
 from tests.fuzz import commands as fuzz
 from tests.fuzz.relations import Relations

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cache
 from random import Random
 
-from pfnmap.engine.language import VERBS, format_command, parse_with_comment
+from pfnmap.engine.commands import VERBS
 from pfnmap.engine.language.completion import complete
+from pfnmap.engine.language.lines import format_command, parse_with_comment
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.scenarios.run import run_scenario
 from pfnmap.engine.scenarios.scenario import decode_scenario, format_scenario, parse_scenario

@@ -15,7 +15,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from pfnmap.engine.errors import PfnmapError
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.sysroot.capture import capture_bytes, load_capture, parse_capture
 from pfnmap.engine.sysroot.explain import explain
 from pfnmap.engine.sysroot.files import DirectoryTree, FileProblem, TextTree, Tree

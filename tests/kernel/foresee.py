@@ -21,7 +21,7 @@ from random import Random
 
 from pfnmap.engine.guest.actions import perform
 from pfnmap.engine.guest.errors import GuestError, GuestHungError
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.traces.trace import trace_bytes
 from tests.kernel.boots import VERSIONS, boot, script
 from tests.kernel.captures import CapturingRecorder, keep

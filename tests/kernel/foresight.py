@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pfnmap.engine.commands import Command, Offline, PfnRef, Pin, Ref, Remove, SysfsWrite
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, ZoneType
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.machine import predict
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.operations.zone_policy import valid_zones

@@ -16,7 +16,7 @@ from random import Random
 from pfnmap.engine.guest.actions import perform
 from pfnmap.engine.guest.errors import GuestError
 from pfnmap.engine.guest.record import Recorder
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.traces.trace import Trace, trace_bytes
 from pfnmap.engine.traces.verify import verify_trace
 from tests.kernel.boots import VERSIONS, boot, script

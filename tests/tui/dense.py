@@ -6,7 +6,7 @@ from functools import cache
 
 from pfnmap.engine.commands import StartMachine
 from pfnmap.engine.kinds import ZoneType
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.model_view import ModelView

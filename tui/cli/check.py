@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from pfnmap.engine.errors import PfnmapError
-from pfnmap.engine.language import format_command
+from pfnmap.engine.language.lines import format_command
 from pfnmap.engine.printable import printable
 from pfnmap.engine.scenarios.run import ScenarioRun, run_scenario
 from pfnmap.engine.scenarios.scenario import load_scenario

@@ -10,7 +10,8 @@ import argparse
 from collections.abc import Iterator
 from typing import Final
 
-from pfnmap.engine.language import ALIASES, help_lines
+from pfnmap.engine.commands import ALIASES
+from pfnmap.engine.language.lines import help_lines
 from pfnmap.engine.printable import printable
 from pfnmap.tui.cli import parser_of
 from pfnmap.tui.cli.parser import UsageError, emit, say

@@ -31,7 +31,7 @@ def parsed(lines: Sequence[str]) -> list[Command]:
     """The commands of ``-c`` arguments, all read before the first is run."""
     if not lines:
         return []
-    from pfnmap.engine.language import parse_lines
+    from pfnmap.engine.language.lines import parse_lines
 
     return list(parse_lines(lines, source="-c"))
 

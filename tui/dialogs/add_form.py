@@ -11,7 +11,7 @@ from textual.widgets import Input, Static
 from pfnmap.engine.commands import Command
 from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.kinds import MemmapPolicy
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.tui.dialogs.dialog import Dialog
 from pfnmap.tui.keys.effects import AddValues, AskForm, ResizeValues
 from pfnmap.tui.keys.keymap import Keymap

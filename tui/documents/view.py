@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import PageState
-from pfnmap.engine.language import line_of
+from pfnmap.engine.language.lines import line_of
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.view import NodeRow, ResourceRow, View
 from pfnmap.themes.model import state_key

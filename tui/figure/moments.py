@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pfnmap.engine.commands import is_action
-from pfnmap.engine.language import line_of
+from pfnmap.engine.language.lines import line_of
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.outcome import Event, Outcome

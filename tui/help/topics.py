@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from pfnmap.engine.commands import StartMachine
+from pfnmap.engine.commands import VERBS, StartMachine
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import PageState
-from pfnmap.engine.language import VERBS, parse_line, parse_lines
+from pfnmap.engine.language.lines import parse_line, parse_lines
 from pfnmap.engine.profile import PROFILES, RULE_VALUES, SWITCHES
 from pfnmap.engine.session import Session
 from pfnmap.engine.sysroot.dumps import SHELL_LINE

@@ -27,8 +27,8 @@ from pfnmap.engine.commands import (
 )
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import OnlineType, ZoneType
-from pfnmap.engine.language import line_of, parse_line
 from pfnmap.engine.language.completion import complete
+from pfnmap.engine.language.lines import line_of, parse_line
 from pfnmap.engine.notation import MAX_PARTS, format_size
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import Session

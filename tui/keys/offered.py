@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from pfnmap.engine.commands import FailNext, Interactive
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.language import format_command
+from pfnmap.engine.language.lines import format_command
 from pfnmap.engine.phases import FAILABLE_PHASES
 from pfnmap.tui.keys import effects as want
 from pfnmap.tui.keys.action import Action

@@ -20,7 +20,7 @@ from textual.screen import Screen
 
 from pfnmap.engine.commands import Command, Goto, Interactive, Source, StartMachine, Zoom
 from pfnmap.engine.errors import InputError, PfnmapError
-from pfnmap.engine.language import line_of
+from pfnmap.engine.language.lines import line_of
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import History
 from pfnmap.engine.sizes_in_words import counted

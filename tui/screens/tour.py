@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from pfnmap.engine.commands import Command, Pin
 from pfnmap.engine.kinds import ZoneType
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.session import History, Session
 from pfnmap.engine.view import BlockRow
 from pfnmap.tui.keys.action_table import ACTIONS

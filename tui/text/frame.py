@@ -138,7 +138,7 @@ def outcome_lines(outcome: Outcome, *, width: int = MAIL_WIDTH) -> list[str]:
 
 def _words_of(command: Command) -> str:
     """A command's line, as it was written or else in normal form."""
-    from pfnmap.engine.language import line_of  # reading a machine needs no language
+    from pfnmap.engine.language.lines import line_of  # reading a machine needs no language
 
     return line_of(command)
 

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Final
 
 from pfnmap.engine.facts import free_kernel_bytes, node_memmap, total_facts
-from pfnmap.engine.language import line_of
+from pfnmap.engine.language.lines import line_of
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.sizes_in_words import human_size

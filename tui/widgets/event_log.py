@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.strip import Strip
 
-from pfnmap.engine.language import line_of
+from pfnmap.engine.language.lines import line_of
 from pfnmap.engine.outcome import Outcome
 from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.say.told import Piece, outcome_pieces, result_words

@@ -12,7 +12,7 @@ from textual.strip import Strip
 
 from pfnmap.engine.commands import Expect
 from pfnmap.engine.kinds import FREE_BY_ZONE, PageState
-from pfnmap.engine.language import line_of
+from pfnmap.engine.language.lines import line_of
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.sizes_in_words import counted
 from pfnmap.engine.view import View

@@ -17,7 +17,7 @@ from typing import Any
 
 from pfnmap.engine.commands import Add, Ref, Remove, VirtioMem
 from pfnmap.engine.errors import PfnmapError
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.machine import Machine, predict
 from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.outcome import Outcome

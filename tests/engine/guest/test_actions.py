@@ -10,7 +10,7 @@ from pfnmap.engine.commands import VERBS
 from pfnmap.engine.guest.actions import perform
 from pfnmap.engine.guest.errors import UnplayableError
 from pfnmap.engine.guest.record import Recorder
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 
 
 class AskedError(Exception):

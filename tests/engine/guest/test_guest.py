@@ -20,7 +20,7 @@ from pfnmap.engine.guest.guest import Guest
 from pfnmap.engine.guest.kernels import kernel_named
 from pfnmap.engine.guest.record import Recorder
 from pfnmap.engine.guest.scenario import script_of
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.scenarios.scenario import parse_scenario
 from pfnmap.engine.traces.trace import parse_trace, trace_bytes
 from pfnmap.engine.traces.verify import verify_trace

@@ -15,7 +15,7 @@ from pfnmap.engine.guest.history import GuestHistory
 from pfnmap.engine.guest.kernels import kernel_named
 from pfnmap.engine.guest.record import Recorder
 from pfnmap.engine.guest.scenario import script_of
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.scenarios.scenario import parse_scenario
 from pfnmap.engine.traces.trace import parse_trace

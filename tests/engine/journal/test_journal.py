@@ -15,7 +15,7 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.journal.journal import JournaledSession, Origin, keep
 from pfnmap.engine.journal.resume import list_sessions, read_session, resume
 from pfnmap.engine.journal.store import JournalStore
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.scenarios.scenario import parse_scenario
 from pfnmap.engine.sources import scenario_session
 from tests.engine.journal.tools import SMALL, everything, kept, line, random_step

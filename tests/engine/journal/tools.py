@@ -13,7 +13,7 @@ from pfnmap.engine.commands import Command, StartMachine
 from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.journal.journal import JournaledSession, Origin, keep
 from pfnmap.engine.journal.store import JournalStore
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.memory.runs import RunMap
 from pfnmap.engine.session import Session
 

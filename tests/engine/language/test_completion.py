@@ -6,8 +6,8 @@ import pytest
 
 from pfnmap.engine.commands import VERBS
 from pfnmap.engine.errors import ParseError
-from pfnmap.engine.language import parse_line
 from pfnmap.engine.language.completion import complete, keys_of
+from pfnmap.engine.language.lines import parse_line
 
 NAMES = ("dimm0", "dimm1", "pmem0")
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pfnmap.engine.commands import VERBS, Verb
 from pfnmap.engine.errors import ParseError
-from pfnmap.engine.language import parse_line
 from pfnmap.engine.language.lexer import MAX_LINE_CHARACTERS
+from pfnmap.engine.language.lines import parse_line
 from tests.examples import examples
 
 SIZE = "expected a number and a unit (K, M, G, T or P) such as 128M"

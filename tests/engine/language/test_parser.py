@@ -9,7 +9,7 @@ import pytest
 
 from pfnmap.engine import commands as c
 from pfnmap.engine.kinds import MemmapPolicy, OnlineType, ZoneType
-from pfnmap.engine.language import format_command, parse_line
+from pfnmap.engine.language.lines import format_command, parse_line
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -269,7 +269,7 @@ def test_a_hash_ends_the_line_even_inside_a_word_but_not_in_quotes() -> None:
 
 def test_the_language_is_usable_without_numpy_or_a_machine() -> None:
     script = (
-        "import sys; from pfnmap.engine.language import parse_line, format_command; "
+        "import sys; from pfnmap.engine.language.lines import parse_line, format_command; "
         "print(format_command(parse_line('machine profile=6.1 ram=1024M'))); "
         "assert not {'numpy', 'textual', 'rich'} & set(sys.modules)"
     )

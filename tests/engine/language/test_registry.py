@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pfnmap.engine.language import ALIASES, VERBS, Kind, help_lines
+from pfnmap.engine.commands import ALIASES, VERBS, Kind
 from pfnmap.engine.language.expectations import EXPECTATIONS
+from pfnmap.engine.language.lines import help_lines
 
 DOCUMENTED = {
     Kind.START: "machine",

@@ -10,8 +10,8 @@ from hypothesis import given
 from pfnmap.engine import commands
 from pfnmap.engine.commands import VERBS, Command, Ref, Remove, Verb
 from pfnmap.engine.errors import ParseError
-from pfnmap.engine.language import format_command, line_of, parse_line
 from pfnmap.engine.language.lexer import clean
+from pfnmap.engine.language.lines import format_command, line_of, parse_line
 from tests.engine.language import strategies
 from tests.examples import examples
 

@@ -7,7 +7,7 @@ import pytest
 from pfnmap.engine import Machine
 from pfnmap.engine.commands import Cd, Shell, StartMachine, SysfsRead, SysfsWrite
 from pfnmap.engine.errors import InputError, ParseError
-from pfnmap.engine.language import format_command, parse_line, parse_lines
+from pfnmap.engine.language.lines import format_command, parse_line, parse_lines
 from pfnmap.engine.language.shell import joined_rows, rows_of_loop
 from pfnmap.engine.scenarios.scenario import ScenarioError, parse_scenario
 

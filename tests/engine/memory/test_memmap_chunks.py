@@ -6,7 +6,7 @@ import pytest
 
 from pfnmap.engine import Machine
 from pfnmap.engine.facts import total_facts
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.memory import memmap
 
 CHUNK = 256

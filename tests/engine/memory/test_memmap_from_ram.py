@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pfnmap.engine import Machine
 from pfnmap.engine.kinds import KERNEL_ZONES, ZoneType
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.memory import free_memory
 
 MIB = 1 << 20

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from pfnmap.engine import Machine
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.memory import spans_history
 from pfnmap.engine.outcome import Event, Outcome
 from tests.examples import some

@@ -18,7 +18,7 @@ Step = tuple[str, Span, Span]
 
 def machine(options: str = "", *, profile: str = "6.12") -> Machine:
     """2 GiB of boot memory and a DIMM of 1 GiB at 4 GiB."""
-    from pfnmap.engine.language import parse_line
+    from pfnmap.engine.language.lines import parse_line
 
     booted = Machine.boot(parse_line(f"machine ram=2G profile={profile}"))  # type: ignore[arg-type]
     assert booted.run(f"add dimm0 1G at=4G {options}").ok
@@ -78,7 +78,7 @@ def test_spans_follow_the_blocks_of_a_dimm_that_hosts_its_own_memmap() -> None:
 
 
 def test_a_device_span_stays_after_the_device_is_gone() -> None:
-    from pfnmap.engine.language import parse_line
+    from pfnmap.engine.language.lines import parse_line
 
     booted = Machine.boot(parse_line("machine ram=2G"))  # type: ignore[arg-type]
     assert booted.run("device-add pmem0 1G at=4G").ok

@@ -10,7 +10,7 @@ import pytest
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.machine import Machine, predict
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.operations import many_ranges

@@ -8,7 +8,7 @@ import pytest
 from pfnmap.engine import Machine
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import PageState
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.outcome import Outcome
 from tests.engine.tools import booted

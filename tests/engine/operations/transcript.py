@@ -31,7 +31,7 @@ from msgspec import NODEFAULT, Struct
 from pfnmap.engine.commands import StartMachine
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.runs import RunMap
 from pfnmap.engine.memory.state import State

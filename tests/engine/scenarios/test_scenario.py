@@ -24,7 +24,7 @@ from pfnmap.engine.commands import (
 )
 from pfnmap.engine.errors import InputError, ParseError, PfnmapError
 from pfnmap.engine.kinds import OnlineType
-from pfnmap.engine.language import format_command
+from pfnmap.engine.language.lines import format_command
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.scenarios.generated import expectations_of
 from pfnmap.engine.scenarios.run import run_scenario

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from pfnmap.engine.commands import Expect, Kind, Note, StartMachine, Title
+from pfnmap.engine.commands import VERBS, Expect, Kind, Note, StartMachine, Title
 from pfnmap.engine.compare import compare
-from pfnmap.engine.language import VERBS, format_command
 from pfnmap.engine.language.expectations import EXPECTATIONS
+from pfnmap.engine.language.lines import format_command
 from pfnmap.engine.scenarios.run import run_scenario
 from pfnmap.engine.scenarios.scenario import Scenario, format_scenario, load_scenario
 from pfnmap.engine.sources import shipped_scenarios

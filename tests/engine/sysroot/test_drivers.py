@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from pfnmap.engine.commands import Command
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import PageState
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.memory.checks import broken_identities
 from pfnmap.engine.sysroot.capture import capture_bytes, parse_capture
 from pfnmap.engine.sysroot.explain import explain

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pfnmap.engine.kinds import ZoneType
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.memory.checks import broken_identities
 from pfnmap.engine.profile import NEWEST
 from pfnmap.engine.sysroot.files import DirectoryTree

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from pfnmap.engine.commands import Command
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import PageState
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.checks import broken_identities
 from pfnmap.engine.sysroot.held import (

@@ -11,7 +11,7 @@ import pytest
 from pfnmap.engine.commands import Note, Offline, Ref
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import PageState
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.session import History
 from pfnmap.engine.sysroot.capture import save_capture

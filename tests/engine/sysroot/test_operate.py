@@ -14,7 +14,7 @@ import pytest
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import ZoneType
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.sysroot.capture import save_capture
 from pfnmap.engine.sysroot.files import READ_FLAGS
 from pfnmap.engine.sysroot.history import open_root

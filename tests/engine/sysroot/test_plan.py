@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.operations.offline import offline_obstacle
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.sysroot.files import DirectoryTree

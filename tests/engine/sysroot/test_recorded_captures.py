@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pfnmap.engine.commands import Add
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.sysroot.capture import capture_bytes, is_capture, load_capture
 from pfnmap.engine.sysroot.view import SysrootView
 from tests.kernel.captures import DUMP, Moment, kept_observations, moments

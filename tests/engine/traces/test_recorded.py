@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.memory.checks import broken_identities
 from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.session import Session

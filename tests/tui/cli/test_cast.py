@@ -15,7 +15,7 @@ import pytest
 from pfnmap.engine.commands import StartMachine
 from pfnmap.engine.journal.journal import Origin, keep
 from pfnmap.engine.journal.store import JournalStore
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.scenarios.scenario import load_scenario
 from pfnmap.tui.cli import main
 from pfnmap.tui.pictures.cast.cast import make_cast

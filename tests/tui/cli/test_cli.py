@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pfnmap.engine.language import VERBS
+from pfnmap.engine.commands import VERBS
 from pfnmap.engine.profile import NEWEST
 from pfnmap.engine.sources import shipped_scenarios
 from pfnmap.themes import theme_files

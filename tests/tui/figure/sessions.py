@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from pfnmap.engine.commands import StartMachine
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, ZoneType
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.runs import RunMap
 from pfnmap.engine.model_view import ModelView

@@ -9,7 +9,7 @@ import numpy as np
 
 from pfnmap.engine.compare import compare, compare_machine
 from pfnmap.engine.kinds import PageState, ZoneType
-from pfnmap.engine.language import parse_lines
+from pfnmap.engine.language.lines import parse_lines
 from pfnmap.engine.scenarios.scenario import parse_scenario
 from pfnmap.engine.sysroot.history import open_root
 from pfnmap.tui.figure.axis import axis_of, ground_of

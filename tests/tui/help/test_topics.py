@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from pfnmap.engine.commands import VERBS
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.language import VERBS
 from pfnmap.engine.scenarios.run import run_scenario
 from pfnmap.engine.scenarios.scenario import parse_scenario
 from pfnmap.themes.loader import read_theme

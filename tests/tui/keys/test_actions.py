@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.outcome import Refusal
 from pfnmap.tui.keys.action import Action
 from pfnmap.tui.keys.action_table import ACTIONS, AREAS, action_of_verb

@@ -10,7 +10,7 @@ from textual.widgets import Input
 
 from pfnmap.engine.commands import Add, Offline, Online, Remove, SetParam, Shrink
 from pfnmap.engine.kinds import OnlineType, ZoneType
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.tui.dialogs.add_form import AddForm
 from pfnmap.tui.dialogs.palette import Palette
 from pfnmap.tui.dialogs.prompt import Prompt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pfnmap.engine.language import VERBS
+from pfnmap.engine.commands import VERBS
 from pfnmap.tui.keys.actions import completions
 
 

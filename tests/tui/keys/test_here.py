@@ -6,7 +6,7 @@ import pytest
 
 from pfnmap.engine.commands import Ref
 from pfnmap.engine.kinds import ZoneType
-from pfnmap.engine.language import format_refs
+from pfnmap.engine.notation import format_refs
 from pfnmap.tui.keys.here import MOST_BLOCKS, Here, refs_of
 from tests.tui.stage import DIMM, session_of, stage
 

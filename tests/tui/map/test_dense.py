@@ -10,7 +10,7 @@ import pytest
 
 import tests.tui.stage as stages
 from pfnmap.engine.compare import compare_commands
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.tui.dialogs.compare import CompareScreen
 from pfnmap.tui.dialogs.palette import Palette
 from pfnmap.tui.say.facts import MIX_SHOWN, page_facts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pfnmap.engine.commands import FailNext, Ref, Remove, SysfsWrite
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.phases import FAILABLE_PHASES
 from pfnmap.engine.session import Session
 from pfnmap.tui.dialogs.palette import Palette

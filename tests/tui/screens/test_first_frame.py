@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import pytest
 from textual.events import Resize
 
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.session import Session
 from pfnmap.themes import load_theme

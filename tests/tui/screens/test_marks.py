@@ -12,7 +12,7 @@ from pfnmap.engine.errors import ParseError
 from pfnmap.engine.journal.journal import Origin, keep
 from pfnmap.engine.journal.resume import replay, resume
 from pfnmap.engine.journal.store import JournalStore
-from pfnmap.engine.language import format_command, parse_line
+from pfnmap.engine.language.lines import format_command, parse_line
 from pfnmap.engine.sysroot.history import ObservedHistory, coded
 from pfnmap.engine.sysroot.observe import Watcher
 from pfnmap.themes import load_theme

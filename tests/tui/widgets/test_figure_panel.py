@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pfnmap.engine.language import parse_line
+from pfnmap.engine.language.lines import parse_line
 from pfnmap.tui.figure.axis import ground_of
 from pfnmap.tui.figure.moments import moments
 from pfnmap.tui.figure.steps import Steps

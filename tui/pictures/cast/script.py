@@ -23,7 +23,7 @@ from pfnmap.engine.commands import (
     Zoom,
 )
 from pfnmap.engine.errors import InputError, PfnmapError
-from pfnmap.engine.language import format_command
+from pfnmap.engine.language.lines import format_command
 from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.operations.refs import pfn_of
 from pfnmap.engine.outcome import Outcome
