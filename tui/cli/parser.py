@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from importlib import import_module
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from pfnmap.engine.errors import InputError, ParseError, PfnmapError
 from pfnmap.engine.printable import printable
@@ -53,6 +53,36 @@ class Parser(argparse.ArgumentParser):
             formatter_class=_Help,
             allow_abbrev=False,
         )
+
+    def options(self, text: str, to: argparse._ActionsContainer | None = None) -> None:
+        """Add options, written as help shows them: names, a value or none, two blanks, words.
+
+        A value is in capitals, or one of ``{these,words}``; without one it is a flag. A line that
+        begins with blanks goes on with the words. ``to``: a group of the options.
+        """
+        rows: list[list[str]] = []
+        lines = text.strip("\n").rstrip().splitlines()
+        margin = len(lines[0]) - len(lines[0].lstrip())
+        for line in lines:
+            option, _, words = line[margin:].partition("  ")
+            if option:
+                rows.append([option, words.strip()])
+            else:
+                rows[-1][1] += f" {words.strip()}"
+        for option, words in rows:
+            names, _, value = option.rpartition(" ")
+            takes: dict[str, Any]
+            if value[0].isupper():
+                takes = {"metavar": value}
+            elif value[0] == "{":
+                takes = {"choices": value.strip("{}").split(",")}
+            else:
+                names, takes = option, {"action": "store_true"}
+            (to or self).add_argument(*names.split(", "), help=words.strip(), **takes)
+
+    def either(self, text: str) -> None:
+        """Add options of which one at most may be given."""
+        self.options(text, self.add_mutually_exclusive_group())
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """What the words say; ``given`` holds the names of all that was said.
