@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from queue import SimpleQueue
 from typing import Final
 
 from msgspec import Struct
@@ -29,6 +33,8 @@ from pfnmap.engine.traces.recorded import recorded_step
 from pfnmap.engine.traces.replay import machine_state
 from pfnmap.engine.traces.trace import RecordedStep, ShellStep, Trace
 
+QEMU_BYTES: Final = 512 << 20
+"""What a guest takes beside its memory, and the margin for what is plugged in."""
 SHOWN: Final[dict[str, frozenset[str]]] = {
     "ok": frozenset(),
     "errno": frozenset(),
@@ -204,19 +210,75 @@ def run_on(
         ParseError: The scenario is none for a real machine.
         GuestError: The kernel does not boot, lacks what the scenario needs, or fails on the way.
     """
+
+    def told(line: str) -> None:
+        progress(line and f"{kernel.title}: {line}")
+
     script = script_of(scenario, kernel.arch)
     steps = []
-    with Guest.boot(kernel, script.hardware, progress) as guest:
+    with Guest.boot(kernel, script.hardware, told) as guest:
         recorder = Recorder.start(guest, calls=calls)
         try:
             for step in play_on(recorder, script):
-                progress(f"{guest.facts['release']}: step {step.number}")
+                told(f"step {step.number}")
                 steps.append(step)
         finally:
             keep(recorder.trace)
     return KernelRun(
         guest.facts["release"], script, guest.accelerator, recorder.trace, tuple(steps)
     )
+
+
+def run_side_by_side(
+    kernels: Sequence[Kernel], scenario: Scenario, progress: Callable[[str], None]
+) -> list[KernelRun]:
+    """Let kernels go through a scenario, as many at once as there is memory for.
+
+    Raises:
+        ParseError: The scenario is none for a real machine.
+        GuestError: That of the first kernel that fails; the others are given up.
+    """
+    room = min(_room(script_of(scenario, each.arch).hardware) for each in kernels)
+    turns, over = threading.Semaphore(room), threading.Event()
+    answers = SimpleQueue[tuple[int, KernelRun | Exception]]()
+
+    def heard(line: str) -> None:
+        if over.is_set():
+            raise GuestError("given up")
+        progress(line)
+
+    def run(number: int, kernel: Kernel) -> None:
+        with turns:
+            try:
+                answers.put((number, run_on(kernel, scenario, heard)))
+            except Exception as error:
+                answers.put((number, error))
+
+    done: dict[int, KernelRun] = {}
+    try:
+        # Daemons: whoever interrupts this does not wait for a kernel.
+        for number, kernel in enumerate(kernels):
+            threading.Thread(target=run, args=(number, kernel), daemon=True).start()
+        while len(done) < len(kernels):
+            number, answer = answers.get()
+            if isinstance(answer, Exception):
+                raise answer
+            done[number] = answer
+            progress(f"{answer.name}: {len(done)} of {len(kernels)} kernels are through")
+    finally:
+        over.set()
+    return [done[number] for number in range(len(kernels))]
+
+
+def _room(hardware: Hardware) -> int:
+    """How many such guests fit into the memory that is available here, one at the least."""
+    return max(1, (available_kib() << 10) // (hardware.total_bytes + QEMU_BYTES))
+
+
+def available_kib() -> int:
+    """``MemAvailable`` of this machine."""
+    found = re.search(r"MemAvailable: *(\d+) kB", Path("/proc/meminfo").read_text())
+    return int(found[1]) if found else 0
 
 
 def course_of_variant(run: VariantRun) -> Course:

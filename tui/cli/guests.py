@@ -12,7 +12,12 @@ from pfnmap.engine.commands import Expect
 from pfnmap.engine.compare import Comparison, VariantRun, parse_variant, run_variant
 from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.guest.kernels import Kernel, busybox, kernel_named, qemu
-from pfnmap.engine.guest.scenario import KernelRun, course_of_variant, run_on
+from pfnmap.engine.guest.scenario import (
+    KernelRun,
+    course_of_variant,
+    run_on,
+    run_side_by_side,
+)
 from pfnmap.engine.printable import printable
 from pfnmap.engine.scenarios.scenario import Scenario, load_scenario
 from pfnmap.engine.sizes_in_words import counted
@@ -42,7 +47,7 @@ class Progress:
 
     def __call__(self, text: str) -> None:
         """Show a line in place of the one before."""
-        if self.shown:
+        if self.shown and text:
             width = shutil.get_terminal_size().columns - 1
             self._write(f"\r\x1b[K{printable(text, ascii_only=True)[:width]}")
 
@@ -99,18 +104,24 @@ def check(names: Sequence[str], kernel: str, modules: str | None) -> int:
 
 
 def compared(scenario: Scenario, variants: Sequence[str], modules: str | None) -> Comparison:
-    """A scenario on kernels, one after the other, and under rules of the model."""
-    runs, courses = list[VariantRun](), list[Course]()
+    """A scenario on kernels, side by side where there is memory, and under rules of the model."""
+    named = variants if len(variants) > 1 else ["", *variants]
+    kernels = [
+        kernel_for(text.removeprefix(KERNEL), modules, scenario)
+        for text in named
+        if text.startswith(KERNEL)
+    ]
     with progress() as heard:
-        for text in variants if len(variants) > 1 else ["", *variants]:
-            if text.startswith(KERNEL):
-                kernel = kernel_for(text.removeprefix(KERNEL), modules, scenario)
-                done = run_on(kernel, scenario, heard)
-                runs.append(done.variant)
-                courses.append(done.course)
-            else:
-                runs.append(run_variant(scenario, parse_variant(text) if text else ()))
-                courses.append(course_of_variant(runs[-1]))
+        through = iter(run_side_by_side(kernels, scenario, heard))
+    runs, courses = list[VariantRun](), list[Course]()
+    for text in named:
+        if text.startswith(KERNEL):
+            done = next(through)
+            runs.append(done.variant)
+            courses.append(done.course)
+        else:
+            runs.append(run_variant(scenario, parse_variant(text) if text else ()))
+            courses.append(course_of_variant(runs[-1]))
     found = (parting(courses[0], other) for other in courses[1:])
     lines = tuple(line for each in found if each is not None for line in each.lines)
     return Comparison(scenario.title, tuple(runs), parted=lines)

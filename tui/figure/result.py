@@ -127,24 +127,19 @@ def _changes(before: Moment, after: Moment) -> Iterator[Change]:
         mine = changed[(parts[changed] == pair).all(axis=1)]
         ranges = joined_ranges(np.stack((starts[mine], ends[mine]), axis=1))
         was, now = (_words_of(key) for key in pair)
-        if "Device" in (was, now):
-            continue
         blocks = tuple((low // pages, (high - 1) // pages) for low, high in ranges.tolist())
         yield Change(blocks, was, now)
 
 
 def _state_of(keys: Int64s) -> Int64s:
-    """State and zone of the blocks of a run, from its key; -1 where there is no memory."""
-    zone_and_state = keys & 0x3F
-    return np.where(keys < 0, -1, zone_and_state)
+    """State and zone of the blocks of a run, from its key; -1 where there is no block."""
+    return np.where((keys < 0) | (keys & 7 > len(BlockState)), -1, keys & 0x3F)
 
 
 def _words_of(code: int) -> str:
     if code < 0:
         return ""
     zone, state = (code >> 3) - 1, (code & 7) - 1
-    if state >= len(BlockState):
-        return ZoneType(zone).label
     word = BlockState(state).word
     return word if zone < 0 else f"{word} in {ZoneType(zone).label}"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pfnmap.engine.guest import scenario
 from pfnmap.engine.traces.trace import load_trace
 from pfnmap.tui.cli import main
 from tests.engine.guest import tools
@@ -144,6 +145,25 @@ def test_kernels_and_rules_are_compared_side_by_side(
     assert main(["compare", claim, "--with", "kernel=6.12"]) == 0
     assert "A: as written; 5 of 5 expectations hold" in capsys.readouterr().out
     assert main(["compare", claim, "--with", "kernel=6.9"]) == 2
+
+
+@pytest.mark.parametrize("available", [1, 64 << 20], ids=["one after another", "at once"])
+def test_kernels_are_compared_as_many_at_once_as_there_is_memory_for(
+    available: int,
+    claim: str,
+    qemu: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scenario, "available_kib", lambda: available)
+    tools.image(qemu / "vmlinuz-6.13", {"refuses": "memory33/state"}, "6.13.0-fake")
+    tools.image(qemu / "vmlinuz-6.14", {"panics at": "memory33/state"}, "6.14.0-fake")
+    words = ["compare", claim, "--with", "kernel=6.12", "--with"]
+    assert main([*words, "kernel=6.13"]) == 0
+    said = capsys.readouterr().out
+    assert "6.12.0-fake and 6.13.0-fake part at step 3: online dimm0[1] movable" in said
+    assert main([*words, "kernel=6.14"]) == 2
+    assert "6.14.0-fake (emulation): Kernel panic" in capsys.readouterr().err
 
 
 def test_a_kernel_is_fetched_by_a_word_of_its_own(
