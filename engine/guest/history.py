@@ -42,8 +42,8 @@ from pfnmap.engine.sysroot.observation import Observation, Span
 from pfnmap.engine.sysroot.observe import Watcher, changes_between
 from pfnmap.engine.sysroot.shell import ANSWER_SECONDS, Answer, ShellMachine
 from pfnmap.engine.sysroot.view import SysrootView
-from pfnmap.engine.traces.recorded import as_recorded
 from pfnmap.engine.traces.replay import machine_state, run_step
+from pfnmap.engine.traces.shown import as_recorded
 from pfnmap.engine.traces.trace import FIRMWARE, RecordedStep, ShellStep, trace_bytes
 from pfnmap.engine.traces.verify import Difference, compare, compare_answer
 

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from pfnmap.engine import commands as c
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import ARCHITECTURES
-from pfnmap.engine.kinds import ZONE_BY_LABEL, BlockState, MemmapKind, PageState, ZoneType
+from pfnmap.engine.kinds import PageState, ZoneType
 from pfnmap.engine.machine import predict, with_boot_pools
 from pfnmap.engine.memory.boot import from_observation
-from pfnmap.engine.memory.runs import Rows
-from pfnmap.engine.memory.state import BLOCK_DTYPE, Resource, State
+from pfnmap.engine.memory.state import Resource, State
 from pfnmap.engine.outcome import Events, Outcome
 from pfnmap.engine.printable import printable
 from pfnmap.engine.profile import profile_of
@@ -32,6 +31,7 @@ from pfnmap.engine.traces.recorded_devices import (
     with_nvdimm,
 )
 from pfnmap.engine.traces.recorded_shell import ShellError, parse_script
+from pfnmap.engine.traces.shown import observed_rows
 from pfnmap.engine.traces.trace import (
     FIRMWARE,
     DeviceStep,
@@ -152,25 +152,6 @@ def ram_ranges(
             else:
                 out.append((low, high, node))
     return np.array(out, np.int64).reshape(-1, 3)
-
-
-def observed_rows(blocks: Sequence[RecordedBlock], ram: NDArray[np.int64], pages: int) -> Rows:
-    """Block rows of boot memory: state, zone and node as shown, present pages from iomem."""
-    rows = np.zeros(len(blocks), BLOCK_DTYPE)
-    for row, block in zip(rows, blocks, strict=True):
-        low, high = block.id * pages, (block.id + 1) * pages
-        inside = np.clip(np.minimum(ram[:, 1], high) - np.maximum(ram[:, 0], low), 0, None)
-        online = block.state == "online"
-        zone = ZoneType.NONE
-        if online and len(block.valid_zones) == 1:
-            zone = ZONE_BY_LABEL.get(block.valid_zones[0], ZoneType.NONE)
-        row["start"], row["count"], row["node"] = block.id, 1, block.node or 0
-        row["state"] = int(BlockState.ONLINE if online else BlockState.OFFLINE)
-        row["zone"], row["link_zone"], row["link_node"] = zone, max(zone, 0), block.node or 0
-        row["present"] = int(inside.sum())
-    rows["early"], rows["device"], rows["initialised"] = 1, -1, 1
-    rows["memmap"] = int(MemmapKind.BOOT)
-    return rows
 
 
 def step_commands(step: RecordedStep, directory: str = "/") -> list[c.Command]:
