@@ -52,14 +52,15 @@ _GLOB = re.compile(r"[\w./*?{},:@%+=\[\]-]+\Z")
 def perform(recorder: Recorder, command: Command) -> list[RecordedStep]:
     """Do one command to the guest; the steps that it took, up to the first refusal.
 
+    Before them stands what the guest has done by itself meanwhile.
+
     Raises:
         UnplayableError: It means nothing on a real machine, or on this one; nothing was done.
         GuestError: There is no answer, or the kernel lacks what it takes.
     """
-    done: list[RecordedStep] = []
+    done = recorder.look()
     for step in _steps(recorder, command):
-        recorder.keep(step)
-        done.append(step)
+        done += recorder.keep(step)
         if step.result is not None:
             break
     return done

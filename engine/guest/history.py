@@ -22,7 +22,6 @@ from pfnmap.engine.commands import (
     KmemDel,
     Note,
     StartMachine,
-    SysfsRead,
     SysfsWrite,
     is_action,
 )
@@ -49,8 +48,6 @@ from pfnmap.engine.traces.verify import Difference, compare, compare_answer
 
 MOST_SHOWN: Final = 8
 """Differences of one step that are spelt out in the log; the findings have all."""
-_LOOK: Final = SysfsRead(("/sys/devices/system/memory/auto_online_blocks",))
-"""What is recorded where the guest changed by itself: a reading, and so what is there then."""
 
 
 class GuestLine:
@@ -257,12 +254,12 @@ class GuestHistory(ObservedHistory):
             before = self._newest
             read = self.watcher.poll(in_sight)
             if read.observation is not before.observation:
-                steps = perform(self._recorder, _LOOK)
+                self._recorder.look()
                 was = self._model
                 for each in explain(before, read).outcomes:  # what no file shows follows, too
                     with suppress(InputError):
                         self._model = predict(self._model, each.command).after
-                self._model = as_recorded(self._model, steps[-1].after)
+                self._model = as_recorded(self._model, self._recorder.now)
                 changes = changes_between(before.observation, read.observation)
                 ends = was, self._model
                 outcome = observed(changes, Phases(lambda: ends))

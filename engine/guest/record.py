@@ -8,18 +8,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pfnmap.engine.geometry import ARCHITECTURES
 from pfnmap.engine.guest.errors import LackingError, RefusedError
 from pfnmap.engine.guest.guest import Guest
 from pfnmap.engine.guest.hardware import geometry_name
 from pfnmap.engine.guest.report import error_name, read_report
+from pfnmap.engine.traces.recorded_shell import only_reads
 from pfnmap.engine.traces.trace import (
     FIRMWARE,
     DeviceStep,
     DimmStep,
     Environment,
     HotAdd,
+    ObservedStep,
     RecordedParams,
     RecordedState,
     RecordedStep,
@@ -58,6 +61,8 @@ class Recorder:
     huge_pages: dict[str, tuple[str, int]] = field(default_factory=dict)
     """The file of the pool and how many, of each name that ``hugetlb`` gave."""
     ended: str = ""
+    _log: tuple[str, ...] = ()
+    """Said between two steps while nothing changed."""
 
     @classmethod
     def start(cls, guest: Guest, *, calls: bool = False) -> Recorder:
@@ -122,9 +127,21 @@ class Recorder:
         names |= {given: each.dax for given, each in self.devices.items()}
         return names.get(name, "")
 
-    def keep(self, step: RecordedStep) -> None:
-        """Take a step into the recording."""
-        self.steps.append(step)
+    def keep(self, step: RecordedStep) -> list[RecordedStep]:
+        """Take a step into the recording; one that only reads changed nothing itself."""
+        kept = [step]
+        if isinstance(step, ShellStep) and step.after != self.now and only_reads(step.command):
+            kept = [ObservedStep(log=step.log, after=step.after), replace(step, log=())]
+        self.steps += kept
+        return kept
+
+    def look(self) -> list[RecordedStep]:
+        """Take in what the guest did by itself since the last step, if anything."""
+        report = read_report(self.guest.run("report").output)
+        if report.state == self.now:
+            self._log += report.log
+            return []
+        return self.keep(ObservedStep(log=report.log, after=report.state, calls=report.calls))
 
     # -- what can be done --------------------------------------------------------------------
     def write_state(self, block: int, value: str) -> RecordedStep:
@@ -252,9 +269,10 @@ class Recorder:
     ) -> RecordedStep:
         report = read_report(self.guest.run("report").output)
         answer = result(report.state, report.log) if callable(result) else result
+        log, self._log = (*self._log, *report.log), ()
         pages = report.unmovable if answer == "EBUSY" else ()
         return kind(
-            log=report.log,
+            log=log,
             after=report.state,
             result=answer,
             environment=Environment(pages) if pages else None,

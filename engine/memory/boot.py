@@ -233,7 +233,7 @@ def _assemble(
         tuple(nodes),
         RunMap.from_rows(rows),
         ram,
-        policy_zone=_policy_zone(nodes),
+        policy_zone=highest_kernel_zone(nodes),
         normal_nodes=_normal_nodes(nodes),
     )
     return replace(
@@ -338,7 +338,7 @@ def _normal_nodes(nodes: Sequence[Node]) -> tuple[int, ...]:
     return tuple(number for number, node in enumerate(nodes) if node.has_normal_memory)
 
 
-def _policy_zone(nodes: Sequence[Node]) -> ZoneType:
+def highest_kernel_zone(nodes: Sequence[Node]) -> ZoneType:
     """The highest zone of kernel memory that has any (``check_highest_zone``)."""
     present = (zone for node in nodes for zone in KERNEL_ZONES if node.zones[zone].present)
     return max(present, default=ZoneType.DMA)
@@ -393,7 +393,7 @@ def from_observation(
         RunMap.from_rows(blocks),
         ram,
         resources=tuple(resources),
-        policy_zone=_policy_zone(nodes),
+        policy_zone=highest_kernel_zone(nodes),
         normal_nodes=_normal_nodes(nodes) if normal_nodes is None else normal_nodes,
         recorded=True,
         title=title,

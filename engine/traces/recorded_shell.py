@@ -81,6 +81,14 @@ def parse_script(script: str, directory: str = "/") -> list[Command]:
     return commands if answers or not commands else [*commands, Note("")]
 
 
+def only_reads(script: str) -> bool:
+    """Whether a script is known to change nothing."""
+    try:
+        return not any(isinstance(each, SysfsWrite | Signal) for each in parse_script(script))
+    except ShellError:
+        return False
+
+
 def _simple_commands(script: str) -> Iterator[list[str]]:
     """The words of each simple command; redirections stay as words of their own."""
     script = _ERRORS.sub(" ", script).replace("\n", " ; ")

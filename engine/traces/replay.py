@@ -18,7 +18,7 @@ from pfnmap.engine.kinds import PageState, ZoneType
 from pfnmap.engine.machine import predict, with_boot_pools
 from pfnmap.engine.memory.boot import from_observation
 from pfnmap.engine.memory.state import Resource, State
-from pfnmap.engine.outcome import Events, Outcome
+from pfnmap.engine.outcome import Event, Events, Outcome, Phases
 from pfnmap.engine.printable import printable
 from pfnmap.engine.profile import profile_of
 from pfnmap.engine.sysfs_words import parse_mask
@@ -31,12 +31,13 @@ from pfnmap.engine.traces.recorded_devices import (
     with_nvdimm,
 )
 from pfnmap.engine.traces.recorded_shell import ShellError, parse_script
-from pfnmap.engine.traces.shown import observed_rows
+from pfnmap.engine.traces.shown import as_recorded, observed_rows
 from pfnmap.engine.traces.trace import (
     FIRMWARE,
     DeviceStep,
     DimmStep,
     HotAdd,
+    ObservedStep,
     Plugged,
     RecordedBlock,
     RecordedStep,
@@ -167,6 +168,8 @@ def step_commands(step: RecordedStep, directory: str = "/") -> list[c.Command]:
         case WriteState():
             path = f"/sys/devices/system/memory/memory{step.block}/state"
             return [c.SysfsWrite(step.value, path)]
+        case ObservedStep():
+            return []
         case ShellStep():
             return parse_script(step.command, directory)
         case DeviceStep(plugs=Plugged(driver="virtio-mem-pci") as it):
@@ -196,8 +199,13 @@ def _shown_command(step: RecordedStep, commands: Sequence[c.Command]) -> c.Comma
 def run_step(state: State, step: RecordedStep) -> Outcome:
     """Replay one step on a state. Pages recorded as unmovable count for this step only.
 
-    What a resized virtio-mem device could not unplug shows in what was recorded behind the step.
+    What a resized virtio-mem device could not unplug shows in what was recorded behind the step,
+    and so does all that the machine did by itself.
     """
+    if isinstance(step, ObservedStep):
+        after = as_recorded(state, step.after)
+        said = Event("observed", "by itself", Phases(lambda: (state, after)), 1, step.log)
+        return Outcome(c.Note("the machine changed by itself"), state, after, (said,))
     unmovable = [*step.unmovable]
     outcome = _run(state, step, unmovable)
     if isinstance(step, DeviceStep) and step.resizes:

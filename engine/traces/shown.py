@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import ZONE_BY_LABEL, BlockState, MemmapKind, ZoneType
+from pfnmap.engine.memory.boot import highest_kernel_zone
 from pfnmap.engine.memory.runs import Rows, RunMap, merge_rows, one_by_one, unbroken
 from pfnmap.engine.memory.spans import update_pgdat_span
 from pfnmap.engine.memory.state import BLOCK_DTYPE, Node, Pending, State, Zone
@@ -35,7 +36,8 @@ def as_recorded(state: State, said: RecordedState) -> State:
         owners = {(r.start, r.end): r.owner for r in state.resources}
         lines = (replace(r, owner=owners.get((r.start, r.end), -1)) for r in said.resources)
         state = replace(state, resources=tuple(lines))
-    return with_unplugged(state)
+    highest = max(state.policy_zone, highest_kernel_zone(state.nodes))
+    return with_unplugged(replace(state, policy_zone=highest))
 
 
 def _with_zones(state: State, said: RecordedState) -> State:

@@ -199,6 +199,10 @@ class ShellStep(RecordedStep, frozen=True, tag="shell"):
     output: str | None = None
 
 
+class ObservedStep(RecordedStep, frozen=True, tag="observed"):
+    """Nothing was done: the machine had changed by itself when it was read."""
+
+
 class Plugged(Struct, frozen=True):
     """A device with memory, as the emulator was told of it."""
 
@@ -302,7 +306,7 @@ class Trace(Struct, frozen=True):
     cmdline: str
     boot_params: RecordedParams = field(name="params")
     boot: RecordedState
-    steps: tuple[DimmStep | HotAdd | WriteState | ShellStep | DeviceStep, ...]
+    steps: tuple[DimmStep | HotAdd | WriteState | ShellStep | DeviceStep | ObservedStep, ...]
     hardware: Hardware = Hardware()
     page_bytes: int = field(default=4096, name="page_size")
     section_bytes: int = field(default=128 << 20, name="section_size")

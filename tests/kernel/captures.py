@@ -54,11 +54,12 @@ class CapturingRecorder(Recorder):
         """Begin with a guest that has just booted."""
         return cls(guest, Recorder.start(guest).boot, dumps=[guest.dump()])
 
-    def keep(self, step: RecordedStep) -> None:
+    def keep(self, step: RecordedStep) -> list[RecordedStep]:
         """Take a step into the recording, and capture the guest behind it."""
-        super().keep(step)
+        kept = super().keep(step)
         self.dumps.append(self.guest.dump())
         self.operations.append(operation_of(step))
+        return kept
 
     def moment(self, number: int) -> Moment | None:
         """An operation with the captures around it; None for what the kernel never saw."""

@@ -113,6 +113,14 @@ def test_what_the_guest_does_by_itself_is_a_step_and_in_the_recording(qemu: Path
         assert session.poll()
         assert session.outcomes[-1].command.text.startswith("observed: memory32 state")
         assert session.state.blocks.at(32)["zone"] > 0  # type: ignore[index]
-        assert len(parse_trace(session.recording, "it").steps) == 2
+        steps = parse_trace(session.recording, "it").steps
+        assert [each.do for each in steps] == ["hot-add", "observed"]
         outcome = done(session, "offline 32")
         assert outcome.output == ("as the model foresaw",), "\n".join(outcome.notes)
+        for line in ("cat", "echo offline >"):
+            session.guest.run("echo online > /sys/devices/system/memory/memory32/state")
+            outcome = done(session, f"{line} /sys/devices/system/memory/memory32/state")
+            assert "as the model foresaw" in outcome.output, "\n".join(outcome.notes)
+        trace = parse_trace(session.recording, "it")
+        assert [each.do for each in trace.steps[3:]] == ["observed", "shell", "write-state"]
+        assert verify_trace(trace) == []
