@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable
 
 from msgspec.structs import replace
 
@@ -316,10 +315,9 @@ def _read_file(state: State, path: str) -> list[str] | None:
         return None if text is None else [text]
     params = dict(state.params.words())
     if path == "/proc/meminfo":
-        return _meminfo(state, range(len(state.nodes)))
+        return _meminfo(state)
     if (found := _NODE_MEMINFO.match(path)) and int(found[1]) in state.nodes_in("online"):
-        node = int(found[1])
-        return [f"Node {node} {line}" for line in _meminfo(state, (node,))]
+        return _meminfo(state, int(found[1]))
     if path.startswith(PARAMETERS_DIR + "/"):
         name = path.rpartition("/")[2]
         text = params.get(name) if state.profile.has_param(name) else None
@@ -348,17 +346,17 @@ def _read_file(state: State, path: str) -> list[str] | None:
     return [fixed[path]] if path in fixed else None
 
 
-def _meminfo(state: State, nodes: Iterable[int]) -> list[str]:
-    """The lines of ``meminfo`` that the model knows."""
-    numbers = [*nodes]
-    managed = sum(zone.managed for node in numbers for zone in state.nodes[node].zones)
-    lines = [f"MemTotal:       {managed * state.geometry.page_bytes >> 10:8} kB"]
-    if len(numbers) == len(state.nodes):
-        size = state.geometry.hugetlb_bytes[0]
-        pages = size // state.geometry.page_bytes
-        count = sum(held.count for held in state.hugetlb.values() if held.page_pages == pages)
-        lines += [f"HugePages_Total:   {count:5}", f"Hugepagesize:   {size >> 10:8} kB"]
-    return lines
+def _meminfo(state: State, node: int | None = None) -> list[str]:
+    """The lines of ``meminfo`` that the model knows, of the machine or of a node."""
+    nodes = state.nodes if node is None else (state.nodes[node],)
+    managed = sum(zone.managed for each in nodes for zone in each.zones)
+    size = state.geometry.hugetlb_bytes[0]
+    pools = [h for h in state.hugetlb.values() if h.page_pages == size // state.geometry.page_bytes]
+    count = sum(hugetlb.count_on(state, pool, node) for pool in pools)
+    total = f"MemTotal:       {managed * state.geometry.page_bytes >> 10:8} kB"
+    if node is not None:  # hugetlb_report_node_meminfo
+        return [f"Node {node} {total}", f"Node {node} HugePages_Total: {count:5}"]
+    return [total, f"HugePages_Total:   {count:5}", f"Hugepagesize:   {size >> 10:8} kB"]
 
 
 def _zoneinfo(state: State) -> list[str]:

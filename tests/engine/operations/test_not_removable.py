@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from pfnmap.engine.machine import Machine
+from pfnmap.engine.model_view import ModelView
 from tests.engine.tools import booted
 
 
@@ -29,3 +30,21 @@ def test_the_blocks_before_it_go_and_it_is_refused(profile: str, errno: str, fun
     assert "removable is 0" in outcome.refusal.rule
     states = [int(outcome.after.blocks.row_at(block)["state"]) for block in range(32, 36)]
     assert states[0] == states[1] != states[2] == states[3]
+
+
+def test_what_is_in_the_way_of_an_offline_is_foreseen() -> None:
+    done = booted("machine ram=1G", "add d 384M", "online 32-33 movable", "pin 33 kind=longterm")
+
+    def obstacles() -> list[str]:
+        view = ModelView(done.state)
+        rows = (view.block(block) for block in (32, 33, 34))
+        return [view.offline_obstacle(row) for row in rows if row is not None]
+
+    free, pinned, gone = obstacles()
+    assert (free, gone) == ("", "EINVAL: offline already")
+    assert pinned.startswith("EINTR: goes on until a signal comes: pfn 0x108000")
+    assert done.run("offline 33").errno == "EINTR"
+    waits, stuck, gone = obstacles()
+    assert waits.startswith("EINTR: waits until a signal comes")
+    assert stuck == "EINTR: its state is going-offline, until a signal comes"
+    assert gone == "EINVAL: offline already"
