@@ -7,7 +7,6 @@ cell looks the same in both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import IntEnum
 from functools import lru_cache
 from typing import Final
@@ -96,14 +95,16 @@ class Strip(Struct, frozen=True, eq=False):
         """Whether both look the same."""
         return np.array_equal(self.marks, other.marks) and np.array_equal(self.codes, other.codes)
 
-    def runs(self, told: NDArray[np.int8] | None = None) -> Iterator[tuple[Mark, int, Told, int]]:
+    def runs(self, told: NDArray[np.int8] | None = None) -> list[tuple[Mark, int, Told, int]]:
         """(mark, code, what is told of it, columns) of equal columns from left to right."""
         flags = np.zeros(len(self.marks), np.int8) if told is None else told
         together = self.codes.astype(np.int64) << 8 | self.marks.astype(np.int64) << 2 | flags
         first = np.flatnonzero(np.append(True, together[1:] != together[:-1]))
         lengths = np.diff(first, append=len(together))
-        for at, length in zip(first.tolist(), lengths.tolist(), strict=True):
-            yield Mark(self.marks[at]), int(self.codes[at]), Told(flags[at]), length
+        return [
+            (Mark(self.marks[at]), int(self.codes[at]), Told(flags[at]), length)
+            for at, length in zip(first.tolist(), lengths.tolist(), strict=True)
+        ]
 
 
 Key = tuple[int, ZoneType | None]

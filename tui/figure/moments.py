@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 from itertools import islice
 from typing import Final
@@ -82,9 +81,9 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
         vars(alone).update(vars(self))  # what was computed already
         return alone
 
-    def touched(self) -> Iterator[tuple[int, int]]:
+    def touched(self) -> list[tuple[int, int]]:
         """[start_pfn, end_pfn) of what the step was about, whether it changed or not."""
-        return iter(()) if self.outcome is None else touched(self.outcome)
+        return [] if self.outcome is None else touched(self.outcome)
 
     def refused_place(self) -> tuple[int, int, int] | None:
         """(start_pfn, end_pfn, node) of where a device would be that the step did not add."""

@@ -312,7 +312,7 @@ def follow(shown: Shown, outcome: Outcome) -> Effects:
         return goto(shown, outcome.command)
     if isinstance(outcome.command, Zoom):
         return zoom(shown, outcome.command)
-    return want.Look(shown.viewport.showing(list(touched(outcome))))
+    return want.Look(shown.viewport.showing(touched(outcome)))
 
 
 def jump(shown: Shown, pfn: int) -> want.Look:

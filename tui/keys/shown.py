@@ -59,6 +59,10 @@ class Shown(Struct, frozen=True):
     """The machine."""
     before: View | None
     """The machine before the last step that was for it, None at boot."""
+    real: bool = False
+    """Whether this is a real machine, or what was kept of one."""
+    read_only: bool = False
+    """Whether commands change nothing here."""
     outcomes: tuple[Outcome, ...] = ()
     nr_waiting: int = 0
     """Commands of a scenario that are still to be done."""
@@ -92,6 +96,8 @@ class Shown(Struct, frozen=True):
             self,
             view=view,
             before=session.before,
+            real=view.real,
+            read_only=session.read_only,
             outcomes=tuple(session.outcomes),
             nr_waiting=len(session.waiting),
             position=session.position,
@@ -100,11 +106,6 @@ class Shown(Struct, frozen=True):
         )
 
     # -- the machine -----------------------------------------------------------------------
-    @property
-    def read_only(self) -> bool:
-        """Whether commands change nothing here."""
-        return self.session.read_only
-
     @property
     def simulated(self) -> Session:
         """The session, for what changes its machine; InputError where nothing may."""
@@ -123,11 +124,6 @@ class Shown(Struct, frozen=True):
         selection = self.viewport.selection
         start, end = selection or self.viewport.cursor_cell
         return Here(self.view, start, end, selected=selection is not None)
-
-    @property
-    def real(self) -> bool:
-        """Whether this is a real machine, or what was kept of one."""
-        return self.view.real
 
     @property
     def last(self) -> int:

@@ -57,16 +57,17 @@ def goto_pfn(command: Goto, base: int, view: View) -> int:
     return pfn
 
 
-def touched(outcome: Outcome) -> Iterator[tuple[int, int]]:
+def touched(outcome: Outcome) -> list[tuple[int, int]]:
     """[start_pfn, end_pfn) of what a step was about, whether it changed or not."""
     pages = outcome.before.geometry.block_pages
-    for first, end in touched_by(outcome.events).tolist():
-        yield first * pages, end * pages
-    yield from _named(outcome)
+    events = touched_by(outcome.events).tolist()
     one, other = outcome.before.hugetlb, outcome.after.hugetlb
-    for number in one.keys() ^ other.keys():
-        pool = other.get(number) or one[number]
-        yield pool.start_pfn, pool.start_pfn + pool.nr_pages
+    pools = [other.get(number) or one[number] for number in one.keys() ^ other.keys()]
+    return [
+        *((first * pages, end * pages) for first, end in events),
+        *_named(outcome),
+        *((pool.start_pfn, pool.start_pfn + pool.nr_pages) for pool in pools),
+    ]
 
 
 def refused_place(outcome: Outcome) -> tuple[int, int, int] | None:

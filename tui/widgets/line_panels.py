@@ -108,28 +108,28 @@ class Legend(Line):
             left = len(entries) - index
             more = f" +{left}: press {key}" if key else f" +{left}"
             keep = len(more) if left > 1 else 0
-            if len(glyphs) + cell_width(name) + 2 + keep > row.room:
+            if len(glyphs) + len(name) + 2 + keep > row.room:
                 row.add(more, "dim")
                 break
-            row.add(glyphs, style).gap().add(name, "dim").gap()
+            row.add(glyphs, style).add(f" {name} ", "dim")
         return [row.strip()]
 
-    def _entries(self, shown: Shown) -> list[tuple[str, Style, str]]:
+    def _entries(self, shown: Shown) -> list[tuple[str, Style | str, str]]:
         """The states of the machine, and the marks there are."""
         paint, states = self.paint, _states_of(shown.view)
         entries = [self._entry(state) for state in states]
         after = sum(state in IMPORTANT for state in states)
         if any(zone.present < zone.spanned for zone in shown.view.zones):
-            entries.insert(after, (paint.figure_marks("--"), paint.role("rule"), "hole in a span"))
+            entries.insert(after, (paint.figure_marks("--"), "rule", "hole in a span"))
         last = shown.session.last_action if shown.phase is None else None
         if last is not None and refused_place(last) is not None:
-            entries.insert(0, (paint.figure_marks("XX"), paint.role("refusal"), "refused"))
+            entries.insert(0, (paint.figure_marks("XX"), "refusal", "refused"))
         if shown.before is not None and (last is None or last.after is not last.before):
-            entries.insert(after, (paint.gone_mark * 2, paint.role("changed"), "gone"))
-            entries.insert(after, (paint.changed_mark, paint.role("changed"), "changed"))
+            entries.insert(after, (paint.gone_mark * 2, "changed", "gone"))
+            entries.insert(after, (paint.changed_mark, "changed", "changed"))
         return entries
 
-    def _entry(self, state: PageState) -> tuple[str, Style, str]:
+    def _entry(self, state: PageState) -> tuple[str, Style | str, str]:
         """Two cells of a state and its name; of vmemmap one cell is partly something else's."""
         glyph, style = self.paint.cell(cells.glyph_code(state))
         if state != PageState.VMEMMAP:

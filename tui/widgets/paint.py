@@ -56,10 +56,6 @@ class Paint:
         self._figure_marks = str.maketrans({} if plain else FIGURE_MARKS)
 
     # -- chrome -----------------------------------------------------------------------
-    def role(self, name: str) -> Style:
-        """The style of a part of the screen, see ``_roles``."""
-        return self.roles[name]
-
     def zone_text(self, label: str) -> Style:
         """The style in which a zone's name (or a block's state) is written."""
         style = self._zone_texts.get(label)

@@ -218,7 +218,7 @@ class Panel(Widget, can_focus=True):
         return len(shown) == height and (not shown or shown[0].cell_length == width)
 
     def _filled(self, lines: list[Strip], width: int, height: int) -> list[Strip]:
-        blank = Strip([Segment(" " * width, self.paint.role("text"))], width)
+        blank = Row(width, self.paint).strip()
         return [*lines[:height], *[blank] * (height - len(lines))]
 
     def scroll_lines(self, lines: int) -> None:

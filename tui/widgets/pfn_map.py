@@ -238,13 +238,13 @@ class PfnMap(Panel):
         paint, margins = self.paint, self._margins
         pfn, block = ("here", "here") if here else ("dim", "text")
         words = f" {pfn_words(start):<{margins.pfn}} " if margins.pfn else " "
-        line = [Segment(words, paint.role(pfn))]
+        line = [Segment(words, paint.roles[pfn])]
         if margins.block:
             block_id = start // self._view.geometry.block_pages
-            line.append(Segment(f"{block_id:>{margins.block}} ", paint.role(block)))
+            line.append(Segment(f"{block_id:>{margins.block}} ", paint.roles[block]))
         mark = paint.changed_mark if bits & cells.CHANGED else " "
         mark = paint.selected_mark if bits & cells.SELECTED else mark
-        line.append(Segment(mark, paint.role("changed")))
+        line.append(Segment(mark, paint.roles["changed"]))
         return line
 
     def _ended(self, width: int, line: list[Segment], label: str) -> Strip:
@@ -269,9 +269,9 @@ class PfnMap(Panel):
         words = f" {what}, {size} "
         if columns >= 48:
             words = f" {what} {pfn_words(start)}{paint.dash}{pfn_words(end - 1)}, {size} "
-        style = paint.role("here" if code & cells.CURSOR else "dim")
+        style = paint.roles["here" if code & cells.CURSOR else "dim"]
         if code & cells.SELECTED and not code & cells.CURSOR:
-            style = paint.role("selection")
+            style = paint.roles["selection"]
         side = max(2, (columns - len(words)) // 2)
         text = paint.fold * side + words
         text += paint.fold * max(0, columns - len(text))
@@ -294,12 +294,12 @@ class PfnMap(Panel):
                 break
             yield self._segment(code, min(length, room))
             room -= length
-        style = self.paint.role("here" if here else "dim")
+        style = self.paint.roles["here" if here else "dim"]
         at = self.viewport.cursor_column - (columns - len(words)) if here else -1
         if at < 0:
             yield Segment(words, style)
             return
-        yield from (Segment(words[:at], style), Segment(words[at], self.paint.role("cursor")))
+        yield from (Segment(words[:at], style), Segment(words[at], self.paint.roles["cursor"]))
         yield Segment(words[at + 1 :], style)
 
     def _segment(self, code: int, length: int) -> Segment:

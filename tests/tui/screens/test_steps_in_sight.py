@@ -74,7 +74,7 @@ def walk(session: Session, size: tuple[int, int]) -> Iterator[tuple[Outcome, pfn
 def unseen(outcome: Outcome, viewport: Viewport, present: list[int]) -> str:
     """What of the blocks that a step was about is not in sight, in words; empty for nothing."""
     pages = viewport.block_pages
-    ranges = list(touched(outcome))
+    ranges = touched(outcome)
     blocks = [
         block
         for block in present

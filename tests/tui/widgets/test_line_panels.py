@@ -87,7 +87,7 @@ async def test_a_claim_that_does_not_hold_is_marked_like_a_refusal() -> None:
     async with stage(*DIMM, *CLAIMS, size=(80, 24)) as on:
         assert _time(on) == "●●●×××│"
         done = [s.style for s in on.main.timeline.draw(80, 1)[0] if s.text == "×"]
-        assert done == [on.main.paint.role("refusal")] * 3
+        assert done == [on.main.paint.roles["refusal"]] * 3
         assert _summary(on.main.shown).endswith("expect ok: does not hold")
 
 
