@@ -67,6 +67,11 @@ class JournalFile:
         self._pending.clear()
         self.trouble = None
 
+    @property
+    def checksum(self) -> int | None:
+        """Of the last line; None while that is not on disk."""
+        return None if self.trouble else self._checksum
+
     def _back_out(self) -> None:
         """Take half a line off again; if even that fails, the next reader finds it torn."""
         if self._open is not None:

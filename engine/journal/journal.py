@@ -31,6 +31,7 @@ from pfnmap.engine.commands import Command, Note, StartMachine, Title
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.journal.file import JournalFile
 from pfnmap.engine.journal.lines import MAX_LINE_BYTES
+from pfnmap.engine.journal.results import FIRST, Results
 from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.language.lines import format_command, parse_line
 from pfnmap.engine.machine import Machine
@@ -110,8 +111,13 @@ def _sha256(path: Path) -> str:
 class JournaledSession(Session):
     """A session that writes down every step before anybody sees its result."""
 
-    def __init__(self, session: Session, journal: JournalFile) -> None:
-        """Take over ``session``; the journal must already lead to where it stands."""
+    def __init__(
+        self, session: Session, journal: JournalFile, nr_runs: int, results: Results | None = None
+    ) -> None:
+        """Take over ``session``; the journal must already lead to where it stands.
+
+        ``nr_runs``: commands in the journal; ``results``: what they came to, once there are many.
+        """
         super().__init__(
             Machine(session.start),
             session.title,
@@ -125,6 +131,8 @@ class JournaledSession(Session):
         self.listeners = session.listeners
         self.recorded = session.recorded
         self._journal = journal
+        self._nr_runs = nr_runs
+        self._results = results
         self.noted = journal.append
 
     @property
@@ -140,12 +148,22 @@ class JournaledSession(Session):
     def close(self) -> None:
         """End the session: the journal's lock is given up. The journal stays."""
         self._journal.close()
+        if self._results is not None:
+            self._results.write()
 
     # -- what is written ---------------------------------------------------------------
     def record(self, outcome: Outcome) -> Outcome:
         """As :meth:`Session.record`; the command is on disk first."""
-        self._journal.append(_run_line(outcome.command))
-        return super().record(outcome)
+        line = _run_line(outcome.command)
+        self._journal.append(line)
+        super().record(outcome)
+        path, checksum = self._journal.path, self._journal.checksum
+        if self._nr_runs >= FIRST and path is not None and checksum is not None:
+            if self._results is None:
+                self._results = Results(path, writes=True)
+            self._results.add(self._nr_runs, line[4:], checksum, outcome)
+        self._nr_runs += 1
+        return outcome
 
 
 def _run_line(command: Command) -> str:
@@ -179,7 +197,8 @@ def keep(session: Session, origin: Origin, store: JournalStore) -> JournaledSess
         first += [_run_line(outcome.command) for outcome in session.outcomes]
     if session.position != (0 if origin.trace else len(session.outcomes)):
         first.append(f"seek {session.position}")
-    return JournaledSession(session, _LazyJournal(store, first))
+    nr_runs = sum(line.startswith("run ") for line in first)
+    return JournaledSession(session, _LazyJournal(store, first), nr_runs)
 
 
 class _LazyJournal(JournalFile):

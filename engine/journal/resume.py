@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Callable
 from typing import Final
 
@@ -12,6 +13,7 @@ from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.journal.file import JournalFile, OpenFile
 from pfnmap.engine.journal.journal import JournaledSession, Origin, read_header
 from pfnmap.engine.journal.lines import Damage, Scanned
+from pfnmap.engine.journal.results import Results
 from pfnmap.engine.journal.store import JournalStore, StoredJournal
 from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.notation import MARK_NAME
@@ -58,16 +60,17 @@ def resume(store: JournalStore, which: str = LATEST) -> Resumed:
     try:
         opened = store.open(journal)
     except OSError as error:
-        replayed = replay(store.read(journal), journal)
+        replayed = replay(store.read(journal), journal, Results(journal.path, writes=False))
         return _not_kept(journal, replayed, error)
     if opened is None:
         raise InputError(f"session {journal.id} is open in another pfnmap")
+    results = Results(journal.path, writes=True)
     try:
-        replayed = replay(store.read(journal), journal)
+        replayed = replay(store.read(journal), journal, results)
     except BaseException:
         os.close(opened[0])
         raise
-    return _continued(store, journal, replayed, opened)
+    return _continued(store, journal, replayed, opened, results)
 
 
 def read_session(store: JournalStore, which: str = LATEST) -> Replayed:
@@ -75,7 +78,7 @@ def read_session(store: JournalStore, which: str = LATEST) -> Replayed:
     journal = store.journals()[:1] if which == LATEST else [store.journal(_number(which))]
     if not journal:
         raise InputError("there is no session yet")
-    return replay(store.read(journal[0]), journal[0])
+    return replay(store.read(journal[0]), journal[0], Results(journal[0].path, writes=False))
 
 
 def _chosen(store: JournalStore, which: str) -> StoredJournal:
@@ -95,7 +98,11 @@ def _number(which: str) -> int:
 
 
 def _continued(
-    store: JournalStore, journal: StoredJournal, replayed: Replayed, opened: OpenFile
+    store: JournalStore,
+    journal: StoredJournal,
+    replayed: Replayed,
+    opened: OpenFile,
+    results: Results,
 ) -> Resumed:
     """Go on with a journal that is ours, repaired where it is damaged."""
     lines = replayed.lines
@@ -110,7 +117,8 @@ def _continued(
     file = JournalFile(
         store.create, opened=opened, nr_bytes=lines.nr_bytes, checksum=lines.checksum
     )
-    session = JournaledSession(replayed.session, file)
+    nr_runs = sum(line.startswith("run ") for line in lines.payloads)
+    session = JournaledSession(replayed.session, file, nr_runs, results)
     return Resumed(session, replayed.origin, journal.id, notice)
 
 
@@ -128,10 +136,11 @@ def _damage_words(journal: StoredJournal, damage: Damage) -> str:
 
 
 # -- replaying ---------------------------------------------------------------------------
-def replay(lines: Scanned, journal: StoredJournal) -> Replayed:
+def replay(lines: Scanned, journal: StoredJournal, results: Results) -> Replayed:
     """Do what the lines say, up to the first that cannot be done.
 
-    InputError when the first line is damaged, or the recording it names is gone.
+    ``results``: what commands are known to have come to. InputError when the first line is damaged,
+    or the recording it names is gone.
     """
     if not lines.payloads:
         what = "its first line is damaged" if lines.damage else "the file is empty"
@@ -141,24 +150,37 @@ def replay(lines: Scanned, journal: StoredJournal) -> Replayed:
         session = origin.session()
     except PfnmapError as error:
         raise InputError(f"session {journal.id} ({journal.path}): {error}") from None
+    number, checksum = 0, zlib.crc32(lines.payloads[0].encode())
     for index, line in enumerate(lines.payloads[1:], 1):
+        checksum = zlib.crc32(line.encode(), checksum)
         try:
-            _do(session, line)
+            if line.startswith("run "):
+                _run(session, line[4:], number, checksum, results)
+                number += 1
+            else:
+                _move(session, line)
         except (PfnmapError, ValueError) as error:
             lines = lines.cut(index, printable(str(error))[:200])
             break
     return Replayed(session, origin, lines)
 
 
-def _do(session: Session, line: str) -> None:
-    """Do one line again."""
-    word, _, rest = line.partition(" ")
-    if word == "run":
-        command = parse_line(rest)
-        if command is None:
-            raise InputError("there is no command in it")
-        session.run(command)
+def _run(session: Session, line: str, number: int, checksum: int, results: Results) -> None:
+    """Do a command again, where what it came to is not known."""
+    before = session.outcomes[session.position - 1].after if session.position else session.start
+    known = results.known(number, line, checksum, before)
+    if known is not None:
+        session.record(known)
         return
+    command = parse_line(line)
+    if command is None:
+        raise InputError("there is no command in it")
+    results.add(number, line, checksum, session.run(command))
+
+
+def _move(session: Session, line: str) -> None:
+    """Do one line again that is no command."""
+    word, _, rest = line.partition(" ")
     if word == "mark":
         name, _, pfn = rest.partition(" ")
         if not MARK_NAME.fullmatch(name) or not pfn.isdecimal():

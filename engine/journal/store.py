@@ -2,7 +2,8 @@
 
 ``session-12.journal`` is the journal of session 12. While a session runs its journal is
 locked, so two programs never write the same file. What repair cuts off a damaged journal is
-kept beside it as ``session-12.damaged``.
+kept beside it as ``session-12.damaged``; see :mod:`pfnmap.engine.journal.results` for
+``session-12.results``.
 """
 
 from __future__ import annotations
@@ -168,7 +169,8 @@ class JournalStore:
                 opened = self.open(journal)
                 if opened is not None:
                     journal.path.unlink()
-                    journal.path.with_suffix(".damaged").unlink(missing_ok=True)
+                    for suffix in (".damaged", ".results"):
+                        journal.path.with_suffix(suffix).unlink(missing_ok=True)
                     os.close(opened[0])
 
     def _highest(self) -> int:

@@ -163,6 +163,8 @@ class Difference(Struct, frozen=True, eq=False):
     rows: Rows
     length: int
     """How many maps lean on one another down to one that is held whole."""
+    most: int
+    """How many may."""
 
 
 class _Leaning(Struct, frozen=True, eq=False):
@@ -244,17 +246,35 @@ class RunMap:
         A history of steps that each change a row is as large as those rows, not as the chunks
         that they are in. Where much is other, or many maps lean on one another, all stays held.
         """
-        if self is older or self._difference is not None:
-            return
-        length = 1 if older._difference is None else older._difference.length + 1
+        if self is not older and self._difference is None:
+            self._lean_on(older, *self.other_than(older))
+
+    def changed(self, low: int, high: int, rows: Rows) -> RunMap:
+        """As :meth:`replace`, for a history: done when the map is asked for anything."""
+        made = RunMap(self.dtype)
+        made._lean_on(self, low, high, rows)
+        if made._difference is None:
+            return self.replace(low, high, rows)
+        made._chunks = None
+        return made
+
+    def _lean_on(self, older: RunMap, low: int, high: int, rows: Rows) -> None:
+        behind = older._difference
+        if behind is None:
+            length, most = 1, older.nr_rows // ROWS_A_STEP
+        else:
+            length, most = behind.length + 1, behind.most
         # One that is held whole has all its chunks for itself, where steps go all over the place.
-        if length * ROWS_A_STEP > self.nr_rows:
-            return
-        low, high = span_apart(older, self)
-        rows = self.slice(low, high)
-        if len(rows) < CHUNK_ROWS // 4:
-            self._difference = Difference(older, low, high, rows, length)
+        if length <= most and len(rows) < CHUNK_ROWS // 4:
+            self._difference = Difference(older, low, high, rows, length, most)
             self._leaning.keep(_Leaning(self))
+
+    def other_than(self, older: RunMap) -> tuple[int, int, Rows]:
+        """[low, high) of keys outside of which both maps hold the same, and its rows here."""
+        if (known := self._difference) is not None and known.older is older:
+            return known.low, known.high, known.rows
+        low, high = span_apart(older, self)
+        return low, high, self.slice(low, high)
 
     def _made_again(self) -> tuple[Rows, ...]:
         """The chunks of a map that leans on another."""

@@ -10,6 +10,7 @@ from textual.events import Key
 from pfnmap.engine.commands import Interactive
 from pfnmap.engine.errors import ParseError
 from pfnmap.engine.journal.journal import Origin, keep
+from pfnmap.engine.journal.results import Results
 from pfnmap.engine.journal.resume import replay, resume
 from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.language.lines import format_command, parse_line
@@ -140,7 +141,7 @@ def test_a_mark_that_no_session_wrote_ends_the_replay(line: str, tmp_path: Path)
     session._journal.append(line)
     session.close()
     journal = store.journals()[0]
-    replayed = replay(store.read(journal), journal)
+    replayed = replay(store.read(journal), journal, Results(journal.path, writes=False))
     assert replayed.lines.damage is not None
     assert not replayed.session.marks
 
