@@ -120,6 +120,7 @@ def test_where_a_key_means_nothing_a_sentence_says_why() -> None:
 def test_what_a_machine_shown_read_only_is_spared() -> None:
     now = frame(*DIMM)
     now.session.read_only = True
+    now = now.now()
     for action in ACTIONS.values():
         if action.changes_memory:
             assert why_not(action, now, now.here) == "this machine is shown read-only"

@@ -58,6 +58,7 @@ async def test_a_size_that_is_the_same_lays_nothing_out_and_asks_nobody(
         await settle(on.pilot)
         assert done == []
         await on.pilot.resize_terminal(100, 30)
+        await settle(on.pilot)
         assert done[0] == "_put"
 
 
