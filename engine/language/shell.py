@@ -420,19 +420,18 @@ def commands_of(simple: Simple, values: Mapping[str, str]) -> list[Command]:
             if kind == "variable" and text not in values:
                 raise _not_understood("$", word.column)
     name, *words = simple.words
-    cwd = values.get(CWD, "")
     match name.text(values):
         case "echo":
-            return _echo(words, simple.end_column, values, cwd)
+            return _echo(words, simple.end_column, values)
         case "tee":
-            return _tee(words, simple.end_column, values, cwd)
+            return _tee(words, simple.end_column, values)
         case "grep":
-            return [_grep(words, simple.end_column, values, cwd)]
+            return [_grep(words, simple.end_column, values)]
         case "cat":
             _refuse_redirection(words, "cat PATH")
-            return [c.SysfsRead(_paths(words, values, cwd, simple.end_column, "cat PATH"))]
+            return [c.SysfsRead(_paths(words, values, simple.end_column, "cat PATH"))]
         case "cd":
-            return [_cd(words, values, cwd)]
+            return [_cd(words, values)]
         case "sleep" | "sync":
             return []  # the machine waits for nobody
         case "chmem":
@@ -444,7 +443,7 @@ def commands_of(simple: Simple, values: Mapping[str, str]) -> list[Command]:
     raise _not_understood(name.text(values), name.column)
 
 
-def _echo(words: list[Word], end_column: int, values: Mapping[str, str], cwd: str) -> list[Command]:
+def _echo(words: list[Word], end_column: int, values: Mapping[str, str]) -> list[Command]:
     expected = "echo WORD > PATH"
     while words and words[0].is_bare("-n"):
         words = words[1:]
@@ -456,7 +455,7 @@ def _echo(words: list[Word], end_column: int, values: Mapping[str, str], cwd: st
         behind = _without_sudo(behind)
         if not behind or not behind[0].is_bare("tee"):
             raise _not_understood("|", sign.column)
-        return _written(before, _tee_paths(behind[1:], values, cwd, end_column), values)
+        return _written(before, _tee_paths(behind[1:], values, end_column), values)
     if sign.operator not in (">", ">>"):
         raise _not_understood(sign.operator, sign.column)
     if not before:
@@ -468,7 +467,7 @@ def _echo(words: list[Word], end_column: int, values: Mapping[str, str], cwd: st
             raise _not_understood(behind[1].operator, behind[1].column)
         message = f"{shown(behind[1].text(values))} stands behind the path"
         raise wrong(message, expected=expected, column=behind[1].column)
-    path = _path(behind[0].text(values), behind[0].column, cwd)
+    path = _path(behind[0].text(values), behind[0].column, values)
     if re.search(r"[*?\[]", path):
         message = f"{shown(path)} may fit several files"
         raise wrong(message, expected="one path, or | tee", column=sign.column)
@@ -480,31 +479,29 @@ def _written(words: list[Word], paths: tuple[str, ...], values: Mapping[str, str
     return [c.SysfsWrite(text, path) for path in paths]
 
 
-def _tee(words: list[Word], end_column: int, values: Mapping[str, str], cwd: str) -> list[Command]:
+def _tee(words: list[Word], end_column: int, values: Mapping[str, str]) -> list[Command]:
     """``tee PATH… <<< WORD``."""
     sign = next((i for i, word in enumerate(words) if word.operator == "<<<"), len(words) - 1)
     if sign != len(words) - 2:
         raise wrong("tee has nothing to write", expected="echo WORD | tee PATH", column=end_column)
-    return _written(words[-1:], _tee_paths(words[:sign], values, cwd, end_column), values)
+    return _written(words[-1:], _tee_paths(words[:sign], values, end_column), values)
 
 
-def _tee_paths(
-    words: list[Word], values: Mapping[str, str], cwd: str, end_column: int
-) -> tuple[str, ...]:
+def _tee_paths(words: list[Word], values: Mapping[str, str], end_column: int) -> tuple[str, ...]:
     while words and words[0].is_bare("-a"):
         words = words[1:]
     _refuse_redirection(words, "tee PATH")
-    return _paths(words, values, cwd, end_column, "tee PATH")
+    return _paths(words, values, end_column, "tee PATH")
 
 
-def _grep(words: list[Word], end_column: int, values: Mapping[str, str], cwd: str) -> Command:
+def _grep(words: list[Word], end_column: int, values: Mapping[str, str]) -> Command:
     expected = "grep . PATH…"
     flags = [word for word in words if re.fullmatch(r"-[HhsrEi]+", word.text(values))]
     words = [word for word in words if word not in flags]
     _refuse_redirection(words, expected)
     given = "".join(flag.text(values) for flag in flags)
     pattern = words[0].text(values) if words else None
-    paths = _paths(words[1:], values, cwd, end_column, expected) if words[1:] else ()
+    paths = _paths(words[1:], values, end_column, expected) if words[1:] else ()
     # Files of one line are told from each other by their names: whole lines are wanted.
     of_many = [path for path in paths if path.endswith("/meminfo")]
     if pattern not in (".", "") and (
@@ -521,8 +518,9 @@ def _grep(words: list[Word], end_column: int, values: Mapping[str, str], cwd: st
     return c.SysfsRead(paths, named="h" not in given, pattern=pattern or "")
 
 
-def _cd(words: list[Word], values: Mapping[str, str], cwd: str) -> Command:
+def _cd(words: list[Word], values: Mapping[str, str]) -> Command:
     """A folder; without one the home, where no file of the kernel is."""
+    cwd = values.get(CWD, "")
     path = words[0].text(values).rstrip("/") if words and not words[0].operator else ""
     if path in ("-", "~", "") or path.startswith(("~", "$")):
         return c.Cd("/")
@@ -542,22 +540,16 @@ _CHMEM = "chmem -e|-d SIZE, FIRST-LAST with -b, or 0xSTART-0xEND"
 
 def _chmem(words: list[str], column: int) -> Command:
     """``chmem -e|-d [-b] [-z ZONE] SIZE|RANGE`` of util-linux; its long options too."""
-    enable: bool | None = None
-    blocks, zone = False, OnlineType.ONLINE
-    left = [part for word in words for part in word.split("=", 1)]
-    given: list[str] = []
-    while left:
-        word = left.pop(0)
-        if word in ("-e", "--enable", "-d", "--disable"):
-            enable = word.lstrip("-")[0] == "e"
-        elif word in ("-b", "--blocks"):
-            blocks = True
-        elif word in ("-z", "--zone") and left and left[0] in ZONE_BY_LABEL:
-            movable = left.pop(0) == "Movable"
-            zone = OnlineType.ONLINE_MOVABLE if movable else OnlineType.ONLINE_KERNEL
-        elif word not in ("-v", "-q", "--verbose", "--quiet"):
-            given.append(word)
-    if enable is None or len(given) != 1:
+    values, given, flags = _options(words, "-z/--zone")
+    enable, blocks = bool(flags & {"-e", "--enable"}), bool(flags & {"-b", "--blocks"})
+    known = {"-e", "--enable", "-d", "--disable", "-b", "--blocks"}
+    known |= {"-v", "--verbose", "-q", "--quiet"}
+    wanted, zone = values.get("--zone"), OnlineType.ONLINE
+    if wanted in ZONE_BY_LABEL:
+        movable = wanted == "Movable"
+        zone = OnlineType.ONLINE_MOVABLE if movable else OnlineType.ONLINE_KERNEL
+    one = enable != bool(flags & {"-d", "--disable"}) and len(given) == 1
+    if not one or flags - known or wanted not in (None, *ZONE_BY_LABEL):
         raise wrong("chmem has nothing to do", expected=_CHMEM, column=column)
     try:
         if "-" not in given[0] and not blocks:
@@ -657,10 +649,10 @@ def _refuse_redirection(words: list[Word], expected: str) -> None:
 
 
 def _paths(
-    words: list[Word], values: Mapping[str, str], cwd: str, end_column: int, expected: str
+    words: list[Word], values: Mapping[str, str], end_column: int, expected: str
 ) -> tuple[str, ...]:
     """The paths to read or write."""
-    paths = [_path(text, word.column, cwd) for word in words for text in word.texts(values)]
+    paths = [_path(text, word.column, values) for word in words for text in word.texts(values)]
     if not paths:
         raise wrong("the path is missing", expected=expected, column=end_column)
     if len(paths) > MAX_BRACE_WORDS:
@@ -668,7 +660,8 @@ def _paths(
     return tuple(paths)
 
 
-def _path(text: str, column: int, cwd: str) -> str:
+def _path(text: str, column: int, values: Mapping[str, str]) -> str:
+    cwd = values.get(CWD, "")
     if not text:
         raise wrong("the path is empty", column=column)
     relative = not text.startswith(("/", "…/", ".../"))
