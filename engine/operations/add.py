@@ -137,12 +137,9 @@ def _enable(tx: Transaction, dimm: FailedDimm) -> Refusal | None:
         return None
     bound = refusal.errno == "EEXIST"
     tx.state = replace(tx.state, failed_dimms=(*others, replace(dimm, bound=bound)))
-    tx.event(
-        "acpi_memory_enable_device",
-        "the DIMM is plugged, but its memory was not added"
-        + (" (EEXIST is taken for success)" if bound else ""),
-        log=[] if bound else _acpi_failure(dimm.acpi_index),
-    )
+    taken = " (EEXIST is taken for success)" if bound else ""
+    text = f"the DIMM is plugged, but its memory was not added{taken}"
+    tx.event("acpi_memory_enable_device", text, log=[] if bound else _acpi_failure(dimm.acpi_index))
     return refusal
 
 
@@ -189,18 +186,12 @@ def check_range(state: State, start: int, size: int, node: int, owner: int = -1)
     limit = state.geometry.physmem_end
     end = start + size - 1
     if size <= 0 or end > limit:
-        return Refusal(
-            "E2BIG",
-            "mhp_range_allowed",
-            f"[{start:#x}-{start + size:#x}] exceeds the addressable range [0x0-{limit:#x}]",
-        )
+        rule = f"[{start:#x}-{start + size:#x}] exceeds the addressable range [0x0-{limit:#x}]"
+        return Refusal("E2BIG", "mhp_range_allowed", rule)
     busy = resources.conflict(state, start, end, owner)
     if busy is not None:
-        return Refusal(
-            "EEXIST",
-            "register_memory_resource",
-            f"[{start:#x}-{end:#x}] conflicts with {busy.name} [{busy.start:#x}-{busy.end:#x}]",
-        )
+        rule = f"[{start:#x}-{end:#x}] conflicts with {busy.name} [{busy.start:#x}-{busy.end:#x}]"
+        return Refusal("EEXIST", "register_memory_resource", rule)
     if _unaligned_log(state, start, size):
         return Refusal(
             "EINVAL",
@@ -453,11 +444,8 @@ def _lay_out(tx: Transaction, device: Device) -> None:
     per_block = device.memmap == MemmapKind.PER_BLOCK
     pages = tx.state.geometry.block_pages if per_block else device.nr_pages
     whole = "a memory block" if per_block else "the range"
-    tx.event(
-        "__add_pages",
-        f"the altmap: base {device.start_pfn:#x}, free {pages} pages ({whole}), alloc 0",
-        block=device.start_pfn // tx.state.geometry.block_pages,
-    )
+    text = f"the altmap: base {device.start_pfn:#x}, free {pages} pages ({whole}), alloc 0"
+    tx.event("__add_pages", text, block=device.start_pfn // tx.state.geometry.block_pages)
 
 
 def _mark_heads(tx: Transaction, device: Device, low: int, high: int) -> Refusal | None:

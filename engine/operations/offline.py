@@ -131,13 +131,11 @@ def waiting(state: State) -> Refusal | None:
     held = state.pending
     if held is None:
         return None
-    return Refusal(
-        "EINTR",
-        "lock_device_hotplug",
+    rule = (
         f"waits until a signal comes: the offline of memory block {held.block} goes on and holds "
-        "the lock",
-        held.block,
+        "the lock"
     )
+    return Refusal("EINTR", "lock_device_hotplug", rule, held.block)
 
 
 def stuck_pfn(state: State, block: int) -> int | None:
@@ -192,20 +190,12 @@ def check_offline(state: State, block: int) -> Refusal | None:
     """Why an online block cannot be offlined now, in the order the kernel asks."""
     row = state.blocks.row_at(block)
     if row["zone"] == ZoneType.NONE:
-        return Refusal(
-            "EINVAL",
-            "memory_block_offline",
-            f"memory block {block} spans several zones or nodes (mem->zone is NULL)",
-            block,
-        )
+        why = f"memory block {block} spans several zones or nodes (mem->zone is NULL)"
+        return Refusal("EINVAL", "memory_block_offline", why, block)
     if int(row["present"]) < state.geometry.block_pages:
         holes = state.geometry.block_pages - int(row["present"])
-        return Refusal(
-            "EINVAL",
-            "offline_pages",
-            f"memory holes: {holes} pages of block {block} are not System RAM",
-            block,
-        )
+        why = f"memory holes: {holes} pages of block {block} are not System RAM"
+        return Refusal("EINVAL", "offline_pages", why, block)
     found = unmovable_pfn(state, block, row)
     if found is not None:
         pfn, kind = found
@@ -215,33 +205,24 @@ def check_offline(state: State, block: int) -> Refusal | None:
             PageState.VMEMMAP: "struct pages of other memory",
             PageState.MOVABLE: "in a pageblock of CMA",
         }[kind]
-        return Refusal(
-            "EBUSY",
-            "start_isolate_page_range",
-            f"failure to isolate range: unmovable page at pfn {pfn:#x} ({what})",
-            block,
-            pfn,
-        )
+        why = f"failure to isolate range: unmovable page at pfn {pfn:#x} ({what})"
+        return Refusal("EBUSY", "start_isolate_page_range", why, block, pfn)
     if state.kept.at(block) is not None:
         if state.profile.is_since("5.8"):
             return Refusal("EINVAL", "memory_block_offline", NEVER_REMOVABLE, block)
         return Refusal("EBUSY", "start_isolate_page_range", REMOVABLE_IS_0, block)
     if row["early"] and _keeps_boot_memory(state):
-        return Refusal(
-            "EPERM",
-            "MEM_GOING_OFFLINE",
+        why = (
             "notifier failure: arm64 keeps the memory of the boot online "
-            "(prevent_bootmem_remove_notifier)",
-            block,
+            "(prevent_bootmem_remove_notifier)"
         )
+        return Refusal("EPERM", "MEM_GOING_OFFLINE", why, block)
     if _splits_leaf(state, row):
-        return Refusal(
-            "EPERM",
-            "MEM_GOING_OFFLINE",
+        why = (
             "notifier failure: the struct pages behind the block's own vmemmap begin in the middle "
-            "of a leaf entry of the vmemmap (can_unmap_without_split)",
-            block,
+            "of a leaf entry of the vmemmap (can_unmap_without_split)"
         )
+        return Refusal("EPERM", "MEM_GOING_OFFLINE", why, block)
     stuck = stuck_pfn(state, block)
     if stuck is None:
         return None
@@ -350,12 +331,8 @@ def _offline_batch(tx: Transaction, first: int, count: int, veto: Refusal | None
         ("dissolve_free_hugetlb_folios", ""),
     )
     if not tx.state.profile.is_since("5.14") and vmemmap == pages:
-        tx.event(
-            "offline_pages",
-            "nothing but struct pages: neither isolated nor migrated",
-            block=first,
-            nr_blocks=count,
-        )
+        told = "nothing but struct pages: neither isolated nor migrated"
+        tx.event("offline_pages", told, block=first, nr_blocks=count)
         steps = tuple(step for step in steps if step[0].isupper())
     for phase, text in steps:
         refusal = veto if veto and phase == veto.function else tx.injected(phase, block=first)
@@ -397,12 +374,8 @@ def _offline_batch(tx: Transaction, first: int, count: int, veto: Refusal | None
     if tx.state.profile.prepare_notifiers:
         text = "whoever has to makes the memory inaccessible (s390)"
         tx.event("MEM_FINISH_OFFLINE", text, block=first, nr_blocks=count)
-    tx.event(
-        "memory_subsys_offline",
-        f"state offline, {count * pages} pages",
-        block=first,
-        nr_blocks=count,
-    )
+    told = f"state offline, {count * pages} pages"
+    tx.event("memory_subsys_offline", told, block=first, nr_blocks=count)
     return None
 
 
@@ -470,12 +443,9 @@ def _leave_buddy(tx: Transaction, before: State, first: int, count: int, row: An
     # v2 of 2019 counts what it skips as well (4/5, skip_migration).
     seen = int(row["present"]) - memmap.vmemmap_apart(tx.state, row)
     log = [f"Offlined Pages {seen}"] * count if before.profile.offlined_pages_log else []
+    told = "sections offline, their pages leave the buddy"
     tx.event(
-        "__offline_isolated_pages",
-        "sections offline, their pages leave the buddy",
-        log=log[-RING_BUFFER_LINES:],
-        block=first,
-        nr_blocks=count,
+        "__offline_isolated_pages", told, log=log[-RING_BUFFER_LINES:], block=first, nr_blocks=count
     )
     zone = tx.state.zone(node, zone_type)
     zone = replace(zone, managed=zone.managed - managed)
@@ -512,13 +482,8 @@ def _leave_buddy(tx: Transaction, before: State, first: int, count: int, row: An
         text = f"node {node} has no memory any more"
         tx.event("NODE_REMOVED_LAST_MEMORY", text, log=demotion, block=first)
         demotion = []
-    tx.event(
-        "MEM_OFFLINE",
-        "the notifiers hear that the memory is gone",
-        log=demotion,
-        block=first,
-        nr_blocks=count,
-    )
+    told = "the notifiers hear that the memory is gone"
+    tx.event("MEM_OFFLINE", told, log=demotion, block=first, nr_blocks=count)
 
 
 def _shrink_merged(
@@ -532,22 +497,16 @@ def _shrink_merged(
         zone, search = shrink_zone_span(tx.state, node, zone_type, low, high)
         name = f"{zone_type.label} of node {node}"
         if search is None:
-            tx.event(
-                function,
-                f"[{low:#x},{high:#x}) is no edge of {name} {span_text(zone)}: unchanged",
-                block=start // tx.state.geometry.block_pages,
-            )
+            text = f"[{low:#x},{high:#x}) is no edge of {name} {span_text(zone)}: unchanged"
+            tx.event(function, text, block=start // tx.state.geometry.block_pages)
         else:
             tx.event(
                 search.function, search.sentence(name), block=start // tx.state.geometry.block_pages
             )
         tx.state = update_pgdat_span(tx.state.with_zone(node, zone_type, zone), node)
         if search is not None:
-            tx.event(
-                function,
-                f"{name} now spans {span_text(zone)}",
-                block=start // tx.state.geometry.block_pages,
-            )
+            text = f"{name} now spans {span_text(zone)}"
+            tx.event(function, text, block=start // tx.state.geometry.block_pages)
 
 
 def offline_obstacle(state: State, row: BlockRow) -> str:

@@ -184,21 +184,13 @@ def _online_batch(
         if refusal is not None:
             faults = tx.state.faults
             tx.state = replace(before, faults=faults)
-            tx.event(
-                "memory_block_online",
-                "failed: the range leaves the zone again",
-                block=first,
-                nr_blocks=count,
-            )
+            text = "failed: the range leaves the zone again"
+            tx.event("memory_block_online", text, block=first, nr_blocks=count)
             _clear_online_type(tx, first, count)
         return refusal
 
-    tx.event(
-        choice.function,
-        f"{kind.word} goes to {zone_type.label}: {choice.rule}",
-        block=first,
-        nr_blocks=count,
-    )
+    told = f"{kind.word} goes to {zone_type.label}: {choice.rule}"
+    tx.event(choice.function, told, block=first, nr_blocks=count)
     if tx.state.profile.prepare_notifiers:
         text = "whoever has to makes the memory accessible (s390)"
         tx.event("MEM_PREPARE_ONLINE", text, block=first, nr_blocks=count)
@@ -207,22 +199,14 @@ def _online_batch(
             return refusal
         spread = vmemmap if count == 1 else span_pages
         tx.state = grow(tx.state, node, zone_type, start_pfn, spread)
-        tx.event(
-            "mhp_init_memmap_on_memory",
-            f"the first {vmemmap} pages of each block join {name}; they hold struct pages",
-            block=first,
-            nr_blocks=count,
-        )
+        told = f"the first {vmemmap} pages of each block join {name}; they hold struct pages"
+        tx.event("mhp_init_memmap_on_memory", told, block=first, nr_blocks=count)
     if refusal := undo("online_pages", _misaligned(tx.state, first, vmemmap)):
         return refusal
     tx.state = grow(tx.state, node, zone_type, start_pfn, span_pages)
     zone = tx.state.zone(node, zone_type)
-    tx.event(
-        "move_pfn_range_to_zone",
-        f"{name} now spans {span_text(zone)}",
-        block=first,
-        nr_blocks=count,
-    )
+    told = f"{name} now spans {span_text(zone)}"
+    tx.event("move_pfn_range_to_zone", told, block=first, nr_blocks=count)
     first_memory = tx.state.profile.node_notifier and not before.nodes[node].has_memory
     if first_memory:
         if (refusal := undo("NODE_ADDING_FIRST_MEMORY")) is not None:
@@ -237,39 +221,27 @@ def _online_batch(
     zone = replace(zone, managed=zone.managed + more)
     tx.state = tx.state.with_zone(node, zone_type, zone)
     tx.state = free_memory.change(tx.state, node, free_memory.zone_class(zone_type), more)
-    tx.event(
-        "online_pages_range",
+    told = (
         f"{more} pages to the buddy"
         + (f", {lacking} are not plugged and stay PageOffline" if lacking else "")
         + (f", {count * vmemmap} vmemmap pages are skipped" if vmemmap > apart else "")
-        + f": managed {zone.managed}",
-        block=first,
-        nr_blocks=count,
+        + f": managed {zone.managed}"
     )
+    tx.event("online_pages_range", told, block=first, nr_blocks=count)
     present = usable + count * (vmemmap - apart)
     zone = replace(
         zone, present=zone.present + present, present_early=zone.present_early + present * early
     )
     tx.state = _mark_online(tx.state.with_zone(node, zone_type, zone), first, count, row, zone_type)
-    tx.event(
-        "adjust_present_page_count",
-        f"present +{present}: {zone.present}",
-        block=first,
-        nr_blocks=count,
-        caller="online_pages",
-    )
+    told = f"present +{present}: {zone.present}"
+    tx.event("adjust_present_page_count", told, block=first, nr_blocks=count, caller="online_pages")
     if not was_populated:
         zonelists.build_all(tx, f"{name} is populated", first)
     demotion = zonelists.demotion_log(before, tx.state)
     if first_memory:
         tx.event("NODE_ADDED_FIRST_MEMORY", f"node {node} has memory", log=demotion, block=first)
-    tx.event(
-        "MEM_ONLINE",
-        "the notifiers hear that the memory is there",
-        log=[] if first_memory else demotion,
-        block=first,
-        nr_blocks=count,
-    )
+    told = "the notifiers hear that the memory is there"
+    tx.event("MEM_ONLINE", told, log=[] if first_memory else demotion, block=first, nr_blocks=count)
     if apart:
         row = tx.state.blocks.row_at(first)
         memmap.adjust_present(tx, first, count, row, count * apart)
