@@ -67,8 +67,7 @@ def corrected(expect: Expect, state: State, last: Outcome | None) -> Expect | No
         return None
     pairs: list[tuple[str, ExpectValue]] = []
     for key, claimed in expect.pairs:
-        now = case.readings[0].get(key)
-        if now is None:
+        if (now := case.readings[0].get(key)) is None:
             return None
         pairs.append((key, claimed if now == _absolute(case, claimed) else now))
     return replace(expect, pairs=tuple(pairs))
@@ -275,8 +274,7 @@ def _block_value(row: BlockRow, key: str) -> Actual:
 # -- devices, pages, huge pages, findings ------------------------------------------------
 def _device(case: _Case) -> list[str]:
     name = str(case.expect.subject)
-    device = facts.device_facts(case.state, name)
-    if device is None:
+    if (device := facts.device_facts(case.state, name)) is None:
         return [f"device {name}: there is no such device"]
     values: dict[str, Actual] = {
         "usable": device.usable_bytes,

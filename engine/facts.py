@@ -49,8 +49,7 @@ class DeviceFacts(Struct, frozen=True):
 
 def device_facts(state: State, name: str) -> DeviceFacts | None:
     """The layout of a DIMM or ZONE_DEVICE range, None when there is no such device."""
-    device = state.device_named(name)
-    if device is None:
+    if (device := state.device_named(name)) is None:
         return None
     if device.is_ram:
         return _ram_facts(state, device)

@@ -72,8 +72,7 @@ class Machine:
 
     def run(self, line: str) -> Outcome:
         """Apply one line of the command language."""
-        command = parse_line(line)
-        if command is None:
+        if (command := parse_line(line)) is None:
             raise InputError("an empty line is no command")
         return self.apply(command)
 

@@ -176,8 +176,7 @@ class ModelView:
 
     def block(self, block_id: int) -> BlockRow | None:
         """One block, None where there is none."""
-        row = self.state.blocks.at(block_id)
-        if row is None:
+        if (row := self.state.blocks.at(block_id)) is None:
             return None
         names, rule = valid_zones(self.state, block_id, row)
         device = self.state.devices.get(int(row["device"]))
@@ -294,8 +293,7 @@ class ModelView:
 
     def _head(self, pfn: int) -> tuple[int | None, int | None, int | None]:
         """(refcount, private, freelist) of a vmemmap page under the schemes of 2019."""
-        chunk = memmap.head_of(self.state, pfn)
-        if chunk is None:
+        if (chunk := memmap.head_of(self.state, pfn)) is None:
             return None, None, None
         head, pages, sections = chunk
         if pfn == head:

@@ -128,8 +128,7 @@ def format_hex(number: int) -> str:
 
 def parse_seconds(text: str) -> float:
     """``2s``, ``1.5s`` or ``250ms``, rounded to whole milliseconds."""
-    matched = _DURATION.match(text)
-    if matched is None:
+    if (matched := _DURATION.match(text)) is None:
         raise wrong(
             f"{shown(text)} is not a duration" if text else "the duration is missing",
             expected="seconds or milliseconds such as 2s or 250ms",
@@ -342,8 +341,7 @@ class ValueKind(Struct, frozen=True):
 
 
 def _order_count(text: str) -> tuple[int, int]:
-    matched = _ORDER_COUNT.match(text)
-    if matched is None:
+    if (matched := _ORDER_COUNT.match(text)) is None:
         raise wrong(f"{shown(text)} is not order:count", expected="a pair such as 0:2627")
     order = parse_number(matched[1], "order")
     if order > MAX_ORDER:

@@ -88,8 +88,7 @@ _C_NUMBER = re.compile(
 
 def kstrtoull(word: str) -> int | None:
     """A number as ``kstrtoull(…, 0, …)`` reads it, None for none; 2^64 for any larger one."""
-    found = _C_NUMBER.match(word)
-    if found is None:
+    if (found := _C_NUMBER.match(word)) is None:
         return None
     digits, base = next(
         (found[name], base)

@@ -153,8 +153,7 @@ def parse_mask(text: str) -> tuple[int, ...] | None:
     """A node list as sysfs prints it (``0-1,3``), ascending; None where it is not one."""
     numbers: set[int] = set()
     for part in text.strip().split(",") if text.strip() else []:
-        found = _MASK_PART.match(part)
-        if found is None:
+        if (found := _MASK_PART.match(part)) is None:
             return None
         low, high = int(found[1]), int(found[2] or found[1])
         if not low <= high < MAX_NUMNODES:

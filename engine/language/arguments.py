@@ -95,8 +95,7 @@ class Arguments:
 
     def required(self, key: str, convert: Callable[[str], T], example: str) -> T:
         """Take ``key=value``, which must be there."""
-        value = self.option(key, convert)
-        if value is None:
+        if (value := self.option(key, convert)) is None:
             message = f"{self.verb} needs {key}="
             raise wrong(message, expected=f"{self.verb} {example}", column=self.end_column)
         return value

@@ -111,8 +111,7 @@ def _word(line: str, start: int) -> tuple[Token, int]:
         pieces.append(plain[0])
         at = plain.end()
     text = "".join(pieces)
-    key = _KEY.match(line, start)
-    if key is None:
+    if (key := _KEY.match(line, start)) is None:
         return Token(text, start + 1, quoted), at
     value = text[key.end() - start :]
     return Token(text, start + 1, quoted, key[1], value, key.end() + 1), at

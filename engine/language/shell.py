@@ -262,8 +262,7 @@ def _split(line: str, at: int) -> tuple[list[Word], str]:
         if line[at] == "#":
             close()
             return words, line[at:].rstrip()
-        piece = _PIECES.match(line, at)
-        if piece is None:
+        if (piece := _PIECES.match(line, at)) is None:
             raise _unsupported(line, at)
         kind = piece.lastgroup
         if kind in ("blank", "errors", "operator"):

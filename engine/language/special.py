@@ -136,8 +136,7 @@ def parse_rule(arguments: Arguments) -> commands.Command:
 
 def _only_pair(arguments: Arguments, values: Mapping[str, str], what: str) -> Token:
     """The one ``NAME=VALUE`` of a line; ``values``: what each name may be, in words."""
-    pair = arguments.take_pair()
-    if pair is None:
+    if (pair := arguments.take_pair()) is None:
         word, end = arguments.next_word, arguments.end_column
         name = choose(word.text if word else "", values, what, word.column if word else end)
         message = f"{arguments.verb} {name} has no value"

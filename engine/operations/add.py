@@ -132,8 +132,7 @@ def _enable(tx: Transaction, dimm: FailedDimm) -> Refusal | None:
     """
     others = tuple(held for held in tx.state.failed_dimms if held.name != dimm.name)
     tx.state = replace(tx.state, failed_dimms=others)
-    refusal = _add_dimm(tx, dimm)
-    if refusal is None:
+    if (refusal := _add_dimm(tx, dimm)) is None:
         return None
     bound = refusal.errno == "EEXIST"
     tx.state = replace(tx.state, failed_dimms=(*others, replace(dimm, bound=bound)))
@@ -188,8 +187,7 @@ def check_range(state: State, start: int, size: int, node: int, owner: int = -1)
     if size <= 0 or end > limit:
         rule = f"[{start:#x}-{start + size:#x}] exceeds the addressable range [0x0-{limit:#x}]"
         return Refusal("E2BIG", "mhp_range_allowed", rule)
-    busy = resources.conflict(state, start, end, owner)
-    if busy is not None:
+    if (busy := resources.conflict(state, start, end, owner)) is not None:
         rule = f"[{start:#x}-{end:#x}] conflicts with {busy.name} [{busy.start:#x}-{busy.end:#x}]"
         return Refusal("EEXIST", "register_memory_resource", rule)
     if _unaligned_log(state, start, size):
@@ -265,8 +263,7 @@ def add_memory(
     the line becomes one with its neighbours (MHP_MERGE_RESOURCE).
     """
     before, node = tx.state, device.node
-    refusal = check_range(before, start, size, node, device.id)
-    if refusal is not None:
+    if (refusal := check_range(before, start, size, node, device.id)) is not None:
         log = _refusal_log(before, refusal, start, size, node)
         tx.event(refusal.function, refusal.rule, log=log)
         return refusal
@@ -297,8 +294,7 @@ def add_memory(
         tx.event("mhp_supports_memmap_on_memory", choice.rule)
     shift = before.geometry.page_shift
     part = replace(device, start_pfn=start >> shift, nr_pages=size >> shift, memmap=choice.kind)
-    refusal = _build(tx, part, choice)
-    if refusal is not None:
+    if (refusal := _build(tx, part, choice)) is not None:
         if new_node and before.profile.node_online_first:
             tx.state = tx.state.with_node(node, before.nodes[node])
             tx.event("unregister_node", f"node {node} is offline again")

@@ -41,8 +41,7 @@ def pins_among(rows: Rows, kind: str | None = None) -> Rows:
 
 def first_free(state: State, block: int, nr_pages: int) -> int | None:
     """The first pfn of the block from which ``nr_pages`` pages are free."""
-    row = state.blocks.at(block)
-    if row is None:
+    if (row := state.blocks.at(block)) is None:
         return None
     pfn, end = state.block_pfn(block) + int(row["vmemmap"]), state.block_pfn(block + 1)
     for held in state.taken.slice(pfn, end):
@@ -75,8 +74,7 @@ def _check(state: State, pfn: int, nr_pages: int) -> Refusal | None:
 
 def place(tx: Transaction, pfn: int, nr_pages: int, kind: str) -> Refusal | None:
     """Allocate [pfn, pfn + nr_pages); a page of kind offline leaves managed."""
-    refusal = _check(tx.state, pfn, nr_pages)
-    if refusal is not None:
+    if (refusal := _check(tx.state, pfn, nr_pages)) is not None:
         return refusal
     _count(tx, np.array([pfn]), nr_pages, kind)
     text = f"{counted(nr_pages, f'{kind} page')} at pfn {pfn:#x}"
@@ -130,8 +128,7 @@ def pin(tx: Transaction, command: Pin) -> Refusal | None:
             if done := _place_each(tx, block, last, nr_pages, command.kind):
                 block += done
                 continue
-            start = first_free(tx.state, block, nr_pages)
-            if start is None:
+            if (start := first_free(tx.state, block, nr_pages)) is None:
                 rule = f"block {block}: not free in a row: {counted(nr_pages, 'page')}"
                 return Refusal("ENOMEM", "pin", rule, block)
             if (refusal := place(tx, start, nr_pages, command.kind)) is not None:

@@ -94,8 +94,7 @@ def add(tx: Transaction, command: DeviceAdd) -> Refusal | None:
     mapping = command.mapping or ""
     if mapping and (why := _no_mapping(state, mapping)):
         raise InputError(f"device-add mapping={mapping}: {why}")
-    refusal = check(state, command, start)
-    if refusal is not None:
+    if (refusal := check(state, command, start)) is not None:
         return refusal
     node = command.node or 0
     altmap = (command.altmap_bytes or 0) >> state.geometry.page_shift
@@ -159,8 +158,7 @@ def _build(tx: Transaction, device: Device, line: Resource | None) -> Refusal | 
     if len(state.leaked.slice(first, end)) and state.profile.mapped_sections_fail:
         why = "sections of the range are still mapped after an earlier failed add"
         return Refusal("EEXIST", "section_activate", why)
-    refusal = _memmap(tx, device)
-    if refusal is not None:
+    if (refusal := _memmap(tx, device)) is not None:
         return refusal
     tx.state = replace(
         tx.state.with_device(device),

@@ -148,8 +148,7 @@ def free_vmemmap(
     ``starts``: pages that are :func:`alike`.
     """
     state, pfn, number = tx.state, int(starts[0]), len(starts)
-    home = backing(state, pfn)
-    if home is None:
+    if (home := backing(state, pfn)) is None:
         return _boot_vmemmap_freed(state, pfn, number, vmemmap, kept)
     count = vmemmap - kept
     ranges = _tails(home, number, vmemmap, count)
@@ -217,8 +216,7 @@ def counted_in(state: State, pfn: int) -> tuple[int, ZoneType]:
     Where nothing says where they lie: with boot memory itself; those of hot-added memory are
     kernel memory of the nearest node with any, for a node may have none but ZONE_MOVABLE.
     """
-    home = backing(state, pfn)
-    if home is not None:
+    if (home := backing(state, pfn)) is not None:
         return page_zone(state, home)
     node, zone_type = page_zone(state, pfn)
     row = state.blocks.at(pfn // state.geometry.block_pages)

@@ -130,8 +130,7 @@ def write_file(tx: Transaction, name: str, file: str, word: str) -> Refusal | No
     if file == "state":
         return write_state(tx, device, word)
     if file == "memmap_on_memory":
-        truth = kstrtobool(word)
-        if truth is None:
+        if (truth := kstrtobool(word)) is None:
             return Refusal("EINVAL", "memmap_on_memory_store", f"{word} is no boolean")
         return write_memmap(tx, name, truth)
     return Refusal("EACCES", "sysfs", f"{file} of {name} cannot be written")

@@ -193,8 +193,7 @@ def _batch_behind(
 
     ``before``, ``state``: the machine in front of the first and behind it.
     """
-    change = _change(before, state, ranges[0])
-    if change is None:
+    if (change := _change(before, state, ranges[0])) is None:
         return None
     was = before.blocks.row_at(int(ranges[0, 0]))
     rest = ranges[1 : 1 + _alike_prefix(state, ranges[1:], was)]

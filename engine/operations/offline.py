@@ -72,8 +72,7 @@ def offline_blocks(
     """
     block = first
     while block <= last:
-        row = tx.state.blocks.at(block)
-        if row is None:
+        if (row := tx.state.blocks.at(block)) is None:
             return Refusal("ENOENT", "sysfs", f"there is no memory block {block}", block)
         if row["state"] != BlockState.ONLINE:
             if through == "online":
@@ -98,8 +97,7 @@ def offline_blocks(
             "do_migrate_range",
         ):
             return _refused(tx, block, refusal)
-        refusal = _offline_batch(tx, block, count, refusal)
-        if refusal is not None:
+        if (refusal := _offline_batch(tx, block, count, refusal)) is not None:
             return refusal
         block += count
     return None
@@ -128,8 +126,7 @@ def _clear_of(state: State, block: int, count: int) -> int:
 
 def waiting(state: State) -> Refusal | None:
     """Why hotplug has to wait: an offline that does not end holds its lock."""
-    held = state.pending
-    if held is None:
+    if (held := state.pending) is None:
         return None
     rule = (
         f"waits until a signal comes: the offline of memory block {held.block} goes on and holds "
@@ -196,8 +193,7 @@ def check_offline(state: State, block: int) -> Refusal | None:
         holes = state.geometry.block_pages - int(row["present"])
         why = f"memory holes: {holes} pages of block {block} are not System RAM"
         return Refusal("EINVAL", "offline_pages", why, block)
-    found = unmovable_pfn(state, block, row)
-    if found is not None:
+    if (found := unmovable_pfn(state, block, row)) is not None:
         pfn, kind = found
         what = {
             PageState.UNMOVABLE: "an unmovable allocation",
@@ -223,8 +219,7 @@ def check_offline(state: State, block: int) -> Refusal | None:
             "of a leaf entry of the vmemmap (can_unmap_without_split)"
         )
         return Refusal("EPERM", "MEM_GOING_OFFLINE", why, block)
-    stuck = stuck_pfn(state, block)
-    if stuck is None:
+    if (stuck := stuck_pfn(state, block)) is None:
         return None
     if state.profile.retries_migration:
         rule = f"goes on until a signal comes: pfn {stuck:#x} cannot be migrated for now"

@@ -66,8 +66,7 @@ def online_blocks(
     """
     block = first
     while block <= last:
-        row = tx.state.blocks.at(block)
-        if row is None:
+        if (row := tx.state.blocks.at(block)) is None:
             return Refusal("ENOENT", "sysfs", f"there is no memory block {block}", block)
         if row["state"] == BlockState.ONLINE:
             if through == "online":
@@ -87,8 +86,7 @@ def online_blocks(
         if poisoned is not None:
             _clear_online_type(tx, block, 1)
             return poisoned
-        refusal = _online_alike(tx, block, count, kind)
-        if refusal is not None:
+        if (refusal := _online_alike(tx, block, count, kind)) is not None:
             return refusal
         block += count
     return None

@@ -28,8 +28,7 @@ def signal(tx: Transaction, _command: Signal) -> Refusal:
 
     InputError where no offline is under way, or where a kworker does it, which gets no signals.
     """
-    held = tx.state.pending
-    if held is None:
+    if (held := tx.state.pending) is None:
         raise InputError("signal: no offline is under way that it could end")
     if held.device:
         raise InputError(
@@ -48,8 +47,7 @@ def unpin(tx: Transaction, command: Unpin) -> Refusal | None:
     refusal = allocations.unpin(tx, command)
     if refusal is not None or (held := _released(tx)) is None:
         return refusal
-    ejected = tx.state.device_named(held.device)
-    if ejected is not None:
+    if (ejected := tx.state.device_named(held.device)) is not None:
         return remove.eject(tx, ejected)
     return offline.offline_blocks(tx, held.block, held.block)
 

@@ -14,8 +14,7 @@ from pfnmap.engine.memory.state import Device, State
 
 
 def _device(state: State, name: str) -> Device:
-    found = state.device_named(name)
-    if found is None:
+    if (found := state.device_named(name)) is None:
         names = sorted(device.name for device in state.devices.values())
         known, near = ", ".join(names[:8]) or "none", closest(name, names)
         meant = f"; did you mean {near}?" if near else ""

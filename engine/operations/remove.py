@@ -71,8 +71,7 @@ def eject(tx: Transaction, device: Device) -> Refusal | None:
     failed, refusal = _first_pass(tx, were_online), None
     for block in failed if tx.state.pending is None else ():
         # Pass 2 tries again what pass 1 left, and stops at the first that fails again.
-        refusal = offline.offline_blocks(tx, block, block)
-        if refusal is not None:
+        if (refusal := offline.offline_blocks(tx, block, block)) is not None:
             break
     if (held := tx.state.pending) is not None:
         tx.state = replace(tx.state, pending=replace(held, device=device.name))
@@ -170,8 +169,7 @@ def remove_range(tx: Transaction, first: int, last: int) -> Refusal | None:
     releases_first = not tx.state.profile.is_since("5.2")
     if releases_first:  # d9eb1417c77d "release memory resource after arch_remove_memory()" (5.2)
         _release(tx, first, last)
-    refusal = _tear_down(tx, rows, first, last)
-    if refusal is not None:
+    if (refusal := _tear_down(tx, rows, first, last)) is not None:
         return refusal
     if not releases_first:
         _release(tx, first, last)

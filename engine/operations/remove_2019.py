@@ -89,8 +89,7 @@ class Teardown:
 
     def refcount(self, pfn: int) -> int:
         """Refcount of a page that v2 takes for a vmemmap head (a tail has 1)."""
-        known = self.tx.state.heads.get(pfn)
-        if known is not None:
+        if (known := self.tx.state.heads.get(pfn)) is not None:
             return known
         chunk = self.head_of(pfn)
         return chunk[2] if chunk is not None and chunk[0] == pfn else 1
@@ -139,8 +138,7 @@ class Teardown:
 
         After the head's own block is gone, the range is that of the block's device.
         """
-        chunk = self.head_of(head)
-        if chunk is not None:
+        if (chunk := self.head_of(head)) is not None:
             return head <= pfn < head + chunk[2] * self.section
         return any(
             device.head_pages and device.start_pfn <= pfn < device.end_pfn

@@ -129,8 +129,7 @@ def _write(tx: Transaction, path: str, word: str) -> Refusal | None:
 
 def _poison(tx: Transaction, how: str, word: str) -> Refusal | None:
     """``hard_offline_page_store`` and ``soft_offline_page_store``: an address."""
-    address = kstrtoull(word)
-    if address is None:
+    if (address := kstrtoull(word)) is None:
         return Refusal("EINVAL", f"{how}_offline_page_store", f"{word} is no address")
     if address >> 64:
         return Refusal("ERANGE", f"{how}_offline_page_store", f"{word} has more than 64 bits")
@@ -165,8 +164,7 @@ def _write_block(tx: Transaction, block: int, name: str, word: str) -> Refusal |
             return offline.offline_blocks(tx, block, block)
         return online.online_blocks(tx, block, block, kind)
     if name == "online":
-        truth = kstrtobool(word)
-        if truth is None:
+        if (truth := kstrtobool(word)) is None:
             return Refusal("EINVAL", "online_store", f"{word} is no boolean", block)
         if truth:
             if word in ONLINE_WORDS:
@@ -208,8 +206,7 @@ def _write_parameter(tx: Transaction, name: str, word: str) -> Refusal | None:
 
 def _probe(tx: Transaction, word: str) -> Refusal | None:
     """``probe_store``: hot-add exactly one block (CONFIG_ARCH_MEMORY_PROBE)."""
-    address = kstrtoull(word)
-    if address is None:
+    if (address := kstrtoull(word)) is None:
         return Refusal("EINVAL", "probe_store", f"{word} is no address")
     if address >> 64:
         return Refusal("ERANGE", "probe_store", f"{word} has more than 64 bits")
@@ -288,8 +285,7 @@ def _region(state: State, number: int) -> Resource | None:
 
 
 def _read_block(state: State, block: int, name: str) -> str | None:
-    row = state.blocks.at(block)
-    if row is None:
+    if (row := state.blocks.at(block)) is None:
         return None
     match name:
         case "state":

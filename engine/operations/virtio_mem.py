@@ -302,8 +302,7 @@ def _add_more(tx: Transaction, device: Device, left: int) -> tuple[int, str]:
     """Add unused blocks, the lowest first, as many as go at once; pages plugged, and what stops."""
     state, pages = tx.state, tx.state.geometry.block_pages
     unit = max(device.unit_pages, pages)
-    gap = _lowest_gap(state, device)
-    if gap is None:
+    if (gap := _lowest_gap(state, device)) is None:
         return 0, "the device has no room for more (ENOSPC)"
     room = _threshold(state, device) - _offline_pages(state, device)
     if room < unit:

@@ -132,8 +132,7 @@ def _compare_blocks(number: int, recorded: RecordedState, state: State) -> Itera
     view = ModelView(state)
     for kernel in recorded.blocks:
         name = f"block {kernel.id}"
-        engine = view.block(kernel.id)
-        if engine is None:
+        if (engine := view.block(kernel.id)) is None:
             yield Difference(number, name, "there", "absent")
             continue
         pairs = (
