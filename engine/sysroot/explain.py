@@ -135,10 +135,8 @@ class _Run:
             self.disagree(command.text, f"the model cannot do this: {error}", self.after.first_pfn)
             return
         if (refusal := outcome.refusal) is not None:
-            words = (
-                f"it was done, but the model refuses it: {refusal.errno}, {refusal.function}: "
-                f"{refusal.rule}"
-            )
+            why = f"{refusal.errno}, {refusal.function}: {refusal.rule}"
+            words = f"it was done, but the model refuses it: {why}"
             self.disagree(command.text, words, self.state.block_pfn(refusal.block or 0))
         self.take(outcome)
 
@@ -357,9 +355,7 @@ def _mask_differences(state: State, after: SysrootView) -> list[Difference]:
     out: list[Difference] = []
     for mask in ("online", "has_memory", "has_normal_memory"):
         seen = after.observation.masks.get(mask)
-        if seen is not None and state.nodes_in(mask) != seen:
-            words = (
-                " ".join(map(str, numbers)) or "none" for numbers in (state.nodes_in(mask), seen)
-            )
-            out.append((f"nodes {mask}", *words))  # type: ignore[arg-type]
+        if seen is not None and (foreseen := state.nodes_in(mask)) != seen:
+            want, are = (" ".join(map(str, nodes)) or "none" for nodes in (foreseen, seen))
+            out.append((f"nodes {mask}", want, are))
     return out

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from pfnmap.engine.geometry import ARCHITECTURES, MIB, S390X, Geometry, another_architecture
 from pfnmap.engine.profile import NEWEST, profile_of
+from pfnmap.engine.sysroot.inference import state_mask
 from pfnmap.engine.sysroot.observation import Observation
 
 PAGE_SIZES = (4096, 16384, 65536)
@@ -42,9 +43,8 @@ def geometry_of(
     notes: list[str] = []
     if size is None:
         size = 4096
-        notes.append(
-            "the page size is not known: 4096 bytes are assumed (--page-size says another)"
-        )
+        assumed = "4096 bytes are assumed (--page-size says another)"
+        notes.append(f"the page size is not known: {assumed}")
     elif why:
         notes.append(f"page size {size} inferred from {why}")
     geometry = _base(machine, size)
@@ -127,11 +127,7 @@ def _by_release(observation: Observation) -> tuple[int | None, str]:
 def _by_counts(observation: Observation) -> tuple[int | None, str]:
     """The size at which the present pages fill the online blocks: others are off by four."""
     blocks = observation.blocks
-    online = sum(
-        int((blocks.state == code).sum())
-        for code, word in enumerate(blocks.states)
-        if word != "offline"
-    )
+    online = int((~state_mask(blocks, "offline")).sum())
     present = sum(zone.present for zone in observation.zones or ())
     memory = online * (observation.block_bytes or 0)
     fitting = [size for size in PAGE_SIZES if memory * 2 < present * size * 5 <= memory * 5]
@@ -167,10 +163,6 @@ def _base(machine: str | None, page_bytes: int) -> Geometry:
     return base if machine in (None, "x86_64") else another_architecture(machine, base)
 
 
-_BEFORE_4_13 = "4.12"
-_BEFORE_5_8 = "5.7"
-
-
 def rules_of(observation: Observation) -> tuple[str, str]:
     """The profile that fits the kernel's release best, and a sentence where it is a guess.
 
@@ -183,28 +175,21 @@ def rules_of(observation: Observation) -> tuple[str, str]:
     if observation.kernel:
         return profile_of(observation.kernel).name, ""
     for seen, version, words in (
-        (_lists_shifts(observation), _BEFORE_4_13, "online blocks list several zones, as"),
-        (_tells_removable_apart(observation), _BEFORE_5_8, "removable is 0 and 1, as"),
+        (_lists_shifts(observation), "4.12", "online blocks list several zones, as"),
+        (_tells_removable_apart(observation), "5.7", "removable is 0 and 1, as"),
     ):
         if seen:
             name = profile_of(version).name
-            return name, (
-                f"the kernel is not known: {words} up to {version}, so the rules of {name} are "
-                "assumed"
-            )
-    return NEWEST, (f"the kernel is not known: the rules of {NEWEST} are assumed")
+            told = f"the kernel is not known: {words} up to {version}"
+            return name, f"{told}, so the rules of {name} are assumed"
+    return NEWEST, f"the kernel is not known: the rules of {NEWEST} are assumed"
 
 
 def _lists_shifts(observation: Observation) -> bool:
     """Whether an online block lists several zones."""
     blocks = observation.blocks
-    online = [code for code, word in enumerate(blocks.states) if word == "online"]
     several = [code for code, words in enumerate(blocks.zone_lists) if words and len(words) > 1]
-    return any(
-        bool((blocks.zones[blocks.state == state] == zones).any())
-        for state in online
-        for zones in several
-    )
+    return bool(np.isin(blocks.zones[state_mask(blocks, "online")], several).any())
 
 
 def _tells_removable_apart(observation: Observation) -> bool:

@@ -99,11 +99,8 @@ def assumptions(reading: Reading, state: State, pages: str = "") -> tuple[str, .
     if any(device.kind == "dimm" for device in state.devices.values()):
         out.append("each System RAM line of hot-added memory is taken for one DIMM")
     out += driver_assumptions(reading, state)
-    out += [
-        f"{BALLOONS[name]} changes nothing"
-        for name in reading.observation.balloons
-        if name in BALLOONS
-    ]
+    balloons = (BALLOONS[name] for name in reading.observation.balloons if name in BALLOONS)
+    out += [f"{name} changes nothing" for name in balloons]
     if reading.is_s390:
         out.append("the hypervisor assigns standby memory that is to go online (SCLP)")
     if (inferred.vmemmap == UNKNOWN).any():
@@ -162,11 +159,8 @@ def _guess_hot(reading: Reading) -> NDArray[np.bool_]:
 
 def _rows(reading: Reading, hot: NDArray[np.bool_]) -> Rows:
     """The block table: one row a block."""
-    blocks, inferred, pages = (
-        reading.observation.blocks,
-        reading.inferred,
-        reading.geometry.block_pages,
-    )
+    blocks, inferred = reading.observation.blocks, reading.inferred
+    pages = reading.geometry.block_pages
     offline = state_mask(blocks, "offline")
     nodes = np.array([(node or (0,))[0] for node in blocks.node_sets] or [0], np.int64)
     rows = np.zeros(len(blocks), BLOCK_DTYPE)
@@ -204,9 +198,8 @@ def _usual_vmemmap(reading: Reading) -> NDArray[np.int64]:
     policy = reading.observation.params.get("memmap_on_memory", "N")
     pages = 0 if policy == "N" else block_memmap_pages(reading.geometry, policy)
     rule = reading.profile.memmap
-    usual = np.full(
-        len(reading.observation.blocks), pages if rule in ("per-block", "single-block") else 0
-    )
+    pages = pages if rule in ("per-block", "single-block") else 0
+    usual = np.full(len(reading.observation.blocks), pages)
     if rule == "single-block":  # an add of several blocks never keeps its memmap before 6.8
         line = reading.inferred.line
         several = np.bincount(line[line >= 0], minlength=1) > 1
