@@ -330,6 +330,10 @@ class State(Struct, frozen=True):
         """This state with one zone changed."""
         return self.with_node(number, self.nodes[number].with_zone(zone_type, zone))
 
+    def with_blocks(self, first: int, count: int, **attributes: int) -> State:
+        """This state with something else about ``count`` blocks."""
+        return replace(self, blocks=self.blocks.update(first, first + count, **attributes))
+
     def with_managed(self, number: int, zone_type: ZoneType, more: int) -> State:
         """This state with so many pages more (or fewer) that a zone's page allocator manages."""
         zone = self.zone(number, zone_type)

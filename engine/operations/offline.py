@@ -257,8 +257,7 @@ def _refused(tx: Transaction, block: int, refusal: Refusal) -> Refusal:
 
 def _begin(tx: Transaction, first: int, count: int, row: Any) -> None:
     """State going-offline; present already without the vmemmap pages."""
-    going = int(BlockState.GOING_OFFLINE)
-    tx.state = replace(tx.state, blocks=tx.state.blocks.update(first, first + count, state=going))
+    tx.state = tx.state.with_blocks(first, count, state=BlockState.GOING_OFFLINE)
     tx.event("memory_block_offline", "state going-offline", block=first, nr_blocks=count)
     if apart := memmap.vmemmap_apart(tx.state, row):
         memmap.adjust_present(tx, first, count, row, -count * apart)
@@ -301,8 +300,7 @@ def _stay_online(tx: Transaction, block: int, row: Any, reason: str) -> None:
     tx.event("offline_pages", f"memory offlining failed due to {reason}", block=block)
     if apart := memmap.vmemmap_apart(tx.state, row):
         memmap.adjust_present(tx, block, 1, row, apart)
-    online = int(BlockState.ONLINE)
-    tx.state = replace(tx.state, blocks=tx.state.blocks.update(block, block + 1, state=online))
+    tx.state = tx.state.with_blocks(block, 1, state=BlockState.ONLINE)
     tx.event("memory_subsys_offline", "state online as before", block=block)
 
 
@@ -345,27 +343,17 @@ def _offline_batch(tx: Transaction, first: int, count: int, veto: Refusal | None
     if _tails_corrupt(before, first, count, row):
         return _goes_on(tx, _corrupt_tails(tx, first), corrupt=True)
     _leave_buddy(tx, before, first, count, row)
-    merged, stays = (
-        tx.state.profile.shrink == "merged",
-        tx.state.profile.zone_shifting and not row["early"],
-    )
+    merged = tx.state.profile.shrink == "merged"
+    stays = tx.state.profile.zone_shifting and not row["early"]
     if stays:
         zone_shifting.after_offline(tx, first)
     elif merged:
-        _shrink_merged(
-            tx,
-            node,
-            zone_type,
-            start_pfn,
-            end_pfn,
-            memmap.vmemmap_apart(tx.state, row) if count == 1 else 0,
-        )
-    blocks = tx.state.blocks.update(first, first + count, zone=int(ZoneType.NONE))
+        apart = memmap.vmemmap_apart(tx.state, row) if count == 1 else 0
+        _shrink_merged(tx, node, zone_type, start_pfn, end_pfn, apart)
+    tx.state = tx.state.with_blocks(first, count, zone=ZoneType.NONE)
     if merged and not stays:  # remove_pfn_range_from_zone poisons the struct pages
-        blocks = blocks.update(
-            first, first + count, initialised=0, link_zone=int(ZoneType.DMA), link_node=0
-        )
-    tx.state = replace(tx.state, blocks=blocks)
+        poison = {"initialised": 0, "link_zone": int(ZoneType.DMA), "link_node": 0}
+        tx.state = tx.state.with_blocks(first, count, **poison)
     if tx.state.profile.prepare_notifiers:
         text = "whoever has to makes the memory inaccessible (s390)"
         tx.event("MEM_FINISH_OFFLINE", text, block=first, nr_blocks=count)
@@ -433,8 +421,7 @@ def _leave_buddy(tx: Transaction, before: State, first: int, count: int, row: An
         taken = taken.delete(int(each["start"]), int(each["start"] + each["count"]))
     tx.state = replace(tx.state, taken=taken)
     managed = usable - int(not_managed["count"].sum())
-    blocks = tx.state.blocks.update(first, first + count, state=int(BlockState.OFFLINE))
-    tx.state = replace(tx.state, blocks=blocks)
+    tx.state = tx.state.with_blocks(first, count, state=BlockState.OFFLINE)
     # v2 of 2019 counts what it skips as well (4/5, skip_migration).
     seen = int(row["present"]) - memmap.vmemmap_apart(tx.state, row)
     log = [f"Offlined Pages {seen}"] * count if before.profile.offlined_pages_log else []

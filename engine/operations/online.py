@@ -73,13 +73,9 @@ def online_blocks(
                 block += 1
                 continue
             if online_type != OnlineType.OFFLINE:
-                tx.state = replace(
-                    tx.state,
-                    blocks=tx.state.blocks.update(block, block + 1, online_type=int(online_type)),
-                )
-            return Refusal(
-                "EINVAL", "device_online", f"memory block {block} is online already", block
-            )
+                tx.state = tx.state.with_blocks(block, 1, online_type=online_type)
+            rule = f"memory block {block} is online already"
+            return Refusal("EINVAL", "device_online", rule, block)
         kind = _asked(row, online_type, through)
         count = min(last, int(row["start"] + row["count"]) - 1) - block + 1
         count, poisoned = _sound(tx.state, block, count)
@@ -257,21 +253,10 @@ def _misaligned(state: State, block: int, vmemmap: int) -> Refusal | None:
 
 
 def _mark_online(state: State, first: int, count: int, row: Any, zone_type: ZoneType) -> State:
-    return replace(
-        state,
-        blocks=state.blocks.update(
-            first,
-            first + count,
-            state=int(BlockState.ONLINE),
-            zone=int(zone_type),
-            initialised=1,
-            link_zone=int(zone_type),
-            link_node=int(row["node"]),
-        ),
-    )
+    links = {"initialised": 1, "link_zone": int(zone_type), "link_node": int(row["node"])}
+    return state.with_blocks(first, count, state=BlockState.ONLINE, zone=zone_type, **links)
 
 
 def _clear_online_type(tx: Transaction, first: int, count: int) -> None:
     """``memory_subsys_online`` resets ``mem->online_type`` whatever came of it."""
-    blocks = tx.state.blocks.update(first, first + count, online_type=0)
-    tx.state = replace(tx.state, blocks=blocks)
+    tx.state = tx.state.with_blocks(first, count, online_type=0)

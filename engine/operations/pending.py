@@ -61,7 +61,7 @@ def _released(tx: Transaction) -> Pending | None:
     node, zone_type = int(row["node"]), ZoneType(int(row["zone"]))
     zone = tx.state.zone(node, zone_type)
     zone = replace(zone, present=zone.present + vmemmap_apart(tx.state, row))
-    blocks = tx.state.blocks.update(held.block, held.block + 1, state=int(BlockState.ONLINE))
     state = tx.state.with_zone(node, zone_type, zone)
-    tx.state = replace(state, blocks=blocks, pending=None)
+    state = state.with_blocks(held.block, 1, state=BlockState.ONLINE)
+    tx.state = replace(state, pending=None)
     return held

@@ -33,16 +33,9 @@ def _join_zone(tx: Transaction, node: int, start_pfn: int, end_pfn: int) -> None
     zone_type = ZoneType.MOVABLE if joins_movable else ZoneType.NORMAL
     pages = state.geometry.block_pages
     state = grow(state, node, zone_type, start_pfn, end_pfn - start_pfn)
-    tx.state = replace(
-        state,
-        blocks=state.blocks.update(
-            start_pfn // pages,
-            end_pfn // pages,
-            initialised=1,
-            link_zone=int(zone_type),
-            link_node=node,
-        ),
-    )
+    first = start_pfn // pages
+    count = end_pfn // pages - first
+    tx.state = state.with_blocks(first, count, initialised=1, link_zone=zone_type, link_node=node)
     zone = tx.state.zone(node, zone_type)
     tx.event("__add_zone", f"{zone_type.label} of node {node} spans {span_text(zone)}")
 
@@ -97,16 +90,8 @@ def online_block(tx: Transaction, block: int, kind: OnlineType) -> Refusal | Non
     zone = replace(zone, present=zone.present + pages, managed=zone.managed + freed)
     state = before.with_zone(node, target, zone)
     state = free_memory.change(state, node, free_memory.zone_class(target), freed)
-    tx.state = replace(
-        state,
-        blocks=state.blocks.update(
-            block,
-            block + 1,
-            state=int(BlockState.ONLINE),
-            zone=int(target),
-            link_zone=int(target),
-            online_type=0,
-        ),
+    tx.state = state.with_blocks(
+        block, 1, state=BlockState.ONLINE, zone=target, link_zone=target, online_type=0
     )
     amount = f"present and managed +{pages}: {zone.present}"
     if freed < pages:
