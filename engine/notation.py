@@ -18,7 +18,7 @@ from pfnmap.engine.cmdline import read_cmdline
 from pfnmap.engine.complaints import choose, closest, shown, wrong
 from pfnmap.engine.errors import SHELL_TEXT, InputError, ParseError
 from pfnmap.engine.geometry import ARCHITECTURES, MAX_NUMNODES
-from pfnmap.engine.kinds import ZONE_BY_LABEL, MemmapPolicy, OnlineType, PageState, ZoneType
+from pfnmap.engine.kinds import ZONE_BY_LABEL, MemmapPolicy, OnlineType, PageState
 from pfnmap.engine.params import PARAM_VALUES, Params
 from pfnmap.engine.phases import FAILABLE_PHASES
 from pfnmap.engine.printable import printable
@@ -473,12 +473,6 @@ ALIGNMENT: Final = ValueKind(_power_of_two, format_size, "SIZE")
 BLOCK_STATES: Final = ("online", "offline", "going-online", "going-offline")
 VERDICTS: Final = ("correct", "corrupts", "lost-saving")
 PAGE_WORDS: Final = tuple(dict.fromkeys(state.word for state in PageState))
-
-
-def parse_zone(text: str) -> ZoneType:
-    """A zone name as the kernel prints it."""
-    zone: ZoneType = ZONE.parse(text)
-    return zone
 
 
 # -- parameters, rules and profiles --------------------------------------------------------

@@ -35,7 +35,6 @@ from pfnmap.engine.notation import (
     parse_pfn,
     parse_size,
     parse_truth,
-    parse_zone,
     quote,
 )
 
@@ -48,7 +47,7 @@ def _valid_zones(text: str) -> str:
     if words != ["none"]:
         for word in words:
             try:
-                parse_zone(word)
+                ZONE.parse(word)
             except ParseError as error:
                 raise ParseError(error.message, column=text.index(word) + 1) from None
     return " ".join(words)

@@ -162,8 +162,7 @@ class Teardown:
                 f"struct pages, was unmapped with section {host}"
             )
             low = host * self.section
-            lost = tx.state.lost.insert(low, self.section, kind=int(PageState.BROKEN), owner=-1)
-            tx.state = replace(tx.state, lost=lost)
+            _lose(tx, low, self.section)
             tx.finding("forward-free", rule, low, self.section)
             tx.event("depopulate_section_memmap", rule)
             return Refusal("EFAULT", "depopulate_section_memmap", rule, self.block(pfn), frame)
@@ -239,8 +238,7 @@ class Teardown:
         tx.state = free_memory.give_back_memmap(tx.state, start, end, early=early)
         if row is None:
             return
-        lost = tx.state.lost.insert(start, end - start, kind=int(PageState.BROKEN), owner=-1)
-        tx.state = replace(tx.state, lost=lost)
+        _lose(tx, start, end - start)
         if low not in self.removed:
             self.lost.append((low, high))
         elif frame is not None and row["memmap"] in (MemmapKind.PER_DEVICE, MemmapKind.PER_BLOCK):
@@ -297,6 +295,12 @@ class Teardown:
         self.tx.finding("stripped-marks", text, frame, unit)
 
 
+def _lose(tx: Transaction, pfn: int, nr_pages: int) -> None:
+    """Pages have no struct pages from here on."""
+    lost = tx.state.lost.insert(pfn, nr_pages, kind=int(PageState.BROKEN), owner=-1)
+    tx.state = replace(tx.state, lost=lost)
+
+
 def _singles(numbers: set[int]) -> NDArray[np.int64]:
     """Each number as a range [number, number + 1): int64 (n, 2), ascending."""
     low = np.array(sorted(numbers), np.int64)
@@ -328,8 +332,7 @@ def _report_hosts(tx: Transaction, before: State, rows: Rows) -> None:
 
 def _dangles(tx: Transaction, start: int, end: int, host: int) -> None:
     """Pages [start, end) stay, but their struct pages lie in removed memory from ``host``."""
-    lost = tx.state.lost.insert(start, end - start, kind=int(PageState.BROKEN), owner=-1)
-    tx.state = replace(tx.state, lost=lost)
+    _lose(tx, start, end - start)
     text = (
         f"the struct pages of pfns {start:#x}-{end - 1:#x} lie in memory that is removed "
         f"(from pfn {host:#x}): whoever touches one of those pages uses memory that is gone"
