@@ -259,6 +259,8 @@ def _alike(state: State, ranges: Ranges, was: Rows) -> int:
     """
     low, high = int(ranges[0, 0]), int(ranges[-1, 1])
     rows = state.blocks.slice(low, high)
+    if not len(rows):
+        return 0
     at = rows["start"].searchsorted(ranges[:, 0], side="right") - 1
     alike = (at >= 0) & (ranges[:, 1] <= (rows["start"] + rows["count"])[at])
     alike &= (attribute_bytes(rows) == attribute_bytes(np.array([was]))).all(axis=1)[at]

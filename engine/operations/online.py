@@ -21,7 +21,7 @@ from pfnmap.engine.memory.state import POISONED, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.memory.unplugged import unplugged_pages
 from pfnmap.engine.operations import zone_shifting
-from pfnmap.engine.operations.many_ranges import Ranges, Tried, do_ranges, first_refusal
+from pfnmap.engine.operations.many_ranges import Ranges, Reach, Tried, do_ranges, first_refusal
 from pfnmap.engine.operations.refs import listed_blocks
 from pfnmap.engine.operations.zone_policy import ZoneChoice, block_device, zone_for_pfn_range
 from pfnmap.engine.outcome import Refusal
@@ -41,13 +41,19 @@ def online_ranges(
     def one(tx: Transaction, first: int, last: int) -> Refusal | None:
         return online_blocks(tx, first, last, online_type, through=through)
 
-    def reach(state: State, block: int, end: int) -> tuple[ZoneType, int]:
+    return do_ranges(tx, ranges, one, reach(online_type, through=through))
+
+
+def reach(online_type: OnlineType, *, through: str = "state") -> Reach:
+    """How far blocks go to one zone."""
+
+    def reach_of(state: State, block: int, end: int) -> tuple[ZoneType, int]:
         row = state.blocks.row_at(block)
         kind = _asked(row, online_type, through)
         choice = _choose(state, block, row, kind)
         return choice.zone, block + _batch_size(state, block, end, kind)
 
-    return do_ranges(tx, ranges, one, reach)
+    return reach_of
 
 
 def _asked(row: Any, online_type: OnlineType, through: str) -> OnlineType:

@@ -5,12 +5,12 @@ Source: ``sys-utils/chmem.c`` of util-linux 2.39.
 
 from __future__ import annotations
 
-import re
+from itertools import groupby
 
-from pfnmap.engine.commands import Cd, Chmem, Cxl, Daxctl, Shell, SysfsRead, SysfsWrite
+from pfnmap.engine.commands import Cd, Chmem, Command, Cxl, Daxctl, Shell, SysfsRead, SysfsWrite
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, OnlineType
-from pfnmap.engine.language.shell import CWD, Break, Item, Loop, commands_of, program_of
+from pfnmap.engine.language.shell import CWD, Break, Item, Loop, Simple, commands_of, program_of
 from pfnmap.engine.limits import MAX_BLOCKS_ONE_BY_ONE
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.transaction import Transaction
@@ -47,9 +47,7 @@ class _Run:
         """Why its last command failed, None where it did not; and whether it was left by break."""
         refusal: Refusal | None = None
         for item in items:
-            self.done += 1
-            if self.done > MAX_COMMANDS:
-                raise InputError(f"for: more than {MAX_COMMANDS} commands in one line")
+            self.count(1)
             if item.when != ";" and (item.when == "&&") != (refusal is None):
                 continue
             if isinstance(item.node, Break):
@@ -57,13 +55,38 @@ class _Run:
             if isinstance(item.node, Loop):
                 refusal = self._loop(item.node, values)
                 continue
-            refusal = None
-            for command in commands_of(item.node, values):
+            refusal = self._do(commands_of(item.node, values), values)
+        return refusal, False
+
+    def _do(self, commands: list[Command], values: dict[str, str]) -> Refusal | None:
+        """One command after another; writes of one word are made together."""
+        refusal = None
+        for word, group in groupby(commands, _word_written):
+            if word is not None:
+                paths = [each.path for each in group if isinstance(each, SysfsWrite)]
+                refusal = self._writes(word, paths)
+                continue
+            for command in group:
                 if isinstance(command, Cd):
                     values[CWD] = command.path
                 elif isinstance(command, SysfsRead | SysfsWrite | Chmem | Daxctl | Cxl):
                     refusal = self.unsaid = self._simple(command)
-        return refusal, False
+        return refusal
+
+    def _writes(self, word: str, paths: list[str]) -> Refusal | None:
+        """Write a word into some files; why the last write failed."""
+        last = None
+        for index, refusal in sysfs.write_each(self.tx, word, paths):
+            self.say()
+            self.unsaid = refusal
+            last = refusal if index == len(paths) - 1 else None
+        return last
+
+    def count(self, nr_commands: int) -> None:
+        """Take note of commands; InputError where they are more than anybody pastes."""
+        self.done += nr_commands
+        if self.done > MAX_COMMANDS:
+            raise InputError(f"for: more than {MAX_COMMANDS} commands in one line")
 
     def _loop(self, loop: Loop, values: dict[str, str]) -> Refusal | None:
         texts = [
@@ -74,6 +97,17 @@ class _Run:
         ]
         self.done += len(texts)
         refusal = None
+        if loop.name and len(loop.body) == 1 and isinstance(node := loop.body[0].node, Simple):
+            writes: list[Command] = []
+            for text in texts:
+                values[loop.name] = text
+                commands = commands_of(node, values)
+                if None in map(_word_written, commands):
+                    break
+                writes += commands
+            else:
+                self.count(len(texts))
+                return self._do(writes, values)
         for text in texts if loop.name else [""]:
             if loop.name:
                 values[loop.name] = text
@@ -84,7 +118,7 @@ class _Run:
 
     def _files(self, text: str, cwd: str) -> list[str]:
         """The files that a word of a loop stands for; the word itself without a glob."""
-        if text.startswith("/") or not re.search(r"[*?\[]", text):
+        if text.startswith("/") or not sysfs.is_glob(text):
             return sysfs.expand(self.tx.state, text)
         folder = cwd or MEMORY_DIR
         files = sysfs.expand(self.tx.state, f"{folder}/{text}")
@@ -107,6 +141,12 @@ class _Run:
         if self.unsaid is not None:
             self.tx.output.append(f"sh: write error: {self.unsaid.shell_text}")
         self.unsaid = None
+
+
+def _word_written(command: Command) -> str | None:
+    """What a command writes into one file that it names; None for any other."""
+    whole = isinstance(command, SysfsWrite) and not sysfs.is_glob(command.path)
+    return command.word if isinstance(command, SysfsWrite) and whole else None
 
 
 def chmem(tx: Transaction, command: Chmem) -> Refusal | None:

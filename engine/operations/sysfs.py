@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from pfnmap.engine.commands import SysfsRead, SysfsWrite
 from pfnmap.engine.errors import InputError
@@ -28,6 +31,7 @@ from pfnmap.engine.operations import (
     pending,
     remove,
 )
+from pfnmap.engine.operations.many_ranges import Reach, do_ranges
 from pfnmap.engine.operations.zone_policy import valid_zones
 from pfnmap.engine.outcome import NOT_MODELLED, Refusal
 from pfnmap.engine.params import ONLINE_WORDS, kstrtobool, kstrtoull
@@ -70,8 +74,53 @@ def write(tx: Transaction, command: SysfsWrite) -> Refusal | None:
     paths = expand(tx.state, command.path)
     if paths == [command.path]:
         return _write(tx, command.path, command.word)
-    refusals = [_write(tx, path, command.word) for path in paths]
-    return next((refusal for refusal in reversed(refusals) if refusal is not None), None)
+    refusals = [refusal for _, refusal in write_each(tx, command.word, paths)]
+    return refusals[-1] if refusals else None
+
+
+def write_each(tx: Transaction, word: str, paths: Sequence[str]) -> Iterator[tuple[int, Refusal]]:
+    """Write a word into one file after another; the index of each that refuses it, and why.
+
+    Files of blocks whose numbers ascend are ranges of one block (:func:`do_ranges`).
+    """
+    at = 0
+    while at < len(paths):
+        blocks = _ascending(paths[at:])
+        if not len(blocks):
+            if (refusal := _write(tx, paths[at], word)) is not None:
+                yield at, refusal
+            at += 1
+            continue
+        name = paths[at].rpartition("/")[2]
+
+        def one(tx: Transaction, first: int, _last: int, name: str = name) -> Refusal | None:
+            return _write(tx, f"{MEMORY_DIR}/memory{first}/{name}", word)
+
+        ranges = np.stack((blocks, blocks + 1), axis=1)
+        for block, refusal in do_ranges(tx, ranges, one, _reach(name, word)):
+            yield at + int(blocks.searchsorted(block)), refusal
+        at += len(blocks)
+
+
+def _ascending(paths: Sequence[str]) -> NDArray[np.int64]:
+    """The blocks that the first paths are files of, of one name each, as far as they ascend."""
+    blocks: list[int] = []
+    name = ""
+    for path in paths:
+        found = _BLOCK.match(path)
+        if found is None or (blocks and (int(found[1]) <= blocks[-1] or found[2] != name)):
+            break
+        blocks.append(int(found[1]))
+        name = found[2]
+    return np.array(blocks, np.int64)
+
+
+def _reach(name: str, word: str) -> Reach | None:
+    """How far a word onlines blocks into one zone; None where it onlines none."""
+    if name == "online":
+        return online.reach(OnlineType.ONLINE, through="online") if kstrtobool(word) else None
+    kind = ONLINE_WORDS.get(word, OnlineType.OFFLINE)
+    return online.reach(kind) if kind != OnlineType.OFFLINE else None
 
 
 def _write(tx: Transaction, path: str, word: str) -> Refusal | None:
@@ -371,9 +420,14 @@ def _zoneinfo(state: State) -> list[str]:
     return lines
 
 
+def is_glob(path: str) -> bool:
+    """Whether a path may stand for several files."""
+    return re.search(r"[*?\[]", path) is not None
+
+
 def expand(state: State, path: str) -> list[str]:
     """The files a glob matches, in block order."""
-    if not re.search(r"[*?\[]", path):
+    if not is_glob(path):
         return [path]
     directory, _, name = path.rpartition("/")
     if directory == MEMORY_DIR:  # the folders of blocks themselves

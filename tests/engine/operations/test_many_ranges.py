@@ -59,6 +59,7 @@ def _compare(state: State, line: str, chance: random.Random) -> Outcome | str:
         return batch
     assert batch.after == single.after, line
     assert batch.refusal == single.refusal
+    assert batch.output == single.output
     assert batch.log == single.log
     assert _told(batch) == _told(single), line
     numbers = chance.sample(range(len(single.events)), min(6, len(single.events)))
@@ -89,6 +90,30 @@ def _list(state: State, chance: random.Random, wanted: BlockState) -> str:
     return ",".join(map(str, ids or [40]))
 
 
+def _shell_line(state: State, chance: random.Random) -> str:
+    """The same through files: of names, of a glob, in a loop; blocks that are not there as well."""
+    wanted, word, name = chance.choice(
+        (
+            (BlockState.OFFLINE, "online_movable", "state"),
+            (BlockState.OFFLINE, "online", "state"),
+            (BlockState.OFFLINE, "1", "online"),
+            (BlockState.ONLINE, "offline", "state"),
+            (BlockState.ONLINE, "0", "online"),
+            (BlockState.ONLINE, "nothing", "state"),
+        )
+    )
+    blocks = f"{{{_list(state, chance, wanted)},{chance.randrange(2000)}}}"
+    folder = "/sys/devices/system/memory"
+    return chance.choice(
+        (
+            f"echo {word} | tee {folder}/memory{blocks}/{name}",
+            f"echo {word} | tee {folder}/memory{chance.randrange(1, 9)}*/{name}",
+            f"for i in {blocks}; do echo {word} > {folder}/memory$i/{name}; done",
+            f"cd {folder}; for m in memory1?; do echo {word} > $m/{name}; done; cat memory40/state",
+        )
+    )
+
+
 def _walk(start: str, seed: int, commands: int) -> int:
     """So many random commands on a fragmented machine; how many of them had a batch."""
     chance = random.Random(seed)
@@ -98,7 +123,9 @@ def _walk(start: str, seed: int, commands: int) -> int:
     batches = 0
     for _ in range(commands):
         kind = chance.randrange(20)
-        if kind < 8:
+        if kind < 2:
+            line = _shell_line(machine.state, chance)
+        elif kind < 8:
             zone = chance.choice(("", " movable", " movable", " kernel"))
             line = f"online {_list(machine.state, chance, BlockState.OFFLINE)}{zone}"
         elif kind < 16:
@@ -112,6 +139,8 @@ def _walk(start: str, seed: int, commands: int) -> int:
                     f"hugetlb h{chance.randrange(1 << 30)} 2M count=3",
                     f"unpin {chance.randrange(40, 200)}",
                     "set auto_movable_ratio=200",
+                    "remove d1",
+                    "add d1 32G",
                 )
             )
         outcome = _compare(machine.state, line, chance)
@@ -138,3 +167,14 @@ def test_fifty_thousand_commands_on_fragmented_machines(start: str, seed: int) -
 def test_a_batch_of_nothing_touches_no_block() -> None:
     assert touched_by(()).shape == (0, 2)
     assert Events([]).touched.shape == (0, 2)
+
+
+def test_a_list_of_blocks_that_are_not_there_ends_at_the_first() -> None:
+    state = Session.booted().state
+    missing = ",".join(map(str, range(900, 930, 2)))
+    outcome = _compare(state, f"online 1,{missing}", random.Random(1))
+    assert isinstance(outcome, Outcome) and outcome.errno == "EINVAL"
+    line = f"for i in {{1,{missing.replace(' ', '')}}}; do echo 1 > "
+    outcome = _compare(state, line + "/sys/devices/system/memory/memory$i/online; done",
+                       random.Random(1))  # fmt: skip
+    assert isinstance(outcome, Outcome) and outcome.errno == "ENOENT"
