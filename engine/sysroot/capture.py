@@ -1,9 +1,10 @@
 """Captures: everything that is read of a machine, as one small JSON file.
 
-Format ``pfnmap-capture-1``; gzip where the name ends in ``.gz``. Blocks are run-length coded
-(``[first, count, state, valid_zones, nodes, removable, phys_device]``), so a large machine is
-a few kilobytes. Nothing else of the machine is in it: no host name, no addresses of devices,
-no command line.
+gzip where the name ends in ``.gz``. Blocks are run-length coded, so a large machine is a few
+kilobytes: in ``pfnmap-capture-1`` each run says all of it (``[first, count, state, valid_zones,
+nodes, removable, phys_device]``), which can be read and compared; of a machine in many runs
+``pfnmap-capture-2`` has them as columns, which are read in no time. Nothing else of the machine is
+in it: no host name, no addresses of devices, no command line.
 """
 
 from __future__ import annotations
@@ -12,14 +13,13 @@ import gzip
 import json
 import os
 import zlib
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 import numpy as np
 from msgspec import Meta, Struct
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict, astuple, replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.errors import InputError
@@ -31,6 +31,7 @@ from pfnmap.engine.limits import (
     MAX_CAPTURE_NOTES,
     MAX_DUMP_BYTES,
 )
+from pfnmap.engine.memory.alike import kinds_of
 from pfnmap.engine.memory.runs import one_by_one
 from pfnmap.engine.params import PARAM_VALUES, Params
 from pfnmap.engine.sysroot.dumps import has_blocks, is_text_dump, parse_text_dump
@@ -43,7 +44,10 @@ from pfnmap.engine.typed_json import NodeId, typed
 from pfnmap.engine.view import HugetlbPool, MemoryConfig
 from pfnmap.engine.whole_file import write_whole
 
-FORMAT = "pfnmap-capture-1"
+FORMAT: Final = "pfnmap-capture-1"
+FORMAT_2: Final = "pfnmap-capture-2"
+MAX_RUNS = 1024
+"""A machine of more runs of blocks is written in the second format."""
 HEAD_BYTES = 1 << 14
 """How much of a file tells what it is: a transcript may begin with other things."""
 _GZIP = b"\x1f\x8b"
@@ -52,7 +56,9 @@ Named = TypeVar("Named", ZoneInfo, IomemLine, DriverDevice)
 
 
 # -- the file -----------------------------------------------------------------------------
-class _Masks(Struct, frozen=True, omit_defaults=True):
+class Masks(Struct, frozen=True, omit_defaults=True):
+    """Nodes in each mask that could be read."""
+
     online: tuple[NodeId, ...] | None = None
     possible: tuple[NodeId, ...] | None = None
     has_memory: tuple[NodeId, ...] | None = None
@@ -60,28 +66,57 @@ class _Masks(Struct, frozen=True, omit_defaults=True):
     has_cpu: tuple[NodeId, ...] | None = None
 
 
-class _Run(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+Removable = Literal[0, 1]
+PhysDevice = Annotated[int, Meta(ge=0, le=1 << 32)]
+FirstBlock = Annotated[int, Meta(ge=0, le=1 << 40)]
+NrBlocks = Annotated[int, Meta(ge=1, le=MAX_CAPTURE_BLOCKS)]
+BlockKind = tuple[
+    str, tuple[str, ...] | None, tuple[NodeId, ...] | None, Removable | None, PhysDevice | None
+]
+"""state, valid_zones, nodes, removable and phys_device of a block; null where not known."""
+
+
+class BlockRun(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Blocks that say the same."""
 
-    first: Annotated[int, Meta(ge=0, le=1 << 40)]
-    count: Annotated[int, Meta(ge=1, le=MAX_CAPTURE_BLOCKS)]
+    first: FirstBlock
+    count: NrBlocks
     state: str
     zones: tuple[str, ...] | None
     nodes: tuple[NodeId, ...] | None
-    removable: Literal[0, 1] | None
-    phys_device: Annotated[int, Meta(ge=0, le=1 << 32)] | None
+    removable: Removable | None
+    phys_device: PhysDevice | None
 
 
-class _Capture(Struct, frozen=True, kw_only=True):
-    """The whole file, in the order of its keys."""
+class BlockTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """Runs of blocks that say the same, as columns; those of runs have one entry a run."""
 
-    format: str = FORMAT
+    kinds: Annotated[tuple[BlockKind, ...], Meta(max_length=MAX_BLOCK_LINES)]
+    """What there is to say of blocks: state, valid_zones, nodes, removable, phys_device."""
+    first: Annotated[list[FirstBlock], Meta(max_length=MAX_CAPTURE_BLOCKS)]
+    """Id of the first block of each run, ascending."""
+    count: Annotated[list[NrBlocks], Meta(max_length=MAX_CAPTURE_BLOCKS)]
+    """How many blocks each run has."""
+    kind: Annotated[list[Annotated[int, Meta(ge=0)]], Meta(max_length=MAX_CAPTURE_BLOCKS)]
+    """Which of ``kinds``, from 0, each run is."""
+
+    def __post_init__(self) -> None:
+        if not len(self.first) == len(self.count) == len(self.kind):
+            raise ValueError("'first', 'count' and 'kind' are not of one length")
+        if self.kind and max(self.kind) >= len(self.kinds):
+            raise ValueError(f"'kind' has {max(self.kind)}, but there are {len(self.kinds)} kinds")
+
+
+class _Machine(Struct, frozen=True, kw_only=True):
+    """All but the blocks, in the order of the file's keys."""
+
+    format: Literal["pfnmap-capture-1", "pfnmap-capture-2"]
     kernel: str | None = None
     arch: str | None = None
     page_bytes: Annotated[int, Meta(ge=4096, le=1 << 20)] | None = None
     block_bytes: Annotated[int, Meta(ge=4096, le=1 << 46)] | None = None
     params: dict[str, str] = {}
-    masks: _Masks = _Masks()
+    masks: Masks = Masks()
     node_ids: Annotated[tuple[NodeId, ...], Meta(max_length=MAX_NUMNODES)]
     zones: Annotated[tuple[ZoneInfo, ...], Meta(max_length=5 * MAX_NUMNODES)] | None = None
     iomem: Annotated[tuple[IomemLine, ...], Meta(max_length=MAX_IOMEM_LINES)] | None = None
@@ -89,8 +124,6 @@ class _Capture(Struct, frozen=True, kw_only=True):
     config: tuple[MemoryConfig, ...] = ()
     devices: Annotated[tuple[DriverDevice, ...], Meta(max_length=MAX_CAPTURE_NOTES)] = ()
     balloons: Annotated[tuple[str, ...], Meta(max_length=MAX_CAPTURE_NOTES)] = ()
-    blocks: Annotated[tuple[_Run, ...], Meta(max_length=MAX_BLOCK_LINES)] = ()
-    notes: Annotated[tuple[str, ...], Meta(max_length=MAX_CAPTURE_NOTES)] = ()
 
     def __post_init__(self) -> None:
         for name, size in (("page_bytes", self.page_bytes), ("block_bytes", self.block_bytes)):
@@ -106,52 +139,80 @@ class _Capture(Struct, frozen=True, kw_only=True):
         for index, line in enumerate(self.iomem or ()):
             if not line.start <= line.end <= 1 << 64:
                 raise ValueError(f"'iomem[{index}]' ends before it starts, or nowhere")
-        end = total = 0
-        for index, run in enumerate(self.blocks):
-            total += run.count
-            if run.first < end or total > MAX_CAPTURE_BLOCKS:
-                raise ValueError(
-                    f"'blocks[{index}]' overlaps the one before, or is one of more than "
-                    f"{MAX_CAPTURE_BLOCKS} blocks"
-                )
-            end = run.first + run.count
+
+
+class Capture(_Machine, frozen=True, kw_only=True):
+    """The whole file."""
+
+    format: Literal["pfnmap-capture-1"]
+    blocks: Annotated[tuple[BlockRun, ...], Meta(max_length=MAX_BLOCK_LINES)] = ()
+    notes: Annotated[tuple[str, ...], Meta(max_length=MAX_CAPTURE_NOTES)] = ()
+
+    @property
+    def table(self) -> BlockTable:
+        """The blocks as columns."""
+        known: dict[BlockKind, int] = {}
+        kinds = [known.setdefault(astuple(run)[2:], len(known)) for run in self.blocks]
+        first, count = [run.first for run in self.blocks], [run.count for run in self.blocks]
+        return BlockTable(tuple(known), first, count, kinds)
+
+
+class Capture2(_Machine, frozen=True, kw_only=True):
+    """The whole file of a machine in many runs."""
+
+    format: Literal["pfnmap-capture-2"]
+    blocks: BlockTable
+    notes: Annotated[tuple[str, ...], Meta(max_length=MAX_CAPTURE_NOTES)] = ()
+
+    @property
+    def table(self) -> BlockTable:
+        """The blocks as columns."""
+        return self.blocks
 
 
 # -- writing ----------------------------------------------------------------------------
-def _file(o: Observation) -> _Capture:
-    return _Capture(
-        kernel=o.kernel,
-        arch=o.arch,
-        page_bytes=o.page_bytes,
-        block_bytes=o.block_bytes,
-        params=dict(o.params),
-        masks=_Masks(**o.masks),
-        node_ids=o.node_ids,
-        zones=o.zones,
-        iomem=o.iomem,
-        pools=o.pools,
-        config=o.config,
-        devices=o.devices,
-        balloons=o.balloons,
-        blocks=_block_runs(o.blocks),
-        notes=o.notes,
-    )
+def _file(o: Observation) -> Capture | Capture2:
+    table = _table(o.blocks)
+    machine: dict[str, Any] = {
+        "kernel": o.kernel,
+        "arch": o.arch,
+        "page_bytes": o.page_bytes,
+        "block_bytes": o.block_bytes,
+        "params": dict(o.params),
+        "masks": Masks(**o.masks),
+        "node_ids": o.node_ids,
+        "zones": o.zones,
+        "iomem": o.iomem,
+        "pools": o.pools,
+        "config": o.config,
+        "devices": o.devices,
+        "balloons": o.balloons,
+        "notes": o.notes,
+    }
+    if len(table.first) > MAX_RUNS:
+        return Capture2(format=FORMAT_2, blocks=table, **machine)
+    runs = zip(table.first, table.count, table.kind, strict=True)
+    rows = tuple(BlockRun(first, count, *table.kinds[kind]) for first, count, kind in runs)
+    return Capture(format=FORMAT, blocks=rows, **machine)
 
 
-def _block_runs(blocks: BlockColumns) -> tuple[_Run, ...]:
-    starts = blocks.run_starts().tolist()
-    return tuple(
-        _Run(
-            int(blocks.ids[index]),
-            end - index,
-            blocks.state_word(index),
-            blocks.zone_words(index),
-            blocks.node_set(index),
-            _unless_unknown(int(blocks.removable[index])),
-            _unless_unknown(int(blocks.phys_device[index])),
+def _table(blocks: BlockColumns) -> BlockTable:
+    starts = blocks.run_starts()
+    rows = blocks.rows(starts)
+    columns = (rows.state, rows.zones, rows.nodes, rows.removable, rows.phys_device)
+    kinds = kinds_of(rows.ids, rows.ids, columns).kinds
+    said = tuple(
+        (
+            rows.state_word(index),
+            rows.zone_words(index),
+            rows.node_set(index),
+            _unless_unknown(int(rows.removable[index])),
+            _unless_unknown(int(rows.phys_device[index])),
         )
-        for index, end in zip(starts, [*starts[1:], len(blocks)], strict=True)
+        for index in np.unique(kinds, return_index=True)[1].tolist()
     )
+    counts = np.diff(starts, append=len(blocks))
+    return BlockTable(said, rows.ids.tolist(), counts.tolist(), kinds.tolist())
 
 
 def _unless_unknown(value: int) -> Any:
@@ -167,12 +228,18 @@ def capture_bytes(observation: Observation, *, compress: bool = False) -> bytes:
         if not data[name]:
             del data[name]
     # One entry of a list a line: small, and the diff of two captures can be read.
-    lines = [f"{json.dumps(key)}: {_entries(value)}" for key, value in data.items()]
-    text = "{\n" + ",\n".join(lines) + "\n}\n"
+    text = f"{_lines(data)}\n"
     return gzip.compress(text.encode("ascii"), mtime=0) if compress else text.encode("ascii")
 
 
+def _lines(data: dict[str, Any]) -> str:
+    lines = [f"{json.dumps(key)}: {_entries(value)}" for key, value in data.items()]
+    return "{\n" + ",\n".join(lines) + "\n}"
+
+
 def _entries(value: object) -> str:
+    if isinstance(value, dict) and "kinds" in value:
+        return _lines(value)
     if isinstance(value, list | tuple) and value and not isinstance(value[0], int):
         return "[\n" + ",\n".join(json.dumps(item) for item in value) + "\n]"
     return json.dumps(value)
@@ -197,7 +264,15 @@ def is_capture(path: str | os.PathLike[str]) -> bool:
     if head.startswith(_GZIP):
         head = _decompress(head, HEAD_BYTES, partial=True)
     as_json = head.lstrip()[:1] == b"{"
-    return FORMAT.encode() in head or (is_lsmem(head) if as_json else is_text_dump(head))
+    return _format(head) is not None or (is_lsmem(head) if as_json else is_text_dump(head))
+
+
+FORMATS: dict[str, type[Capture | Capture2]] = {FORMAT: Capture, FORMAT_2: Capture2}
+
+
+def _format(head: bytes) -> str | None:
+    """The format that the first bytes of a file name."""
+    return next((name for name in FORMATS if name.encode() in head), None)
 
 
 def _decompress(data: bytes, limit: int, *, partial: bool = False) -> bytes:
@@ -244,11 +319,11 @@ def capture_content(data: bytes) -> bytes:
 def parse_capture(data: bytes, name: str) -> Observation:
     """An observation from the content of a capture, a text dump or output of lsmem -J."""
     # A capture has notes, and they name files as a dump does.
-    if FORMAT.encode() not in data[:HEAD_BYTES]:
+    found = _format(data[:HEAD_BYTES])
+    if found is None:
         return _from_text(data, name)
-    file = typed(data, _Capture, name)
-    if file.format != FORMAT:
-        raise InputError(f"{name}: not a capture of format {FORMAT}")
+    file: Capture | Capture2 = typed(data, FORMATS[found], name)
+    blocks = _blocks(file.table, name)
     params = Params()
     for key, word in file.params.items():
         params = params.with_word(key, clean(word))
@@ -259,7 +334,7 @@ def parse_capture(data: bytes, name: str) -> Observation:
         arch=None if file.arch is None else clean(file.arch),
         page_bytes=file.page_bytes,
         block_bytes=file.block_bytes,
-        blocks=_blocks(file.blocks),
+        blocks=blocks,
         zones=_cleaned(file.zones, 16),
         iomem=_cleaned(file.iomem),
         masks={name: nodes for name, nodes in asdict(file.masks).items() if nodes is not None},
@@ -297,22 +372,32 @@ def _cleaned(rows: tuple[Named, ...] | None, limit: int = MAX_WORD) -> tuple[Nam
     return tuple(replace(row, name=clean(row.name, limit)) for row in rows)
 
 
-def _blocks(runs: Sequence[_Run]) -> BlockColumns:
-    """A row for every block."""
-    rows, offsets = one_by_one(np.array([run.count for run in runs], np.int64))
+def _blocks(table: BlockTable, name: str) -> BlockColumns:
+    """A row for every block; InputError where runs overlap, or there are too many blocks."""
+    first, count = np.array(table.first, np.int64), np.array(table.count, np.int64)
+    before = np.concatenate(([0], (first + count)[:-1]))[: len(first)]
+    wrong = np.flatnonzero((first < before) | (np.cumsum(count) > MAX_CAPTURE_BLOCKS))
+    if len(wrong):
+        raise InputError(
+            f"{name}: 'blocks[{wrong[0]}]' overlaps the one before, or is one of more than "
+            f"{MAX_CAPTURE_BLOCKS} blocks"
+        )
+    run, offsets = one_by_one(count)
+    kind = np.array(table.kind, np.int64)[run]
+
+    def column(place: int, dtype: type[np.signedinteger[Any]]) -> NDArray[Any]:
+        said = [-1 if kind[place] is None else kind[place] for kind in table.kinds]
+        return np.array(said, dtype)[kind]
+
     zones = [
-        None if run.zones is None else tuple(clean(word, 16) for word in run.zones[:8])
-        for run in runs
+        None if words is None else tuple(clean(word, 16) for word in words[:8])
+        for _, words, *_ in table.kinds
     ]
-
-    def column(values: Iterable[int | None], kind: type[np.signedinteger[Any]]) -> NDArray[Any]:
-        return np.array([-1 if value is None else value for value in values], kind)[rows]
-
     return BlockColumns.of(
-        column((run.first for run in runs), np.int64) + offsets,
-        ([clean(run.state, 32) for run in runs], rows),
-        (zones, rows),
-        ([run.nodes for run in runs], rows),
-        column((run.removable for run in runs), np.int8),
-        column((run.phys_device for run in runs), np.int64),
+        first[run] + offsets,
+        ([clean(state, 32) for state, *_ in table.kinds], kind),
+        (zones, kind),
+        ([nodes for _, _, nodes, *_ in table.kinds], kind),
+        column(3, np.int8),
+        column(4, np.int64),
     )

@@ -1,4 +1,4 @@
-"""JSON Schemas of what pfnmap prints, made from the types of the documents."""
+"""JSON Schemas of what pfnmap prints and saves, made from the types of the documents."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Final, get_args, get_type_hints
 import msgspec
 
 from pfnmap.engine.errors import InputError, quoted
+from pfnmap.engine.sysroot import capture
 from pfnmap.tui.documents import reports
 from pfnmap.tui.documents.diff import DiffData
 from pfnmap.tui.documents.view import ViewData, ViewData2, as_json
@@ -18,6 +19,7 @@ from pfnmap.tui.text.blocks import COLUMNS
 
 DOCUMENTS: Final[dict[str, type]] = {
     "pfnmap-blocks-1": reports.BlocksTableData,
+    **capture.FORMATS,
     "pfnmap-compare-1": reports.CompareData,
     "pfnmap-config-1": reports.ConfigData,
     "pfnmap-diff-1": DiffData,
@@ -41,7 +43,13 @@ def schema(name: str) -> str:
         raise InputError(f"schema {quoted(name)}: expected one of {', '.join(DOCUMENTS)}")
     made: dict[str, Any] = msgspec.json.schema(DOCUMENTS[name])
     for kind in _kinds(DOCUMENTS[name]):
-        properties = made["$defs"][kind.__name__]["properties"]
+        definition = made["$defs"][kind.__name__]
+        if "properties" not in definition:  # an array: its items have no names but these
+            names = msgspec.structs.fields(kind)
+            items = zip(names, definition["prefixItems"], strict=True)
+            definition["prefixItems"] = [{"title": each.name, **item} for each, item in items]
+            continue
+        properties = definition["properties"]
         for key, words in _notes(kind).items():
             properties[key] = {"description": words, **properties[key]}
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"{name}.json"}

@@ -16,6 +16,8 @@ from msgspec.structs import replace
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.sysroot.capture import (
     FORMAT,
+    FORMAT_2,
+    MAX_RUNS,
     capture_bytes,
     is_capture,
     load_capture,
@@ -104,6 +106,62 @@ def test_a_capture_that_cannot_be_written_leaves_nothing(tree: Tree, tmp_path: P
     with pytest.raises(InputError, match="cannot be written"):
         save_capture(seen(tree), tmp_path / "absent/machine.json")
     assert list(tmp_path.glob(".*")) == []
+
+
+# -- in columns -----------------------------------------------------------------------------
+def alternating(nr_blocks: int) -> bytes:
+    """A capture of the first format, every other block online."""
+    kinds = ["offline", ["Normal", "Movable"], [0], 1, 0], ["online", None, None, None, None]
+    blocks = [[2 * number, 1, *kinds[number % 2]] for number in range(nr_blocks)]
+    return json.dumps({"format": FORMAT, "node_ids": [0], "blocks": blocks}).encode()
+
+
+def test_a_machine_in_many_runs_is_written_in_columns_and_read_back() -> None:
+    for nr_blocks, form in ((MAX_RUNS, FORMAT), (MAX_RUNS + 1, FORMAT_2)):
+        before = parse_capture(alternating(nr_blocks), "x")
+        assert len(before.blocks) == nr_blocks
+        data = capture_bytes(before)
+        assert json.loads(data)["format"] == form
+        assert parse_capture(data, "x") == before
+        assert capture_bytes(parse_capture(data, "x")) == data
+
+
+def table(**items: object) -> bytes:
+    kinds = [["online", ["Normal"], [0], 1, 0], ["offline", None, None, None, None]]
+    blocks = {"kinds": kinds, "first": [3, 5, 9], "count": [2, 1, 4], "kind": [1, 0, 1], **items}
+    return json.dumps({"format": FORMAT_2, "node_ids": [0], "blocks": blocks}).encode()
+
+
+def test_runs_of_a_table_are_blocks() -> None:
+    blocks = parse_capture(table(), "x").blocks
+    assert blocks.ids.tolist() == [3, 4, 5, 9, 10, 11, 12]
+    states = [blocks.state_word(index) for index in range(len(blocks))]
+    assert states == ["offline", "offline", "online", *["offline"] * 4]
+    assert (blocks.zone_words(2), blocks.node_set(2), int(blocks.removable[2])) == (
+        *(("Normal",), (0,)),
+        1,
+    )
+    assert (blocks.zone_words(0), blocks.node_set(0), int(blocks.removable[0])) == (None, None, -1)
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        ({"first": [3, 4, 9]}, r"machine.json: 'blocks\[1\]' overlaps the one before"),
+        ({"count": [2, 1 << 20, 4], "first": [3, 5, 1 << 30]}, r"'blocks\[1\]' overlaps"),
+        ({"count": [2, 1]}, r"field 'blocks': 'first', 'count' and 'kind' are not of one length"),
+        ({"count": [2, 0, 1]}, r"field 'blocks.count\[.+\]': expected int >= 1"),
+        ({"kind": [0, 1, 2]}, r"'kind' has 2, but there are 2 kinds"),
+        ({"kind": [0, -1, 0]}, r"field 'blocks.kind\[.+\]': expected int >= 0"),
+        ({"kinds": [["online"]]}, r"field 'blocks.kinds\[.+\]': expected array of length 5"),
+        ({"last": []}, r"field 'blocks': object contains unknown field last"),
+        ({"first": {}}, r"field 'blocks.first': expected array"),
+    ],
+)
+def test_what_is_wrong_in_a_table_is_named(items: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        parse_capture(table(**items), "machine.json")
+    assert "\n" not in str(caught.value)
 
 
 # -- what is none ---------------------------------------------------------------------------
