@@ -169,55 +169,69 @@ def _online_batch(
     tx: Transaction, first: int, count: int, choice: ZoneChoice, kind: OnlineType
 ) -> Refusal | None:
     """``memory_block_online`` for ``count`` equal blocks into one zone, phase by phase."""
-    row = tx.state.blocks.row_at(first)
-    node, zone_type = int(row["node"]), choice.zone
-    geometry = tx.state.geometry
-    vmemmap, early = int(row["vmemmap"]), bool(row["early"])
-    apart = memmap.vmemmap_apart(tx.state, row)
-    start_pfn, span_pages = tx.state.block_pfn(first), count * geometry.block_pages
     before = tx.state
-    was_populated = before.zone(node, zone_type).present > 0
+    refusal = _join_zone(tx, first, count, choice, kind)
+    if refusal is None:
+        _reach_buddy(tx, before, first, count, choice.zone)
+    else:
+        tx.state = replace(before, faults=tx.state.faults)
+        text = "failed: the range leaves the zone again"
+        tx.event("memory_block_online", text, block=first, nr_blocks=count)
+    _clear_online_type(tx, first, count)
+    return refusal
+
+
+def _join_zone(
+    tx: Transaction, first: int, count: int, choice: ZoneChoice, kind: OnlineType
+) -> Refusal | None:
+    """All that can fail: the zone takes the pages in, and the notifiers are asked."""
+    row = tx.state.blocks.row_at(first)
+    node, zone_type, vmemmap = int(row["node"]), choice.zone, int(row["vmemmap"])
+    start_pfn, span_pages = tx.state.block_pfn(first), count * tx.state.geometry.block_pages
     name = f"{zone_type.label} of node {node}"
-
-    def undo(phase: str, refusal: Refusal | None = None) -> Refusal | None:
-        refusal = refusal or tx.injected(phase, block=first)
-        if refusal is not None:
-            faults = tx.state.faults
-            tx.state = replace(before, faults=faults)
-            text = "failed: the range leaves the zone again"
-            tx.event("memory_block_online", text, block=first, nr_blocks=count)
-            _clear_online_type(tx, first, count)
-        return refusal
-
     told = f"{kind.word} goes to {zone_type.label}: {choice.rule}"
     tx.event(choice.function, told, block=first, nr_blocks=count)
     if tx.state.profile.prepare_notifiers:
         text = "whoever has to makes the memory accessible (s390)"
         tx.event("MEM_PREPARE_ONLINE", text, block=first, nr_blocks=count)
-    if apart:
-        if refusal := undo("mhp_init_memmap_on_memory"):
+    if memmap.vmemmap_apart(tx.state, row):
+        if refusal := tx.injected("mhp_init_memmap_on_memory", block=first):
             return refusal
         spread = vmemmap if count == 1 else span_pages
         tx.state = grow(tx.state, node, zone_type, start_pfn, spread)
         told = f"the first {vmemmap} pages of each block join {name}; they hold struct pages"
         tx.event("mhp_init_memmap_on_memory", told, block=first, nr_blocks=count)
-    if refusal := undo("online_pages", _misaligned(tx.state, first, vmemmap)):
+    if refusal := _misaligned(tx.state, first, vmemmap) or tx.injected("online_pages", block=first):
         return refusal
     tx.state = grow(tx.state, node, zone_type, start_pfn, span_pages)
-    zone = tx.state.zone(node, zone_type)
-    told = f"{name} now spans {span_text(zone)}"
+    told = f"{name} now spans {span_text(tx.state.zone(node, zone_type))}"
     tx.event("move_pfn_range_to_zone", told, block=first, nr_blocks=count)
-    first_memory = tx.state.profile.node_notifier and not before.nodes[node].has_memory
-    if first_memory:
-        if (refusal := undo("NODE_ADDING_FIRST_MEMORY")) is not None:
+    if _is_first_memory(tx.state, node):
+        if (refusal := tx.injected("NODE_ADDING_FIRST_MEMORY", block=first)) is not None:
             return refusal
         tx.event("NODE_ADDING_FIRST_MEMORY", f"node {node} is to have memory", block=first)
-    if (refusal := undo("MEM_GOING_ONLINE")) is not None:
-        return refusal
+    return tx.injected("MEM_GOING_ONLINE", block=first)
+
+
+def _is_first_memory(state: State, node: int) -> bool:
+    """Whether notifiers of nodes hear of memory that is onlined there."""
+    return state.profile.node_notifier and not state.nodes[node].has_memory
+
+
+def _reach_buddy(
+    tx: Transaction, before: State, first: int, count: int, zone_type: ZoneType
+) -> None:
+    """The pages are the buddy's and count as present; the notifiers hear of them."""
+    row = tx.state.blocks.row_at(first)
+    node, vmemmap, early = int(row["node"]), int(row["vmemmap"]), bool(row["early"])
+    apart = memmap.vmemmap_apart(tx.state, row)
+    start_pfn, span_pages = tx.state.block_pfn(first), count * tx.state.geometry.block_pages
+    name = f"{zone_type.label} of node {node}"
     usable = count * (int(row["present"]) - vmemmap)
     # virtio_mem_online_page keeps what is not plugged: PageOffline, and not managed.
     lacking = unplugged_pages(tx.state, start_pfn, start_pfn + span_pages)
     more = usable - lacking
+    zone = tx.state.zone(node, zone_type)
     zone = replace(zone, managed=zone.managed + more)
     tx.state = tx.state.with_zone(node, zone_type, zone)
     tx.state = free_memory.change(tx.state, node, free_memory.zone_class(zone_type), more)
@@ -235,8 +249,9 @@ def _online_batch(
     tx.state = _mark_online(tx.state.with_zone(node, zone_type, zone), first, count, row, zone_type)
     told = f"present +{present}: {zone.present}"
     tx.event("adjust_present_page_count", told, block=first, nr_blocks=count, caller="online_pages")
-    if not was_populated:
+    if not before.zone(node, zone_type).present:
         zonelists.build_all(tx, f"{name} is populated", first)
+    first_memory = _is_first_memory(before, node)
     demotion = zonelists.demotion_log(before, tx.state)
     if first_memory:
         tx.event("NODE_ADDED_FIRST_MEMORY", f"node {node} has memory", log=demotion, block=first)
@@ -245,8 +260,6 @@ def _online_batch(
     if apart:
         row = tx.state.blocks.row_at(first)
         memmap.adjust_present(tx, first, count, row, count * apart)
-    _clear_online_type(tx, first, count)
-    return None
 
 
 def _misaligned(state: State, block: int, vmemmap: int) -> Refusal | None:
