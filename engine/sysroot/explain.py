@@ -90,10 +90,16 @@ def _foresee(
         if dict(before.params).get(name) != value:
             run.step(_worded(c.SetParam(name, value)))
     asked, theirs = ([], NO_IDS) if block_by_block else _asked_of_drivers(before, after)
+    for command in asked:
+        # Not every reading has the files target_node and memmap_on_memory of a dax device.
+        if isinstance(command, c.Kmem) and (new := after.state.device_named(command.name)):
+            old = run.state.device_named(new.name) or new
+            told = replace(old, node=old.node or new.node, own_memmap=new.own_memmap)
+            run.state = run.state.with_device(told)
     for command in (*asked, *_commands(before, after, theirs)):
         params = run.state.params
-        if isinstance(command, c.Add) and _is_dynamic(after, command.address or 0):
-            # Which zones the blocks of a dynamic group went to is seen, not foreseen.
+        if isinstance(command, c.Add) and _zones_are_told(after, command.address or 0):
+            # Which zones the blocks went to is seen, not foreseen.
             waits = replace(params, auto_online_blocks=OnlineType.OFFLINE)
             run.state = replace(run.state, params=waits)
         run.step(command)
@@ -108,10 +114,14 @@ def _foresee(
     return run
 
 
-def _is_dynamic(view: SysrootView, address: int) -> bool:
-    """Whether virtio-mem added the memory there, in bytes: as one dynamic memory group."""
+def _zones_are_told(view: SysrootView, address: int) -> bool:
+    """Whether a driver that says itself where its memory goes added that there, in bytes.
+
+    virtio-mem does, as one dynamic memory group, and dax/kmem where it has a file ``state``.
+    """
     index = int(np.searchsorted(view.observation.blocks.ids, address // view.geometry.block_bytes))
-    return "virtio_mem" in (view.device_of(index) or "")
+    driver = view.device_of(index) or ""
+    return "virtio_mem" in driver or ("kmem" in driver and view.profile.dax_state_file)
 
 
 class _Run:

@@ -151,10 +151,11 @@ def infer(
         vmemmap[told] = block_memmap_pages(geometry, "Y") if said.own_memmap else 0
         memmap[told] = ON_MEMORY_SAID if said.own_memmap else NOT_ON_MEMORY_SAID
     for number, each in enumerate(lines):
+        mine = line == number
         if (own := _driver_hosts(each, observation)) and own_pages:
-            vmemmap[line == number], memmap[line == number] = own_pages, ON_MEMORY
-        elif own is False:
-            vmemmap[line == number], memmap[line == number] = 0, RAM
+            vmemmap[mine], memmap[mine] = own_pages, ON_MEMORY
+        elif own is False and ("kmem" not in each.name or (memmap[mine] != ON_MEMORY).any()):
+            vmemmap[mine], memmap[mine] = 0, RAM  # of kmem unless the counters tell otherwise
     home = _homes(blocks, zone) if profile.zone_shifting else zone
     return Inferred(zone, home, rule, present, hot, vmemmap, memmap, line, lines, ram)
 
