@@ -110,10 +110,10 @@ class CarriedOut(RemadePhases):
     __slots__ = ("_command", "_start")
 
     def __init__(self, start: State, command: commands.Command) -> None:
+        super().__init__()
         self._start, self._command = start, command
-        self._states = None
 
-    def made_again(self) -> Sequence[State]:
+    def states_again(self) -> Sequence[State]:
         """The states, not from memory."""
         return _carried_out(self._start, self._command)[0].states
 

@@ -21,35 +21,17 @@ NOT_MODELLED = ": not modelled"
 
 
 class Phases:
-    """The states that the phases of one command left, behind the one that it began with.
+    """The states that the phases of one command left, behind the one that it began with."""
 
-    They are made again when somebody asks, by carrying out the command once more, and only those
-    of the commands asked about last are kept: a history that held every one of them would be ten
-    times as large as what its steps changed.
-    """
+    __slots__ = ("_known",)
 
-    __slots__ = ("_again", "_states")
-    _kept: Recent[Phases] = Recent(2)
-
-    def __init__(self, again: Callable[[], Sequence[State]]) -> None:
-        self._again = again
-        self._states: Sequence[State] | None = None
+    def __init__(self, known: Callable[[], Sequence[State]]) -> None:
+        self._known = known
 
     @property
     def states(self) -> Sequence[State]:
         """The state at the beginning, and after each event, in their order."""
-        if (states := self._states) is None:
-            states = self._states = self.made_again()
-            self._kept.keep(self)
-        return states
-
-    def made_again(self) -> Sequence[State]:
-        """The states, not from memory."""
-        return self._again()
-
-    def forget(self) -> None:
-        """Let go of the states until they are asked for again."""
-        self._states = None
+        return self._known()
 
 
 class Event(Struct, frozen=True):
@@ -115,13 +97,37 @@ class RepeatedEvents(Sequence[Event]):
 
 
 class RemadePhases(Phases):
-    """Phases whose events can be made again as well."""
+    """Phases that are made again when somebody asks, by carrying out the command once more.
 
-    __slots__ = ()
+    Only those of the commands asked about last are kept: a history that held every one of them
+    would be ten times as large as what its steps changed.
+    """
+
+    __slots__ = ("_states",)
+    _kept: Recent[RemadePhases] = Recent(2)
+
+    def __init__(self) -> None:
+        self._states: Sequence[State] | None = None
+
+    @property
+    def states(self) -> Sequence[State]:
+        """The state at the beginning, and after each event, in their order."""
+        if (states := self._states) is None:
+            states = self._states = self.states_again()
+            self._kept.keep(self)
+        return states
+
+    @abstractmethod
+    def states_again(self) -> Sequence[State]:
+        """The states, not from memory."""
 
     @abstractmethod
     def events_again(self) -> Sequence[Event]:
         """The events, not from memory."""
+
+    def forget(self) -> None:
+        """Let go of the states until they are asked for again."""
+        self._states = None
 
 
 class RemadeEvents(RepeatedEvents):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pfnmap.engine.language.lines import parse_line
-from pfnmap.engine.outcome import Phases
+from pfnmap.engine.memory.state import State
+from pfnmap.engine.outcome import Event, RemadePhases
 from pfnmap.engine.recent import Recent
 from pfnmap.engine.session import Session
 
@@ -34,7 +35,7 @@ def test_phases_are_made_again_as_they_were() -> None:
         assert first[-1].nodes == outcome.after.nodes
         assert (first[-1].blocks.rows == outcome.after.blocks.rows).all()
         texts = [event.text for event in outcome.events]
-        outcome.events[0].phases.forget()
+        outcome.events[0].phases.forget()  # type: ignore[attr-defined]
         outcome.events.forget()  # type: ignore[attr-defined]
         assert [event.text for event in outcome.events] == texts
         again = [event.state for event in outcome.events]
@@ -49,11 +50,15 @@ def test_history_holds_no_state_of_a_phase() -> None:
     """Only the states before and after a step, and the phases of those asked about last."""
     made = []
 
-    def again() -> list[object]:
-        made.append(1)
-        return []
+    class Again(RemadePhases):
+        def states_again(self) -> list[State]:
+            made.append(1)
+            return []
 
-    phases = [Phases(again) for _ in range(3)]  # type: ignore[arg-type]
+        def events_again(self) -> list[Event]:
+            return []
+
+    phases = [Again() for _ in range(3)]
     for one in (*phases, phases[0]):
         assert one.states == []
     assert len(made) == 4  # the first had been forgotten when it was asked about once more

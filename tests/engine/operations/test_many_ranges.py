@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from pfnmap.engine import machine
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState
 from pfnmap.engine.language.lines import parse_line
@@ -178,3 +179,28 @@ def test_a_list_of_blocks_that_are_not_there_ends_at_the_first() -> None:
     outcome = _compare(state, line + "/sys/devices/system/memory/memory$i/online; done",
                        random.Random(1))  # fmt: skip
     assert isinstance(outcome, Outcome) and outcome.errno == "ENOENT"
+
+
+def test_all_phases_of_a_batch_are_had_by_carrying_the_command_out_once_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    session = Session.booted()
+    for line in (
+        "add d 16G",
+        "online d movable",
+        "offline " + ",".join(map(str, range(40, 100, 2))),
+    ):
+        command = parse_line(line)
+        assert command is not None
+        session.run(command)
+    carried, done = machine._carried_out, []
+
+    def counted(*given: object) -> object:
+        done.append(given[1])
+        return carried(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(machine, "_carried_out", counted)
+    last = session.outcomes[-1]
+    for _ in range(2):
+        assert all(event.state is not event.before or event.number for event in last.events)
+    assert len(done) == 1
