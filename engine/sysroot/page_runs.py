@@ -38,14 +38,18 @@ class PageRuns(Struct, frozen=True, eq=False):
         return PageState(int(self.kinds[index]))
 
 
+def is_persistent(line: IomemLine) -> bool:
+    """Whether a line of iomem is a region of persistent memory."""
+    return line.name.startswith("Persistent Memory")
+
+
 def device_ranges(iomem: tuple[IomemLine, ...] | None, page_shift: int) -> Ranges:
     """Persistent memory that is not used as System RAM, in whole pages."""
     ram = [line for line in iomem or () if line.name.startswith("System RAM")]
     ranges = [
         (-(-line.start >> page_shift), (line.end + 1) >> page_shift)
         for line in iomem or ()
-        if line.name.startswith("Persistent Memory")
-        and not any(r.start <= line.end and r.end >= line.start for r in ram)
+        if is_persistent(line) and not any(r.start <= line.end and r.end >= line.start for r in ram)
     ]
     return joined_ranges(np.array(ranges, np.int64).reshape(-1, 2))
 

@@ -17,7 +17,7 @@ from pfnmap.engine.profile import KernelProfile, get_profile
 from pfnmap.engine.sysroot.inference import Inferred, infer
 from pfnmap.engine.sysroot.kernel import geometry_of, rules_of
 from pfnmap.engine.sysroot.observation import Observation
-from pfnmap.engine.sysroot.page_runs import device_ranges
+from pfnmap.engine.sysroot.page_runs import is_persistent
 from pfnmap.engine.sysroot.parse import IomemLine, ZoneInfo, holder
 from pfnmap.engine.view import HugetlbPool, MemoryConfig, NodeRow, ResourceRow, ZoneRow
 
@@ -136,11 +136,19 @@ class Reading:
         return tuple(rows)
 
     def _with_device_start(self, row: ZoneRow) -> ZoneRow:
-        """The kernel prints no start of ZONE_DEVICE: the lowest persistent memory, if any."""
+        """The kernel prints no start of ZONE_DEVICE: it is that of persistent memory, if any.
+
+        Of that with which the span ends at the end of some, else of the lowest. A span never
+        shrinks: it covers what is System RAM by now, too.
+        """
         if row.zone != ZoneType.DEVICE or not row.spanned or row.start_pfn:
             return row
-        ranges = device_ranges(self.observation.iomem, self.geometry.page_shift)
-        return replace(row, start_pfn=int(ranges[0, 0])) if len(ranges) else row
+        shift = self.geometry.page_shift
+        lines = [each for each in self.observation.iomem or () if is_persistent(each)]
+        starts = [line.start >> shift for line in lines]
+        ends = {(line.end + 1) >> shift for line in lines}
+        fits = [start for start in starts if start + row.spanned in ends]
+        return replace(row, start_pfn=min(fits or starts, default=0))
 
     @cached_property
     def zones(self) -> tuple[ZoneRow, ...]:

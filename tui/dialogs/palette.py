@@ -20,6 +20,8 @@ from pfnmap.tui.widgets.panel import Panel, Row
 
 NAME_WIDTH = 26
 KEY_WIDTH = 8
+ROUND_THE_LIST, MOST = 4, 24
+"""Lines of the box beside the list, and of all."""
 
 
 def matching(found: Sequence[Entry], typed: str) -> list[Entry]:
@@ -48,9 +50,17 @@ class Choices(Panel, can_focus=False):
             self.taken = taken
             super().__init__()
 
-    def __init__(self, paint: Paint, show: Callable[[], tuple[list[Entry], int]]) -> None:
+    def __init__(
+        self,
+        paint: Paint,
+        show: Callable[[], tuple[list[Entry], int]],
+        entries: Sequence[Entry],
+    ) -> None:
+        """``show``: which of the entries, and the place of the chosen one among them."""
         super().__init__(paint)
         self._show = show
+        self._name_width = min(NAME_WIDTH, max((len(each.name) for each in entries), default=0))
+        self._has_keys = any(each.key for each in entries)
 
     def on_click(self, event: events.Click) -> None:
         """Take the entry that was clicked."""
@@ -73,8 +83,9 @@ class Choices(Panel, can_focus=False):
             here = index == chosen
             row = Row(width, paint)
             row.add(paint.pointer if here else " ", "here").gap()
-            row.add(entry.name, "here" if here else "text", NAME_WIDTH).gap()
-            row.add(entry.key, "accent", KEY_WIDTH).gap()
+            row.add(entry.name, "here" if here else "text", self._name_width).gap()
+            if self._has_keys:
+                row.add(entry.key, "accent", KEY_WIDTH).gap()
             lines.append(row.add(entry.help, "dim").strip())
         if not lines:
             lines = [Row(width, paint).add("  nothing applies", "dim").strip()]
@@ -90,7 +101,7 @@ class Palette(Dialog[Entry]):
     KIND = "list"
     HAS_LINE = True
     DEFAULT_CSS = """
-    Palette .box { width: 84; height: 80%; max-height: 24; }
+    Palette .box { width: 84; max-height: 80%; }
     Palette Horizontal { height: 1; }
     Palette #sign { width: 2; }
     Palette Input { width: 1fr; }
@@ -101,7 +112,7 @@ class Palette(Dialog[Entry]):
         self._choose = choose
         self._typed = ""
         self._chosen = 0
-        self.choices = Choices(paint, lambda: (self.hits, self._chosen))
+        self.choices = Choices(paint, lambda: (self.hits, self._chosen), choose.entries)
 
     @property
     def hits(self) -> list[Entry]:
@@ -117,7 +128,8 @@ class Palette(Dialog[Entry]):
             yield self.choices
 
     def on_mount(self) -> None:
-        """Start to type."""
+        """Start to type; the box is as high as the list is long."""
+        self.query_one(".box").styles.height = min(len(self._choose.entries) + ROUND_THE_LIST, MOST)
         self.query_one(Input).focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:

@@ -184,6 +184,12 @@ def test_persistent_memory_is_device_memory(tmp_path: Path) -> None:
     assert (row.state, row.zone) == (PageState.DEVICE, ZoneType.DEVICE)
     device = next(z for z in view.zones if z.zone == ZoneType.DEVICE)
     assert (device.start_pfn, device.spanned) == (0x140000, 65536)
+    # dax/kmem makes System RAM of it, another region lies above: the span is where it was.
+    ram = ["    140000000-14fffffff : System RAM (kmem)", "180000000-18fffffff : Persistent Memory"]
+    lines = ["140000000-14fffffff : Persistent Memory", "  140000000-14fffffff : dax0.0", *ram]
+    tree.iomem(*iomem, *lines)
+    device = next(z for z in view_of(tree).zones if z.zone == ZoneType.DEVICE)
+    assert (device.start_pfn, device.spanned) == (0x140000, 65536)
 
 
 # -- other machines ---------------------------------------------------------------------------
