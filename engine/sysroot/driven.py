@@ -93,10 +93,13 @@ def _without_memory(
         known.add(line.name)
         start, pages = line.start >> shift, (line.end + 1 - line.start) >> shift
         said, kind = _said(reading, line.name), "virtio-mem"
+        node = said.node
         if line.name.startswith("dax"):
-            mapped = any(row.start_pfn <= start < row.end_pfn for row in zones)
+            mapped = [row.node for row in zones if row.start_pfn <= start < row.end_pfn]
+            if mapped and said not in reading.observation.devices:
+                node = mapped[0]
             kind = {"kmem": "kmem", "none": "dax"}.get(said.driver, "pmem" if mapped else "dax")
-        node = said.node if said.node in nodes else 0
+        node = node if node in nodes else 0
         yield Device(-1, line.name, kind, start, pages, node, MemmapKind.RAM), line
 
 
