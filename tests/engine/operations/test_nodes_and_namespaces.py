@@ -8,6 +8,8 @@ from msgspec.structs import replace
 from pfnmap.engine.commands import SysfsRead, SysfsWrite
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import ZoneType
+from pfnmap.engine.machine import Machine
+from pfnmap.engine.memory import resources
 from pfnmap.engine.memory.state import Node, Resource, State, Zone
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import sysfs
@@ -153,3 +155,40 @@ def test_the_fallback_order_is_printed_since_5_16(profile: str, logged: bool) ->
     log = machine.run("online dimm0").log
     assert any("Fallback order" in line for line in log) is logged
     assert any("zonelists" in line for line in log)
+
+
+def test_a_dax_device_that_is_only_a_line_of_iomem_becomes_system_ram() -> None:
+    """What is known of it is its name and its range; the machine was read from its files."""
+    done = booted("machine ram=1G profile=7.3")
+    line = Resource(0x140000000, 0x14FFFFFFF, "dax3.0", 0, system_ram=False)
+    machine = Machine(resources.insert(done.state, line))
+    number = machine.state.next_id
+    assert machine.run("echo dax3.0 > /sys/bus/dax/drivers/kmem/new_id").ok
+    machine.check()
+    device = machine.state.devices[number]
+    assert (device.name, device.kind, device.state) == ("dax3.0", "kmem", "offline")
+    assert (device.start_pfn, device.nr_pages) == (0x140000, 0x10000)
+    owned = [each.name for each in machine.state.resources if each.owner == number]
+    assert owned == ["dax3.0", "System RAM (kmem)"]
+    assert machine.state.next_id == number + 1
+    assert machine.run("echo dax4.0 > /sys/bus/dax/drivers/kmem/new_id").errno == "ENODEV"
+
+
+def test_a_region_of_pmem_is_given_to_device_dax_and_to_kmem() -> None:
+    done = booted("machine ram=1G profile=7.3")
+    line = Resource(0x140000000, 0x15FFFFFFF, "Persistent Memory", 0, system_ram=False)
+    machine = Machine(resources.insert(done.state, line))
+    assert machine.run("echo dax0.0 > /sys/bus/nd/drivers/dax_pmem/bind").ok
+    device = machine.state.device_named("dax0.0")
+    # Behind the label, which takes 2 MiB with its alignment.
+    assert device is not None and device.kind == "pmem"
+    assert (device.start_pfn, device.end_pfn) == (0x140200, 0x160000)
+    assert machine.run("echo dax0.0 > /sys/bus/dax/drivers/device_dax/unbind").ok
+    assert machine.run("echo dax0.0 > /sys/bus/dax/drivers/kmem/new_id").ok
+    rows = machine.state.blocks.slice(0, 1 << 20)
+    assert (int(rows["start"][-1]), int(rows["count"][-1])) == (41, 3)
+    assert machine.run("echo dax0.0 > /sys/bus/nd/drivers/dax_pmem/unbind").ok
+    machine.check()
+    assert machine.state.blocks.at(41) is None
+    left = machine.state.device_named("dax0.0")
+    assert left is not None and (left.kind, left.state) == ("dax", "")
