@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from pfnmap.engine.memory.runs import sorted_set
 from pfnmap.engine.sysroot.parse import DriverDevice, IomemLine, ZoneInfo
 from pfnmap.engine.view import HugetlbPool, MemoryConfig
 
@@ -139,7 +140,7 @@ def _same(one: object, other: object) -> bool:
 
 def _ordered(words: Sequence[Word], codes: NDArray[np.integer[Any]]) -> Coded16[Word]:
     """The words that are used, each once, in a fixed order; and the codes for them."""
-    used = np.unique(codes).tolist()
+    used = sorted_set(codes.astype(np.int64)).tolist()
     order = sorted({words[code] for code in used}, key=repr)
     place = {word: index for index, word in enumerate(order)}
     table = np.zeros(len(words), np.uint16)

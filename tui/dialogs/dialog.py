@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import ClassVar, TypeVar
 
+from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 from textual import events
+from textual.color import Color
 from textual.events import Key, Paste
+from textual.geometry import Region
 from textual.message import Message
+from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen
+from textual.strip import Strip
 
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.say.words import safe
@@ -139,6 +146,21 @@ class Dialog(ModalScreen[Result], inherit_bindings=False):
             self.opened = True
             self.app.post_message(self.Ready(decided=False))
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The screen below, dimmed; as Textual has it, but each style is worked out once."""
+        below = self.render()
+        if not isinstance(below, BackgroundScreen):
+            return super().render_lines(crop)
+        lines = [
+            Strip(
+                [Segment(text, _dimmed(style, below.color)) for text, style, _ in strip],
+                strip.cell_length,
+            ).crop_extend(crop.x, crop.right, None)
+            for strip in below.screen._compositor.render_strips()[crop.y : crop.bottom]
+        ]
+        # While a size is new to one of the two screens, the one below may be the smaller.
+        return [*lines, *[Strip.blank(crop.width)] * (crop.height - len(lines))]
+
     def action_leave(self) -> None:
         """End the program."""
         self.app.exit(0)
@@ -146,6 +168,13 @@ class Dialog(ModalScreen[Result], inherit_bindings=False):
     def action_close(self) -> None:
         """Close without a result."""
         self.finish(None)
+
+
+@lru_cache(maxsize=1024)
+def _dimmed(style: Style | None, colour: Color) -> Style:
+    """A style below a layer of a colour, without what can be clicked."""
+    ((_, dimmed, _),) = BackgroundScreen.process_segments([Segment("", style)], colour)
+    return dimmed or Style.null()
 
 
 class Scrolling(Dialog[None]):

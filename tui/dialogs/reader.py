@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -24,6 +24,9 @@ Lines = Sequence[tuple[str, str, str] | Spans]
 
 HEAD_WIDTH = 18
 
+_Row = tuple[str | None, str, str] | Spans
+"""(head, words, role) of a line that fits the box, ``head`` None where there is no room for it."""
+
 
 class Pages(Panel):
     """The text, wrapped to the width."""
@@ -32,7 +35,7 @@ class Pages(Panel):
         super().__init__(paint)
         self._title = title
         self._lines = lines
-        self._laid_out: tuple[int, list[Strip]] = (0, [])
+        self._laid_out: tuple[int, list[_Row]] = (0, [])
         self._found = -1
         """The line that was found last."""
         self.hint = ""
@@ -45,15 +48,15 @@ class Pages(Panel):
 
     def draw(self, width: int, height: int) -> list[Strip]:
         """Heading and text."""
-        body = self._body(width)
-        shown = self.window(body, height - 1)
+        shown = [self._strip(width, row) for row in self.window(self._body(width), height - 1)]
         if 0 <= (found := self._found - self.first_line) < len(shown):
             shown[found] = Row(width, self.paint).add(shown[found].text, "accent").strip()
         return [self.heading(width, self.place(len(shown)), self.hint), *shown]
 
     def find(self, words: str) -> bool:
         """Show the next line that holds the words, whatever their case; False when none does."""
-        lines = [strip.text.casefold() for strip in self._body(self.size.width)]
+        width = self.size.width
+        lines = [self._strip(width, row).text.casefold() for row in self._body(width)]
         begin = self._found + 1 or self.first_line
         order = sorted(range(len(lines)), key=lambda line: (line < begin, line))
         found = next((line for line in order if words.casefold() in lines[line]), None)
@@ -63,34 +66,40 @@ class Pages(Panel):
         self.repaint()
         return True
 
-    def _body(self, width: int) -> list[Strip]:
-        """All lines, laid out once for a width."""
+    def _body(self, width: int) -> list[_Row]:
+        """All lines, broken once for a width."""
         if self._laid_out[0] != width:
-            entries = [self._entry(width, line) for line in self._lines]
-            self._laid_out = (width, [strip for strips in entries for strip in strips])
+            self._laid_out = (width, [row for line in self._lines for row in _broken(width, line)])
             self._found = -1
         return self._laid_out[1]
 
-    def _entry(self, width: int, line: tuple[str, str, str] | Spans) -> list[Strip]:
-        paint = self.paint
-        match line:
-            case (str(head), str(words), str(role)):
-                pass
+    def _strip(self, width: int, row: _Row) -> Strip:
+        match row:
+            case (None | str() as head, str(words), str(role)):
+                drawn = Row(width, self.paint)
+                if head is not None:
+                    drawn.add(head, "accent", HEAD_WIDTH)
+                return drawn.add(words, role).strip()
             case spans:
-                return [span_strip(width, paint, spans)]
-        if role == "plain":
-            return [Row(width, paint).add(words).strip()]
-        if role == "typed":
-            pieces = [words[start : start + width] for start in range(0, len(words), width)]
-            return [Row(width, paint).add(piece).strip() for piece in pieces]
-        indent = HEAD_WIDTH if head or role == "more" else 0
-        strips = []
-        for index, text in enumerate(wrapped(words, max(10, width - indent))):
-            row = Row(width, paint)
-            if indent:
-                row.add(head if index == 0 else "", "accent", indent)
-            strips.append(row.add(text, "text" if role == "more" else role).strip())
-        return strips
+                return span_strip(width, self.paint, spans)
+
+
+def _broken(width: int, line: tuple[str, str, str] | Spans) -> Iterator[_Row]:
+    """A line in rows of a width; what has a head goes on beside the room for it."""
+    match line:
+        case (str(), str(words), "plain"):
+            yield None, words, "text"
+        case (str(), str(words), "typed"):
+            for start in range(0, len(words), width):
+                yield None, words[start : start + width], "text"
+        case (str(head), str(words), str(role)):
+            beside = bool(head) or role == "more"
+            shown_role = "text" if role == "more" else role
+            for text in wrapped(words, max(10, width - HEAD_WIDTH * beside)):
+                yield head if beside else None, text, shown_role
+                head = ""
+        case spans:
+            yield spans
 
 
 class Reader(Scrolling):

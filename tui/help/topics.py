@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -42,12 +43,14 @@ class Found(NamedTuple):
     line: str
 
 
-def topics() -> dict[str, str]:
+@cache
+def topics() -> Mapping[str, str]:
     """Every topic's name and title, by name."""
     files = sorted(Path(__file__).parent.glob("*.md"))
     return {file.stem: _read(file.stem).partition("\n")[0].removeprefix("# ") for file in files}
 
 
+@cache
 def text(topic: str) -> str:
     """A topic, its tables filled in: lines of at most :data:`COLUMNS` ASCII characters.
 
@@ -61,7 +64,8 @@ def text(topic: str) -> str:
     return _PART.sub(lambda part: "\n".join(PARTS[part[1]]()).strip("\n"), _read(topic))
 
 
-def paragraphs(topic: str) -> list[tuple[str, str]]:
+@cache
+def paragraphs(topic: str) -> Sequence[tuple[str, str]]:
     """A topic for any width: (heading, text or typed, words) of each part, text in one line."""
     parts: list[tuple[str, str]] = []
     for line in text(topic).splitlines():

@@ -46,6 +46,13 @@ def wrapped(text: str, width: int) -> list[str]:
     if (rest := len(text) - MAX_WRAPPED) > 0:
         text = f"{text[:MAX_WRAPPED]} [{rest} more characters]"
     lines: list[str] = []
+    if width > 0 and text.isascii() and text.isprintable():  # most are, and need no measuring
+        text = " ".join(text.split())
+        while len(text) > width:
+            end = text.rfind(" ", 0, width + 1)
+            lines.append(text[: end if end > 0 else width])
+            text = text[end + 1 if end > 0 else width :]
+        return [*lines, text] if text or not lines else lines
     current = ""
     for word in text.split():
         while cell_width(word) > width > 0:
