@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 
-from tests.bench import engine_rows, figure_rows, process_rows, screen_rows, sysfs_rows
+from tests.bench.modules import MODULES
 from tests.bench.table import render
 
 
@@ -17,12 +17,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="rows whose name holds this word")
     parser.add_argument("--rounds", type=int, help="rounds of every row")
     options = parser.parse_args()
-    rows = [
-        row
-        for module in (process_rows, screen_rows, figure_rows, engine_rows, sysfs_rows)
-        for row in module.ROWS
-        if options.only in row.name
-    ]
+    rows = [row for module in MODULES for row in module.ROWS if options.only in row.name]
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores", flush=True)
     results = []
     for row in rows:

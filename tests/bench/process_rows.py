@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
+from pfnmap.tui.__main__ import COLLECT_AFTER
 from tests.bench.processes import LAST_LINE, first_frame, whole
 from tests.bench.table import Measure, Row
 
-NUMPY = ("-c", "import numpy")
-EMPTY_APP = ("-c", "import numpy\nfrom textual.app import App\nApp().run()")
+SWITCHES = f"import gc\ngc.set_threshold({COLLECT_AFTER}, 10, 10)\n"
+"""What the program does for itself before anything else; see also ``environment``."""
+NUMPY = ("-c", f"{SWITCHES}import numpy")
+EMPTY_APP = ("-c", f"{SWITCHES}import numpy\nfrom textual.app import App\nApp().run()")
 SCENARIO = "shrink-e1-merged"
 """A shipped scenario of average length."""
 

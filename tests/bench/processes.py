@@ -37,11 +37,15 @@ def scratch() -> Path:
 
 @functools.cache
 def environment() -> dict[str, str]:
-    """The same for every process: nobody's settings, compiled modules kept as they always are."""
+    """The same for every process: nobody's settings, compiled modules kept as they always are.
+
+    numpy starts no threads for anybody, as the program has it.
+    """
     home = scratch() / "home"
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
+        "OPENBLAS_NUM_THREADS": "1",
         "TERM": "xterm-256color",
         "COLORTERM": "truecolor",
         "LC_ALL": "C.UTF-8",
@@ -66,6 +70,15 @@ def command_time(command: Sequence[str]) -> float:
         check=True,
     )
     return time.perf_counter() - start
+
+
+def processor_time(command: Sequence[str]) -> float:
+    """Seconds of processor time that a process takes."""
+    before = os.times()
+    command_time(command)
+    after = os.times()
+    spent = after.children_user - before.children_user
+    return spent + after.children_system - before.children_system
 
 
 def first_frame(arguments: Sequence[str], is_painted: Callable[[bytearray], bool]) -> float:

@@ -1,7 +1,8 @@
 """A headless screen that is timed from outside: ``python -m tests.bench.screen_child WHAT``.
 
-WHAT is ``fixed``, a widget of fixed content on Textual's line API, or the lines of a session
-(a ``machine`` line and what comes after it) for the program itself. For every line ``KEY…`` on
+WHAT is ``fixed``, a widget of fixed content on Textual's line API with an empty dialog on ``?``;
+or for the program itself the lines of a session (a ``machine`` line and what comes after it), or
+``pieces N`` for that many online blocks with offline ones between. For every line ``KEY…`` on
 standard input the keys are pressed one after the other, and a line with three medians comes
 back: CPU seconds from a key to the first drawing for it (the map), CPU seconds to the last (the
 panels that follow the cursor), and bytes. The 60 Hz timer between drawing and writing is left
@@ -12,6 +13,7 @@ A line ``:COMMAND`` runs a command without timing it, and ``ok`` comes back.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import statistics
 import sys
@@ -23,16 +25,20 @@ from rich.style import Style
 from textual.app import App, ComposeResult
 from textual.events import Key
 from textual.pilot import Pilot
+from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import Widget
+from textual.widgets import Static
 
 from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.session import Session
 from pfnmap.themes import load_theme
+from pfnmap.tui.__main__ import COLLECT_AFTER
 from pfnmap.tui.app import PfnmapApp
 from pfnmap.tui.keys.names import textual_key
 from pfnmap.tui.pictures.offscreen import settle
+from tests.bench.fragmented import fragmented
 from tests.tui.capture_driver import CaptureDriver
 
 SIZE = (200, 50)
@@ -65,8 +71,24 @@ class FixedLines(Widget, can_focus=True):
         self.refresh()
 
 
+class EmptyDialog(ModalScreen[None]):
+    """The least that a dialog can be."""
+
+    BINDINGS: ClassVar = [("escape", "dismiss")]
+
+    def compose(self) -> ComposeResult:
+        """One widget."""
+        yield Static("nothing")
+
+
 class FixedApp(App[int]):
     """Nothing but the widget."""
+
+    BINDINGS: ClassVar = [("question_mark", "open")]
+
+    def action_open(self) -> None:
+        """Show the dialog."""
+        self.push_screen(EmptyDialog())
 
     def compose(self) -> ComposeResult:
         """One widget."""
@@ -100,6 +122,8 @@ def app_of(what: list[str]) -> App[int]:
     """The application to be timed."""
     if what == ["fixed"]:
         return FixedApp()
+    if what[0] == "pieces":
+        return Program(fragmented(int(what[1])), load_theme("dark"))
     machine = Machine.boot(parse_line(what[0]))  # type: ignore[arg-type]
     session = Session(machine)
     for line in what[1:]:
@@ -133,6 +157,7 @@ def answer(line: str) -> None:
 
 async def serve(what: list[str]) -> None:
     """Press what is asked for until standard input ends."""
+    gc.set_threshold(COLLECT_AFTER, 10, 10)
     app: Any = app_of(what)
     app.driver_class = TimedDriver
     loop = asyncio.get_running_loop()
@@ -145,7 +170,13 @@ async def serve(what: list[str]) -> None:
                 await settle(pilot)
                 answer("ok")
                 continue
-            pressed = [await press(pilot, name) for name in line.split()]
+            pressed = []
+            for name in line.split():
+                pressed.append(await press(pilot, name))
+                if len(app.screen_stack) > 1:  # closing is not opening, and not measured
+                    await settle(pilot)
+                    await press(pilot, "escape")
+                    await settle(pilot)
             await settle(pilot)
             costs = [cost for cost in pressed if cost is not None]
             assert 3 * len(costs) > len(pressed), f"most of these keys draw nothing: {line}"

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from functools import cache, partial
 
+from tests.bench.fragmented import FIRST
 from tests.bench.processes import ROOT, environment
 from tests.bench.table import Measure, Row
 
@@ -30,6 +31,7 @@ HALF_PAGES = "ctrl+d " * 6 + "ctrl+u " * 6
 CELL = "l h " * 4
 """The cursor by one cell."""
 FIRST_BLOCK = "block 32"
+DIALOGS = {"?": "help", "/": "search", "ctrl+p": "palette"}
 
 
 class Child:
@@ -130,6 +132,24 @@ def bytes_of_block() -> tuple[Measure, Measure]:
     return lambda: screen.press("f m")[2], lambda: fixed().press("f m")[2]
 
 
+def dialog(key: str, column: int) -> tuple[Measure, Measure]:
+    """A dialog that opens until it stands there, or its bytes: against an empty one."""
+    screen = child(*MACHINES["4 GiB"])
+    return lambda: screen.press(f"{key} " * 5)[column], lambda: fixed().press("? " * 5)[column]
+
+
+def pieces(key: str, many: int, few: int) -> tuple[Measure, Measure]:
+    """A key on a device of so many fragments, until all panels have followed."""
+
+    def measure(number: int) -> Measure:
+        screen = child("pieces", str(number))
+        screen.command(f"goto block {FIRST + number}")
+        screen.command("zoom block")
+        return lambda: screen.press(key)[1]
+
+    return measure(many), measure(few)
+
+
 ROWS = (
     *(
         Row(f"key to map, {machine}, {zoom}", "fixed lines", 1.5,
@@ -146,6 +166,19 @@ ROWS = (
             absolute=True)
         for machine in MACHINES
     ),
+    *(
+        Row(f"{words}, 100,000 fragments", "10,000", 0.03, partial(pieces, keys, 100_000, 10_000),
+            rounds=5, absolute=True)
+        for words, keys in {"offline a block": "f u " * 3, "by a block": "L H " * 3}.items()
+    ),
+    *(
+        Row(f"{words} opens", "an empty dialog", 2, partial(dialog, key, 1))
+        for key, words in DIALOGS.items()
+    ),
+    Row("bytes of the help that opens", "an empty dialog", 2, partial(dialog, "?", 2), unit="B",
+        rounds=3),
+    Row("bytes of a command line that opens", "an empty dialog", 0.25, partial(dialog, " :", 2),
+        unit="B", rounds=3),
     Row("bytes of a cursor key", "a whole screen", 0.25, bytes_of_cursor, unit="B", rounds=3),
     Row("bytes of a changed block", "a whole screen", 0.5, bytes_of_block, unit="B", rounds=3),
 )  # fmt: skip

@@ -41,6 +41,8 @@ class Row:
     unit: str = "s"
     rounds: int = 7
     absolute: bool = False
+    warm: bool = True
+    """Whether a round that does not count comes first; what begins a process needs none."""
 
     def run(self, rounds: int | None = None) -> Result | None:
         """Measure both sides in turn; medians."""
@@ -48,7 +50,8 @@ class Row:
         if pair is None:
             return None
         ours, yardstick = pair
-        ours(), yardstick()  # warm up
+        if self.warm:
+            ours(), yardstick()
         costs = [(ours(), yardstick()) for _ in range(rounds or self.rounds)]
         mine, other = (statistics.median(column) for column in zip(*costs, strict=True))
         ratio = statistics.median(a / b if b else float("inf") for a, b in costs)

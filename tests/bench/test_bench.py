@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench import engine_rows, figure_rows, process_rows, screen_rows, sysfs_rows
+from tests.bench import engine_rows, fragmented, process_rows, screen_rows, sysfs_rows
+from tests.bench.modules import MODULES
 from tests.bench.table import Result, Row, render
 
 TIMED = {
@@ -43,6 +44,11 @@ def test_what_is_counted_meets_its_target(name: str) -> None:
     assert pair is not None
     ours, yardstick = (measure() for measure in pair)
     assert ours <= row_named(COUNTED[name], name).limit * yardstick
+
+
+@pytest.mark.parametrize("what", [what for what in fragmented.WORK if what != "cast"])
+def test_what_is_done_on_pieces_can_be_done(what: str) -> None:
+    fragmented.WORK[what](4)()
 
 
 def test_reading_a_tree_can_be_measured() -> None:
@@ -81,10 +87,6 @@ def test_a_row_takes_medians_of_rounds_that_alternate() -> None:
 
 
 def test_rows_have_names_of_their_own() -> None:
-    names = [
-        row.name
-        for module in (process_rows, screen_rows, figure_rows, engine_rows, sysfs_rows)
-        for row in module.ROWS
-    ]
+    names = [row.name for module in MODULES for row in module.ROWS]
     assert len(names) == len(set(names))
     assert {*TIMED, *COUNTED} <= set(names)
