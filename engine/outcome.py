@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pfnmap.engine.commands import Command, is_action
 from pfnmap.engine.errors import SHELL_TEXT
 from pfnmap.engine.memory.state import State
-from pfnmap.engine.recent import Recent
+from pfnmap.engine.recent import Recent, Weakly
 
 NOT_MODELLED = ": not modelled"
 """Behind what it is about, in a note: what the kernel would do is not known."""
@@ -137,14 +137,14 @@ class RemadeEvents(RepeatedEvents):
     """
 
     __slots__ = ("_count", "_made", "_phases")
-    _lately: Recent[RemadeEvents] = Recent(256)
+    _lately: Recent[Weakly] = Recent(256)
 
     def __init__(
         self, phases: RemadePhases, count: int, made: Sequence[Event] | None = None
     ) -> None:
         self._phases, self._count, self._made = phases, count, made
         if made is not None:
-            self._lately.keep(self)
+            self._lately.keep(Weakly(self))
 
     def forget(self) -> None:
         """Let go of the events until they are asked for again."""
@@ -157,7 +157,7 @@ class RemadeEvents(RepeatedEvents):
     def _events(self) -> Sequence[Event]:
         if (made := self._made) is None:
             made = self._made = self._phases.events_again()
-            self._lately.keep(self)
+            self._lately.keep(Weakly(self))
         return made
 
     def behind(self, number: int) -> Iterator[Event]:

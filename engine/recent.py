@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from typing import Generic, Protocol, TypeVar
+from weakref import ref
 
 
 class Forgets(Protocol):
@@ -14,6 +15,18 @@ class Forgets(Protocol):
 
 
 Kind = TypeVar("Kind", bound=Forgets)
+
+
+class Weakly:
+    """For :class:`Recent`: something that is not held by it, and goes when nobody else has it."""
+
+    def __init__(self, one: Forgets) -> None:
+        self._one = ref(one)
+
+    def forget(self) -> None:
+        """Let it let go, if it is there still."""
+        if (one := self._one()) is not None:
+            one.forget()
 
 
 class Recent(Generic[Kind]):
