@@ -62,7 +62,7 @@ def read(nr_blocks: int) -> tuple[Measure, Measure] | None:
     lsmem = shutil.which("lsmem")
     if lsmem is None:
         return None
-    root = tree(nr_blocks)
+    root = tree(nr_blocks, alternating=False)
 
     def ours() -> None:
         observation = observe(DirectoryTree(root))
