@@ -20,6 +20,7 @@ from pfnmap.engine.commands import (
 )
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import Geometry
+from pfnmap.engine.memory.runs import span_apart
 from pfnmap.engine.operations.refs import block_ranges, default_address, pfn_of
 from pfnmap.engine.outcome import Outcome, touched_by
 from pfnmap.engine.view import View
@@ -63,11 +64,15 @@ def touched(outcome: Outcome) -> list[tuple[int, int]]:
     events = touched_by(outcome.events).tolist()
     one, other = outcome.before.hugetlb, outcome.after.hugetlb
     pools = [other.get(number) or one[number] for number in one.keys() ^ other.keys()]
-    return [
+    ranges = [
         *((first * pages, end * pages) for first, end in events),
         *_named(outcome),
         *((pool.start_pfn, pool.start_pfn + pool.nr_pages) for pool in pools),
     ]
+    if not ranges:  # the calls of a real kernel do not say which blocks they are about
+        first, end = span_apart(outcome.before.blocks, outcome.after.blocks)
+        ranges = [(first * pages, end * pages)] if first < end else []
+    return ranges
 
 
 def refused_place(outcome: Outcome) -> tuple[int, int, int] | None:

@@ -58,7 +58,7 @@ async def test_keys_and_words_act_on_the_guest(qemu: Path, tmp_path: Path) -> No
         assert "has booted under emulation" in on.text
         await on.keys("a", "enter")
         assert "as the model foresaw" in on.text and "blocks 32-33, offline" in on.text
-        await on.command("goto block 32")
+        assert on.main.viewport.cursor_pfn >> 15 == 32, "at what was added"
         await on.keys("m")
         await on.command("offline 32")
         await on.command("pin 33")
