@@ -117,6 +117,11 @@ def ranges_of(rows: Rows) -> NDArray[np.int64]:
     return np.stack((rows["start"], rows["start"] + rows["count"]), axis=1)
 
 
+def units_of(ranges: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """[first, end) of the units of one size that ranges [start, end) lie in, int64 (n, 2)."""
+    return np.stack((ranges[:, 0] // size, -(-ranges[:, 1] // size)), axis=1)
+
+
 def outside(rows: Rows, ranges: NDArray[np.int64]) -> Rows:
     """The parts of ascending rows that lie in none of the ranges.
 

@@ -416,6 +416,6 @@ def write_state(tx: Transaction, device: Device, word: str) -> Refusal | None:
 def _three_digits(size: int) -> str:
     """``string_get_size`` with binary units: three digits, so 126 MiB, 62.0 MiB, 1.50 GiB."""
     power = max(0, (size.bit_length() - 1) // 10)
-    whole, unit = size / 1024**power, ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")[power]
+    whole, unit = size / 1024**power, ("B", "KiB", "MiB", "GiB", "TiB")[power]
     digits = 2 if whole < 10 else 1 if whole < 100 else 0
     return f"{whole:.{digits if power else 0}f} {unit}"

@@ -140,7 +140,6 @@ class _Run:
         """As the shell does on its error output."""
         if self.unsaid is not None:
             self.tx.output.append(f"sh: write error: {self.unsaid.shell_text}")
-        self.unsaid = None
 
 
 def _word_written(command: Command) -> str | None:

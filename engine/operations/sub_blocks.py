@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pfnmap.engine.kinds import PageState, ZoneType
 from pfnmap.engine.memory import free_memory
 from pfnmap.engine.memory.page_map import zone_pieces
-from pfnmap.engine.memory.runs import Rows, joined_ranges, outside, ranges_of
+from pfnmap.engine.memory.runs import Rows, joined_ranges, outside, ranges_of, units_of
 from pfnmap.engine.memory.state import IN_USE, Device, State
 from pfnmap.engine.memory.unplugged import unplugged_rows
 
@@ -35,7 +35,7 @@ def obstacles(state: State, device: Device, low: int, high: int) -> Rows:
 def pluggable(state: State, device: Device, low: int, high: int) -> NDArray[np.int64]:
     """[start, end) ranges of [low, high) that are plugged and that nothing keeps, ascending."""
     unit, stays = device.unit_pages, ranges_of(obstacles(state, device, low, high))
-    kept = np.stack((stays[:, 0] // unit, -(-stays[:, 1] // unit)), axis=1) * unit
+    kept = units_of(stays, unit) * unit
     gone = unplugged_rows(state, replace(device, start_pfn=low, nr_pages=high - low))
     never = joined_ranges(np.concatenate((kept, ranges_of(gone))))
     return ranges_of(outside(state.taken.row(low, high - low), never))

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 from msgspec.structs import replace
 
 from pfnmap.engine.commands import Command, Unpin, VirtioMem, VirtioMemDel
@@ -19,7 +18,7 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, MemmapKind, MemmapPolicy, OnlineType, ZoneType
 from pfnmap.engine.limits import MAX_BLOCKS_ONE_BY_ONE
 from pfnmap.engine.memory import free_memory, resources
-from pfnmap.engine.memory.runs import Rows, joined_ranges, outside, ranges_of
+from pfnmap.engine.memory.runs import Rows, joined_ranges, outside, ranges_of, units_of
 from pfnmap.engine.memory.state import Device, Resource, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.memory.unplugged import DRIVER, plugged_pages, unplugged_rows
@@ -102,7 +101,7 @@ def _described(state: State, command: VirtioMem) -> Device | Refusal:
     size, unit = command.size_bytes, command.block_bytes or smallest
     if unit < MIN_DEVICE_BLOCK or unit & (unit - 1) or unit % page:
         return _firmware(f"'block-size' has to be a power of two, {MIN_DEVICE_BLOCK:#x} or more")
-    if size <= 0 or size % unit:
+    if size < unit or size % unit:
         return _firmware(f"the size has to be multiples of 'block-size' ({unit:#x})")
     start = command.address
     if start is None:
@@ -378,8 +377,7 @@ def _blocks_that_are(state: State, device: Device, which: Class) -> Rows:
             mine &= (rows["zone"] == ZoneType.MOVABLE) == movable
     rows = rows[mine]
     pages = state.geometry.block_pages
-    touched = ranges_of(unplugged_rows(state, device))
-    touched = joined_ranges(np.stack((touched[:, 0] // pages, -(-touched[:, 1] // pages)), axis=1))
+    touched = joined_ranges(units_of(ranges_of(unplugged_rows(state, device)), pages))
     full = outside(rows, touched)
     return outside(rows, ranges_of(full)) if partial else full
 
@@ -427,9 +425,7 @@ def _big_blocks(state: State, device: Device, movable: bool | None) -> Rows:
     if movable is not None:
         zones = movable and state.profile.is_since("5.15")
         bad = rows[online & (rows["zone"] != ZoneType.MOVABLE) & zones]
-    ranges = ranges_of(bad)
-    ranges = joined_ranges(np.stack((ranges[:, 0] // each, -(-ranges[:, 1] // each)), axis=1))
-    return outside(rows, ranges * each)
+    return outside(rows, joined_ranges(units_of(ranges_of(bad), each)) * each)
 
 
 def _unplug_top(

@@ -23,7 +23,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from pfnmap.engine.memory.runs import among, joined_ranges, sorted_set
+from pfnmap.engine.memory.runs import among, joined_ranges, sorted_set, units_of
 from pfnmap.tui.figure.moments import Moment
 
 Int64s = NDArray[np.int64]
@@ -216,9 +216,7 @@ def _span_edges(moment: Moment) -> Iterator[int]:
 def _whole_blocks(ranges: Iterable[tuple[int, int]], pages: int) -> Int64s:
     """The ranges with their ends moved outwards to those of memory blocks, joined."""
     array = np.array(list(ranges), np.int64).reshape(-1, 2)
-    return joined_ranges(
-        np.stack((array[:, 0] // pages * pages, -(-array[:, 1] // pages) * pages), axis=1)
-    )
+    return joined_ranges(units_of(array, pages) * pages)
 
 
 def _inside(ranges: Int64s, pfns: Int64s) -> NDArray[np.bool_]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from pfnmap.engine import Machine
@@ -9,6 +11,8 @@ from pfnmap.engine.commands import Cd, Shell, StartMachine, SysfsRead, SysfsWrit
 from pfnmap.engine.errors import InputError, ParseError
 from pfnmap.engine.language.lines import format_command, parse_line, parse_lines
 from pfnmap.engine.language.shell import joined_rows, rows_of_loop
+from pfnmap.engine.memory.transaction import Transaction
+from pfnmap.engine.operations import shell, sysfs
 from pfnmap.engine.scenarios.scenario import ScenarioError, parse_scenario
 
 MEMORY = "/sys/devices/system/memory"
@@ -257,6 +261,50 @@ def test_a_loop_in_loops_is_bounded(body: str) -> None:
     line = f"for a in {{1..4000}}; do for b in {{1..4000}}; do {body}; done; done"
     with pytest.raises(InputError, match="for: more than 8192 commands in one line"):
         Machine.boot().run(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "most"),
+    [
+        # The loop, its words, and what is done for each.
+        ("for a in {{1..{0}}}; do cat memory3/state; done", 15),
+        ("for a in {{1..{0}}}; do cd /; cat /proc/cmdline; done", 10),
+        ("cd /; cd /; for a in {{1..{0}}}; do cat memory3/state; done", 14),
+    ],
+)
+def test_a_line_does_so_many_commands(
+    line: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shell, "MAX_COMMANDS", 32)
+    machine = Machine.boot()
+    assert machine.run(f"cd {MEMORY}; " + line.format(most)).ok
+    with pytest.raises(InputError, match="for: more than 32 commands in one line"):
+        machine.run(f"cd {MEMORY}; " + line.format(most + 1))
+
+
+def test_what_a_loop_writes_is_written_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words that follow each other, each into all of its files; what fails is said at its turn."""
+    machine = Machine.boot(StartMachine(ram_bytes=1 << 30))
+    machine.run("add d 1G")
+    written: list[tuple[str, int]] = []
+
+    def write_each(tx: Transaction, word: str, paths: list[str]) -> Iterator[object]:
+        written.append((word, len(paths)))
+        return at_once(tx, word, paths)
+
+    at_once = sysfs.write_each
+    monkeypatch.setattr(sysfs, "write_each", write_each)
+    states = STATE.format("$i")
+    assert machine.run(f"for i in {{32..39}}; do echo online > {states}; done").ok
+    assert written == [("online", 8)]
+    assert machine.run(f"for w in offline online; do echo $w > {STATE.format(35)}; done").ok
+    assert written[1:] == [("offline", 1), ("online", 1)]
+    done = machine.run(f"for w in online offline offline; do echo $w > {STATE.format(35)}; done")
+    assert done.errno == "EINVAL"
+    assert done.output == ("sh: write error: Invalid argument",)
+    assert [machine.view().block(n).state for n in (35, 36)] == ["offline", "online"]  # type: ignore[union-attr]
+    assert machine.run(f"for i in 6 7; do echo offline | tee {MEMORY}/memory[3]$i/state; done").ok
+    assert written[5:] == [("offline", 1), ("offline", 1)], "a glob is a write by itself"
 
 
 LOOP = (
