@@ -499,9 +499,10 @@ def offline_obstacle(state: State, row: BlockRow) -> str:
     """
     if row.state == "offline":
         return "EINVAL: offline already"
+    if row.state == "going-offline":
+        return "EINTR: its state is going-offline, until a signal comes"
     if row.state != "online":
-        ends = ", until a signal comes" if row.state == "going-offline" else ""
-        return f"{'EINTR: ' if ends else ''}its state is {row.state}{ends}"
+        return f"its state is {row.state}"
     if state.blocks.at(row.id) is None:
         return ""
     refusal = waiting(state) or check_offline(state, row.id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pfnmap.engine.finding import Finding
+from pfnmap.engine.finding import MAX_FINDINGS, Finding
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.memory.state import Fault
 from pfnmap.engine.memory.transaction import Transaction
@@ -79,3 +79,13 @@ def test_a_finding_is_reported_once() -> None:
     for place in ((5, 6), (7, 8), (5, 6)):
         tx.finding("oom", "once", *place)
     assert tx.state.findings == (Finding("oom", "once", 5, 6), Finding("oom", "once", 7, 8))
+
+
+def test_of_one_kind_so_many_findings_are_kept_each_once() -> None:
+    tx = begun()
+    room = [tx.finding("a", "the same") for _ in range(2)]
+    room += [tx.finding("a", f"number {number}", number) for number in range(MAX_FINDINGS)]
+    assert room.count(True) == MAX_FINDINGS + 1 and not room[-1]
+    assert len(tx.state.findings) == MAX_FINDINGS
+    assert tx.finding("b", "another kind"), "which has room of its own"
+    assert tx.state.findings[-1] == Finding("b", "another kind")

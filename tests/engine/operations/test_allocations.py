@@ -6,6 +6,7 @@ import pytest
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, ZoneType
+from pfnmap.engine.operations import allocations
 from tests.engine.tools import booted, span
 
 
@@ -76,3 +77,11 @@ def test_a_block_remembers_its_poisoned_pages_since_6_2(profile: str, errno: str
     assert machine.run("online 33 movable").ok
     assert machine.run("online 32 movable").errno == errno
     machine.check()
+
+
+def test_so_many_blocks_may_be_pinned_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(allocations, "MAX_PINNED_BLOCKS", 4)
+    machine = booted("machine ram=1G", "add d 1G", "online d movable")
+    assert machine.run("pin 32-33,36-37").ok
+    with pytest.raises(InputError, match=r"^pin: 5 blocks in one command; at most 4$"):
+        machine.run("pin 32-34,36-37")

@@ -48,3 +48,8 @@ def test_what_is_in_the_way_of_an_offline_is_foreseen() -> None:
     assert waits.startswith("EINTR: waits until a signal comes")
     assert stuck == "EINTR: its state is going-offline, until a signal comes"
     assert gone == "EINVAL: offline already"
+
+    row = ModelView(done.state).block(32)
+    assert row is not None
+    coming = replace(row, state="going-online")
+    assert ModelView(done.state).offline_obstacle(coming) == "its state is going-online"
