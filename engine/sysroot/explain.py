@@ -199,22 +199,23 @@ def _finding(
 # -- what happened ------------------------------------------------------------------------
 def _asked_of_drivers(before: SysrootView, after: SysrootView) -> tuple[list[c.Command], Ids]:
     """What was asked of drivers that add memory, and the blocks that came or went by it."""
-    changed = np.setxor1d(before.observation.blocks.ids, after.observation.blocks.ids)
+    old, new = before.observation.blocks.ids, after.observation.blocks.ids
+    changed = np.setxor1d(old, new, assume_unique=True)
     shift, theirs = after.geometry.page_shift, [NO_IDS]
     commands: list[c.Command] = []
     was = {device.name: device for device in before.state.devices.values()}
     for device in {**was, **{each.name: each for each in after.state.devices.values()}}.values():
         first, end = after.state.blocks_of(device)
         mine = changed[(changed >= first) & (changed < end)]
-        old, name = was.get(device.name), device.name
-        if old is None or device.kind == "dimm":
+        known, name = was.get(device.name), device.name
+        if known is None or device.kind == "dimm":
             continue
         if device.is_dynamic:
             now = plugged_pages(after.state, device)
-            if len(mine) or now != plugged_pages(before.state, old):
+            if len(mine) or now != plugged_pages(before.state, known):
                 text = f"virtio-mem {name} requested={now << shift >> 20}M"
                 commands.append(c.VirtioMem(name, requested_bytes=now << shift, text=text))
-        elif len(mine) and old.kind != device.kind:
+        elif len(mine) and known.kind != device.kind:
             commands.append(_worded(c.Kmem(name) if device.kind == "kmem" else c.KmemDel(name)))
         elif len(mine) and device.kind == "kmem" and after.profile.dax_state_file:
             commands.append(
@@ -230,8 +231,7 @@ def _commands(before: SysrootView, after: SysrootView, theirs: Ids) -> list[c.Co
     """The simplest commands that lead from one view to the other, but for what drivers did."""
     old, new = before.observation.blocks, after.observation.blocks
     size = after.geometry.block_bytes
-    come = np.setdiff1d(np.setdiff1d(new.ids, old.ids), theirs)
-    gone = np.setdiff1d(np.setdiff1d(old.ids, new.ids), theirs)
+    come, gone = _less(_less(new.ids, old.ids), theirs), _less(_less(old.ids, new.ids), theirs)
     was_online, is_online = _online_ids(old), _online_ids(new)
     commands: list[c.Command] = []
     by_node = unbroken(come, new.nodes[np.searchsorted(new.ids, come)])
@@ -246,8 +246,8 @@ def _commands(before: SysrootView, after: SysrootView, theirs: Ids) -> list[c.Co
         own = after.device_of(index) is None or after.inferred.vmemmap[index] > 0
         memmap = None if own else MemmapPolicy.RAM
         commands.append(c.Add(name, (nr_bytes,), at, where, memmap, text=text))
-    left = np.union1d(np.setdiff1d(was_online, is_online), _rezoned(before, after))
-    left = np.setdiff1d(left, theirs)
+    left = np.union1d(_less(was_online, is_online), _rezoned(before, after))
+    left = _less(left, theirs)
     commands += [_worded(c.Offline((c.Ref(*blocks),))) for blocks in unbroken(left)]
     return commands + [_worded(c.Remove((c.Ref(*blocks),))) for blocks in unbroken(gone)]
 
@@ -271,6 +271,10 @@ def _still_offline(state: State, after: SysrootView) -> list[tuple[int, int]]:
     ids = ids[offline_in_model(state, ids)]
     zones = after.inferred.zone[np.searchsorted(after.observation.blocks.ids, ids)]
     return unbroken(ids, zones)
+
+
+def _less(ids: Ids, others: Ids) -> Ids:
+    return np.setdiff1d(ids, others, assume_unique=True)
 
 
 def _online_ids(blocks: BlockColumns) -> Ids:
@@ -321,7 +325,7 @@ def _placement_in_doubt(before: SysrootView, after: SysrootView) -> bool:
     old, new = before.observation.blocks, after.observation.blocks
     kept = np.intersect1d(old.ids, new.ids, assume_unique=True)
     online = np.isin(kept, _online_ids(old)) == np.isin(kept, _online_ids(new))
-    same = np.setdiff1d(kept[online], _rezoned(before, after))
+    same = _less(kept[online], _rezoned(before, after))
     return any(
         bool((view.inferred.vmemmap[~np.isin(view.observation.blocks.ids, same)] == UNKNOWN).any())
         for view in (before, after)

@@ -258,14 +258,10 @@ class DirectoryTree:
         failed: dict[int, int] = {}
         base = self.directory(path)
         # Local names: this loop runs for every file of every block.
-        open_, read_, close_, append, flags = (
-            os.open,
-            os.read,
-            os.close,
-            contents.append,
-            READ_FLAGS,
-        )
-        limit = SHORT_BYTES
+        open_, read_, close_, append = os.open, os.read, os.close, contents.append
+        flags, limit = READ_FLAGS, SHORT_BYTES
+        # Few of them differ: each is kept once.
+        known = dict[bytes, bytes]().setdefault
         try:
             for index, directory in enumerate(directories):
                 try:
@@ -275,7 +271,8 @@ class DirectoryTree:
                     append(b"")
                     continue
                 try:
-                    append(read_(handle, limit))
+                    data = read_(handle, limit)
+                    append(known(data, data))
                 except OSError as error:
                     failed[index] = error.errno or errno.EIO
                     append(b"")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from pfnmap.engine.cmdline import CORE_PARAMS, MODULE
@@ -32,7 +32,14 @@ from pfnmap.engine.sysroot.parse import (
     parse_release,
     parse_zoneinfo,
 )
-from pfnmap.engine.sysroot.read_blocks import BLOCK_NAME, MEMORY, NODE, BlockReader, read_node_ids
+from pfnmap.engine.sysroot.read_blocks import (
+    BLOCK_NAME,
+    MEMORY,
+    NODE,
+    BlockReader,
+    read_node_ids,
+    zone_ends,
+)
 from pfnmap.engine.view import HugetlbPool, MemoryConfig
 
 PARAMETERS = "sys/module/memory_hotplug/parameters"
@@ -90,9 +97,11 @@ class _ListedBlocks:
         self.blocks = given.blocks
         self.notes: tuple[str, ...] = ()
 
-    def read(self, *, surroundings_changed: bool, in_sight: Span | None) -> BlockColumns:
+    def read(
+        self, *, counts_changed: bool, zones_moved: bool, in_sight: Span | None
+    ) -> BlockColumns:
         """The blocks, which never change."""
-        del surroundings_changed, in_sight
+        del counts_changed, zones_moved, in_sight
         return self.blocks
 
 
@@ -122,10 +131,9 @@ class Reader:
         zones, iomem = read_zones(self.tree, notes), read_iomem(self.tree, notes)
         params = read_params(self.tree, notes)
         last = self._last
-        changed = last is None or last.zones != zones or last.params != params
         if last is None or last.iomem != iomem:
             in_sight = None
-        blocks = self._blocks.read(surroundings_changed=changed, in_sight=in_sight)
+        blocks = self._read_blocks(zones, params, in_sight)
         node_ids = read_node_ids(self.tree, notes)
         if self._listed:
             node_ids = tuple(sorted({*node_ids, *self._listed.node_ids}))
@@ -164,6 +172,22 @@ class Reader:
         if last is None or last != now:
             self._last = last = now
         return last
+
+    def _read_blocks(
+        self, zones: tuple[ZoneInfo, ...] | None, params: Mapping[str, str], in_sight: Span | None
+    ) -> BlockColumns:
+        last = self._last
+        before = (None, {}) if last is None else (last.zones, last.params)
+        counts_changed = zone_counts(*before) != zone_counts(zones, params)
+        zones_moved = zone_limits(*before) != zone_limits(zones, params)
+        blocks = self._blocks.read(
+            counts_changed=counts_changed, zones_moved=zones_moved, in_sight=in_sight
+        )
+        if zones is not None or last is None or blocks is last.blocks:
+            return blocks
+        if zone_ends(blocks) == zone_ends(last.blocks):
+            return blocks
+        return self._blocks.read(counts_changed=True, zones_moved=True, in_sight=in_sight)
 
 
 def read_masks(tree: Tree, notes: Notes) -> dict[str, tuple[int, ...]]:
@@ -270,6 +294,24 @@ def read_zones(tree: Tree, notes: Notes) -> tuple[ZoneInfo, ...] | None:
     for text in problems[:4]:
         notes.add(f"{ZONEINFO}: {text}")
     return zones or None
+
+
+def zone_counts(zones: tuple[ZoneInfo, ...] | None, params: Mapping[str, str]) -> object:
+    """What a block that goes online or offline changes; a balloon changes ``managed`` alone."""
+    return params, [
+        (zone.node, zone.name, zone.start_pfn, zone.spanned, zone.present) for zone in zones or ()
+    ]
+
+
+def zone_limits(zones: tuple[ZoneInfo, ...] | None, params: Mapping[str, str]) -> object:
+    """What ``valid_zones`` follows from, beside the block's own state (``valid_zones_show``).
+
+    Zones' spans (``default_zone_for_pfn``; before 4.13 ``zone_can_shift``), and what is present
+    only where ``auto_movable_zone_for_pfn`` decides.
+    """
+    if params.get("online_policy") == "auto-movable":
+        return zone_counts(zones, params)
+    return params, [(zone.node, zone.name, zone.start_pfn, zone.spanned) for zone in zones or ()]
 
 
 def read_iomem(tree: Tree, notes: Notes) -> tuple[IomemLine, ...] | None:

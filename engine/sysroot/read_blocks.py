@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import errno
 import re
-from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import MAX_NUMNODES
 from pfnmap.engine.limits import MAX_CAPTURE_BLOCKS
+from pfnmap.engine.memory.runs import sorted_set
 from pfnmap.engine.sysroot.files import FileProblem, Notes, Tree, clean
 from pfnmap.engine.sysroot.observation import (
     MAX_ZONE_WORDS,
@@ -31,6 +30,8 @@ from pfnmap.engine.sysroot.observation import (
 from pfnmap.engine.sysroot.parse import parse_count
 
 Ids = NDArray[np.int64]
+Content = bytes | int
+"""Of a small file; the errno where it cannot be read."""
 
 MEMORY = "sys/devices/system/memory"
 NODE = "sys/devices/system/node"
@@ -41,41 +42,47 @@ MAX_WORDS = 4096
 
 TURNS = 8
 """In so many readings the state of every block is read, where not all are read each time."""
+ZONE_TURNS = 64
+"""In so many readings ``valid_zones`` of every block is, where nothing asks for it sooner."""
 MOST_IN_SIGHT = 1024
 """Blocks in sight that are read each time; a machine of no more blocks is, whole."""
 
 BLOCK_NAME = re.compile(r"memory(\d{1,13})\Z")
 _NODE_NAME = re.compile(r"node(\d{1,4})\Z")
-_GONE = (errno.ENOENT, errno.ENODEV, errno.ENOTDIR)
+_GONE = frozenset((errno.ENOENT, errno.ENODEV, errno.ENOTDIR))
 
 
-def block_directories(tree: Tree, notes: Notes) -> dict[int, int]:
-    """Block id to inode of its directory; InputError when the memory directory is missing."""
+def memory_entries(tree: Tree) -> Mapping[str, int]:
+    """Names and inodes of the directories of blocks, and of others; InputError without them."""
     try:
-        entries = tree.subdirectories(MEMORY)
+        return tree.subdirectories(MEMORY)
     except FileProblem as problem:
         raise InputError(
             f"{tree.name}: no memory blocks: {MEMORY} is {problem.why}; name the root of a "
             "tree that has it (a kernel has it with CONFIG_MEMORY_HOTPLUG)"
         ) from None
-    found: dict[int, int] = {}
+
+
+def block_ids(tree: Tree, entries: Mapping[str, int], notes: Notes) -> Ids:
+    """Ids of the blocks that have a directory, ascending; InputError where there are too many."""
+    found: list[int] = []
     odd: list[str] = []
-    for name, inode in entries.items():
+    for name in entries:
         match = BLOCK_NAME.match(name)
         if match is None:
             continue
         number = int(match[1])
-        if number > MAX_BLOCK_ID or number in found or str(number) != match[1]:
+        if number > MAX_BLOCK_ID or str(number) != match[1]:
             odd.append(name)
         else:
-            found[number] = inode
+            found.append(number)
     if odd:
         notes.add(f"{MEMORY}: {len(odd)} names are no block ids, e.g. {clean(min(odd))}")
     if len(found) > MAX_CAPTURE_BLOCKS:
         raise InputError(f"{tree.name}: {len(found)} memory blocks are more than can be read")
     if not found:
         notes.add(f"{MEMORY} has no memory block")
-    return found
+    return np.array(sorted(found), np.int64)
 
 
 def block_names(ids: NDArray[np.int64]) -> list[str]:
@@ -88,17 +95,20 @@ class _Reading(Struct):
 
     ids: Ids
     names: list[str]
-    states: list[bytes]
-    failed: dict[int, int]
-    fresh: NDArray[np.bool_]
-    """Blocks that the last reading does not know."""
+    places: NDArray[np.int64]
+    """Where the last reading has the same block; -1 for one that it does not know."""
+
+    @property
+    def fresh(self) -> NDArray[np.bool_]:
+        """Blocks that the last reading does not know."""
+        return self.places < 0
 
 
 class BlockReader:
     """Reads the blocks of a tree again and again, each time only what can have changed.
 
-    The state of every block is read each time, or in turn (:meth:`read`). ``valid_zones``
-    depends on zones, parameters and other blocks, so it is read when any of these changed;
+    The state of every block is read each time, or in turn (:meth:`read`). ``valid_zones`` follows
+    from the block's state, from zones and from parameters, so it is read where these changed;
     ``removable`` is constant since 53cdc1cb29e8 "drivers/base/memory.c: indicate all memory
     blocks as removable" (5.8) and read with the state only where a 0 shows an older kernel;
     node and phys_device of a block never change while its directory stays the same.
@@ -106,42 +116,69 @@ class BlockReader:
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
-        self._inodes: dict[int, int] = {}
+        self._entries: Mapping[str, int] = {"": 0}
         self._stamp: object = None
         self._turn = 0
-        self._states: list[bytes] = []
-        self._failed: dict[int, int] = {}
+        self._names: list[str] = []
+        self._files: dict[str, list[Content]] = {
+            name: [] for name in ("state", "valid_zones", "removable", "phys_device")
+        }
+        """As they were read last, by the index of the block."""
         self._columns = BlockColumns.of(
             _none(), ([], _none()), ([], _none()), ([], _none()), _none().astype(np.int8), _none()
         )
         self._notes: dict[str, tuple[str, ...]] = {}
 
-    def read(self, *, surroundings_changed: bool, in_sight: Span | None = None) -> BlockColumns:
+    def read(
+        self, *, counts_changed: bool, zones_moved: bool, in_sight: Span | None = None
+    ) -> BlockColumns:
         """The blocks now: the same object when nothing changed; InputError without directory.
 
-        ``surroundings_changed``: whether zones or parameters are not those of the last time.
-        ``in_sight``: ids of blocks that somebody looks at. Then only these (``MOST_IN_SIGHT`` of
-        them) and one of ``TURNS`` of the others are read; once one of them is not as it was, or
-        there are other blocks, all. None: all.
+        ``counts_changed``: whether zones or parameters show that blocks may have another state;
+        ``zones_moved``: that ``valid_zones`` of any block may be another.
+        ``in_sight``: ids of blocks that somebody looks at. Then the state is read of these
+        (``MOST_IN_SIGHT`` of them) and of one of ``TURNS`` of the others, ``valid_zones`` of one
+        of ``ZONE_TURNS``. Once one of these is not as it was, or there are other blocks, each
+        state is read, and ``valid_zones`` in sight and where the state is another; all, where
+        that of one is not as it was. None: each state, and all where one changed.
         """
-        if in_sight is not None and not surroundings_changed and self._as_they_were(in_sight):
-            return self._columns
-        reading = self._states_now()
         old = self._columns
-        same_blocks = np.array_equal(reading.ids, old.ids) and not reading.fresh.any()
-        changed = surroundings_changed or not same_blocks or reading.states != self._states
+        low, high = self._near(in_sight)
+        self._turn += in_sight is not None
+        turn = range(self._turn % ZONE_TURNS, len(old), ZONE_TURNS)
+        if in_sight is not None and not counts_changed and self._as_they_were(low, high):
+            if self._as_it_was("valid_zones", turn):
+                return old
+            # No state is another that would explain it.
+            counts_changed = zones_moved = True
+        reading, states = self._states_now(listing=in_sight is None)
+        was, same_blocks = self._files["state"], reading.ids is old.ids
+        places = reading.places.tolist()
+        differ = np.array(
+            [at < 0 or was[at] != state for at, state in zip(places, states, strict=True)], bool
+        )
+        changed = counts_changed or not same_blocks or bool(differ.any())
         moving = bool((old.removable == 0).any())
         if not changed and not moving:
             return old
-        self._states, self._failed = reading.states, reading.failed
+        near = (reading.places >= low) & (reading.places < high)
+        zones_read = differ | (changed & (zones_moved | near))
+        zones_read[turn.start :: ZONE_TURNS] |= changed
+        self._files = {
+            "state": states,
+            "valid_zones": self._again(reading, "valid_zones", zones_read),
+            "removable": self._again(reading, "removable", reading.fresh | moving),
+            "phys_device": self._again(reading, "phys_device", reading.fresh),
+        }
         columns = BlockColumns.of(
             reading.ids,
-            state_codes(reading.states),
-            self._zone_lists(reading) if changed else (old.zone_lists, old.zones),
+            state_codes(states),
+            zone_codes(self._files["valid_zones"]),
             (old.node_sets, old.nodes) if same_blocks else self._nodes(reading),
-            self._values(reading, "removable", old.removable, again=moving),
-            self._values(reading, "phys_device", old.phys_device, again=False),
+            number_column(self._files["removable"], 1).astype(np.int8),
+            number_column(self._files["phys_device"], 1 << 32),
         )
+        self._names = reading.names
         if columns != old:
             self._columns = columns
         return self._columns
@@ -151,54 +188,85 @@ class BlockReader:
         """What could not be read of the blocks, in sentences."""
         return tuple(line for lines in self._notes.values() for line in lines)
 
-    def _as_they_were(self, in_sight: Span) -> bool:
-        """Whether nothing shows that a block changed; in ``TURNS`` readings each is looked at."""
+    # -- what is read -------------------------------------------------------------------------
+    def _near(self, in_sight: Span | None) -> Span:
+        """Which blocks are read each time, by their index."""
         ids = self._columns.ids
+        if in_sight is None or len(ids) <= MOST_IN_SIGHT:
+            return 0, len(ids)
         low, high = np.searchsorted(ids, in_sight).tolist()
-        near = np.arange(low, min(high, low + MOST_IN_SIGHT))
-        turns = TURNS if len(ids) > MOST_IN_SIGHT else 1
-        self._turn = (self._turn + 1) % turns
-        which = np.union1d(near, np.arange(self._turn, len(ids), turns)).tolist()
+        return low, min(high, low + MOST_IN_SIGHT)
+
+    def _as_they_were(self, low: int, high: int) -> bool:
+        """Whether nothing shows that a block changed; in ``TURNS`` readings each is looked at."""
+        nr_blocks = len(self._columns)
+        turns = TURNS if high - low < nr_blocks else 1
+        turn = self._turn % turns
         if self._stamp != self.tree.stamp(MEMORY):
             return False
-        if not self._turn and block_directories(self.tree, Notes()) != self._inodes:
+        if not turn and memory_entries(self.tree) != self._entries:
             return False
-        names = block_names(ids[which])
-        contents, failed = read_column(self.tree, names, "state")
-        for at, index in enumerate(which):
-            if (contents[at], failed.get(at)) != (self._states[index], self._failed.get(index)):
-                return False
-        removable = self._columns.removable
-        if not (removable == 0).any():
-            return True
-        contents, _ = read_column(self.tree, names, "removable")
-        return bool((number_column(contents, 1) == removable[which]).all())
+        which = [*range(turn, low, turns), *range(low, high)]
+        which += range(high + (turn - high) % turns, nr_blocks, turns)
+        moving = (self._columns.removable == 0).any()
+        return self._as_it_was("state", which) and (
+            not moving or self._as_it_was("removable", which)
+        )
 
-    def _states_now(self) -> _Reading:
+    def _as_it_was(self, file: str, which: Sequence[int]) -> bool:
+        """Whether a file of these blocks, by their index, is as it was."""
+        was = self._files[file]
+        now = read_column(self.tree, [self._names[index] for index in which], file)
+        return now == [was[index] for index in which]
+
+    def _states_now(self, *, listing: bool) -> tuple[_Reading, list[Content]]:
+        """The blocks that are there and the state of each; ``listing``: for certain."""
         notes = Notes()
-        self._stamp = self.tree.stamp(MEMORY)
-        directories = block_directories(self.tree, notes)
-        ids = np.array(sorted(directories), np.int64)
-        names = block_names(ids)
-        contents, failed = read_column(self.tree, names, "state")
-        if failed:
-            ids, contents, failed = _without_vanished(self.tree, ids, contents, failed, notes)
-            names = block_names(ids)
-            note_failures(notes, ids, "state", failed)
-        fresh = np.zeros(len(ids), bool)
-        if directories != self._inodes:
-            inodes = self._inodes
-            fresh[:] = [inodes.get(block) != directories[block] for block in ids.tolist()]
-            self._inodes = directories
+        reading = self._listed(again=listing)
+        states = read_column(self.tree, reading.names, "state")
+        if not _GONE.isdisjoint(states):
+            reading, states = self._without_vanished(reading, states, notes)
+        note_failures(notes, reading.ids, "state", states)
         self._notes["state"] = notes.lines()
-        return _Reading(ids, names, contents, failed, fresh)
+        return reading, states
 
-    def _zone_lists(self, reading: _Reading) -> Coded[tuple[str, ...] | None]:
-        notes = Notes()
-        contents, failed = read_column(self.tree, reading.names, "valid_zones")
-        note_failures(notes, reading.ids, "valid_zones", failed)
-        self._notes["valid_zones"] = notes.lines()
-        return zone_codes(contents, failed)
+    def _without_vanished(
+        self, reading: _Reading, states: list[Content], notes: Notes
+    ) -> tuple[_Reading, list[Content]]:
+        """The same without the blocks whose directory is no longer there."""
+        entries = memory_entries(self.tree)
+        there = np.array([name in entries for name in reading.names], bool)
+        there |= [state not in _GONE for state in states]
+        if there.all():
+            return reading, states
+        notes.add(f"removed while they were read: {_blocks_words(reading.ids[~there].tolist())}")
+        self._stamp = None
+        ids, kept = reading.ids[there], np.flatnonzero(there).tolist()
+        names = [reading.names[index] for index in kept]
+        self._entries = {name: self._entries[name] for name in names}
+        return _Reading(ids, names, reading.places[there]), [states[index] for index in kept]
+
+    def _listed(self, *, again: bool) -> _Reading:
+        """The blocks that have a directory: as before, unless something says that they differ."""
+        old = self._columns
+        stamp = self.tree.stamp(MEMORY)
+        if again or stamp != self._stamp or not self._turn % TURNS:
+            before, entries = self._entries, memory_entries(self.tree)
+            if entries != before:
+                notes = Notes()
+                ids = block_ids(self.tree, entries, notes)
+                self._stamp, self._entries = stamp, entries
+                self._notes["listing"] = notes.lines()
+                names = block_names(ids)
+                at = {name: index for index, name in enumerate(self._names)}
+                known = (
+                    at.get(name, -1) if entries[name] == before.get(name) else -1 for name in names
+                )
+                places = np.fromiter(known, np.int64, len(names))
+                if len(ids) != len(old) or (places < 0).any():
+                    return _Reading(ids, names, places)
+            self._stamp = stamp
+        return _Reading(old.ids, self._names, np.arange(len(old)))
 
     def _nodes(self, reading: _Reading) -> Coded[tuple[int, ...] | None]:
         notes = Notes()
@@ -207,57 +275,43 @@ class BlockReader:
         self._notes["node"] = notes.lines()
         return coded
 
-    def _values(
-        self, reading: _Reading, file: str, old: NDArray[Any], *, again: bool
-    ) -> NDArray[Any]:
-        """A column of numbers: read for fresh blocks (or all), else as it was."""
-        wanted = np.ones(len(reading.ids), bool) if again else reading.fresh
-        values = np.full(len(reading.ids), -1, old.dtype)
-        known = ~wanted
-        values[known] = old[np.searchsorted(self._columns.ids, reading.ids[known])]
-        which = np.flatnonzero(wanted)
-        if len(which):
-            notes = Notes()
-            contents, failed = read_column(self.tree, [reading.names[i] for i in which], file)
-            values[which] = number_column(contents, 1 if file == "removable" else 1 << 32)
-            note_failures(notes, reading.ids[which], file, failed)
-            self._notes[file] = notes.lines()
-        return values
+    def _again(self, reading: _Reading, file: str, wanted: NDArray[np.bool_]) -> list[Content]:
+        """A file of every block: read of those that are wanted, else as it was."""
+        was, notes = self._files[file], Notes()
+        contents = [was[at] if at >= 0 else b"" for at in reading.places.tolist()]
+        which = np.flatnonzero(wanted).tolist()
+        names = [reading.names[index] for index in which]
+        for index, content in zip(which, read_column(self.tree, names, file), strict=True):
+            contents[index] = content
+        note_failures(notes, reading.ids, file, contents)
+        self._notes[file] = notes.lines()
+        return contents
 
 
 def _none() -> Ids:
     return np.zeros(0, np.int64)
 
 
-def read_column(tree: Tree, names: Sequence[str], file: str) -> tuple[list[bytes], dict[int, int]]:
+def read_column(tree: Tree, names: Sequence[str], file: str) -> list[Content]:
     """One file of many blocks; where the memory directory itself vanished, nothing is read."""
+    if not names:
+        return []
     try:
-        return tree.read_each(MEMORY, names, file)
+        contents, failed = tree.read_each(MEMORY, names, file)
     except FileProblem as problem:
-        return [b""] * len(names), dict.fromkeys(range(len(names)), problem.number)
+        return [problem.number] * len(names)
+    column: list[Content] = [*contents]
+    for index, number in failed.items():
+        column[index] = number
+    return column
 
 
-def _without_vanished(
-    tree: Tree, ids: Ids, contents: list[bytes], failed: dict[int, int], notes: Notes
-) -> tuple[Ids, list[bytes], dict[int, int]]:
-    """The same without the blocks whose directory is no longer there."""
-    gone = [index for index, number in failed.items() if number in _GONE]
-    present = block_directories(tree, Notes()) if gone else {}
-    gone = [index for index in gone if int(ids[index]) not in present]
-    if not gone:
-        return ids, contents, failed
-    notes.add(f"removed while they were read: {_blocks_words([int(ids[i]) for i in gone])}")
-    keep = np.setdiff1d(np.arange(len(ids)), gone)
-    moved = {int(old): new for new, old in enumerate(keep)}
-    left = {moved[index]: number for index, number in failed.items() if index in moved}
-    return ids[keep], [contents[i] for i in keep], left
-
-
-def note_failures(notes: Notes, ids: NDArray[np.int64], file: str, failed: dict[int, int]) -> None:
+def note_failures(notes: Notes, ids: Ids, file: str, contents: list[Content]) -> None:
     """One sentence for each reason why a file of some blocks cannot be read."""
-    for number, _ in Counter(failed.values()).most_common():
+    failed = [content for content in {*contents} if isinstance(content, int)]
+    for number in sorted(failed, key=contents.count, reverse=True):
         why = FileProblem(file, number).why
-        which = [int(ids[index]) for index, reason in failed.items() if reason == number]
+        which = [int(ids[index]) for index, content in enumerate(contents) if content == number]
         whole = "every memory block" if len(which) == len(ids) else _blocks_words(which)
         notes.add(f"{file} of {whole}: {why}")
 
@@ -266,44 +320,53 @@ def _blocks_words(ids: list[int]) -> str:
     return f"memory{ids[0]}" if len(ids) == 1 else f"{len(ids)} blocks, first memory{min(ids)}"
 
 
-def _coded(contents: list[bytes]) -> tuple[list[bytes], NDArray[np.int64]]:
+def _coded(contents: list[Content]) -> tuple[list[Content], NDArray[np.int64]]:
     """The different contents and, for each block, which of them it has."""
-    known: dict[bytes, int] = {}
-    codes = np.array([known.setdefault(data, len(known)) for data in contents], np.int64)
+    known = {content: code for code, content in enumerate(dict.fromkeys(contents))}
+    codes = np.fromiter(map(known.__getitem__, contents), np.int64, len(contents))
     if len(known) <= MAX_WORDS:
         return list(known), codes
     return [*list(known)[:MAX_WORDS], b""], np.minimum(codes, MAX_WORDS)
 
 
-def state_codes(contents: list[bytes]) -> tuple[list[str], NDArray[np.int64]]:
+def state_codes(contents: list[Content]) -> tuple[list[str], NDArray[np.int64]]:
     """States as words; ``unknown`` for what could not be read or is not one word."""
     different, codes = _coded(contents)
-    words = [clean(data, 32) for data in different]
+    words = ["" if isinstance(data, int) else clean(data, 32) for data in different]
     return [word if word and " " not in word else UNKNOWN_STATE for word in words], codes
 
 
 def zone_codes(
-    contents: list[bytes], failed: dict[int, int]
+    contents: list[Content],
 ) -> tuple[list[tuple[str, ...] | None], NDArray[np.int64]]:
     """``valid_zones`` as lists of words; None for files that could not be read."""
     different, codes = _coded(contents)
-    lists: list[tuple[str, ...] | None] = [
-        tuple(clean(word, 16) for word in data.split()[:MAX_ZONE_WORDS]) or None
-        for data in different
-    ]
-    if failed:
-        codes[list(failed)] = len(lists)
-        lists.append(None)
-    return lists, codes
+    words = [b"" if isinstance(data, int) else data for data in different]
+    return [
+        tuple(clean(word, 16) for word in data.split()[:MAX_ZONE_WORDS]) or None for data in words
+    ], codes
 
 
-def number_column(contents: list[bytes], limit: int) -> Ids:
+def number_column(contents: list[Content], limit: int) -> Ids:
     """Numbers from 0 to ``limit``; -1 for anything else."""
-    table: dict[bytes, int] = {}
-    for data in set(contents):
-        number = parse_count(data, limit)
-        table[data] = -1 if number is None else number
-    return np.array([table[data] for data in contents], np.int64)
+    different, codes = _coded(contents)
+    numbers = [None if isinstance(data, int) else parse_count(data, limit) for data in different]
+    table = np.array([-1 if number is None else number for number in numbers] or [-1], np.int64)
+    return np.asarray(table[codes])
+
+
+def zone_ends(blocks: BlockColumns) -> list[tuple[object, object, int, int]]:
+    """The first and the last of the online blocks of each ``valid_zones`` on each node."""
+    online = np.array([word == "online" for word in blocks.states] or [False])[blocks.state]
+    ids, nr_sets = blocks.ids[online], len(blocks.node_sets)
+    codes = blocks.zones[online].astype(np.int64) * nr_sets + blocks.nodes[online]
+    known = sorted_set(codes)
+    at, firsts, lasts = known.searchsorted(codes), known.copy(), known.copy()
+    firsts[at[::-1]], lasts[at] = ids[::-1], ids
+    return [
+        (blocks.zone_lists[code // nr_sets], blocks.node_sets[code % nr_sets], first, last)
+        for code, first, last in zip(known.tolist(), firsts.tolist(), lasts.tolist(), strict=True)
+    ]
 
 
 def read_node_ids(tree: Tree, notes: Notes) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pfnmap.engine.geometry import MAX_NUMNODES, S390X
 from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory.boot import from_observation
-from pfnmap.engine.memory.runs import Rows, joined_ranges, merge_rows, unbroken
+from pfnmap.engine.memory.runs import Rows, joined_ranges, merge_rows, one_by_one, unbroken
 from pfnmap.engine.memory.state import BLOCK_DTYPE, Device, Pending, Resource, State
 from pfnmap.engine.memory.unplugged import with_unplugged
 from pfnmap.engine.params import PARAM_SINCE, Params
@@ -221,7 +221,7 @@ def _zones(reading: Reading, rows: Rows) -> list[ZoneRow]:
     geometry = reading.geometry
     limits = geometry.boot_zones()
     telling_none = rows[_without_zone(reading)]
-    for low, high, node in _node_runs(telling_none, geometry.block_pages):
+    for low, high, node in _node_runs(telling_none, geometry.block_pages).tolist():
         for zone, zone_low, zone_high in limits:
             start, end = max(low, zone_low), min(high, zone_high)
             if start < end:
@@ -244,30 +244,29 @@ def _with_pages(row: ZoneRow, start: int, end: int) -> ZoneRow:
 
 def _boot_ram(reading: Reading, rows: Rows) -> NDArray[np.int64]:
     """Boot RAM as (start, end, node): System RAM inside early blocks, cut where nodes change."""
-    pages = reading.geometry.block_pages
-    early = rows[rows["early"] == 1]
-    if not len(early):
-        return np.zeros((0, 3), np.int64)
+    runs = _node_runs(rows[rows["early"] == 1], reading.geometry.block_pages)
     ram = reading.inferred.ram
-    out: list[list[int]] = []
-    for low, high, node in _node_runs(early, pages):
-        pieces = [(low, high)]
-        if ram is not None:
-            inside = ram[(ram[:, 0] < high) & (ram[:, 1] > low)].tolist()
-            pieces = [(max(a, low), min(b, high)) for a, b in inside] or pieces
-        for start, end in pieces:
-            if out and out[-1][1] == start and out[-1][2] == node:
-                out[-1][1] = end
-            else:
-                out.append([start, end, node])
-    return np.array(out, np.int64).reshape(-1, 3)
+    if ram is None:
+        return runs
+    low, high, _ = runs.T
+    first, end = ram[:, 1].searchsorted(low, side="right"), ram[:, 0].searchsorted(high)
+    # Where iomem and the blocks do not fit, all of a run is RAM.
+    which, place = one_by_one(np.maximum(end - first, 1))
+    pieces = runs[which]
+    inside = (end > first)[which]
+    held = ram[(first[which] + place)[inside]]
+    pieces[inside, 0] = np.maximum(pieces[inside, 0], held[:, 0])
+    pieces[inside, 1] = np.minimum(pieces[inside, 1], held[:, 1])
+    return pieces
 
 
-def _node_runs(early: Rows, pages: int) -> list[tuple[int, int, int]]:
-    """Touching blocks of one node as (start_pfn, end_pfn, node)."""
-    node_of = dict(zip(early["start"].tolist(), early["node"].tolist(), strict=True))
-    runs = unbroken(early["start"], early["node"])
-    return [(first * pages, (last + 1) * pages, node_of[first]) for first, last in runs]
+def _node_runs(blocks: Rows, pages: int) -> NDArray[np.int64]:
+    """Touching blocks of one node, int64 (n, 3) of start_pfn, end_pfn, node."""
+    ids, nodes = blocks["start"], blocks["node"]
+    fresh = np.ones(len(ids), bool)
+    fresh[1:] = (ids[1:] != ids[:-1] + 1) | (nodes[1:] != nodes[:-1])
+    last = np.append(fresh[1:], True)[: len(ids)]
+    return np.column_stack((ids[fresh] * pages, (ids[last] + 1) * pages, nodes[fresh]))
 
 
 def _resources(reading: Reading, devices: dict[int, Device]) -> list[Resource]:

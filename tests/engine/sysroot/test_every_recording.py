@@ -15,12 +15,16 @@ from pfnmap.engine.memory.alike import alike
 from pfnmap.engine.memory.checks import broken_identities
 from pfnmap.engine.operations.offline import offline_obstacle
 from pfnmap.engine.operations.zone_policy import valid_zones
+from pfnmap.engine.params import Params
+from pfnmap.engine.sysroot import read_blocks
 from pfnmap.engine.sysroot.explain import explain
+from pfnmap.engine.sysroot.files import TextTree
 from pfnmap.engine.sysroot.plan import plan
+from pfnmap.engine.sysroot.read import Reader, observe
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.traces.replay import step_commands
-from pfnmap.engine.traces.trace import RecordedStep, Trace, load_trace
-from tests.engine.sysroot.recorded import TRACES, params_after, recorded_view
+from pfnmap.engine.traces.trace import RecordedState, RecordedStep, Trace, load_trace
+from tests.engine.sysroot.recorded import TRACES, params_after, recorded_files, recorded_view
 from tests.examples import some
 
 
@@ -91,6 +95,33 @@ def test_blocks_of_a_run_get_one_answer(recording: Recording) -> None:
         for first, last in alike(view.state, view.block_runs()):
             said = {answers(view, block) for block in range(first, last + 1)}
             assert len(said) == 1, (first, last)
+
+
+class Moving(TextTree):
+    """The files of a recorded machine, which goes on; of its directories sysfs counts only."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.become(trace, trace.boot, trace.params)
+
+    def become(self, trace: Trace, state: RecordedState, params: Params) -> None:
+        """Be as at another moment."""
+        super().__init__(trace.name, *recorded_files(trace, state, params))
+
+    def stamp(self, path: str) -> object:
+        return len(self.subdirectories(path))
+
+
+def test_what_is_read_in_turn_misses_nothing(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_blocks, "MOST_IN_SIGHT", 1)
+    trace, params = recording.trace, recording.trace.params
+    reader = Reader(tree := Moving(trace))
+    reader.read()
+    for number, step in enumerate(trace.steps, 1):
+        params = params_after(params, step)
+        tree.become(trace, step.after, params)
+        assert reader.read((0, 1)) == observe(tree), number
 
 
 def test_the_files_make_a_sound_machine(recording: Recording) -> None:

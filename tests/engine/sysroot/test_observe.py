@@ -13,7 +13,7 @@ from pfnmap.engine.sysroot import read_blocks
 from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.observe import ABSENT, Change, Watcher, changes_between
 from pfnmap.engine.sysroot.read import Reader, observe
-from pfnmap.engine.sysroot.read_blocks import TURNS
+from pfnmap.engine.sysroot.read_blocks import TURNS, ZONE_TURNS
 from tests.engine.sysroot.trees import MEMORY, Tree, x86_tree, zone
 
 
@@ -176,8 +176,9 @@ def test_blocks_in_sight_are_read_each_time_and_the_others_in_turn(
     counting.taken()
     for _ in range(4 * TURNS):
         assert reader.read(IN_SIGHT) is first
-        (reads,) = counting.taken().values()
-        assert 2 <= reads <= 4
+        reads = counting.taken()
+        assert 2 <= reads.pop("state") <= 4
+        assert reads in ({}, {"valid_zones": 1})
 
 
 @pytest.mark.parametrize("block", [1, 7, 32, 33, 35])
@@ -202,6 +203,69 @@ def test_where_one_block_changed_all_are_read(tree: Tree, in_turn: None) -> None
     for block in (1, 4, 7, 33, 35):
         tree.block(block, "going-offline")
     assert reader.read(IN_SIGHT) == observe(DirectoryTree(tree.root))
+
+
+def movable(start: int, spanned: int, present: int, managed: int = 0) -> str:
+    return zone(0, "Movable", start, spanned, present, managed or present)
+
+
+def test_of_a_changed_machine_valid_zones_are_read_where_they_may_differ(
+    tree: Tree, in_turn: None
+) -> None:
+    tree.zoneinfo(movable(0x80000, 131072, 32768))
+    reader = Reader(counting := Counting(tree.root))
+    reader.read()
+    counting.taken()
+    tree.block(7, "offline", "Movable")
+    tree.zoneinfo(movable(0x80000, 131072, 65536))
+    assert reader.read(IN_SIGHT) == observe(DirectoryTree(tree.root))
+    reads = counting.taken()
+    assert reads["state"] == 12
+    assert 3 <= reads["valid_zones"] <= 4
+    # Where a span moves, blocks elsewhere may go into another zone.
+    tree.block(1, "online", "Movable")
+    tree.zoneinfo(movable(0x10000, 131072, 65536))
+    assert reader.read(IN_SIGHT) == observe(DirectoryTree(tree.root))
+    assert counting.taken()["valid_zones"] == 12
+
+
+def test_what_a_balloon_takes_is_no_reason_to_read_each_state(tree: Tree, in_turn: None) -> None:
+    tree.zoneinfo(movable(0x80000, 131072, 65536))
+    reader = Reader(counting := Counting(tree.root))
+    reader.read()
+    counting.taken()
+    tree.zoneinfo(movable(0x80000, 131072, 65536, 60000))
+    assert reader.read(IN_SIGHT) == observe(DirectoryTree(tree.root))
+    assert counting.taken()["state"] <= 4
+
+
+@pytest.mark.parametrize("counted", ["auto-movable", "no zoneinfo"])
+def test_valid_zones_may_follow_from_what_is_online(
+    tree: Tree, in_turn: None, counted: str
+) -> None:
+    if counted == "auto-movable":
+        tree.params(online_policy=counted)
+    else:
+        (tree.root / "proc/zoneinfo").unlink()
+    reader = Reader(DirectoryTree(tree.root))
+    reader.read()
+    tree.block(35, "offline", "Normal Movable")
+    tree.block(34, "offline", "Normal Movable")
+    tree.block(33, "offline", "Normal Movable")
+    if counted == "auto-movable":
+        tree.zoneinfo(zone(0, "Movable", 0x100000, 65536, 32768))
+    readings = [reader.read(IN_SIGHT) for _ in range(TURNS)]
+    assert readings[-1] == observe(DirectoryTree(tree.root))
+
+
+def test_valid_zones_that_nothing_explains_are_seen_in_turn(tree: Tree, in_turn: None) -> None:
+    reader = Reader(DirectoryTree(tree.root))
+    reader.read()
+    for block in (5, 35):
+        tree.write(f"{MEMORY}/memory{block}/valid_zones", "none\n")
+    readings = [reader.read(IN_SIGHT) for _ in range(ZONE_TURNS)]
+    assert readings[-1] == observe(DirectoryTree(tree.root))
+    assert len(set(map(id, readings))) == 2
 
 
 def test_blocks_that_come_and_go_are_seen_at_once(tree: Tree, in_turn: None) -> None:
