@@ -79,7 +79,7 @@ def _ram_facts(state: State, device: Device) -> DeviceFacts:
         start, end = device.parts[0]
         heads, sections = int(vmemmap_pages > 0), (end - start) // geometry.section_pages
         if device.resources:
-            first = (state.blocks.at(low // pages) for low, _ in device.resources)
+            first = (state.block_at(low) for low, _ in device.resources)
             heads = sum(row is not None and int(row["vmemmap"]) > 0 for row in first)
         if device.memmap == MemmapKind.PER_BLOCK:
             heads = int(rows["count"][rows["vmemmap"] > 0].sum())
@@ -209,7 +209,7 @@ def _memmaps(state: State, homes: Rows) -> Columns:
     found: list[Columns] = []
     for home in homes:
         start, count, bias = int(home["start"]), int(home["count"]), int(home["bias"])
-        blocks = state.blocks.slice(start // block, -(-(start + count) // block))
+        blocks = state.blocks_over(start, start + count)
         ranges = state.device_ranges.slice(start, start + count)
         lows = np.concatenate((blocks["start"] * block, ranges["start"]))
         sizes = np.concatenate((blocks["count"] * block, ranges["count"]))
@@ -236,7 +236,7 @@ def page_flags(state: State, pfn: int, kind: PageState) -> str:
     Vmemmap pages are marked by the series of 2019 when memory is added, by the merged design when
     it goes online (66361095129b, 6.0); they are reserved up to 6.10.
     """
-    row = state.blocks.at(pfn // state.geometry.block_pages)
+    row = state.block_at(pfn)
     found: set[str] = set()
     if kind == PageState.VMEMMAP and row is not None:
         device = state.devices.get(int(row["device"]))

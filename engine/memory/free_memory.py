@@ -184,7 +184,7 @@ def move_in(state: State, node: int, kind: int, nr_pages: int) -> State:
 def _used(state: State, taken: RunMap, low: int, high: int) -> RunMap:
     """``taken`` with [low, high) in use, cut where boot memory meets added memory."""
     pages = state.geometry.block_pages
-    for row in state.blocks.slice(low // pages, -(-high // pages)):
+    for row in state.blocks_over(low, high):
         start = max(low, int(row["start"]) * pages)
         stop = min(high, int(row["start"] + row["count"]) * pages)
         kind = PageState.UNMOVABLE if row["early"] else PageState.MOVABLE

@@ -169,7 +169,7 @@ def new_windows(state: State, start_pfn: int, end_pfn: int) -> NDArray[np.int64]
     window = window_pages(state.geometry)
     first, end = start_pfn // window, -(-end_pfn // window)
     pages = state.geometry.block_pages
-    held = state.blocks.slice(first * window // pages, -(-end * window // pages))
+    held = state.blocks_over(first * window, end * window)
     reached = joined_ranges((ranges_of(held) * pages + np.array((0, window - 1))) // window)
     windows = np.arange(first, end)
     begun = reached[:, 0].searchsorted(windows, side="right")
@@ -212,7 +212,7 @@ def with_chunk_homes(
 def _hot_home(state: State, low: int, high: int) -> Any:
     """A row of ``homes`` for hot-added memory within [low, high), None without one."""
     for row in state.homes.slice(low, high):
-        block = state.blocks.at(int(row["start"]) // state.geometry.block_pages)
+        block = state.block_at(int(row["start"]))
         if block is not None and not block["early"]:
             return row
     return None
@@ -221,7 +221,7 @@ def _hot_home(state: State, low: int, high: int) -> Any:
 def home_of(state: State, pfn: int) -> int | None:
     """The pfn that holds the struct page of ``pfn``; None where that is not known."""
     per_frame = state.geometry.pages_per_struct_page_frame
-    row = state.blocks.at(pfn // state.geometry.block_pages)
+    row = state.block_at(pfn)
     if row is not None and row["memmap"] == MemmapKind.PER_BLOCK and row["vmemmap"]:
         start = pfn // state.geometry.block_pages * state.geometry.block_pages
         return start + (pfn - start) // per_frame
@@ -248,7 +248,7 @@ def dependents_of(state: State, pfn: int) -> tuple[tuple[int, int], ...]:
     per_frame = state.geometry.pages_per_struct_page_frame
     pages = state.geometry.block_pages
     out: list[tuple[int, int]] = []
-    row = state.blocks.at(pfn // pages)
+    row = state.block_at(pfn)
     if row is not None and row["memmap"] == MemmapKind.PER_BLOCK:
         block_start = pfn // pages * pages
         first = block_start + (pfn - block_start) * per_frame

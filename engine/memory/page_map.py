@@ -27,7 +27,7 @@ Counts = NDArray[np.int64]
 
 def page_zone(state: State, pfn: int) -> tuple[int, ZoneType]:
     """(node, zone) of a page of an online block or a ZONE_DEVICE range; zone NONE otherwise."""
-    row = state.blocks.at(pfn // state.geometry.block_pages)
+    row = state.block_at(pfn)
     if row is None:
         device = state.device_ranges.at(pfn)
         return (-1, ZoneType.NONE) if device is None else (int(device["node"]), ZoneType.DEVICE)
@@ -55,7 +55,7 @@ def zone_pieces(state: State, start_pfn: int, end_pfn: int) -> list[ZonePiece]:
     """The pages of memory blocks in [start, end), cut where their node or zone changes."""
     pages = state.geometry.block_pages
     pieces: list[ZonePiece] = []
-    for row in state.blocks.slice(start_pfn // pages, -(-end_pfn // pages)):
+    for row in state.blocks_over(start_pfn, end_pfn):
         low = max(start_pfn, int(row["start"]) * pages)
         high = min(end_pfn, int(row["start"] + row["count"]) * pages)
         cuts = {low, high}
@@ -85,7 +85,7 @@ def page_0_is_reserved(state: State) -> bool:
 def first_hole(state: State, start_pfn: int, end_pfn: int) -> int | None:
     """The first page of [start, end) in a boot block that is no memory; None without one."""
     pages = state.geometry.block_pages
-    for row in state.blocks.slice(start_pfn // pages, -(-end_pfn // pages)):
+    for row in state.blocks_over(start_pfn, end_pfn):
         if not row["early"]:
             continue
         pfn = max(start_pfn, int(row["start"]) * pages)
@@ -172,7 +172,7 @@ class PageMap:
             return ranges
         state = self.state
         pages = state.geometry.block_pages
-        rows = state.blocks.slice(int(starts[0]) // pages, -(-int(ends[-1]) // pages))
+        rows = state.blocks_over(int(starts[0]), int(ends[-1]))
         limits = _boot_limits(state.geometry)
         cuts = [
             rows["start"] * pages,

@@ -8,6 +8,7 @@ derived is not stored.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from msgspec import Struct, field
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import MemmapKind, MemmapPolicy, ZoneType
-from pfnmap.engine.memory.runs import RunMap, run_dtype
+from pfnmap.engine.memory.runs import Rows, RunMap, run_dtype
 from pfnmap.engine.params import Params
 from pfnmap.engine.profile import KernelProfile
 
@@ -373,6 +374,15 @@ class State(Struct, frozen=True):
     def block_pfn(self, block: int) -> int:
         """First pfn of a block (``section_nr_to_pfn(mem->start_section_nr)``)."""
         return block * self.geometry.block_pages
+
+    def block_at(self, pfn: int) -> Any | None:
+        """The row of the block that a page lies in, None where there is none."""
+        return self.blocks.at(pfn // self.geometry.block_pages)
+
+    def blocks_over(self, start_pfn: int, end_pfn: int) -> Rows:
+        """The rows of the blocks that have any of [start_pfn, end_pfn), cut to them."""
+        pages = self.geometry.block_pages
+        return self.blocks.slice(start_pfn // pages, -(-end_pfn // pages))
 
     def nodes_in(self, mask: str) -> tuple[int, ...]:
         """Members of a node mask.

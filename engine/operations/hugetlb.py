@@ -102,7 +102,7 @@ def _no_room(state: State, start: int, pages: int, count: int) -> Refusal | None
         return Refusal("EINVAL", "hugetlb", f"pfn {start:#x} is not a multiple of {pages}")
     end, function = start + pages * count, "alloc_contig_range"
     block = state.geometry.block_pages
-    rows = state.blocks.slice(start // block, -(-end // block))
+    rows = state.blocks_over(start, end)
     covered = int(rows["count"][rows["state"] == BlockState.ONLINE].sum())
     if covered != -(-end // block) - start // block:
         return Refusal("ENOMEM", function, f"[{start:#x},{end:#x}) is not online")
@@ -410,7 +410,6 @@ def _spare(state: State, pfn: int, start_pfn: int, end_pfn: int) -> int:
     spare = sum(free_memory.free_of(state, number)[free_memory.KERNEL] for number in nodes)
     if zone_type == ZoneType.MOVABLE:
         return spare
-    pages = state.geometry.block_pages
-    rows = state.blocks.slice(start_pfn // pages, end_pfn // pages)
+    rows = state.blocks_over(start_pfn, end_pfn)
     isolated = int(((rows["present"] - rows["vmemmap"]) * rows["count"]).sum())
     return spare - isolated + int(state.taken.slice(start_pfn, end_pfn)["count"].sum())

@@ -31,7 +31,7 @@ def backing(state: State, pfn: int) -> int | None:
 
 def is_self_hosted(state: State, pfn: int) -> bool:
     """Whether a page frame holds struct pages of the very range it was added with."""
-    row = state.blocks.at(pfn // state.geometry.block_pages)
+    row = state.block_at(pfn)
     if row is None or not row["vmemmap"]:
         return False
     return bool(pfn - state.block_pfn(pfn // state.geometry.block_pages) < int(row["vmemmap"]))
@@ -49,7 +49,7 @@ def _flagged(state: State, pfn: int) -> bool:
     Set on self-hosted vmemmap of online blocks, and by its ordinary meaning on pages of the
     swap cache (a movable allocation here).
     """
-    row = state.blocks.at(pfn // state.geometry.block_pages)
+    row = state.block_at(pfn)
     if row is None or row["state"] != BlockState.ONLINE:
         return False
     taken = state.taken.at(pfn)
@@ -72,7 +72,7 @@ def _is_reserved(state: State, pfn: int, row: Any) -> bool:
 def refuses(state: State, pfn: int, rule: str) -> tuple[bool, str]:
     """What a detection rule says of the huge page at ``pfn``: refuse or not, and why."""
     geometry = state.geometry
-    row = state.blocks.at(pfn // geometry.block_pages)
+    row = state.block_at(pfn)
     if rule == "section-flag":
         flagged = (
             row is not None
@@ -163,7 +163,7 @@ def free_vmemmap(
                 break
         broken = state.lost.rows_over(ranges, kind=int(PageState.BROKEN), owner=-1)
         return replace(tx.state, lost=state.lost.insert_rows(broken))
-    row = state.blocks.at(pfn // state.geometry.block_pages)
+    row = state.block_at(pfn)
     if node < 0:
         pass  # the memory that they lie in was removed: no zone counts them
     elif row is not None and row["memmap"] == MemmapKind.BOOT:
@@ -193,7 +193,7 @@ def _boot_vmemmap_freed(state: State, pfn: int, number: int, vmemmap: int, kept:
     A recording does not say where a boot memmap lies: it counts in the zone of ``pfn`` unless
     that is hot-added memory, whose struct pages came from the buddy.
     """
-    row = state.blocks.at(pfn // state.geometry.block_pages)
+    row = state.block_at(pfn)
     node, zone_type = counted_in(state, pfn)
     freed = (vmemmap - kept) * number
     per_frame = state.geometry.pages_per_struct_page_frame
@@ -219,7 +219,7 @@ def counted_in(state: State, pfn: int) -> tuple[int, ZoneType]:
     if (home := backing(state, pfn)) is not None:
         return page_zone(state, home)
     node, zone_type = page_zone(state, pfn)
-    row = state.blocks.at(pfn // state.geometry.block_pages)
+    row = state.block_at(pfn)
     if row is not None and row["early"]:
         return node, zone_type
     for near in free_memory.kernel_nodes(state, node):

@@ -153,7 +153,7 @@ class Teardown:
         page it is, and that one may be unmapped already.
         """
         tx = self.tx
-        frame = memmap.home_of(tx.state, pfn) if tx.state.blocks.at(self.block(pfn)) else None
+        frame = memmap.home_of(tx.state, pfn) if tx.state.block_at(pfn) else None
         number, self_hosted = pfn // self.section, self.head_of(pfn) is not None
         if frame is not None and frame // self.section in self.removed:
             host = frame // self.section
@@ -210,7 +210,7 @@ class Teardown:
         state = self.tx.state
         low, high = first * self.section, (last + 1) * self.section
         pages = state.geometry.block_pages
-        rows = state.blocks.slice(low // pages, -(-high // pages))
+        rows = state.blocks_over(low, high)
         blocks = np.stack((rows["start"], rows["start"] + rows["count"]), axis=1) * pages
         others = [state.homes.slice(low, high), state.device_ranges.slice(low, high)]
         held = [np.stack((o["start"], o["start"] + o["count"]), axis=1) for o in others]
@@ -232,7 +232,7 @@ class Teardown:
         """
         tx = self.tx
         start, end = low * self.section, high * self.section
-        row = tx.state.blocks.at(self.block(start))
+        row = tx.state.block_at(start)
         early = row is not None and bool(row["early"])
         frame = memmap.home_of(tx.state, start)
         tx.state = free_memory.give_back_memmap(tx.state, start, end, early=early)
@@ -279,7 +279,7 @@ class Teardown:
         pages from now on.
         """
         state = self.tx.state
-        row = state.blocks.at(self.block(frame))
+        row = state.block_at(frame)
         if row is None or not row["vmemmap"]:
             return
         leaves = frame // self.section in self.removed
@@ -343,7 +343,7 @@ def _dangles(tx: Transaction, start: int, end: int, host: int) -> None:
 def _staying(state: State, low: int, high: int, removed: NDArray[np.int64]) -> list[list[int]]:
     """Parts of [low, high) whose blocks exist and are not being removed."""
     pages = state.geometry.block_pages
-    blocks = ranges_of(state.blocks.slice(low // pages, -(-high // pages))) * pages
+    blocks = ranges_of(state.blocks_over(low, high)) * pages
     there = state.lost.rows_over(np.clip(blocks, low, high))
     there["owner"] = np.arange(len(there))  # so that rows of blocks stay apart
     parts: list[list[int]] = ranges_of(outside(there, removed)).tolist()
