@@ -10,10 +10,22 @@ import numpy as np
 
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import KERNEL_ZONES, BlockState, MemmapKind, PageState, ZoneType
-from pfnmap.engine.memory.runs import RunMap, joined_ranges, outside, ranges_of
+from pfnmap.engine.memory.runs import (
+    Rows,
+    RunMap,
+    joined_ranges,
+    joined_rows,
+    outside,
+    ranges_of,
+)
 from pfnmap.engine.memory.spans import span_text, zone_ranges
 from pfnmap.engine.memory.state import Device, State
 from pfnmap.engine.memory.unplugged import unplugged_rows
+
+# As plain numbers: numpy looks at a member of an enum at length, once for every comparison.
+_NO_ZONE, _ONLINE = int(ZoneType.NONE), int(BlockState.ONLINE)
+_GOING_OFFLINE = int(BlockState.GOING_OFFLINE)
+_PER_BLOCK, _PER_DEVICE = int(MemmapKind.PER_BLOCK), int(MemmapKind.PER_DEVICE)
 
 
 def broken_identities(state: State) -> list[str]:
@@ -49,18 +61,24 @@ def broken_identities(state: State) -> list[str]:
 
 
 def _block_identities(state: State) -> list[str]:
-    rows = state.blocks.rows
+    broken: dict[str, None] = {}
+    moving: list[tuple[int, int]] = []
+    for rows in state.blocks.pieces():
+        broken |= dict.fromkeys(_broken_of_rows(state, rows))
+        under_way = rows[rows["state"] > _ONLINE]
+        moving += zip(under_way["start"].tolist(), under_way["count"].tolist(), strict=True)
+    if moving != ([] if state.pending is None else [(state.pending.block, 1)]):
+        broken["a block is in a transient state between commands"] = None
+    return list(broken)
+
+
+def _broken_of_rows(state: State, rows: Rows) -> list[str]:
     pages = state.geometry.block_pages
     broken = []
-    online = rows["state"] == BlockState.ONLINE
-    moving = rows[rows["state"] > BlockState.ONLINE]
-    under_way = [] if state.pending is None else [(state.pending.block, 1)]
-    if list(zip(moving["start"].tolist(), moving["count"].tolist(), strict=True)) != under_way:
-        broken.append("a block is in a transient state between commands")
-    online |= rows["state"] == BlockState.GOING_OFFLINE
-    if (~online & (rows["zone"] != ZoneType.NONE)).any():
+    online = (rows["state"] == _ONLINE) | (rows["state"] == _GOING_OFFLINE)
+    if (~online & (rows["zone"] != _NO_ZONE)).any():
         broken.append("an offline block has a zone")
-    if (online & (rows["zone"] == ZoneType.NONE) & (rows["early"] == 0)).any():
+    if (online & (rows["zone"] == _NO_ZONE) & (rows["early"] == 0)).any():
         broken.append("an online hot-added block has no zone")
     if ((rows["present"] > pages) | (rows["vmemmap"] > rows["present"])).any():
         broken.append("a block has more present or vmemmap pages than pages")
@@ -69,7 +87,7 @@ def _block_identities(state: State) -> list[str]:
     known = {*state.devices, -1}.issuperset(changes.tolist())
     if not known or (not state.recorded and (changes < 0).any()):
         broken.append("a hot-added block belongs to no device")
-    own = (rows["memmap"] == MemmapKind.PER_BLOCK) | (rows["memmap"] == MemmapKind.PER_DEVICE)
+    own = (rows["memmap"] == _PER_BLOCK) | (rows["memmap"] == _PER_DEVICE)
     if ((rows["vmemmap"] > 0) & ~own).any():
         broken.append("a block with vmemmap pages does not host its memmap")
     return broken
@@ -77,17 +95,19 @@ def _block_identities(state: State) -> list[str]:
 
 def _present_identities(state: State) -> list[str]:
     """present(zone) = early present + the sizes of the zone's online hot-added blocks."""
-    rows, pages = state.blocks.rows, state.geometry.block_pages
-    going = rows["state"] == BlockState.GOING_OFFLINE
-    mine = (rows["early"] == 0) & (rows["zone"] != ZoneType.NONE)
-    mine &= going | (rows["state"] == BlockState.ONLINE)
-    each = rows["count"][mine] * pages
-    if state.profile.is_since("5.14"):  # as ``memmap.vmemmap_apart`` has it
-        each -= (rows["count"] * rows["vmemmap"] * going)[mine]
-    zones = len(ZoneType) - 1
-    place = rows["node"][mine].astype(np.int64) * zones + rows["zone"][mine]
-    # Sums of whole pages far below 2**53: exact.
-    sizes = np.bincount(place, each, len(state.nodes) * zones).reshape(-1, zones)
+    pages, zones = state.geometry.block_pages, len(ZoneType) - 1
+    total = np.zeros(len(state.nodes) * zones)
+    for rows in state.blocks.pieces():
+        going = rows["state"] == _GOING_OFFLINE
+        mine = (rows["early"] == 0) & (rows["zone"] != _NO_ZONE)
+        mine &= going | (rows["state"] == _ONLINE)
+        each = rows["count"][mine] * pages
+        if state.profile.is_since("5.14"):  # as ``memmap.vmemmap_apart`` has it
+            each -= (rows["count"] * rows["vmemmap"] * going)[mine]
+        place = rows["node"][mine].astype(np.int64) * zones + rows["zone"][mine]
+        # Sums of whole pages far below 2**53: exact.
+        total += np.bincount(place, each, len(total))
+    sizes = total.reshape(-1, zones)
     broken = []
     for number, (node, added) in enumerate(zip(state.nodes, sizes.tolist(), strict=True)):
         for zone_type, (zone, size) in enumerate(zip(node.zones, added, strict=True)):
@@ -111,12 +131,12 @@ def _span_identities(state: State) -> list[str]:
                 broken.append(f"{name} {span_text(zone)} is outside its node's span")
             if not zone.present or (zone_type <= ZoneType.NORMAL and zone.present_early):
                 continue
-            ranges = zone_ranges(state, state.blocks.rows, number, ZoneType(zone_type))
-            if (
-                len(ranges)
-                and (ranges[0, 0] != zone.start_pfn or ranges[:, 1].max() != zone.end_pfn)
-                and not (ranges[0, 0] >= zone.start_pfn and ranges[:, 1].max() <= zone.end_pfn)
-            ):
+            parts = (
+                zone_ranges(state, rows, number, ZoneType(zone_type))
+                for rows in state.blocks.pieces()
+            )
+            reach = [(ranges[0, 0], ranges[:, 1].max()) for ranges in parts if len(ranges)]
+            if any(low < zone.start_pfn or high > zone.end_pfn for low, high in reach):
                 broken.append(f"{name} {span_text(zone)} does not cover its online blocks")
     return broken
 
@@ -146,17 +166,21 @@ def _memmap_identities(state: State) -> list[str]:
     Chunks of a fixed size may be those of the boot, of which is not known where they lie; what the
     layouts of 2019 lose (``State.lost``) is a finding.
     """
-    rows, pages = state.blocks.rows, state.geometry.block_pages
+    pages = state.geometry.block_pages
     if state.geometry.vmemmap_chunk_pages:
         return []
-    elsewhere = (rows["state"] == BlockState.ONLINE) & (rows["vmemmap"] == 0)
-    added = ranges_of(rows)[elsewhere & (rows["early"] == 0)] * pages
-    early = RunMap.from_rows(rows[elsewhere & (rows["early"] != 0)])
     homes = joined_ranges(np.concatenate((ranges_of(state.homes.rows), ranges_of(state.lost.rows))))
-    inside = homes[:, 0].searchsorted(added[:, 0], side="right") - 1
-    inside_one = (inside >= 0) & (added[:, 1] <= np.append(homes[:, 1], 0)[inside])
-    added = added[~inside_one]
-    missing = [int(row["start"]) for row in outside(state.homes.rows_over(added), homes)]
+    missing: list[int] = []
+    boot: list[Rows] = []
+    for rows in state.blocks.pieces():
+        elsewhere = (rows["state"] == _ONLINE) & (rows["vmemmap"] == 0)
+        boot.append(rows[elsewhere & (rows["early"] != 0)])
+        added = ranges_of(rows)[elsewhere & (rows["early"] == 0)] * pages
+        inside = homes[:, 0].searchsorted(added[:, 0], side="right") - 1
+        inside_one = (inside >= 0) & (added[:, 1] <= np.append(homes[:, 1], 0)[inside])
+        added = state.homes.rows_over(added[~inside_one])
+        missing += outside(added, homes)["start"].tolist()
+    early = RunMap.from_rows(joined_rows(boot, state.blocks.dtype))
     missing += [
         int(row["start"])
         for row in outside(state.homes.rows_over(state.early_ram), homes)
@@ -174,24 +198,35 @@ def _device_identities(state: State) -> list[str]:
             broken.append(f"{name} lies over {last}")
         if end > reach:
             reach, last = end, name
-    pages, rows = state.geometry.block_pages, state.blocks.rows
-    for device in state.devices.values():
-        places = ranges_of(rows)[rows["device"] == device.id] * pages
-        out = (places[:, 0] < device.start_pfn) | (places[:, 1] > device.end_pfn)
-        for low, high in places[out].tolist():
-            broken.append(f"blocks of {device.name} lie outside of it: pfns {low:#x}-{high - 1:#x}")
-        if device.is_dynamic and len(places):
+    pages = state.geometry.block_pages
+    devices = sorted(state.devices.values(), key=lambda device: device.id)
+    # One more in front: of blocks that belong to no device.
+    bounds = [(-1, 0, 1 << 62), *((each.id, each.start_pfn, each.end_pfn) for each in devices)]
+    ids, starts, ends = np.array(bounds, np.int64).T
+    for rows in state.blocks.pieces():
+        mine = ids.searchsorted(rows["device"], side="right") - 1
+        low, high = rows["start"] * pages, (rows["start"] + rows["count"]) * pages
+        out = ((low < starts[mine]) | (high > ends[mine])) & (ids[mine] == rows["device"])
+        broken += [
+            f"blocks of {devices[at - 1].name} lie outside of it: pfns {first:#x}-{end - 1:#x}"
+            for at, first, end in zip(mine[out], low[out].tolist(), high[out].tolist(), strict=True)
+        ]
+    for device in devices:
+        if device.is_dynamic:
             broken += _plugged_identities(state, device)
     return broken
 
 
 def _plugged_identities(state: State, device: Device) -> list[str]:
     """What is not plugged of a virtio-mem device is whole sub-blocks of blocks that are there."""
-    gone, pages = unplugged_rows(state, device), state.geometry.block_pages
+    pages = state.geometry.block_pages
+    there = joined_ranges(ranges_of(state.blocks.slice(*state.blocks_of(device)))) * pages
+    if not len(there):
+        return []
+    gone = unplugged_rows(state, device)
     broken = []
     if (ranges_of(gone) % device.unit_pages).any():
         broken.append(f"a part of a sub-block of {device.name} is not plugged")
-    there = joined_ranges(ranges_of(state.blocks.slice(*state.blocks_of(device)))) * pages
     if len(outside(gone, there)):
         broken.append(f"a sub-block of {device.name} lies in no memory block")
     return broken

@@ -26,6 +26,8 @@ Rows = NDArray[Any]
 """Structured array with fields ``start`` and ``count`` (int64, in keys) and attributes."""
 
 CHUNK_ROWS = 256
+CHUNKS_A_PIECE = 32
+"""Whose rows a processor's cache holds."""
 ROWS_A_STEP = 16
 """A history holds one map whole for as many steps as make up its rows at so many a step."""
 NR_HELD = 32
@@ -82,10 +84,10 @@ def joined_ranges(ranges: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.stack((ranges[first, 0], ends[last]), axis=1)
 
 
-def attribute_bytes(rows: Rows) -> NDArray[np.uint8]:
-    """What each row says of its keys, as bytes; uint8 (n, width)."""
-    raw = np.ascontiguousarray(rows).view(np.uint8)
-    return raw.reshape(len(rows), rows.dtype.itemsize)[:, _HEAD_BYTES:]
+def attributes_of(rows: Rows) -> NDArray[np.void]:
+    """What each row says of its keys, as one value that can be compared."""
+    head, width = f"V{_HEAD_BYTES}", rows.dtype.itemsize
+    return rows.view(np.dtype([("head", head), ("said", f"V{width - _HEAD_BYTES}")]))["said"]
 
 
 def merge_rows(rows: Rows) -> Rows:
@@ -96,8 +98,8 @@ def merge_rows(rows: Rows) -> Rows:
     joins = starts[1:] == starts[:-1] + rows["count"][:-1]
     if not joins.any():
         return rows
-    raw = attribute_bytes(rows)
-    joins &= (raw[1:] == raw[:-1]).all(axis=1)
+    said = attributes_of(rows)
+    joins &= said[1:] == said[:-1]
     if not joins.any():
         return rows
     firsts = np.flatnonzero(np.concatenate(([True], ~joins)))
@@ -239,6 +241,12 @@ class RunMap:
             rows = self._rows = joined_rows(chunks, self.dtype)
             self._joined_lately.keep(self)
         return rows
+
+    def pieces(self) -> Iterator[Rows]:
+        """All rows, ascending, some thousand at a time, for what looks at each of them once."""
+        chunks = self.chunks
+        for at in range(0, len(chunks), CHUNKS_A_PIECE):
+            yield joined_rows(chunks[at : at + CHUNKS_A_PIECE], self.dtype)
 
     def forget(self) -> None:
         """Let go of the rows in one piece: history keeps many maps, and they share chunks."""
@@ -504,17 +512,20 @@ class RunMap:
 
     def check(self) -> list[str]:
         """Every property of the form that does not hold, as sentences."""
-        rows = self.rows
-        broken = []
-        if (rows["count"] <= 0).any():
-            broken.append("a run is empty")
-        if (rows["start"][1:] < rows["start"][:-1] + rows["count"][:-1]).any():
-            broken.append("runs overlap or are out of order")
-        if len(merge_rows(rows)) != len(rows):
-            broken.append("neighbouring equal runs are not merged")
+        broken: dict[str, None] = {}
+        last = np.zeros(0, self.dtype)
+        for piece in self.pieces():
+            rows = joined_rows((last, piece), self.dtype)
+            last = piece[-1:]
+            if (rows["count"] <= 0).any():
+                broken["a run is empty"] = None
+            if (rows["start"][1:] < rows["start"][:-1] + rows["count"][:-1]).any():
+                broken["runs overlap or are out of order"] = None
+            if len(merge_rows(rows)) != len(rows):
+                broken["neighbouring equal runs are not merged"] = None
         if any(len(chunk) == 0 for chunk in self.chunks):
-            broken.append("a chunk is empty")
-        return broken
+            broken["a chunk is empty"] = None
+        return list(broken)
 
 
 def shared_ends(one: RunMap, other: RunMap) -> tuple[int, int]:

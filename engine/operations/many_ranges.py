@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import BlockState, ZoneType
 from pfnmap.engine.memory import free_memory
-from pfnmap.engine.memory.runs import Rows, RunMap, attribute_bytes, merge_rows
+from pfnmap.engine.memory.runs import Rows, RunMap, attributes_of, merge_rows
 from pfnmap.engine.memory.spans import (
     find_smallest_section_pfn,
     grow,
@@ -263,7 +263,7 @@ def _alike(state: State, ranges: Ranges, was: Rows) -> int:
         return 0
     at = rows["start"].searchsorted(ranges[:, 0], side="right") - 1
     alike = (at >= 0) & (ranges[:, 1] <= (rows["start"] + rows["count"])[at])
-    alike &= (attribute_bytes(rows) == attribute_bytes(np.array([was]))).all(axis=1)[at]
+    alike &= (attributes_of(rows) == attributes_of(np.array([was])))[at]
     pages = state.geometry.block_pages
     alike &= ~_held(state.taken, ranges * pages) & ~_held(state.kept, ranges)
     return int(np.append(alike, False).argmin())

@@ -1,8 +1,9 @@
 """Machines in very many pieces, and one thing done on one of them in a process of its own.
 
 ``python -m tests.bench.fragmented WHAT N`` prints seconds of processor time and the most bytes
-that were resident for it. N is the number of online blocks with offline ones between, or of
-steps; of ``step bytes`` only the bytes are printed that a step keeps.
+that were resident for it; of ``step bytes`` only the bytes that a step keeps. N is what a name
+in :data:`WORK` says: blocks that are named in lists, blocks of which every other one is online,
+fragments (online blocks with offline ones between), or steps.
 """
 
 from __future__ import annotations
@@ -33,32 +34,41 @@ FIRST = 8 << 13
 LIST = 6000
 """Blocks that one command names."""
 STEPS = 200
+FIRST_STEPS = 600
+APART = 97
+"""How far one step is from the next where they go all over the device."""
 
 
-def lists(verb: str, nr_blocks: int, tail: str = "") -> Iterator[str]:
-    """Commands that name every other block of the device."""
-    for start in range(0, nr_blocks, LIST):
-        ids = range(FIRST + 2 * start, FIRST + 2 * min(start + LIST, nr_blocks), 2)
+def lists(verb: str, nr_named: int, tail: str = "") -> Iterator[str]:
+    """Commands that name so many blocks, which are every other one of the device."""
+    for start in range(0, nr_named, LIST):
+        ids = range(FIRST + 2 * start, FIRST + 2 * min(start + LIST, nr_named), 2)
         yield f"{verb} {','.join(map(str, ids))}{tail}"
 
 
-def setting(nr_blocks: int) -> Iterator[str]:
-    """Commands to the machine with so many online blocks, each alone."""
-    yield f"add dimm0 {nr_blocks * 256}M at={FIRST << 27:#x}"
-    yield from lists("online", nr_blocks, " movable")
+def setting(nr_fragments: int) -> Iterator[str]:
+    """Commands to a device of so many online blocks, each with an offline one behind it."""
+    yield f"add dimm0 {nr_fragments * 256}M at={FIRST << 27:#x}"
+    yield from lists("online", nr_fragments, " movable")
 
 
-def steps(nr_blocks: int) -> Iterator[str]:
-    """One block after the other goes offline and comes back."""
-    for block in cycle(range(FIRST, FIRST + 2 * min(nr_blocks, LIST), 2)):
+def steps(nr_fragments: int, apart: int = 1) -> Iterator[str]:
+    """One fragment after the other goes offline and comes back; ``apart``: in this order."""
+    for number in cycle(range(nr_fragments)):
+        block = FIRST + 2 * (number * apart % nr_fragments)
         yield from (f"offline {block}", f"online {block} movable")
 
 
-def fragmented(nr_blocks: int) -> Session:
+def fragmented(nr_fragments: int) -> Session:
     """A session that has come there."""
     session = _booted()
-    _run(session, *setting(nr_blocks))
+    _run(session, *setting(nr_fragments))
     return session
+
+
+def _alternating(nr_blocks: int) -> Session:
+    """The same of so many blocks in all."""
+    return fragmented(nr_blocks // 2)
 
 
 def _booted() -> Session:
@@ -78,28 +88,28 @@ def _run(session: Session, *lines: str) -> None:
 Work = Callable[[], object]
 
 
-def _online(nr_blocks: int) -> Work:
+def _online(nr_named: int) -> Work:
     session = _booted()
-    return lambda: _run(session, *setting(nr_blocks))
+    return lambda: _run(session, *setting(nr_named))
 
 
-def _offline(nr_blocks: int) -> Work:
-    session = fragmented(nr_blocks)
-    return lambda: _run(session, *lists("offline", nr_blocks))
+def _offline(nr_named: int) -> Work:
+    session = fragmented(nr_named)
+    return lambda: _run(session, *lists("offline", nr_named))
 
 
 def _check(nr_blocks: int) -> Work:
-    session = fragmented(nr_blocks)
+    session = _alternating(nr_blocks)
     return lambda: session.machine.check()
 
 
 def _show(nr_blocks: int) -> Work:
-    view = fragmented(nr_blocks).view
+    view = _alternating(nr_blocks).view
     return lambda: render_text(view)
 
 
 def _json(nr_blocks: int) -> Work:
-    view = fragmented(nr_blocks).view
+    view = _alternating(nr_blocks).view
 
     def write() -> None:
         with open(os.devnull, "w", encoding="ascii") as file:
@@ -108,9 +118,9 @@ def _json(nr_blocks: int) -> Work:
     return write
 
 
-def _cast(nr_blocks: int) -> Work:
+def _cast(nr_fragments: int) -> Work:
     file = scratch() / "cast.hotplug"
-    lines = [MACHINE, *setting(nr_blocks), *islice(steps(nr_blocks), STEPS)]
+    lines = [MACHINE, *setting(nr_fragments), *islice(steps(nr_fragments), STEPS)]
     file.write_text("\n".join(lines) + "\n", encoding="ascii")
     return lambda: make_cast(load_scenario(file), size=(200, 60))
 
@@ -126,28 +136,29 @@ def _resume(nr_steps: int) -> Work:
 
 
 WORK: dict[str, Callable[[int], Work]] = {
-    "online": _online,
-    "offline": _offline,
-    "check": _check,
-    "show": _show,
-    "json": _json,
-    "cast": _cast,
-    "resume": _resume,
+    "online": _online,  # blocks named
+    "offline": _offline,  # blocks named
+    "check": _check,  # blocks, every other one online
+    "show": _show,  # the same
+    "json": _json,  # the same
+    "cast": _cast,  # fragments
+    "resume": _resume,  # steps
 }
 
 
-def _step_bytes(nr_blocks: int) -> float:
+def _step_bytes(nr_fragments: int) -> float:
     """Bytes that a step keeps."""
-    session = fragmented(nr_blocks)
-    lines = steps(nr_blocks)
+    session = fragmented(nr_fragments)
+    lines = steps(nr_fragments, APART)
 
     def run(count: int) -> int:
         _run(session, *islice(lines, count))
         return tracemalloc.get_traced_memory()[0]
 
     tracemalloc.start()
-    before = run(STEPS)
-    return (run(2 * STEPS) - before) / (2 * STEPS)
+    # What is held of the steps made last alone is as much behind the first as behind all others.
+    before = run(FIRST_STEPS)
+    return (run(nr_fragments) - before) / nr_fragments
 
 
 def main(what: str, number: int) -> None:

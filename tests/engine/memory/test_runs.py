@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pfnmap.engine.memory import runs
-from pfnmap.engine.memory.runs import RunMap, attribute_bytes, merge_rows, run_dtype
+from pfnmap.engine.memory.runs import RunMap, attributes_of, merge_rows, run_dtype
 from tests.examples import examples
 
 DTYPE = run_dtype(("colour", "u1"), ("weight", "<i4"))
@@ -200,10 +200,11 @@ def test_merging_needs_rows_that_touch_and_are_equal() -> None:
     assert merge_rows(rows)[["start", "count"]].tolist() == [(0, 4), (5, 1), (6, 1)]
 
 
-def test_no_row_has_no_attribute_bytes() -> None:
-    dtype = run_dtype(("kind", "i1"), ("owner", "i8"))
-    width = attribute_bytes(np.zeros(1, dtype)).shape[1]
-    assert attribute_bytes(np.zeros(0, dtype)).shape == (0, width)
+def test_rows_say_the_same_where_all_attributes_are_equal() -> None:
+    rows = np.zeros(4, run_dtype(("kind", "i1"), ("owner", "i8")))
+    rows["start"], rows["kind"], rows["owner"] = range(4), [1, 1, 2, 1], [0, 0, 0, 1 << 62]
+    assert (attributes_of(rows) == attributes_of(rows[:1])).tolist() == [True, True, False, False]
+    assert attributes_of(rows[:0]).shape == (0,)
 
 
 def test_maps_that_lean_on_older_ones_hold_what_they_held(monkeypatch: pytest.MonkeyPatch) -> None:
