@@ -1,17 +1,22 @@
 """A QEMU without a kernel: the model answers over its lines, as a guest does.
 
-Installed by tests under QEMU's name. What it plays is written in the image that it is to boot:
-see :func:`tests.engine.guest.tools.image`.
+A process that forks for every guest that ``fake_line.py``, which tests install under QEMU's name,
+asks for; it ends with its standard input. What a guest plays is written in the image that it is
+to boot: see :func:`tests.engine.guest.tools.image`.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
+import select
+import signal
 import socket
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +41,8 @@ DRIVERS = (
 class FakeGuest:
     """The model behind the two lines."""
 
-    def __init__(self, arguments: list[str]) -> None:
+    def __init__(self, arguments: list[str], fds: list[int]) -> None:
+        """``fds``: what stands behind the arguments' ``fd=``, in their order."""
         self.option = dict(itertools.pairwise(arguments))
         image = Path(self.option["-kernel"]).read_bytes()
         self.plays: dict[str, Any] = json.loads(image.partition(b"FAKE:")[2] or b"{}")
@@ -49,8 +55,9 @@ class FakeGuest:
         self.log: list[str] = []
         self.devices: dict[str, dict[str, Any]] = {}
         self.backends: dict[str, int] = {}
-        fds = re.findall(r"socket,id=(\w+),fd=(\d+)", " ".join(arguments))
-        self.lines = {name: socket.socket(fileno=int(number)) for name, number in fds}
+        names = re.findall(r"(?:id=(\w+))?,fd=\d+", " ".join(arguments))
+        known = {name: fd for name, fd in zip(names, fds, strict=True) if name}
+        self.lines = {name: socket.socket(fileno=fd) for name, fd in known.items()}
 
     def do(self, command: Any) -> Outcome:
         outcome = predict(self.state, command)
@@ -234,7 +241,40 @@ class FakeGuest:
         return self.devices[path.rpartition("/")[2]]["size"]
 
 
-if __name__ == "__main__":
-    guest = FakeGuest(sys.argv)
-    threading.Thread(target=guest.serve_control, daemon=True).start()
+def play(asked: socket.socket) -> None:
+    """One guest, until its kernel ends or nobody runs it any more."""
+    words, fds, _, _ = socket.recv_fds(asked, 1 << 16, 8)
+    guest = FakeGuest(words.decode().split("\0"), fds)
+
+    def end_with_its_process() -> None:
+        asked.recv(1)
+        os._exit(0)
+
+    for serve in (end_with_its_process, guest.serve_control):
+        threading.Thread(target=serve, daemon=True).start()
     guest.serve_console()
+
+
+def take_leave() -> None:
+    """Of all guests that have ended."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def main() -> None:
+    """Fork for everyone who connects to the socket on this descriptor."""
+    signal.signal(signal.SIGCHLD, lambda *_: take_leave())
+    with socket.socket(fileno=int(sys.argv[1])) as server:
+        while server in select.select([server, sys.stdin], [], [])[0]:
+            asked, _ = server.accept()
+            if not os.fork():
+                try:
+                    play(asked)
+                finally:
+                    os._exit(0)
+            asked.close()
+
+
+if __name__ == "__main__":
+    main()

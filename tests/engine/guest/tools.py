@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
+import socket
 import struct
+import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,8 +18,31 @@ import pytest
 
 from pfnmap.engine.guest import guest as guest_module
 
-FAKE = Path(__file__).with_name("fake_qemu.py")
+LINE = Path(__file__).with_name("fake_line.py")
 ROOT = Path(__file__).parents[3]
+
+
+@functools.cache
+def _players() -> Path:
+    """Where fake guests are asked for; who plays them ends with this process."""
+    folder = tempfile.TemporaryDirectory(prefix="pfnmap-qemu-")
+    place = Path(folder.name) / "socket"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(place))
+        server.listen()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.engine.guest.fake_qemu", str(server.fileno())],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT / '.names'}:{ROOT}",
+                 "OPENBLAS_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            pass_fds=[server.fileno()],
+        )  # fmt: skip
+    assert process.stdin is not None
+    atexit.register(folder.cleanup)
+    atexit.register(process.wait)
+    atexit.register(process.stdin.close)
+    return place
 
 
 def image(
@@ -46,9 +74,8 @@ def qemu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     programs = tmp_path / "bin"
     programs.mkdir()
     program = programs / "qemu-system-x86_64"
-    python_path = f"{ROOT / '.names'}:{ROOT}"
     program.write_text(
-        f'#!/bin/sh\nPYTHONPATH={python_path} exec {sys.executable} {FAKE} "$@"\n', encoding="ascii"
+        f'#!/bin/sh\nexec {sys.executable} -I -S {LINE} {_players()} "$@"\n', encoding="ascii"
     )
     program.chmod(0o755)
     busybox(programs / "busybox")
