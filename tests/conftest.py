@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from itertools import count
 from pathlib import Path
 
@@ -26,6 +27,10 @@ for _name in [name for name in os.environ if name in _COLOUR or name.startswith(
     del os.environ[_name]
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
 os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"
+
+# Every process that a test starts would compile the program anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Where pfnmap is installed it is there already, by this very name.
 pytest_plugins = ["pfnmap.tui.pictures.pytest_fixture"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -105,8 +106,11 @@ DOORS = {
 
 
 def late_imports(file: Path) -> int:
+    text = file.read_text()
+    if not re.search(r"^[ \t]+(from \S+ )?import ", text, re.MULTILINE):
+        return 0
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    inside = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, functions)]
+    inside = [node for node in ast.walk(ast.parse(text)) if isinstance(node, functions)]
     found = [node for function in inside for node in ast.walk(function)]
     return len({node.lineno for node in found if isinstance(node, (ast.Import, ast.ImportFrom))})
 

@@ -658,14 +658,14 @@ def _settings(number: int) -> settings:
     return settings(tried, stateful_step_count=50, phases=(Phase.generate,))
 
 
-_SETTINGS = _settings(10)
+_SETTINGS = _settings(6)
 TestEngine612 = EngineAgainstReference.TestCase
 TestEngine612.settings = _SETTINGS
 TestEngineOfGuest = GuestAgainstReference.TestCase
-TestEngineOfGuest.settings = _settings(4)
+TestEngineOfGuest.settings = _settings(3)
 TestEngine61 = OldEngineAgainstReference.TestCase
 TestEngine61.settings = _SETTINGS
 TestEngineOfDax = KmemAgainstReference.TestCase
-TestEngineOfDax.settings = _settings(4)
+TestEngineOfDax.settings = _settings(3)
 TestEngineOfNewDax = NewKmemAgainstReference.TestCase
-TestEngineOfNewDax.settings = _settings(4)
+TestEngineOfNewDax.settings = _settings(3)

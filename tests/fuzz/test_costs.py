@@ -16,6 +16,7 @@ def told(*options: str) -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
 
 
+@pytest.mark.slow
 def test_small_inputs_cost_little() -> None:
     assert told() == ""
 

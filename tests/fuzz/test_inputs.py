@@ -20,8 +20,12 @@ from tests.fuzz.targets import NAMES, target_named
 
 KINDS = tuple(name for name in NAMES if isinstance(target_named(name), Inputs))
 INPUTS_OF_A_KIND = 40
-SLOW = {"keys": 3, "moving": 10, "outputs": 20, "places": 20}
+DEAR = {"journals": 15, "trees": 15}
+"""How many of those that are large."""
+SLOW = {"keys": 2, "moving": 5, "outputs": 10, "places": 10}
 """How many of those that need a screen or a process each."""
+TIMES = 5
+"""How many times as many in a slow run."""
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -33,18 +37,19 @@ def test_a_seed_is_an_input(name: str) -> None:
     assert len({repr(item) for item in made}) > 1
 
 
+@pytest.mark.parametrize("times", [1, pytest.param(TIMES, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", KINDS)
-def test_inputs_of_seeds_break_nothing(name: str) -> None:
+def test_inputs_of_seeds_break_nothing(name: str, times: int) -> None:
     inputs = target_named(name)
     assert isinstance(inputs, Inputs)
-    record = run(inputs, range(SLOW.get(name, INPUTS_OF_A_KIND)))
+    record = run(inputs, range(times * {**SLOW, **DEAR}.get(name, INPUTS_OF_A_KIND)))
     assert [str(failure) for failure in record.failures] == []
     if name not in SLOW:
         assert {"refused"} < set(record.counts["answers"]), "nothing that works was tried"
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if name not in SLOW])
-@examples(10, list(HealthCheck))
+@examples(5, list(HealthCheck))
 @given(rng=st.randoms(use_true_random=False))
 def test_inputs_that_hypothesis_chooses_break_nothing(name: str, rng: random.Random) -> None:
     inputs = target_named(name)

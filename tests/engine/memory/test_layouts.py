@@ -53,7 +53,15 @@ TABLE: list[tuple[str, str, str, int, int, int, int, int, int, int]] = [
 ]
 
 
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: "-".join(row[:3]))
+@pytest.mark.parametrize(
+    "row",
+    [
+        # of 1 TiB by default the blocks of 2 GiB only
+        pytest.param(row, id="-".join(row[:3]),
+                     marks=pytest.mark.slow if row[0] == "1T" and row[1] != "2G" else ())
+        for row in TABLE
+    ],
+)  # fmt: skip
 def test_layout(row: tuple[str, str, str, int, int, int, int, int, int, int]) -> None:
     size, block, policy, heads, refcount, private, full, usable, run, gigantic = row
     machine = booted(f"machine ram=32G profile=memmap-v2 block={block}")

@@ -14,6 +14,7 @@ from pfnmap.engine import Machine
 from pfnmap.engine.kinds import KERNEL_ZONES, ZoneType
 from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.memory import free_memory
+from tests.examples import examples
 
 MIB = 1 << 20
 BASE = 32
@@ -138,6 +139,7 @@ def test_no_more_memory_can_be_free_than_there_is(arch: str) -> None:
     machine.check()
 
 
+@examples(12)
 @given(st.lists(st.integers(0, 300_000), min_size=1, max_size=4), st.sampled_from(["4.19", "6.12"]))
 def test_as_many_frames_are_free_as_is_said(sizes: list[int], profile: str) -> None:
     """Whatever was said before and was added since: the map and the count agree."""

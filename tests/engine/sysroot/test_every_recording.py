@@ -40,7 +40,7 @@ class Recording(NamedTuple):
         yield from zip(numbers, self.trace.steps, self.views, self.views[1:], strict=False)
 
 
-@pytest.fixture(scope="module", params=some(TRACES, 2), ids=lambda path: path.stem)
+@pytest.fixture(scope="module", params=some(TRACES, 3), ids=lambda path: path.stem)
 def recording(request: pytest.FixtureRequest) -> Recording:
     path: Path = request.param
     trace = load_trace(path)

@@ -68,7 +68,7 @@ def test_a_real_machine_is_drawn_as_it_is_and_under_other_rules(
         assert main(["capture", "--root", str(file), "-o", str(tmp_path / "m.capture")]) == 0
         file = tmp_path / "m.capture"
     if source == "recording":
-        file = TRACES / "life-1g-mom.json"
+        file = TRACES / "life-128m-mom-6.1.json"
     lines = printed(capsys, str(file))
     assert headings(lines)[0] == "at the start"
     assert any(line.startswith("  0 Movable") for line in lines)
@@ -90,13 +90,14 @@ def test_files_by_their_ending(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_a_screencast_is_that_of_the_figure_alone(tmp_path: Path) -> None:
-    recording = Path(__file__).parents[2] / "traces" / "life-256m-mom.json"
     figure, cast = tmp_path / "figure.cast", tmp_path / "cast.cast"
+    story = tmp_path / "story.hotplug"
+    story.write_text("machine ram=1G\nadd dimm0 256M\nonline dimm0 movable\n")
     for walked in ([], ["--phases"]):
-        assert main(["figure", NAME, "-o", str(figure), *walked]) == 0
-        assert main(["cast", NAME, "-o", str(cast), "--plain", *walked]) == 0
+        assert main(["figure", str(story), "-o", str(figure), *walked]) == 0
+        assert main(["cast", str(story), "-o", str(cast), "--plain", *walked]) == 0
         assert figure.read_text() == cast.read_text()
-    assert main(["figure", str(recording), "-o", str(figure)]) == 0
+    assert main(["figure", str(TRACES / "life-128m-mom-6.1.json"), "-o", str(figure)]) == 0
 
 
 def test_all_is_a_page_for_every_scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

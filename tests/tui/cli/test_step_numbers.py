@@ -69,10 +69,11 @@ def test_any_number_shows_the_same_machine_to_show_and_to_run(
 
 
 def test_any_number_shows_the_same_machine_in_a_picture(story: str) -> None:
-    for number in (0, 4, NR_STEPS):
-        text = render(story, size=(120, 40), step=number)
+    text = ""
+    for number in (4, NR_STEPS):
+        text = render(story, size=(80, 24), step=number)
         assert text.splitlines()[0].endswith(f"step {number}/{number}")
-    assert text == render(story, size=(120, 40))
+    assert text == render(story, size=(80, 24))
     with pytest.raises(InputError, match=r"^step 13: the scenario has steps 0 \(at boot\) to 12$"):
         render(story, step=13)
     with pytest.raises(InputError, match=r"^step -1: "):

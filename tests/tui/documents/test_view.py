@@ -14,6 +14,7 @@ from pfnmap.engine.machine import Machine
 from pfnmap.engine.session import Session
 from pfnmap.tui.documents.view import CHUNK_ROWS, as_json, view_data, view_data_1
 from tests.engine.tools import booted
+from tests.examples import examples
 from tests.fuzz.limits import bounded
 from tests.tui.documents.tools import decoded
 from tests.tui.fake_view import dimm_view
@@ -76,6 +77,7 @@ def test_every_run_of_very_many_is_a_row_and_each_kind_stands_once() -> None:
     assert states == ["offline", "online", "offline", "online"]
 
 
+@examples(8)
 @given(random_sessions())
 def test_both_formats_say_the_same(session: Session) -> None:
     new = decoded(as_json(view_data(session.view, session.last_action)), "pfnmap-view-2")

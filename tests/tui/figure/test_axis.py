@@ -32,7 +32,7 @@ def to_scale(piece: Piece) -> bool:
 
 
 @given(random_sessions(), WIDTHS)
-@examples(12)
+@examples(6)
 def test_columns_are_in_the_machines_order_and_leave_nothing_out(
     session: Session, width: int
 ) -> None:
@@ -50,7 +50,7 @@ def test_columns_are_in_the_machines_order_and_leave_nothing_out(
 
 
 @given(random_sessions(), WIDTHS)
-@examples(12)
+@examples(6)
 def test_lengths_in_the_focus_are_exact(session: Session, width: int) -> None:
     axis = axis_of(ground_of(moments(session)), width)
     exact = [piece for piece in axis.pieces if to_scale(piece)]
@@ -69,7 +69,7 @@ def test_lengths_in_the_focus_are_exact(session: Session, width: int) -> None:
 
 
 @given(random_sessions(), WIDTHS)
-@examples(12)
+@examples(6)
 def test_zones_share_columns_only_where_their_spans_overlap(session: Session, width: int) -> None:
     for figure in drawn(session, width):
         view = figure.moment.view
@@ -87,7 +87,7 @@ def test_zones_share_columns_only_where_their_spans_overlap(session: Session, wi
 
 
 @given(random_sessions(), WIDTHS)
-@examples(12)
+@examples(6)
 def test_nothing_that_exists_has_no_width(session: Session, width: int) -> None:
     for figure in drawn(session, width):
         view, memory = figure.moment.view, figure.moment.memory
@@ -102,7 +102,7 @@ def test_nothing_that_exists_has_no_width(session: Session, width: int) -> None:
 
 
 @given(random_sessions(), WIDTHS)
-@examples(12)
+@examples(6)
 def test_the_focus_has_half_of_the_width(session: Session, width: int) -> None:
     axis = axis_of(ground_of(moments(session)), width)
     if not any(piece.focus for piece in axis.pieces):

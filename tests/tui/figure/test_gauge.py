@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pfnmap.engine.sources import open_source
 from pfnmap.tui.figure.gauge import LACKING, PLUGGED, SIGNS, SURPLUS, Gauge
 from pfnmap.tui.figure.page import page
+from tests.tui.figure.sessions import session_of
 
 
 @given(st.data(), st.integers(8, 60), st.integers(1, 1 << 30))
@@ -23,7 +23,14 @@ def test_what_differs_has_a_column(data: st.DataObject, width: int, size: int) -
 
 
 def test_the_page_has_the_gauge_and_says_what_its_signs_mean() -> None:
-    text = page(open_source("virtio-mem-stuck-at-2m"), "virtio-mem")
+    session = session_of(
+        "machine ram=1G profile=6.12 auto_online_blocks=online_kernel",
+        "virtio-mem vm0 size=256M requested=128M",
+        "pin vm0[0]",
+        "virtio-mem vm0 requested=0K",
+        "virtio-mem-del vm0",
+    )
+    text = page(session, "virtio-mem")
     assert 'class=\\"refusal\\">%' in text
     for words in ("plugged, not requested", "room of the device"):
         assert words in text

@@ -23,10 +23,10 @@ from tests.tui.figure.sessions import session_of
 
 NAMES = (
     "shrink-e1-merged",
-    "hugetlb-section-vs-block",
     *(
         pytest.param(name, marks=pytest.mark.slow)
         for name in (
+            "hugetlb-section-vs-block",
             "memmap-64g",
             "oom-before-online",
             "v2-partial-removal-memblock",  # two removals of more than 500 phases

@@ -8,7 +8,7 @@ from html import unescape
 from itertools import pairwise
 from xml.etree import ElementTree
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from msgspec.json import decode
 
@@ -28,9 +28,10 @@ from pfnmap.tui.pictures.cast.script import script_of
 from pfnmap.tui.pictures.svg_html import CELL_WIDTH, MARGIN, to_svg
 from pfnmap.tui.widgets.figure_panel import span_strip
 from pfnmap.tui.widgets.paint import Paint
+from tests.examples import examples
 from tests.tui.figure.sessions import random_sessions
 
-CHEAP = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+CHEAP = examples(6, [HealthCheck.too_slow])
 SIGNS = {Mark.BLANK: " ", Mark.GAP: "-", Mark.OPEN: "[", Mark.CLOSE: "]", Mark.TICK: "|",
          Mark.BREAK: "/", Mark.NODE: "=", Mark.REFUSED: "X"}  # fmt: skip
 LETTERS = dict(zip(PageState, ".oVdDNMmuHhxZR!Ob", strict=True))
@@ -121,7 +122,7 @@ def test_a_screencast_shows_them_at_the_end(session: Session, width: int) -> Non
 
 
 @given(random_sessions())
-@settings(CHEAP, max_examples=2)
+@examples(1, [HealthCheck.too_slow])
 def test_a_page_shows_them_at_every_step(session: Session) -> None:
     found = {moment.number: moment for moment in moments(session)}
     _, sheet = last_of(session, WIDTH, 13)

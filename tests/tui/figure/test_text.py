@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pfnmap.engine.session import Session
@@ -17,6 +17,7 @@ from pfnmap.engine.sources import open_source
 from pfnmap.tui.figure.axis import ground_of
 from pfnmap.tui.figure.moments import moments, phases
 from pfnmap.tui.figure.text import figure_spans, joined
+from tests.examples import examples
 from tests.tui.figure.sessions import random_sessions, session_of
 
 TEXTS = Path(__file__).parent / "texts"
@@ -73,7 +74,7 @@ def test_the_phases_of_a_step_read_as_they_did() -> None:
 
 
 @given(random_sessions(), st.integers(60, 140))
-@settings(max_examples=15, deadline=None)
+@examples(6)
 def test_lines_are_ascii_and_no_longer_than_asked_for(session: Session, width: int) -> None:
     found = moments(session)
     for line in joined(figure_spans(found, ground_of(found), width=width)):
