@@ -46,7 +46,7 @@ _CHANGES = {"blocks", "nodes", "free_pages", "policy_zone"}
 
 
 Tried = Iterator[tuple[int, Refusal]]
-"""The last block of each range that fails, and why, before the ranges behind it are done."""
+"""The first block of each range that fails, and why, before the ranges behind it are done."""
 
 
 def do_ranges(tx: Transaction, ranges: Ranges, one: One, reach: Reach | None = None) -> Tried:
@@ -60,12 +60,12 @@ def do_ranges(tx: Transaction, ranges: Ranges, one: One, reach: Reach | None = N
         refusal = one(tx, first, end - 1)
         at += 1
         if refusal is not None:
-            yield end - 1, refusal
-        elif len(ranges) - at >= LEAST:
-            batch = _batch_behind(before, tx.state, ranges[at - 1 :], one, reach)
-            if batch is not None:
-                tx.repeat(batch, batch.state_behind(len(batch.ranges)))
-                at += len(batch.ranges)
+            yield first, refusal
+            continue
+        batch = _batch_behind(before, tx.state, ranges[at - 1 :], one, reach)
+        if batch is not None:
+            tx.repeat(batch, batch.state_behind(len(batch.ranges)))
+            at += len(batch.ranges)
 
 
 def first_refusal(tried: Tried) -> Refusal | None:
@@ -106,10 +106,8 @@ class Batch(RepeatedEvents):
         self._made: dict[int, tuple[Sequence[Event], State]] = {}
         # Alike in how many phases they have are ranges of one block, and those of several.
         kinds = 2 * (np.arange(len(ranges)) < len(starts)) + (ranges[:, 1] - ranges[:, 0] > 1)
-        lengths = np.zeros(4, np.int64)
-        for kind in range(4):
-            if len(those := np.flatnonzero(kinds == kind)):
-                lengths[kind] = len(self._done(int(those[0]))[0])
+        firsts = [np.flatnonzero(kinds == kind)[:1].tolist() for kind in range(4)]
+        lengths = np.array([sum(len(self._done(at)[0]) for at in first) for first in firsts])
         self._ends = np.cumsum(lengths[kinds])
 
     def state_behind(self, count: int) -> State:
@@ -134,11 +132,12 @@ class Batch(RepeatedEvents):
         if len(walked := self._starts[:count]):
             start = int(walked[-1])
             zone = replace(zone, start_pfn=start, spanned=zone.end_pfn - start)
+            return update_pgdat_span(state.with_zone(node, zone_type, zone), node)
         state = state.with_zone(node, zone_type, zone)
         if change.row["state"][0] == BlockState.ONLINE:
-            low, high = int(ranges[0, 0]) * pages, int(ranges[-1, 1]) * pages
+            low, high = (ranges[-1] * pages).tolist()  # it holds what is before the batch
             return grow(state, node, zone_type, low, high - low)
-        return update_pgdat_span(state, node) if len(walked) else state
+        return state
 
     def _done(self, index: int, before: State | None = None) -> tuple[Sequence[Event], State]:
         """The phases of one range, and the machine behind them."""
@@ -162,7 +161,7 @@ class Batch(RepeatedEvents):
 
     def behind(self, number: int) -> Iterator[Event]:
         """All phases behind the first ``number``."""
-        first = int(self._ends.searchsorted(number, side="right"))
+        first = int(self._ends.searchsorted(number + 1))
         number -= int(self._ends[first - 1]) if first else 0
         state: State | None = None
         for index in range(first, len(self.ranges)):
@@ -199,7 +198,7 @@ def _batch_behind(
     rest = ranges[1 : 1 + _alike_prefix(state, ranges[1:], was)]
     if len(rest) < LEAST or not _alike(before, ranges[:1], was):
         return None
-    starts = np.zeros(0, np.int64)
+    starts = rest[:0, 0]
     if reach is not None:
         zone, stop = reach(state, int(rest[0, 0]), int(rest[-1, 1]))
         rest = rest[rest[:, 1] <= stop] if zone == change.zone else rest[:0]
@@ -218,7 +217,7 @@ def _change(before: State, state: State, done: NDArray[np.int64]) -> Change | No
     device = block_device(before, was)
     if before.profile.zone_shifting or before.profile.shrink in ("rfc2", "oct2018"):
         return None
-    if before.faults or before.pending is not None or (device is not None and device.is_dynamic):
+    if before.faults or (device is not None and device.is_dynamic):
         return None
     fields = (name for name in State.__struct_fields__ if name not in _CHANGES)
     if any(getattr(before, name) is not getattr(state, name) for name in fields):
@@ -289,14 +288,14 @@ def _inside(
     pages = state.geometry.block_pages
     ranges = ranges[ranges[:, 1] * pages < zone.end_pfn]
     if not len(ranges) or int(ranges[0, 0]) * pages > zone.start_pfn:
-        return ranges, np.zeros(0, np.int64)
-    if vmemmap % state.geometry.subsection_pages:
-        return ranges[:0], np.zeros(0, np.int64)
-    low, ends = int(ranges[0, 0]), ranges[:, 1] * pages
-    held = zone_ranges(state, state.blocks.slice(low, int(ranges[-1, 1])), change.node, change.zone)
+        return ranges, ranges[:0, 0]
+    ends = ranges[:, 1] * pages
+    held = zone_ranges(
+        state, state.blocks_over(int(ends[0]), int(ends[-1])), change.node, change.zone
+    )
     last = find_smallest_section_pfn(state, change.node, change.zone, int(ends[-1]), zone.end_pfn)
-    if last is None:
-        return ranges[:0], np.zeros(0, np.int64)
+    if last is None or vmemmap % state.geometry.subsection_pages:
+        return ranges[:0], ranges[:0, 0]
     behind = held[:, 1].searchsorted(ends, side="right")
     starts = np.maximum(np.append(held[:, 0], last)[behind], ends)
     walks = np.append(True, ranges[1:, 0] * pages == starts[:-1])

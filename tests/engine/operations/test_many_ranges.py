@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from msgspec.structs import replace
 
 from pfnmap.engine import machine
 from pfnmap.engine.errors import InputError
@@ -15,6 +17,7 @@ from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.machine import Machine, predict
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.operations import many_ranges
+from pfnmap.engine.operations.many_ranges import Batch
 from pfnmap.engine.outcome import Events, Outcome, touched_by
 from pfnmap.engine.session import Session
 
@@ -52,17 +55,25 @@ def _told(outcome: Outcome) -> list[tuple[str, str, tuple[str, ...], int, int]]:
     return [(e.function, e.text, e.log, e.first_block, e.nr_blocks) for e in outcome.events]
 
 
-def _compare(state: State, line: str, chance: random.Random) -> Outcome | str:
-    """Both ways of a line; what came of it."""
-    batch, single = _run(state, line, 1), _run(state, line, 1 << 30)
+def _both(state: State, line: str, least: int) -> tuple[Outcome, Outcome] | str:
+    """Both ways of a line, which tell the same; the error where there is one."""
+    batch, single = _run(state, line, least), _run(state, line, 1 << 30)
     if isinstance(batch, str) or isinstance(single, str):
         assert batch == single
-        return batch
+        return str(batch)
     assert batch.after == single.after, line
     assert batch.refusal == single.refusal
     assert batch.output == single.output
     assert batch.log == single.log
     assert _told(batch) == _told(single), line
+    return batch, single
+
+
+def _compare(state: State, line: str, chance: random.Random) -> Outcome | str:
+    """What came of a line, as a batch; the states behind some of its phases are as singly."""
+    if isinstance(both := _both(state, line, 1), str):
+        return both
+    batch, single = both
     numbers = chance.sample(range(len(single.events)), min(6, len(single.events)))
     assert _states(batch, numbers, 1) == _states(single, numbers, 1 << 30), line
     return batch
@@ -163,6 +174,156 @@ def test_a_list_as_a_batch_does_what_one_range_after_the_other_does(start: str) 
 @pytest.mark.parametrize("seed", range(25))
 def test_fifty_thousand_commands_on_fragmented_machines(start: str, seed: int) -> None:
     assert _walk(start, 1000 + seed, 250)
+
+
+def _even(first: int, end: int) -> str:
+    return ",".join(map(str, range(first, end, 2)))
+
+
+def _files(numbers: str, word: str = "0") -> str:
+    folder = "/sys/devices/system/memory"
+    return f"for i in {numbers}; do echo {word} > {folder}/memory$i/online; done"
+
+
+MOVABLE = ("add d 4G", "online d movable")
+GAP = ("add d 2G", "add e 4G at=0x200000000", "online d movable", "online e movable")
+BATCHES: tuple[tuple[str, tuple[str, ...], str, list[tuple[int, int]]], ...] = (
+    # The first of a batch stands alone; three behind it are one here, two are not.
+    ("", MOVABLE, f"offline {_even(40, 48)}", [(42, 3)]),
+    ("", MOVABLE, f"offline {_even(40, 46)}", []),
+    # Ranges of one block and of two.
+    ("", MOVABLE, "offline 34,37-38,40,43-44,46", [(37, 4)]),
+    ("", ("add d 4G",), "online 34,37-38,40,43-44,46", [(37, 4)]),
+    ("", MOVABLE, _files("{32..36} {38..40}"), [(33, 7)]),
+    # What was placed ends a batch: the first and last page of a block are of that block only.
+    ("", (*MOVABLE, "pin pfn=d+0x4ffff kind=movable"), f"offline {_even(34, 46)}", [(36, 5)]),
+    ("", (*MOVABLE, "pin pfn=d+0x50000 kind=movable"), f"offline {_even(34, 46)}", [(36, 3)]),
+    ("", (*MOVABLE, "pin pfn=d+0x57fff kind=movable"), f"offline {_even(34, 46)}", [(36, 3)]),
+    ("", (*MOVABLE, "pin pfn=d+0x58000"), f"offline {_even(34, 46)}", [(36, 5)]),
+    ("", (*MOVABLE, "pin pfn=d+0x20000 kind=movable"), f"offline {_even(34, 46)}", [(40, 3)]),
+    # What fails is passed over by files, and what is behind it is a batch again.
+    ("", MOVABLE, _files("{33..37} 300 301 {44..47}"), [(34, 4), (45, 3)]),
+    # The zone's start walks with the blocks until one stays; its end does not.
+    ("", (*MOVABLE, "offline 36,38"), _files("{32..35} 37 {39..42}"), [(33, 8)]),
+    ("", MOVABLE, _files("{58..63}"), [(59, 4)]),
+    (" memmap_on_memory=Y", MOVABLE, _files("{32..35} {37..39}"), [(33, 6)]),
+    (" nodes=2 ram1=0M", ("add d 4G node=1", "online d movable"), _files("{32..36}"), [(33, 4)]),
+    ("", (*MOVABLE, "offline 37,38"), _files("{32..36}"), [(33, 4)]),
+    # Blocks that are not there, or that are otherwise than the first was, end it.
+    ("", GAP, _files("{33,50,65,67,69,71,73}"), [(67, 4)]),
+    ("", GAP, _files("{41,43,45,46,47,50}"), [(43, 4)]),
+    (
+        "",
+        ("add d 4G", "online 32-41 kernel", "online 42-63 movable"),
+        f"offline {_even(32, 50)}",
+        [(34, 4), (44, 3)],
+    ),
+    ("", ("add d 4G", "online 63 movable"), _files("{32..37}", "1"), [(33, 5)]),
+    (
+        ' cmdline="memhp_default_state=online_movable"',
+        ("virtio-mem v size=1G requested=1G",),
+        f"offline {_even(32, 40)}",
+        [],
+    ),
+    # Each goes to the zone of the first, as far as there is no other.
+    ("", ("add d 4G",), f"online {_even(32, 42)} movable", [(34, 4)]),
+    (
+        "",
+        ("add d 4G", "online 42-60 movable", f"offline {_even(43, 60)}"),
+        f"online {_even(32, 42)},{_even(43, 60)},62",
+        [(34, 4), (45, 8)],
+    ),
+    (
+        "",
+        ("add d 4G", "online 42-60 movable", f"offline {_even(43, 60)}"),
+        f"online 34,{_even(43, 54)}",
+        [(45, 5)],
+    ),
+    # Zones that do not shrink, and rules that look at every section.
+    (" profile=4.19", MOVABLE, _files("{59..63}"), [(60, 4)]),
+    (" profile=4.19", ("add d 1G", "online d movable"), _files("{32..39}"), [(33, 6)]),
+    (" profile=shrink-rfc2", MOVABLE, f"offline {_even(55, 64)}", []),
+    (" profile=shrink-oct2018", MOVABLE, f"offline {_even(55, 64)}", []),
+    # While a fault may strike there is none; it strikes once, in the block that it reaches first.
+    (
+        "",
+        (*MOVABLE, "fail next at=MEM_GOING_OFFLINE errno=ENOMEM"),
+        _files("{34..39}"),
+        [(36, 4)],
+    ),
+    ("", (*MOVABLE, "fail next at=MEM_GOING_ONLINE errno=EIO"), f"offline {_even(33, 42)}", []),
+)
+
+
+def _batches(outcome: Outcome) -> list[Batch]:
+    parts = outcome.events.parts if isinstance(outcome.events, Events) else []
+    return [part for part in parts if isinstance(part, Batch)]
+
+
+def _machine(start: str, lines: Iterable[str]) -> Machine:
+    machine = Machine(Session.booted(parse_line("machine ram=1G" + start)).state)  # type: ignore[arg-type]
+    for line in lines:
+        machine.run(line)
+    return machine
+
+
+def _sizes(state: State, line: str) -> list[tuple[int, int]]:
+    """The first block of each batch and how many ranges it is, once it is told as they are."""
+    both = _both(state, line, 3)
+    assert not isinstance(both, str)
+    batches = _batches(both[0])
+    assert [len(batch) for batch in batches] == [len(list(batch)) for batch in batches]
+    return [(int(batch.ranges[0, 0]), len(batch.ranges)) for batch in batches]
+
+
+@pytest.mark.parametrize("number", range(len(BATCHES)))
+def test_ranges_that_are_treated_alike_are_one_batch(number: int) -> None:
+    start, prepared, line, expected = BATCHES[number]
+    assert _sizes(_machine(start, prepared).state, line) == expected
+
+
+def test_a_batch_ends_where_data_of_the_blocks_finds_no_free_pages_of_the_zone() -> None:
+    state = _machine("", MOVABLE).state
+    ((kernel, _),) = state.free_pages
+    for free, expected in ((5 * 32768 - 1, (36, 3)), (5 * 32768, (36, 4))):
+        little = replace(state, free_pages=((kernel, free),))
+        assert _sizes(little, f"offline {_even(34, 46)}") == [expected]
+
+
+def test_no_batch_walks_with_the_zone_where_struct_pages_end_within_a_subsection() -> None:
+    state = _machine(" memmap_on_memory=Y", MOVABLE).state
+    assert _sizes(state, _files("{32..36}")) == [(33, 4)]
+    assert _sizes(state.with_blocks(32, 32, vmemmap=500), _files("{32..36}")) == []
+
+
+def test_a_batch_is_found_in_steps_that_grow_and_gone_through_in_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: Counter[str] = Counter()
+
+    def counted(of: object, name: str) -> None:
+        carried = getattr(of, name)
+
+        def call(*given: object) -> object:
+            calls[name] += 1
+            return carried(*given)
+
+        monkeypatch.setattr(of, name, call)
+
+    machine = _machine("", MOVABLE)
+    command = parse_line(f"offline {_even(34, 62)}")
+    assert command is not None
+    monkeypatch.setattr(many_ranges, "_AT_ONCE", 1)
+    monkeypatch.setattr(many_ranges, "_MADE", 3)
+    counted(many_ranges, "_alike")
+    counted(Batch, "state_behind")
+    (batch,) = _batches(predict(machine.state, command))
+    assert (len(batch.ranges), calls["_alike"]) == (13, 4)  # 1, 4, 8 and the one in front
+    calls.clear()
+    assert len(list(batch)) == len(batch) and calls["state_behind"] <= 1
+    assert 0 < len(batch._made) <= 3
+    others = [_batches(predict(machine.state, command))[0] for _ in range(2)]
+    assert not batch._made and all(other._made for other in others)
 
 
 def test_a_batch_of_nothing_touches_no_block() -> None:
