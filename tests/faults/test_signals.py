@@ -14,6 +14,7 @@ import pytest
 
 from pfnmap.engine.journal.resume import read_session
 from pfnmap.engine.journal.store import JournalStore
+from tests.examples import some
 from tests.tui.forked import ROOT
 from tests.tui.pty_program import PATIENCE_SECONDS, FreshProgram, Program
 from tests.tui.terminal.test_terminal_e2e import assert_terminal_as_found
@@ -130,7 +131,6 @@ def test_stopped_and_continued(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "part"),
     [
-        ("SIGTSTP", 0.4),
         ("SIGSTOP", 0.8),
         *(
             pytest.param(name, part, marks=pytest.mark.slow)
@@ -205,9 +205,9 @@ def test_signals_of_every_kind_while_a_person_works(tmp_path: Path) -> None:
     env = {"PFNMAP_STATE_DIR": str(state)}
     with Program(home=tmp_path, env=env) as program:
         program.wait_for("press a")
-        for number in range(6):
+        for number in range(3):
             program.send(f":add dimm{number} 128M\r")
-            match number % 3:
+            match number:
                 case 0:
                     program.process.send_signal(signal.SIGSTOP)
                     wait_until_stopped(program)
@@ -225,7 +225,7 @@ def test_signals_of_every_kind_while_a_person_works(tmp_path: Path) -> None:
         assert_terminal_as_found(program)
         assert b"Traceback" not in program.raw
     session = read_session(JournalStore(state / "sessions")).session
-    assert len(session.outcomes) == 6
+    assert len(session.outcomes) == 3
 
 
 def test_sizes_that_change_while_it_starts(tmp_path: Path) -> None:
@@ -329,7 +329,7 @@ sys.exit(main())
 """
 
 
-@pytest.mark.parametrize("imported", [1, 40, 200])
+@pytest.mark.parametrize("imported", some([1, 40, 200], 2))
 def test_an_interrupt_while_modules_are_imported_says_nothing(imported: int) -> None:
     done = subprocess.run(
         [sys.executable, "-c", INTERRUPTED, str(imported), "show"],
@@ -353,7 +353,7 @@ def test_keys_typed_before_there_is_a_screen_are_for_the_screen(tmp_path: Path) 
 def test_the_last_of_many_sizes_counts(tmp_path: Path) -> None:
     with Program(home=tmp_path, size=(80, 24)) as program:
         program.wait_for("press a")
-        for turn in range(200):
+        for turn in range(60):
             program.resize((20, 80)[turn % 2], (5, 24)[turn % 2])
         program.wait_for("press a to hot-add a DIMM")
         program.send("q")

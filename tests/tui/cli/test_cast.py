@@ -20,6 +20,7 @@ from pfnmap.engine.scenarios.scenario import load_scenario
 from pfnmap.tui.cli import main
 from pfnmap.tui.pictures.cast.cast import make_cast
 from pfnmap.tui.pictures.render import render
+from tests.examples import some
 
 STORY = 'machine ram=1G memmap_on_memory=Y\nadd dimm0 256M\nnote "on"\nonline dimm0[0] movable\n'
 
@@ -236,7 +237,7 @@ def test_printing_a_machine_keeps_no_session(
     assert not state.exists()
 
 
-@pytest.mark.parametrize("environment", [{}, {"HOME": ""}, {"XDG_STATE_HOME": "relative"}])
+@pytest.mark.parametrize("environment", some([{}, {"HOME": ""}, {"XDG_STATE_HOME": "relative"}]))
 def test_no_home_is_no_crash(environment: dict[str, str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pfnmap.tui", "sessions"],

@@ -11,6 +11,7 @@ import pytest
 from pfnmap.tui.cli import main
 from tests.engine.guest.tools import image
 from tests.engine.guest.tools import qemu as qemu  # a fixture
+from tests.examples import some
 from tests.tui.pty_program import Program
 from tests.tui.terminal.test_terminal_e2e import assert_terminal_as_found
 
@@ -26,7 +27,7 @@ def guests_left(folder: Path) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("ending", ["q", "SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize("ending", some(["q", "SIGTERM", "SIGKILL"], 2))
 def test_nothing_is_left_of_a_guest(qemu: Path, tmp_path: Path, ending: str) -> None:
     env = {"PFNMAP_KERNELS": str(qemu), "TMPDIR": str(tmp_path)}
     with Program("vm", "6.12", home=tmp_path, env=env) as program:
@@ -88,13 +89,15 @@ def test_one_may_quit_while_the_guest_hangs(qemu: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [
-        (["vm", "9.9"], "no kernel 9.9 for x86_64 in"),
-        (["vm", "/nothing/bzImage"], "there is no such file"),
-        (["vm", "6.12", "nothing.hotplug"], "no such file"),
-        (["vm", "6.12", "--machine", "ram=1X"], "--machine:1:"),
-        (["vm", "6.12", "--machine", "ram=1G block=1G"], "chooses the size of its blocks"),
-    ],
+    some(
+        [
+            (["vm", "9.9"], "no kernel 9.9 for x86_64 in"),
+            (["vm", "/nothing/bzImage"], "there is no such file"),
+            (["vm", "6.12", "nothing.hotplug"], "no such file"),
+            (["vm", "6.12", "--machine", "ram=1X"], "--machine:1:"),
+            (["vm", "6.12", "--machine", "ram=1G block=1G"], "chooses the size of its blocks"),
+        ]
+    ),
 )
 def test_what_is_wrong_is_said_before_the_screen_is_taken(
     qemu: Path, tmp_path: Path, arguments: list[str], message: str

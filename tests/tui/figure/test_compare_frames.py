@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,9 @@ CASES = {
 }
 
 
+@cache
 def frame(name: str) -> list[str]:
-    """The text of one case."""
+    """The text of one case, made once for all that is asked of it."""
     scenario, *variants = CASES[name]
     return compare_lines(compare(load_scenario(shipped_scenarios()[scenario]), variants))
 

@@ -22,7 +22,7 @@ from tests.tui.stage import session_of
 async def test_dialogs_that_open_and_close_do_not_hold_it_up() -> None:
     async with on_screen(session_of("add dimm0 256M"), load_theme("dark"), (80, 24)) as screen:
         before = screen.picture()
-        for _ in range(5):
+        for _ in range(2):
             await screen.keys("?", "j", "escape", "a", "escape", ":", "escape", "enter", "escape")
         assert screen.picture().text() == before.text()
 

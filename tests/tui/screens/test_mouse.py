@@ -6,13 +6,11 @@ import pytest
 from textual.events import Click, MouseScrollDown, MouseScrollUp
 from textual.widget import Widget
 
-import tests.tui.stage as stages
 from pfnmap.tui.dialogs.palette import Palette
 from pfnmap.tui.dialogs.reader import Reader
 from pfnmap.tui.testing import settle
 from pfnmap.tui.widgets.panel import WHEEL_LINES
 from tests.examples import some
-from tests.tui.dense import dense_session
 from tests.tui.stage import DIMM, Stage, stage
 
 
@@ -40,12 +38,9 @@ async def test_a_key_of_the_footer_can_be_clicked() -> None:
 
 
 @pytest.mark.parametrize("name", some(["figure", "inspector", "events", "blocks"]))
-async def test_the_wheel_scrolls_a_panel_without_the_focus(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    session = dense_session()
-    monkeypatch.setattr(stages, "session_of", lambda *_, **__: session)
-    async with stage(size=(200, 40)) as on:
+async def test_the_wheel_scrolls_a_panel_without_the_focus(name: str) -> None:
+    dimms = [f"add dimm{node} 128M node={node}" for node in range(16)]
+    async with stage(*dimms, machine="machine ram=32G nodes=16", size=(200, 40)) as on:
         await on.keys("3")
         on.main.map.focus()
         for number in range(40):

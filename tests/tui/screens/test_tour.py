@@ -170,7 +170,7 @@ async def test_wrong_keys_never_break_it(seed: int) -> None:
     leaving = {"app.quit", "app.quit.keep", "app.suspend", "app.tour"}
     keys = [a.keys[0] for a in ACTIONS.values() if a.keys and a.id not in leaving]
     async with touring() as (on, tour):
-        for _ in range(120):
+        for _ in range(60):
             await on.keys(chance.choice(keys))
             assert on.main.tour is tour
         for _ in range(6):

@@ -112,7 +112,7 @@ def ride_out(tmp_path: Path, count: int, seed: int, *arguments: str) -> None:
 
 
 def test_a_storm_of_keys_mouse_and_sizes(tmp_path: Path) -> None:
-    ride_out(tmp_path, 200, seed=7)
+    ride_out(tmp_path, 80, seed=7)
 
 
 @pytest.mark.slow

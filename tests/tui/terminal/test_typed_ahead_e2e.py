@@ -15,7 +15,7 @@ from tests.tui.pty_program import FreshProgram
 @pytest.mark.parametrize(
     ("count", "seconds"),
     [
-        (20, 0.005),
+        (8, 0.005),
         *(pytest.param(300, pause, marks=pytest.mark.slow) for pause in (0.005, 0.03, 0.1)),
     ],
 )
