@@ -46,7 +46,7 @@ _CHANGES = {"blocks", "nodes", "free_pages", "policy_zone"}
 
 
 Tried = Iterator[tuple[int, Refusal]]
-"""The first block of each range that fails, and why, before the ranges behind it are done."""
+"""The last block of each range that fails, and why, before the ranges behind it are done."""
 
 
 def do_ranges(tx: Transaction, ranges: Ranges, one: One, reach: Reach | None = None) -> Tried:
@@ -60,7 +60,7 @@ def do_ranges(tx: Transaction, ranges: Ranges, one: One, reach: Reach | None = N
         refusal = one(tx, first, end - 1)
         at += 1
         if refusal is not None:
-            yield first, refusal
+            yield end - 1, refusal
             continue
         batch = _batch_behind(before, tx.state, ranges[at - 1 :], one, reach)
         if batch is not None:
