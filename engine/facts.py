@@ -206,21 +206,31 @@ def _memmaps(state: State, homes: Rows) -> Columns:
     Memory that holds its own struct pages takes nothing of a node while it is offline.
     """
     per_frame, block = state.geometry.pages_per_struct_page_frame, state.geometry.block_pages
+    totals = totals_of(state.blocks, block)
     found: list[Columns] = []
     for home in homes:
         start, count, bias = int(home["start"]), int(home["count"]), int(home["bias"])
-        blocks = state.blocks_over(start, start + count)
+        first, end = start // block, -(-(start + count) // block)
+        if block % per_frame or bias % per_frame:  # blocks share page frames of struct pages
+            blocks, sums = state.blocks.slice(first, end), totals.sums[:0]
+        else:
+            blocks, sums = totals.within(first, end)
         ranges = state.device_ranges.slice(start, start + count)
         lows = np.concatenate((blocks["start"] * block, ranges["start"]))
         sizes = np.concatenate((blocks["count"] * block, ranges["count"]))
         lows, highs = np.maximum(lows, start), np.minimum(lows + sizes, start + count)
-        waits = (blocks["state"] != BlockState.ONLINE) & (blocks["memmap"] == MemmapKind.RAM)
+        pages = -(-(highs + bias) // per_frame) - (lows + bias) // per_frame
+        offline = [
+            (each["state"] != BlockState.ONLINE) & (each["memmap"] == MemmapKind.RAM)
+            for each in (blocks, sums)
+        ]
+        nodes = np.concatenate((blocks["node"], ranges["node"], sums["node"])).astype(np.int64)
         found.append(
             (
-                -(-(highs + bias) // per_frame) - (lows + bias) // per_frame,
-                np.full(len(lows), int(home["node"])),
-                np.concatenate((blocks["node"], ranges["node"])).astype(np.int64),
-                np.append(waits, np.zeros(len(ranges), np.bool_)),
+                np.concatenate((pages, sums["blocks"] * (block // per_frame))),
+                np.full(len(nodes), int(home["node"])),
+                nodes,
+                np.concatenate((offline[0], np.zeros(len(ranges), np.bool_), offline[1])),
             )
         )
     if not found:

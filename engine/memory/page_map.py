@@ -142,8 +142,8 @@ class Counted(Struct, frozen=True, eq=False):
 
 
 _lately: list[Counted] = []
-"""What was counted last, the latest first: cells of the map, and of the one before."""
-_KEPT = 3
+"""What was counted last, the latest first: of the map and the figure, now and before."""
+_KEPT = 4
 
 
 class PageMap:

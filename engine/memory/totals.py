@@ -13,7 +13,15 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import BlockState, ZoneType
-from pfnmap.engine.memory.runs import Rows, RunMap, joined_rows, one_by_one, picked, shared_ends
+from pfnmap.engine.memory.runs import (
+    Rows,
+    RunMap,
+    joined_rows,
+    one_by_one,
+    picked,
+    shared_ends,
+    sorted_set,
+)
 
 Int64s = NDArray[np.int64]
 
@@ -27,6 +35,7 @@ SUM_DTYPE = np.dtype(
         ("holes", "?"),  # fewer pages are present than a block has
         ("early", "?"),
         ("device", "<i4"),  # Device.id
+        ("memmap", "u1"),  # MemmapKind
         ("blocks", "<i8"),
         ("vmemmap", "<i8"),  # pages that hold struct pages of their own block
     ]
@@ -88,6 +97,13 @@ class Totals(Struct, frozen=True, eq=False):
         before = column.searchsorted(chunks[1:], side="left")
         pair, place = one_by_one(np.maximum(before - behind, 0))
         return pair, picked(self.sums, behind[pair] + place)
+
+    def within(self, first: int, end: int) -> tuple[Rows, Rows]:
+        """The blocks [first, end): the rows of the chunks at either end, and sums of the others."""
+        edges = np.array((first, end), np.int64)
+        at_ends = sorted_set(self.chunks_of(edges)) if self.blocks else edges[:0]
+        rows = RunMap(self.blocks.dtype, tuple(self.blocks.chunks[at] for at in at_ends.tolist()))
+        return rows.slice(first, end), self.far(edges)[1]
 
     def chunks_online_in(self, node: int, zone: ZoneType, early: bool | None) -> Int64s:
         """The chunks with online blocks of a zone, ascending; with ``early`` only such of those."""
@@ -163,16 +179,14 @@ def _sums(rows: Rows, which: Int64s, block_pages: int) -> Rows:
     """The sums of rows, ``which``: the chunk of each."""
     table = np.zeros(len(rows), SUM_DTYPE)
     table["chunk"] = which
-    for name in ("node", "zone", "state", "early", "device"):
+    for name in ("node", "zone", "state", "early", "device", "memmap"):
         table[name] = rows[name]
     table["shared"], table["holes"] = are_shared(rows), rows["present"] < block_pages
     table["blocks"], table["vmemmap"] = rows["count"], rows["count"] * rows["vmemmap"]
     if not len(table):
         return table
-    keys = [
-        table[name]
-        for name in ("device", "early", "holes", "shared", "state", "zone", "node", "chunk")
-    ]
+    order_by = "memmap device early holes shared state zone node chunk"
+    keys = [table[name] for name in order_by.split()]
     order = np.lexsort(keys)
     table = table[order]
     first = np.ones(len(table), bool)

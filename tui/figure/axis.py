@@ -23,7 +23,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from pfnmap.engine.memory.runs import among, joined_ranges, sorted_set, units_of
+from pfnmap.engine.memory.runs import among, joined_ranges, one_by_one, sorted_set, units_of
 from pfnmap.tui.figure.moments import Moment
 
 Int64s = NDArray[np.int64]
@@ -115,9 +115,9 @@ class Ground(Struct, frozen=True, eq=False):
     spans: NDArray[np.bool_]
     """For each edge, whether the span of a zone or node begins or ends there at some moment."""
     memory: NDArray[np.bool_]
-    """For each interval between edges, whether it is memory at some moment, or was refused."""
+    """For each edge, whether there is memory behind it at some moment, or was refused."""
     touched: NDArray[np.bool_]
-    """For each interval, whether a step was about it, or it became another's."""
+    """For each edge, whether a step was about what is behind it, or it became another's."""
     largest_span: int
     """Pages of the longest span of a zone, so the largest number of a row."""
     last_node: int
@@ -125,55 +125,95 @@ class Ground(Struct, frozen=True, eq=False):
     @property
     def focus(self) -> NDArray[np.bool_]:
         """For each interval, whether it is in the focus: of what was touched the memory."""
-        return self.touched & self.memory
+        return (self.touched & self.memory)[:-1]
 
     def with_moment(self, moment: Moment, last: Moment | None, *, follow: bool = True) -> Ground:
-        """The ground with room for one moment more.
+        """The ground with room for one moment more; only what differs from ``last`` is asked for.
 
         Args:
             moment: The moment.
-            last: The one before it in the order in which they come.
+            last: The one before it in the order in which they come, which the ground has.
             follow: Whether what it touches and changes is in the focus.
         """
-        same = last is not None and moment.memory is last.memory
+        memory, zones = moment.memory, moment.view.zones
+        same = last is not None and memory is last.memory
         near = _whole_blocks(moment.touched(), self.block_pages) if follow else _NOWHERE
-        ends = np.array(sorted(set(_span_edges(moment))), np.int64)
         refused = _NOWHERE if (place := moment.refused_place()) is None else np.array([place[:2]])
-        if same and not len(near) + len(refused) and among(ends, self.edges[self.spans]).all():
-            return self
-        memory = moment.memory
-        edges = sorted_set(np.concatenate((self.edges, memory.edges, ends, refused.ravel())))
-        if not len(edges):  # no memory is known: one block, of which nothing is there
-            edges = np.array((0, self.block_pages), np.int64)
-        inner = near.ravel()
-        edges = sorted_set(np.concatenate((edges, inner[(inner > edges[0]) & (inner < edges[-1])])))
-        pfns = edges[:-1]
-        keys, vmemmap = memory.at(pfns)
-        empty = _inside(refused, pfns)
-        if empty.any() and len(memory.edges) and np.ptp(refused) > np.ptp(memory.edges):
-            empty[:] = False  # it would leave no room for what there is: a tick, as a hole
-        touched = self._at(self.touched, pfns) | _inside(near, pfns) | empty & follow
-        if follow and last is not None and not same:
-            was, held = last.memory.at(pfns)
-            touched |= (keys != was) | (vmemmap != held)
-        zones = moment.view.zones
-        return Ground(
+        ends = np.array(sorted(set(_span_edges(moment))), np.int64)
+        others = np.zeros(0, np.int64) if same else memory.edges
+        grown, fresh = self._cut_at(np.concatenate((others, ends, refused.ravel())))
+        if not len(grown.edges):  # no memory is known: one block, of which nothing is there
+            grown, fresh = self._cut_at(np.array((0, self.block_pages), np.int64))
+        low, high = grown.edges[[0, -1]].tolist()
+        grown, inner = grown._cut_at(near[(near > low) & (near < high)])
+        edges, spans = grown.edges, grown.spans.copy()
+        spans[edges.searchsorted(ends)] = True
+        if last is None:
+            asked = np.arange(len(edges) - 1)
+        else:
+            differs = _NOWHERE if same else memory.differs_in(last.memory)
+            asked = grown._intervals(np.concatenate((fresh, inner)), differs)
+        there, touched = grown.memory.copy(), grown.touched.copy()
+        touched[grown._within(near)] = True
+        if len(asked):
+            keys, vmemmap = memory.at(edges[asked])
+            there[asked] |= keys >= 0
+            if follow and last is not None and not same:
+                was, held = last.memory.at(edges[asked])
+                touched[asked] |= (keys != was) | (vmemmap != held)
+        if len(memory.edges) and len(refused) and np.ptp(refused) > np.ptp(memory.edges):
+            refused = _NOWHERE  # it would leave no room for what there is: a tick, as a hole
+        there[grown._within(refused)] = True
+        touched[grown._within(refused)] |= follow
+        made = Ground(
             self.block_pages,
             edges,
-            among(edges, ends) | among(edges, self.edges[self.spans]),
-            self._at(self.memory, pfns) | (keys >= 0) | empty,
+            spans,
+            there,
             touched,
             max([self.largest_span, *(zone.spanned for zone in zones)]),
             max([self.last_node, *(zone.node for zone in zones)]),
         )
+        return self if made._same_as(self) else made
 
-    def _at(self, flags: NDArray[np.bool_], pfns: Int64s) -> NDArray[np.bool_]:
-        """What was known of the intervals that now begin at these pfns."""
-        if not len(flags):
-            return np.zeros(len(pfns), bool)
-        index = np.searchsorted(self.edges, pfns, side="right") - 1
-        known = (index >= 0) & (index < len(flags))
-        return np.asarray(known & flags[np.clip(index, 0, len(flags) - 1)])
+    def _same_as(self, other: Ground) -> bool:
+        return (
+            self.edges is other.edges
+            and (self.largest_span, self.last_node) == (other.largest_span, other.last_node)
+            and np.array_equal(self.spans, other.spans)
+            and np.array_equal(self.memory, other.memory)
+            and np.array_equal(self.touched, other.touched)
+        )
+
+    def _cut_at(self, pfns: Int64s) -> tuple[Ground, Int64s]:
+        """With edges at these pfns, too, and which of them are new; all else is as it was."""
+        fresh = sorted_set(pfns[~among(pfns, self.edges)])
+        if not len(fresh):
+            return self, fresh
+        at = self.edges.searchsorted(fresh)
+        cut = replace(
+            self,
+            edges=np.insert(self.edges, at, fresh),
+            spans=np.insert(self.spans, at, False),
+            memory=np.insert(self.memory, at, np.append(False, self.memory)[at]),
+            touched=np.insert(self.touched, at, np.append(False, self.touched)[at]),
+        )
+        return cut, fresh
+
+    def _intervals(self, pfns: Int64s, ranges: Int64s) -> Int64s:
+        """The intervals that begin at these edges, or reach into the ranges; ascending."""
+        found = np.zeros(len(self.edges), bool)
+        found[self.edges.searchsorted(pfns)] = True
+        for first, end in ranges.tolist():
+            low = int(self.edges.searchsorted(first, side="right")) - 1
+            found[max(low, 0) : self.edges.searchsorted(end)] = True
+        return np.flatnonzero(found[:-1])
+
+    def _within(self, ranges: Int64s) -> Int64s:
+        """The intervals that begin in one of the ranges, which are ascending and disjoint."""
+        low, high = self.edges[:-1].searchsorted(ranges).T
+        _, place = one_by_one(high - low)
+        return np.repeat(low, high - low) + place
 
 
 _NOWHERE: Final = np.zeros((0, 2), np.int64)
@@ -186,11 +226,9 @@ def ground_of(found: Sequence[Moment], focus: Iterable[tuple[int, int]] | None =
     """
     ground = bare_ground(found[0].state.geometry.block_pages)
     if focus is not None:
-        near = _whole_blocks(focus, ground.block_pages)
-        edges = near.ravel()
-        inside = _inside(near, edges[:-1])
-        ground = replace(ground, edges=edges, spans=np.zeros(len(edges), bool), touched=inside,
-                         memory=np.zeros(len(inside), bool))  # fmt: skip
+        near = _whole_blocks(np.array([*focus], np.int64).reshape(-1, 2), ground.block_pages)
+        ground, _ = ground._cut_at(near.ravel())
+        ground.touched[ground._within(near)] = True
     last = None
     for moment in found:
         ground = ground.with_moment(moment, last, follow=focus is None)
@@ -213,18 +251,9 @@ def _span_edges(moment: Moment) -> Iterator[int]:
             yield from (node.start_pfn, node.start_pfn + node.spanned)
 
 
-def _whole_blocks(ranges: Iterable[tuple[int, int]], pages: int) -> Int64s:
-    """The ranges with their ends moved outwards to those of memory blocks, joined."""
-    array = np.array(list(ranges), np.int64).reshape(-1, 2)
+def _whole_blocks(array: Int64s, pages: int) -> Int64s:
+    """Ranges with their ends moved outwards to those of memory blocks, joined."""
     return joined_ranges(units_of(array, pages) * pages)
-
-
-def _inside(ranges: Int64s, pfns: Int64s) -> NDArray[np.bool_]:
-    """Whether each pfn is in one of the ranges, which are ascending and disjoint."""
-    if not len(ranges):
-        return np.zeros(len(pfns), bool)
-    index = np.searchsorted(ranges[:, 0], pfns, side="right") - 1
-    return np.asarray((index >= 0) & (pfns < ranges[np.maximum(index, 0), 1]))
 
 
 # -- laying it out -------------------------------------------------------------------------
@@ -248,11 +277,12 @@ def _pieces(ground: Ground, width: int) -> list[Piece]:
     of blocks differs, then such inside it, then those of holes, last those of spans.
     """
     near = np.zeros(len(ground.edges), bool)
-    near[1:-1] = ground.focus[1:] | ground.focus[:-1]
+    focus = ground.focus
+    near[1:-1] = focus[1:] | focus[:-1]
     border = np.ones(len(ground.edges), bool)
-    border[1:-1] = ground.focus[1:] != ground.focus[:-1]
+    border[1:-1] = focus[1:] != focus[:-1]
     hole = np.ones(len(ground.edges), bool)
-    hole[1:-1] = ground.memory[1:] != ground.memory[:-1]
+    hole[1:-1] = ground.memory[1:-1] != ground.memory[:-2]
     spans = ground.spans | border
     hard = spans | hole
     for kept in (np.ones(len(hard), bool), near | hard, hard, spans, border):

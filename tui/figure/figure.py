@@ -8,7 +8,6 @@ cell looks the same in both.
 from __future__ import annotations
 
 from enum import IntEnum
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -16,10 +15,11 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import FREE_BY_ZONE, FREE_STATES, PageState, ZoneType
-from pfnmap.engine.memory.runs import sorted_set
-from pfnmap.engine.view import NR_PAGE_STATES
+from pfnmap.engine.memory.runs import joined_ranges, sorted_set
+from pfnmap.engine.view import NR_PAGE_STATES, View
 from pfnmap.tui.figure.axis import Axis, Column
 from pfnmap.tui.figure.gauge import Gauge, gauges_of
+from pfnmap.tui.figure.memory import Memory
 from pfnmap.tui.figure.moments import Moment
 from pfnmap.tui.map.cells import (
     RIGHT,
@@ -212,13 +212,12 @@ class Figure(Struct, frozen=True, eq=False):
 
 def figure_of(moment: Moment, axis: Axis) -> Figure:
     """Draw one moment; what differs from the moment before is marked."""
-    now = _drawing_of(moment, axis)
+    now = _drawing_of(moment.view, axis)
     before, outcome = moment.before, moment.outcome
     refused = np.zeros(axis.width, bool)
     if outcome is not None and outcome.refusal is not None and moment.event is None:
-        for start, end in moment.touched():
-            refused |= (axis.starts < end) & (axis.ends > start)
-    was = now if before is None else _drawing_of(before, axis)
+        refused |= _reached(axis, moment.touched())
+    was = now if before is None else _drawing_of(before.view, axis)
     missing, home = np.zeros(axis.width, bool), []
     if (wanted := moment.refused_place()) is not None:
         missing = (axis.starts < wanted[1]) & (axis.ends > wanted[0])
@@ -242,17 +241,31 @@ def figure_of(moment: Moment, axis: Axis) -> Figure:
     return Figure(axis, moment, tuple(rows), gauges)
 
 
-@lru_cache(maxsize=2)
-def _drawing_of(moment: Moment, axis: Axis) -> _Drawing:
-    """What is now is drawn again as what was before the next step."""
-    return _Drawing(moment, axis)
+def _reached(axis: Axis, ranges: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """The columns that reach into any of the ranges."""
+    joined = joined_ranges(ranges)
+    before = joined[:, 0].searchsorted(axis.ends)
+    return np.asarray(before > joined[:, 1].searchsorted(axis.starts, side="right"))
+
+
+_lately: list[_Drawing] = []
+"""Of now and of before: what is now is drawn again as what was before the next step."""
+
+
+def _drawing_of(view: View, axis: Axis) -> _Drawing:
+    for found in _lately:
+        if found.view is view and found.axis is axis:
+            return found
+    _lately.insert(0, _Drawing(view, axis))
+    del _lately[2:]
+    return _lately[0]
 
 
 class _Drawing:
     """The lines of one moment; what all of them need is computed once."""
 
-    def __init__(self, moment: Moment, axis: Axis) -> None:
-        self.view, self.memory, self.axis = moment.view, moment.memory, axis
+    def __init__(self, view: View, axis: Axis) -> None:
+        self.view, self.memory, self.axis = view, Memory(view), axis
         self.cells = np.flatnonzero(np.isin(axis.kinds, (Column.CELL, Column.HOLE, Column.BREAK)))
         self.edges = np.flatnonzero(axis.kinds == Column.EDGE)
         zones = (row for row in self.view.zones if row.spanned or row.present)

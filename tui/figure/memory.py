@@ -11,7 +11,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import BlockState, ZoneType
-from pfnmap.engine.memory.runs import Rows, picked, ranges_of, rows_apart, sorted_set
+from pfnmap.engine.memory.runs import Rows, picked, ranges_of, rows_apart, sorted_set, span_apart
 from pfnmap.engine.memory.totals import Totals, are_shared, totals_of
 from pfnmap.engine.view import View, ZoneRow
 
@@ -109,6 +109,20 @@ class Memory(Struct, frozen=True, eq=False, dict=True):
         runs = self._near(np.array([pfn], np.int64))
         at = int(np.searchsorted(runs.starts, pfn, side="right")) - 1
         return (int(runs.starts[at]), int(runs.ends[at])) if at >= 0 else None
+
+    def differs_in(self, other: Memory) -> Int64s:
+        """[start_pfn, end_pfn) outside of which another memory is as this one; int64 (n, 2)."""
+        mine, its = self.view.state, other.view.state
+        pages = self._block_pages
+        low, high = span_apart(mine.device_ranges, its.device_ranges)
+        ranges = [
+            np.array([span_apart(mine.blocks, its.blocks)], np.int64) * pages,
+            np.array([(low // pages * pages, -(-high // pages) * pages)], np.int64),
+        ]
+        if tuple(self.view.zones) != tuple(other.view.zones):  # their edges cut boot blocks
+            shared = [each._totals.odd_rows(holes=False) for each in (self, other)]
+            ranges += [ranges_of(rows) * pages for rows in shared]
+        return np.concatenate(ranges)
 
     def apart(self, other: Memory) -> Int64s:
         """The pfns, ascending, between which this memory and another may differ."""

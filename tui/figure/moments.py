@@ -6,8 +6,10 @@ from functools import cached_property
 from itertools import islice
 from typing import Final
 
+import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from pfnmap.engine.commands import is_action
 from pfnmap.engine.language.lines import line_of
@@ -81,9 +83,9 @@ class Moment(Struct, frozen=True, eq=False, dict=True):
         vars(alone).update(vars(self))  # what was computed already
         return alone
 
-    def touched(self) -> list[tuple[int, int]]:
+    def touched(self) -> NDArray[np.int64]:
         """[start_pfn, end_pfn) of what the step was about, whether it changed or not."""
-        return [] if self.outcome is None else touched(self.outcome)
+        return np.zeros((0, 2), np.int64) if self.outcome is None else touched(self.outcome)
 
     def refused_place(self) -> tuple[int, int, int] | None:
         """(start_pfn, end_pfn, node) of where a device would be that the step did not add."""

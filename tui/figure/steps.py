@@ -1,14 +1,15 @@
 """The steps of a session that goes on: their ground grows with them, and nothing is laid out anew.
 
 A screen asks for one moment at a time, again and again while steps are added, undone or left for
-a branch. What is kept is one ground a step (most share their arrays), not the moments: those of
-a long history would hold more than the history does.
+a branch. What is kept are the grounds of some steps, the fewer the older they are, not the
+moments: those of a long history would hold more than the history does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import takewhile
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -16,6 +17,9 @@ from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import History
 from pfnmap.tui.figure.axis import Ground, bare_ground
 from pfnmap.tui.figure.moments import BOOT, Moment, is_step, moment_after, phases
+
+NEWEST: Final = 4
+"""Steps whose grounds are kept; of twice as many before them every other one, and so on."""
 
 
 class Steps:
@@ -26,31 +30,44 @@ class Steps:
         self._seen: list[Outcome] = []
         self._last = self._rest(0)
         pages = self._last.state.geometry.block_pages
-        self._grounds = [bare_ground(pages).with_moment(self._last, None)]
+        self._grounds = {0: bare_ground(pages).with_moment(self._last, None)}
+        """The ground after the steps up to a number, in their order."""
         self.follow()
 
     @property
     def ground(self) -> Ground:
         """What the steps before and behind the present one need room for."""
-        return self._grounds[-1]
+        return self._grounds[len(self._seen)]
 
     def follow(self) -> None:
         """Take in the steps that were added since; forget those that are no longer there."""
         outcomes = self.session.outcomes
         if len(outcomes) == len(self._seen) and (not outcomes or outcomes[-1] is self._seen[-1]):
             return
-        dropped = self._dropped(outcomes)
-        del self._seen[:dropped], self._grounds[1 : 1 + dropped]
+        if dropped := self._dropped(outcomes):
+            del self._seen[:dropped]
+            later = {at - dropped: each for at, each in self._grounds.items() if at > dropped}
+            self._grounds = {0: self._grounds[0], **later}
         pairs = zip(self._seen, outcomes, strict=False)
         known = sum(1 for _ in takewhile(lambda pair: pair[0] is pair[1], pairs))
         if known < len(self._seen):
-            del self._seen[known:], self._grounds[known + 1 :]
-            self._last = self._rest(known)
-        for number in range(known + 1, len(outcomes) + 1):
+            self._grounds = {at: each for at, each in self._grounds.items() if at <= known}
+            del self._seen[max(self._grounds) :]
+            self._last = self._rest(len(self._seen))
+        for number in range(len(self._seen) + 1, len(outcomes) + 1):
             moment = moment_after(self.session, number, self._last)
-            self._grounds.append(self._grounds[-1].with_moment(moment, self._last))
+            self._grounds[number] = self.ground.with_moment(moment, self._last)
             self._seen.append(outcomes[number - 1])
             self._last = moment.alone
+            self._thin_out()
+
+    def _thin_out(self) -> None:
+        """Let go of grounds that are found again from older ones in few steps."""
+        last = len(self._seen)
+        for at in [*self._grounds][1:]:
+            apart = 1 << ((last - at) // NEWEST).bit_length()
+            if at % apart:
+                del self._grounds[at]
 
     def _dropped(self, outcomes: Sequence[Outcome]) -> int:
         """How many of the oldest steps a real machine has let go of."""

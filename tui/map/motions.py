@@ -21,7 +21,7 @@ from pfnmap.engine.commands import (
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.memory.runs import span_apart
-from pfnmap.engine.operations.refs import block_ranges, default_address, pfn_of
+from pfnmap.engine.operations.refs import default_address, listed_blocks, pfn_of
 from pfnmap.engine.outcome import Outcome, touched_by
 from pfnmap.engine.view import View
 from pfnmap.tui.map.viewport import Viewport, edges_of, level_pages
@@ -58,20 +58,22 @@ def goto_pfn(command: Goto, base: int, view: View) -> int:
     return pfn
 
 
-def touched(outcome: Outcome) -> list[tuple[int, int]]:
-    """[start_pfn, end_pfn) of what a step was about, whether it changed or not."""
+def touched(outcome: Outcome) -> NDArray[np.int64]:
+    """[start_pfn, end_pfn) of what a step was about, whether it changed or not; int64 (n, 2)."""
     pages = outcome.before.geometry.block_pages
-    events = touched_by(outcome.events).tolist()
     one, other = outcome.before.hugetlb, outcome.after.hugetlb
     pools = [other.get(number) or one[number] for number in one.keys() ^ other.keys()]
-    ranges = [
-        *((first * pages, end * pages) for first, end in events),
-        *_named(outcome),
-        *((pool.start_pfn, pool.start_pfn + pool.nr_pages) for pool in pools),
-    ]
-    if not ranges:  # the calls of a real kernel do not say which blocks they are about
+    held = [(pool.start_pfn, pool.start_pfn + pool.nr_pages) for pool in pools]
+    ranges = np.concatenate(
+        (
+            touched_by(outcome.events) * pages,
+            *_named(outcome),
+            np.array(held, np.int64).reshape(-1, 2),
+        )
+    )
+    if not len(ranges):  # the calls of a real kernel do not say which blocks they are about
         first, end = span_apart(outcome.before.blocks, outcome.after.blocks)
-        ranges = [(first * pages, end * pages)] if first < end else []
+        ranges = np.array([(first * pages, end * pages)] * (first < end), np.int64).reshape(-1, 2)
     return ranges
 
 
@@ -88,16 +90,13 @@ def refused_place(outcome: Outcome) -> tuple[int, int, int] | None:
     return start // block * pages, end, command.node or 0
 
 
-def _named(outcome: Outcome) -> Iterator[tuple[int, int]]:
+def _named(outcome: Outcome) -> Iterator[NDArray[np.int64]]:
     """The memory that a command names."""
     command, state = outcome.command, outcome.before
-    pages = state.geometry.block_pages
     try:
         if isinstance(command, Online | Offline | Remove | Pin | Unpin):
-            for first, last in block_ranges(state, command.blocks):
-                yield first * pages, (last + 1) * pages
+            yield listed_blocks(state, command.blocks) * state.geometry.block_pages
         if isinstance(command, Hugetlb | Pin | Unpin) and command.pfn is not None:
-            pfn = pfn_of(state, command.pfn)
-            yield pfn, pfn + 1
+            yield np.array([(0, 1)], np.int64) + pfn_of(state, command.pfn)
     except InputError:
         return  # it names what was never there, and was refused for that

@@ -9,8 +9,6 @@ of memory and only for what is visible; 2^40 pfns cost as little as 2^20.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import force_setattr, replace
@@ -329,7 +327,7 @@ class Viewport(Struct, frozen=True, eq=False):
             return laid
         # What was too long for this window is shown in the new one, as far as it fits there.
         lines = self.rows.lines(self.top_line, self.nr_rows)
-        return laid.showing([(int(lines.start_pfn[0]), int(lines.end_pfn[-1]))])
+        return laid.showing(np.array([(lines.start_pfn[0], lines.end_pfn[-1])], np.int64))
 
     def on(self, extents: Int64s, alike: Int64s = NO_RANGES) -> Viewport:
         """The same window on memory that has changed."""
@@ -371,27 +369,29 @@ class Viewport(Struct, frozen=True, eq=False):
         moved = replace(self, cursor_pfn=self._clamped(pfn))._opened()
         return replace(moved, goal_column=moved.cursor_column)._scrolled()
 
-    def showing(self, ranges: Sequence[tuple[int, int]]) -> Viewport:
+    def showing(self, ranges: Int64s) -> Viewport:
         """All memory of some ranges [start_pfn, end_pfn) in the window, the cursor in one of them.
 
         Where there is no room for all of it the lines in the middle are one, which counts them.
         The cursor stays if it is in a range; it prefers those that are no whole blocks.
         """
-        parts = [part for part in ranges if self._memory_from(part[0]) < part[1]]
-        if not parts:  # to where it was
-            return self.at(min(ranges)[0]) if ranges else self
+        starts = self._memory_from(ranges[:, 0])
+        parts = ranges[starts < ranges[:, 1]]
+        if not len(parts):  # to where it was
+            return self.at(int(ranges[:, 0].min())) if len(ranges) else self
         there = self._laid() if self.closed != NOTHING else self
-        exact = [(start, end) for start, end in parts if (end - start) % self.block_pages]
-        if not any(start <= there.cursor_pfn < end for start, end in exact or parts):
-            there = there.at(self._memory_from(min(exact or parts)[0]))
-        start, end = min(parts)[0], max(end for _, end in parts)
+        exact = parts[(parts[:, 1] - parts[:, 0]) % self.block_pages != 0]
+        held = exact if len(exact) else parts
+        if not ((held[:, 0] <= there.cursor_pfn) & (there.cursor_pfn < held[:, 1])).any():
+            there = there.at(int(self._memory_from(held[:, 0]).min()))
+        start, end = int(parts[:, 0].min()), int(parts[:, 1].max())
         first, last = (there.rows.line_of(pfn) for pfn in (start, end - 1))
         room = there.nr_rows - 2
         if last - first > room + 1 and end - start > self.block_pages and room > 0:
             left_out = there.rows.lines(first + room, last - first - room)
             closed = int(left_out.start_pfn[0]), int(left_out.end_pfn[-1])
             if closed[0] <= there.cursor_pfn < closed[1]:
-                there = there.at(self._memory_from(start))
+                there = there.at(int(self._memory_from(start)))
             there, last = there._laid(closed=closed), first + room + 1
         top = min(max(there.top_line, last - there.nr_rows + 1), first)
         return replace(there, top_line=top)._scrolled()
@@ -441,7 +441,7 @@ class Viewport(Struct, frozen=True, eq=False):
     def next_block(self) -> Viewport:
         """First page of the next memory block that holds memory."""
         pfn = (self.cursor_cell[1] - 1) // self.block_pages * self.block_pages + self.block_pages
-        return self.at(self._memory_from(pfn))
+        return self.at(int(self._memory_from(pfn)))
 
     def previous_block(self) -> Viewport:
         """First page of this block, or of the block before when already there."""
@@ -468,12 +468,11 @@ class Viewport(Struct, frozen=True, eq=False):
         """The nearest pfn on the sheet."""
         return min(max(pfn, self.rows.start_pfn), max(self.end_pfn - 1, self.rows.start_pfn))
 
-    def _memory_from(self, pfn: int) -> int:
-        """The first pfn at or behind ``pfn`` that holds memory."""
-        index = int(np.searchsorted(self.extents[:, 1], pfn, side="right"))
-        if index >= len(self.extents):
-            return self.end_pfn - 1
-        return max(pfn, int(self.extents[index, 0]))
+    def _memory_from(self, pfns: Int64s | int) -> Int64s:
+        """The first pfn at or behind each of these that holds memory; the last one without any."""
+        index = np.searchsorted(self.extents[:, 1], pfns, side="right")
+        starts = np.append(self.extents[:, 0], self.end_pfn - 1)[index]
+        return np.where(index < len(self.extents), np.maximum(pfns, starts), self.end_pfn - 1)
 
     def _memory_before(self, pfn: int) -> int:
         """``pfn``, or the first pfn of the last block that holds memory before it."""

@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pfnmap.engine.commands import Pin, Ref
 from pfnmap.engine.session import Session
 from pfnmap.engine.sources import open_source, shipped_scenarios
 from pfnmap.tui.figure.axis import Axis, Column, Piece, axis_of, ground_of
 from pfnmap.tui.figure.figure import Figure, Mark, figure_of
 from pfnmap.tui.figure.moments import moments
+from pfnmap.tui.figure.steps import Steps
 from tests.examples import examples, some
-from tests.tui.figure.sessions import random_sessions, session_of
+from tests.tui.figure.sessions import FIRST, random_sessions, session_of
 
 WIDTHS = st.integers(40, 180)
 
@@ -155,3 +157,19 @@ def test_a_long_piece_of_equal_blocks_is_broken_and_not_squeezed() -> None:
     assert piece.broken
     assert piece.cells_a_block > 1
     assert (axis.kinds == Column.BREAK).sum() == 2
+
+
+@given(random_sessions(), st.lists(st.tuples(st.integers(0, 12), st.integers(0, 7)), max_size=9))
+@examples(12)
+def test_a_session_that_is_followed_has_the_ground_of_its_steps(
+    session: Session, turns: list[tuple[int, int]]
+) -> None:
+    steps = Steps(session)
+    for back, block in [(0, 0), *turns]:
+        session.seek(max(0, len(session.outcomes) - back))
+        for _ in range(5):
+            session.run(Pin((Ref(first=FIRST + block),)))
+        steps.follow()
+        anew = ground_of(moments(session))
+        for name in ("edges", "spans", "memory", "touched", "largest_span", "last_node"):
+            assert np.array_equal(getattr(steps.ground, name), getattr(anew, name)), name

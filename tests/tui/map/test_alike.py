@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from pfnmap.engine.view import View
@@ -109,12 +110,12 @@ def test_zooming_and_unfolding_draw_all_rows() -> None:
 def test_a_range_is_shown_with_its_end_where_there_is_room() -> None:
     session = session_of("add dimm0 2G", "online 33,35,37,39,41 movable")
     vp = window(session.view, session.before, nr_rows=6)
-    shown = vp.showing([(33 * BLOCK, 36 * BLOCK)])
+    shown = vp.showing(np.array([(33 * BLOCK, 36 * BLOCK)]))
     assert shown.cursor_pfn == 33 * BLOCK
     assert shown.shows(33 * BLOCK) and shown.shows(35 * BLOCK)
-    far = vp.showing([(33 * BLOCK, 42 * BLOCK)])
+    far = vp.showing(np.array([(33 * BLOCK, 42 * BLOCK)]))
     assert far.cursor_pfn == 33 * BLOCK and far.shows(33 * BLOCK)
-    assert shown.showing([(33 * BLOCK, 36 * BLOCK)]).is_at(shown)
+    assert shown.showing(np.array([(33 * BLOCK, 36 * BLOCK)])).is_at(shown)
 
 
 def test_memmap_at_the_end_of_a_cell_is_marked() -> None:
