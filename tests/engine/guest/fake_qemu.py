@@ -34,6 +34,7 @@ PARAMETERS = ["online_policy", "auto_movable_ratio", "auto_movable_numa_aware", 
 DRIVERS = (
     "/sys/firmware/acpi/hotplug/memory",
     "/sys/bus/virtio/drivers/virtio_mem",
+    "/sys/bus/dax/drivers/device_dax",
     "/sys/kernel/mm/hugepages",
 )
 
@@ -100,6 +101,8 @@ class FakeGuest:
             return 0, "closed\r\n"
         if command == "capture" or command.startswith("eval"):
             return 0, "".join(f"{line}\r\n" for line in self.capture())
+        if command.startswith("grep -lx"):
+            return 0, "/sys/bus/nd/devices/region0/resource\r\n"
         if not command.startswith(("echo", "cat", "grep")):
             return 0, ""
         try:
@@ -210,7 +213,9 @@ class FakeGuest:
         size, node = self.backends[memdev], options.get("node")
         if id in self.devices:
             raise PfnmapError(f"Duplicate device ID '{id}'")
-        if driver == "virtio-mem-pci":
+        if driver == "nvdimm":
+            self.devices[id] = {"size": size, "addr": options["addr"]}
+        elif driver == "virtio-mem-pci":
             self.do(VirtioMem(id, size, 0, options.get("block-size"), options["memaddr"], node))
             self.devices[id] = {"size": 0, "memaddr": options["memaddr"], "block-size": 2 << 20}
         else:

@@ -11,12 +11,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pfnmap.engine.guest import guest as guest_module
+from pfnmap.engine.guest import watch
 from pfnmap.engine.guest.actions import perform
-from pfnmap.engine.guest.errors import GuestError, UnplayableError
+from pfnmap.engine.guest.errors import GuestError, GuestHungError, UnplayableError
 from pfnmap.engine.guest.guest import Guest
+from pfnmap.engine.guest.hardware import Hardware
 from pfnmap.engine.guest.kernels import kernel_named
 from pfnmap.engine.guest.record import Recorder
 from pfnmap.engine.guest.scenario import script_of
@@ -194,6 +198,50 @@ def test_qemu_does_not_outlive_the_process_that_watches_it(qemu: Path) -> None:
         with pytest.raises(GuestError):
             while True:  # what plays the guest ends behind it
                 on.guest.run("true")
+
+
+def test_where_kvm_cannot_run_a_kernel_it_is_emulated(
+    qemu: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boot, said = Guest._boot, list[str]()
+
+    def emulated(kernel: Any, hardware: Any, archive: Any, how: str, progress: Any) -> Guest:
+        if how == "kvm":
+            raise GuestHungError("it does not come up")
+        return boot(kernel, hardware, archive, how, progress)
+
+    monkeypatch.setattr(Guest, "_kvm_serves", True)
+    monkeypatch.setattr(Guest, "_boot", emulated)
+    monkeypatch.setattr(guest_module, "accelerators", lambda _arch: ("kvm", "tcg"))
+    with Guest.boot(kernel_named("6.12"), Hardware(), said.append) as guest:
+        assert "KVM cannot run this kernel here; emulating" in said
+        assert not Guest._kvm_serves
+        assert b"/memory/memory0/state:online" in guest.dump()
+
+
+def test_what_qemu_refuses_is_a_step_with_its_words(qemu: Path) -> None:
+    with recorder() as on:
+        assert on.plug_nvdimm("p", 1 << 30, 1 << 32, 0).result is None
+        assert on.devices["p"].dax == on.dax_name("p") == "dax0.0"
+        assert on.plug_virtio_mem("v", 1 << 30, 0, memaddr=2 << 32).result is None
+        again = on.plug_nvdimm("p", 1 << 30, 1 << 32, 0), on.plug_virtio_mem("v", 1 << 30, 0)
+        for step in again:
+            assert step.result == "REFUSED_BY_FIRMWARE"
+            assert "Duplicate device ID" in step.reason
+
+
+def test_a_command_is_watched_as_long_as_somebody_listens() -> None:
+    listening, heard = os.pipe()
+    stdin = os.dup(0)
+    try:
+        os.dup2(listening, 0)
+        assert watch.main(["true"]) == 0
+        os.close(heard)
+        assert watch.main(["sleep", "60"]) == -signal.SIGKILL
+    finally:
+        os.dup2(stdin, 0)
+        os.close(stdin)
+        os.close(listening)
 
 
 def processes_below(parent: int, having: bytes = b"") -> list[int]:

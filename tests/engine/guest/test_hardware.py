@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.geometry import GIB, MIB
 from pfnmap.engine.guest import hardware as hardware_module
-from pfnmap.engine.guest.hardware import Hardware
+from pfnmap.engine.guest.hardware import Hardware, accelerators
 from pfnmap.engine.guest.kernels import Kernel
 from pfnmap.engine.guest.scenario import script_of
 from pfnmap.engine.scenarios.scenario import parse_scenario
@@ -94,3 +95,20 @@ def test_arm64_has_another_console_firmware_and_sockets_for_devices(kernel: Kern
     assert "console=ttyAMA0" in command[command.index("-append") + 1]
     assert "pcie-root-port,id=port1,chassis=1" in command
     assert Hardware(ram_bytes=2 * GIB).hotplug_start("arm64") == 3 * GIB
+
+
+@pytest.mark.parametrize(("works", "tried"), [(True, ("kvm", "tcg")), (False, ("tcg",))])
+def test_kvm_comes_first_where_it_makes_a_machine(
+    works: bool, tried: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(kvm: int, _request: int) -> int:
+        if not works:
+            raise OSError
+        return os.dup(kvm)
+
+    made = os.open
+    monkeypatch.setattr(os, "open", lambda _path, _flags: made(tmp_path, 0))
+    monkeypatch.setattr("fcntl.ioctl", make)
+    monkeypatch.setattr(hardware_module, "host_arch", lambda: "x86_64")
+    assert accelerators("x86_64") == tried
+    assert accelerators("arm64") == ("tcg",)

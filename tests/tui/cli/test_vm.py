@@ -5,10 +5,14 @@ from __future__ import annotations
 import signal
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 
-from pfnmap.tui.cli import main
+from pfnmap.engine.guest.kernels import kernel_named
+from pfnmap.engine.session import Session
+from pfnmap.tui.cli import main, vm
 from tests.engine.guest.tools import image
 from tests.engine.guest.tools import qemu as qemu  # a fixture
 from tests.examples import some
@@ -87,25 +91,70 @@ def test_one_may_quit_while_the_guest_hangs(qemu: Path, tmp_path: Path) -> None:
         pass
 
 
+class Shown(NamedTuple):
+    """What would be shown, if there were a screen."""
+
+    session: Session
+    title: str
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> list[Shown]:
+    """A screen that only notes what it is to show."""
+    shown: list[Shown] = []
+
+    def show(_start: object, session: Session, title: str, **_: object) -> int:
+        shown.append(Shown(session, title))
+        return 0
+
+    monkeypatch.setattr("pfnmap.tui.cli.screen.show", show)
+    monkeypatch.setattr(vm, "prepared", lambda _arguments: SimpleNamespace(on_screen=True))
+    return shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    some(
-        [
-            (["vm", "9.9"], "no kernel 9.9 for x86_64 in"),
-            (["vm", "/nothing/bzImage"], "there is no such file"),
-            (["vm", "6.12", "nothing.hotplug"], "no such file"),
-            (["vm", "6.12", "--machine", "ram=1X"], "--machine:1:"),
-            (["vm", "6.12", "--machine", "ram=1G block=1G"], "chooses the size of its blocks"),
-        ]
-    ),
+    [
+        (["9.9"], "no kernel 9.9 for x86_64 in"),
+        (["/nothing/bzImage"], "there is no such file"),
+        (["6.12", "nothing.hotplug"], "no such file"),
+        (["6.12", "/dev/null"], "/dev/null: no scenario; the name of one ends in .hotplug"),
+        (["6.12", "--machine", "ram=1X"], "--machine:1:"),
+        (["6.12", "x.hotplug", "--machine", "ram=1G"], "x.hotplug says what machine it is for"),
+        (["6.12", "--machine", "ram=1G block=1G"], "chooses the size of its blocks"),
+    ],
 )
 def test_what_is_wrong_is_said_before_the_screen_is_taken(
-    qemu: Path, tmp_path: Path, arguments: list[str], message: str
+    qemu: Path,
+    screen: list[Shown],
+    arguments: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with Program(*arguments, home=tmp_path, env={"PFNMAP_KERNELS": str(qemu)}) as program:
-        assert program.end() == 2
-        assert message in " ".join(program.text.split())
-        assert b"\x1b[?1049h" not in program.raw
+    assert main(["vm", *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert screen == []
+
+
+@pytest.mark.parametrize("words", [["6.12"], []])
+def test_until_the_guest_has_booted_the_model_of_its_machine_is_shown(
+    qemu: Path, screen: list[Shown], tmp_path: Path, words: list[str]
+) -> None:
+    story = tmp_path / "story.hotplug"
+    story.write_text("machine ram=2G profile=6.1\nadd dimm0 256M\n")
+    assert main(["vm", *words, str(story)]) == 0
+    (shown,) = screen
+    assert shown.title.startswith("what the model makes of 6.12.0-fake")
+    assert shown.session.view.nr_blocks == 16
+    assert shown.session.state.profile.name == "6.12", "the kernel's, whatever the story says"
+
+
+def test_a_kernel_that_was_fetched_is_named(
+    qemu: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(vm, "fetch", lambda release, _arch, _say: kernel_named(release))
+    assert main(["vm", "--fetch", "6.12"]) == 0
+    assert capsys.readouterr().out.startswith("6.12.0-fake for x86_64: ")
 
 
 def test_without_qemu_it_says_what_to_install(qemu: Path, tmp_path: Path) -> None:
