@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import BlockState, MemmapKind, ZoneType
-from pfnmap.engine.memory.runs import Rows, joined_ranges
+from pfnmap.engine.memory.runs import Rows, joined_ranges, sorted_set
 from pfnmap.engine.memory.state import Device, State
 from pfnmap.engine.memory.unplugged import plugged_pages, unplugged_rows
 from pfnmap.engine.operations.sub_blocks import mark
@@ -41,7 +41,7 @@ def devices_of(reading: Reading, rows: Rows, *, without_drivers: bool) -> dict[i
     ``without_drivers``: all of them as DIMMs, but that a dynamic memory group has no size.
     """
     devices: dict[int, Device] = {}
-    for number in np.unique(rows["device"][rows["device"] >= 0]).tolist():
+    for number in sorted_set(rows["device"][rows["device"] >= 0]).tolist():
         mine = rows[rows["device"] == number]
         line, driver = reading.holders[number]
         if line is None and driver in _KINDS:  # iomem has no line of its device

@@ -129,7 +129,7 @@ def merged_runs(
         last = np.concatenate((np.flatnonzero(fresh)[1:] - 1, [len(starts) - 1]))
         starts, ends, kinds = starts[fresh], ends[last], kinds[fresh]
     by_kind = tuple(
-        (int(kind), np.stack((starts[kinds == kind], ends[kinds == kind]), axis=1))
-        for kind in np.unique(kinds)
+        (kind, np.stack((starts[kinds == kind], ends[kinds == kind]), axis=1))
+        for kind in sorted_set(kinds).tolist()
     )
     return PageRuns(starts, ends, kinds, devices, by_kind)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from functools import cached_property
 
-import numpy as np
 from msgspec.structs import replace
 
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import ZONE_BY_LABEL, ZoneType
+from pfnmap.engine.memory.runs import sorted_set
 from pfnmap.engine.profile import KernelProfile, get_profile
 from pfnmap.engine.sysroot.inference import Inferred, infer
 from pfnmap.engine.sysroot.kernel import geometry_of, rules_of
@@ -159,7 +159,7 @@ class Reading:
         rows = []
         for code, nodes in enumerate(blocks.node_sets):
             node = nodes[0] if nodes else 0
-            for kind in np.unique(self.inferred.home).tolist():
+            for kind in sorted_set(self.inferred.home).tolist():
                 mine = (self.inferred.home == kind) & (blocks.nodes == code)
                 if kind < 0 or not mine.any():
                     continue
