@@ -35,6 +35,7 @@ class Job(Future[Any]):
         threading.Thread(target=self._run, args=(work,), name="work", daemon=True).start()
 
     def _run(self, work: Callable[[], Any]) -> None:
+        self.set_running_or_notify_cancel()  # who waits may stop waiting; the work goes on
         try:
             self.set_result(work())
         except BaseException as error:

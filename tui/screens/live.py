@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from textual.timer import Timer
 from textual.widget import Widget
@@ -29,6 +29,7 @@ from pfnmap.tui.keys.effects import AskWord, Complain, Effect, Effects, Open, Te
 from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.say.words import safe
 from pfnmap.tui.screens.audit import FILE_NAME, Audit
+from pfnmap.tui.screens.background import Job
 from pfnmap.tui.screens.real_machine import Changed, Wants
 from pfnmap.tui.settings.state_directory import state_directory
 
@@ -37,8 +38,15 @@ LOOK_SECONDS: Final = 0.25
 LOOK_READINGS: Final = 15
 """After so many readings that found nothing new they are asked for again."""
 
+Read = TypeVar("Read")
+
 MOST_WRITES: Final = 64
 """Blocks that one answer may cover; more can be named and counted by no person."""
+
+
+def _apart(reading: Callable[[], Read]) -> asyncio.Future[Read]:
+    """A reading in a thread of its own: while one hangs, the program can be ended."""
+    return asyncio.wrap_future(Job("reading", reading))
 
 
 class Live:
@@ -142,7 +150,7 @@ class Live:
         """
         async with self._turn:
             try:
-                view = await asyncio.to_thread(self.session.observe, in_sight)
+                view = await _apart(lambda: self.session.observe(in_sight))
                 changed = self.session.take(view)
                 if changed and self.shown:
                     self._owner.post_message(Changed())
@@ -170,7 +178,7 @@ class Live:
     async def _look(self) -> bool:
         low, high = self._looked_at = self._in_sight()
         self._nr_unlooked = 0
-        pages = await asyncio.to_thread(self.session.look, low, high)
+        pages = await _apart(lambda: self.session.look(low, high))
         for note in () if pages is None else pages.notes:
             if note not in self._missing:
                 self._want(Tell(f"page kinds: {note}"))

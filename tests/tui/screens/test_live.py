@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import Event, current_thread
 
 import numpy as np
 import pytest
@@ -532,3 +533,24 @@ async def test_the_past_is_not_operated(tree: Tree) -> None:
         await on.keys("o")
         assert on.on_main
         assert "an earlier reading is shown" in " ".join(on.text.split())
+
+
+async def test_a_reading_that_hangs_keeps_nobody_from_quitting(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging, over, daemons = Event(), Event(), list[bool]()
+
+    def hang(_in_sight: object) -> None:
+        daemons.append(current_thread().daemon)
+        hanging.set()
+        over.wait()
+
+    async with live_stage(tree) as (on, live):
+        monkeypatch.setattr(live.session, "observe", hang)
+        on.app.main.run_worker(live.read(), exit_on_error=False)
+        await settle(on.pilot)
+        assert hanging.is_set()
+        await on.pilot.press("q")
+    over.set()
+    # Threads that are no daemons are waited for where Python ends.
+    assert daemons == [True]
