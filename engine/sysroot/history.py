@@ -32,7 +32,7 @@ from pfnmap.engine.sysroot.view import SysrootView
 MAX_HISTORY = 1000
 """Steps that are kept; the oldest go first, a tenth of them at once."""
 MOST_VIEWS = 5
-"""Readings that are kept whole: the newest two, and those that were looked at last."""
+"""Readings that are kept whole while earlier ones are looked at; else the newest two are."""
 OBSERVED = "observed: "
 """What the words of a step begin with that nobody asked for here."""
 MAX_EVENTS = 64
@@ -142,7 +142,7 @@ class ObservedHistory(History):
             back = way_back(view.observation, before.observation)
             self._past.append(_Past(back, before.disagreements, before.known))
             self.outcomes.append(outcome)
-            self._keep(self._first + len(self._past), view)
+            self._keep(self._first + len(self._past), view, 2 if live else MOST_VIEWS)
         self._shown.clear()
         if len(self.outcomes) >= self.max_history:
             self._forget(1 + self.max_history // 10)
@@ -160,12 +160,12 @@ class ObservedHistory(History):
         self._views = {at: view for at, view in self._views.items() if at >= self._first}
         self.start = self.view_at(0).state
 
-    def _keep(self, number: int, view: SysrootView) -> None:
-        """Keep a reading whole, and no more than a few of those that can be made again."""
+    def _keep(self, number: int, view: SysrootView, most: int = MOST_VIEWS) -> None:
+        """Keep a reading whole, and no more than ``most`` of those that can be made again."""
         self._views[number] = view
         newest = self._first + len(self._past)
         spare = [at for at in self._views if at < newest - 1]
-        for at in spare[: max(0, len(self._views) - MOST_VIEWS)]:
+        for at in spare[: max(0, len(self._views) - most)]:
             del self._views[at]
 
     # -- single pages ------------------------------------------------------------------------
