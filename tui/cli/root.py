@@ -7,6 +7,7 @@ import argparse
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.sysroot.observe import Watcher, open_watcher, page_size
 from pfnmap.engine.sysroot.shell import ShellMachine
+from pfnmap.engine.sysroot.shell_process import ShellProcess
 
 
 def given_page_size(arguments: argparse.Namespace) -> int | None:
@@ -25,6 +26,4 @@ def opened_root(arguments: argparse.Namespace) -> Watcher:
         raise InputError(f"--via {via}: {source} is named already; give one of them")
     if via is None:
         return open_watcher(source or arguments.root or "/", page_bytes=page_bytes)
-    from pfnmap.engine.sysroot.shell_process import ShellProcess  # and with it subprocess, ctypes
-
     return Watcher(ShellMachine(ShellProcess(via), arguments.root or ""), page_bytes=page_bytes)
