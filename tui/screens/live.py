@@ -29,7 +29,7 @@ from pfnmap.tui.keys.effects import AskWord, Complain, Effect, Effects, Open, Te
 from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.say.words import safe
 from pfnmap.tui.screens.audit import FILE_NAME, Audit
-from pfnmap.tui.screens.background import Job
+from pfnmap.tui.screens.background import Job, give_memory_back
 from pfnmap.tui.screens.real_machine import Changed, Wants
 from pfnmap.tui.settings.state_directory import state_directory
 
@@ -87,6 +87,8 @@ class Live:
         self._nr_unlooked = 0
         """Readings since then."""
         self._missing: set[str] = set()
+        self._took = False
+        """Whether the last reading found something new."""
 
     @property
     def shown(self) -> bool:
@@ -151,7 +153,9 @@ class Live:
         async with self._turn:
             try:
                 view = await _apart(lambda: self.session.observe(in_sight))
-                changed = self.session.take(view)
+                if self._took:
+                    give_memory_back()  # a reading later all has been drawn
+                self._took = changed = self.session.take(view)
                 if changed and self.shown:
                     self._owner.post_message(Changed())
             except Exception as error:
