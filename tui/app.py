@@ -11,8 +11,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from rich.console import RenderableType
 from textual.app import App
 from textual.events import Event, Key, Paste
+from textual.screen import Screen
 from textual.theme import Theme as TextualTheme
 
 from pfnmap.engine.session import History
@@ -23,6 +25,7 @@ from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.names import textual_key
 from pfnmap.tui.screens.main import MainScreen
 from pfnmap.tui.terminal.driver import TerminalDriver
+from pfnmap.tui.terminal.shown_lines import ShownLines
 from pfnmap.tui.terminal.signals import Endings
 from pfnmap.tui.widgets.paint import Paint
 
@@ -94,6 +97,7 @@ class PfnmapApp(App[int], inherit_bindings=False):
     ) -> None:
         self.paint = Paint(theme)
         self.keys = keymap or Keymap()
+        self._on_terminal = ShownLines()
         self.notice = ""
         """Something to say as soon as the screen is there."""
         self.opening: Callable[[PfnmapApp], object] | None = None
@@ -236,6 +240,18 @@ class PfnmapApp(App[int], inherit_bindings=False):
         self.paint = Paint(theme)
         self._take_colours(theme)
         self.main.set_paint(self.paint)
+
+    def on_terminal_lost(self) -> None:
+        """Send the whole screen again."""
+        self._on_terminal.forget()
+        self.refresh(layout=True)
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Send what the terminal does not show yet."""
+        sent = self._running and not self._closed and not self._batch_count and self._driver
+        if renderable is not None and sent and not self.is_headless:
+            renderable = self._on_terminal.unsent(renderable)
+        super()._display(screen, renderable)
 
     def refresh_css(self, animate: bool = True) -> None:
         """Apply new colours; before there is a screen only note them, to parse styles once."""

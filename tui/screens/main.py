@@ -44,6 +44,7 @@ from pfnmap.tui.screens.frame import frame, frame_text, panel_text
 from pfnmap.tui.screens.layout import Place
 from pfnmap.tui.screens.real_machine import RealMachine, Wants
 from pfnmap.tui.screens.tour_panel import TourPanel
+from pfnmap.tui.terminal.shown_lines import TerminalLost
 from pfnmap.tui.widgets.block_table import BlockTable
 from pfnmap.tui.widgets.event_log import EventLog
 from pfnmap.tui.widgets.figure_panel import FigurePanel
@@ -570,7 +571,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
                 else:
                     self.map.look(self.viewport.selecting(False))
             case Do.REDRAW:
-                self.refresh(layout=True)
+                self.app.post_message(TerminalLost())
             case Do.SUSPEND:
                 self.app.action_suspend_process()
 

@@ -17,13 +17,13 @@ from codecs import getincrementaldecoder
 from contextlib import suppress
 from typing import Any, TextIO
 
-from textual.app import ScreenStackError
 from textual.constants import ESCAPE_DELAY
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Resize
 from textual.geometry import Size
 
 from pfnmap.tui.terminal.abilities import DEFAULT_SIZE
+from pfnmap.tui.terminal.shown_lines import TerminalLost
 from pfnmap.tui.terminal.typed import Typed
 
 MOST_BYTES = 4096
@@ -105,8 +105,7 @@ class TerminalDriver(LinuxDriver):
             self.send_message(Resize(size, size))
             # Of a size that was there for a moment only nothing is heard, but what it cut off is
             # gone: the size that the program knows already has to be painted, too.
-            with suppress(ScreenStackError):  # nothing is painted yet
-                self._app.screen.refresh()
+            self._app.post_message(TerminalLost())
 
     def _stop(self) -> None:
         """Give the terminal back, stop, and take it again when it goes on."""
@@ -126,7 +125,7 @@ class TerminalDriver(LinuxDriver):
     def _take_again(self) -> None:
         self._must_signal_resume = True  # Textual tells the app
         self.resume_application_mode()
-        self._app.screen.refresh(layout=True)  # something else may be on the terminal
+        self._app.post_message(TerminalLost())
 
     # -- keys ----------------------------------------------------------------------------------
     def _take_keys(self) -> list[Any] | None:
