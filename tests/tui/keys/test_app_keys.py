@@ -376,6 +376,7 @@ async def test_tab_goes_round_the_panels() -> None:
         assert on.main.events.has_focus
 
 
+@pytest.mark.usefixtures("drawn_at_once")
 async def test_vertical_motions_scroll_the_focused_panel() -> None:
     async with stage(*DIMM, size=(80, 24)) as on:
         await on.keys("4")

@@ -62,6 +62,7 @@ async def test_a_size_that_is_the_same_lays_nothing_out_and_asks_nobody(
         assert done[0] == "_put"
 
 
+@pytest.mark.usefixtures("drawn_at_once")
 async def test_a_panel_that_was_drawn_for_its_size_is_not_drawn_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

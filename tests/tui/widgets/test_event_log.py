@@ -13,6 +13,7 @@ from pfnmap.tui.widgets.event_log import KEPT_PIECES
 from tests.tui.stage import DIMM, session_of, stage
 
 
+@pytest.mark.usefixtures("drawn_at_once")
 async def test_the_newest_is_in_sight_until_somebody_scrolls() -> None:
     async with stage(*DIMM, size=(80, 24)) as on:
         log = on.main.events

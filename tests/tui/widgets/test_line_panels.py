@@ -99,6 +99,7 @@ async def test_a_claim_still_to_come_is_not_judged() -> None:
         assert _time(on) == "●●●│○×○"
 
 
+@pytest.mark.usefixtures("drawn_at_once")
 async def test_a_claim_is_judged_once_however_often_the_time_line_is_drawn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -71,6 +71,7 @@ async def test_the_cursor_is_seen_without_colour() -> None:
         assert lines(on)[2][14:18] == "D@DD"
 
 
+@pytest.mark.usefixtures("drawn_at_once")
 async def test_only_lines_that_changed_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     async with stage(*DIMM) as on:
         sent: list[Region] = []
@@ -97,6 +98,7 @@ async def test_unchanged_lines_are_the_same_objects() -> None:
         assert same.count(False) <= 2
 
 
+@pytest.mark.usefixtures("drawn_at_once")
 async def test_lines_that_scroll_are_the_same_objects_and_only_new_ones_are_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
