@@ -40,7 +40,7 @@ MAX_BLOCK_ID = 1 << 40
 MAX_WORDS = 4096
 """Different states, zone lists or node sets that a tree may have; what is more is unknown."""
 
-TURNS = 8
+TURNS = 16
 """In so many readings the state of every block is read, where not all are read each time."""
 ZONE_TURNS = 64
 """In so many readings ``valid_zones`` of every block is, where nothing asks for it sooner."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import sys
 import time
@@ -31,7 +32,7 @@ FILES = {
 OFFLINE = {**FILES, "state": "offline\n", "valid_zones": "Normal Movable\n"}
 IN_SIGHT = (0, 40 << 15)
 """Page frames of the blocks that a person looks at."""
-TURN = 8
+TURN = 16
 """Readings in which every block is looked at once."""
 
 
@@ -96,10 +97,12 @@ def polls(many: int, few: int) -> tuple[Measure, Measure]:
 
 
 def kept_bytes(nr_blocks: int) -> float:
-    """Bytes that a reading keeps in which ten blocks have changed."""
+    """Bytes that a reading keeps in which ten blocks have changed, once all caches are full."""
     root = tree(nr_blocks, alternating=True)
-    history = ObservedHistory(Watcher(root))
     numbers = cycle(range(nr_blocks // 2, nr_blocks))
+    # What is made before would leave uncounted, and what takes its place would count as kept.
+    tracemalloc.start()
+    history = ObservedHistory(Watcher(root))
 
     def traced(readings: int) -> int:
         for _ in range(readings):
@@ -108,10 +111,10 @@ def kept_bytes(nr_blocks: int) -> float:
                 online = (block / "state").read_text() == FILES["state"]
                 for name, text in (OFFLINE if online else FILES).items():
                     (block / name).write_text(text)
-            history.poll()
+            assert history.poll()
+        gc.collect()
         return tracemalloc.get_traced_memory()[0]
 
-    tracemalloc.start()
     try:
         before = traced(10)
         return (traced(20) - before) / 20
