@@ -34,7 +34,7 @@ def said(session: Session) -> list[str]:
     return [each.text for each in session.view.findings if each.code == "model-disagrees"]
 
 
-@pytest.mark.parametrize("path", some(TRACES, 2), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", some(TRACES, 3), ids=lambda path: path.stem)
 def test_a_recording_that_the_engine_foresees_is_shown_as_ever(path: Path) -> None:
     trace = load_trace(path)
     session = trace_session(trace)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 import pytest
 
@@ -25,7 +26,9 @@ from tests.tui.stage import DIMM, Stage, stage
 SIZES = [(80, 24), (120, 40)]
 
 
+@cache
 def comparison_of(case: str) -> Comparison:
+    """Made once for all that is asked of it."""
     scenario, *variants = CASES[case]
     return compare(load_scenario(shipped_scenarios()[scenario]), variants)
 
@@ -42,8 +45,10 @@ async def shown(
 
 
 # -- whole screens -----------------------------------------------------------------------
-@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "size", [pytest.param(SIZES[0], marks=pytest.mark.slow), SIZES[1]], ids=["80x24", "120x40"]
+)
 async def test_the_screen_is_the_one_that_was_read(case: str, size: tuple[int, int]) -> None:
     async with shown(comparison_of(case), size) as (on, _):
         assert all(len(line) <= size[0] for line in on.lines)

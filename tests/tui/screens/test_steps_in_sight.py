@@ -145,7 +145,7 @@ def test_what_is_counted_stays_so_in_a_window_of_another_size() -> None:
     assert all(panel.viewport.shows(block << 15) for block in range(32, 79))
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [*SIZES[:2], pytest.param(SIZES[2], marks=pytest.mark.slow)])
 async def test_in_the_program_nothing_jumps_and_the_cursor_follows(size: tuple[int, int]) -> None:
     """Also what was done before the first frame, and what was refused."""
     lines = ("add dimm0 512M", "online 32-35 movable", "offline 34", 'note "said"', "online 9")
