@@ -64,23 +64,19 @@ def _range(state: State, ref: Ref) -> tuple[int, int]:
 
 def listed_blocks(state: State, refs: tuple[Ref, ...]) -> NDArray[np.int64]:
     """[first, end) of the blocks of a REF, ascending and disjoint, int64 (n, 2)."""
-    return np.add(np.array(block_ranges(state, refs), np.int64).reshape(-1, 2), (0, 1))
+    parts = [part for ref in refs for part in _ranges(state, ref)]
+    limit = state.geometry.physmem_end // state.geometry.block_bytes
+    if parts and max(last for _, last in parts) > limit:
+        _, last = min(part for part in parts if part[1] > limit)
+        size = state.geometry.block_bytes
+        meant = "" if last % size else f"; did you mean {last:#x}-{last + size - 1:#x}?"
+        raise InputError(f"{last}: the last block that can be addressed is {limit}{meant}")
+    return joined_ranges(np.add(np.array(parts, np.int64).reshape(-1, 2), (0, 1)))
 
 
 def block_ranges(state: State, refs: tuple[Ref, ...]) -> list[tuple[int, int]]:
     """The (first, last) block ids of a REF, ascending and disjoint."""
-    merged: list[tuple[int, int]] = []
-    limit = state.geometry.physmem_end // state.geometry.block_bytes
-    for first, last in sorted(part for ref in refs for part in _ranges(state, ref)):
-        if last > limit:
-            size = state.geometry.block_bytes
-            meant = "" if last % size else f"; did you mean {last:#x}-{last + size - 1:#x}?"
-            raise InputError(f"{last}: the last block that can be addressed is {limit}{meant}")
-        if merged and first <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], last))
-        else:
-            merged.append((first, last))
-    return merged
+    return [(first, end - 1) for first, end in listed_blocks(state, refs).tolist()]
 
 
 def pfn_of(state: State, ref: PfnRef) -> int:

@@ -127,8 +127,8 @@ def _changes(before: Moment, after: Moment) -> Iterator[Change]:
         mine = changed[(parts[changed] == pair).all(axis=1)]
         ranges = joined_ranges(np.stack((starts[mine], ends[mine]), axis=1))
         was, now = (_words_of(key) for key in pair)
-        blocks = tuple((low // pages, (high - 1) // pages) for low, high in ranges.tolist())
-        yield Change(blocks, was, now)
+        blocks = (ranges - (0, 1)) // pages
+        yield Change(tuple((first, last) for first, last in blocks.tolist()), was, now)
 
 
 def _state_of(keys: Int64s) -> Int64s:

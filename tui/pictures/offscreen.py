@@ -7,9 +7,11 @@ under "private". It knows no program: ``pfnmap.tui.pictures.headless`` runs ours
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 from typing import Any, Final
 
 from rich.color import Color, ColorType
+from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
 from textual.events import Key
@@ -117,15 +119,20 @@ def picture(app: App[Any], theme: Theme) -> Picture:
     return on_page(app.size.width, lines, theme)
 
 
-def strip_pieces(strip: Strip) -> list[Piece]:
+def strip_pieces(strip: Strip) -> tuple[Piece, ...]:
     """A line of Textual's as pieces."""
-    return [
-        piece(segment.text, ink_of(segment.style), segment.cell_length)
-        for segment in strip
-        if not segment.control
-    ]
+    return _pieces(tuple(segment for segment in strip if not segment.control))
 
 
+@lru_cache(maxsize=1024)
+def _pieces(segments: tuple[Segment, ...]) -> tuple[Piece, ...]:
+    """From one picture to the next most lines are the same."""
+    return tuple(
+        piece(segment.text, ink_of(segment.style), segment.cell_length) for segment in segments
+    )
+
+
+@lru_cache(maxsize=1024)
 def ink_of(style: Style | None) -> Ink:
     """A style of Rich's in a theme's words."""
     if style is None:

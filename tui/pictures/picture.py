@@ -8,6 +8,7 @@ Textual.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -140,6 +141,7 @@ def ansi_line(line: Line) -> str:
     return "".join(parts) + "\x1b[0m"
 
 
+@lru_cache(maxsize=1024)
 def _sgr(ink: Ink) -> str:
     flags = ((ink.bold, "1"), (ink.underline, "4"), (ink.reverse, "7"))
     codes = [code for wanted, code in flags if wanted]

@@ -159,18 +159,18 @@ def events_of(shots: Iterable[Shot]) -> Iterator[tuple[int, str, str]]:
 
     The output turns each picture into the next, lines that change only.
     """
-    shown: list[str] = []
+    shown: tuple[Line, ...] = ()
     now = 0
     for shot in shots:
         now = shot.at_ms
         if shot.marker is not None:
             yield now, "m", clean(shot.marker)
-        lines = [ansi_line(line) for line in shot.picture.lines]
+        lines = shot.picture.lines
         # The cursor is hidden: it would blink at the end of what changed last.
         output = "" if shown else "\x1b[?25l\x1b[0m\x1b[2J"
         for number, line in enumerate(lines):
             if not shown or shown[number] != line:
-                output += f"\x1b[{number + 1};1H{line}"
+                output += f"\x1b[{number + 1};1H{ansi_line(line)}"
         if output:
             yield now, "o", output
         shown = lines
