@@ -16,9 +16,9 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.params import MODULE_PARAMS, Params
 
 MODULE = "memory_hotplug."
-_SIZE = re.compile(r"(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20})([kKmMgGtTpP]?)\Z")
-_COUNT = re.compile(r"[0-9]{1,10}\Z")
-_PERCENT = re.compile(r"([0-9]{1,3})%\Z")
+_SIZE = r"(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20})([kKmMgGtTpP]?)\Z"
+_COUNT = r"[0-9]{1,10}\Z"
+_PERCENT = r"([0-9]{1,3})%\Z"
 CORE_PARAMS = {
     "memhp_default_state": "auto_online_blocks",
     "hugetlb_free_vmemmap": "hugetlb_free_vmemmap",
@@ -76,7 +76,7 @@ def read_cmdline(text: str) -> CommandLine:
         elif key == "hugepagesz":
             page_bytes = _amount(word, value).size_bytes  # of the hugepages= behind it
         elif key == "hugepages":
-            if not _COUNT.match(value):
+            if not re.match(_COUNT, value):
                 raise InputError(f"{word}: expected a number of pages")
             line = replace(line, hugepages=(*line.hugepages, (word, page_bytes, int(value))))
         else:
@@ -86,9 +86,9 @@ def read_cmdline(text: str) -> CommandLine:
 
 def _amount(word: str, value: str, *, percent: bool = False) -> Amount:
     """``memparse``: a number with a unit or without, in bytes; with ``percent`` a share as well."""
-    if percent and (share := _PERCENT.match(value)) and int(share[1]) <= 100:
+    if percent and (share := re.match(_PERCENT, value)) and int(share[1]) <= 100:
         return Amount(word, percent=int(share[1]))
-    found = _SIZE.match(value)
+    found = re.match(_SIZE, value)
     size = int(found[1], 0) << 10 * " KMGTP".index(found[2].upper() or " ") if found else 0
     if not 0 < size < 1 << 64 or (found and found[1][:1] == "0" and found[1][1:2].isdigit()):
         raise InputError(f"{word}: expected a size such as 512M" + " or 25%" * percent)

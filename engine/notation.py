@@ -30,16 +30,16 @@ MAX_PAUSE_SECONDS: Final = 3600
 
 MAX_ORDER: Final = 63
 MAX_PARTS: Final = 10_000
-MARK_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}", re.ASCII)
+MARK_NAME: Final = r"[A-Za-z][A-Za-z0-9_-]{0,31}"
 """What a mark may be called."""
 
-_NUMBER = re.compile(r"(?:0[xX][0-9a-fA-F]+|[0-9]+)\Z")
-_SIZE = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)([A-Za-z]+)\Z")
-_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s)\Z")
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}\Z")
-_ORDER_COUNT = re.compile(r"([0-9]+):([0-9]+)\Z")
-_DEVICE = re.compile(r"([A-Za-z][^\[\]]*)(?:\[([^\[\]]*)\])?\Z")
-_DIGIT = re.compile(r"[0-9]")
+_NUMBER = r"(?:0[xX][0-9a-fA-F]+|[0-9]+)\Z"
+_SIZE = r"(0[xX][0-9a-fA-F]+|[0-9]+)([A-Za-z]+)\Z"
+_DURATION = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s)\Z"
+_NAME = r"[A-Za-z][A-Za-z0-9_.:-]{0,63}\Z"
+_ORDER_COUNT = r"([0-9]+):([0-9]+)\Z"
+_DEVICE = r"([A-Za-z][^\[\]]*)(?:\[([^\[\]]*)\])?\Z"
+_DIGIT = r"[0-9]"
 _REF_WORDS = "blocks such as 34, 32-39, dimm0, dimm0[2-3] or 0x100000000-0x107ffffff"
 _PFN_WORDS = "a pfn such as 0x108000 or a page of a device such as dimm0+512"
 _UNITS: Final = {"B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "P": 1 << 50}
@@ -58,7 +58,7 @@ def _read(digits: str, what: str) -> int:
 
 def parse_number(text: str, what: str = "number") -> int:
     """A decimal or ``0x…`` number of up to 64 bits."""
-    if _NUMBER.match(text) is None:
+    if re.match(_NUMBER, text) is None:
         if not text:
             raise wrong(f"the {what} is missing", expected="a number such as 512 or 0x200")
         raise wrong(f"{shown(text)} is not a {what}", expected="a number such as 512 or 0x200")
@@ -75,7 +75,7 @@ def parse_positive(text: str, what: str = "number") -> int:
 
 def parse_size(text: str) -> int:
     """``128M`` in bytes; the unit is a must. ``i`` and ``iB`` may follow it."""
-    matched = _SIZE.match(text)
+    matched = re.match(_SIZE, text)
     if matched is None or matched[2].removesuffix("iB").removesuffix("i") not in _UNITS:
         raise _wrong_size(text)
     if matched[2] in ("Bi", "BiB"):
@@ -97,7 +97,7 @@ def _wrong_size(text: str) -> Exception:
     elif len(text) <= 20 and (part := re.fullmatch(r"([0-9]+)\.([0-9]{1,3})([KMGTP])", text)):
         kib = (int(part[1] + part[2]) * _UNITS[part[3]]) // 10 ** len(part[2])
         meant = format_size(kib) if kib % 1024 == 0 else ""
-    elif _NUMBER.match(text):
+    elif re.match(_NUMBER, text):
         message = f"the size {shown(text)} has no unit"
         return wrong(message, expected=expected, meant=f"{text}M" if len(text) < 6 else "")
     return wrong(f"{shown(text)} is not a size", expected=expected, meant=meant)
@@ -113,9 +113,9 @@ def format_size(size_bytes: int) -> str:
 
 def parse_address(text: str) -> int:
     """A physical address in bytes: a number, or a size counted from 0 (``4G``)."""
-    if _NUMBER.match(text):
+    if re.match(_NUMBER, text):
         return _read(text, "address")
-    if _SIZE.match(text):
+    if re.match(_SIZE, text):
         return parse_size(text)
     message = f"{shown(text)} is not an address" if text else "the address is missing"
     raise wrong(message, expected="bytes such as 0x100000000 or 4G")
@@ -128,7 +128,7 @@ def format_hex(number: int) -> str:
 
 def parse_seconds(text: str) -> float:
     """``2s``, ``1.5s`` or ``250ms``, rounded to whole milliseconds."""
-    if (matched := _DURATION.match(text)) is None:
+    if (matched := re.match(_DURATION, text)) is None:
         raise wrong(
             f"{shown(text)} is not a duration" if text else "the duration is missing",
             expected="seconds or milliseconds such as 2s or 250ms",
@@ -159,7 +159,7 @@ def parse_truth(text: str) -> bool:
 
 def parse_name(text: str) -> str:
     """The name of a DIMM, device or huge page set: a letter, then letters, digits, ``_.:-``."""
-    if _NAME.match(text):
+    if re.match(_NAME, text):
         return text
     message = f"{shown(text)} is not a name" if text else "the name is missing"
     raise wrong(message, expected="a letter and up to 63 letters, digits or _ . : - such as dimm0")
@@ -230,12 +230,12 @@ def _parse_part(part: str) -> list[Ref]:
     """What stands between two commas; commas between brackets do not count."""
     if not part:
         raise wrong("a part of the list is empty", expected=_REF_WORDS)
-    if device := _DEVICE.match(part):
+    if device := re.match(_DEVICE, part):
         name = parse_name(device[1])
         if device[2] is None:
             return [Ref(device=name)]
         return _parse_inside(name, device[2])
-    if not _DIGIT.match(part):
+    if not re.match(_DIGIT, part):
         raise wrong(f"{shown(part)} names no blocks", expected=_REF_WORDS)
     low, dash, high = part.partition("-")
     if dash and _is_hex(low) != _is_hex(high):
@@ -306,7 +306,7 @@ def parse_pfn(text: str) -> PfnRef:
     """``0x108000`` or a page relative to a device, ``dimm0+512`` (``dimm0`` is page 0)."""
     if not text:
         raise wrong("the pfn is missing", expected=_PFN_WORDS)
-    if _DIGIT.match(text):
+    if re.match(_DIGIT, text):
         return PfnRef(parse_number(text, "pfn"))
     name, plus, offset = text.partition("+")
     if not name[:1].isalpha() or not name.isascii():
@@ -341,7 +341,7 @@ class ValueKind(Struct, frozen=True):
 
 
 def _order_count(text: str) -> tuple[int, int]:
-    if (matched := _ORDER_COUNT.match(text)) is None:
+    if (matched := re.match(_ORDER_COUNT, text)) is None:
         raise wrong(f"{shown(text)} is not order:count", expected="a pair such as 0:2627")
     order = parse_number(matched[1], "order")
     if order > MAX_ORDER:
@@ -356,7 +356,7 @@ def _file(text: str) -> str:
 
 
 def _mark(text: str) -> str:
-    if not MARK_NAME.fullmatch(text):
+    if not re.fullmatch(MARK_NAME, text):
         message = f"{shown(text)} cannot name a place"
         raise wrong(message, expected="a letter, or a word of letters, digits, - and _")
     return text

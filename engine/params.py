@@ -81,14 +81,12 @@ def kstrtobool(word: str) -> bool | None:
     return False if start[:1] in ("n", "f", "0") or start == "of" else None
 
 
-_C_NUMBER = re.compile(
-    r"\+?(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<octal>0[0-7]*)|(?P<decimal>[1-9][0-9]*))\Z"
-)
+_C_NUMBER = r"\+?(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<octal>0[0-7]*)|(?P<decimal>[1-9][0-9]*))\Z"
 
 
 def kstrtoull(word: str) -> int | None:
     """A number as ``kstrtoull(…, 0, …)`` reads it, None for none; 2^64 for any larger one."""
-    if (found := _C_NUMBER.match(word)) is None:
+    if (found := re.match(_C_NUMBER, word)) is None:
         return None
     digits, base = next(
         (found[name], base)

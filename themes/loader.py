@@ -42,8 +42,8 @@ SHIPPED_DIRECTORY: Final = Path(__file__).resolve().parent
 
 MAX_FILE_BYTES: Final = 1 << 16
 MAX_BASES: Final = 8
-_RGB = re.compile(r"#[0-9a-fA-F]{6}\Z")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
+_RGB = r"#[0-9a-fA-F]{6}\Z"
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z"
 _SECTIONS: Mapping[str, Sequence[str]] = {
     "state": STATE_KEYS,
     "block": BLOCK_KEYS,
@@ -74,7 +74,7 @@ def theme_files(directories: Iterable[Path] | None = None) -> dict[str, Path]:
         except OSError:
             continue
         for file in files:
-            if _NAME.match(file.stem):
+            if re.match(_NAME, file.stem):
                 found.setdefault(file.stem, file)
     return dict(sorted(found.items()))
 
@@ -235,7 +235,7 @@ class _Reader:
         if value is None:
             raise self.wrong(place, "is missing")
         if self.colours == "rgb":
-            if isinstance(value, str) and _RGB.match(value):
+            if isinstance(value, str) and re.match(_RGB, value):
                 return value.lower()
             raise self.wrong(place, f"{quoted(value)} is not a colour; write it as #rrggbb")
         if isinstance(value, str) and value in (*ANSI_COLOURS, DEFAULT_COLOUR):

@@ -253,6 +253,10 @@ class PfnmapApp(App[int], inherit_bindings=False):
             renderable = self._on_terminal.unsent(renderable)
         super()._display(screen, renderable)
 
+    def get_css_variables(self) -> dict[str, str]:
+        """The theme's colours; none before the program runs, so that they are made once."""
+        return super().get_css_variables() if self.is_running else {}
+
     def refresh_css(self, animate: bool = True) -> None:
         """Apply new colours; before there is a screen only note them, to parse styles once."""
         if self.screen_stack:

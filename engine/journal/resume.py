@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zlib
 from collections.abc import Callable
 from typing import Final
@@ -183,7 +184,7 @@ def _move(session: Session, line: str) -> None:
     word, _, rest = line.partition(" ")
     if word == "mark":
         name, _, pfn = rest.partition(" ")
-        if not MARK_NAME.fullmatch(name) or not pfn.isdecimal():
+        if not re.fullmatch(MARK_NAME, name) or not pfn.isdecimal():
             raise InputError("it names no place")
         session.mark(name, int(pfn))
         return

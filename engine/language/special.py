@@ -46,9 +46,9 @@ from pfnmap.engine.params import PARAM_VALUES
 
 ADDRESS_FLOOR = 1 << 32
 PAGE_MASK = 0xFFF
-_HEX = re.compile(r"0[xX]")
-_SIZED = re.compile(r"[0-9]+[A-Za-z]")
-_NODE_RAM = re.compile(r"ram([0-9]{1,4})\Z")
+_HEX = r"0[xX]"
+_SIZED = r"[0-9]+[A-Za-z]"
+_NODE_RAM = r"ram([0-9]{1,4})\Z"
 
 
 def parse_machine(arguments: Arguments) -> commands.Command:
@@ -62,7 +62,7 @@ def parse_machine(arguments: Arguments) -> commands.Command:
     node_ram: dict[int, int] = {}
     params: dict[str, str] = {}
     while pair := arguments.take_pair():
-        if matched := _NODE_RAM.match(pair.key):
+        if matched := re.match(_NODE_RAM, pair.key):
             node = int(matched[1])
             _check_node(node, given.get("nodes"), pair.column)
             if node in node_ram:
@@ -176,9 +176,9 @@ def is_plainly_address(text: str) -> bool:
     pfns are written in hexadecimal too, so small numbers stay pfns; ``pfn`` and ``addr``
     in front settle the rest.
     """
-    if _SIZED.match(text) and not _HEX.match(text):
+    if re.match(_SIZED, text) and not re.match(_HEX, text):
         return True
-    if not _HEX.match(text):
+    if not re.match(_HEX, text):
         return False
     number = parse_number(text, "pfn")
     return number >= ADDRESS_FLOOR and not number & PAGE_MASK

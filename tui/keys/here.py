@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from msgspec import Struct
 
 from pfnmap.engine.commands import Ref
 from pfnmap.engine.kinds import ZoneType
@@ -16,8 +16,7 @@ MOST_BLOCKS = 65_536
 """Blocks that one key press may act on; more would be a slip of the hand."""
 
 
-@dataclass(frozen=True)
-class Here:
+class Here(Struct, frozen=True, dict=True):
     """``start``, ``end``: the pfns [start, end) of the cursor's cell or of the selection.
 
     Everything else is looked up when it is first asked for.

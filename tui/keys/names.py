@@ -6,6 +6,7 @@ Textual accepts names of keys that do not exist without a word, so they are chec
 from __future__ import annotations
 
 import unicodedata
+from functools import cache
 
 from pfnmap.engine.errors import InputError
 
@@ -47,6 +48,7 @@ SPECIAL_NAMES: dict[str, str] = {
 """Characters whose Textual name is not their Unicode name."""
 
 
+@cache
 def textual_key(typed: str) -> str:
     """Textual's name for a key as a person writes it (``?``, ``ctrl+r``, ``O``).
 

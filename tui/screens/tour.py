@@ -23,7 +23,7 @@ from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.names import shown_key
 
 MACHINE: Final = "machine ram=1G"
-_KEY = re.compile(r"\{([a-z_.]+)\}")
+_KEY = r"\{([a-z_.]+)\}"
 
 
 class Seen(Struct, frozen=True):
@@ -301,4 +301,4 @@ def _press_word(ask: str, keymap: Keymap) -> str:
 
 def filled(text: str, keymap: Keymap) -> str:
     """A text with the keys in force."""
-    return _KEY.sub(lambda found: _press_word(found[1], keymap), text)
+    return re.sub(_KEY, lambda found: _press_word(found[1], keymap), text)

@@ -18,13 +18,9 @@ from textual.message import Message
 ESCAPE: Final = "\x1b"
 PASTED: Final = "\x1b[200~"
 PASTED_END: Final = "\x1b[201~"
-_SEQUENCE: Final = re.compile(
-    r"\x1b\[M...|\x1b\[\[[A-E]|\x1b\[(?!M|\[|200~)[0-?]*[ -/]*[@-~]"
-    r"|\x1bO[ -~]",
-    re.DOTALL,
-)
+_SEQUENCE: Final = r"(?s)\x1b\[M...|\x1b\[\[[A-E]|\x1b\[(?!M|\[|200~)[0-?]*[ -/]*[@-~]|\x1bO[ -~]"
 """The mouse of X10, keys of the Linux console, CSI, SS3."""
-_BEGUN: Final = re.compile(r"\x1b(O|\[(M.{0,2}|\[|[0-?]*[ -/]*)?)?\Z", re.DOTALL)
+_BEGUN: Final = r"(?s)\x1b(O|\[(M.{0,2}|\[|[0-?]*[ -/]*)?)?\Z"
 """What more may make a sequence of."""
 
 
@@ -55,10 +51,10 @@ class Typed:
                     yield Paste(pasted.replace("\x00", ""))
                 else:
                     self._rest = PASTED + pasted
-            elif found := _SEQUENCE.match(text):
+            elif found := re.match(_SEQUENCE, text):
                 text = text[found.end() :]
                 yield from self._sequence(found.group())
-            elif _BEGUN.match(text):
+            elif re.match(_BEGUN, text):
                 self._rest, text = text, ""
             else:
                 text = text[1:]
