@@ -11,7 +11,9 @@ from tests.bench.table import Measure, Row
 SWITCHES = f"import gc\ngc.set_threshold({COLLECT_AFTER}, 10, 10)\n"
 """What the program does for itself before anything else; see also ``environment``."""
 NUMPY = ("-c", f"{SWITCHES}import numpy")
-EMPTY_APP = ("-c", f"{SWITCHES}import numpy\nfrom textual.app import App\nApp().run()")
+PROGRAM = ("-c", "from pfnmap.tui.__main__ import main\nmain()")
+"""As the installed command does it."""
+EMPTY = "import numpy\nfrom textual.app import App\nApp().run()"
 SCENARIO = "shrink-e1-merged"
 """A shipped scenario of average length."""
 
@@ -30,15 +32,18 @@ def empty_is_painted(raw: bytearray) -> bool:
     return LAST_LINE in raw
 
 
-def _first_frame() -> tuple[Measure, Measure]:
+def _first_frame(switches: str) -> tuple[Measure, Measure]:
     return (
-        partial(first_frame, ("-m", "pfnmap.tui"), program_is_painted),
-        partial(first_frame, EMPTY_APP, empty_is_painted),
+        partial(first_frame, PROGRAM, program_is_painted),
+        partial(first_frame, ("-c", switches + EMPTY), empty_is_painted),
     )
 
 
 ROWS = (
-    Row("first frame", "empty Textual app + numpy", 1.25, _first_frame, rounds=15),
+    Row("first frame", "empty Textual app + numpy, same switches", 1.25,
+        partial(_first_frame, SWITCHES), rounds=15),
+    Row("first frame, default collector", "empty Textual app + numpy", 1.25,
+        partial(_first_frame, ""), rounds=15),
     Row("pfnmap show", "import numpy", 2, partial(_process, "show"), rounds=15),
     Row("pfnmap show -c", "import numpy", 2,
         partial(_process, "show", "-c", "add dimm0 256M", "-c", "online dimm0[1] movable"),
