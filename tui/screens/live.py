@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Final, TypeVar
 
 from textual.timer import Timer
@@ -35,6 +36,8 @@ from pfnmap.tui.settings.state_directory import state_directory
 
 LOOK_SECONDS: Final = 0.25
 """How soon the pages that come into sight are asked for."""
+PAUSES: Final = 4
+"""So many times as long as a reading took nothing is read behind it, on the clock."""
 LOOK_READINGS: Final = 15
 """After so many readings that found nothing new they are asked for again."""
 
@@ -87,6 +90,8 @@ class Live:
         self._nr_unlooked = 0
         """Readings since then."""
         self._missing: set[str] = set()
+        self._rested = 0.0
+        """When the next reading may begin: what is slow is asked more seldom."""
         self._took = False
         """Whether the last reading found something new."""
 
@@ -121,7 +126,7 @@ class Live:
         return self._turn.locked()
 
     def _tick(self) -> None:
-        if not self._busy:
+        if not self._busy and monotonic() >= self._rested:
             self._owner.run_worker(self.read(), group="live", exit_on_error=False)
 
     def _glance(self) -> None:
@@ -151,8 +156,10 @@ class Live:
         nobody sees it.
         """
         async with self._turn:
+            began = monotonic()
             try:
                 view = await _apart(lambda: self.session.observe(in_sight))
+                self._rested = (ended := monotonic()) + PAUSES * (ended - began)
                 if self._took:
                     give_memory_back()  # a reading later all has been drawn
                 self._took = changed = self.session.take(view)

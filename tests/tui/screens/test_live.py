@@ -554,3 +554,23 @@ async def test_a_reading_that_hangs_keeps_nobody_from_quitting(
     over.set()
     # Threads that are no daemons are waited for where Python ends.
     assert daemons == [True]
+
+
+async def test_what_is_slow_to_read_is_read_more_seldom(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, begun = 100.0, list[object]()
+
+    def observe(_in_sight: object) -> None:
+        nonlocal now
+        now += 3
+
+    async with live_stage(tree) as (on, live):
+        monkeypatch.setattr("pfnmap.tui.screens.live.monotonic", lambda: now)
+        monkeypatch.setattr(live.session, "observe", observe)
+        await live.read()
+        monkeypatch.setattr(on.app.main, "run_worker", lambda work, **_: begun.append(work.close()))
+        for later, readings in ((103 + 11, 0), (103 + 13, 1)):
+            now = later
+            live._tick()
+            assert len(begun) == readings
