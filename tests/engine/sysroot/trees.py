@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 MEMORY = "sys/devices/system/memory"
@@ -24,9 +26,18 @@ class Tree:
     def write(self, path: str, text: str | bytes) -> Path:
         """Write a file, its directories too."""
         file = self.root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        data = text if isinstance(text, bytes) else text.encode()
+        try:
+            self._put(f"{self.root}/{path}", data)
+        except FileNotFoundError:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._put(f"{self.root}/{path}", data)
         return file
+
+    @staticmethod
+    def _put(name: str, data: bytes) -> None:
+        with open(name, "wb", buffering=0) as file:
+            file.write(data)
 
     def block(
         self,
@@ -39,8 +50,9 @@ class Tree:
         phys_device: str | None = "0",
     ) -> None:
         """A memory block; None leaves a file out."""
-        directory = f"{MEMORY}/memory{number}"
-        (self.root / directory).mkdir(exist_ok=True)
+        directory = f"{self.root}/{MEMORY}/memory{number}"
+        with suppress(FileExistsError):
+            os.mkdir(directory)
         for name, value in (
             ("state", state),
             ("valid_zones", zones),
@@ -48,11 +60,10 @@ class Tree:
             ("phys_device", phys_device),
         ):
             if value is not None:
-                self.write(f"{directory}/{name}", f"{value}\n")
+                self._put(f"{directory}/{name}", f"{value}\n".encode())
         if node is not None:
-            link = self.root / directory / f"node{node}"
-            if not link.is_symlink():
-                link.symlink_to(f"../../node/node{node}")
+            with suppress(FileExistsError):
+                os.symlink(f"../../node/node{node}", f"{directory}/node{node}")
 
     def blocks(self, first: int, last: int, state: str = "online", zones: str = "Normal") -> None:
         """Equal blocks first..last on node 0."""
@@ -68,7 +79,7 @@ class Tree:
         directory = self.root / f"{NODE}/node{number}"
         directory.mkdir(parents=True, exist_ok=True)
         for block in blocks:
-            (directory / f"memory{block}").symlink_to(f"../../memory/memory{block}")
+            os.symlink(f"../../memory/memory{block}", f"{directory}/memory{block}")
 
     def masks(self, **masks: str) -> None:
         """Node masks."""
