@@ -20,7 +20,7 @@ from textual.strip import Strip
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.say.words import safe
 from pfnmap.tui.widgets.paint import Paint
-from pfnmap.tui.widgets.panel import Panel, is_overtaken
+from pfnmap.tui.widgets.panel import Panel, forget_closed, is_overtaken
 
 Result = TypeVar("Result")
 
@@ -140,6 +140,10 @@ class Dialog(ModalScreen[Result], inherit_bindings=False):
         """What a small terminal hid had to give the focus up; give it back."""
         if not is_overtaken(self, event) and self.opened and self.focused is None:
             self.call_after_refresh(self.focus_next)
+
+    def on_unmount(self) -> None:
+        """Many dialogs are opened and closed."""
+        forget_closed()
 
     def _open(self) -> None:
         if not self.opened:

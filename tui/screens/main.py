@@ -51,7 +51,7 @@ from pfnmap.tui.widgets.figure_panel import FigurePanel
 from pfnmap.tui.widgets.inspector import Inspector
 from pfnmap.tui.widgets.line_panels import KeyLine, Legend, StatusLine, Timeline, TitleLine
 from pfnmap.tui.widgets.paint import Paint
-from pfnmap.tui.widgets.panel import Panel, is_overtaken
+from pfnmap.tui.widgets.panel import Panel, forget_closed, is_overtaken
 from pfnmap.tui.widgets.pfn_map import PfnMap
 
 AT_FIRST = frozenset(layout.PANELS) - {layout.BLOCKS}
@@ -438,6 +438,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         if self._toast:
             self._toast = False
             self.app.clear_notifications()
+            forget_closed()
 
     # -- doing things ----------------------------------------------------------------------
     def action_act(self, action_id: str) -> None:

@@ -35,6 +35,7 @@ class EventLog(Panel):
         self._last_said = 0
         """Lines of what was said last, where nothing was done after it."""
         self._drawn: dict[tuple[int, int], tuple[Outcome, list[Strip]]] = {}
+        """Of each outcome in the log, by its id and the width."""
         self._guest_says: Sequence[str] = ()
 
     def show(self, shown: Shown) -> None:
@@ -91,9 +92,18 @@ class EventLog(Panel):
         if position == 0 and shown.phase is None:
             body += self._piece(width, Piece("text", shown.hint()), indent=1)
         body += self._said(width, 0) if first == 0 else []
-        for index in range(first, position):
-            body += self._outcome(width, outcomes, index)
-            body += self._said(width, index + 1)
+        drawn = {}
+        for index, outcome in enumerate(outcomes[first : first + KEPT_OUTCOMES], first):
+            known, strips = self._drawn.get((id(outcome), width), (None, []))
+            if known is not outcome:
+                if index >= position:
+                    break
+                strips = self._outcome(width, outcomes, index)
+            drawn[id(outcome), width] = outcome, strips
+            if index < position:
+                body += strips
+                body += self._said(width, index + 1)
+        self._drawn = drawn
         if shown.phase is not None and position < len(outcomes):
             for piece in outcome_pieces(outcomes, position, shown.phase, KEPT_PIECES):
                 body += self._piece(width, piece)
@@ -113,12 +123,6 @@ class EventLog(Panel):
 
     def _outcome(self, width: int, outcomes: Sequence[Outcome], index: int) -> list[Strip]:
         outcome = outcomes[index]
-        key = (id(outcome), width)
-        kept = self._drawn.get(key)
-        if kept is not None and kept[0] is outcome:
-            return kept[1]
-        if len(self._drawn) > 4 * KEPT_OUTCOMES:
-            self._drawn.clear()
         strips = []
         pieces = outcome_pieces(outcomes, index, most=KEPT_PIECES)
         unseen = max(0, len(outcome.events) - KEPT_PIECES)
@@ -128,7 +132,6 @@ class EventLog(Panel):
             least = "at least " if unseen else ""
             words = f"and {least}{more} more lines: pfnmap run prints them all"
             strips += self._piece(width, Piece("dim", words))
-        self._drawn[key] = (outcome, strips)
         return strips
 
     def _piece(self, width: int, piece: Piece, indent: int = INDENT) -> list[Strip]:

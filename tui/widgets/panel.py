@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual._styles_cache import StylesCache
 from textual.geometry import Region
 from textual.screen import Screen
 from textual.strip import Strip
@@ -264,6 +265,14 @@ class Panel(Widget, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One drawn line."""
         return self.render_lines(Region(0, y, self.size.width, 1))[0]
+
+
+def forget_closed() -> None:
+    """Let go of what was drawn of widgets that are gone.
+
+    Textual remembers the colours of 1,024 of them by the caches of their lines, which are large.
+    """
+    StylesCache.get_inner_outer.cache_clear()
 
 
 def is_overtaken(screen: Screen[Any], event: events.Resize) -> bool:

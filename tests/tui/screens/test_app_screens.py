@@ -7,7 +7,9 @@ pictures keep the colours.
 from __future__ import annotations
 
 import os
+from gc import collect
 from pathlib import Path
+from weakref import ref
 
 import pytest
 
@@ -134,3 +136,14 @@ async def test_resizing_at_any_moment() -> None:
         on.main.refresh(layout=True)
         await on.keys("escape")
         assert on.text == again
+
+
+@pytest.mark.parametrize("key", ["?", ":", "ctrl+p"])
+async def test_nothing_of_a_closed_dialog_is_kept(key: str) -> None:
+    async with stage(*DIMM) as on:
+        await on.keys(key)
+        drawn = ref(on.app.screen.children[0]._styles_cache)
+        await on.keys("escape")
+        assert on.on_main
+        collect()
+        assert drawn() is None
