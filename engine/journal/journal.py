@@ -18,7 +18,6 @@ machine, timeline, branches and position. See :mod:`pfnmap.engine.journal.lines`
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -192,24 +191,34 @@ def keep(session: Session, origin: Origin, store: JournalStore) -> JournaledSess
         origin: What it began with.
         store: Where the journal goes.
     """
-    first = [_header(origin)]
+    first: list[str] = []
     if origin.trace is None:
         first += [_run_line(outcome.command) for outcome in session.outcomes]
     if session.position != (0 if origin.trace else len(session.outcomes)):
         first.append(f"seek {session.position}")
     nr_runs = sum(line.startswith("run ") for line in first)
-    return JournaledSession(session, _LazyJournal(store, first), nr_runs)
+    return JournaledSession(session, _LazyJournal(store, origin, first), nr_runs)
 
 
 class _LazyJournal(JournalFile):
     """A journal whose first lines are written together with the first step."""
 
-    def __init__(self, store: JournalStore, first: Sequence[str]) -> None:
+    def __init__(self, store: JournalStore, origin: Origin, first: Sequence[str]) -> None:
         super().__init__(store.create)
+        self._origin: Origin | None = origin
         self._pending += first
+
+    def append(self, *payloads: str) -> None:
+        """As :meth:`JournalFile.append`; what the session began with comes first."""
+        if self._origin is not None:
+            self._pending.insert(0, _header(self._origin))
+            self._origin = None
+        super().append(*payloads)
 
 
 def _header(origin: Origin) -> str:
+    import json  # a machine that is only looked at is not written down
+
     facts: dict[str, Any] = {"pid": os.getpid(), "title": origin.title}
     if origin.trace is not None:
         facts |= {"trace": str(origin.trace), "sha256": origin.sha256}
@@ -227,6 +236,8 @@ def read_header(line: str) -> Origin:
     name, _, text = line.partition(" ")
     if name != FORMAT:
         raise InputError(f"its format is {printable(name)[:40]!r}, this pfnmap reads {FORMAT}")
+    import json
+
     try:
         facts = json.loads(text)  # not a type of msgspec's: a path may hold what is no text
         title = str(facts["title"])

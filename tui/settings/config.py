@@ -25,6 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import platformdirs
 from msgspec import Struct, field
 
 from pfnmap.engine.errors import InputError, quoted
@@ -92,8 +93,6 @@ class Settings(Struct, frozen=True):
 
 def settings_file() -> Path:
     """Where a user's settings are looked for; it need not exist."""
-    import platformdirs
-
     return platformdirs.user_config_path("pfnmap", appauthor=False) / FILE_NAME
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+import platformdirs
+
 from pfnmap.engine.journal.store import JournalStore
 
 VARIABLE: Final = "PFNMAP_STATE_DIR"
@@ -18,8 +20,6 @@ def state_directory(env: Mapping[str, str]) -> Path:
     """
     if named := env.get(VARIABLE):
         return Path(named).absolute()
-    import platformdirs
-
     return platformdirs.user_state_path("pfnmap", appauthor=False)
 
 
