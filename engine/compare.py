@@ -34,7 +34,7 @@ from pfnmap.engine.play import do
 from pfnmap.engine.profile import get_profile
 from pfnmap.engine.scenarios.scenario import Scenario, build_scenario
 from pfnmap.engine.session import Session
-from pfnmap.engine.sizes_in_words import listed
+from pfnmap.engine.sizes import listed
 from pfnmap.engine.view import View
 
 Pairs = tuple[tuple[str, str], ...]

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
-from pfnmap.engine.claims import corrected, evaluate
 from pfnmap.engine.commands import Command, Expect, Interactive, Source, StartMachine, is_action
 from pfnmap.engine.errors import PfnmapError
+from pfnmap.engine.expectations import corrected, evaluate
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import Session
 

@@ -27,10 +27,10 @@ from pfnmap.engine.commands import (
 )
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.finding import DISAGREES, Finding
-from pfnmap.engine.guest.actions import MEANINGLESS, perform, refuse
 from pfnmap.engine.guest.errors import UnplayableError
 from pfnmap.engine.guest.guest import Guest
 from pfnmap.engine.guest.record import Recorder
+from pfnmap.engine.guest.verbs import MEANINGLESS, perform, refuse
 from pfnmap.engine.machine import predict
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.outcome import Event, Outcome, Phases, Refusal
@@ -39,10 +39,10 @@ from pfnmap.engine.sysroot.explain import explain
 from pfnmap.engine.sysroot.history import MAX_DISAGREEMENTS, ObservedHistory, observed
 from pfnmap.engine.sysroot.observation import Observation, Span
 from pfnmap.engine.sysroot.observe import Watcher, changes_between
-from pfnmap.engine.sysroot.shell import ANSWER_SECONDS, Answer, ShellMachine
+from pfnmap.engine.sysroot.shell_machine import ANSWER_SECONDS, Answer, ShellMachine
 from pfnmap.engine.sysroot.view import SysrootView
+from pfnmap.engine.traces.recorded_state import as_recorded
 from pfnmap.engine.traces.replay import machine_state, run_step
-from pfnmap.engine.traces.shown import as_recorded
 from pfnmap.engine.traces.trace import FIRMWARE, RecordedStep, ShellStep, trace_bytes
 from pfnmap.engine.traces.verify import Difference, compare, compare_answer
 

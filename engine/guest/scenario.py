@@ -12,16 +12,16 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pfnmap.engine.claims import evaluate
 from pfnmap.engine.commands import Command, Expect, SetParam, StartMachine, is_action, is_step
 from pfnmap.engine.compare import VariantRun, VariantStep
 from pfnmap.engine.errors import PfnmapError
-from pfnmap.engine.guest.actions import MEANINGLESS, perform, refuse
+from pfnmap.engine.expectations import evaluate
 from pfnmap.engine.guest.errors import GuestError
 from pfnmap.engine.guest.guest import Guest
 from pfnmap.engine.guest.hardware import Hardware, hardware_of
 from pfnmap.engine.guest.kernels import Kernel
 from pfnmap.engine.guest.record import Recorder
+from pfnmap.engine.guest.verbs import MEANINGLESS, perform, refuse
 from pfnmap.engine.language.lines import format_command
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.state import State

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from pfnmap.engine.journal.lines import seal
+from pfnmap.engine.journal.checksums import seal
 
 OpenFile = tuple[int, Path]
 """A file descriptor, open for appending and locked, and the file's path."""

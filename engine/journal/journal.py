@@ -13,7 +13,7 @@ A session that began as a real machine was has ``machine``, a capture of it, in 
 recording has the recording's path in ``trace``.
 
 Because the model is deterministic this is everything: replaying the lines gives the same
-machine, timeline, branches and position. See :mod:`pfnmap.engine.journal.lines` for the checksums.
+machine, timeline, branches and position. Checksums: :mod:`pfnmap.engine.journal.checksums`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from msgspec.structs import replace
 
 from pfnmap.engine.commands import Command, Note, StartMachine, Title
 from pfnmap.engine.errors import InputError, PfnmapError
+from pfnmap.engine.journal.checksums import MAX_LINE_BYTES
 from pfnmap.engine.journal.file import JournalFile
-from pfnmap.engine.journal.lines import MAX_LINE_BYTES
 from pfnmap.engine.journal.results import FIRST, Results
 from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.language.lines import format_command, parse_line

@@ -11,9 +11,9 @@ from typing import Final
 from msgspec import Struct
 
 from pfnmap.engine.errors import InputError, PfnmapError
+from pfnmap.engine.journal.checksums import Damage, Scanned
 from pfnmap.engine.journal.file import JournalFile, OpenFile
 from pfnmap.engine.journal.journal import JournaledSession, Origin, read_header
-from pfnmap.engine.journal.lines import Damage, Scanned
 from pfnmap.engine.journal.results import Results
 from pfnmap.engine.journal.store import JournalStore, StoredJournal
 from pfnmap.engine.language.lines import parse_line

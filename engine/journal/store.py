@@ -18,8 +18,8 @@ from typing import Final
 from msgspec import Struct
 
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.journal.checksums import Scanned, scan
 from pfnmap.engine.journal.file import OpenFile, sync_directory, try_lock
-from pfnmap.engine.journal.lines import Scanned, scan
 from pfnmap.engine.whole_file import open_regular, read_regular
 
 KEPT_SESSIONS: Final = 200

@@ -2,7 +2,7 @@
 
 One table (:data:`EXPECTATIONS`) says for each kind of expectation what it is about and
 which keys it compares; the parser, the printer, completion and help all read it. What is
-claimed is judged in :mod:`pfnmap.engine.claims`.
+claimed is judged in :mod:`pfnmap.engine.expectations`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from pfnmap.engine.geometry import MAX_NUMNODES
 from pfnmap.engine.kinds import KERNEL_ZONES, BlockState, ZoneType
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.transaction import Transaction
-from pfnmap.engine.sizes_in_words import format_mask
+from pfnmap.engine.sizes import format_mask
 
 LOCAL_DISTANCE = 10
 REMOTE_DISTANCE = 20

@@ -23,7 +23,7 @@ from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import online, zone_shifting
 from pfnmap.engine.operations.refs import default_address
 from pfnmap.engine.outcome import Refusal
-from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.sizes import counted
 
 
 def occupied(state: State, start: int, size: int) -> Refusal | None:

@@ -17,7 +17,7 @@ from pfnmap.engine.memory.state import PINNED, POISONED, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations.refs import block_ranges, pfn_of
 from pfnmap.engine.outcome import Refusal
-from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.sizes import counted
 
 PIN_KINDS: dict[str, tuple[PageState, int]] = {
     "unmovable": (PageState.UNMOVABLE, -1),

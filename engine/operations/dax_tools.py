@@ -23,7 +23,7 @@ from pfnmap.engine.operations.offline import offline_blocks
 from pfnmap.engine.operations.online import online_blocks
 from pfnmap.engine.operations.refs import default_address
 from pfnmap.engine.outcome import Refusal
-from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.sizes import counted
 
 _KINDS = ("pmem", "dax", "kmem")
 _ALIGN_BYTES = 256 << 20

@@ -34,7 +34,7 @@ from pfnmap.engine.operations.hugetlb_vmemmap import (
 )
 from pfnmap.engine.operations.refs import pfn_of
 from pfnmap.engine.outcome import Refusal
-from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.sizes import counted
 
 PTE_BYTES = 8
 """Of an entry of a page table."""

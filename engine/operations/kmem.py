@@ -22,7 +22,7 @@ from pfnmap.engine.operations.add import add_memory
 from pfnmap.engine.operations.remove import offline_and_remove, remove_range
 from pfnmap.engine.outcome import Refusal
 from pfnmap.engine.params import ONLINE_WORDS, kstrtobool
-from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.sizes import counted
 
 UNPLUGGED = "unplugged"
 LINE = "System RAM (kmem)"

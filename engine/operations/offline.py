@@ -24,7 +24,7 @@ from pfnmap.engine.operations import hugetlb, zone_shifting
 from pfnmap.engine.operations.many_ranges import Ranges, Tried, do_ranges, first_refusal
 from pfnmap.engine.operations.refs import listed_blocks
 from pfnmap.engine.outcome import Refusal
-from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.sizes import counted
 from pfnmap.engine.view import BlockRow
 
 UNMOVABLE_KINDS = (PageState.UNMOVABLE, PageState.RESERVED, PageState.VMEMMAP)

@@ -25,7 +25,7 @@ from pfnmap.engine.operations.allocations import PIN_KINDS
 from pfnmap.engine.operations.many_ranges import Ranges, first_refusal
 from pfnmap.engine.operations.refs import block_ranges
 from pfnmap.engine.outcome import Refusal
-from pfnmap.engine.sizes_in_words import ranged
+from pfnmap.engine.sizes import ranged
 
 _SECTIONS_GONE: Final = "the sections are gone"
 _LEAVE_WITH_BLOCKS: Final = [*(kind for kind, _ in PIN_KINDS.values()), PageState.OFFLINE]

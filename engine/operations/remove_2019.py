@@ -19,7 +19,7 @@ from pfnmap.engine.memory.runs import Rows, joined_ranges, outside, ranges_of, s
 from pfnmap.engine.memory.state import Countdown, Device, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.outcome import Refusal
-from pfnmap.engine.sizes_in_words import counted, ranged
+from pfnmap.engine.sizes import counted, ranged
 
 MAX_SHOWN = 64
 """Sections of a larger range whose backward free becomes a phase; the last always does."""

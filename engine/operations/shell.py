@@ -17,7 +17,7 @@ from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import dax_tools, offline, online, pending, sysfs
 from pfnmap.engine.operations.zone_policy import valid_zones
 from pfnmap.engine.outcome import Refusal
-from pfnmap.engine.sizes_in_words import ranged
+from pfnmap.engine.sizes import ranged
 from pfnmap.engine.sysfs_words import MEMORY_DIR
 
 MAX_COMMANDS = 8192

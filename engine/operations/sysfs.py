@@ -35,7 +35,7 @@ from pfnmap.engine.operations.many_ranges import Reach, do_ranges
 from pfnmap.engine.operations.zone_policy import valid_zones
 from pfnmap.engine.outcome import NOT_MODELLED, Refusal
 from pfnmap.engine.params import ONLINE_WORDS, kstrtobool, kstrtoull
-from pfnmap.engine.sizes_in_words import format_mask
+from pfnmap.engine.sizes import format_mask
 from pfnmap.engine.sysfs_words import (
     BIND,
     DAX_FILE,

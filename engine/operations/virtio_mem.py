@@ -28,7 +28,7 @@ from pfnmap.engine.operations.device import unclaimed
 from pfnmap.engine.operations.refs import default_address
 from pfnmap.engine.operations.remove import offline_and_remove, remove_range
 from pfnmap.engine.outcome import Refusal
-from pfnmap.engine.sizes_in_words import human_size
+from pfnmap.engine.sizes import human_size
 
 MIN_DEVICE_BLOCK = 1 << 20
 """The least block size that QEMU takes (VIRTIO_MEM_MIN_BLOCK_SIZE)."""

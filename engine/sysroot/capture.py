@@ -35,11 +35,11 @@ from pfnmap.engine.memory.alike import kinds_of
 from pfnmap.engine.memory.runs import one_by_one
 from pfnmap.engine.params import PARAM_VALUES, Params
 from pfnmap.engine.sysroot.dumps import has_blocks, is_text_dump, parse_text_dump
-from pfnmap.engine.sysroot.files import MAX_WORD, TextTree, clean
 from pfnmap.engine.sysroot.lsmem import is_lsmem, listed
 from pfnmap.engine.sysroot.observation import BlockColumns, Observation
 from pfnmap.engine.sysroot.parse import MAX_IOMEM_LINES, DriverDevice, IomemLine, ZoneInfo
 from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.trees import MAX_WORD, TextTree, clean
 from pfnmap.engine.typed_json import NodeId, typed
 from pfnmap.engine.view import HugetlbPool, MemoryConfig
 from pfnmap.engine.whole_file import write_whole

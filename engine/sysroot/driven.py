@@ -16,7 +16,7 @@ from pfnmap.engine.memory.runs import Rows, joined_ranges, sorted_set
 from pfnmap.engine.memory.state import Device, State
 from pfnmap.engine.memory.unplugged import plugged_pages, unplugged_rows
 from pfnmap.engine.operations.sub_blocks import mark
-from pfnmap.engine.sizes_in_words import human_size
+from pfnmap.engine.sizes import human_size
 from pfnmap.engine.sysroot.parse import OWNER, DriverDevice, IomemLine
 from pfnmap.engine.sysroot.reading import Reading
 

@@ -20,12 +20,12 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import MAX_NUMNODES
 from pfnmap.engine.limits import MAX_CAPTURE_BLOCKS
 from pfnmap.engine.memory.runs import one_by_one
-from pfnmap.engine.sysroot.files import clean
 from pfnmap.engine.sysroot.observation import (
     MAX_ZONE_WORDS,
     UNKNOWN_STATE,
     BlockColumns,
 )
+from pfnmap.engine.sysroot.trees import clean
 from pfnmap.engine.typed_json import typed
 from pfnmap.engine.view import MemoryConfig
 

@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.sysroot.capture import load_capture
-from pfnmap.engine.sysroot.files import DirectoryTree, Reachable, clean
 from pfnmap.engine.sysroot.observation import BlockColumns, Observation, Span, differing
 from pfnmap.engine.sysroot.read import Reader, observe_report
 from pfnmap.engine.sysroot.read_blocks import MEMORY
+from pfnmap.engine.sysroot.trees import DirectoryTree, Reachable, clean
 from pfnmap.engine.sysroot.view import SysrootView
 
 ABSENT = "absent"

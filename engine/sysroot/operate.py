@@ -18,7 +18,7 @@ from pfnmap.engine.kinds import BlockState, ZoneType
 from pfnmap.engine.memory.runs import unbroken
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.params import ONLINE_WORDS
-from pfnmap.engine.sizes_in_words import listed
+from pfnmap.engine.sizes import listed
 from pfnmap.engine.sysroot.observe import Watcher, block_changes
 from pfnmap.engine.sysroot.plan import plan
 from pfnmap.engine.sysroot.read_blocks import MEMORY

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pfnmap.engine.memory.runs import one_by_one
-from pfnmap.engine.sysroot.files import FileProblem, Notes, Reachable
 from pfnmap.engine.sysroot.page_kinds import Flags, PageKinds, nothing_read, page_states
+from pfnmap.engine.sysroot.trees import FileProblem, Notes, Reachable
 from pfnmap.engine.sysroot.view import SysrootView
 
 KPAGEFLAGS = "proc/kpageflags"

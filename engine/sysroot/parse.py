@@ -13,7 +13,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from pfnmap.engine.geometry import MAX_NUMNODES
-from pfnmap.engine.sysroot.files import clean
+from pfnmap.engine.sysroot.trees import clean
 from pfnmap.engine.typed_json import Byte, NodeId, Pages
 
 MAX_PFN = 1 << 52

@@ -20,9 +20,9 @@ from pfnmap.engine.memory.unplugged import plugged_pages
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.play import play
 from pfnmap.engine.session import Session
-from pfnmap.engine.sysroot.files import Reachable
 from pfnmap.engine.sysroot.inference import UNKNOWN
 from pfnmap.engine.sysroot.page_files import read_pages
+from pfnmap.engine.sysroot.trees import Reachable
 from pfnmap.engine.sysroot.view import SysrootView
 
 

@@ -18,7 +18,6 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.memory.alike import joined
 from pfnmap.engine.params import PARAM_VALUES, Params
 from pfnmap.engine.sysfs_words import parse_mask
-from pfnmap.engine.sysroot.files import SHORT_BYTES, FileProblem, Notes, Tree, clean
 from pfnmap.engine.sysroot.lsmem import Listed, listed
 from pfnmap.engine.sysroot.observation import BlockColumns, Observation, Span
 from pfnmap.engine.sysroot.parse import (
@@ -40,6 +39,7 @@ from pfnmap.engine.sysroot.read_blocks import (
     read_node_ids,
     zone_ends,
 )
+from pfnmap.engine.sysroot.trees import SHORT_BYTES, FileProblem, Notes, Tree, clean
 from pfnmap.engine.view import HugetlbPool, MemoryConfig
 
 PARAMETERS = "sys/module/memory_hotplug/parameters"

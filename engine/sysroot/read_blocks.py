@@ -19,7 +19,6 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import MAX_NUMNODES
 from pfnmap.engine.limits import MAX_CAPTURE_BLOCKS
 from pfnmap.engine.memory.runs import sorted_set
-from pfnmap.engine.sysroot.files import FileProblem, Notes, Tree, clean
 from pfnmap.engine.sysroot.observation import (
     MAX_ZONE_WORDS,
     UNKNOWN_STATE,
@@ -28,6 +27,7 @@ from pfnmap.engine.sysroot.observation import (
     Span,
 )
 from pfnmap.engine.sysroot.parse import parse_count
+from pfnmap.engine.sysroot.trees import FileProblem, Notes, Tree, clean
 
 Ids = NDArray[np.int64]
 Content = bytes | int

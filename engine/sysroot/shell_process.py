@@ -23,8 +23,8 @@ from contextlib import suppress
 from typing import IO, Final
 
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.sysroot.files import clean
-from pfnmap.engine.sysroot.shell import ANSWER_SECONDS, Answer
+from pfnmap.engine.sysroot.shell_machine import ANSWER_SECONDS, Answer
+from pfnmap.engine.sysroot.trees import clean
 
 FIRST_SECONDS: Final = 120.0
 """For the first answer: a person may have to type a password."""

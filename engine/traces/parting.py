@@ -14,7 +14,7 @@ from msgspec.structs import asdict
 
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.model_view import ModelView
-from pfnmap.engine.sizes_in_words import format_mask
+from pfnmap.engine.sizes import format_mask
 from pfnmap.engine.traces.trace import (
     DeviceStep,
     DimmStep,

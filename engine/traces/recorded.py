@@ -19,8 +19,8 @@ from pfnmap.engine.memory.state import State
 from pfnmap.engine.model_view import ModelView
 from pfnmap.engine.outcome import Outcome, Refusal
 from pfnmap.engine.printable import printable
+from pfnmap.engine.traces.recorded_state import as_recorded
 from pfnmap.engine.traces.replay import run_step
-from pfnmap.engine.traces.shown import as_recorded
 from pfnmap.engine.traces.trace import (
     FIRMWARE,
     DeviceStep,

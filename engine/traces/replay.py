@@ -31,7 +31,7 @@ from pfnmap.engine.traces.recorded_devices import (
     with_nvdimm,
 )
 from pfnmap.engine.traces.recorded_shell import ShellError, parse_script
-from pfnmap.engine.traces.shown import as_recorded, observed_rows
+from pfnmap.engine.traces.recorded_state import as_recorded, observed_rows
 from pfnmap.engine.traces.trace import (
     FIRMWARE,
     DeviceStep,

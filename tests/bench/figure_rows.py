@@ -11,7 +11,7 @@ from pfnmap.engine.model_view import ModelView
 from pfnmap.tui.figure.axis import ground_of
 from pfnmap.tui.figure.bill import bill_of
 from pfnmap.tui.figure.figure import figure_of
-from pfnmap.tui.figure.lines import Sheet
+from pfnmap.tui.figure.line_drawing import Sheet
 from pfnmap.tui.figure.moments import Moment, moments
 from tests.bench.table import Measure, Row, timed
 from tests.tui.figure.sessions import alternating, session_of

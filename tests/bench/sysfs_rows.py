@@ -11,10 +11,10 @@ from functools import cache, partial
 from itertools import cycle, islice
 from pathlib import Path
 
-from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.history import ObservedHistory
 from pfnmap.engine.sysroot.observe import Watcher
 from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.trees import DirectoryTree
 from pfnmap.tui.cli import main as cli
 from tests.bench.process_rows import program_is_painted
 from tests.bench.processes import command_time, first_frame, processor_time, scratch

@@ -7,8 +7,8 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+from pfnmap.engine.journal.checksums import scan, seal
 from pfnmap.engine.journal.journal import JournaledSession
-from pfnmap.engine.journal.lines import scan, seal
 from pfnmap.engine.journal.resume import Resumed, list_sessions, read_session, resume
 from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.language.lines import parse_line

@@ -18,12 +18,12 @@ from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.sysroot.capture import capture_bytes, load_capture, parse_capture
 from pfnmap.engine.sysroot.explain import explain
-from pfnmap.engine.sysroot.files import DirectoryTree, FileProblem, TextTree, Tree
 from pfnmap.engine.sysroot.history import ObservedHistory
 from pfnmap.engine.sysroot.observation import Observation
 from pfnmap.engine.sysroot.observe import Watcher
 from pfnmap.engine.sysroot.plan import plan
 from pfnmap.engine.sysroot.read import Reader, observe
+from pfnmap.engine.sysroot.trees import DirectoryTree, FileProblem, TextTree, Tree
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.traces.trace import load_trace
 from pfnmap.tui.documents.view import as_json, view_data

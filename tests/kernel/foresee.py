@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from pfnmap.engine.guest.actions import perform
 from pfnmap.engine.guest.errors import GuestError, GuestHungError
+from pfnmap.engine.guest.verbs import perform
 from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.traces.trace import trace_bytes
 from tests.kernel.boots import VERSIONS, boot, script

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pfnmap.engine.guest.actions import perform
 from pfnmap.engine.guest.errors import GuestError
+from pfnmap.engine.guest.verbs import perform
 from tests.kernel.boots import boot, script
 from tests.kernel.captures import CapturingRecorder, Moment, keep, keep_dump
 

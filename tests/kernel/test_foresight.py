@@ -14,9 +14,9 @@ from pfnmap.engine.commands import Offline, Ref, Remove
 from pfnmap.engine.guest.archive import CAPTURE_SCRIPT
 from pfnmap.engine.guest.guest import Guest, Reply
 from pfnmap.engine.sysroot.capture import parse_capture
-from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.observation import Observation
 from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.trees import DirectoryTree
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.traces.trace import (
     DimmStep,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pfnmap.engine.guest.actions import perform
 from pfnmap.engine.guest.record import Recorder
+from pfnmap.engine.guest.verbs import perform
 from pfnmap.engine.traces.trace import parse_trace, trace_bytes
 from pfnmap.engine.traces.verify import verify_trace
 from tests.kernel.boots import VERSIONS, boot, why_not

@@ -5,7 +5,13 @@ from __future__ import annotations
 import argparse
 
 from pfnmap.engine.scenarios.scenario import load_scenario
-from pfnmap.tui.cli.files import STANDARD_OUTPUT, output_file, scenario_file, theme_input, write_out
+from pfnmap.tui.cli.named_files import (
+    STANDARD_OUTPUT,
+    output_file,
+    scenario_file,
+    theme_input,
+    write_out,
+)
 from pfnmap.tui.cli.options import look_of
 from pfnmap.tui.cli.parser import say
 from pfnmap.tui.pictures.cast.cast import make_cast

@@ -23,11 +23,11 @@ from pfnmap.engine.machine import Machine
 from pfnmap.engine.printable import printable
 from pfnmap.engine.scenarios.scenario import load_scenario
 from pfnmap.engine.session import Session
-from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.sizes import counted
 from pfnmap.engine.sources import named_file, open_source, says_recording, scenario_session
 from pfnmap.engine.traces.parting import course_of_trace, parting
 from pfnmap.engine.traces.trace import load_trace
-from pfnmap.tui.cli.files import scenario_file
+from pfnmap.tui.cli.named_files import scenario_file
 from pfnmap.tui.cli.opening import is_root, refuse_root_options
 from pfnmap.tui.cli.options import TERMINAL_OPTIONS, text_width
 from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle

@@ -20,10 +20,10 @@ from pfnmap.engine.guest.scenario import (
 )
 from pfnmap.engine.printable import printable
 from pfnmap.engine.scenarios.scenario import Scenario, load_scenario
-from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.sizes import counted
 from pfnmap.engine.traces.parting import Course, parting
 from pfnmap.tui.cli.compare import KERNEL
-from pfnmap.tui.cli.files import scenario_file
+from pfnmap.tui.cli.named_files import scenario_file
 from pfnmap.tui.cli.parser import emit, say, say_error
 
 EXIT_UNKNOWN: Final = 125

@@ -12,11 +12,11 @@ from pfnmap.engine.guest.errors import GuestError, MissingPartError
 from pfnmap.engine.guest.scenario import run_on
 from pfnmap.engine.printable import printable
 from pfnmap.engine.scenarios.scenario import load_scenario
-from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.sizes import counted
 from pfnmap.engine.traces.trace import Trace, trace_bytes
 from pfnmap.engine.whole_file import write_whole
-from pfnmap.tui.cli.files import output_file, scenario_file
 from pfnmap.tui.cli.guests import kernel_for, progress
+from pfnmap.tui.cli.named_files import output_file, scenario_file
 from pfnmap.tui.cli.parser import emit, say
 
 

@@ -6,7 +6,7 @@ import argparse
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.sysroot.observe import Watcher, open_watcher, page_size
-from pfnmap.engine.sysroot.shell import ShellMachine
+from pfnmap.engine.sysroot.shell_machine import ShellMachine
 from pfnmap.engine.sysroot.shell_process import ShellProcess
 
 

@@ -23,7 +23,7 @@ from pfnmap.engine.scenarios.run import failures_of, opened
 from pfnmap.engine.scenarios.scenario import Scenario, ScenarioLine, load_scenario
 from pfnmap.engine.scenarios.shell_script import as_shell
 from pfnmap.engine.session import Session
-from pfnmap.tui.cli.files import scenario_file, write_out
+from pfnmap.tui.cli.named_files import scenario_file, write_out
 from pfnmap.tui.cli.opening import parsed, step_numbers
 from pfnmap.tui.cli.options import (
     PICTURE_OPTIONS,
@@ -40,7 +40,7 @@ from pfnmap.tui.figure.moments import Moment, moments
 from pfnmap.tui.figure.steps import Steps
 from pfnmap.tui.text.ascii import wrapped
 from pfnmap.tui.text.frame import outcome_lines, render_text
-from pfnmap.tui.text.numbers import numbers
+from pfnmap.tui.text.step_table import numbers
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ import time
 
 from pfnmap.engine.journal.resume import SessionInfo, list_sessions
 from pfnmap.engine.printable import printable
-from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.sizes import counted
 from pfnmap.tui.cli.parser import emit
 from pfnmap.tui.documents.reports import SessionsData
 from pfnmap.tui.documents.view import as_json

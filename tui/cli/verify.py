@@ -9,7 +9,7 @@ import argparse
 
 from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.printable import printable
-from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.sizes import counted
 from pfnmap.engine.traces.trace import load_trace
 from pfnmap.engine.traces.verify import verify_trace
 from pfnmap.tui.cli.parser import emit, say

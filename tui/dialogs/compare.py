@@ -11,7 +11,7 @@ from pfnmap.engine.compare import Comparison
 from pfnmap.tui.dialogs.dialog import Scrolling
 from pfnmap.tui.dialogs.reader import Reader
 from pfnmap.tui.dialogs.texts import area_lines
-from pfnmap.tui.figure.lines import ALL_DIGITS, Spans
+from pfnmap.tui.figure.line_drawing import ALL_DIGITS, Spans
 from pfnmap.tui.figure.variants import Variants, compare_lines
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.widgets.figure_panel import span_strip

@@ -11,7 +11,7 @@ from textual.strip import Strip
 from pfnmap.engine.errors import InputError
 from pfnmap.tui.dialogs.dialog import Scrolling
 from pfnmap.tui.dialogs.prompt import Prompt
-from pfnmap.tui.figure.lines import Spans
+from pfnmap.tui.figure.line_drawing import Spans
 from pfnmap.tui.keys.effects import AskLine
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.say.words import wrapped

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.view import View
-from pfnmap.tui.figure.lines import Spans
+from pfnmap.tui.figure.line_drawing import Spans
 from pfnmap.tui.figure.steps import Steps
 from pfnmap.tui.figure.text import figure_spans
 from pfnmap.tui.help.topics import paragraphs, topics
@@ -16,8 +16,8 @@ from pfnmap.tui.keys.names import shown_key
 from pfnmap.tui.keys.offered import verdicts
 from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.map import cells
-from pfnmap.tui.say.facts import block_facts, page_facts
 from pfnmap.tui.say.glossary import NAMES, STATES
+from pfnmap.tui.say.page_facts import block_facts, page_facts
 from pfnmap.tui.say.terms import TERMS, meaning
 from pfnmap.tui.widgets.paint import Paint
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.notation import format_size
-from pfnmap.engine.sizes_in_words import counted, human_size
+from pfnmap.engine.sizes import counted, human_size
 
 MOST_LETTERS: Final = 5
 """A number with more than four digits reads worse than one that is rounded."""

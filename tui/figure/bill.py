@@ -16,7 +16,7 @@ from pfnmap.engine.memory.page_map import zone_pieces
 from pfnmap.engine.memory.runs import sorted_set
 from pfnmap.engine.memory.state import Device, State
 from pfnmap.engine.memory.totals import totals_of
-from pfnmap.engine.sizes_in_words import counted, ranged
+from pfnmap.engine.sizes import counted, ranged
 from pfnmap.tui.figure.amounts import human
 from pfnmap.tui.figure.gauge import plugged_words
 from pfnmap.tui.figure.result import memmap_in_ram, memmap_place

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from pfnmap.engine.kinds import PageState
 from pfnmap.themes.model import Theme
-from pfnmap.tui.figure.lines import Span, Spans
+from pfnmap.tui.figure.line_drawing import Span, Spans
 from pfnmap.tui.map.cells import OVER_SHIFT, STATE_MASK
 from pfnmap.tui.pictures.picture import Ink, Picture, on_page, piece
 from pfnmap.tui.pictures.svg_html import to_svg

@@ -23,7 +23,7 @@ from pfnmap.engine.commands import Note
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.scenarios.scenario import Scenario, by_source, load_scenario
 from pfnmap.engine.session import History
-from pfnmap.engine.sizes_in_words import counted, ranged
+from pfnmap.engine.sizes import counted, ranged
 from pfnmap.engine.sources import scenario_session
 from pfnmap.engine.view import View
 from pfnmap.themes.loader import SHIPPED_DIRECTORY, load_theme
@@ -32,11 +32,11 @@ from pfnmap.tui.figure.axis import ground_of
 from pfnmap.tui.figure.bill import bill_of
 from pfnmap.tui.figure.figure import Figure, Key, Number, figure_of
 from pfnmap.tui.figure.inks import shown_state, state_ink
-from pfnmap.tui.figure.lines import ALL_DIGITS, NUMBERS, Sheet, Span, Spans, clause_role
+from pfnmap.tui.figure.line_drawing import ALL_DIGITS, NUMBERS, Sheet, Span, Spans, clause_role
 from pfnmap.tui.figure.moments import MOST_PHASES, Moment, is_step, moments, phases, telling
 from pfnmap.tui.figure.result import result
 from pfnmap.tui.pictures.picture import Ink
-from pfnmap.tui.say.facts import block_facts, page_facts
+from pfnmap.tui.say.page_facts import block_facts, page_facts
 from pfnmap.tui.text.ascii import plain
 from pfnmap.tui.text.map import LABEL_COLUMNS, LETTERS, text_map
 

@@ -16,7 +16,7 @@ from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory.runs import Rows, joined_ranges
 from pfnmap.engine.memory.state import Device, HugetlbSet, State
 from pfnmap.engine.memory.totals import totals_of
-from pfnmap.engine.sizes_in_words import counted, listed, ranged
+from pfnmap.engine.sizes import counted, listed, ranged
 from pfnmap.engine.view import View, ZoneRow
 from pfnmap.tui.figure.amounts import amount, human, pages_words
 from pfnmap.tui.figure.moments import Moment

@@ -8,7 +8,7 @@ from typing import Final
 from pfnmap.tui.figure.axis import Ground
 from pfnmap.tui.figure.bill import bill_of
 from pfnmap.tui.figure.figure import Figure, figure_of
-from pfnmap.tui.figure.lines import Sheet, Spans, spans_of
+from pfnmap.tui.figure.line_drawing import Sheet, Spans, spans_of
 from pfnmap.tui.figure.moments import Moment
 
 MAIL_WIDTH: Final = 72

@@ -11,12 +11,12 @@ from msgspec import Struct
 
 from pfnmap.engine.compare import Comparison, CounterRow, VariantRun
 from pfnmap.engine.model_view import ModelView
-from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.sizes import counted
 from pfnmap.tui.figure.amounts import human
 from pfnmap.tui.figure.axis import ground_of
 from pfnmap.tui.figure.bill import NO_HUGE_PAGES, Bill, DeviceBill, bill_of
 from pfnmap.tui.figure.figure import Figure, figure_of
-from pfnmap.tui.figure.lines import INDENT, MOST_DIGITS, Sheet, Span, Spans, spans_of
+from pfnmap.tui.figure.line_drawing import INDENT, MOST_DIGITS, Sheet, Span, Spans, spans_of
 from pfnmap.tui.figure.moments import BOOT, Moment
 from pfnmap.tui.figure.result import result
 from pfnmap.tui.figure.text import MAIL_WIDTH, joined

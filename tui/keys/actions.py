@@ -32,7 +32,7 @@ from pfnmap.engine.language.lines import line_of, parse_line
 from pfnmap.engine.notation import MAX_PARTS, format_size
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import Session
-from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.sizes import counted
 from pfnmap.tui.keys import effects as want
 from pfnmap.tui.keys.effects import Do, Effects
 from pfnmap.tui.keys.here import MOST_BLOCKS, Here

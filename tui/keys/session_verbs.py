@@ -11,7 +11,7 @@ from pfnmap.engine.language.lines import help_lines
 from pfnmap.engine.notation import PROFILE
 from pfnmap.engine.scenarios.generated import expectations_of
 from pfnmap.engine.scenarios.scenario import build_scenario, format_scenario
-from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.sizes import counted
 from pfnmap.engine.whole_file import write_whole
 from pfnmap.tui.keys import actions
 from pfnmap.tui.keys import effects as want

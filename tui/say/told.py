@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from pfnmap.engine.claims import evaluate
 from pfnmap.engine.commands import Expect, Note, Title, is_action
+from pfnmap.engine.expectations import evaluate
 from pfnmap.engine.language.lines import line_of
 from pfnmap.engine.outcome import Event, Outcome, last_action
 

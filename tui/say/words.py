@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.cells import cell_len, set_cell_size
 
 from pfnmap.engine.printable import LIKENESS, masked
-from pfnmap.engine.sizes_in_words import human_size
+from pfnmap.engine.sizes import human_size
 
 MAX_WRAPPED = 4000
 """Characters of one text that are broken into lines; what is cut is counted."""

@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.session import Session
-from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.sizes import counted
 from pfnmap.engine.sysroot.history import ObservedHistory
 from pfnmap.engine.sysroot.observation import Span
 from pfnmap.engine.sysroot.operate import (

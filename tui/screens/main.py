@@ -23,7 +23,7 @@ from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.language.lines import line_of
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import History
-from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.sizes import counted
 from pfnmap.engine.whole_file import write_whole
 from pfnmap.themes import theme_files
 from pfnmap.tui.keys import actions, offered
@@ -35,12 +35,12 @@ from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.names import shown_key
 from pfnmap.tui.keys.shown import Shown, shown
 from pfnmap.tui.map.viewport import Viewport
-from pfnmap.tui.say.facts import summary
+from pfnmap.tui.say.page_facts import summary
 from pfnmap.tui.say.words import fitted, safe
 from pfnmap.tui.screens import layout
 from pfnmap.tui.screens.background import Background, Busy, Foresight
 from pfnmap.tui.screens.clock import Clock
-from pfnmap.tui.screens.frame import frame, frame_text, panel_text
+from pfnmap.tui.screens.frame_text import frame, frame_text, panel_text
 from pfnmap.tui.screens.layout import Place
 from pfnmap.tui.screens.real_machine import RealMachine, Wants
 from pfnmap.tui.screens.tour_panel import TourPanel

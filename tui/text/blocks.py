@@ -21,7 +21,7 @@ from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.limits import MAX_BLOCK_LINES
 from pfnmap.engine.memory.alike import Ids
 from pfnmap.engine.memory.runs import one_by_one
-from pfnmap.engine.sizes_in_words import counted, human_size
+from pfnmap.engine.sizes import counted, human_size
 from pfnmap.engine.view import BlockKinds, BlockRow, MemoryConfig, View
 from pfnmap.tui.text.ascii import plain, span, wrapped
 

@@ -18,12 +18,12 @@ from pfnmap.engine.notation import format_size
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.params import Params
 from pfnmap.engine.profile import kernel_words
-from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.sizes import counted
 from pfnmap.engine.view import View
 from pfnmap.tui.figure.axis import Ground, ground_of
 from pfnmap.tui.figure.bill import bill_of
 from pfnmap.tui.figure.figure import figure_of
-from pfnmap.tui.figure.lines import INDENT, Sheet, Span
+from pfnmap.tui.figure.line_drawing import INDENT, Sheet, Span
 from pfnmap.tui.figure.moments import Moment
 from pfnmap.tui.figure.result import result
 from pfnmap.tui.figure.text import MAIL_WIDTH, joined

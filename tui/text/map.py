@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.notation import format_size
-from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.sizes import counted
 from pfnmap.engine.view import View
 from pfnmap.tui.map.cells import CHANGED, EIGHTHS_MASK, EIGHTHS_SHIFT, OVER_SHIFT, STATE_MASK, Grid
 from pfnmap.tui.map.cells import grid as cell_grid

@@ -15,7 +15,7 @@ from pfnmap.engine.session import History
 from pfnmap.tui.figure.axis import Ground
 from pfnmap.tui.figure.bill import bill_of
 from pfnmap.tui.figure.figure import Figure, figure_of
-from pfnmap.tui.figure.lines import ALL_DIGITS, Sheet, Span, Spans, clause_role
+from pfnmap.tui.figure.line_drawing import ALL_DIGITS, Sheet, Span, Spans, clause_role
 from pfnmap.tui.figure.moments import Moment
 from pfnmap.tui.figure.result import memory_words, result
 from pfnmap.tui.figure.steps import Steps

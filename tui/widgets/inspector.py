@@ -10,7 +10,7 @@ from textual.strip import Strip
 from pfnmap.engine.view import BlockRow, PageRow
 from pfnmap.tui.keys.offered import merged, verdicts
 from pfnmap.tui.keys.shown import Shown
-from pfnmap.tui.say.facts import Fact, block_facts, page_facts
+from pfnmap.tui.say.page_facts import Fact, block_facts, page_facts
 from pfnmap.tui.say.words import wrapped
 from pfnmap.tui.widgets.panel import Panel, strip_of
 

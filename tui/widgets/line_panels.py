@@ -14,7 +14,7 @@ from pfnmap.engine.commands import Expect
 from pfnmap.engine.kinds import FREE_BY_ZONE, PageState
 from pfnmap.engine.language.lines import line_of
 from pfnmap.engine.outcome import Outcome
-from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.sizes import counted
 from pfnmap.engine.view import View
 from pfnmap.tui.keys.action import Action
 from pfnmap.tui.keys.names import first_key
@@ -22,8 +22,8 @@ from pfnmap.tui.keys.offered import footer
 from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.map import cells
 from pfnmap.tui.map.motions import refused_place
-from pfnmap.tui.say.facts import summary
 from pfnmap.tui.say.glossary import NAMES
+from pfnmap.tui.say.page_facts import summary
 from pfnmap.tui.say.told import claim_failures
 from pfnmap.tui.say.words import cell_width, fitted, safe
 from pfnmap.tui.widgets.paint import Paint

@@ -88,7 +88,7 @@ class Paint:
         return text.replace("-", self.dash) if plain else text.translate(AXIS_MARKS)
 
     def figure_marks(self, text: str) -> str:
-        """Marks of the figure (``pfnmap.tui.figure.lines``) as lines, where there are such."""
+        """Marks of the figure (``figure.line_drawing``) as lines, where there are such."""
         return text.translate(self._figure_marks)
 
     # -- cells ------------------------------------------------------------------------

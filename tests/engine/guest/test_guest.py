@@ -17,13 +17,13 @@ import pytest
 
 from pfnmap.engine.guest import guest as guest_module
 from pfnmap.engine.guest import watch
-from pfnmap.engine.guest.actions import perform
 from pfnmap.engine.guest.errors import GuestError, GuestHungError, UnplayableError
 from pfnmap.engine.guest.guest import Guest
 from pfnmap.engine.guest.hardware import Hardware
 from pfnmap.engine.guest.kernels import kernel_named
 from pfnmap.engine.guest.record import Recorder
 from pfnmap.engine.guest.scenario import script_of
+from pfnmap.engine.guest.verbs import perform
 from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.scenarios.scenario import parse_scenario
 from pfnmap.engine.traces.trace import parse_trace, trace_bytes

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.journal.checksums import MAX_LINE_BYTES, scan, seal
 from pfnmap.engine.journal.journal import JournaledSession
-from pfnmap.engine.journal.lines import MAX_LINE_BYTES, scan, seal
 from pfnmap.engine.journal.resume import Resumed, list_sessions, resume
 from pfnmap.engine.journal.store import JournalStore
 from tests.engine.journal.tools import everything, kept, line

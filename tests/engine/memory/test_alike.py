@@ -12,9 +12,9 @@ from pfnmap.engine.memory.alike import alike, offline_in_model
 from pfnmap.engine.operations import zone_policy
 from pfnmap.engine.sysroot import explain as explaining
 from pfnmap.engine.sysroot.explain import explain
-from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.observe import Watcher
 from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.trees import DirectoryTree
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.tui.text.blocks import TableOptions, table_lines
 from tests.engine.sysroot.trees import Tree, x86_tree, zone

@@ -9,7 +9,7 @@ from pfnmap.engine.facts import device_facts
 from pfnmap.engine.geometry import GIB, MIB
 from pfnmap.engine.kinds import PageState, ZoneType
 from pfnmap.engine.outcome import Outcome
-from pfnmap.tui.say.facts import tower
+from pfnmap.tui.say.page_facts import tower
 from tests.engine.tools import booted, span
 
 NAMES = {"128M": 128 * MIB, "256M": 256 * MIB, "1G": GIB, "2G": 2 * GIB, "64G": 64 * GIB}

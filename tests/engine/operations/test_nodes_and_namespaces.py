@@ -16,7 +16,7 @@ from pfnmap.engine.operations import sysfs
 from pfnmap.engine.operations.hugetlb import count_on
 from pfnmap.engine.operations.remove import try_offline_node
 from pfnmap.engine.operations.sysfs import read, write
-from pfnmap.engine.sizes_in_words import format_mask
+from pfnmap.engine.sizes import format_mask
 from pfnmap.engine.sysfs_words import MEMORY_DIR
 from tests.engine.tools import booted
 

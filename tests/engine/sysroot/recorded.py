@@ -8,8 +8,8 @@ from pathlib import Path
 from msgspec.structs import asdict
 
 from pfnmap.engine.params import Params
-from pfnmap.engine.sysroot.files import TextTree
 from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.trees import TextTree
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.traces.trace import RecordedState, RecordedStep, ShellStep, Trace, load_trace
 from tests.engine.sysroot.trees import MEMORY, NODE, PARAMETERS, zone

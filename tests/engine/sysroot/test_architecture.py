@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.kernel import geometry_of
 from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.trees import DirectoryTree
 from tests.engine.sysroot.trees import Tree, zone
 
 

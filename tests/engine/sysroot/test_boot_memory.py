@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.trees import DirectoryTree
 from pfnmap.engine.sysroot.view import SysrootView
 from tests.engine.sysroot.trees import Tree, zone
 

@@ -25,9 +25,9 @@ from pfnmap.engine.sysroot.capture import (
     save_capture,
 )
 from pfnmap.engine.sysroot.dumps import SHELL_LINE, is_text_dump, parse_text_dump, reading_line
-from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.observation import Observation
 from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.trees import DirectoryTree
 from pfnmap.engine.sysroot.view import SysrootView
 from tests.engine.sysroot.trees import Tree, x86_tree
 from tests.examples import examples

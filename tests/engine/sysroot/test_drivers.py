@@ -19,10 +19,10 @@ from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.memory.checks import broken_identities
 from pfnmap.engine.sysroot.capture import capture_bytes, parse_capture
 from pfnmap.engine.sysroot.explain import explain
-from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.parse import DriverDevice
 from pfnmap.engine.sysroot.plan import plan
 from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.trees import DirectoryTree
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.tui.text.blocks import summary_lines
 from tests.engine.sysroot.trees import Tree, zone

@@ -14,10 +14,10 @@ from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.memory.checks import broken_identities
 from pfnmap.engine.profile import NEWEST
-from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.kernel import rules_of
 from pfnmap.engine.sysroot.plan import plan
 from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.trees import DirectoryTree
 from pfnmap.engine.sysroot.view import SysrootView
 from tests.engine.sysroot.trees import Tree
 

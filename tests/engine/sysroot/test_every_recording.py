@@ -18,9 +18,9 @@ from pfnmap.engine.operations.zone_policy import valid_zones
 from pfnmap.engine.params import Params
 from pfnmap.engine.sysroot import read_blocks
 from pfnmap.engine.sysroot.explain import explain
-from pfnmap.engine.sysroot.files import TextTree
 from pfnmap.engine.sysroot.plan import plan
 from pfnmap.engine.sysroot.read import Reader, observe
+from pfnmap.engine.sysroot.trees import TextTree
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.traces.replay import step_commands
 from pfnmap.engine.traces.trace import RecordedState, RecordedStep, Trace, load_trace

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from pfnmap.engine.memory.runs import unbroken
 from pfnmap.engine.sysroot.explain import Explanation, explain
-from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.trees import DirectoryTree
 from pfnmap.engine.sysroot.view import SysrootView
 from tests.engine.sysroot.recorded import recorded_view, recording
 from tests.engine.sysroot.trees import Tree, x86_tree, zone

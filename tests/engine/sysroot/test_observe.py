@@ -10,10 +10,10 @@ import pytest
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.sysroot import read_blocks
-from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.observe import ABSENT, Change, Watcher, changes_between
 from pfnmap.engine.sysroot.read import Reader, observe
 from pfnmap.engine.sysroot.read_blocks import TURNS, ZONE_TURNS
+from pfnmap.engine.sysroot.trees import DirectoryTree
 from tests.engine.sysroot.trees import MEMORY, Tree, x86_tree, zone
 from tests.examples import some
 

@@ -16,7 +16,6 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.sysroot.capture import save_capture
-from pfnmap.engine.sysroot.files import READ_FLAGS
 from pfnmap.engine.sysroot.history import open_root
 from pfnmap.engine.sysroot.observe import Watcher, open_watcher
 from pfnmap.engine.sysroot.operate import (
@@ -28,6 +27,7 @@ from pfnmap.engine.sysroot.operate import (
 )
 from pfnmap.engine.sysroot.page_kinds import bit
 from pfnmap.engine.sysroot.plan import plan
+from pfnmap.engine.sysroot.trees import READ_FLAGS
 from tests.engine.sysroot.trees import MEMORY, Tree, ratio_tree, x86_tree
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.sysroot import page_files
-from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.observe import Watcher
 from pfnmap.engine.sysroot.page_files import read_pages
 from pfnmap.engine.sysroot.page_kinds import PageKinds, bit
+from pfnmap.engine.sysroot.trees import DirectoryTree
 from pfnmap.engine.sysroot.view import SysrootView
 from tests.engine.sysroot.trees import Tree, x86_tree
 

@@ -11,10 +11,10 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.operations.offline import offline_obstacle
 from pfnmap.engine.outcome import Outcome
-from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.page_kinds import bit
 from pfnmap.engine.sysroot.plan import looked_at, plan
 from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.trees import DirectoryTree
 from pfnmap.engine.sysroot.view import SysrootView
 from tests.engine.sysroot.trees import dimm_tree, x86_tree
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.sysroot.files import DirectoryTree, FileProblem
 from pfnmap.engine.sysroot.observation import Observation
 from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.trees import DirectoryTree, FileProblem
 from tests.engine.sysroot.trees import MEMORY, NODE, Tree, x86_tree, zone
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pfnmap.engine.kinds import PageState, ZoneType
-from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.trees import DirectoryTree
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.view import View
 from tests.engine.sysroot.trees import Tree, x86_tree, zone

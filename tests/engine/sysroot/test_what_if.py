@@ -11,8 +11,8 @@ from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.checks import broken_identities
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.model_view import ModelView
-from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.trees import DirectoryTree
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.sysroot.what_if import state_of
 from tests.engine.sysroot.trees import Tree, x86_tree

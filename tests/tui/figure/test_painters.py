@@ -18,7 +18,7 @@ from pfnmap.themes import load_theme
 from pfnmap.tui.figure.axis import Column, ground_of
 from pfnmap.tui.figure.figure import Figure, Key, Mark, Strip, figure_of
 from pfnmap.tui.figure.inks import picture_of
-from pfnmap.tui.figure.lines import Sheet
+from pfnmap.tui.figure.line_drawing import Sheet
 from pfnmap.tui.figure.moments import moments
 from pfnmap.tui.figure.page import WIDTH, _Data, page
 from pfnmap.tui.figure.text import figure_spans, joined

@@ -13,7 +13,7 @@ from pfnmap.engine.compare import compare_commands
 from pfnmap.engine.language.lines import parse_line
 from pfnmap.tui.dialogs.compare import CompareScreen
 from pfnmap.tui.dialogs.palette import Palette
-from pfnmap.tui.say.facts import MIX_SHOWN, page_facts
+from pfnmap.tui.say.page_facts import MIX_SHOWN, page_facts
 from pfnmap.tui.testing import settle
 from tests.examples import some
 from tests.tui.dense import NODES, ZONES, dense_session

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from pfnmap.engine.kinds import PageState
-from pfnmap.tui.figure.lines import NUMBERS
-from pfnmap.tui.say.facts import block_facts, page_facts
+from pfnmap.tui.figure.line_drawing import NUMBERS
 from pfnmap.tui.say.glossary import NAMES, STATES
+from pfnmap.tui.say.page_facts import block_facts, page_facts
 from pfnmap.tui.say.terms import TERMS, meaning
 from pfnmap.tui.widgets.block_table import COLUMNS
 from tests.tui.stage import DIMM, session_of, stage

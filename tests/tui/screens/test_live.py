@@ -14,12 +14,12 @@ from textual.events import Key
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.sysroot import operate
-from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.history import ObservedHistory
 from pfnmap.engine.sysroot.observe import Watcher
 from pfnmap.engine.sysroot.page_kinds import bit
-from pfnmap.engine.sysroot.shell import ShellMachine
+from pfnmap.engine.sysroot.shell_machine import ShellMachine
 from pfnmap.engine.sysroot.shell_process import ShellProcess
+from pfnmap.engine.sysroot.trees import DirectoryTree
 from pfnmap.themes import load_theme
 from pfnmap.tui.app import PfnmapApp
 from pfnmap.tui.dialogs.compare import CompareScreen

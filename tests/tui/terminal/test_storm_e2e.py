@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pfnmap.engine.claims import evaluate
 from pfnmap.engine.commands import Expect, Title
+from pfnmap.engine.expectations import evaluate
 from pfnmap.engine.journal.resume import Replayed, read_session
 from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.scenarios.scenario import load_scenario

@@ -11,9 +11,9 @@ import pytest
 
 from pfnmap.engine import Machine
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.sizes_in_words import human_size
-from pfnmap.engine.sysroot.files import DirectoryTree
+from pfnmap.engine.sizes import human_size
 from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.trees import DirectoryTree
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.view import View
 from pfnmap.tui.cli import main

@@ -18,7 +18,7 @@ from pfnmap.themes.model import Theme
 from pfnmap.tui.figure.axis import ground_of
 from pfnmap.tui.figure.figure import Figure, Key, figure_of
 from pfnmap.tui.figure.inks import picture_of
-from pfnmap.tui.figure.lines import ALL_DIGITS, Sheet, Span, Spans
+from pfnmap.tui.figure.line_drawing import ALL_DIGITS, Sheet, Span, Spans
 from pfnmap.tui.figure.moments import moments, phases
 from pfnmap.tui.pictures.cast.script import Script
 from pfnmap.tui.pictures.picture import Picture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pfnmap.engine.kinds import PageState
-from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.sizes import counted
 from pfnmap.engine.view import BlockRow, PageRow, View
 from pfnmap.tui.say.glossary import NAMES
 from pfnmap.tui.say.words import pfn_words, size_spelt

@@ -8,9 +8,9 @@ from typing import Any, cast
 import pytest
 
 from pfnmap.engine.commands import VERBS
-from pfnmap.engine.guest.actions import perform
 from pfnmap.engine.guest.errors import UnplayableError
 from pfnmap.engine.guest.record import Device, Recorder
+from pfnmap.engine.guest.verbs import perform
 from pfnmap.engine.language.lines import parse_line
 
 

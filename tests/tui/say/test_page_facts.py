@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pfnmap.tui.say.facts import block_facts, page_facts, summary, tower
+from pfnmap.tui.say.page_facts import block_facts, page_facts, summary, tower
 from tests.tui.stage import DIMM, session_of
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pfnmap.engine.sizes_in_words import counted, ranged
+from pfnmap.engine.sizes import counted, ranged
 
 
 def test_one_is_no_plural() -> None:

@@ -24,7 +24,7 @@ from pfnmap.engine.notation import format_pfn, format_ref
 from pfnmap.engine.operations.refs import block_ranges, pfn_of
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.printable import printable
-from pfnmap.engine.sizes_in_words import ranged
+from pfnmap.engine.sizes import ranged
 from pfnmap.engine.view import BlockRow, ZoneRow
 
 MAX_LOG_LINES = 5

@@ -18,9 +18,9 @@ from msgspec import Struct
 
 from pfnmap.engine.errors import ERRNO_OF_TEXT, SHELL_TEXT, InputError
 from pfnmap.engine.sysroot.dumps import parse_text_dump, reading_line
-from pfnmap.engine.sysroot.files import FileProblem, TextTree, clean
 from pfnmap.engine.sysroot.observation import Observation, Span
 from pfnmap.engine.sysroot.read import observe
+from pfnmap.engine.sysroot.trees import FileProblem, TextTree, clean
 
 ANSWER_SECONDS: Final = 30.0
 WRITE_SECONDS: Final = 600.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pfnmap.tui.text.numbers import numbers
+from pfnmap.tui.text.step_table import numbers
 from tests.engine.tools import booted
 
 

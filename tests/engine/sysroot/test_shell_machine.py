@@ -15,14 +15,14 @@ import pytest
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.sysroot import shell_process
-from pfnmap.engine.sysroot.files import DirectoryTree
 from pfnmap.engine.sysroot.history import ObservedHistory
 from pfnmap.engine.sysroot.observe import Watcher
 from pfnmap.engine.sysroot.operate import WriteAllowed, write_state
 from pfnmap.engine.sysroot.page_files import read_pages
 from pfnmap.engine.sysroot.page_kinds import bit
-from pfnmap.engine.sysroot.shell import ShellMachine
+from pfnmap.engine.sysroot.shell_machine import ShellMachine
 from pfnmap.engine.sysroot.shell_process import ShellProcess
+from pfnmap.engine.sysroot.trees import DirectoryTree
 from tests.engine.sysroot.trees import MEMORY, Tree, x86_tree
 
 STATE = f"{MEMORY}/memory34/state"

@@ -10,7 +10,7 @@ from pfnmap.engine.facts import free_kernel_bytes, node_memmap, total_facts
 from pfnmap.engine.language.lines import line_of
 from pfnmap.engine.memory.state import State
 from pfnmap.engine.outcome import Outcome
-from pfnmap.engine.sizes_in_words import human_size
+from pfnmap.engine.sizes import human_size
 
 MAX_NODES: Final = 4
 """Nodes with a column of their own; of more, the free memory is a sum."""

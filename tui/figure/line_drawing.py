@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from pfnmap.engine.kinds import PageState, ZoneType
-from pfnmap.engine.sizes_in_words import counted
+from pfnmap.engine.sizes import counted
 from pfnmap.tui.figure.amounts import human
 from pfnmap.tui.figure.axis import Axis, Column, Ground, axis_of
 from pfnmap.tui.figure.bill import Bill
