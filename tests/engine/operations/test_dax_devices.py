@@ -101,6 +101,10 @@ def test_a_line_of_iomem_is_a_device_when_a_driver_is_told_its_name() -> None:
     assert device.id == state.next_id and tx.state.next_id == device.id + 1
     assert [line.owner for line in tx.state.resources if line.name == "dax3.0"] == [device.id]
     assert [line.owner for line in state.resources] == [-1] * len(state.resources)
+    other = Transaction(replace(state, resources=(*state.resources, line)))
+    assert kmem.write_driver(other, "device_dax", "unbind", "dax3.0") is None
+    assert other.state.next_id == state.next_id + 1
+    assert "dax3.0" not in [line.name for line in other.state.resources]
     ram = kmem.write_driver(tx, "device_dax", "bind", "System RAM")
     assert ram is not None and ram.errno == "ENODEV"
 
