@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -52,6 +52,11 @@ class Pages(Panel):
         if 0 <= (found := self._found - self.first_line) < len(shown):
             shown[found] = Row(width, self.paint).add(shown[found].text, "accent").strip()
         return [self.heading(width, self.place(len(shown)), self.hint), *shown]
+
+    def say(self, lines: Lines) -> None:
+        """Other text at the same place."""
+        self._lines, self._laid_out = lines, (0, [])
+        self.repaint()
 
     def find(self, words: str) -> bool:
         """Show the next line that holds the words, whatever their case; False when none does."""
@@ -110,10 +115,25 @@ class Reader(Scrolling):
     Reader .box { width: 90%; height: 90%; max-width: 100; padding: 0; }
     """
 
-    def __init__(self, paint: Paint, keymap: Keymap, title: str, lines: Lines) -> None:
+    def __init__(
+        self,
+        paint: Paint,
+        keymap: Keymap,
+        title: str,
+        lines: Lines,
+        *,
+        again: Callable[[], Lines] | None = None,
+    ) -> None:
+        """``again``: the text when what was not waited for is known; None where nothing was."""
         self.pages = Pages(paint, title, lines)
+        self._again = again
         self._sought = ""
         super().__init__(paint, keymap, self.pages, rows_kept=2)
+
+    def on_foresight_found(self) -> None:
+        """Say what was found out behind the frame."""
+        if self._again is not None:
+            self.pages.say(self._again())
 
     def compose(self) -> ComposeResult:
         """The box."""

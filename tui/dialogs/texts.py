@@ -74,8 +74,11 @@ def area_lines(keymap: Mapping[str, tuple[str, ...]], areas: Sequence[str]) -> T
     return lines
 
 
-def explanation(shown: Shown, paint: Paint) -> Text:
-    """The page under the cursor, its block, what may be done, and the findings that touch it."""
+def explanation(shown: Shown, paint: Paint, *, later: bool = False) -> Text:
+    """The page under the cursor, its block, what may be done, and the findings that touch it.
+
+    ``later``: what takes long to foresee is not waited for.
+    """
     view, cell = shown.view, shown.viewport.cursor_cell
     page = view.page(shown.viewport.cursor_pfn)
     lines: Text = [("", STATES[page.state], "text"), BLANK]
@@ -84,9 +87,9 @@ def explanation(shown: Shown, paint: Paint) -> Text:
     if block is not None:
         lines += [BLANK, (f"block {block.id}", "", "more")]
         lines += [(name, words, "more") for name, words, _ in block_facts(view, block)]
-        for verdict in verdicts(shown, block.id):
+        for verdict in verdicts(shown, block.id, later=later):
             refusal = verdict.refusal
-            words = "would succeed"
+            words = paint.ellipsis if verdict.waits else "would succeed"
             if verdict.doubt:
                 words += f", as far as can be known; {verdict.doubt}"
             if refusal is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pfnmap.engine.compare import Comparison
@@ -28,8 +29,13 @@ def dialog_of(
     paint: Paint,
     keymap: Keymap,
     steps_of: Callable[[History], Steps],
+    *,
+    later: bool = False,
 ) -> Dialog[Any]:
-    """The dialog, ready to be opened; ``steps_of`` gives a session as moments."""
+    """The dialog, ready to be opened; ``steps_of`` gives a session as moments.
+
+    ``later``: what takes long to foresee is not waited for.
+    """
     match wanted:
         case effects.AskLine():
             return Prompt(paint, keymap, wanted)
@@ -45,7 +51,8 @@ def dialog_of(
             return Reader(paint, keymap, "words", texts.glossary_lines(shown, paint))
         case effects.Read.CELL:
             title = f"pfn {shown.viewport.cursor_pfn:#x}"
-            return Reader(paint, keymap, title, texts.explanation(shown, paint))
+            explain = partial(texts.explanation, shown, paint, later=later)
+            return Reader(paint, keymap, title, explain(), again=explain)
         case effects.ReadDiff(_, _, title):
             return Reader(
                 paint, keymap, title, texts.diff_lines(shown, wanted, steps_of(shown.session))

@@ -706,10 +706,12 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self.post_message(self.Free())
         self.status.show(self.shown)
 
-    def on_foresight_found(self) -> None:
+    def on_foresight_found(self, message: Foresight.Found) -> None:
         """Show what was found out behind the frame."""
         if self.inspector.display:
             self.inspector.show(self.shown)
+        if self.app.screen is not self:
+            self.app.screen.post_message(message)
 
     def on_machine_changed(self) -> None:
         """The real machine that is shown is another one."""
@@ -759,7 +761,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
         from pfnmap.tui.dialogs.which_dialog import dialog_of
 
         steps_of = self.figure.steps_of
-        dialog = dialog_of(wanted.dialog, self.shown, self.paint, self.keymap, steps_of)
+        now, later = self.shown, self.inspector.later
+        dialog = dialog_of(wanted.dialog, now, self.paint, self.keymap, steps_of, later=later)
+        self._foresight.want(now)
 
         def done(result: Any) -> None:
             self.footer.show(self.shown)

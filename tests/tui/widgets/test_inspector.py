@@ -6,9 +6,17 @@ from concurrent.futures import wait
 
 import pytest
 
+from pfnmap.tui.dialogs.reader import Reader
 from pfnmap.tui.keys import shown
+from pfnmap.tui.screens.frame_text import panel_text
 from pfnmap.tui.testing import settle
-from tests.tui.stage import DIMM, stage
+from tests.tui.stage import DIMM, Stage, stage
+
+
+def reader_text(on: Stage) -> str:
+    reader = on.app.screen
+    assert isinstance(reader, Reader)
+    return " ".join(panel_text(reader.pages).split())
 
 
 async def test_verdicts_are_those_of_the_machine() -> None:
@@ -29,8 +37,12 @@ async def test_what_takes_long_to_foresee_is_found_out_behind_the_frame(
         on.main.inspector.later = True
         await on.keys("G", "o")
         assert "x remove …" in " ".join(on.text.split())
+        await on.keys("enter")
+        assert "x remove ~" in reader_text(on), "nor does the explanation wait for it"
         foresight = on.main._foresight
         foresight._begin(on.main.shown)
         assert foresight._job is not None and wait([foresight._job], 60).done
         await settle(on.pilot)
+        assert "x remove would succeed" in reader_text(on)
+        await on.keys("escape")
         assert "x remove yes" in " ".join(on.text.split())
