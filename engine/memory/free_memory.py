@@ -292,7 +292,7 @@ def _ram(state: State, low: int, high: int, node: int, upward: bool) -> Iterator
 def untaken(state: State, low: int, high: int, *, upward: bool = True) -> list[tuple[int, int]]:
     """[low, high) without the pages that something occupies."""
     rows = state.taken.slice(low, high)
-    edges = [low, *np.stack((rows["start"], rows["start"] + rows["count"]), axis=1).ravel(), high]
+    edges = [low, *ranges_of(rows).ravel(), high]
     free = [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]
     return free if upward else free[::-1]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import MemmapKind, MemmapPolicy, ZoneType
-from pfnmap.engine.memory.runs import among, joined_ranges, merge_rows, ranges_of
+from pfnmap.engine.memory.runs import among, joined_ranges, merge_rows, ranges_of, units_of
 from pfnmap.engine.memory.state import BLOCK_DTYPE, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.profile import KernelProfile
@@ -170,7 +170,7 @@ def new_windows(state: State, start_pfn: int, end_pfn: int) -> NDArray[np.int64]
     first, end = start_pfn // window, -(-end_pfn // window)
     pages = state.geometry.block_pages
     held = state.blocks_over(first * window, end * window)
-    reached = joined_ranges((ranges_of(held) * pages + np.array((0, window - 1))) // window)
+    reached = joined_ranges(units_of(ranges_of(held) * pages, window))
     windows = np.arange(first, end)
     begun = reached[:, 0].searchsorted(windows, side="right")
     fresh: NDArray[np.int64] = windows[begun == reached[:, 1].searchsorted(windows, side="right")]

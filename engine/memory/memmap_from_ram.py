@@ -26,7 +26,7 @@ def take_memmap(tx: Transaction, device: Device, start: int, end: int) -> Refusa
     Sections that an earlier failed add left mapped keep the struct pages they have.
     """
     geometry, mapped = tx.state.geometry, tx.state.leaked.slice(start, end)
-    held = np.stack((mapped["start"], mapped["start"] + mapped["count"]), axis=1)
+    held = ranges_of(mapped)
     edges = [start, *held.ravel().tolist(), end]
     for low, high in zip(edges[::2], edges[1::2], strict=True):
         if low < high and (refusal := _take_for(tx, device, low, high)) is not None:

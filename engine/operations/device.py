@@ -226,7 +226,7 @@ def _memmap(tx: Transaction, device: Device) -> Refusal | None:
     before = tx.state
     for low, high in _parts(before, device.start_pfn, device.end_pfn):
         whole = _whole(before, low, high)
-        row = before.blocks.at(low // before.geometry.block_pages)
+        row = before.block_at(low)
         if whole and device.altmap_pages:
             _from_altmap(tx, device, low, high)
         elif not whole and row is not None and row["early"]:

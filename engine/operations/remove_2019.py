@@ -15,7 +15,15 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import MemmapKind, PageState
 from pfnmap.engine.limits import MAX_SECTIONS_ONE_BY_ONE
 from pfnmap.engine.memory import free_memory, memmap
-from pfnmap.engine.memory.runs import Rows, joined_ranges, outside, ranges_of, sorted_set, unbroken
+from pfnmap.engine.memory.runs import (
+    Rows,
+    joined_ranges,
+    outside,
+    ranges_of,
+    sorted_set,
+    unbroken,
+    units_of,
+)
 from pfnmap.engine.memory.state import Countdown, Device, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.outcome import Refusal
@@ -211,12 +219,11 @@ class Teardown:
         low, high = first * self.section, (last + 1) * self.section
         pages = state.geometry.block_pages
         rows = state.blocks_over(low, high)
-        blocks = np.stack((rows["start"], rows["start"] + rows["count"]), axis=1) * pages
+        blocks = ranges_of(rows) * pages
         others = [state.homes.slice(low, high), state.device_ranges.slice(low, high)]
-        held = [np.stack((o["start"], o["start"] + o["count"]), axis=1) for o in others]
-        reached = np.concatenate((blocks, *held)) + np.array((0, self.section - 1))
+        held = np.concatenate((blocks, *map(ranges_of, others)))
         removed = _singles(self.removed)
-        known = np.concatenate((reached // self.section, removed))
+        known = np.concatenate((units_of(held, self.section), removed))
         known = joined_ranges(np.clip(known, first, last + 1))
         cuts = (known, blocks // self.section, removed, _singles(apart))
         edges = sorted_set(np.clip(np.concatenate(cuts).ravel(), first, last + 1))

@@ -339,7 +339,7 @@ def _lowest_gap(state: State, device: Device) -> tuple[int, int] | None:
     low, high = -(-device.start_pfn // unit), device.end_pfn // unit
     if low >= high:
         return None  # smaller than a unit, or across the end of one
-    there = ranges_of(state.blocks.slice(low * unit // pages, high * unit // pages)) * pages // unit
+    there = ranges_of(state.blocks_over(low * unit, high * unit)) * pages // unit
     free = outside(state.blocks.row(low, high - low), joined_ranges(there))
     return (int(free["start"][0]), int(free["start"][0] + free["count"][0])) if len(free) else None
 

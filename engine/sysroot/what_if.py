@@ -305,7 +305,7 @@ def _with_image(state: State, reading: Reading) -> State:
         if not is_kernel_image(line.name):
             continue
         low, high = line.start >> shift, -(-(line.end + 1) >> shift)
-        block = state.blocks.at(low // reading.geometry.block_pages)
+        block = state.block_at(low)
         if block is not None and block["state"] == BlockState.ONLINE:
             taken = taken.insert(low, high - low, kind=int(PageState.RESERVED), owner=-1)
     return replace(state, taken=taken)

@@ -11,7 +11,15 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from pfnmap.engine.kinds import BlockState, ZoneType
-from pfnmap.engine.memory.runs import Rows, picked, ranges_of, rows_apart, sorted_set, span_apart
+from pfnmap.engine.memory.runs import (
+    Rows,
+    picked,
+    ranges_of,
+    rows_apart,
+    sorted_set,
+    span_apart,
+    units_of,
+)
 from pfnmap.engine.memory.totals import Totals, are_shared, totals_of
 from pfnmap.engine.view import View, ZoneRow
 
@@ -117,7 +125,7 @@ class Memory(Struct, frozen=True, eq=False, dict=True):
         low, high = span_apart(mine.device_ranges, its.device_ranges)
         ranges = [
             np.array([span_apart(mine.blocks, its.blocks)], np.int64) * pages,
-            np.array([(low // pages * pages, -(-high // pages) * pages)], np.int64),
+            units_of(np.array([(low, high)], np.int64), pages) * pages,
         ]
         if tuple(self.view.zones) != tuple(other.view.zones):  # their edges cut boot blocks
             shared = [each._totals.odd_rows(holes=False) for each in (self, other)]

@@ -6,12 +6,9 @@ goes on showing it: its result is taken up at the end, or dropped when the perso
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -76,16 +73,6 @@ class Foresight:
         commands = [command for command, known in shown.foreseen.items() if known is None]
         self._job = Job("verdicts", lambda: [shown.foresee(command) for command in commands])
         self._job.add_done_callback(lambda _: self._owner.post_message(self.Found()))
-
-
-def give_memory_back() -> None:
-    """Let the kernel have what is free: glibc keeps it where many columns came and went.
-
-    What only refers to itself goes first: the collector by itself comes a hundred changes later.
-    """
-    gc.collect(1)
-    with suppress(AttributeError):  # only glibc has it
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 class Busy(Exception):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import gc
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import Final, TypeVar
 
@@ -30,7 +33,7 @@ from pfnmap.tui.keys.effects import AskWord, Complain, Effect, Effects, Open, Te
 from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.say.words import safe
 from pfnmap.tui.screens.audit import FILE_NAME, Audit
-from pfnmap.tui.screens.background import Job, give_memory_back
+from pfnmap.tui.screens.background import Job
 from pfnmap.tui.screens.real_machine import Changed, Wants
 from pfnmap.tui.settings.state_directory import state_directory
 
@@ -50,6 +53,16 @@ MOST_WRITES: Final = 64
 def _apart(reading: Callable[[], Read]) -> asyncio.Future[Read]:
     """A reading in a thread of its own: while one hangs, the program can be ended."""
     return asyncio.wrap_future(Job("reading", reading))
+
+
+def _give_memory_back() -> None:
+    """Let the kernel have what is free: glibc keeps it where many columns came and went.
+
+    What only refers to itself goes first: the collector by itself comes a hundred changes later.
+    """
+    gc.collect(1)
+    with suppress(AttributeError):  # only glibc has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class Live:
@@ -161,7 +174,7 @@ class Live:
                 view = await _apart(lambda: self.session.observe(in_sight))
                 self._rested = (ended := monotonic()) + PAUSES * (ended - began)
                 if self._took:
-                    give_memory_back()  # a reading later all has been drawn
+                    _give_memory_back()  # a reading later all has been drawn
                 self._took = changed = self.session.take(view)
                 if changed and self.shown:
                     self._owner.post_message(Changed())
