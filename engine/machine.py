@@ -11,6 +11,7 @@ commands in ``pfnmap.engine.language``.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib import import_module
@@ -158,10 +159,18 @@ def with_boot_pools(state: State, cmdline: str) -> State:
 _EFFECTS = {verb.command: verb.effect for verb in commands.VERBS.values()}
 
 
+def is_loaded(command: commands.Command) -> bool:
+    """Whether the operation behind a command is: loading the first takes as long as a frame."""
+    return _module(_EFFECTS[type(command)]) in sys.modules
+
+
+def _module(effect: str) -> str:
+    return f"pfnmap.engine.operations.{effect.partition('.')[0]}"
+
+
 @cache
 def _load(effect: str) -> Callable[..., Refusal | None]:
     """The function of an operation, which is loaded when a command first needs it."""
-    module, _, function = effect.partition(".")
-    loaded = import_module(f"pfnmap.engine.operations.{module}")
-    does: Callable[..., Refusal | None] = getattr(loaded, function)
+    loaded = import_module(_module(effect))
+    does: Callable[..., Refusal | None] = getattr(loaded, effect.partition(".")[2])
     return does

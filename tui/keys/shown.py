@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from pfnmap.engine.commands import Command, Remove, StartMachine
 from pfnmap.engine.errors import InputError, PfnmapError
+from pfnmap.engine.machine import is_loaded
 from pfnmap.engine.outcome import Outcome, Refusal
 from pfnmap.engine.profile import kernel_words
 from pfnmap.engine.session import History, Session
@@ -148,9 +149,14 @@ class Shown(Struct, frozen=True):
         """What a command would come to, found out once; None where that is to be ``later``."""
         found = self.foreseen.get(command)
         if found is None:
-            later &= isinstance(command, Remove) and self.session.state.blocks.nr_rows > MANY_RUNS
+            later = later and self._takes_long(command)
             found = self.foreseen[command] = None if later else self._ask(command)
         return found
+
+    def _takes_long(self, command: Command) -> bool:
+        """Whether a frame had better not wait until it is known what a command comes to."""
+        many = isinstance(command, Remove) and self.session.state.blocks.nr_rows > MANY_RUNS
+        return many or not is_loaded(command)
 
     def _ask(self, command: Command) -> Foreseen:
         asked = self.session if self.real else self.session.machine

@@ -20,6 +20,8 @@ from pfnmap.tui.keys.shown import Shown
 
 PATIENCE_SECONDS = 0.25
 """What ends within this is as if it had been done at once."""
+AT_ONCE_SECONDS = 0.01
+"""As soon as what is under way has been painted."""
 LOOK_SECONDS = 0.1
 """How often it is looked whether longer work has ended."""
 
@@ -58,13 +60,13 @@ class Foresight:
         self._timer: Timer | None = None
         self._job: Job | None = None
 
-    def want(self, shown: Shown) -> None:
-        """Find out what ``shown`` lacks, unless something else is shown before long."""
+    def want(self, shown: Shown, seconds: float = PATIENCE_SECONDS) -> None:
+        """Find out what ``shown`` lacks, unless something else is shown within ``seconds``."""
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
         if None in shown.foreseen.values():
-            self._timer = self._owner.set_timer(PATIENCE_SECONDS, lambda: self._begin(shown))
+            self._timer = self._owner.set_timer(seconds, lambda: self._begin(shown))
 
     def _begin(self, shown: Shown) -> None:
         if self._job is not None and not self._job.done():

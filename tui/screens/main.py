@@ -38,7 +38,7 @@ from pfnmap.tui.map.viewport import Viewport
 from pfnmap.tui.say.page_facts import summary
 from pfnmap.tui.say.words import fitted, safe
 from pfnmap.tui.screens import layout
-from pfnmap.tui.screens.background import Background, Busy, Foresight
+from pfnmap.tui.screens.background import AT_ONCE_SECONDS, Background, Busy, Foresight
 from pfnmap.tui.screens.clock import Clock
 from pfnmap.tui.screens.frame_text import frame, frame_text, panel_text
 from pfnmap.tui.screens.layout import Place
@@ -210,6 +210,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             if last is not None and not self._shown.real:
                 self.perform(actions.follow(self.shown, last))
         self._follow_cursor()
+        self.call_after_refresh(lambda: self._foresight.want(self.shown, AT_ONCE_SECONDS))
 
     def on_unmount(self) -> None:
         """Let go of a real machine."""

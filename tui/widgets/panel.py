@@ -119,7 +119,7 @@ def strip_of(width: int, paint: Paint, *pieces: Piece, role: str = "text") -> St
     return row.strip()
 
 
-class Panel(Widget, can_focus=True):
+class Panel(Widget, can_focus=True, inherit_css=False):
     """A part of the screen that is drawn as lines.
 
     Subclasses implement :meth:`draw` and call :meth:`repaint` when what they show changed.

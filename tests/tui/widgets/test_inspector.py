@@ -46,3 +46,19 @@ async def test_what_takes_long_to_foresee_is_found_out_behind_the_frame(
         assert "x remove would succeed" in reader_text(on)
         await on.keys("escape")
         assert "x remove yes" in " ".join(on.text.split())
+
+
+async def test_the_first_frame_does_not_wait_until_the_operations_are_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shown, "is_loaded", lambda _command: False)
+    async with stage(*DIMM, size=(200, 60)) as on:
+        on.main.inspector.later = True
+        await on.keys("G", "o")
+        drawn = " ".join(on.text.split())
+        assert "f offline …" in drawn and "x remove …" in drawn
+        foresight = on.main._foresight
+        foresight._begin(on.main.shown)
+        assert foresight._job is not None and wait([foresight._job], 60).done
+        await settle(on.pilot)
+        assert "x remove yes" in " ".join(on.text.split())
