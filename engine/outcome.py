@@ -66,6 +66,8 @@ class Event(Struct, frozen=True):
 class RepeatedEvents(Sequence[Event]):
     """The events of many ranges of blocks with which the same is done, made when asked for."""
 
+    __slots__ = ("__weakref__",)
+
     @abstractmethod
     def behind(self, number: int) -> Iterator[Event]:
         """All behind the first ``number``."""

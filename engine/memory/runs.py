@@ -28,10 +28,12 @@ Rows = NDArray[Any]
 CHUNK_ROWS = 256
 CHUNKS_A_PIECE = 32
 """Whose rows a processor's cache holds."""
-ROWS_A_STEP = 16
+ROWS_A_STEP = 3
 """A history holds one map whole for as many steps as make up its rows at so many a step."""
 NR_HELD = 32
 """Maps made again that are held at least."""
+AT_ONCE = 1024
+"""Differences that are told apart together; many of them may lie upon many others."""
 _HEAD_BYTES = 16
 
 
@@ -137,7 +139,7 @@ def outside(rows: Rows, ranges: NDArray[np.int64]) -> Rows:
     held = rows["start"].searchsorted(lows, side="right") - 1
     gone = ranges[:, 0].searchsorted(lows, side="right") - 1
     kept = (held >= 0) & (lows < ends[held]) & ((gone < 0) | (lows >= ranges[gone, 1]))
-    parts: Rows = rows[held[kept]]
+    parts = picked(rows, held[kept])
     parts["start"], parts["count"] = lows[kept], (highs - lows)[kept]
     return merge_rows(parts)
 
@@ -167,11 +169,53 @@ class Difference(Struct, frozen=True, eq=False):
     older: RunMap
     low: int
     high: int
-    rows: Rows
+    held: bytes
+    """The rows: as an array they would take twice as much."""
     length: int
     """How many maps lean on one another down to one that is held whole."""
     most: int
     """How many may."""
+
+    @property
+    def rows(self) -> Rows:
+        """What the map holds there."""
+        return np.frombuffer(self.held, self.older.dtype)
+
+
+def latest(differences: Sequence[Difference]) -> tuple[NDArray[np.int64], Rows]:
+    """What differences come to, one upon the other, the oldest first.
+
+    Returns the ranges [start, end) of all, ascending and disjoint, int64 (n, 2), and the rows in
+    them. Takes memory for as many parts as they have where others begin and end: at most as many
+    as twice their number squared.
+    """
+    dtype = differences[0].older.dtype
+    lows, highs = np.array([(each.low, each.high) for each in differences], np.int64).T
+    edges = sorted_set(np.concatenate((lows, highs)))
+    which, parts = _parts(edges, lows, highs)
+    owner = np.full(len(edges), -1)
+    owner[parts] = which  # of several the last one
+    rows = np.frombuffer(b"".join(each.held for each in differences), dtype)
+    of = np.repeat(np.arange(len(differences)), [len(each.rows) for each in differences])
+    which, parts = _parts(edges, rows["start"], rows["start"] + rows["count"])
+    mine = owner[parts] == of[which]
+    which, parts = which[mine], parts[mine]
+    pieces = picked(rows, which)
+    ends = np.minimum(pieces["start"] + pieces["count"], edges[parts + 1])
+    pieces["start"] = np.maximum(pieces["start"], edges[parts])
+    pieces["count"] = ends - pieces["start"]
+    owned = np.flatnonzero(owner >= 0)
+    ranges = joined_ranges(np.stack((edges[owned], edges[owned + 1]), axis=1))
+    return ranges, picked(pieces, np.argsort(pieces["start"]))
+
+
+def _parts(
+    edges: NDArray[np.int64], lows: NDArray[np.int64], highs: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which range, and which part between two edges of it, for each part of each range."""
+    first = edges.searchsorted(lows, side="right") - 1
+    which, place = one_by_one(edges.searchsorted(highs) - first)
+    return which, first[which] + place
 
 
 class _Leaning(Struct, frozen=True, eq=False):
@@ -279,7 +323,7 @@ class RunMap:
             length, most = behind.length + 1, behind.most
         # One that is held whole has all its chunks for itself, where steps go all over the place.
         if length <= most and len(rows) < CHUNK_ROWS // 4:
-            self._difference = Difference(older, low, high, rows, length, most)
+            self._difference = Difference(older, low, high, rows.tobytes(), length, most)
             self._leaning.keep(_Leaning(self))
 
     def other_than(self, older: RunMap) -> tuple[int, int, Rows]:
@@ -298,11 +342,18 @@ class RunMap:
             behind.append((made, made._difference))
             made = made._difference.older
         chunks = made.chunks
+        # Whoever goes back asks for the last ones next.
+        while len(behind) > NR_HELD + len(chunks):
+            first = max(NR_HELD, len(behind) - AT_ONCE)
+            early = [difference for _, difference in reversed(behind[first:])]
+            made = made.replace_ranges(*latest(early))
+            chunks = made.chunks
+            del behind[first:]
         for left in range(len(behind) - 1, -1, -1):
             one, difference = behind[left]
             made = RunMap(self.dtype, chunks)
             chunks = made.replace(difference.low, difference.high, difference.rows).chunks
-            if left < NR_HELD:  # whoever goes back asks for those next
+            if left < NR_HELD:
                 one._chunks = chunks
                 self._leaning.keep(_Leaning(one))
         return chunks
@@ -485,20 +536,19 @@ class RunMap:
 
     def delete_rows(self, rows: Rows) -> RunMap:
         """The map without the keys of these rows, as :meth:`slice` gave them."""
-        if not len(rows):
-            return self
-        ranges = ranges_of(rows)
-        lo, hi = int(ranges[0, 0]), int(ranges[-1, 1])
-        return self.replace(lo, hi, outside(self.slice(lo, hi), ranges))
+        return self.replace_ranges(ranges_of(rows), rows[:0])
 
     def insert_rows(self, rows: Rows) -> RunMap:
         """A map in which the keys of these ascending rows have the attributes of the rows."""
-        if not len(rows):
+        return self.replace_ranges(ranges_of(rows), rows)
+
+    def replace_ranges(self, ranges: NDArray[np.int64], rows: Rows) -> RunMap:
+        """As :meth:`replace`, of many [start, end), int64 (n, 2), ascending and disjoint."""
+        if not len(ranges):
             return self
-        ranges = ranges_of(rows)
         lo, hi = int(ranges[0, 0]), int(ranges[-1, 1])
         both = joined_rows([outside(self.slice(lo, hi), ranges), rows], self.dtype)
-        return self.replace(lo, hi, merge_rows(both[np.argsort(both["start"], kind="stable")]))
+        return self.replace(lo, hi, merge_rows(picked(both, np.argsort(both["start"]))))
 
     # -- comparing -------------------------------------------------------------------
     def __eq__(self, other: object) -> bool:

@@ -14,7 +14,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pfnmap.engine.memory import runs
-from pfnmap.engine.memory.runs import RunMap, attributes_of, merge_rows, run_dtype
+from pfnmap.engine.memory.runs import (
+    Difference,
+    RunMap,
+    attributes_of,
+    latest,
+    merge_rows,
+    run_dtype,
+)
 from tests.examples import examples
 
 DTYPE = run_dtype(("colour", "u1"), ("weight", "<i4"))
@@ -207,8 +214,29 @@ def test_rows_say_the_same_where_all_attributes_are_equal() -> None:
     assert attributes_of(rows[:0]).shape == (0,)
 
 
-def test_maps_that_lean_on_older_ones_hold_what_they_held(monkeypatch: pytest.MonkeyPatch) -> None:
+@given(sequences, sequences.filter(bool))
+def test_many_differences_at_once_are_one_after_another(
+    first: list[Edit], then: list[Edit]
+) -> None:
+    start, model = build(first)
+    held, differences = start, []
+    for edit in then:
+        older = held
+        held, model = edited(older, model, edit)
+        low, high, rows = held.other_than(older)
+        differences.append(Difference(older, low, high, rows.tobytes(), 1, 1))
+    ranges, rows = latest(differences)
+    assert (ranges[1:, 0] > ranges[:-1, 1]).all()
+    assert start.replace_ranges(ranges, rows) == held
+    assert as_model(held.rows) == model
+
+
+@pytest.mark.parametrize("at_once", [16, 1024])
+def test_maps_that_lean_on_older_ones_hold_what_they_held(
+    monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
     monkeypatch.setattr(runs, "ROWS_A_STEP", 2)
+    monkeypatch.setattr(runs, "AT_ONCE", at_once)
     monkeypatch.setattr(runs, "CHUNK_ROWS", 64)
     chance = random.Random(3)
     made = RunMap(DTYPE)
