@@ -234,7 +234,8 @@ class Session(History):
         self.outcomes += loaded
         self.recorded = list(zip(loaded, shown, strict=False))
         """Steps of a recording, each with the machine behind it as the kernel showed it."""
-        self._views: dict[str, ModelView] = {}
+        self._views: list[ModelView] = []
+        """The last three, the latest first: what is shown is what the next step is told from."""
 
     @classmethod
     def booted(cls, start: StartMachine | None = None) -> Session:
@@ -246,7 +247,7 @@ class Session(History):
     def view(self) -> View:
         """The view of the state shown."""
         recorded = self._recorded(self.position) if self.phase is None else None
-        return recorded or self._view_of("shown", self.state)
+        return recorded or self._view_of(self.state)
 
     def _recorded(self, position: int) -> View | None:
         """What a recording shows behind this step, if it is one of its own."""
@@ -263,21 +264,21 @@ class Session(History):
         """
         if self.phase is not None and self.position < len(self.outcomes):
             event = self.outcomes[self.position].events[self.phase - 1]
-            return self._view_of("before", event.before)
+            return self._view_of(event.before)
         last = self.last_action
-        return None if last is None else self._view_of("before", last.before)
+        return None if last is None else self._view_of(last.before)
 
     def view_at(self, position: int) -> View:
         """The view at rest at a position (0 to the number of steps)."""
         state = self._at(position)
-        known = (view for view in self._views.values() if view.state is state)
+        known = (view for view in self._views if view.state is state)
         return self._recorded(position) or next(known, None) or ModelView(state)
 
-    def _view_of(self, which: str, state: State) -> ModelView:
-        """The view of a state; the same one as long as the state is the same."""
-        view = self._views.get(which)
-        if view is None or view.state is not state:
-            view = self._views[which] = ModelView(state)
+    def _view_of(self, state: State) -> ModelView:
+        """The view of a state; the same one as long as it is asked for now and then."""
+        known = (view for view in self._views if view.state is state)
+        view = next(known, None) or ModelView(state)
+        self._views = [view, *(each for each in self._views if each is not view)][:3]
         return view
 
     def run(self, command: Command) -> Outcome:

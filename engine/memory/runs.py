@@ -105,7 +105,7 @@ def merge_rows(rows: Rows) -> Rows:
     if not joins.any():
         return rows
     firsts = np.flatnonzero(np.concatenate(([True], ~joins)))
-    merged = rows[firsts].copy()
+    merged = picked(rows, firsts)
     merged["count"] = np.add.reduceat(rows["count"], firsts)
     return merged
 

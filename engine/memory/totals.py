@@ -82,10 +82,15 @@ class Totals(Struct, frozen=True, eq=False):
         return joined_rows([self.blocks.chunks[at] for at in chunks.tolist()], self.blocks.dtype)
 
     def near(self, blocks: Int64s) -> Rows:
-        """The rows of those chunks that hold any of these ascending blocks, or would."""
+        """The rows of those chunks that hold any of these ascending blocks, or would.
+
+        Without those before the row that holds the first of them, and behind the last.
+        """
         chunks = self.chunks_of(blocks)
         first = np.append(True, chunks[1:] != chunks[:-1]) & (len(self.firsts) > 0)
-        return self.rows_of(chunks[first])
+        rows = self.rows_of(chunks[first])
+        low, end = rows["start"].searchsorted(blocks[[0, -1]], side="right").tolist()
+        return rows[max(0, low - 1) : end]
 
     def far(self, blocks: Int64s) -> tuple[Int64s, Rows]:
         """The sums of the chunks between successive ones of these ascending blocks.

@@ -49,6 +49,9 @@ def alike_ranges(view: View, before: View | None = None) -> Int64s:
 
 def _runs(views: list[View]) -> Int64s:
     """The first view's blocks as [first, end) of ids, cut where any view says something else."""
+    # Each row of the model's blocks is a run at least: they need not be looked at to be many.
+    if any(not view.real and view.state.blocks.nr_rows > MOST_RUNS for view in views):
+        return NO_RANGES
     runs = [list(islice(view.block_runs(), MOST_RUNS + 1)) for view in views]
     if max(map(len, runs)) > MOST_RUNS:
         return NO_RANGES

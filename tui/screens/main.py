@@ -34,7 +34,8 @@ from pfnmap.tui.keys.effects import Do, Effect, Effects
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.names import shown_key
 from pfnmap.tui.keys.shown import Shown, shown
-from pfnmap.tui.map.viewport import Viewport
+from pfnmap.tui.map.motions import touched
+from pfnmap.tui.map.viewport import NO_RANGES, Viewport
 from pfnmap.tui.say.page_facts import summary
 from pfnmap.tui.say.words import fitted, safe
 from pfnmap.tui.screens import layout
@@ -233,11 +234,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
     on_mouse_scroll_down = on_mouse_scroll_up = on_mouse_down
 
     # -- what is shown ---------------------------------------------------------------------
-    def show_session(self) -> None:
-        """Everything anew, after the machine changed."""
+    def show_session(self, last: Outcome | None = None) -> None:
+        """Everything anew, after the machine changed; on the map what the last step was about."""
         self._shown = self._shown.now()
         frame_now = self.shown
-        self.map.show(frame_now)
+        self.map.show(frame_now, NO_RANGES if last is None else touched(last))
         if self.map.side_by_side_width(self.app.size.width) != self._map_width:
             self.place(self.app.size)  # page numbers have a digit more
         frame_now = self.shown
@@ -633,7 +634,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def _show_outcome(self, outcome: Outcome) -> None:
         """Show what a command did, and where."""
         command, refusal = outcome.command, outcome.refusal
-        self.show_session()
+        self.show_session(outcome)
         if refusal is not None:
             words = f"{refusal.errno} from {refusal.function}: {refusal.rule}"
             self.toast(words, "error", line_of(command))
@@ -649,8 +650,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
                 self.session.step_phase(delta)
             case want.Switch(index):
                 self._shown.simulated.switch(index)
-        self.show_session()
         last = self.session.last
+        self.show_session(last)
         if last is not None:
             self.perform(actions.follow(self.shown, last))
 

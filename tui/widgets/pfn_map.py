@@ -18,7 +18,7 @@ from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.map import cells
 from pfnmap.tui.map.alike import alike_ranges
 from pfnmap.tui.map.cells import Codes, Grid
-from pfnmap.tui.map.viewport import RowMap, Viewport
+from pfnmap.tui.map.viewport import NO_RANGES, Int64s, RowMap, Viewport
 from pfnmap.tui.say.words import fitted, pfn_words, size_spelt
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, Row
@@ -109,8 +109,11 @@ class PfnMap(Panel):
         """The machine that is shown."""
         return self._view
 
-    def show(self, shown: Shown) -> None:
-        """Show a machine; cells that differ from the one before are marked."""
+    def show(self, shown: Shown, about: Int64s = NO_RANGES) -> None:
+        """Show a machine; cells that differ from the one before are marked.
+
+        ``about``: what is to be in sight, as :meth:`Viewport.showing` takes it.
+        """
         self._view, self._before = shown.view, shown.before
         self._end_pfn = max(self._end_pfn, shown.view.end_pfn)
         self._labels.clear()
@@ -123,7 +126,7 @@ class PfnMap(Panel):
                 self.viewport = now.fitted()
                 self.fit(*self._room)  # other margins may leave room for fewer cells
                 now = self.viewport.fitted()
-        self.look(now, force=True)
+        self.look(now.showing(about), force=True)
 
     def look(self, viewport: Viewport, *, force: bool = False) -> None:
         """Move the window or the cursor."""
