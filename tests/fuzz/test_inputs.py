@@ -20,11 +20,11 @@ from tests.fuzz.targets import NAMES, target_named
 
 KINDS = tuple(name for name in NAMES if isinstance(target_named(name), Inputs))
 INPUTS_OF_A_KIND = 40
-DEAR = {"journals": 15, "trees": 15}
+DEAR = {"journals": 8, "trees": 8}
 """How many of those that are large."""
 SLOW = {"keys": 2, "moving": 5, "outputs": 10, "places": 10}
 """How many of those that need a screen or a process each."""
-TIMES = 5
+TIMES = 10
 """How many times as many in a slow run."""
 
 
