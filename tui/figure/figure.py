@@ -249,16 +249,14 @@ def _reached(axis: Axis, ranges: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 _lately: list[_Drawing] = []
-"""Of now and of before: what is now is drawn again as what was before the next step."""
+"""The last three: what is now is drawn again as what was before a step, and after undoing it."""
 
 
 def _drawing_of(view: View, axis: Axis) -> _Drawing:
-    for found in _lately:
-        if found.view is view and found.axis is axis:
-            return found
-    _lately.insert(0, _Drawing(view, axis))
-    del _lately[2:]
-    return _lately[0]
+    known = (found for found in _lately if found.view is view and found.axis is axis)
+    drawing = next(known, None) or _Drawing(view, axis)
+    _lately[:] = [drawing, *(each for each in _lately if each is not drawing)][:3]
+    return drawing
 
 
 class _Drawing:

@@ -244,6 +244,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
         frame_now = self.shown
         for panel in (self.title_line, self.figure, self.legend, self.events, self.timeline):
             panel.show(frame_now)
+        if last is not None and isinstance(last.command, Goto | Zoom):
+            self.perform(actions.follow(self.shown, last))
         self.show_cursor()
         self._say_trouble()
 
@@ -638,7 +640,6 @@ class MainScreen(Screen[None], inherit_bindings=False):
         if refusal is not None:
             words = f"{refusal.errno} from {refusal.function}: {refusal.rule}"
             self.toast(words, "error", line_of(command))
-        self.perform(actions.follow(self.shown, outcome))
 
     # -- the timeline ----------------------------------------------------------------------
     def _move_in_time(self, effect: want.Seek | want.StepPhase | want.Switch) -> None:
@@ -650,10 +651,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
                 self.session.step_phase(delta)
             case want.Switch(index):
                 self._shown.simulated.switch(index)
-        last = self.session.last
-        self.show_session(last)
-        if last is not None:
-            self.perform(actions.follow(self.shown, last))
+        self.show_session(self.session.last)
 
     def _play(self) -> None:
         """Play what comes next, or pause."""
