@@ -441,6 +441,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def _clear_toast(self) -> None:
         if self._toast:
             self._toast = False
+            # Textual takes a toast away, and leaves what held it in its place.
+            self.query("ToastHolder").remove()
             self.app.clear_notifications()
             forget_closed()
 

@@ -21,6 +21,14 @@ async def test_the_same_complaint_lies_there_once() -> None:
         assert said(on) == ["nothing to redo: this is the last step"]
 
 
+async def test_nothing_of_those_before_stays_on_the_screen() -> None:
+    async with stage(*DIMM) as on:
+        await on.keys(*"]" * 4)
+        assert len(on.main.query("ToastHolder")) == len(on.main.query("Toast")) == 1
+        await on.keys("j")
+        assert not on.main.query("ToastRack > *")
+
+
 async def test_it_does_not_stay_for_long() -> None:
     async with stage(*DIMM) as on:
         await on.keys("]")
