@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -20,7 +20,12 @@ from pfnmap.engine.operations import many_ranges
 from pfnmap.engine.operations.many_ranges import Batch
 from pfnmap.engine.outcome import Events, Outcome, touched_by
 from pfnmap.engine.session import Session
+from tests.fuzz.commands import minimise
+from tests.fuzz.words import LineMaker
 
+ONLINE = BlockState.ONLINE
+MOST_OF_A_RUN = 500
+"""Blocks that are named of equal ones: a device may have millions."""
 MACHINES = (
     "machine ram=4G",
     "machine ram=4G memmap_on_memory=Y",
@@ -86,12 +91,11 @@ def _states(outcome: Outcome, numbers: list[int], least: int) -> list[tuple[str,
 
 
 def _list(state: State, chance: random.Random, wanted: BlockState) -> str:
-    """A list of some ranges, most of them in the wanted state."""
-    rows = state.blocks.rows
+    """A list of some blocks and of ranges of them, most of them in the wanted state."""
     ids = [
         block
-        for row in rows
-        for block in range(int(row["start"]), int(row["start"] + row["count"]))
+        for row in state.blocks.rows
+        for block in range(int(row["start"]), int(row["start"] + min(row["count"], MOST_OF_A_RUN)))
         if row["state"] == wanted or chance.random() < 0.01
     ]
     low = chance.randrange(len(ids) or 1) if chance.random() < 0.5 else 0
@@ -99,7 +103,25 @@ def _list(state: State, chance: random.Random, wanted: BlockState) -> str:
     ids = ids[:: chance.choice((1, 2, 2, 3))]
     if chance.random() < 0.3:
         ids = [each for each in ids if chance.random() < 0.8]
-    return ",".join(map(str, ids or [40]))
+    if chance.random() < 0.5:
+        return ",".join(map(str, ids or [40]))
+    # The same as ranges, of which some reach over blocks that are otherwise or not there.
+    refs, gap = [], chance.choice((1, 1, 2))
+    for number, (first, end) in enumerate(_grouped(ids or [40], gap)):
+        refs.append(f"{first}-{end}" if end > first or number % 2 else f"{first}")
+    return ",".join(refs)
+
+
+def _grouped(ids: list[int], gap: int) -> list[tuple[int, int]]:
+    """First and last of those that follow each other in steps of at most ``gap``, eight at most."""
+    groups = [(ids[0], ids[0])]
+    for block in ids[1:]:
+        first, last = groups[-1]
+        if block - last <= gap and block - first < 8:
+            groups[-1] = first, block
+        else:
+            groups.append((block, block))
+    return groups
 
 
 def _shell_line(state: State, chance: random.Random) -> str:
@@ -126,41 +148,70 @@ def _shell_line(state: State, chance: random.Random) -> str:
     )
 
 
+def _line(state: State, chance: random.Random, maker: LineMaker) -> str:
+    """A command over many blocks, or one that leaves other blocks, devices and pages there."""
+    if state.pending is not None:
+        return chance.choice(("signal", "signal", f"offline {_list(state, chance, ONLINE)}"))
+    zone = chance.choice(("", " movable", " movable", " kernel"))
+    kinds: dict[Callable[[], str], int] = {
+        lambda: _shell_line(state, chance): 3,
+        lambda: f"online {_list(state, chance, BlockState.OFFLINE)}{zone}": 6,
+        lambda: f"offline {_list(state, chance, ONLINE)}": 8,
+        lambda: _chmem(state, chance): 1,
+        lambda: chance.choice(("remove d1", "add d1 32G")): 1,
+        lambda: maker.line(state): 5,
+    }
+    return chance.choices(list(kinds), list(kinds.values()))[0]()
+
+
+def _chmem(state: State, chance: random.Random) -> str:
+    first = int(chance.choice(state.blocks.rows)["start"])
+    what = chance.choice(("1G", "5G", f"-b {first}-{first + chance.randrange(200)}"))
+    return f"chmem {chance.choice(('-d', '-e', '-e -z Movable', '-e -z Normal'))} {what}"
+
+
+def _played(lines: list[str]) -> Machine:
+    """The machine behind lines, the first of which boots it, both ways and checked after each."""
+    machine = Machine(Session.booted(parse_line(lines[0])).state)  # type: ignore[arg-type]
+    for line in lines[1:]:
+        _step(machine, line)
+    return machine
+
+
+def _step(machine: Machine, line: str) -> bool:
+    """Do a line both ways; whether there was a batch."""
+    outcome = _compare(machine.state, line, random.Random(line))
+    if isinstance(outcome, str):
+        return False
+    machine.state = outcome.after
+    machine.check()
+    return isinstance(outcome.events, Events)
+
+
+def _fails(lines: list[str]) -> bool:
+    try:
+        _played(lines)
+    except Exception:
+        return True
+    return False
+
+
 def _walk(start: str, seed: int, commands: int) -> int:
-    """So many random commands on a fragmented machine; how many of them had a batch."""
+    """So many random commands on a fragmented machine; how many of them had a batch.
+
+    The shortest lines that still fail are the message of a failure.
+    """
     chance = random.Random(seed)
-    machine = Machine(Session.booted(parse_line(start)).state)  # type: ignore[arg-type]
-    for name in ("d0", "d1"):
-        machine.run(f"add {name} {32 if 'arm64' not in start else 80}G")
-    batches = 0
+    maker = LineMaker(chance, any_rule=False)
+    size = 80 if "arm64" in start else 32
+    lines = [start, f"add d0 {size}G", f"add d1 {size}G"]
+    machine, batches = _played(lines), 0
     for _ in range(commands):
-        kind = chance.randrange(20)
-        if kind < 2:
-            line = _shell_line(machine.state, chance)
-        elif kind < 8:
-            zone = chance.choice(("", " movable", " movable", " kernel"))
-            line = f"online {_list(machine.state, chance, BlockState.OFFLINE)}{zone}"
-        elif kind < 16:
-            line = f"offline {_list(machine.state, chance, BlockState.ONLINE)}"
-        else:
-            line = chance.choice(
-                (
-                    f"pin pfn=d0+{chance.randrange(1 << 16):#x}",
-                    f"pin pfn=d0+{chance.randrange(1 << 16):#x} kind=movable",
-                    "fail next at=MEM_GOING_ONLINE errno=ENOMEM",
-                    f"hugetlb h{chance.randrange(1 << 30)} 2M count=3",
-                    f"unpin {chance.randrange(40, 200)}",
-                    "set auto_movable_ratio=200",
-                    "remove d1",
-                    "add d1 32G",
-                )
-            )
-        outcome = _compare(machine.state, line, chance)
-        if isinstance(outcome, str):
-            continue
-        batches += isinstance(outcome.events, Events)
-        machine.state = outcome.after
-        machine.check()
+        lines.append(_line(machine.state, chance, maker))
+        try:
+            batches += _step(machine, lines[-1])
+        except Exception as error:
+            raise AssertionError("\n".join(minimise(lines, _fails))) from error
     return batches
 
 
@@ -174,6 +225,15 @@ def test_a_list_as_a_batch_does_what_one_range_after_the_other_does(start: str) 
 @pytest.mark.parametrize("seed", range(25))
 def test_fifty_thousand_commands_on_fragmented_machines(start: str, seed: int) -> None:
     assert _walk(start, 1000 + seed, 250)
+
+
+def test_a_walk_that_fails_is_told_by_its_shortest_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(many_ranges, "_alike", lambda _state, ranges, _was: len(ranges))
+    with pytest.raises(AssertionError) as caught:
+        _walk(MACHINES[0], 7, 60)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == MACHINES[0] and len(lines) < 8
+    assert _fails(lines)
 
 
 def _even(first: int, end: int) -> str:
