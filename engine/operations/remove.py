@@ -17,7 +17,7 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, MemmapKind, OnlineType, PageState, ZoneType
 from pfnmap.engine.limits import MAX_BLOCKS_ONE_BY_ONE
 from pfnmap.engine.memory import free_memory, resources, spans_history
-from pfnmap.engine.memory.runs import Rows, joined_ranges, ranges_of
+from pfnmap.engine.memory.runs import Rows, joined_ranges, picked, ranges_of
 from pfnmap.engine.memory.state import Device, State
 from pfnmap.engine.memory.transaction import Transaction
 from pfnmap.engine.operations import add, offline, online, remove_2019
@@ -136,7 +136,7 @@ def _online_again(tx: Transaction, was: Sequence[np.void]) -> None:
 def _online_ranges(state: State, first: int, last: int) -> Ranges:
     """[first, end) of the blocks of first..last that are online, ascending."""
     rows = state.blocks.slice(first, last + 1)
-    return ranges_of(rows[rows["state"] == BlockState.ONLINE])
+    return ranges_of(picked(rows, rows["state"] == BlockState.ONLINE))
 
 
 def _first_pass(tx: Transaction, ranges: Ranges) -> list[int]:
@@ -310,7 +310,7 @@ def _free_memmap(state: State, rows: Rows, low: int = 0, high: int = 1 << 62) ->
     """Without the struct pages of these blocks, as far as they lie in [low, high)."""
     pages = state.geometry.block_pages
     for early in (False, True):
-        parts = joined_ranges(ranges_of(rows[(rows["early"] != 0) == early])) * pages
+        parts = joined_ranges(ranges_of(rows)[(rows["early"] != 0) == early]) * pages
         for first, end in np.clip(parts, low, high).tolist():
             if first < end:
                 state = free_memory.give_back_memmap(state, first, end, early=early)

@@ -161,7 +161,7 @@ class Memory(Struct, frozen=True, eq=False, dict=True):
 
     def _with_pieces(self, rows: Rows) -> _Runs:
         """The runs of these blocks, and the other pieces of memory."""
-        return _runs_of(rows[~are_shared(rows)], self._block_pages).joined(self._pieces)
+        return _runs_of(picked(rows, ~are_shared(rows)), self._block_pages).joined(self._pieces)
 
     @cached_property
     def _pieces(self) -> _Runs:
