@@ -47,10 +47,10 @@ def _least(number: int) -> Iterator[None]:
 
 
 def _run(state: State, line: str, least: int) -> Outcome | str:
-    command = parse_line(line)
-    assert command is not None
     with _least(least):
         try:
+            command = parse_line(line)
+            assert command is not None
             return predict(state, command)
         except InputError as error:
             return str(error)
