@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from pfnmap.engine import machine
-from pfnmap.engine.errors import InputError
+from pfnmap.engine.errors import InputError, ParseError
 from pfnmap.engine.kinds import BlockState
 from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.machine import Machine, predict
@@ -52,7 +52,7 @@ def _run(state: State, line: str, least: int) -> Outcome | str:
             command = parse_line(line)
             assert command is not None
             return predict(state, command)
-        except InputError as error:
+        except (InputError, ParseError) as error:
             return str(error)
 
 
