@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.memory.spans_history import section_runs, shrink_sections
 from pfnmap.engine.memory.state import State, Zone
@@ -105,3 +107,12 @@ def test_an_empty_span_stays_empty() -> None:
     tx = Transaction(state)
     shrink_sections(tx, 1, ZoneType.MOVABLE, 33 * B, 34 * B)
     assert tx.state.zone(1, ZoneType.MOVABLE) == state.zone(1, ZoneType.MOVABLE)
+
+
+def test_the_only_section_of_a_node_leaves_its_span_empty_wherever_that_begins() -> None:
+    line = "machine ram=1G nodes=2 ram1=0M profile=shrink-rfc2"
+    state = booted(line, "add a 128M node=1", "online a movable").state
+    home = replace(state.nodes[1], start_pfn=31 * B, spanned=2 * B)
+    tx = Transaction(state.with_node(1, home))
+    shrink_sections(tx, 1, ZoneType.MOVABLE, 32 * B, 33 * B)
+    assert tx.state.nodes[1].spanned == 0

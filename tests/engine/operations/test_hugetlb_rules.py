@@ -5,6 +5,7 @@ A recording does not show where the memmap of boot memory lies.
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
@@ -12,7 +13,13 @@ from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.runs import RunMap
 from pfnmap.engine.memory.state import HOME_DTYPE, State
-from pfnmap.engine.operations.hugetlb_vmemmap import backing, is_self_hosted, must_refuse, refuses
+from pfnmap.engine.operations.hugetlb_vmemmap import (
+    alike,
+    backing,
+    is_self_hosted,
+    must_refuse,
+    refuses,
+)
 from tests.engine.tools import booted
 
 TAIL = 1
@@ -96,3 +103,40 @@ def test_where_a_memmap_from_ram_lies_is_not_known_only_free_memory_grows() -> N
     assert machine.run("hugetlb h 2M at=4G").ok
     assert machine.state.nodes[0].zones == state.nodes[0].zones
     assert machine.state.free_pages[0][0] == state.free_pages[0][0] - 512 + 7 - TAIL
+
+
+def test_the_block_is_asked_whether_it_holds_its_struct_pages() -> None:
+    machine = booted("machine ram=1G memmap_on_memory=Y", "add a 128M", "add b 128M memmap=ram")
+    said = "looked up under its lock"
+    for pfn, answer in ((0x100200, (True, "hosts")), (0x108200, (False, "does not host"))):
+        text = f"memory block {pfn // 0x8000}, {said}, {answer[1]} its own memmap"
+        assert refuses(machine.state, pfn, "block-lookup") == (answer[0], text)
+
+
+def test_struct_pages_of_the_boot_are_reserved_until_the_buddy_had_them() -> None:
+    lines = ("hugetlb h 2M pfn=0x8000", "hugetlb-free h", "add a 128M")
+    state = booted("machine ram=1G hugetlb_free_vmemmap=on", *lines).state
+    no, yes = "the backing page is not PG_reserved", "the backing page is PG_reserved"
+    assert refuses(state, 0x8000, "pg-reserved") == (False, no)
+    assert refuses(state, 0x8200, "pg-reserved") == (True, yes)
+    assert refuses(state, 0x100000, "pg-reserved") == (False, no)
+    assert refuses(state, 0x900000, "pg-reserved") == (False, no)
+
+
+def test_huge_pages_are_alike_within_a_section_as_far_as_they_touch() -> None:
+    state = booted("machine ram=1G", "add a 512M", "online a movable").state
+
+    def groups(*starts: int) -> list[int]:
+        return [len(group) for group in alike(state, np.array(starts), 512)]
+
+    assert groups(*range(0x100000, 0x110000, 512)) == [64, 64]
+    assert groups(0x100000, 0x100200, 0x100600, 0x100800) == [2, 2]
+    # Block 0 is of two zones: each huge page of it alone.
+    assert groups(*range(0x7C00, 0x8400, 512)) == [1, 1, 2]
+
+
+def test_where_one_page_had_its_struct_pages_taken_a_group_ends() -> None:
+    lines = ("hugetlb h 2M pfn=0x8400", "hugetlb-free h")
+    state = booted("machine ram=1G hugetlb_free_vmemmap=on", *lines).state
+    starts = np.arange(0x8000, 0x8A00, 512)
+    assert [len(group) for group in alike(state, starts, 512)] == [2, 1, 2]

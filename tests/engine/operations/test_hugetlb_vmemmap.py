@@ -125,3 +125,32 @@ def test_struct_pages_of_another_node_return_there() -> None:
     assert machine.run("remove dimm1").ok
     assert free_pages(machine)[1] == (65536, 0)
     machine.check()
+
+
+def test_what_was_freed_wrongly_in_several_sections_is_bought_anew_at_the_top() -> None:
+    machine = booted(
+        "machine ram=1G memmap_on_memory=Y hugetlb_free_vmemmap=on",
+        "rule hugetlb=block-lookup",
+        "add d 512M memmap=device",
+        "online d movable",
+        "hugetlb h 2M count=100 at=0x108200000",
+    )
+    ((kernel, _),) = free_pages(machine)
+    top = last_of_boot_memory(machine)  # the shared page, below what the boot took
+    assert machine.run("hugetlb-free h").ok
+    assert free_pages(machine)[0][0] == kernel - 100 * 7
+    assert last_of_boot_memory(machine) == (top[0] - 100 * 7, int(PageState.VMEMMAP), -1)
+
+
+def last_of_boot_memory(machine: Machine) -> tuple[int, int, int]:
+    """Start, kind and owner of what lies highest below 4 GiB."""
+    row = machine.state.taken.slice(0, 0x100000)[-1]
+    return int(row["start"]), int(row["kind"]), int(row["owner"])
+
+
+def test_huge_pages_of_several_sections_pay_for_all_their_struct_pages() -> None:
+    machine = booted("machine ram=1G hugetlb_free_vmemmap=on", "add d 512M", "online d kernel")
+    before = free_pages(machine)
+    assert machine.run("hugetlb h 2M count=140 at=4G").ok
+    assert machine.run("hugetlb-free h").ok
+    assert free_pages(machine) == ((before[0][0] - TAIL, before[0][1]),)
