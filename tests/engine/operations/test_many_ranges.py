@@ -240,9 +240,9 @@ def _even(first: int, end: int) -> str:
     return ",".join(map(str, range(first, end, 2)))
 
 
-def _files(numbers: str, word: str = "0") -> str:
+def _files(numbers: str, word: str = "0", name: str = "online") -> str:
     folder = "/sys/devices/system/memory"
-    return f"for i in {numbers}; do echo {word} > {folder}/memory$i/online; done"
+    return f"for i in {numbers}; do echo {word} > {folder}/memory$i/{name}; done"
 
 
 MOVABLE = ("add d 4G", "online d movable")
@@ -279,6 +279,7 @@ BATCHES: tuple[tuple[str, tuple[str, ...], str, list[tuple[int, int]]], ...] = (
         [(34, 4), (44, 3)],
     ),
     ("", ("add d 4G", "online 63 movable"), _files("{32..37}", "1"), [(33, 5)]),
+    ("", ("add d 4G",), _files("{32..37}", "online_movable", "state"), [(33, 5)]),
     (
         ' cmdline="memhp_default_state=online_movable"',
         ("virtio-mem v size=1G requested=1G",),
