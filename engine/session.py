@@ -271,13 +271,14 @@ class Session(History):
     def view_at(self, position: int) -> View:
         """The view at rest at a position (0 to the number of steps)."""
         state = self._at(position)
-        known = (view for view in self._views if view.state is state)
-        return self._recorded(position) or next(known, None) or ModelView(state)
+        return self._recorded(position) or self._known(state) or ModelView(state)
+
+    def _known(self, state: State) -> ModelView | None:
+        return next((view for view in self._views if view.state is state), None)
 
     def _view_of(self, state: State) -> ModelView:
         """The view of a state; the same one as long as it is asked for now and then."""
-        known = (view for view in self._views if view.state is state)
-        view = next(known, None) or ModelView(state)
+        view = self._known(state) or ModelView(state)
         self._views = [view, *(each for each in self._views if each is not view)][:3]
         return view
 
