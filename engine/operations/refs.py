@@ -46,9 +46,7 @@ def _range(state: State, ref: Ref) -> tuple[int, int]:
                 f"its end included; did you mean {first:#x}-{max(last, first + size - 1):#x}?"
             )
         return low // size, high // size
-    if ref.device is None:
-        assert ref.first is not None
-        return ref.first, ref.first if ref.last is None else ref.last
+    assert ref.device is not None
     device = _device(state, ref.device)
     if not device.is_ram:
         raise InputError(f"{device.name}: ZONE_DEVICE memory has no memory blocks")
@@ -64,7 +62,12 @@ def _range(state: State, ref: Ref) -> tuple[int, int]:
 
 def listed_blocks(state: State, refs: tuple[Ref, ...]) -> NDArray[np.int64]:
     """[first, end) of the blocks of a REF, ascending and disjoint, int64 (n, 2)."""
-    parts = [part for ref in refs for part in _ranges(state, ref)]
+    parts: list[tuple[int, int]] = []
+    for ref in refs:
+        if ref.first is not None and ref.device is None:  # a list may name thousands
+            parts.append((ref.first, ref.first if ref.last is None else ref.last))
+        else:
+            parts += _ranges(state, ref)
     limit = state.geometry.physmem_end // state.geometry.block_bytes
     if parts and max(last for _, last in parts) > limit:
         _, last = min(part for part in parts if part[1] > limit)

@@ -80,10 +80,11 @@ def _effects(before: Moment, after: Moment) -> list[str]:
 
 
 # -- blocks --------------------------------------------------------------------------------
-class Change(Struct, frozen=True):
-    """Blocks that went from one state to another; (first, last) ids, ascending."""
+class Change(Struct, frozen=True, eq=False):
+    """Blocks that went from one state to another."""
 
-    blocks: tuple[tuple[int, int], ...]
+    blocks: Int64s
+    """(first, last) ids, ascending, int64 (n, 2)."""
     was: str
     now: str
 
@@ -95,12 +96,11 @@ class Change(Struct, frozen=True):
     @property
     def words(self) -> str:
         """E.g. ``33 is offline``, ``blocks 32-34 are online in Movable``."""
-        count = sum(last - first + 1 for first, last in self.blocks)
+        count = int((self.blocks[:, 1] - self.blocks[:, 0] + 1).sum())
         if len(self.blocks) > MOST_RANGES:
-            low, high = self.blocks[0][0], self.blocks[-1][1]
-            who, verb = f"{count} of the blocks {low}-{high}", "are"
+            who, verb = f"{count} of the blocks {self.blocks[0, 0]}-{self.blocks[-1, 1]}", "are"
         else:
-            who = f"{'block' if count == 1 else 'blocks'} {listed(self.blocks)}"
+            who = f"{'block' if count == 1 else 'blocks'} {listed(self.blocks.tolist())}"
             verb = "is" if count == 1 else "are"
         if not self.now:
             return f"{who} {verb} gone"
@@ -127,8 +127,7 @@ def _changes(before: Moment, after: Moment) -> Iterator[Change]:
         mine = changed[(parts[changed] == pair).all(axis=1)]
         ranges = joined_ranges(np.stack((starts[mine], ends[mine]), axis=1))
         was, now = (_words_of(key) for key in pair)
-        blocks = (ranges - (0, 1)) // pages
-        yield Change(tuple((first, last) for first, last in blocks.tolist()), was, now)
+        yield Change((ranges - (0, 1)) // pages, was, now)
 
 
 def _state_of(keys: Int64s) -> Int64s:
@@ -270,9 +269,14 @@ def _was_edge(end: str, pfn: int, label: str, changes: Sequence[Change], pages: 
     """That a block which left the zone was its first or last one; empty if none was."""
     block = pfn // pages if end == "start" else (pfn - 1) // pages
     for change in changes:
-        if change.was.endswith(f" in {label}") and any(a <= block <= b for a, b in change.blocks):
+        if change.was.endswith(f" in {label}") and _holds(change.blocks, block):
             return f" ({block} was its {'first' if end == 'start' else 'last'} block)"
     return ""
+
+
+def _holds(ranges: Int64s, block: int) -> bool:
+    """Whether a block is in one of these (first, last)."""
+    return bool(((ranges[:, 0] <= block) & (block <= ranges[:, 1])).any())
 
 
 def _why_kept(was: ZoneRow, now: ZoneRow, changes: Sequence[Change], pages: int) -> str:
@@ -283,15 +287,14 @@ def _why_kept(was: ZoneRow, now: ZoneRow, changes: Sequence[Change], pages: int)
         for change in changes
         if change.was.endswith(f" in {label}") or change.now.endswith(f" in {label}")
     ]
-    ranges = [each for change in mine for each in change.blocks]
-    if not ranges or len(ranges) > MOST_RANGES:
+    if not mine or sum(len(change.blocks) for change in mine) > MOST_RANGES:
         return ""
-    words = listed(ranges)
+    ranges = np.concatenate([change.blocks for change in mine])
+    words = listed(ranges.tolist())
     left = now.present < was.present
-    first, last = was.start_pfn // pages, (was.end_pfn - 1) // pages
-    at_start = any(low <= first <= high for low, high in ranges)
-    at_end = any(low <= last <= high for low, high in ranges)
-    one = len(ranges) == 1 and ranges[0][0] == ranges[0][1]
+    at_start = _holds(ranges, was.start_pfn // pages)
+    at_end = _holds(ranges, (was.end_pfn - 1) // pages)
+    one = len(ranges) == 1 and ranges[0, 0] == ranges[0, 1]
     if not left:
         return f"{words} {'lies' if one else 'lie'} inside"
     if not at_start and not at_end:
