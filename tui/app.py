@@ -70,12 +70,14 @@ COLOURLESS = TextualTheme(
 """For Textual's own widgets where no colour may be sent."""
 
 
-class PfnmapApp(App[int], inherit_bindings=False):
+class PfnmapApp(App[int], inherit_bindings=False, inherit_css=False):
     """The Textual application around :class:`MainScreen`."""
 
     TITLE = "pfnmap"
     ENABLE_COMMAND_PALETTE = False
     CSS = """
+    PfnmapApp { background: $background; color: $foreground; }
+    PfnmapApp:ansi { background: ansi_default; color: ansi_default; }
     ToastRack { margin-bottom: 3; }
     Toast {
         max-width: 72; padding: 0 1; margin: 0 1 0 0;

@@ -17,6 +17,8 @@ from textual.app import ComposeResult
 from textual.geometry import Offset, Size
 from textual.message import Message
 from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets._toast import ToastRack
 
 from pfnmap.engine.commands import Command, Goto, Interactive, Source, StartMachine, Zoom
 from pfnmap.engine.errors import InputError, PfnmapError
@@ -65,12 +67,14 @@ TOAST_SECONDS = 2.5
 """How long words lie on top of the map when nobody presses a key; the log keeps them."""
 
 
-class MainScreen(Screen[None], inherit_bindings=False):
+class MainScreen(Screen[None], inherit_bindings=False, inherit_css=False):
     """All panels around one session."""
 
     AUTO_FOCUS = ""
+    BLANK = True
     DEFAULT_CSS = """
     MainScreen { background: $background; overflow: hidden; }
+    MainScreen:ansi { background: ansi_default; color: ansi_default; }
     MainScreen > Panel { position: absolute; }
     """
 
@@ -198,6 +202,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """The panels that are shown at first; the others are mounted when they are."""
         self._put(self._places_at(self.app.size))
         yield from self._unmounted()
+
+    def _extend_compose(self, widgets: list[Widget]) -> None:
+        """Nothing of Textual's own: no panel has a tooltip, and the first toast brings its rack."""
 
     def on_mount(self) -> None:
         """Place the panels and show the machine, so that the first frame is whole."""
@@ -427,6 +434,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
     ) -> None:
         """Say something on top of the map, in place of whatever was said before."""
         self._clear_toast()
+        if not self.query(ToastRack):
+            self.mount(ToastRack(id="textual-toastrack"))
         self._lift_toasts()
         self.notify(words, title=title, severity=severity, markup=False, timeout=TOAST_SECONDS)
         self._toast = True
@@ -435,7 +444,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Keep what stands below the map in sight."""
         below = (layout.EVENTS, "timeline", "status", "footer")
         foot = sum(self._places[name].height for name in below if name in self._places)
-        for rack in self.query("ToastRack"):
+        for rack in self.query(ToastRack):
             rack.styles.margin = 0, 0, min(foot, self.size.height // 2), 0
 
     def _clear_toast(self) -> None:
