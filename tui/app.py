@@ -9,7 +9,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import RenderableType
 from textual.app import App
@@ -20,7 +20,6 @@ from textual.theme import Theme as TextualTheme
 from pfnmap.engine.session import History
 from pfnmap.themes import choose_theme
 from pfnmap.themes.model import Theme
-from pfnmap.tui.dialogs.dialog import Dialog
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.names import textual_key
 from pfnmap.tui.screens.main import MainScreen
@@ -28,6 +27,9 @@ from pfnmap.tui.terminal.driver import TerminalDriver
 from pfnmap.tui.terminal.shown_lines import ShownLines
 from pfnmap.tui.terminal.signals import Endings
 from pfnmap.tui.widgets.paint import Paint
+
+if TYPE_CHECKING:  # dialogs are loaded with the first of them
+    from pfnmap.tui.dialogs.dialog import Dialog
 
 STUCK_SECONDS = 5.0
 """What has waited so long for a dialog is dropped for the key that closes one."""
@@ -217,8 +219,8 @@ class PfnmapApp(App[int], inherit_bindings=False, inherit_css=False):
 
     @property
     def _dialog(self) -> Dialog[Any] | None:
-        """The dialog that has the keys."""
-        return self.screen if isinstance(self.screen, Dialog) else None
+        """The dialog that has the keys: what else lies on the stack is the main screen."""
+        return None if self.screen is self.main else cast("Dialog[Any]", self.screen)
 
     def action_how_to_quit(self) -> None:
         """``ctrl+c`` does not quit, so that a slip of the hand loses nothing."""

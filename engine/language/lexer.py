@@ -16,7 +16,7 @@ from pfnmap.engine.complaints import shown, wrong
 
 MAX_LINE_CHARACTERS = 64 * 1024
 
-_FORBIDDEN = re.compile(
+_FORBIDDEN = (
     "[\x00-\x08\x0a-\x1f\x7f-\x9f"  # C0 (but tab), DEL, C1
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # text direction: hides what is written
     "\u2028\u2029\ufeff\ufff9-\ufffb"  # line separators, byte order mark, annotations
@@ -63,7 +63,8 @@ def clean(text: str) -> str:
             expected=f"at most {MAX_LINE_CHARACTERS}",
             column=MAX_LINE_CHARACTERS + 1,
         )
-    if bad := _FORBIDDEN.search(line):
+    # None of them is printable, so that for most lines the pattern need not even be compiled.
+    if not line.isprintable() and (bad := re.search(_FORBIDDEN, line)):
         raise wrong(
             f"the character U+{ord(bad[0]):04X} ({_character_name(bad[0])}) is not allowed "
             "in a line",

@@ -28,6 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
         emit(_texts(start.settings.keys))
         return 0
     from pfnmap.tui.cli.screen import show  # there is one: Textual may be imported
+    from pfnmap.tui.screens.tour_panel import TourPanel
 
     machine = parse_line(MACHINE)
     assert isinstance(machine, StartMachine)
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         start,
         Session(Machine.boot(machine), TITLE, start_command=machine),
         TITLE,
-        opening=lambda app: app.main.begin_tour(),
+        opening=lambda app: app.main.begin_tour(TourPanel(app.paint, app.keys)),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec.structs import replace
 from textual import events
@@ -46,7 +46,6 @@ from pfnmap.tui.screens.clock import Clock
 from pfnmap.tui.screens.frame_text import frame, frame_text, panel_text
 from pfnmap.tui.screens.layout import Place
 from pfnmap.tui.screens.real_machine import RealMachine, Wants
-from pfnmap.tui.screens.tour_panel import TourPanel
 from pfnmap.tui.terminal.shown_lines import TerminalLost
 from pfnmap.tui.widgets.block_table import BlockTable
 from pfnmap.tui.widgets.event_log import EventLog
@@ -56,6 +55,9 @@ from pfnmap.tui.widgets.line_panels import KeyLine, Legend, StatusLine, Timeline
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, forget_closed, is_overtaken
 from pfnmap.tui.widgets.pfn_map import PfnMap
+
+if TYPE_CHECKING:  # few take the tour
+    from pfnmap.tui.screens.tour_panel import TourPanel
 
 AT_FIRST = frozenset(layout.PANELS) - {layout.BLOCKS}
 """Panels that are wanted before anybody said otherwise."""
@@ -349,9 +351,9 @@ class MainScreen(Screen[None], inherit_bindings=False, inherit_css=False):
         """Where the panels are in a terminal of a size; the tour has its lines under them."""
         width, height = size
         if self.tour is not None:
-            height = max(0, height - TourPanel.HEIGHT)
+            height = max(0, height - self.tour.HEIGHT)
             self.tour.styles.offset = Offset(0, height)
-            self.tour.styles.width, self.tour.styles.height = width, TourPanel.HEIGHT
+            self.tour.styles.width, self.tour.styles.height = width, self.tour.HEIGHT
         self._map_width = self.map.side_by_side_width(width)
         return layout.places(
             width, height, self.wanted, maximised=self.maximised, map_width=self._map_width
@@ -832,12 +834,11 @@ class MainScreen(Screen[None], inherit_bindings=False, inherit_css=False):
         )
 
     # -- the tour --------------------------------------------------------------------------
-    def begin_tour(self) -> TourPanel:
+    def begin_tour(self, tour: TourPanel) -> None:
         """Put the first instruction on the screen."""
-        self.tour = TourPanel(self.paint, self.keymap)
-        self.mount(self.tour)
+        self.tour = tour
+        self.mount(tour)
         self.replace_panels()
-        return self.tour
 
     def _set_up_tour(self) -> None:
         """Set the machine up for the present step, and the panels as they were at first."""

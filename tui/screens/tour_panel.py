@@ -8,15 +8,14 @@ from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.say.words import wrapped
 from pfnmap.tui.screens.tour import Progress, filled, press_words
-from pfnmap.tui.widgets.line_panels import Line
 from pfnmap.tui.widgets.paint import Paint
-from pfnmap.tui.widgets.panel import Row
+from pfnmap.tui.widgets.panel import Panel, Row
 
 HEIGHT = 5
 """Lines: heading, three of text, what to press."""
 
 
-class TourPanel(Line):
+class TourPanel(Panel, can_focus=False):
     """Heading, text, and the keys to press. Takes no focus: the keys are for the screen."""
 
     HEIGHT = HEIGHT

@@ -21,6 +21,7 @@ a type, because actions are named with and without nested tables, and a wrong na
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -162,8 +163,6 @@ def _defaults(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _meant(word: str, known: Iterable[str]) -> str:
-    import difflib
-
     close = difflib.get_close_matches(word, list(known), 1, 0.5)
     return f"; did you mean {close[0]!r}?" if close else ""
 

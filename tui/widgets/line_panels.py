@@ -33,11 +33,7 @@ SHORT_TITLE = 12
 """Columns that are left of a long title before other facts give way."""
 
 
-class Line(Panel, can_focus=False):
-    """A panel of one line."""
-
-
-class TitleLine(Line):
+class TitleLine(Panel, can_focus=False):
     """Program, machine, profile and parameters; the step at the right."""
 
     _facts: tuple[str, ...] = ()
@@ -95,7 +91,7 @@ PLAIN = (PageState.RESERVED, PageState.ONLINE, PageState.HOLE)
 """States that it names last."""
 
 
-class Legend(Line):
+class Legend(Panel, can_focus=False):
     """What the glyphs of this machine mean, most important first: only states that it has."""
 
     def draw(self, width: int, height: int) -> list[Strip]:
@@ -148,7 +144,7 @@ def _states_of(view: View) -> list[PageState]:
     return [state for state in (*IMPORTANT, *ZONES, *others, *PLAIN) if counts[state]]
 
 
-class Timeline(Line):
+class Timeline(Panel, can_focus=False):
     """A mark for every command: done, refused, undone; the present is set off.
 
     A claim that does not hold looks like a refusal once it is reached; one still to come, or
@@ -210,7 +206,7 @@ def _place_words(shown: Shown) -> str:
     return line_of(shown.outcomes[shown.position - 1].command)
 
 
-class StatusLine(Line):
+class StatusLine(Panel, can_focus=False):
     """What goes on, findings, the selection, and what is under the cursor, in one line."""
 
     _parts: tuple[tuple[str, str], ...] = ()
@@ -246,7 +242,7 @@ class StatusLine(Line):
         return [strip_of(width, self.paint, *pieces)]
 
 
-class KeyLine(Line):
+class KeyLine(Panel, can_focus=False):
     """The footer: the keys that do something now. A click on one presses it."""
 
     class Pressed(Message):

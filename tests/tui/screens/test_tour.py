@@ -29,9 +29,15 @@ LAST = len(STEPS) - 1
 @asynccontextmanager
 async def touring(size: tuple[int, int] = (80, 24)) -> AsyncIterator[tuple[Stage, TourPanel]]:
     async with stage(machine=MACHINE, size=size) as on:
-        tour = on.main.begin_tour()
-        await settle(on.pilot)
+        tour = await begun(on)
         yield on, tour
+
+
+async def begun(on: Stage) -> TourPanel:
+    tour = TourPanel(on.app.paint, on.app.keys)
+    on.main.begin_tour(tour)
+    await settle(on.pilot)
+    return tour
 
 
 async def press(on: Stage, step: Step) -> None:
@@ -158,8 +164,7 @@ async def test_it_can_be_left_at_any_step() -> None:
             assert "sets this step up anew" not in on.text
             await on.keys("T")
             assert "the tour begins with: pfnmap tour" in " ".join(on.text.split())
-            tour = on.main.begin_tour()
-            await settle(on.pilot)
+            tour = await begun(on)
 
 
 @pytest.mark.parametrize(
