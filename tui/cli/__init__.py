@@ -19,8 +19,9 @@ from typing import Final
 from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.printable import printable
 from pfnmap.tui import __version__
+from pfnmap.tui.cli.messages import UsageError, say, say_error
 from pfnmap.tui.cli.options import OPTIONS
-from pfnmap.tui.cli.parser import Parser, UsageError, say, say_error
+from pfnmap.tui.cli.parser import Parser
 from pfnmap.tui.help.subcommands import SUBCOMMANDS
 
 OPEN: Final = "open"

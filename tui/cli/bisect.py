@@ -14,8 +14,8 @@ from pfnmap.engine.guest.scenario import run_on
 from pfnmap.engine.printable import printable
 from pfnmap.engine.scenarios.scenario import load_scenario
 from pfnmap.tui.cli.guests import kernel_for, progress
+from pfnmap.tui.cli.messages import UsageError, emit, say
 from pfnmap.tui.cli.named_files import scenario_file
-from pfnmap.tui.cli.parser import UsageError, emit, say
 
 
 def run(arguments: argparse.Namespace) -> int:

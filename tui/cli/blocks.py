@@ -7,7 +7,7 @@ import json
 import os
 from typing import Literal
 
-from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle
+from pfnmap.tui.cli.messages import UsageError, emit, refuse_idle
 from pfnmap.tui.cli.root import opened_root
 from pfnmap.tui.text.blocks import (
     DEFAULT_COLUMNS,

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from pfnmap.engine.sizes import counted
 from pfnmap.engine.sysroot.capture import capture_bytes, save_capture
 from pfnmap.engine.sysroot.observe import page_size
+from pfnmap.tui.cli.messages import emit, say
 from pfnmap.tui.cli.named_files import STANDARD_OUTPUT, output_file, outside_tree
-from pfnmap.tui.cli.parser import emit, say
 from pfnmap.tui.cli.root import opened_root
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from pfnmap.engine.scenarios.scenario import load_scenario
+from pfnmap.tui.cli.messages import say
 from pfnmap.tui.cli.named_files import (
     STANDARD_OUTPUT,
     output_file,
@@ -13,7 +14,6 @@ from pfnmap.tui.cli.named_files import (
     write_out,
 )
 from pfnmap.tui.cli.options import look_of
-from pfnmap.tui.cli.parser import say
 from pfnmap.tui.pictures.cast.cast import make_cast
 from pfnmap.tui.pictures.cast.frames import FigureFrames, ScreenFrames
 

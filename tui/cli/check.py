@@ -17,8 +17,8 @@ from pfnmap.engine.scenarios.scenario import load_scenario
 from pfnmap.engine.sizes import counted
 from pfnmap.engine.sources import shipped_scenarios
 from pfnmap.engine.whole_file import write_whole
+from pfnmap.tui.cli.messages import UsageError, emit, refuse_idle, say_error
 from pfnmap.tui.cli.named_files import output_file, scenario_file
-from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle, say_error
 from pfnmap.tui.text.ascii import plain
 
 

@@ -27,10 +27,10 @@ from pfnmap.engine.sizes import counted
 from pfnmap.engine.sources import named_file, open_source, says_recording, scenario_session
 from pfnmap.engine.traces.parting import course_of_trace, parting
 from pfnmap.engine.traces.trace import load_trace
+from pfnmap.tui.cli.messages import UsageError, emit, refuse_idle
 from pfnmap.tui.cli.named_files import scenario_file
 from pfnmap.tui.cli.opening import is_root, refuse_root_options
 from pfnmap.tui.cli.options import TERMINAL_OPTIONS, text_width
-from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle
 from pfnmap.tui.cli.root import opened_root
 from pfnmap.tui.cli.starting import Start, prepared
 from pfnmap.tui.documents.reports import CompareData, VariantData, VariantStepData

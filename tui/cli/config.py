@@ -9,7 +9,7 @@ import platformdirs
 
 from pfnmap.engine.printable import printable
 from pfnmap.themes import user_directory
-from pfnmap.tui.cli.parser import emit
+from pfnmap.tui.cli.messages import emit
 from pfnmap.tui.documents.reports import ConfigData
 from pfnmap.tui.documents.view import as_json
 from pfnmap.tui.settings.config import keymap_lines, load_settings, settings_file

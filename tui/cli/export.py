@@ -16,9 +16,9 @@ from pfnmap.engine.scenarios.scenario import (
     format_scenario,
     load_scenario,
 )
+from pfnmap.tui.cli.messages import UsageError, refuse_idle
 from pfnmap.tui.cli.named_files import output_file, scenario_file, theme_input, write_out
 from pfnmap.tui.cli.options import PICTURE_OPTIONS, PICTURES, SCENARIO, look_of
-from pfnmap.tui.cli.parser import UsageError, refuse_idle
 from pfnmap.tui.settings.state_directory import session_store
 
 

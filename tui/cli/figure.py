@@ -30,10 +30,10 @@ from pfnmap.engine.sources import (
 from pfnmap.engine.sysroot.history import ObservedHistory
 from pfnmap.themes import load_theme
 from pfnmap.tui.cli.compare import compared
+from pfnmap.tui.cli.messages import UsageError, emit, refuse_idle
 from pfnmap.tui.cli.named_files import output_file, scenario_file, theme_input, write_out
 from pfnmap.tui.cli.opening import is_root, refuse_root_options, step_numbers
 from pfnmap.tui.cli.options import DEFAULT_THEME, FIGURES, text_width
-from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle
 from pfnmap.tui.cli.root import opened_root
 from pfnmap.tui.cli.scenarios import GROUPS
 from pfnmap.tui.figure.axis import ground_of

@@ -13,8 +13,8 @@ from pfnmap.engine.scenarios.scenario import (
     scenario_bytes,
 )
 from pfnmap.engine.whole_file import write_whole
+from pfnmap.tui.cli.messages import emit
 from pfnmap.tui.cli.named_files import write_out
-from pfnmap.tui.cli.parser import emit
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -23,8 +23,8 @@ from pfnmap.engine.scenarios.scenario import Scenario, load_scenario
 from pfnmap.engine.sizes import counted
 from pfnmap.engine.traces.parting import Course, parting
 from pfnmap.tui.cli.compare import KERNEL
+from pfnmap.tui.cli.messages import emit, say, say_error
 from pfnmap.tui.cli.named_files import scenario_file
-from pfnmap.tui.cli.parser import emit, say, say_error
 
 EXIT_UNKNOWN: Final = 125
 """What ``git bisect run`` takes for "cannot be tested"."""

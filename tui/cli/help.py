@@ -14,7 +14,7 @@ from pfnmap.engine.commands import ALIASES
 from pfnmap.engine.language.lines import help_lines
 from pfnmap.engine.printable import printable
 from pfnmap.tui.cli import parser_of
-from pfnmap.tui.cli.parser import UsageError, emit, say
+from pfnmap.tui.cli.messages import UsageError, emit, say
 from pfnmap.tui.documents.schema import schema, schema_names
 from pfnmap.tui.help.subcommands import SUBCOMMANDS
 from pfnmap.tui.help.topics import COLUMNS, search, text, topics

@@ -14,8 +14,8 @@ from functools import partial
 from pfnmap.engine.journal.journal import Origin, keep
 from pfnmap.engine.session import Session
 from pfnmap.engine.sysroot.history import ObservedHistory, coded
+from pfnmap.tui.cli.messages import UsageError, emit, refuse_idle, say
 from pfnmap.tui.cli.options import DEFAULT_SECONDS
-from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle, say
 from pfnmap.tui.cli.root import given_page_size, opened_root
 from pfnmap.tui.cli.starting import prepared, refuse_without_screen
 from pfnmap.tui.settings.state_directory import session_store

@@ -16,8 +16,8 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.printable import printable
 from pfnmap.engine.sources import named_file, says_recording
 from pfnmap.engine.whole_file import write_whole
+from pfnmap.tui.cli.messages import UsageError
 from pfnmap.tui.cli.options import SCENARIO
-from pfnmap.tui.cli.parser import UsageError
 
 STANDARD_OUTPUT: Final = "-"
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.printable import printable
+from pfnmap.tui.cli.messages import emit, say
 from pfnmap.tui.cli.opening import (
     Opened,
     check_keeping,
@@ -23,7 +24,6 @@ from pfnmap.tui.cli.opening import (
     refuse_root_options,
     run_all,
 )
-from pfnmap.tui.cli.parser import emit, say
 from pfnmap.tui.cli.starting import prepared
 from pfnmap.tui.settings.state_directory import session_store
 from pfnmap.tui.terminal.waiting import waiting

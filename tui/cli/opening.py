@@ -12,7 +12,7 @@ from pfnmap.engine.commands import Command, Goto, Interactive, StartMachine, Zoo
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import Session
-from pfnmap.tui.cli.parser import UsageError, refuse_idle
+from pfnmap.tui.cli.messages import UsageError, refuse_idle
 
 
 class Opened(Struct):

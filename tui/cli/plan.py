@@ -8,8 +8,8 @@ from pfnmap.engine import commands
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.sysroot.plan import is_false, looked_at, plan
+from pfnmap.tui.cli.messages import emit
 from pfnmap.tui.cli.opening import parsed
-from pfnmap.tui.cli.parser import emit
 from pfnmap.tui.cli.root import opened_root
 from pfnmap.tui.documents.reports import PlanData
 from pfnmap.tui.documents.view import as_json, outcome_data

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 
 from pfnmap.engine.profile import NEWEST, OLDEST, PROFILES, SWITCHES, differences
-from pfnmap.tui.cli.parser import emit
+from pfnmap.tui.cli.messages import emit
 from pfnmap.tui.text.ascii import wrapped
 
 

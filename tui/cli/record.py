@@ -16,8 +16,8 @@ from pfnmap.engine.sizes import counted
 from pfnmap.engine.traces.trace import Trace, trace_bytes
 from pfnmap.engine.whole_file import write_whole
 from pfnmap.tui.cli.guests import kernel_for, progress
+from pfnmap.tui.cli.messages import emit, say
 from pfnmap.tui.cli.named_files import output_file, scenario_file
-from pfnmap.tui.cli.parser import emit, say
 
 
 def run(arguments: argparse.Namespace) -> int:

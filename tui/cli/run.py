@@ -23,6 +23,7 @@ from pfnmap.engine.scenarios.run import failures_of, opened
 from pfnmap.engine.scenarios.scenario import Scenario, ScenarioLine, load_scenario
 from pfnmap.engine.scenarios.shell_script import as_shell
 from pfnmap.engine.session import Session
+from pfnmap.tui.cli.messages import UsageError, emit, refuse_idle, say
 from pfnmap.tui.cli.named_files import scenario_file, write_out
 from pfnmap.tui.cli.opening import parsed, step_numbers
 from pfnmap.tui.cli.options import (
@@ -31,7 +32,6 @@ from pfnmap.tui.cli.options import (
     look_of,
     text_width,
 )
-from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle, say
 from pfnmap.tui.documents.diff import DiffData, step_diff
 from pfnmap.tui.documents.reports import RunData
 from pfnmap.tui.documents.view import as_json, outcome_data, view_data_1

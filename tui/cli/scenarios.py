@@ -11,7 +11,7 @@ from pfnmap.engine.complaints import shown
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.scenarios.scenario import Scenario, by_source, load_scenario
 from pfnmap.engine.sources import shipped_scenarios
-from pfnmap.tui.cli.parser import emit
+from pfnmap.tui.cli.messages import emit
 from pfnmap.tui.text.ascii import plain
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {

@@ -8,7 +8,7 @@ from pfnmap.engine.commands import Command
 from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.session import History
 from pfnmap.tui.app import PfnmapApp, run_app
-from pfnmap.tui.cli.parser import say
+from pfnmap.tui.cli.messages import say
 from pfnmap.tui.cli.starting import Start
 
 

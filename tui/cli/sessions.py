@@ -9,7 +9,7 @@ import time
 from pfnmap.engine.journal.resume import SessionInfo, list_sessions
 from pfnmap.engine.printable import printable
 from pfnmap.engine.sizes import counted
-from pfnmap.tui.cli.parser import emit
+from pfnmap.tui.cli.messages import emit
 from pfnmap.tui.documents.reports import SessionsData
 from pfnmap.tui.documents.view import as_json
 from pfnmap.tui.settings.state_directory import session_store

@@ -8,6 +8,7 @@ from itertools import chain
 from pfnmap.engine.commands import Zoom
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.view import View
+from pfnmap.tui.cli.messages import UsageError, emit, emit_pieces, refuse_idle, say
 from pfnmap.tui.cli.opening import (
     Opened,
     is_root,
@@ -15,7 +16,6 @@ from pfnmap.tui.cli.opening import (
     refuse_root_options,
 )
 from pfnmap.tui.cli.options import text_width
-from pfnmap.tui.cli.parser import UsageError, emit, emit_pieces, refuse_idle, say
 from pfnmap.tui.documents.view import json_pieces, view_data, view_data_1
 from pfnmap.tui.figure.steps import Steps
 from pfnmap.tui.map.viewport import level_pages

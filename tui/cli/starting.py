@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from pfnmap.engine.errors import InputError
 from pfnmap.themes.model import Theme
-from pfnmap.tui.cli.parser import refuse_idle
+from pfnmap.tui.cli.messages import refuse_idle
 from pfnmap.tui.settings.config import Settings, load_settings
 from pfnmap.tui.terminal.abilities import Terminal, detect
 

@@ -12,7 +12,7 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.printable import printable
 from pfnmap.themes import Look, load_theme, theme_files
 from pfnmap.themes.model import BLOCK_KEYS, STATE_KEYS
-from pfnmap.tui.cli.parser import emit
+from pfnmap.tui.cli.messages import emit
 
 
 def run(arguments: argparse.Namespace) -> int:

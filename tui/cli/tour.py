@@ -12,7 +12,7 @@ from pfnmap.engine.commands import StartMachine
 from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.session import Session
-from pfnmap.tui.cli.parser import emit
+from pfnmap.tui.cli.messages import emit
 from pfnmap.tui.cli.starting import prepared
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.screens.tour import MACHINE, STEPS, filled, press_words

@@ -12,7 +12,7 @@ from pfnmap.engine.printable import printable
 from pfnmap.engine.sizes import counted
 from pfnmap.engine.traces.trace import load_trace
 from pfnmap.engine.traces.verify import verify_trace
-from pfnmap.tui.cli.parser import emit, say
+from pfnmap.tui.cli.messages import emit, say
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ from pfnmap.engine.profile import profile_of
 from pfnmap.engine.scenarios.scenario import SUFFIX, Scenario, load_scenario, parse_scenario
 from pfnmap.engine.session import Session
 from pfnmap.engine.sources import named_file
-from pfnmap.tui.cli.parser import UsageError, emit, refuse_idle, say
+from pfnmap.tui.cli.messages import UsageError, emit, refuse_idle, say
 from pfnmap.tui.cli.starting import prepared
 
 USUAL = "ram=1G"
