@@ -23,7 +23,9 @@ if "pfnmap" not in sys.modules:
     sys.modules["pfnmap"] = ModuleType("pfnmap")
     sys.modules["pfnmap"].__path__ = [str(ROOT)]
 
-from pfnmap.tui import __version__, cli  # noqa: E402
+from pfnmap.tui import __version__  # noqa: E402
+from pfnmap.tui.cli import OPEN  # noqa: E402
+from pfnmap.tui.cli.options import parser_of  # noqa: E402
 from pfnmap.tui.documents.schema import schema_names  # noqa: E402
 from pfnmap.tui.help.subcommands import SUBCOMMANDS  # noqa: E402
 from pfnmap.tui.help.topics import topics  # noqa: E402
@@ -31,7 +33,7 @@ from pfnmap.tui.help.topics import topics  # noqa: E402
 
 def whole_parser() -> argparse.ArgumentParser:
     """The command line as one parser; pfnmap itself makes only the one that is asked for."""
-    whole = cli.parser_of(cli.OPEN)
+    whole = parser_of(OPEN)
     whole.add_argument(
         "-V", "--version", action="version", version=__version__, help="print the version"
     )
@@ -39,7 +41,7 @@ def whole_parser() -> argparse.ArgumentParser:
         metavar="SUBCOMMAND", prog=whole.prog, parser_class=argparse.ArgumentParser
     )
     for name, words in SUBCOMMANDS.items():
-        parser = cli.parser_of(name)
+        parser = parser_of(name)
         listed.add_parser(
             name, help=words, description=parser.description, parents=[parser], add_help=False
         )

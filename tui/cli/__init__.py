@@ -14,18 +14,31 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
 from typing import Final
 
 from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.printable import printable
 from pfnmap.tui import __version__
-from pfnmap.tui.cli.messages import UsageError, say, say_error
-from pfnmap.tui.cli.options import OPTIONS
-from pfnmap.tui.cli.parser import Parser
+from pfnmap.tui.cli.messages import Arguments, UsageError, say, say_error
 from pfnmap.tui.help.subcommands import SUBCOMMANDS
 
 OPEN: Final = "open"
 """The module for a command line without a subcommand: open a machine on the screen."""
+NO_WORDS: Final = Arguments(
+    source=None,
+    commands=[],
+    root=None,
+    page_size=None,
+    resume=None,
+    no_journal=False,
+    theme=None,
+    color=None,
+    ascii=None,
+    mouse=None,
+    given=frozenset(),
+)
+"""What the parser makes of an empty command line, which most begin with."""
 
 LONGEST_NAME: Final = 200
 """Characters of a name that is said to be wrong; no file has a longer one."""
@@ -73,7 +86,7 @@ def _dispatch(arguments: list[str]) -> int:
     name, rest = (first, arguments[1:]) if first in SUBCOMMANDS else (OPEN, arguments)
     if name == OPEN and (meant := _meant(first)):
         raise UsageError(f"{printable(first)}: no subcommand or file; did you mean {meant}?")
-    parsed = parser_of(name).parse(rest)
+    parsed = _options().parser_of(name).parse(rest) if arguments else NO_WORDS
     if name == OPEN and parsed.source in SUBCOMMANDS and not os.path.lexists(parsed.source):
         raise UsageError(
             f"{parsed.source}: the subcommand comes first, as in: pfnmap {parsed.source}"
@@ -82,12 +95,9 @@ def _dispatch(arguments: list[str]) -> int:
     return int(status)
 
 
-def parser_of(name: str) -> Parser:
-    """The parser of a subcommand, or of :data:`OPEN`."""
-    prog = "pfnmap" if name == OPEN else f"pfnmap {name}"
-    parser = Parser(prog=prog, description=OPTIONS[name].__doc__)
-    OPTIONS[name](parser)
-    return parser
+def _options() -> ModuleType:
+    """What declares the options; who says nothing need not load argparse."""
+    return import_module("pfnmap.tui.cli.options")
 
 
 def _meant(word: str) -> str:
@@ -105,7 +115,7 @@ def _meant(word: str) -> str:
 
 def _help() -> int:
     """Print the help of the whole command: how to open a machine, and the subcommands."""
-    print(parser_of(OPEN).format_help().rstrip())
+    print(_options().parser_of(OPEN).format_help().rstrip())
     print("\nsubcommands (each has --help):")
     for name, words in SUBCOMMANDS.items():
         print(f"  {name:<12} {words}")

@@ -6,19 +6,17 @@ that cannot be asked is passed over, as `git bisect skip` does. Exit 1 where one
 
 from __future__ import annotations
 
-import argparse
-
 from pfnmap.engine.guest.bisect import Verdict, first_failing
 from pfnmap.engine.guest.errors import GuestError
 from pfnmap.engine.guest.scenario import run_on
 from pfnmap.engine.printable import printable
 from pfnmap.engine.scenarios.scenario import load_scenario
 from pfnmap.tui.cli.guests import kernel_for, progress
-from pfnmap.tui.cli.messages import UsageError, emit, say
+from pfnmap.tui.cli.messages import Arguments, UsageError, emit, say
 from pfnmap.tui.cli.named_files import scenario_file
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Boot as few of the kernels as it takes."""
     if len(arguments.kernels) < 2:
         raise UsageError("give two kernels or more, each with --kernel, the oldest first")

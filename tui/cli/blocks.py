@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 from typing import Literal
 
-from pfnmap.tui.cli.messages import UsageError, emit, refuse_idle
+from pfnmap.tui.cli.messages import Arguments, UsageError, emit, refuse_idle
 from pfnmap.tui.cli.root import opened_root
 from pfnmap.tui.text.blocks import (
     DEFAULT_COLUMNS,
@@ -20,7 +19,7 @@ from pfnmap.tui.text.blocks import (
 )
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Print the table."""
     if arguments.json:
         words = ("--noheadings", "--no-summary", "--summary", "--raw", "--pairs")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -10,12 +9,12 @@ from msgspec.structs import replace
 from pfnmap.engine.sizes import counted
 from pfnmap.engine.sysroot.capture import capture_bytes, save_capture
 from pfnmap.engine.sysroot.observe import page_size
-from pfnmap.tui.cli.messages import emit, say
+from pfnmap.tui.cli.messages import Arguments, emit, say
 from pfnmap.tui.cli.named_files import STANDARD_OUTPUT, output_file, outside_tree
 from pfnmap.tui.cli.root import opened_root
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Write the capture; what could not be read is said."""
     out = arguments.output
     if out != STANDARD_OUTPUT:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
-
 from pfnmap.engine.scenarios.scenario import load_scenario
-from pfnmap.tui.cli.messages import say
+from pfnmap.tui.cli.messages import Arguments, say
 from pfnmap.tui.cli.named_files import (
     STANDARD_OUTPUT,
     output_file,
@@ -18,7 +16,7 @@ from pfnmap.tui.pictures.cast.cast import make_cast
 from pfnmap.tui.pictures.cast.frames import FigureFrames, ScreenFrames
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Write the screencast; 1 when an expectation of the scenario does not hold."""
     file = scenario_file(arguments.file)
     size, theme = look_of(arguments)

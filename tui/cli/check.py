@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -17,12 +16,12 @@ from pfnmap.engine.scenarios.scenario import load_scenario
 from pfnmap.engine.sizes import counted
 from pfnmap.engine.sources import shipped_scenarios
 from pfnmap.engine.whole_file import write_whole
-from pfnmap.tui.cli.messages import UsageError, emit, refuse_idle, say_error
+from pfnmap.tui.cli.messages import Arguments, UsageError, emit, refuse_idle, say_error
 from pfnmap.tui.cli.named_files import output_file, scenario_file
 from pfnmap.tui.text.ascii import plain
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Check every scenario, those after a wrong one too; the worst status counts."""
     names = [*arguments.files, *(shipped_scenarios() if arguments.all else ())]
     if not names:

@@ -9,7 +9,6 @@ compared by what was hot-added to it: under each variant that is added and broug
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from importlib import import_module
 from typing import Final
@@ -27,7 +26,7 @@ from pfnmap.engine.sizes import counted
 from pfnmap.engine.sources import named_file, open_source, says_recording, scenario_session
 from pfnmap.engine.traces.parting import course_of_trace, parting
 from pfnmap.engine.traces.trace import load_trace
-from pfnmap.tui.cli.messages import UsageError, emit, refuse_idle
+from pfnmap.tui.cli.messages import Arguments, UsageError, emit, refuse_idle
 from pfnmap.tui.cli.named_files import scenario_file
 from pfnmap.tui.cli.opening import is_root, refuse_root_options
 from pfnmap.tui.cli.options import TERMINAL_OPTIONS, text_width
@@ -44,7 +43,7 @@ KERNEL: Final = "kernel="
 _NOT_FOR_RECORDINGS: Final = ("--modules", "--json", "--tui", "--width", "--root")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Print the comparison, or show it on the screen where there is one."""
     if arguments.other is not None:
         refuse_idle(arguments, "is not for two recordings", *_NOT_FOR_RECORDINGS)
@@ -80,7 +79,7 @@ def _recordings(*names: str) -> int:
     return 1
 
 
-def compared(arguments: argparse.Namespace) -> tuple[Comparison, Callable[[], Session]]:
+def compared(arguments: Arguments) -> tuple[Comparison, Callable[[], Session]]:
     """The comparison that SOURCE and --with name, and what gives the session it is about."""
     variants = arguments.variants
     if any(each.startswith(KERNEL) for each in variants):

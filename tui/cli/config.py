@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 
 import platformdirs
 
 from pfnmap.engine.printable import printable
 from pfnmap.themes import user_directory
-from pfnmap.tui.cli.messages import emit
+from pfnmap.tui.cli.messages import Arguments, emit
 from pfnmap.tui.documents.reports import ConfigData
 from pfnmap.tui.documents.view import as_json
 from pfnmap.tui.settings.config import keymap_lines, load_settings, settings_file
 from pfnmap.tui.settings.state_directory import state_directory
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Print the paths, none of which need exist; or the keys. Wrong settings are said."""
     settings = load_settings()
     if arguments.keys:

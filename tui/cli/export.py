@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from pathlib import Path
 
@@ -16,13 +15,13 @@ from pfnmap.engine.scenarios.scenario import (
     format_scenario,
     load_scenario,
 )
-from pfnmap.tui.cli.messages import UsageError, refuse_idle
+from pfnmap.tui.cli.messages import Arguments, UsageError, refuse_idle
 from pfnmap.tui.cli.named_files import output_file, scenario_file, theme_input, write_out
 from pfnmap.tui.cli.options import PICTURE_OPTIONS, PICTURES, SCENARIO, look_of
 from pfnmap.tui.settings.state_directory import session_store
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Write the file."""
     out = arguments.output
     suffix = out if out in (*PICTURES, SCENARIO) else Path(out).suffix
@@ -58,9 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _scenario(
-    arguments: argparse.Namespace, *, as_file: bool
-) -> tuple[Scenario, list[tuple[Path, str]]]:
+def _scenario(arguments: Arguments, *, as_file: bool) -> tuple[Scenario, list[tuple[Path, str]]]:
     """The scenario that is named, or the one that a session amounts to; and what was read.
 
     ``as_file``: with a line for the session's title. A picture takes the title from the name,

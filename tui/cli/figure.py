@@ -8,7 +8,6 @@ rules; what is the same is drawn once. A real machine (a directory such as /, a 
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +29,7 @@ from pfnmap.engine.sources import (
 from pfnmap.engine.sysroot.history import ObservedHistory
 from pfnmap.themes import load_theme
 from pfnmap.tui.cli.compare import compared
-from pfnmap.tui.cli.messages import UsageError, emit, refuse_idle
+from pfnmap.tui.cli.messages import Arguments, UsageError, emit, refuse_idle
 from pfnmap.tui.cli.named_files import output_file, scenario_file, theme_input, write_out
 from pfnmap.tui.cli.opening import is_root, refuse_root_options, step_numbers
 from pfnmap.tui.cli.options import DEFAULT_THEME, FIGURES, text_width
@@ -44,7 +43,7 @@ from pfnmap.tui.figure.variants import Variants
 from pfnmap.tui.terminal.waiting import waiting
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Draw it."""
     if arguments.all:
         return _gallery(arguments)
@@ -107,7 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _opened(arguments: argparse.Namespace) -> tuple[History, Scenario | None]:
+def _opened(arguments: Arguments) -> tuple[History, Scenario | None]:
     """The machine with its steps, and the scenario where it is one."""
     if is_root(arguments):
         return ObservedHistory(opened_root(arguments)), None
@@ -120,7 +119,7 @@ def _opened(arguments: argparse.Namespace) -> tuple[History, Scenario | None]:
 
 
 def _lines(
-    arguments: argparse.Namespace, session: History, title: str, comparison: Comparison | None
+    arguments: Arguments, session: History, title: str, comparison: Comparison | None
 ) -> list[Spans]:
     """The lines of the figure that was asked for."""
     width, focus = text_width(arguments), _focus(arguments, session)
@@ -136,7 +135,7 @@ def _lines(
     return list(figure_spans(chosen, ground_of(found, focus), width=width, title=title))
 
 
-def _numbers(arguments: argparse.Namespace, steps: Sequence[int], last: int) -> list[int]:
+def _numbers(arguments: Arguments, steps: Sequence[int], last: int) -> list[int]:
     """The steps that ``--steps`` means, ascending."""
     words = arguments.steps or "all"
     if words == "all":
@@ -147,7 +146,7 @@ def _numbers(arguments: argparse.Namespace, steps: Sequence[int], last: int) -> 
     return sorted({max(n for n in steps if n <= asked) for asked in step_numbers(words, last)})
 
 
-def _focus(arguments: argparse.Namespace, session: History) -> list[tuple[int, int]] | None:
+def _focus(arguments: Arguments, session: History) -> list[tuple[int, int]] | None:
     """The pfns of ``--focus``."""
     if arguments.focus is None:
         return None
@@ -167,7 +166,7 @@ def _focus(arguments: argparse.Namespace, session: History) -> list[tuple[int, i
     raise InputError(f"--focus {complaint}")
 
 
-def _gallery(arguments: argparse.Namespace) -> int:
+def _gallery(arguments: Arguments) -> int:
     """A page for every scenario, and an index."""
     if arguments.source is not None:
         raise UsageError("--all draws every shipped scenario; name no FILE")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from pfnmap.engine.printable import printable
@@ -13,11 +12,11 @@ from pfnmap.engine.scenarios.scenario import (
     scenario_bytes,
 )
 from pfnmap.engine.whole_file import write_whole
-from pfnmap.tui.cli.messages import emit
+from pfnmap.tui.cli.messages import Arguments, emit
 from pfnmap.tui.cli.named_files import write_out
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Format every file; all are read before the first is written."""
     formatted = [(Path(file), *_formatted(Path(file))) for file in arguments.files]
     if not (arguments.write or arguments.check):

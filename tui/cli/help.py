@@ -6,15 +6,14 @@ documents that have a JSON Schema, ``help schema NAME`` prints one.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from typing import Final
 
 from pfnmap.engine.commands import ALIASES
 from pfnmap.engine.language.lines import help_lines
 from pfnmap.engine.printable import printable
-from pfnmap.tui.cli import parser_of
-from pfnmap.tui.cli.messages import UsageError, emit, say
+from pfnmap.tui.cli.messages import Arguments, UsageError, emit, say
+from pfnmap.tui.cli.options import parser_of
 from pfnmap.tui.documents.schema import schema, schema_names
 from pfnmap.tui.help.subcommands import SUBCOMMANDS
 from pfnmap.tui.help.topics import COLUMNS, search, text, topics
@@ -26,7 +25,7 @@ from pfnmap.tui.text.ascii import wrapped
 _WORDS: Final = ({NAMES[state]: words for state, words in STATES.items()}, *TERMS.values())
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Print it; exit status 1 where a search finds nothing."""
     if arguments.search is not None:
         if arguments.names:

@@ -6,7 +6,6 @@ first, and write the state of the blocks they name.
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Callable
 from functools import partial
@@ -14,7 +13,7 @@ from functools import partial
 from pfnmap.engine.journal.journal import Origin, keep
 from pfnmap.engine.session import Session
 from pfnmap.engine.sysroot.history import ObservedHistory, coded
-from pfnmap.tui.cli.messages import UsageError, emit, refuse_idle, say
+from pfnmap.tui.cli.messages import Arguments, UsageError, emit, refuse_idle, say
 from pfnmap.tui.cli.options import DEFAULT_SECONDS
 from pfnmap.tui.cli.root import given_page_size, opened_root
 from pfnmap.tui.cli.starting import prepared, refuse_without_screen
@@ -22,13 +21,13 @@ from pfnmap.tui.settings.state_directory import session_store
 from pfnmap.tui.text.frame import render_text
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Follow the machine; where there is no terminal, print it once."""
     return run_root(arguments, interval=arguments.interval, allow_writes=arguments.allow_writes)
 
 
 def run_root(
-    arguments: argparse.Namespace,
+    arguments: Arguments,
     *,
     interval: float = DEFAULT_SECONDS,
     allow_writes: bool = False,
@@ -63,9 +62,7 @@ def run_root(
     return show(start, session, title, opening=lambda app: app.main.open_live(live_on(app.main)))
 
 
-def _simulations_kept(
-    real: ObservedHistory, arguments: argparse.Namespace
-) -> Callable[[Session], Session]:
+def _simulations_kept(real: ObservedHistory, arguments: Arguments) -> Callable[[Session], Session]:
     """What keeps each simulation that begins as a real machine is shown."""
 
     def kept_simulation(simulation: Session) -> Session:
@@ -76,7 +73,7 @@ def _simulations_kept(
     return kept_simulation
 
 
-def _refuse_session_options(arguments: argparse.Namespace) -> None:
+def _refuse_session_options(arguments: Arguments) -> None:
     """Options that mean nothing for a machine that is only read."""
     if getattr(arguments, "commands", None):
         raise UsageError(

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib import import_module
+from types import SimpleNamespace
 
 from pfnmap.engine.errors import InputError, ParseError, PfnmapError
 from pfnmap.engine.printable import printable
+
+Arguments = SimpleNamespace
+"""What the words of a command line say, by the name of each option; ``given``: a frozenset of the
+names of all that was said."""
 
 
 class UsageError(InputError):
     """Arguments that make no command line."""
 
 
-def refuse_idle(arguments: argparse.Namespace, why: str, *options: str) -> None:
+def refuse_idle(arguments: Arguments, why: str, *options: str) -> None:
     """Refuse options that were given and would do nothing; ``why`` follows the option's name."""
     for option in options:
         if option.removeprefix("--").replace("-", "_") in arguments.given:

@@ -5,7 +5,6 @@ Opens a simulated machine, a scenario, a recording of a real kernel, or a real m
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from contextlib import suppress
@@ -14,7 +13,7 @@ from pathlib import Path
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.printable import printable
-from pfnmap.tui.cli.messages import emit, say
+from pfnmap.tui.cli.messages import Arguments, emit, say
 from pfnmap.tui.cli.opening import (
     Opened,
     check_keeping,
@@ -29,7 +28,7 @@ from pfnmap.tui.settings.state_directory import session_store
 from pfnmap.tui.terminal.waiting import waiting
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Show the machine on the screen; where there is no terminal, print it."""
     if is_root(arguments):
         from pfnmap.tui.cli.live import run_root  # what reads real machines is much
@@ -60,14 +59,14 @@ def run(arguments: argparse.Namespace) -> int:
     )
 
 
-def _what(arguments: argparse.Namespace) -> str:
+def _what(arguments: Arguments) -> str:
     """What is done before there is a screen, in a few words."""
     if arguments.resume is not None:
         return "going on with the session"
     return f"opening {printable(arguments.source)[:60]}" if arguments.source else "starting"
 
 
-def _machine(arguments: argparse.Namespace, *, keeping: bool) -> tuple[Opened, str]:
+def _machine(arguments: Arguments, *, keeping: bool) -> tuple[Opened, str]:
     """The machine, and what is to be said about it; ``keeping`` its session from here on."""
     if arguments.resume is None and (arguments.no_journal or not keeping):
         return opened(arguments), ""

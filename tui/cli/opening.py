@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from pfnmap.engine.commands import Command, Goto, Interactive, StartMachine, Zoo
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import Session
-from pfnmap.tui.cli.messages import UsageError, refuse_idle
+from pfnmap.tui.cli.messages import Arguments, UsageError, refuse_idle
 
 
 class Opened(Struct):
@@ -37,7 +36,7 @@ def parsed(lines: Sequence[str]) -> list[Command]:
 
 
 def opened(
-    arguments: argparse.Namespace,
+    arguments: Arguments,
     step: str | None = None,
     *,
     prepare: Callable[[Opened], None] | None = None,
@@ -115,7 +114,7 @@ def _move(session: Session, command: Interactive) -> None:
     moves[command.verb](int(command.arguments[0]) if command.arguments else 1)
 
 
-def check_keeping(arguments: argparse.Namespace) -> None:
+def check_keeping(arguments: Arguments) -> None:
     """Refuse options that contradict each other."""
     if arguments.resume is None:
         return
@@ -125,14 +124,14 @@ def check_keeping(arguments: argparse.Namespace) -> None:
         raise UsageError("--resume goes on in the session's journal; --no-journal has none")
 
 
-def refuse_root_options(arguments: argparse.Namespace) -> None:
+def refuse_root_options(arguments: Arguments) -> None:
     """Refuse options of a real machine where there is none."""
     refuse_idle(
         arguments, "is for a real machine: --root DIR, a directory or a capture", "--page-size"
     )
 
 
-def is_root(arguments: argparse.Namespace) -> bool:
+def is_root(arguments: Arguments) -> bool:
     """Whether a real machine is named: ``--root``, a directory, or a file made of one."""
     if arguments.root is not None:
         return True

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Final, Literal
 
+from pfnmap.tui.cli.messages import Arguments
 from pfnmap.tui.cli.parser import COMMANDS, Parser
 from pfnmap.tui.terminal import COLOUR_SYSTEMS
 
@@ -118,7 +119,7 @@ def _width(text: str) -> int:
     return int(text)
 
 
-def text_width(arguments: argparse.Namespace) -> int:
+def text_width(arguments: Arguments) -> int:
     """The columns of a text."""
     return arguments.width or TEXT_COLUMNS
 
@@ -201,7 +202,7 @@ def add_theme(parser: Parser) -> None:
     """)
 
 
-def look_of(arguments: argparse.Namespace) -> tuple[tuple[int, int], str]:
+def look_of(arguments: Arguments) -> tuple[tuple[int, int], str]:
     """Size and theme of the picture."""
     return arguments.size or DEFAULT_SIZE, arguments.theme or DEFAULT_THEME
 
@@ -614,3 +615,11 @@ OPTIONS: Final[dict[str, Callable[[Parser], None]]] = {
     if name.endswith("_options") and not name.startswith("add_")
 }
 """What declares the options of each subcommand."""
+
+
+def parser_of(name: str) -> Parser:
+    """The parser of a subcommand, or of ``open``, which is a command line without one."""
+    prog = "pfnmap" if name == "open" else f"pfnmap {name}"
+    parser = Parser(prog=prog, description=OPTIONS[name].__doc__)
+    OPTIONS[name](parser)
+    return parser

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
-from pfnmap.tui.cli.messages import UsageError
+from pfnmap.tui.cli.messages import Arguments, UsageError
 
 COMMANDS: Final = "commands"
 """Where the lines of ``-c`` are; an empty one is a line that does nothing."""
@@ -77,13 +77,13 @@ class Parser(argparse.ArgumentParser):
         """Add options of which one at most may be given."""
         self.options(text, self.add_mutually_exclusive_group())
 
-    def parse(self, words: Sequence[str]) -> argparse.Namespace:
+    def parse(self, words: Sequence[str]) -> Arguments:
         """What the words say; ``given`` holds the names of all that was said.
 
         Raises:
             UsageError: The words make no command line, or one of them is empty.
         """
-        arguments = self.parse_args(words)
+        arguments = self.parse_args(words, Arguments())
         arguments.given = frozenset(
             name for name, value in vars(arguments).items() if value is not self.get_default(name)
         )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
-
 from pfnmap.engine import commands
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.sysroot.plan import is_false, looked_at, plan
-from pfnmap.tui.cli.messages import emit
+from pfnmap.tui.cli.messages import Arguments, emit
 from pfnmap.tui.cli.opening import parsed
 from pfnmap.tui.cli.root import opened_root
 from pfnmap.tui.documents.reports import PlanData
@@ -17,7 +15,7 @@ from pfnmap.tui.text.ascii import wrapped
 from pfnmap.tui.text.frame import outcome_lines
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Print an outcome for each command; exit status 1 for a refusal or a false claim."""
     commands = parsed(arguments.commands)
     if not commands:

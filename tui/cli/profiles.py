@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 
 from pfnmap.engine.profile import NEWEST, OLDEST, PROFILES, SWITCHES, differences
-from pfnmap.tui.cli.messages import emit
+from pfnmap.tui.cli.messages import Arguments, emit
 from pfnmap.tui.text.ascii import wrapped
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Print each profile, the release whose rules it has, and the rules that are its own."""
     emit(_lines())
     return 0

@@ -6,8 +6,6 @@ on the way it holds what came before; the exit status is 1 then.
 
 from __future__ import annotations
 
-import argparse
-
 from pfnmap.engine.guest.errors import GuestError, MissingPartError
 from pfnmap.engine.guest.scenario import run_on
 from pfnmap.engine.printable import printable
@@ -16,11 +14,11 @@ from pfnmap.engine.sizes import counted
 from pfnmap.engine.traces.trace import Trace, trace_bytes
 from pfnmap.engine.whole_file import write_whole
 from pfnmap.tui.cli.guests import kernel_for, progress
-from pfnmap.tui.cli.messages import emit, say
+from pfnmap.tui.cli.messages import Arguments, emit, say
 from pfnmap.tui.cli.named_files import output_file, scenario_file
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Boot, record, write the file."""
     file = scenario_file(arguments.scenario)
     output = output_file("-o", arguments.output, [(file, "the scenario")])

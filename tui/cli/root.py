@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
-
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.sysroot.observe import Watcher, open_watcher, page_size
 from pfnmap.engine.sysroot.shell_machine import ShellMachine
 from pfnmap.engine.sysroot.shell_process import ShellProcess
+from pfnmap.tui.cli.messages import Arguments
 
 
-def given_page_size(arguments: argparse.Namespace) -> int | None:
+def given_page_size(arguments: Arguments) -> int | None:
     """``--page-size`` in bytes, if it is given."""
     return None if arguments.page_size is None else page_size(arguments.page_size)
 
 
-def opened_root(arguments: argparse.Namespace) -> Watcher:
+def opened_root(arguments: Arguments) -> Watcher:
     """The machine that ``FILE``, ``--root`` or ``--via`` names; InputError for what is none."""
     source: str | None = getattr(arguments, "source", None)
     via: str | None = getattr(arguments, "via", None)

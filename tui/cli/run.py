@@ -5,7 +5,6 @@ Without a scenario the -c commands run on the default machine.
 
 from __future__ import annotations
 
-import argparse
 from bisect import bisect_right
 from collections.abc import Iterator
 from difflib import unified_diff
@@ -23,7 +22,7 @@ from pfnmap.engine.scenarios.run import failures_of, opened
 from pfnmap.engine.scenarios.scenario import Scenario, ScenarioLine, load_scenario
 from pfnmap.engine.scenarios.shell_script import as_shell
 from pfnmap.engine.session import Session
-from pfnmap.tui.cli.messages import UsageError, emit, refuse_idle, say
+from pfnmap.tui.cli.messages import Arguments, UsageError, emit, refuse_idle, say
 from pfnmap.tui.cli.named_files import scenario_file, write_out
 from pfnmap.tui.cli.opening import parsed, step_numbers
 from pfnmap.tui.cli.options import (
@@ -43,7 +42,7 @@ from pfnmap.tui.text.frame import outcome_lines, render_text
 from pfnmap.tui.text.step_table import numbers
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run everything, print what was asked for; 1 when an expectation did not hold.
 
     Where a line cannot be done, text tells what happened before it; a document would be half.
@@ -78,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if done.failures else 0
 
 
-def _refuse_idle_options(arguments: argparse.Namespace) -> None:
+def _refuse_idle_options(arguments: Arguments) -> None:
     """Refuse options that the form of the output has no use for."""
     picture = arguments.svg or arguments.html
     if picture or arguments.as_shell or arguments.numbers:
@@ -91,7 +90,7 @@ def _refuse_idle_options(arguments: argparse.Namespace) -> None:
         refuse_idle(arguments, "goes with --text or --diff", "--steps")
 
 
-def _print_picture(scenario: Scenario, arguments: argparse.Namespace) -> None:
+def _print_picture(scenario: Scenario, arguments: Arguments) -> None:
     """The screen at the end, as ``pfnmap export`` draws it."""
     from pfnmap.tui.pictures.render import render
 
@@ -128,7 +127,7 @@ class _Run(Struct, frozen=True, dict=True):
         return bisect_right(self.moments, number, key=lambda moment: moment.number) - 1
 
 
-def _scenario(arguments: argparse.Namespace) -> Scenario:
+def _scenario(arguments: Arguments) -> Scenario:
     """The file's lines, then the ``-c`` commands."""
     commands = parsed(arguments.commands)
     if arguments.file is None and not commands:
@@ -185,7 +184,7 @@ def _transcript(run: _Run, width: int) -> Iterator[str]:
             yield from outcome_lines(each, width=width)
 
 
-def _frames(run: _Run, arguments: argparse.Namespace) -> Iterator[str]:
+def _frames(run: _Run, arguments: Arguments) -> Iterator[str]:
     """Frames, or with ``--diff`` the differences between frames, of the chosen steps."""
     width = text_width(arguments)
     ground = Steps(run.session).ground
@@ -225,7 +224,7 @@ def _frame(run: _Run, number: int, width: int, ground: Ground) -> list[str]:
     )
 
 
-def _chosen(run: _Run, arguments: argparse.Namespace) -> list[int]:
+def _chosen(run: _Run, arguments: Arguments) -> list[int]:
     """The step numbers that ``--steps`` means, as far as the run came."""
     words = "last" if arguments.steps is None else arguments.steps
     if words == "all":
@@ -244,7 +243,7 @@ def _json(found: list[Moment]) -> str:
     )
 
 
-def _json_diff(run: _Run, arguments: argparse.Namespace) -> str:
+def _json_diff(run: _Run, arguments: Arguments) -> str:
     """What the chosen steps changed."""
     diffs = []
     for number in _chosen(run, arguments):

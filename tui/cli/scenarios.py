@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from textwrap import wrap
 from typing import Final
@@ -11,7 +10,7 @@ from pfnmap.engine.complaints import shown
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.scenarios.scenario import Scenario, by_source, load_scenario
 from pfnmap.engine.sources import shipped_scenarios
-from pfnmap.tui.cli.messages import emit
+from pfnmap.tui.cli.messages import Arguments, emit
 from pfnmap.tui.text.ascii import plain
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
@@ -34,7 +33,7 @@ FIRST: Final = ("memmap-device-256m", "oom-before-online", "shrink-e1-merged")
 """Where to start: one DIMM, one mistake, one span."""
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Print a line for each scenario, its name and its title, by what they are about.
 
     Then their names by the post or commit that they come from. With ``--source`` only those whose

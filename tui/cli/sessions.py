@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
 
 from pfnmap.engine.journal.resume import SessionInfo, list_sessions
 from pfnmap.engine.printable import printable
 from pfnmap.engine.sizes import counted
-from pfnmap.tui.cli.messages import emit
+from pfnmap.tui.cli.messages import Arguments, emit
 from pfnmap.tui.documents.reports import SessionsData
 from pfnmap.tui.documents.view import as_json
 from pfnmap.tui.settings.state_directory import session_store
 from pfnmap.tui.text.ascii import plain
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Print a line for each session, the newest first."""
     store = session_store(os.environ)
     sessions = list_sessions(store)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 from itertools import chain
 
 from pfnmap.engine.commands import Zoom
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.view import View
-from pfnmap.tui.cli.messages import UsageError, emit, emit_pieces, refuse_idle, say
+from pfnmap.tui.cli.messages import Arguments, UsageError, emit, emit_pieces, refuse_idle, say
 from pfnmap.tui.cli.opening import (
     Opened,
     is_root,
@@ -22,7 +21,7 @@ from pfnmap.tui.map.viewport import level_pages
 from pfnmap.tui.text.frame import render_text
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Print one frame; exit status 1 when an ``expect`` command did not hold."""
     if arguments.json:
         refuse_idle(arguments, "is for text, not for --json", "--width", "--zoom")
@@ -41,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if machine.failures else 0
 
 
-def _show_root(arguments: argparse.Namespace) -> int:
+def _show_root(arguments: Arguments) -> int:
     """Print a real machine; what could not be read of it is said."""
     if arguments.commands or arguments.step is not None:
         raise UsageError(
@@ -65,13 +64,13 @@ def _show_root(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _emit_data(arguments: argparse.Namespace, view: View, last: Outcome | None) -> None:
+def _emit_data(arguments: Arguments, view: View, last: Outcome | None) -> None:
     """Print the machine as JSON, in the format that was asked for."""
     data = view_data_1(view, last) if arguments.format == "1" else view_data(view, last)
     emit_pieces(chain(json_pieces(data), "\n"))
 
 
-def _frame(machine: Opened, arguments: argparse.Namespace) -> list[str]:
+def _frame(machine: Opened, arguments: Arguments) -> list[str]:
     """The frame; with ``-c``, what each command did stands below it."""
     session = machine.session
     last = session.last_action

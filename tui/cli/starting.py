@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 
@@ -10,7 +9,7 @@ from msgspec import Struct
 
 from pfnmap.engine.errors import InputError
 from pfnmap.themes.model import Theme
-from pfnmap.tui.cli.messages import refuse_idle
+from pfnmap.tui.cli.messages import Arguments, refuse_idle
 from pfnmap.tui.settings.config import Settings, load_settings
 from pfnmap.tui.terminal.abilities import Terminal, detect
 
@@ -35,7 +34,7 @@ _NO_SCREEN = ("", "dumb", "unknown")
 """Values of TERM that stand for a terminal that cannot move its cursor."""
 
 
-def refuse_without_screen(arguments: argparse.Namespace, start: Start, *options: str) -> None:
+def refuse_without_screen(arguments: Arguments, start: Start, *options: str) -> None:
     """Refuse options that ask for something to be done, which only a screen could do."""
     if not start.on_screen:
         refuse_idle(
@@ -46,7 +45,7 @@ def refuse_without_screen(arguments: argparse.Namespace, start: Start, *options:
         )
 
 
-def prepared(arguments: argparse.Namespace) -> Start:
+def prepared(arguments: Arguments) -> Start:
     """Read the settings and look at the terminal; InputError before the screen is taken."""
     settings = load_settings()
     # Textual draws on standard error, so that is the terminal that counts.

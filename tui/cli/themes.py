@@ -5,17 +5,16 @@ Themes of your own are files NAME.toml in the directory that 'pfnmap config' pri
 
 from __future__ import annotations
 
-import argparse
 import sys
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.printable import printable
 from pfnmap.themes import Look, load_theme, theme_files
 from pfnmap.themes.model import BLOCK_KEYS, STATE_KEYS
-from pfnmap.tui.cli.messages import emit
+from pfnmap.tui.cli.messages import Arguments, emit
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Print a line for each theme, or for each thing a theme draws."""
     if arguments.name is not None:
         emit(map(_encodable, _looks(arguments.name)))

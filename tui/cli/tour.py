@@ -5,14 +5,13 @@ Without a terminal the texts of the tour are printed.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 
 from pfnmap.engine.commands import StartMachine
 from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.session import Session
-from pfnmap.tui.cli.messages import emit
+from pfnmap.tui.cli.messages import Arguments, emit
 from pfnmap.tui.cli.starting import prepared
 from pfnmap.tui.keys.keymap import Keymap
 from pfnmap.tui.screens.tour import MACHINE, STEPS, filled, press_words
@@ -21,7 +20,7 @@ from pfnmap.tui.text.ascii import plain, wrapped
 TITLE = "tour"
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Take the tour; its machine is not kept."""
     start = prepared(arguments)
     if not start.on_screen:

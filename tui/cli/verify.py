@@ -5,17 +5,15 @@ Prints a line for each field that differs, and exits 0 only when none does.
 
 from __future__ import annotations
 
-import argparse
-
 from pfnmap.engine.errors import PfnmapError
 from pfnmap.engine.printable import printable
 from pfnmap.engine.sizes import counted
 from pfnmap.engine.traces.trace import load_trace
 from pfnmap.engine.traces.verify import verify_trace
-from pfnmap.tui.cli.messages import emit, say
+from pfnmap.tui.cli.messages import Arguments, emit, say
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Verify every recording, those after a wrong one too; the worst status counts."""
     traces = steps = differing = 0
     wrong = False

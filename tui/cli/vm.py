@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-
 from msgspec.structs import replace
 
 from pfnmap.engine.errors import InputError
@@ -16,14 +14,14 @@ from pfnmap.engine.profile import profile_of
 from pfnmap.engine.scenarios.scenario import SUFFIX, Scenario, load_scenario, parse_scenario
 from pfnmap.engine.session import Session
 from pfnmap.engine.sources import named_file
-from pfnmap.tui.cli.messages import UsageError, emit, refuse_idle, say
+from pfnmap.tui.cli.messages import Arguments, UsageError, emit, refuse_idle, say
 from pfnmap.tui.cli.starting import prepared
 
 USUAL = "ram=1G"
 """The machine where nobody says otherwise: small, so that it boots fast in emulation."""
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Show what the model makes of the machine, and the guest as soon as it has booted."""
     if arguments.fetch is not None:
         kernel = fetch(arguments.fetch, arguments.arch or "", say)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pfnmap.tui.cli import main
-from pfnmap.tui.cli.options import TEXT_COLUMNS
+from pfnmap.tui.cli import NO_WORDS, OPEN, main
+from pfnmap.tui.cli.options import TEXT_COLUMNS, parser_of
 from pfnmap.tui.help.subcommands import SUBCOMMANDS
 from pfnmap.tui.text.frame import MAIL_WIDTH
 from tests.engine.sysroot.trees import Tree, dimm_tree, x86_tree
@@ -279,3 +279,7 @@ def test_data_name_the_kernel_of_a_real_machine_beside_the_rules(
     assert (machine["profile"], machine["kernel_release"]) == ("6.12", "6.12.9-amd64")
     assert main(["show", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["machine"]["kernel_release"] is None
+
+
+def test_no_words_are_what_the_parser_makes_of_them() -> None:
+    assert parser_of(OPEN).parse([]) == NO_WORDS
