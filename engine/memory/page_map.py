@@ -240,6 +240,8 @@ class PageMap:
         pages = self.state.geometry.block_pages
         cells, sums = self._totals.far(edges // pages)
         plain = np.flatnonzero(~(sums["shared"] | sums["holes"]))
+        if not len(plain):  # all blocks are near an edge, or odd, as on most machines
+            return
         cells, sums = cells[plain], picked(sums, plain)
         kinds = _BLOCK_STATES[sums["state"], sums["zone"] + 1]
         for kind, each in (
@@ -287,8 +289,17 @@ class PageMap:
 
     def state_of(self, pfn: int) -> PageState:
         """What one page frame is."""
-        row = self.counts(np.array([pfn, pfn + 1], np.int64))[0]
-        return PageState(int(row.argmax()))
+        overlays = [ranges for ranges, _ in reversed(self._overlays)]
+        for ranges in (*overlays, self._altmaps, self._devices, self._odd):
+            if (kind := _kind_at(ranges, pfn)) is not None:
+                return PageState(kind)
+        block, page = divmod(pfn, self.state.geometry.block_pages)
+        rows = self.state.blocks.slice(block, block + 1)
+        if not len(rows) or are_shared(rows)[0] or rows["present"][0] < self._totals.block_pages:
+            return PageState.HOLE
+        if page < rows["vmemmap"][0]:
+            return PageState.VMEMMAP
+        return PageState(int(_BLOCK_STATES[rows["state"][0], rows["zone"][0] + 1]))
 
 
 Prefix = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
@@ -300,6 +311,13 @@ def _between(edges: NDArray[np.int64], ranges: Prefix) -> slice:
     starts, ends, _ = ranges
     low = int(np.searchsorted(ends, edges[0], side="right"))
     return slice(low, max(low, int(np.searchsorted(starts, edges[-1], side="left"))))
+
+
+def _kind_at(ranges: Prefix, pfn: int) -> int | None:
+    """The kind of the range that holds a page."""
+    starts, ends, kinds = ranges
+    at = int(starts.searchsorted(pfn, side="right")) - 1
+    return int(kinds[at]) if at >= 0 and pfn < ends[at] else None
 
 
 def _prefix(starts: NDArray[np.int64], ends: NDArray[np.int64], kinds: NDArray[np.int64]) -> Prefix:
