@@ -541,7 +541,7 @@ verb(
     "enable or disable memory, as chmem of util-linux",
     "chmem -e 1G",
     synopsis="-e|-d SIZE|FIRST-LAST [-b] [-z ZONE]",
-    effect="shell.chmem",
+    effect="chmem.chmem",
 )
 class Chmem(Command, frozen=True):
     """``chmem -e|-d``: so many bytes, or a range of addresses or (``blocks``) of block ids."""

@@ -15,10 +15,10 @@ from pfnmap.engine import commands as c
 from pfnmap.engine.commands import Command, Ref
 from pfnmap.engine.guest.errors import UnplayableError
 from pfnmap.engine.guest.record import Recorder
-from pfnmap.engine.kinds import BlockState
+from pfnmap.engine.kinds import BlockState, OnlineType
 from pfnmap.engine.language.lines import format_command
 from pfnmap.engine.sysfs_words import MEMORY_DIR, NODE_DIR, PARAMETERS_DIR, expand_braces
-from pfnmap.engine.traces.trace import RecordedStep
+from pfnmap.engine.traces.trace import RecordedBlock, RecordedStep
 
 MEANINGLESS: Final[dict[type[Command], str]] = {
     c.Pin: "a real kernel places its allocations itself",
@@ -249,7 +249,10 @@ def _shell_line(on: Recorder, command: c.SysfsRead | c.Shell | c.Chmem) -> Itera
         yield on.shell(re.sub(r"\S*\{[^{}\s]*(?:,|\.\.)[^{}\s]*\}\S*", _braces, command.line))
     else:
         for block in _chosen(on, command):
-            yield on.write_state(block, command.zone.word if command.enable else "offline")
+            word = command.zone.word if command.enable else "offline"
+            if word == OnlineType.ONLINE.word and "Movable" in block.valid_zones:
+                word = OnlineType.ONLINE_MOVABLE.word  # as chmem has it since util-linux 2.32
+            yield on.write_state(block.id, word)
 
 
 def _braces(found: re.Match[str]) -> str:
@@ -257,12 +260,12 @@ def _braces(found: re.Match[str]) -> str:
     return " ".join(expand_braces(word)) + end
 
 
-def _chosen(on: Recorder, command: c.Chmem) -> list[int]:
+def _chosen(on: Recorder, command: c.Chmem) -> list[RecordedBlock]:
     """Blocks as ``chmem`` takes them: of a size the lowest offline or the highest online ones."""
-    have = [b.id for b in on.now.blocks if (b.state == BlockState.ONLINE.word) != command.enable]
+    have = [b for b in on.now.blocks if (b.state == BlockState.ONLINE.word) != command.enable]
     if command.size_bytes is not None:
         wanted = command.size_bytes // on.block_bytes
         return have[:wanted] if command.enable else have[::-1][:wanted]
     unit = 1 if command.blocks else on.block_bytes
     first, last = command.first // unit, command.last // unit
-    return [block for block in have if first <= block <= last]
+    return [block for block in have if first <= block.id <= last]

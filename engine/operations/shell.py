@@ -1,7 +1,4 @@
-"""Shell lines that do more than one thing, and ``chmem``, on a simulated machine.
-
-Source: ``sys-utils/chmem.c`` of util-linux 2.39.
-"""
+"""Shell lines that do more than one thing, on a simulated machine."""
 
 from __future__ import annotations
 
@@ -9,15 +6,11 @@ from itertools import groupby
 
 from pfnmap.engine.commands import Cd, Chmem, Command, Cxl, Daxctl, Shell, SysfsRead, SysfsWrite
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.kinds import BlockState, OnlineType
 from pfnmap.engine.language.shell import CWD, Break, Item, Loop, Simple, commands_of, program_of
-from pfnmap.engine.limits import MAX_BLOCKS_ONE_BY_ONE
-from pfnmap.engine.memory.state import State
 from pfnmap.engine.memory.transaction import Transaction
-from pfnmap.engine.operations import dax_tools, offline, online, pending, sysfs
-from pfnmap.engine.operations.zone_policy import valid_zones
+from pfnmap.engine.operations import dax_tools, sysfs
+from pfnmap.engine.operations.chmem import chmem
 from pfnmap.engine.outcome import Refusal
-from pfnmap.engine.sizes import ranged
 from pfnmap.engine.sysfs_words import MEMORY_DIR
 
 MAX_COMMANDS = 8192
@@ -146,63 +139,3 @@ def _word_written(command: Command) -> str | None:
     """What a command writes into one file that it names; None for any other."""
     whole = isinstance(command, SysfsWrite) and not sysfs.is_glob(command.path)
     return command.word if isinstance(command, SysfsWrite) and whole else None
-
-
-def chmem(tx: Transaction, command: Chmem) -> Refusal | None:
-    """Blocks in ascending order, for a size to be disabled from the top; failures are passed over.
-
-    What it is asked for and is so already is passed over as well.
-    """
-    if (refusal := pending.waits(tx)) is not None:
-        return refusal
-    block_bytes = tx.state.geometry.block_bytes
-    first, last = command.first, command.last
-    if command.size_bytes is None and not command.blocks:
-        first, last = first // block_bytes, last // block_bytes
-    wanted = 1 << 64 if command.size_bytes is None else command.size_bytes // block_bytes
-    refusal, tries = None, 0
-    for low, high in _fitting(tx.state, command):
-        if command.size_bytes is None:
-            low, high = max(low, first), min(high, last)
-        while wanted and low <= high and tx.state.pending is None:
-            part = min(wanted, high - low + 1)
-            start = low if command.enable else high - part + 1
-            done, failed = _switched(tx, command, start, start + part - 1)
-            refusal, wanted, tries = failed or refusal, wanted - done, tries + 1
-            if tries > MAX_BLOCKS_ONE_BY_ONE:
-                raise InputError(
-                    f"chmem: more than {MAX_BLOCKS_ONE_BY_ONE} tries, block by block, and still "
-                    "not as much as asked for; name blocks (-b)"
-                )
-            low, high = (low + part, high) if command.enable else (low, high - part)
-    if command.size_bytes is None and not len(tx.state.blocks.slice(first, last + 1)):
-        return Refusal("ENOENT", "sysfs", f"not there: {ranged('block', first, last)}")
-    return None if command.size_bytes is not None and not wanted else refusal
-
-
-def _switched(tx: Transaction, command: Chmem, low: int, high: int) -> tuple[int, Refusal | None]:
-    """How many of the blocks could be switched, and the last failure."""
-    refusal, done = None, 0
-    while low <= high and tx.state.pending is None:
-        if command.enable:
-            through = "online" if command.zone == OnlineType.ONLINE else "state"
-            failed = online.online_blocks(tx, low, high, command.zone, through=through)
-        else:
-            failed = offline.offline_blocks(tx, low, high, through="online")
-        if failed is None or failed.block is None:
-            return done + (high - low + 1 if failed is None else 0), failed or refusal
-        refusal, done, low = failed, done + failed.block - low, failed.block + 1
-    return done, refusal
-
-
-def _fitting(state: State, command: Chmem) -> list[tuple[int, int]]:
-    """[first, last] of blocks that are not yet as they shall be, in chmem's order."""
-    found = []
-    for row in state.blocks.rows:
-        if (row["state"] == BlockState.ONLINE) != command.enable:
-            start = int(row["start"])
-            zones = valid_zones(state, start, row)[0]
-            wanted = "Movable" if command.zone == OnlineType.ONLINE_MOVABLE else "Normal"
-            if command.zone == OnlineType.ONLINE or wanted in zones:
-                found.append((start, start + int(row["count"]) - 1))
-    return found if command.enable else found[::-1]

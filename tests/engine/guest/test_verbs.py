@@ -49,7 +49,13 @@ class Paper:
         self.devices: dict[str, Device] = {}
         self.huge_pages: dict[str, tuple[str, int]] = {}
         self.asked: list[str] = []
-        blocks = [SimpleNamespace(id=n, state="online" if n < 34 else "offline") for n in range(36)]
+        blocks = [
+            SimpleNamespace(id=n, state=state, valid_zones=zones)
+            for n in range(36)
+            for state, zones in (
+                [("online", ("Movable",)) if n < 34 else ("offline", ("Normal", "Movable"))]
+            )
+        ]
         self.now = SimpleNamespace(blocks=blocks)
 
     def look(self) -> list[object]:
@@ -125,7 +131,7 @@ PLUGGED = "nvdimm p 2G at=0x100000000 node=0"
         (("set hugetlb_free_vmemmap=on",), ["echo 1 > /proc/sys/vm/hugetlb_optimize_vmemmap"]),
         (("set auto_movable_ratio=200",), ["echo 200 > /sys/module/memory_hotplug/parameters/"
                                            "auto_movable_ratio"]),
-        (("chmem -e 128M",), ["online > 34"]),
+        (("chmem -e 128M",), ["online_movable > 34"]),
         (("chmem -d 256M",), ["offline > 33", "offline > 32"]),
         (("chmem -b -d 30-40",), [f"offline > {n}" for n in (30, 31, 32, 33)]),
         (("online 0x100000000-0x10fffffff movable",), [f"online_movable > {n}" for n in (32, 33)]),

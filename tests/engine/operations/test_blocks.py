@@ -9,7 +9,7 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, OnlineType
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.transaction import Transaction
-from pfnmap.engine.operations import offline, online, shell, virtio_mem
+from pfnmap.engine.operations import chmem, offline, online, virtio_mem
 from pfnmap.engine.operations.refs import block_ranges, pfn_of
 from pfnmap.engine.operations.zone_policy import valid_zones
 from pfnmap.engine.profile import PROFILES
@@ -227,15 +227,15 @@ def test_the_blocks_before_a_failure_have_gone() -> None:
 
 def test_what_goes_block_by_block_ends_somewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a sentence that says what to do instead."""
-    for module in (shell, virtio_mem):
+    for module in (chmem, virtio_mem):
         monkeypatch.setattr(module, "MAX_BLOCKS_ONE_BY_ONE", 3)
     pinned = [f"pin {block} kind=unmovable" for block in range(32, 40)]
     machine = booted("machine ram=1G", "add a 1G", "online a kernel", *pinned)
     with pytest.raises(InputError) as error:
         machine.run("chmem -d 128M")
     assert str(error.value) == (
-        "chmem: more than 3 tries, block by block, and still not as much as asked for; "
-        "name blocks (-b)"
+        "chmem: more than 3 blocks cannot be disabled, each found out by trying; ask for less, "
+        "or for blocks (-b) that can"
     )
     # A failure that is still to come has each block added by itself.
     machine = booted("machine ram=1G", "fail next at=dissolve_free_hugetlb_folios errno=ENOMEM")
