@@ -582,15 +582,21 @@ POINT_RELEASES: Final[tuple[tuple[str, int, int, str, Value, str], ...]] = (
 """(release, first and last of its stable ones, rule, value, source) that differ from the first."""
 
 
+def numbers_of(kernel: str) -> tuple[int, int, int] | None:
+    """The numbers in what a kernel calls itself, ``6.9.3-arch1``; None for what is no release."""
+    match = re.match(r"([0-9]{1,3})\.([0-9]{1,3})(?:\.([0-9]{1,4}))?(?![0-9])", kernel)
+    return None if match is None else (int(match[1]), int(match[2]), int(match[3] or 0))
+
+
 def profile_of(kernel: str) -> KernelProfile:
     """The profile for what a kernel calls itself, ``6.9.3-arch1``.
 
     That of the oldest or the newest known release where it is older or newer than those.
     """
-    match = re.match(r"([0-9]{1,3})\.([0-9]{1,3})(?:\.([0-9]{1,4}))?(?![0-9])", kernel)
-    if match is None:
+    numbers = numbers_of(kernel)
+    if numbers is None:
         return get_profile(NEWEST)
-    number, point = (int(match[1]), int(match[2])), int(match[3] or 0)
+    number, point = numbers[:2], numbers[2]
     oldest, newest = _number(OLDEST), _number(NEWEST)
     major, minor = min(max(number, oldest), newest)
     profile = get_profile(f"{major}.{min(minor, _LAST_OF_MAJOR.get(major, minor))}")

@@ -112,10 +112,10 @@ class Reader:
         """``given``: see :func:`observe`."""
         self.tree = tree
         self._listed = given
-        self._blocks = BlockReader(tree) if given is None else _ListedBlocks(given)
         self._last: Observation | None = None
         self._notes = Notes()
         self._kernel = _one_word(tree, "proc/sys/kernel/osrelease", None) or _release(tree)
+        self._blocks = BlockReader(tree, self._kernel) if given is None else _ListedBlocks(given)
         if self._kernel is None:
             self._notes.problem(FileProblem("proc/sys/kernel/osrelease", errno.ENOENT))
         self._arch, self._page_bytes = _machine_name(tree), _page_size(tree)

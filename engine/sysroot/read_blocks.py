@@ -1,8 +1,9 @@
 """The memory blocks of a tree as columns, and the nodes they belong to.
 
-Of each block four small files are read, one file of all blocks after the other: three system
-calls a file. The node comes from the links in the node directories (one listing for all
-blocks of a node); only where a block is in none of them is its own directory listed.
+Of each block four small files are read at most, one file of all blocks after the other: three
+system calls a file. Where the kernel's own rules say that one block speaks for all, only that one
+is read. The node comes from the links in the node directories (one listing for all blocks of a
+node); only where a block is in none of them is its own directory listed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 from msgspec import Struct
@@ -19,6 +21,7 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import MAX_NUMNODES
 from pfnmap.engine.limits import MAX_CAPTURE_BLOCKS
 from pfnmap.engine.memory.runs import sorted_set
+from pfnmap.engine.profile import numbers_of
 from pfnmap.engine.sysroot.observation import (
     MAX_ZONE_WORDS,
     UNKNOWN_STATE,
@@ -47,6 +50,12 @@ ZONE_TURNS = 64
 MOST_IN_SIGHT = 1024
 """Blocks in sight that are read each time; a machine of no more blocks is, whole."""
 
+PHYS_DEVICE_OF_ALL: Final = frozenset((b"0\n",))
+"""What ``phys_device`` of the highest block is to be that of all.
+
+Only s390x ever had another (``Documentation/ABI/testing/sysfs-devices-memory``), and there it
+ascends: ``arch_get_memory_phys_device`` shifts the block's address.
+"""
 BLOCK_NAME = re.compile(r"memory(\d{1,13})\Z")
 _NODE_NAME = re.compile(r"node(\d{1,4})\Z")
 _GONE = frozenset((errno.ENOENT, errno.ENODEV, errno.ENOTDIR))
@@ -109,13 +118,14 @@ class BlockReader:
 
     The state of every block is read each time, or in turn (:meth:`read`). ``valid_zones`` follows
     from the block's state, from zones and from parameters, so it is read where these changed;
-    ``removable`` is constant since 53cdc1cb29e8 "drivers/base/memory.c: indicate all memory
-    blocks as removable" (5.8) and read with the state only where a 0 shows an older kernel;
-    node and phys_device of a block never change while its directory stays the same.
+    ``removable`` is read with the state only where a 0 shows that it is no constant; node and
+    phys_device of a block never change while its directory stays the same.
     """
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, kernel: str | None = None) -> None:
+        """``kernel``: its release, where that is known."""
         self.tree = tree
+        self._removable_of_all = removable_of_all(kernel)
         self._entries: Mapping[str, int] = {"": 0}
         self._stamp: object = None
         self._turn = 0
@@ -158,7 +168,7 @@ class BlockReader:
             [at < 0 or was[at] != state for at, state in zip(places, states, strict=True)], bool
         )
         changed = counts_changed or not same_blocks or bool(differ.any())
-        moving = bool((old.removable == 0).any())
+        moving = self._moving
         if not changed and not moving:
             return old
         near = (reading.places >= low) & (reading.places < high)
@@ -167,8 +177,10 @@ class BlockReader:
         self._files = {
             "state": states,
             "valid_zones": self._again(reading, "valid_zones", zones_read),
-            "removable": self._again(reading, "removable", reading.fresh | moving),
-            "phys_device": self._again(reading, "phys_device", reading.fresh),
+            "removable": self._again(
+                reading, "removable", reading.fresh | moving, self._removable_of_all
+            ),
+            "phys_device": self._again(reading, "phys_device", reading.fresh, PHYS_DEVICE_OF_ALL),
         }
         columns = BlockColumns.of(
             reading.ids,
@@ -187,6 +199,11 @@ class BlockReader:
     def notes(self) -> tuple[str, ...]:
         """What could not be read of the blocks, in sentences."""
         return tuple(line for lines in self._notes.values() for line in lines)
+
+    @property
+    def _moving(self) -> bool:
+        """Whether ``removable`` of a block may be another than it was: a 0 is of an old kernel."""
+        return not self._removable_of_all and bool((self._columns.removable == 0).any())
 
     # -- what is read -------------------------------------------------------------------------
     def _near(self, in_sight: Span | None) -> Span:
@@ -208,9 +225,8 @@ class BlockReader:
             return False
         which = [*range(turn, low, turns), *range(low, high)]
         which += range(high + (turn - high) % turns, nr_blocks, turns)
-        moving = (self._columns.removable == 0).any()
         return self._as_it_was("state", which) and (
-            not moving or self._as_it_was("removable", which)
+            not self._moving or self._as_it_was("removable", which)
         )
 
     def _as_it_was(self, file: str, which: Sequence[int]) -> bool:
@@ -275,17 +291,41 @@ class BlockReader:
         self._notes["node"] = notes.lines()
         return coded
 
-    def _again(self, reading: _Reading, file: str, wanted: NDArray[np.bool_]) -> list[Content]:
-        """A file of every block: read of those that are wanted, else as it was."""
+    def _again(
+        self,
+        reading: _Reading,
+        file: str,
+        wanted: NDArray[np.bool_],
+        alike: frozenset[bytes] = frozenset(),
+    ) -> list[Content]:
+        """A file of every block: read of those that are wanted, else as it was.
+
+        ``alike``: what the last of these has where all of them have it.
+        """
         was, notes = self._files[file], Notes()
         contents = [was[at] if at >= 0 else b"" for at in reading.places.tolist()]
         which = np.flatnonzero(wanted).tolist()
         names = [reading.names[index] for index in which]
-        for index, content in zip(which, read_column(self.tree, names, file), strict=True):
+        last = read_column(self.tree, names[-1:], file) if alike else []
+        if last and last[0] in alike:
+            now = last * len(names)
+        else:
+            now = [*read_column(self.tree, names[: len(names) - len(last)], file), *last]
+        for index, content in zip(which, now, strict=True):
             contents[index] = content
         note_failures(notes, reading.ids, file, contents)
         self._notes[file] = notes.lines()
         return contents
+
+
+def removable_of_all(kernel: str | None) -> frozenset[bytes]:
+    """What ``removable`` of one block may be to be that of all, by the kernel's release.
+
+    Since 53cdc1cb29e8 "drivers/base/memory.c: indicate all memory blocks as removable" (5.8) it is
+    CONFIG_MEMORY_HOTREMOVE, whatever is in the block.
+    """
+    constant = (numbers_of(kernel or "") or (0, 0, 0)) >= (5, 8, 0)
+    return frozenset((b"0\n", b"1\n") if constant else ())
 
 
 def _none() -> Ids:

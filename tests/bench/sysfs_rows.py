@@ -47,6 +47,8 @@ def tree(nr_blocks: int, *, alternating: bool = False) -> Path:
     node.mkdir(parents=True)
     memory.mkdir(parents=True)
     (memory / "block_size_bytes").write_text("8000000\n")
+    (root / "proc/sys/kernel").mkdir(parents=True)
+    (root / "proc/sys/kernel/osrelease").write_text("6.12.0\n")
     for number in range(nr_blocks):
         block = memory / f"memory{number}"
         block.mkdir()

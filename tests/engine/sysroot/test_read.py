@@ -131,6 +131,41 @@ def test_files_missing_from_every_block_say_so(tmp_path: Path) -> None:
     assert seen.blocks.removable.tolist() == [-1, -1, -1]
 
 
+@pytest.mark.parametrize(
+    ("kernel", "said"), [(None, [0, 1, 1]), ("5.7.19", [0, 1, 1]), ("5.8.0-1", [1, 1, 1])]
+)
+def test_removable_of_one_block_is_that_of_all_since_5_8(
+    tmp_path: Path, kernel: str | None, said: list[int]
+) -> None:
+    tree = Tree(tmp_path / "root")
+    if kernel is not None:
+        tree.kernel(kernel)
+    tree.blocks(0, 2)
+    tree.block(0, removable="0")
+    assert read(tree).blocks.removable.tolist() == said
+
+
+def test_where_the_highest_block_is_on_no_device_none_is(tmp_path: Path) -> None:
+    tree = Tree(tmp_path / "root")
+    tree.block(0, phys_device=None)
+    tree.block(1)
+    assert read(tree).blocks.phys_device.tolist() == [0, 0]
+    tree.block(2, phys_device="1")
+    assert read(tree).blocks.phys_device.tolist() == [-1, 0, 1]
+    assert noted(read(tree), "phys_device of memory0: not there")
+
+
+def test_a_block_that_cannot_be_read_does_not_speak_for_the_others(tmp_path: Path) -> None:
+    tree = Tree(tmp_path / "root")
+    tree.kernel("6.12.0")
+    tree.blocks(0, 1)
+    tree.block(2, removable=None, phys_device="?")
+    seen = read(tree)
+    assert seen.blocks.removable.tolist() == [1, 1, -1]
+    assert seen.blocks.phys_device.tolist() == [0, 0, -1]
+    assert noted(seen, "removable of memory2: not there")
+
+
 def test_a_block_without_state_is_unknown(tmp_path: Path) -> None:
     tree = Tree(tmp_path / "root")
     tree.block(5, state=None)

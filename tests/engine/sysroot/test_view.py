@@ -199,7 +199,7 @@ def test_s390_with_two_zones_in_an_online_block(tmp_path: Path) -> None:
     tree.block(7, zones="DMA Normal", phys_device="7")
     tree.blocks(8, 16, zones="Normal")
     tree.block(17, zones="Normal Movable", removable="0")
-    tree.block(18, "offline", "Movable Normal")
+    tree.block(18, "offline", "Movable Normal", phys_device="18")
     view = view_of(tree)
     assert view.geometry.arch == "s390x"
     assert view.geometry.block_pages == 65536
