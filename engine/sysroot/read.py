@@ -32,10 +32,10 @@ from pfnmap.engine.sysroot.parse import (
     parse_zoneinfo,
 )
 from pfnmap.engine.sysroot.read_blocks import (
-    BLOCK_NAME,
     MEMORY,
     NODE,
     BlockReader,
+    block_numbers,
     read_node_ids,
     zone_ends,
 )
@@ -215,7 +215,7 @@ def read_config(tree: Tree) -> tuple[MemoryConfig, ...]:
         names = tree.subdirectories(CONFIG)
     except FileProblem:
         return ()
-    ids = sorted(int(found[1]) for name in names if (found := BLOCK_NAME.match(name)))
+    ids = sorted(block_numbers(names)[0].tolist())
     rows = [
         [_truth(tree, f"{CONFIG}/memory{block}/{file}") for file in ("config", "memmap_on_memory")]
         for block in ids

@@ -83,10 +83,8 @@ class Tree(Protocol):
     def stamp(self, path: str) -> object:
         """Something that is another once a name came into a directory, or left it."""
 
-    def read_each(
-        self, path: str, directories: Iterable[str], name: str
-    ) -> tuple[list[bytes], dict[int, int]]:
-        """``path/DIRECTORY/name`` of many directories, in order.
+    def read_each(self, path: str, files: Iterable[str]) -> tuple[list[bytes], dict[int, int]]:
+        """Many small files below a directory, in order.
 
         Returns the contents (empty where a file cannot be read) and index to errno of those.
         """
@@ -250,10 +248,8 @@ class DirectoryTree:
             return found.st_dev, found.st_ino, found.st_nlink, found.st_mtime_ns
         return None
 
-    def read_each(
-        self, path: str, directories: Iterable[str], name: str
-    ) -> tuple[list[bytes], dict[int, int]]:
-        """One small file of many directories: three system calls each."""
+    def read_each(self, path: str, files: Iterable[str]) -> tuple[list[bytes], dict[int, int]]:
+        """Many small files below a directory: three system calls each."""
         contents: list[bytes] = []
         failed: dict[int, int] = {}
         base = self.directory(path)
@@ -263,9 +259,9 @@ class DirectoryTree:
         # Few of them differ: each is kept once.
         known = dict[bytes, bytes]().setdefault
         try:
-            for index, directory in enumerate(directories):
+            for index, file in enumerate(files):
                 try:
-                    handle = open_(f"{directory}/{name}", flags, dir_fd=base)
+                    handle = open_(file, flags, dir_fd=base)
                 except OSError as error:
                     failed[index] = error.errno or errno.EIO
                     append(b"")
@@ -339,11 +335,9 @@ class TextTree:
         """Nothing changes in a dump."""
         return path
 
-    def read_each(
-        self, path: str, directories: Iterable[str], name: str
-    ) -> tuple[list[bytes], dict[int, int]]:
-        """One file of many directories."""
-        found = [self._files.get(f"{path}/{directory}/{name}") for directory in directories]
+    def read_each(self, path: str, files: Iterable[str]) -> tuple[list[bytes], dict[int, int]]:
+        """Many small files below a directory."""
+        found = [self._files.get(f"{path}/{file}") for file in files]
         failed = {index: errno.ENOENT for index, data in enumerate(found) if data is None}
         return [(data or b"")[:SHORT_BYTES] for data in found], failed
 

@@ -25,12 +25,10 @@ class Counting(DirectoryTree):
         super().__init__(root)
         self.reads: Counter[str] = Counter()
 
-    def read_each(
-        self, path: str, directories: Iterable[str], name: str
-    ) -> tuple[list[bytes], dict[int, int]]:
-        wanted = list(directories)
-        self.reads[name] += len(wanted)
-        return super().read_each(path, wanted, name)
+    def read_each(self, path: str, files: Iterable[str]) -> tuple[list[bytes], dict[int, int]]:
+        wanted = list(files)
+        self.reads.update(file.rpartition("/")[2] for file in wanted)
+        return super().read_each(path, wanted)
 
     def taken(self) -> dict[str, int]:
         reads, self.reads = dict(self.reads), Counter()
