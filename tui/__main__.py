@@ -34,6 +34,9 @@ def main() -> int:
         signal.signal(signal.SIGINT, _interrupted)
     status = cli.main()
     _let_go_of(sys.stderr)
+    # What is still there goes with the process: Python need not look for cycles in it at its end,
+    # which takes a tenth of the time of a short command.
+    gc.freeze()
     return status
 
 
