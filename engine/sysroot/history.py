@@ -23,7 +23,8 @@ from pfnmap.engine.sysroot.capture import capture_bytes, capture_content, parse_
 from pfnmap.engine.sysroot.explain import explain
 from pfnmap.engine.sysroot.held import coded_runs, decoded_runs, held_runs, with_held_runs
 from pfnmap.engine.sysroot.observation import Span, WayBack, way_back
-from pfnmap.engine.sysroot.observe import Change, Kept, Watcher, changes_between, open_watcher
+from pfnmap.engine.sysroot.observe import Change, Watcher, changes_between
+from pfnmap.engine.sysroot.open_machine import Kept, open_watcher
 from pfnmap.engine.sysroot.page_files import read_pages
 from pfnmap.engine.sysroot.page_kinds import PageKinds
 from pfnmap.engine.sysroot.plan import doubts

@@ -24,6 +24,7 @@ from pfnmap.engine.sysroot.observation import (
     MAX_ZONE_WORDS,
     UNKNOWN_STATE,
     BlockColumns,
+    Listed,
 )
 from pfnmap.engine.sysroot.trees import clean
 from pfnmap.engine.typed_json import typed
@@ -81,19 +82,6 @@ class _Line(Struct):
 
 class _Output(Struct):
     memory: list[_Line]
-
-
-class Listed(Struct, frozen=True):
-    """What follows from lines of lsmem."""
-
-    blocks: BlockColumns
-    block_bytes: int
-    config: tuple[MemoryConfig, ...]
-    node_ids: tuple[int, ...]
-    memmap_on_memory: str | None
-    """The parameter, as the totals say it: ``yes``, ``no`` or ``force``."""
-    missing: tuple[str, ...]
-    """Columns that would have said more."""
 
 
 def _wrong(name: str, field: str, what: str) -> InputError:

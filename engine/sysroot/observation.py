@@ -149,6 +149,19 @@ def _ordered(words: Sequence[Word], codes: NDArray[np.integer[Any]]) -> Coded16[
     return tuple(order), table[codes]
 
 
+class Listed(Struct, frozen=True):
+    """What follows from lines of lsmem, of which a machine may have nothing more."""
+
+    blocks: BlockColumns
+    block_bytes: int
+    config: tuple[MemoryConfig, ...]
+    node_ids: tuple[int, ...]
+    memmap_on_memory: str | None
+    """The parameter, as the totals say it: ``yes``, ``no`` or ``force``."""
+    missing: tuple[str, ...]
+    """Columns that would have said more."""
+
+
 class Observation(Struct, frozen=True):
     """Everything that was read of a machine at one moment, and what could not be."""
 

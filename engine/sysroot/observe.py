@@ -6,16 +6,14 @@ The interval is the caller's; nothing here knows the time.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from msgspec import Struct
 
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.sysroot.capture import load_capture
 from pfnmap.engine.sysroot.observation import BlockColumns, Observation, Span, differing
-from pfnmap.engine.sysroot.read import Reader, observe_report
+from pfnmap.engine.sysroot.read import Reader
 from pfnmap.engine.sysroot.read_blocks import MEMORY
 from pfnmap.engine.sysroot.trees import DirectoryTree, Reachable, clean
 from pfnmap.engine.sysroot.view import SysrootView
@@ -177,30 +175,9 @@ class Watcher:
         return self.view
 
 
-# -- opening -----------------------------------------------------------------------------
-class Kept:
-    """A capture as something to watch: it never changes."""
-
-    def __init__(self, observation: Observation) -> None:
-        self.observation = observation
-
-    def read(self, in_sight: Span | None = None) -> Observation:
-        """What was kept."""
-        del in_sight
-        return self.observation
-
-
-def open_watcher(source: str | os.PathLike[str] = "/", *, page_bytes: int | None = None) -> Watcher:
-    """Follow a tree (a directory), or open a report of sos or a capture, dump or table; InputError.
-
-    ``page_bytes``: the page size of the machine, where its files do not say.
-    """
-    if Path(source).is_file():
-        return Watcher(Kept(load_capture(source)), page_bytes=page_bytes)
-    tree = DirectoryTree(source)
-    if not os.path.isdir(os.path.join(tree.root, MEMORY)) and (report := observe_report(tree)):
-        return Watcher(Kept(report), page_bytes=page_bytes)
-    return Watcher(tree, page_bytes=page_bytes)
+def is_tree(root: str | os.PathLike[str]) -> bool:
+    """Whether a directory is the root of a tree that has memory blocks."""
+    return os.path.isdir(os.path.join(root, MEMORY))
 
 
 def page_size(text: str) -> int:

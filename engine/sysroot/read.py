@@ -18,8 +18,7 @@ from pfnmap.engine.errors import InputError
 from pfnmap.engine.memory.alike import joined
 from pfnmap.engine.params import PARAM_VALUES, Params
 from pfnmap.engine.sysfs_words import parse_mask
-from pfnmap.engine.sysroot.lsmem import Listed, listed
-from pfnmap.engine.sysroot.observation import BlockColumns, Observation, Span
+from pfnmap.engine.sysroot.observation import BlockColumns, Listed, Observation, Span
 from pfnmap.engine.sysroot.parse import (
     DriverDevice,
     IomemLine,
@@ -44,7 +43,6 @@ from pfnmap.engine.view import HugetlbPool, MemoryConfig
 
 PARAMETERS = "sys/module/memory_hotplug/parameters"
 CONFIG = "sys/firmware/memory"
-REPORT = "sos_commands/memory"
 LOGS = ("dmesg", "sos_commands/kernel/dmesg", "var/log/dmesg")
 """Where a dump, a report of sos, or a machine keeps the kernel's log, if at all."""
 DAX = "sys/bus/dax"
@@ -73,21 +71,6 @@ def observe(tree: Tree, given: Listed | None = None) -> Observation:
     ``given``: its blocks as lsmem printed them, where the tree has none.
     """
     return Reader(tree, given).read()
-
-
-def observe_report(tree: Tree) -> Observation | None:
-    """A report of sos: blocks as its lsmem lists them; None for another tree.
-
-    Source: sos, ``report/plugins/memory.py``.
-    """
-    try:
-        names = tree.names(REPORT)
-    except FileProblem:
-        return None
-    for name in sorted(name for name in names if name.startswith("lsmem")):
-        with suppress(FileProblem, InputError):
-            return observe(tree, listed(tree.read(f"{REPORT}/{name}", MAX_FILE), tree.name))
-    return None
 
 
 class _ListedBlocks:

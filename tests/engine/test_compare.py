@@ -26,7 +26,7 @@ from pfnmap.engine.machine import Machine
 from pfnmap.engine.memory.state import Pending
 from pfnmap.engine.scenarios.scenario import parse_scenario
 from pfnmap.engine.sources import trace_session
-from pfnmap.engine.sysroot.observe import open_watcher
+from pfnmap.engine.sysroot.open_machine import open_watcher
 from pfnmap.engine.traces.trace import load_trace
 from tests.engine.sysroot.trees import x86_tree
 

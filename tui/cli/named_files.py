@@ -17,6 +17,7 @@ from pfnmap.engine.printable import printable
 from pfnmap.engine.sources import named_file, says_recording
 from pfnmap.engine.whole_file import write_whole
 from pfnmap.tui.cli.messages import UsageError
+from pfnmap.tui.cli.opening import is_machine_file
 from pfnmap.tui.cli.options import SCENARIO
 
 STANDARD_OUTPUT: Final = "-"
@@ -85,15 +86,12 @@ def scenario_file(name: str) -> Path:
             f"{name}: this is a recording, not a scenario: `pfnmap FILE` opens it, "
             "`pfnmap show FILE` prints it, `pfnmap verify FILE` compares it with the model"
         )
-    if path.suffix != SCENARIO and path.is_file():
-        from pfnmap.engine.sysroot.capture import is_capture  # a real machine's is read by few
-
-        if is_capture(path):
-            raise InputError(
-                f"{name}: this is a capture of a machine, not a scenario: `pfnmap FILE` opens it, "
-                "`pfnmap blocks FILE` prints its blocks, `pfnmap plan FILE -c COMMAND` foresees "
-                "what its kernel would do"
-            )
+    if is_machine_file(path):
+        raise InputError(
+            f"{name}: this is a capture of a machine, not a scenario: `pfnmap FILE` opens it, "
+            "`pfnmap blocks FILE` prints its blocks, `pfnmap plan FILE -c COMMAND` foresees "
+            "what its kernel would do"
+        )
     return path
 
 

@@ -138,10 +138,13 @@ def is_root(arguments: Arguments) -> bool:
     if arguments.source is None:
         return False
     path = Path(arguments.source)
-    if path.is_dir():
-        return True
+    return path.is_dir() or is_machine_file(path)
+
+
+def is_machine_file(path: Path) -> bool:
+    """Whether it is a file that was made of a real machine."""
     if path.suffix == ".hotplug" or not path.is_file():
         return False
-    from pfnmap.engine.sysroot.capture import is_capture
+    from pfnmap.engine.sysroot.capture import is_capture  # a real machine's is read by few
 
     return is_capture(path)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.sysroot.observe import Watcher, open_watcher, page_size
-from pfnmap.engine.sysroot.shell_machine import ShellMachine
-from pfnmap.engine.sysroot.shell_process import ShellProcess
+from pfnmap.engine.sysroot.observe import Watcher, is_tree, page_size
 from pfnmap.tui.cli.messages import Arguments
 
 
@@ -23,6 +21,12 @@ def opened_root(arguments: Arguments) -> Watcher:
         raise InputError(f"--root {arguments.root}: {source} is named already; give one of them")
     if source is not None and via is not None:
         raise InputError(f"--via {via}: {source} is named already; give one of them")
+    named = source or arguments.root or "/"
+    if via is None and is_tree(named):
+        return Watcher(named, page_bytes=page_bytes)
+    # What reads other things than trees, and talks to shells, is much.
+    from pfnmap.engine.sysroot.open_machine import open_shell, open_watcher
+
     if via is None:
-        return open_watcher(source or arguments.root or "/", page_bytes=page_bytes)
-    return Watcher(ShellMachine(ShellProcess(via), arguments.root or ""), page_bytes=page_bytes)
+        return open_watcher(named, page_bytes=page_bytes)
+    return open_shell(via, arguments.root or "", page_bytes=page_bytes)

@@ -16,7 +16,8 @@ from pfnmap.engine.memory.state import State
 from pfnmap.engine.session import History
 from pfnmap.engine.sysroot.capture import save_capture
 from pfnmap.engine.sysroot.history import MAX_DISAGREEMENTS, MOST_VIEWS, ObservedHistory, open_root
-from pfnmap.engine.sysroot.observe import Watcher, open_watcher, page_size
+from pfnmap.engine.sysroot.observe import Watcher, page_size
+from pfnmap.engine.sysroot.open_machine import open_watcher
 from pfnmap.engine.sysroot.page_kinds import bit
 from pfnmap.engine.view import View
 from tests.engine.sysroot.trees import Tree, x86_tree, zone

@@ -9,7 +9,7 @@ import pytest
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.sysroot.capture import capture_bytes, is_capture, load_capture, parse_capture
 from pfnmap.engine.sysroot.observation import Observation
-from pfnmap.engine.sysroot.observe import open_watcher
+from pfnmap.engine.sysroot.open_machine import open_watcher
 from pfnmap.engine.sysroot.view import SysrootView
 from pfnmap.engine.view import MemoryConfig
 from tests.engine.sysroot.trees import Tree, zone

@@ -17,7 +17,8 @@ from pfnmap.engine.kinds import ZoneType
 from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.sysroot.capture import save_capture
 from pfnmap.engine.sysroot.history import open_root
-from pfnmap.engine.sysroot.observe import Watcher, open_watcher
+from pfnmap.engine.sysroot.observe import Watcher
+from pfnmap.engine.sysroot.open_machine import open_watcher
 from pfnmap.engine.sysroot.operate import (
     WriteAllowed,
     foresee,
