@@ -293,7 +293,7 @@ class BlockReader:
                 known = (
                     at.get(name, -1) if entries[name] == before.get(name) else -1 for name in names
                 )
-                places = np.fromiter(known, np.int64, len(names))
+                places = np.fromiter(known, np.int64, len(names)) if at else np.full(len(names), -1)
                 if len(ids) != len(old) or (places < 0).any():
                     return _Reading(ids, names, places)
             self._stamp = stamp
