@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, cast
 
 from textual.events import Paste
@@ -91,8 +91,8 @@ class Stage:
         await settle(self.pilot)
 
 
-def session_of(*lines: str, machine: str = MACHINE) -> Session:
-    """A session in which these lines have been run."""
+@lru_cache(16)
+def _played(machine: str, lines: tuple[str, ...]) -> Session:
     start = parse_line(machine)
     assert isinstance(start, StartMachine)
     session = Session(Machine.boot(start), start_command=start)
@@ -100,6 +100,19 @@ def session_of(*lines: str, machine: str = MACHINE) -> Session:
         command = parse_line(line)
         assert command is not None
         session.run(command)
+    _ = session.before, session.view
+    return session
+
+
+def session_of(*lines: str, machine: str = MACHINE) -> Session:
+    """A session in which these lines have been run.
+
+    Its steps and the views of its last states, which nothing changes, are made once for all tests.
+    """
+    made = _played(machine, lines)
+    session = Session(Machine(made.start), loaded=made.outcomes, start_command=made.start_command)
+    session.position = len(lines)
+    session._views = made._views
     return session
 
 
