@@ -14,18 +14,12 @@ from pfnmap.engine.session import Session
 from pfnmap.engine.sources import open_source, shipped_scenarios
 from pfnmap.tui.figure.axis import Axis, Column, Piece, axis_of, ground_of
 from pfnmap.tui.figure.figure import Figure, Mark, figure_of
-from pfnmap.tui.figure.moments import moments
+from pfnmap.tui.figure.moments import Moment, moments
 from pfnmap.tui.figure.steps import Steps
 from tests.examples import examples, some
 from tests.tui.figure.sessions import FIRST, random_sessions, session_of
 
 WIDTHS = st.integers(40, 180)
-
-
-def drawn(session: Session, width: int) -> list[Figure]:
-    found = moments(session)
-    axis = axis_of(ground_of(found), width)
-    return [figure_of(moment, axis) for moment in found]
 
 
 def to_scale(piece: Piece) -> bool:
@@ -34,27 +28,36 @@ def to_scale(piece: Piece) -> bool:
 
 
 @given(random_sessions(), WIDTHS)
-@examples(6)
-def test_columns_are_in_the_machines_order_and_leave_nothing_out(
-    session: Session, width: int
-) -> None:
-    axis = axis_of(ground_of(moments(session)), width)
-    used = np.flatnonzero(axis.kinds != Column.BLANK)
+@examples(12)
+def test_what_holds_of_every_axis_and_figure(session: Session, width: int) -> None:
+    """All that is asked of one session; each question says in its name what holds."""
+    found = moments(session)
+    axis = axis_of(ground_of(found), width)
     assert len(axis.kinds) == width
+    figures = [figure_of(moment, axis) for moment in found]
+    columns_are_in_the_machines_order_and_leave_nothing_out(axis, found)
+    lengths_in_the_focus_are_exact(axis)
+    the_focus_has_half_of_the_width(axis)
+    for figure in figures:
+        zones_share_columns_only_where_their_spans_overlap(figure)
+        nothing_that_exists_has_no_width(figure)
+
+
+def columns_are_in_the_machines_order_and_leave_nothing_out(
+    axis: Axis, found: list[Moment]
+) -> None:
+    used = np.flatnonzero(axis.kinds != Column.BLANK)
     assert used.tolist() == list(range(len(used)))
     for left, right in pairwise(used.tolist()):
         assert axis.ends[left] == axis.starts[right]
     cells = axis.kinds[used] != Column.EDGE
     assert (axis.ends[used] > axis.starts[used])[cells].all()
-    for moment in moments(session):
+    for moment in found:
         assert axis.starts[0] <= moment.memory.edges[0]
         assert axis.ends[used[-1]] >= moment.memory.edges[-1]
 
 
-@given(random_sessions(), WIDTHS)
-@examples(6)
-def test_lengths_in_the_focus_are_exact(session: Session, width: int) -> None:
-    axis = axis_of(ground_of(moments(session)), width)
+def lengths_in_the_focus_are_exact(axis: Axis) -> None:
     exact = [piece for piece in axis.pieces if to_scale(piece)]
     assert len({(piece.cells_a_block, piece.blocks_a_cell) for piece in exact}) <= 1
     for piece in exact:
@@ -70,46 +73,35 @@ def test_lengths_in_the_focus_are_exact(session: Session, width: int) -> None:
             assert not axis.exact[inside].any()
 
 
-@given(random_sessions(), WIDTHS)
-@examples(6)
-def test_zones_share_columns_only_where_their_spans_overlap(session: Session, width: int) -> None:
-    for figure in drawn(session, width):
-        view = figure.moment.view
-        spans = {(row.node, row.zone): (row.start_pfn, row.end_pfn) for row in view.zones}
-        rows = [
-            (row, spans.get((row.node, row.zone), (0, 0)))
-            for row in figure.rows
-            if row.zone is not None and row.zone >= 0
-        ]
-        for (one, low), (other, high) in combinations(rows, 2):
-            both = (one.now.marks != Mark.BLANK) & (other.now.marks != Mark.BLANK)
-            cells = both & (figure.axis.kinds != Column.EDGE)
-            overlap = max(low[0], high[0]) < min(low[1], high[1])
-            assert overlap or not cells.any()
+def zones_share_columns_only_where_their_spans_overlap(figure: Figure) -> None:
+    spans = {(row.node, row.zone): (row.start_pfn, row.end_pfn) for row in figure.moment.view.zones}
+    rows = [
+        (row, spans.get((row.node, row.zone), (0, 0)))
+        for row in figure.rows
+        if row.zone is not None and row.zone >= 0
+    ]
+    for (one, low), (other, high) in combinations(rows, 2):
+        both = (one.now.marks != Mark.BLANK) & (other.now.marks != Mark.BLANK)
+        cells = both & (figure.axis.kinds != Column.EDGE)
+        overlap = max(low[0], high[0]) < min(low[1], high[1])
+        assert overlap or not cells.any()
 
 
-@given(random_sessions(), WIDTHS)
-@examples(6)
-def test_nothing_that_exists_has_no_width(session: Session, width: int) -> None:
-    for figure in drawn(session, width):
-        view, memory = figure.moment.view, figure.moment.memory
-        rows = {(row.node, row.zone): row.now for row in figure.rows}
-        for zone in view.zones:
-            if zone.present:
-                line = rows[zone.node, zone.zone]
-                assert (line.marks == Mark.CELL).any()
-                assert {Mark.OPEN, Mark.CLOSE} <= set(line.marks.tolist())
-        for node, kind in (who for who, n in memory.pages(memory.edges).items() if n.any()):
-            assert (rows[node, kind].marks == Mark.CELL).any()
+def nothing_that_exists_has_no_width(figure: Figure) -> None:
+    view, memory = figure.moment.view, figure.moment.memory
+    rows = {(row.node, row.zone): row.now for row in figure.rows}
+    for zone in view.zones:
+        if zone.present:
+            line = rows[zone.node, zone.zone]
+            assert (line.marks == Mark.CELL).any()
+            assert {Mark.OPEN, Mark.CLOSE} <= set(line.marks.tolist())
+    for node, kind in (who for who, n in memory.pages(memory.edges).items() if n.any()):
+        assert (rows[node, kind].marks == Mark.CELL).any()
 
 
-@given(random_sessions(), WIDTHS)
-@examples(6)
-def test_the_focus_has_half_of_the_width(session: Session, width: int) -> None:
-    axis = axis_of(ground_of(moments(session)), width)
-    if not any(piece.focus for piece in axis.pieces):
-        return
-    assert columns_outside(axis) <= width // 2 + 1
+def the_focus_has_half_of_the_width(axis: Axis) -> None:
+    if any(piece.focus for piece in axis.pieces):
+        assert columns_outside(axis) <= axis.width // 2 + 1
 
 
 def columns_outside(axis: Axis) -> int:
