@@ -6,84 +6,20 @@ message is one line, and nothing is ever a traceback.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.engine.sysroot.trees import x86_tree
 from tests.examples import some
-from tests.tui.forked import ROOT
+from tests.tui.forked import ROOT, unread
 from tests.tui.pty_program import FreshProgram, Program
 
 PLAIN = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
 STORY = 'machine ram=1G\ntitle "größer → 大"\nadd dimm0 256M\n'
-
-FORKS = """
-import importlib, json, os, pkgutil, pwd, runpy, sys
-import pfnmap.engine, pfnmap.tui.cli
-
-for package in (pfnmap.engine, pfnmap.tui.cli):
-    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        importlib.import_module(module.name)
-
-def nobody(uid):
-    raise KeyError(uid)
-
-for line in sys.stdin:
-    words, env, homeless, errors = json.loads(line)
-    if child := os.fork():
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-        continue
-    os.environ.clear()
-    os.environ.update(env)
-    if homeless:
-        pwd.getpwuid = nobody
-    reading, writing = os.pipe()
-    if not homeless:
-        os.close(reading)
-    os.dup2(writing, 1)
-    os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT), 2)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    sys.argv = ["pfnmap", *words]
-    runpy.run_module("pfnmap.tui", run_name="__main__")
-"""
-"""The program started again and again, with nobody who reads what it prints.
-
-``homeless``: for a user who is in no password file, as in many containers; the pipe is read then.
-"""
-
-
-class Forks:
-    """The process that forks, and what the last command line said."""
-
-    def __init__(self, errors: Path) -> None:
-        self._errors = errors
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", FORKS], cwd=ROOT, env=PLAIN, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
-
-    def run(
-        self, words: list[str], env: dict[str, str] = PLAIN, *, homeless: bool = False
-    ) -> tuple[int, bytes]:
-        """Exit status and standard error of a command line."""
-        assert self.process.stdin and self.process.stdout
-        self._errors.unlink(missing_ok=True)
-        self.process.stdin.write(json.dumps([words, env, homeless, str(self._errors)]) + "\n")
-        self.process.stdin.flush()
-        return int(self.process.stdout.readline()), self._errors.read_bytes()
-
-
-@pytest.fixture(scope="module")
-def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    made = Forks(tmp_path_factory.mktemp("forks") / "errors")
-    with made.process:
-        yield made
 
 
 def shell(line: str, **env: str) -> subprocess.CompletedProcess[bytes]:
@@ -138,12 +74,13 @@ PRINTERS = [
 
 
 @pytest.mark.parametrize("words", some(PRINTERS), ids=" ".join)
-def test_nobody_reads_what_is_printed(words: list[str], forks: Forks, tmp_path: Path) -> None:
+def test_nobody_reads_what_is_printed(words: list[str], tmp_path: Path) -> None:
     story = tmp_path / "story.hotplug"
     story.write_text(STORY, encoding="utf-8")
     x86_tree(tmp_path / "tree")
     places = {"STORY": str(story), "TREE": str(tmp_path / "tree")}
-    assert forks.run([places.get(word, word) for word in words]) == (141, b"")
+    told = unread([places.get(word, word) for word in words], PLAIN, tmp_path / "errors")
+    assert told == (141, b"")
 
 
 def test_without_standard_input_the_frame_is_printed() -> None:
@@ -235,7 +172,8 @@ class PlainProgram(FreshProgram):
     [
         pytest.param(LOCALES[name], id=name, marks=marks)
         for name, marks in (
-            ("C without UTF-8 mode", ()),
+            # Without UTF-8 mode: test_terminals, of tests/tui/terminal/test_terminal_e2e.py.
+            ("C without UTF-8 mode", pytest.mark.slow),
             ("unset", pytest.mark.slow),
             ("invalid", pytest.mark.slow),
         )
@@ -256,7 +194,7 @@ def test_without_a_locale_the_screen_works(locale: dict[str, str], tmp_path: Pat
 HOMES: list[dict[str, str]] = [{}, {"HOME": ""}, {"HOME": "relative"}]
 
 
-def test_a_user_without_a_home(forks: Forks) -> None:
+def test_a_user_without_a_home(tmp_path: Path) -> None:
     statuses = {
         "show": 0, "config": 0, "themes": 0, "sessions": 2, "--resume": 2,
         "check shrink-e1-merged": 0,
@@ -264,7 +202,9 @@ def test_a_user_without_a_home(forks: Forks) -> None:
     some = ["show", "--resume"]  # what differs by the words in HOME is where it is looked for
     for home in HOMES:
         for line in some if home else statuses:
-            status, said = forks.run(line.split(), {**PLAIN, **home}, homeless=True)
+            status, said = unread(
+                line.split(), {**PLAIN, **home}, tmp_path / "errors", homeless=True
+            )
             assert b"Traceback" not in said
             assert status == statuses[line], said
             assert said.count(b"\n") == (1 if status else 0)

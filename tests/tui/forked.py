@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 _SERVER = """
-import importlib, json, os, pkgutil, runpy, signal, socket, sys
+import importlib, json, os, pkgutil, pwd, runpy, signal, socket, sys
 import pfnmap.engine, pfnmap.tui
 
 for package in (pfnmap.engine, pfnmap.tui):
@@ -32,7 +32,7 @@ for package in (pfnmap.engine, pfnmap.tui):
 with socket.socket(fileno=int(sys.argv[1])) as asked:
     for line in asked.makefile():
         match json.loads(line):
-            case [words, env, terminal, ignored]:
+            case [words, env, terminal, ignored, errors, homeless]:
                 answer = os.fork()
                 if not answer:
                     break
@@ -44,9 +44,21 @@ with socket.socket(fileno=int(sys.argv[1])) as asked:
         sys.exit()
 
 os.setsid()
-for stream in range(3):  # the first terminal that a session opens is its own
-    os.dup2(os.open(terminal, os.O_RDWR), stream)
+if terminal:
+    for stream in range(3):  # the first terminal that a session opens is its own
+        os.dup2(os.open(terminal, os.O_RDWR), stream)
 os.closerange(3, 32)
+if errors:
+    reading, writing = os.pipe()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(writing, 1)
+    os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+    if not homeless:
+        os.close(reading)
+if homeless:
+    def nobody(uid):
+        raise KeyError(uid)
+    pwd.getpwuid = nobody
 sys.stdin = open(0, closefd=False)
 sys.stdout = open(1, "w", closefd=False)
 sys.stderr = open(2, "w", errors="backslashreplace", closefd=False)
@@ -87,13 +99,26 @@ def _ask(*question: object) -> int | None:
     return said
 
 
+def unread(
+    words: Sequence[str], env: dict[str, str], errors: Path, *, homeless: bool = False
+) -> tuple[int, bytes]:
+    """Exit status and standard error, kept in a file, of a program whose output nobody reads.
+
+    ``homeless``: for a user who is in no password file, as in many containers; the pipe is read
+    then.
+    """
+    status = _ask(_ask(list(words), env, None, [], str(errors), homeless), 0)
+    assert status is not None
+    return status, errors.read_bytes()
+
+
 class Forked:
     """A process that runs the program on a terminal; used as one of ``subprocess``."""
 
     def __init__(
         self, words: Sequence[str], env: dict[str, str], terminal: str, ignored: Sequence[int] = ()
     ) -> None:
-        process = _ask(list(words), env, terminal, list(ignored))
+        process = _ask(list(words), env, terminal, list(ignored), None, False)
         assert process is not None
         self.pid: int = process
         self.returncode: int | None = None

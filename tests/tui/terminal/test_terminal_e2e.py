@@ -122,6 +122,8 @@ def test_terminals(env: dict[str, str], tmp_path: Path) -> None:
         program.wait_for(lambda text: "there is no verb" not in text)
         program.send("q")
         assert program.end() == 0
+        assert_terminal_as_found(program)
+        assert b"Traceback" not in program.raw
 
 
 KEYS = [
@@ -175,7 +177,7 @@ def test_a_long_storm(seed: int, tmp_path: Path) -> None:
         assert b"Traceback" not in program.raw
 
 
-@pytest.mark.parametrize("signal_name", ["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("signal_name", ["SIGTERM", pytest.param("SIGHUP", marks=pytest.mark.slow)])
 def test_a_signal_ends_it_with_the_terminal_as_found(signal_name: str, tmp_path: Path) -> None:
     with Program(home=tmp_path) as program:
         program.wait_for("press a")

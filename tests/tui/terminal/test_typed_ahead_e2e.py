@@ -9,7 +9,7 @@ import pytest
 
 from pfnmap.engine.journal.resume import read_session
 from pfnmap.engine.journal.store import JournalStore
-from tests.tui.pty_program import FreshProgram
+from tests.tui.pty_program import Program
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_lines_typed_ahead_are_done_in_order(count: int, seconds: float, tmp_pat
     state = tmp_path / "state"
     lines = [f'note "k{number}"' for number in range(count)]
     env = {"PFNMAP_STATE_DIR": str(state)}
-    with FreshProgram(home=tmp_path, size=(80, 24), env=env) as program:
+    with Program(home=tmp_path, size=(80, 24), env=env) as program:
         for line in lines:  # from before there is a screen on
             program.send(f":{line}\r")
             time.sleep(seconds)
