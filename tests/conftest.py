@@ -51,13 +51,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was collected is there to the end: the collector need not look at it again."""
-    gc.collect()
+    """What was collected is there to the end: the collector need not look at it, not even now."""
     gc.freeze()
 
 
-# As the program does for itself.
-gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
+# As the program does for itself; what outlives a test is looked at less often still.
+gc.set_threshold(COLLECT_AFTER, 50)
 
 _HOMES = count()
 

@@ -58,15 +58,10 @@ def _machine() -> Machine:
         address = FIRST + index * (BLOCKS_TO_A_DIMM + 1) * BLOCK_BYTES
         size = BLOCKS_TO_A_DIMM * 128
         node = index * NODES // GAPS
-        line = f"add d{index} {size}M at={address:#x} node={node}"
-        command = parse_line(line)
-        assert command is not None
-        machine.apply(command)
-        if index % 3:
-            kind = ("kernel", "movable")[index % 2]
-            online = parse_line(f"online d{index} {kind}")
-            assert online is not None
-            machine.apply(online)
+        assert machine.run(f"add d{index} {size}M at={address:#x} node={node}").ok
+    for odd, kind in enumerate(("kernel", "movable")):
+        dimms = ",".join(f"d{index}" for index in range(odd, GAPS, 2) if index % 3)
+        assert machine.run(f"online {dimms} {kind}").ok
     return machine
 
 
