@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from pfnmap.tui.testing import CELL_DTYPE, render
 STORY = "machine ram=1G memmap_on_memory=Y\nadd dimm0 256M\nonline dimm0[0] movable\n"
 ROOT = Path(__file__).parent.parent.parent
 PLUGIN = "pfnmap.tui.pictures.pytest_fixture"
+text_of = cache(render)
+"""The screen of a text, drawn once for all that compare another way to draw it."""
 
 
 def test_text_is_the_screen_without_colours() -> None:
@@ -31,7 +34,7 @@ def test_text_is_the_screen_without_colours() -> None:
 
 
 def test_the_formats_show_the_same_screen() -> None:
-    text = render(STORY).splitlines()
+    text = text_of(STORY).splitlines()
     cells = render(STORY, format="cells")
     assert cells.dtype == CELL_DTYPE
     assert cells.shape == (24, 80)
@@ -45,14 +48,14 @@ def test_the_formats_show_the_same_screen() -> None:
 def test_a_file_a_path_and_a_text_are_the_same(tmp_path: Path) -> None:
     file = tmp_path / "scenario.hotplug"
     file.write_text(STORY)
-    assert render(file) == render(str(file)) == render(STORY)
+    assert render(file) == render(str(file)) == text_of(STORY)
 
 
 def test_a_step_is_the_screen_after_so_many_commands() -> None:
     at_boot = render(STORY, step=0)
     assert at_boot == render("machine ram=1G memmap_on_memory=Y\n")
     assert render(STORY, step=1) == render(STORY.rsplit("\n", 2)[0] + "\n")
-    assert render(STORY, step=2) == render(STORY)
+    assert render(STORY, step=2) == text_of(STORY)
     with pytest.raises(InputError, match=r"the scenario has steps 0 \(at boot\) to 2"):
         render(STORY, step=3)
 
@@ -62,13 +65,14 @@ def test_notes_and_claims_are_steps_as_in_the_title_of_the_screen() -> None:
     assert render(told, size=(100, 30), step=3).splitlines()[0].endswith("step 3/3")
     assert "#1 add" in render(told, step=1)
     assert "#3 expect ok: holds" in render(told, step=3)
-    assert "#4 online dimm0[0] movable" in render(told, step=4)
-    assert render(told, step=4) == render(told)
+    at_the_end = render(told, step=4)
+    assert "#4 online dimm0[0] movable" in at_the_end
+    assert at_the_end == render(told)
 
 
 def test_keys_are_pressed_at_the_end() -> None:
     assert "hot-add a DIMM" in render(STORY, keys=["?"])
-    assert render(STORY, keys=["?", "escape"]) == render(STORY)
+    assert render(STORY, keys=["?", "escape"]) == text_of(STORY)
 
 
 def test_wrong_input_is_said_in_words() -> None:
@@ -147,7 +151,7 @@ def test_story(pfnmap_snapshot):
         "test_story-picture.svg",
         "test_story.txt",
     ]
-    assert (kept / "test_story.txt").read_text() == render(STORY)
+    assert (kept / "test_story.txt").read_text() == text_of(STORY)
 
 
 def test_pytest_finds_the_fixture_and_loads_nothing_that_draws() -> None:

@@ -79,7 +79,7 @@ def session_after(seed: int, nr_steps: int) -> Session:
     return session
 
 
-@pytest.mark.parametrize("kills", [30, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [16, pytest.param(1000, marks=pytest.mark.slow)])
 def test_nothing_is_lost_but_the_step_in_flight(kills: int, server: Server, tmp_path: Path) -> None:
     random = Random(20)
     for kill in range(kills):

@@ -108,12 +108,13 @@ async def test_online_keys() -> None:
             await on.keys("u")
 
 
-@pytest.mark.parametrize("key", ["f", "d"])
-async def test_offline_keys(key: str) -> None:
+async def test_offline_keys() -> None:
     async with stage(*DIMM) as on:
-        await on.keys("G", "H", "H", key)
-        assert isinstance(on.last.command, Offline)
-        assert states(on) == ["offline none", "offline none"]
+        for key in ("f", "d"):
+            await on.keys("G", "H", "H", key)
+            assert isinstance(on.last.command, Offline)
+            assert states(on) == ["offline none", "offline none"]
+            await on.keys("u")
 
 
 async def test_x_removes_the_device_under_the_cursor() -> None:
@@ -429,18 +430,14 @@ async def test_a_search_for_nothing_keeps_what_was_typed() -> None:
         assert isinstance(on.app.screen, Prompt)
 
 
-@pytest.mark.parametrize("key", ["?", "f1"])
-async def test_help(key: str) -> None:
-    async with stage() as on:
-        await on.keys(key)
-        assert isinstance(on.app.screen, Reader)
-        assert "hot-add a DIMM" in on.text
-        await on.keys("q")
-        assert on.on_main
-
-
 async def test_help_holds_the_topics_and_finds_words() -> None:
     async with stage() as on:
+        for key in ("?", "f1"):
+            await on.keys(key)
+            assert isinstance(on.app.screen, Reader)
+            assert "hot-add a DIMM" in on.text
+            await on.keys("q")
+            assert on.on_main
         await on.keys("?", "/")
         await on.type("kpageflags", "enter")
         assert "As root, `live` also shows what single pages are" in on.text
