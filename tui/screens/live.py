@@ -58,9 +58,10 @@ def _apart(reading: Callable[[], Read]) -> asyncio.Future[Read]:
 def _give_memory_back() -> None:
     """Let the kernel have what is free: glibc keeps it where many columns came and went.
 
-    What only refers to itself goes first: the collector by itself comes a hundred changes later.
+    What only refers to itself goes first, all of it: what the screen still shows when the
+    collector looks is old by the next change, and the old is looked at hundreds of changes later.
     """
-    gc.collect(1)
+    gc.collect()
     with suppress(AttributeError):  # only glibc has it
         ctypes.CDLL(None).malloc_trim(0)
 
