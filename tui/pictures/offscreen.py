@@ -24,8 +24,8 @@ from pfnmap.themes.model import ANSI_COLOURS, DEFAULT_COLOUR, Theme
 from pfnmap.tui.keys.names import textual_key
 from pfnmap.tui.pictures.picture import Ink, Picture, Piece, on_page, piece
 
-SETTLE_ROUNDS: Final = 6
-"""Rounds of draining the message queues after which nothing moves any more."""
+SETTLE_ROUNDS: Final = 30
+"""Rounds of draining the message queues in which everything comes to rest; most need three."""
 MOST_TURNS: Final = 100_000
 """Turns of the event loop after which a screen that still has messages never comes to rest."""
 
@@ -39,7 +39,8 @@ async def settle(pilot: Pilot[Any], rounds: int = SETTLE_ROUNDS) -> None:
         await asyncio.sleep(0)
         quiet = 0 if _moves(pilot.app) else quiet + 1
         pilot.app.screen._on_timer_update()
-        if quiet == 2:
+        # A dialog may have gone meanwhile, and what moves is the screen under it.
+        if quiet >= 2 and not _moves(pilot.app):
             return
 
 
