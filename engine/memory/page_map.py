@@ -293,9 +293,10 @@ class PageMap:
         for ranges in (*overlays, self._altmaps, self._devices, self._odd):
             if (kind := _kind_at(ranges, pfn)) is not None:
                 return PageState(kind)
-        block, page = divmod(pfn, self.state.geometry.block_pages)
+        pages = self.state.geometry.block_pages
+        block, page = divmod(pfn, pages)
         rows = self.state.blocks.slice(block, block + 1)
-        if not len(rows) or are_shared(rows)[0] or rows["present"][0] < self._totals.block_pages:
+        if not len(rows) or are_shared(rows)[0] or rows["present"][0] < pages:
             return PageState.HOLE
         if page < rows["vmemmap"][0]:
             return PageState.VMEMMAP
