@@ -10,10 +10,11 @@ choices there are or the key that was meant: that is why the tables are not deco
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,15 +61,13 @@ def user_directory() -> Path:
     return platformdirs.user_config_path("pfnmap", appauthor=False) / "themes"
 
 
-def theme_files(directories: Iterable[Path] | None = None) -> dict[str, Path]:
+def theme_files(directories: Sequence[Path] | None = None) -> dict[str, Path]:
     """The themes there are, name to file; of two with one name the first directory's counts.
 
     ``directories`` defaults to the user's and the shipped ones, in this order.
     """
-    if directories is None:
-        directories = (user_directory(), SHIPPED_DIRECTORY)
     found: dict[str, Path] = {}
-    for directory in directories:
+    for directory in _directories() if directories is None else directories:
         try:
             files = sorted(directory.glob("*.toml"))
         except OSError:
@@ -79,15 +78,25 @@ def theme_files(directories: Iterable[Path] | None = None) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def load_theme(name: str, directories: Iterable[Path] | None = None) -> Theme:
+def _directories() -> tuple[Path, ...]:
+    return user_directory(), SHIPPED_DIRECTORY
+
+
+def load_theme(name: str, directories: Sequence[Path] | None = None) -> Theme:
     """Load one theme by name, or from a file when ``name`` ends in ``.toml``."""
     if name.endswith(".toml"):
         return read_theme(Path(name))
-    files = theme_files(directories)
-    if name not in files:
-        known = ", ".join(files)
+    file = _theme_file(name, _directories() if directories is None else directories)
+    if file is None:
+        known = ", ".join(theme_files(directories))
         raise InputError(f"theme {quoted(name)}: no such theme; there are {known}")
-    return read_theme(files[name])
+    return read_theme(file)
+
+
+def _theme_file(name: str, directories: Sequence[Path]) -> Path | None:
+    """The file of a theme, in the first directory that has one; None where none has."""
+    files = (directory / f"{name}.toml" for directory in directories)
+    return next(filter(os.path.lexists, files), None) if re.match(_NAME, name) else None
 
 
 def read_theme(file: Path) -> Theme:
@@ -123,10 +132,12 @@ def _tables(file: Path) -> _Table:
         base = top.get("base")
         if base is None:
             return table
-        shipped = theme_files((SHIPPED_DIRECTORY,))
-        if not isinstance(base, str) or base not in shipped:
-            raise reader.wrong("base", f"{quoted(base)} is not a shipped theme", list(shipped))
-        top = _read(shipped[base])
+        shipped = (SHIPPED_DIRECTORY,)
+        file = _theme_file(base, shipped) if isinstance(base, str) else None
+        if file is None:
+            known = list(theme_files(shipped))
+            raise reader.wrong("base", f"{quoted(base)} is not a shipped theme", known)
+        top = _read(file)
         table = _laid_over(top, table)
     raise reader.wrong("base", "the chain of bases never ends", [])
 
