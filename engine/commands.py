@@ -160,6 +160,9 @@ class Verb(Struct, frozen=True):
 VERBS: Final[dict[str, Verb]] = {}
 """Every verb by name, in the order of the help screen."""
 
+SHELL_WORDS: Final = ("echo", "grep", "cat", "tee", "chmem", "daxctl", "cxl", "cd", "for", "sh -c")
+"""One of them is in every line that is for the shell."""
+
 ALIASES: Final[dict[str, str]] = {
     "online_kernel": "online",
     "online_movable": "online",

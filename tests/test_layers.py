@@ -93,14 +93,13 @@ def test_every_package_says_that_it_is_typed() -> None:
 DOORS = {
     "engine/__init__.py": "the library's two names, of which each loads its own part",
     "engine/journal/": "sessions of recordings and real machines read what most never need",
-    "engine/language/lines.py": "shell lines",
+    "engine/language/lines.py": "each grammar, with the first line of its kind",
     "engine/model_view.py": "one table asks whether a block can be offlined",
     "tui/__main__.py": "the command line, behind what must stand before it",
     "tui/cli/": "the dispatch: a subcommand loads what it does, and real machines what reads them",
     "tui/pictures/": "the toolkit, where a picture is drawn and not only described",
     "tui/screens/main.py": "dialogs and pictures, with the first of them",
     "tui/settings/": "files of a person's own, where there are some",
-    "tui/text/frame.py": "a machine without steps is printed without the language",
 }
 """Where imports stand inside functions, and why; everywhere else they stand at the top."""
 

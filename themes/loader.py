@@ -133,11 +133,11 @@ def _tables(file: Path) -> _Table:
         if base is None:
             return table
         shipped = (SHIPPED_DIRECTORY,)
-        file = _theme_file(base, shipped) if isinstance(base, str) else None
-        if file is None:
+        below = _theme_file(base, shipped) if isinstance(base, str) else None
+        if below is None:
             known = list(theme_files(shipped))
             raise reader.wrong("base", f"{quoted(base)} is not a shipped theme", known)
-        top = _read(file)
+        top = _read(below)
         table = _laid_over(top, table)
     raise reader.wrong("base", "the chain of bases never ends", [])
 

@@ -7,7 +7,7 @@ claimed is judged in :mod:`pfnmap.engine.expectations`.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
@@ -15,7 +15,6 @@ from pfnmap.engine.commands import Command, Expect, ExpectValue
 from pfnmap.engine.complaints import choose, either, wrong
 from pfnmap.engine.errors import ParseError
 from pfnmap.engine.kinds import ZONE_BY_LABEL
-from pfnmap.engine.language.arguments import Arguments
 from pfnmap.engine.notation import (
     BLOCK_STATES,
     ERRNO,
@@ -37,6 +36,9 @@ from pfnmap.engine.notation import (
     parse_truth,
     quote,
 )
+
+if TYPE_CHECKING:
+    from pfnmap.engine.language.arguments import Arguments
 
 
 def _valid_zones(text: str) -> str:

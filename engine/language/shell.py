@@ -117,6 +117,7 @@ def is_prompt(line: str) -> bool:
 
 def claim_of(output: str) -> c.Expect | None:
     """What a line that a command printed claims about it, None where it says nothing known."""
+    output = clean(output).strip()
     if logged := _LOG_LINE.match(output):
         return c.Expect("log", logged[1])
     if json := _JSON_ROW.match(output):

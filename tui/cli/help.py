@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pfnmap.engine.commands import ALIASES
-from pfnmap.engine.language.lines import help_lines
+from pfnmap.engine.language.grammar import help_lines
 from pfnmap.engine.printable import printable
 from pfnmap.tui.cli.messages import Arguments, UsageError, emit, say
 from pfnmap.tui.cli.options import parser_of

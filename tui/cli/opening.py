@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from pfnmap.engine.commands import Command, Goto, Interactive, StartMachine, Zoom
 from pfnmap.engine.errors import InputError
+from pfnmap.engine.language.lines import parse_lines
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.session import Session
 from pfnmap.tui.cli.messages import Arguments, UsageError, refuse_idle
@@ -30,8 +31,6 @@ def parsed(lines: Sequence[str]) -> list[Command]:
     """The commands of ``-c`` arguments, all read before the first is run."""
     if not lines:
         return []
-    from pfnmap.engine.language.lines import parse_lines
-
     return list(parse_lines(lines, source="-c"))
 
 

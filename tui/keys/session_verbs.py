@@ -7,7 +7,7 @@ from pathlib import Path
 from pfnmap.engine.commands import ALIASES, Interactive
 from pfnmap.engine.compare import Comparison, Pairs, compare_commands, compare_machine
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.language.lines import help_lines
+from pfnmap.engine.language.grammar import help_lines
 from pfnmap.engine.notation import PROFILE
 from pfnmap.engine.scenarios.generated import expectations_of
 from pfnmap.engine.scenarios.scenario import build_scenario, format_scenario

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Final
 
-from pfnmap.engine.commands import Command
 from pfnmap.engine.finding import Finding
+from pfnmap.engine.language.lines import line_of
 from pfnmap.engine.notation import format_size
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.params import Params
@@ -97,7 +97,7 @@ def _figure_lines(
     if not len(view.extents()):
         return []
     outcome = outcomes[-1] if outcomes else None
-    words = "" if outcome is None else _words_of(outcome.command)
+    words = "" if outcome is None else line_of(outcome.command)
     was = None if before is None else Moment(before, "")
     now = Moment(view, words, 0, 0, outcome, None, was)
     ground = ground or ground_of([now] if was is None else [was, now])
@@ -119,7 +119,7 @@ def _figure_lines(
 
 def outcome_lines(outcome: Outcome, *, width: int = MAIL_WIDTH) -> list[str]:
     """What one command did: its line, its output, its events with their log lines, its end."""
-    lines = wrapped(_words_of(outcome.command), width, first="$ ")
+    lines = wrapped(line_of(outcome.command), width, first="$ ")
     lines += _all_wrapped(outcome.output, width, "")
     for event in outcome.events:
         lines += wrapped(event.text, width, first=f"  {plain(event.function)}: ", indent=" " * 6)
@@ -134,13 +134,6 @@ def outcome_lines(outcome: Outcome, *, width: int = MAIL_WIDTH) -> list[str]:
         )
     lines += _all_wrapped(outcome.notes, width, "  note: ", indent=" " * 8)
     return lines
-
-
-def _words_of(command: Command) -> str:
-    """A command's line, as it was written or else in normal form."""
-    from pfnmap.engine.language.lines import line_of  # reading a machine needs no language
-
-    return line_of(command)
 
 
 def _all_wrapped(texts: Iterable[str], width: int, first: str, indent: str = "    ") -> list[str]:

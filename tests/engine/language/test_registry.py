@@ -6,7 +6,7 @@ import pytest
 
 from pfnmap.engine.commands import ALIASES, VERBS, Kind
 from pfnmap.engine.language.expectations import EXPECTATIONS
-from pfnmap.engine.language.lines import help_lines
+from pfnmap.engine.language.grammar import help_lines
 
 DOCUMENTED = {
     Kind.START: "machine",

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pfnmap.engine.language.lines import help_lines
+from pfnmap.engine.language.grammar import help_lines
 from pfnmap.tui.cli import main
 from pfnmap.tui.documents.schema import schema_names
 from pfnmap.tui.help.subcommands import SUBCOMMANDS
