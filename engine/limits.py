@@ -12,6 +12,8 @@ from typing import Final
 MAX_SCENARIO_LINES: Final = 100_000
 MAX_WRONG_LINES: Final = 1000
 """Of a scenario, behind which no more of it is read."""
+MAX_JOURNAL_LINE_BYTES: Final = 1 << 20
+"""Far longer than any line of the command language; a longer one is damage."""
 MAX_CAPTURE_BYTES: Final = 64 << 20
 """Of a capture, unpacked."""
 MAX_DUMP_BYTES: Final = 24 << 20

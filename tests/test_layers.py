@@ -99,7 +99,6 @@ DOORS = {
     "tui/cli/": "the dispatch: a subcommand loads what it does, and real machines what reads them",
     "tui/pictures/": "the toolkit, where a picture is drawn and not only described",
     "tui/screens/main.py": "dialogs and pictures, with the first of them",
-    "tui/settings/": "files of a person's own, where there are some",
 }
 """Where imports stand inside functions, and why; everywhere else they stand at the top."""
 

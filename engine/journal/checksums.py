@@ -13,8 +13,8 @@ from typing import Final
 
 from msgspec import Struct
 
-MAX_LINE_BYTES: Final = 1 << 20
-"""Far longer than any line of the command language; a longer one is damage."""
+from pfnmap.engine.limits import MAX_JOURNAL_LINE_BYTES
+
 _DIGITS: Final = 8
 
 
@@ -71,10 +71,10 @@ def scan(data: bytes) -> Scanned:
     payloads: list[str] = []
     at = checksum = 0
     while at < len(data):
-        end = data.find(b"\n", at, at + MAX_LINE_BYTES)
+        end = data.find(b"\n", at, at + MAX_JOURNAL_LINE_BYTES)
         payload = None if end < 0 else _payload(data[at:end], checksum)
         if payload is None:
-            torn = end < 0 and len(data) - at < MAX_LINE_BYTES
+            torn = end < 0 and len(data) - at < MAX_JOURNAL_LINE_BYTES
             damage = Damage(len(payloads) + 1, len(data) - at, torn)
             return Scanned(tuple(payloads), at, checksum, damage)
         text, checksum = payload

@@ -8,35 +8,44 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from pfnmap.engine.journal.checksums import seal
+from pfnmap.engine.journal.results import FIRST, Results
+from pfnmap.engine.outcome import Outcome
 
 OpenFile = tuple[int, Path]
 """A file descriptor, open for appending and locked, and the file's path."""
 
 
 class JournalFile:
-    """Appends lines to a journal; the file itself is made when there is a first line."""
+    """Appends lines to a journal; the file itself is made when there is a first line.
+
+    With a long session goes what its commands came to (:class:`Results`).
+    """
 
     def __init__(
         self,
         create: Callable[[], OpenFile],
         *,
+        first: Sequence[str] = (),
         opened: OpenFile | None = None,
         nr_bytes: int = 0,
         checksum: int = 0,
+        results: Results | None = None,
     ) -> None:
         """Prepare to write; touches no file.
 
         Args:
             create: Makes a new locked file; called for the first line.
+            first: Lines that come before it.
             opened: A file to continue instead, of ``nr_bytes`` bytes whose last line has
                 ``checksum``.
             nr_bytes: See ``opened``.
             checksum: See ``opened``.
+            results: Of the commands in ``opened``.
         """
         self._create = create
         self._open = opened
@@ -44,7 +53,8 @@ class JournalFile:
         """The file, None before the first line is written."""
         self._nr_bytes = nr_bytes
         self._checksum = checksum
-        self._pending: list[str] = []
+        self._results = results
+        self._pending = list(first)
         self.trouble: str | None = None
         """Why the newest lines are not on disk, one sentence; None while all are."""
 
@@ -67,10 +77,19 @@ class JournalFile:
         self._pending.clear()
         self.trouble = None
 
-    @property
-    def checksum(self) -> int | None:
-        """Of the last line; None while that is not on disk."""
-        return None if self.trouble else self._checksum
+    def add_result(self, number: int, line: str, outcome: Outcome) -> None:
+        """Keep what the command of the last line came to, where that line is on disk.
+
+        Args:
+            number: Which of the session's commands it is, from 0.
+            line: The command in words.
+            outcome: What it came to.
+        """
+        if number < FIRST or self.path is None or self.trouble:
+            return
+        if self._results is None:
+            self._results = Results(self.path, writes=True)
+        self._results.add(number, line, self._checksum, outcome)
 
     def _back_out(self) -> None:
         """Take half a line off again; if even that fails, the next reader finds it torn."""
@@ -90,6 +109,8 @@ class JournalFile:
             os.close(self._open[0])
             self._open = None
         self._create = _closed
+        if self._results is not None:
+            self._results.write()
 
 
 def _closed() -> OpenFile:

@@ -18,28 +18,30 @@ machine, timeline, branches and position. Checksums: :mod:`pfnmap.engine.journal
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from pfnmap.engine.commands import Command, Note, StartMachine, Title
 from pfnmap.engine.errors import InputError, PfnmapError
-from pfnmap.engine.journal.checksums import MAX_LINE_BYTES
-from pfnmap.engine.journal.file import JournalFile
-from pfnmap.engine.journal.results import FIRST, Results
-from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.language.lines import format_command, parse_line
+from pfnmap.engine.limits import MAX_JOURNAL_LINE_BYTES
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.printable import printable
 from pfnmap.engine.session import Session
 
+if TYPE_CHECKING:
+    from pfnmap.engine.journal.file import JournalFile
+
 FORMAT: Final = "pfnmap-journal-1"
-MAX_MACHINE_CHARACTERS: Final = MAX_LINE_BYTES // 2
+MAX_MACHINE_CHARACTERS: Final = MAX_JOURNAL_LINE_BYTES // 2
 
 
 class Origin(Struct, frozen=True):
@@ -111,11 +113,17 @@ class JournaledSession(Session):
     """A session that writes down every step before anybody sees its result."""
 
     def __init__(
-        self, session: Session, journal: JournalFile, nr_runs: int, results: Results | None = None
+        self,
+        session: Session,
+        journal: Callable[[], JournalFile],
+        nr_runs: int,
     ) -> None:
         """Take over ``session``; the journal must already lead to where it stands.
 
-        ``nr_runs``: commands in the journal; ``results``: what they came to, once there are many.
+        Args:
+            session: Nobody else goes on with it.
+            journal: Called once, for the first line: what writes one is loaded for it.
+            nr_runs: Commands in the journal.
         """
         super().__init__(
             Machine(session.start),
@@ -129,26 +137,30 @@ class JournaledSession(Session):
         self.marks = session.marks
         self.listeners = session.listeners
         self.recorded = session.recorded
-        self._journal = journal
+        self._open = journal
+        self._opened: JournalFile | None = None
         self._nr_runs = nr_runs
-        self._results = results
-        self.noted = journal.append
+        self.noted = lambda line: self._journal.append(line)
+
+    @property
+    def _journal(self) -> JournalFile:
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened
 
     @property
     def trouble(self) -> str | None:
         """Why the newest steps are not on disk, one sentence; None while all are."""
-        return self._journal.trouble
+        return None if self._opened is None else self._opened.trouble
 
     @property
     def path(self) -> Path | None:
         """The journal's file; None before the first step."""
-        return self._journal.path
+        return None if self._opened is None else self._opened.path
 
     def close(self) -> None:
         """End the session: the journal's lock is given up. The journal stays."""
         self._journal.close()
-        if self._results is not None:
-            self._results.write()
 
     # -- what is written ---------------------------------------------------------------
     def record(self, outcome: Outcome) -> Outcome:
@@ -156,11 +168,7 @@ class JournaledSession(Session):
         line = _run_line(outcome.command)
         self._journal.append(line)
         super().record(outcome)
-        path, checksum = self._journal.path, self._journal.checksum
-        if self._nr_runs >= FIRST and path is not None and checksum is not None:
-            if self._results is None:
-                self._results = Results(path, writes=True)
-            self._results.add(self._nr_runs, line[4:], checksum, outcome)
+        self._journal.add_result(self._nr_runs, line[4:], outcome)
         self._nr_runs += 1
         return outcome
 
@@ -180,7 +188,7 @@ def _run_line(command: Command) -> str:
 
 
 # -- starting ----------------------------------------------------------------------------
-def keep(session: Session, origin: Origin, store: JournalStore) -> JournaledSession:
+def keep(session: Session, origin: Origin, directory: Path) -> JournaledSession:
     """Keep a session from here on.
 
     Nothing is written before its first step, so looking at a machine leaves no trace.
@@ -189,7 +197,7 @@ def keep(session: Session, origin: Origin, store: JournalStore) -> JournaledSess
         session: A session at rest without branches. Of a recording: as it was opened. Any
             other may have had steps; they are written down with the first new one.
         origin: What it began with.
-        store: Where the journal goes.
+        directory: Of the journals; it need not exist.
     """
     first: list[str] = []
     if origin.trace is None:
@@ -197,28 +205,17 @@ def keep(session: Session, origin: Origin, store: JournalStore) -> JournaledSess
     if session.position != (0 if origin.trace else len(session.outcomes)):
         first.append(f"seek {session.position}")
     nr_runs = sum(line.startswith("run ") for line in first)
-    return JournaledSession(session, _LazyJournal(store, origin, first), nr_runs)
+    return JournaledSession(session, partial(_new, directory, origin, first), nr_runs)
 
 
-class _LazyJournal(JournalFile):
+def _new(directory: Path, origin: Origin, first: Sequence[str]) -> JournalFile:
     """A journal whose first lines are written together with the first step."""
+    from pfnmap.engine.journal.store import JournalStore  # what is only looked at needs none
 
-    def __init__(self, store: JournalStore, origin: Origin, first: Sequence[str]) -> None:
-        super().__init__(store.create)
-        self._origin: Origin | None = origin
-        self._pending += first
-
-    def append(self, *payloads: str) -> None:
-        """As :meth:`JournalFile.append`; what the session began with comes first."""
-        if self._origin is not None:
-            self._pending.insert(0, _header(self._origin))
-            self._origin = None
-        super().append(*payloads)
+    return JournalStore(directory).new([_header(origin), *first])
 
 
 def _header(origin: Origin) -> str:
-    import json  # a machine that is only looked at is not written down
-
     facts: dict[str, Any] = {"pid": os.getpid(), "title": origin.title}
     if origin.trace is not None:
         facts |= {"trace": str(origin.trace), "sha256": origin.sha256}
@@ -236,8 +233,6 @@ def read_header(line: str) -> Origin:
     name, _, text = line.partition(" ")
     if name != FORMAT:
         raise InputError(f"its format is {printable(name)[:40]!r}, this pfnmap reads {FORMAT}")
-    import json
-
     try:
         facts = json.loads(text)  # not a type of msgspec's: a path may hold what is no text
         title = str(facts["title"])

@@ -116,10 +116,14 @@ def _continued(
             os.close(opened[0])
             return _not_kept(journal, replayed, error)
     file = JournalFile(
-        store.create, opened=opened, nr_bytes=lines.nr_bytes, checksum=lines.checksum
+        store.create,
+        opened=opened,
+        nr_bytes=lines.nr_bytes,
+        checksum=lines.checksum,
+        results=results,
     )
     nr_runs = sum(line.startswith("run ") for line in lines.payloads)
-    session = JournaledSession(replayed.session, file, nr_runs, results)
+    session = JournaledSession(replayed.session, lambda: file, nr_runs)
     return Resumed(session, replayed.origin, journal.id, notice)
 
 

@@ -129,7 +129,7 @@ def _resume(nr_steps: int) -> Work:
     start = parse_line(MACHINE)
     assert isinstance(start, StartMachine)
     store = JournalStore(scratch() / "sessions")
-    session = keep(Session.booted(start), Origin("bench", start=start), store)
+    session = keep(Session.booted(start), Origin("bench", start=start), store.directory)
     _run(session, *setting(LIST), *islice(steps(LIST), nr_steps))
     session.close()
     return lambda: resume(store)

@@ -255,7 +255,7 @@ def test_a_session_outlives_its_journal_and_catches_up(
     start = StartMachine(text="machine")
     with monkeypatch.context() as patch:
         failing = FailingDisk(patch, disk, step, code)
-        session = keep(Session(Machine.boot(start)), Origin("test", start), store)
+        session = keep(Session(Machine.boot(start)), Origin("test", start), store.directory)
         for line in ("add dimm0 256M", "online dimm0"):
             assert session.run(parsed(line)).ok
         assert failing.failures
@@ -282,7 +282,7 @@ def test_a_state_directory_that_is_read_only_stops_no_session(
 ) -> None:
     place = disk / "state" if step == MAKING_A_DIRECTORY else disk
     store, start = JournalStore(place), StartMachine(text="machine")
-    session = keep(Session(Machine.boot(start)), Origin("test", start), store)
+    session = keep(Session(Machine.boot(start)), Origin("test", start), store.directory)
     with monkeypatch.context() as patch:
         failing = FailingDisk(patch, disk, step, code)
         for line in ("add dimm0 256M", "online dimm0"):
@@ -302,7 +302,7 @@ def test_a_damaged_journal_that_cannot_be_repaired_is_read_and_left_as_it_was(
     step: str, code: int, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, start = JournalStore(disk), StartMachine(text="machine")
-    session = keep(Session(Machine.boot(start)), Origin("test", start), store)
+    session = keep(Session(Machine.boot(start)), Origin("test", start), store.directory)
     for line in ("add dimm0 256M", "online dimm0"):
         session.run(parsed(line))
     session.close()

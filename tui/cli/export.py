@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.journal.resume import read_session
+from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.printable import printable
 from pfnmap.engine.scenarios.generated import with_expectations
 from pfnmap.engine.scenarios.scenario import (
@@ -18,7 +19,7 @@ from pfnmap.engine.scenarios.scenario import (
 from pfnmap.tui.cli.messages import Arguments, UsageError, refuse_idle
 from pfnmap.tui.cli.named_files import output_file, scenario_file, theme_input, write_out
 from pfnmap.tui.cli.options import PICTURE_OPTIONS, PICTURES, SCENARIO, look_of
-from pfnmap.tui.settings.state_directory import session_store
+from pfnmap.tui.settings.state_directory import sessions_directory
 
 
 def run(arguments: Arguments) -> int:
@@ -68,7 +69,8 @@ def _scenario(arguments: Arguments, *, as_file: bool) -> tuple[Scenario, list[tu
     if arguments.file is not None:
         file = scenario_file(arguments.file)
         return load_scenario(file), [(file, "the scenario")]
-    replayed = read_session(session_store(os.environ), arguments.session)
+    store = JournalStore(sessions_directory(os.environ))
+    replayed = read_session(store, arguments.session)
     start, session = replayed.origin.start, replayed.session
     if start is None:
         raise InputError(

@@ -17,7 +17,7 @@ from pfnmap.tui.cli.messages import Arguments, UsageError, emit, refuse_idle, sa
 from pfnmap.tui.cli.options import DEFAULT_SECONDS
 from pfnmap.tui.cli.root import given_page_size, opened_root
 from pfnmap.tui.cli.starting import prepared, refuse_without_screen
-from pfnmap.tui.settings.state_directory import session_store
+from pfnmap.tui.settings.state_directory import sessions_directory
 from pfnmap.tui.text.frame import render_text
 
 
@@ -68,7 +68,7 @@ def _simulations_kept(real: ObservedHistory, arguments: Arguments) -> Callable[[
     def kept_simulation(simulation: Session) -> Session:
         size = given_page_size(arguments)
         origin = Origin.of_machine(*coded(real.view), simulation.title, size)
-        return keep(simulation, origin, session_store(os.environ))
+        return keep(simulation, origin, sessions_directory(os.environ))
 
     return kept_simulation
 

@@ -11,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.printable import printable
 from pfnmap.tui.cli.messages import Arguments, emit, say
 from pfnmap.tui.cli.opening import (
@@ -24,7 +23,7 @@ from pfnmap.tui.cli.opening import (
     run_all,
 )
 from pfnmap.tui.cli.starting import prepared
-from pfnmap.tui.settings.state_directory import session_store
+from pfnmap.tui.settings.state_directory import sessions_directory
 from pfnmap.tui.terminal.waiting import waiting
 
 
@@ -70,19 +69,20 @@ def _machine(arguments: Arguments, *, keeping: bool) -> tuple[Opened, str]:
     """The machine, and what is to be said about it; ``keeping`` its session from here on."""
     if arguments.resume is None and (arguments.no_journal or not keeping):
         return opened(arguments), ""
-    store = session_store(os.environ)
+    directory = sessions_directory(os.environ)
     if arguments.resume is None:
-        return opened(arguments, prepare=lambda made: _keep(made, arguments.source, store)), ""
+        return opened(arguments, prepare=lambda made: _keep(made, arguments.source, directory)), ""
     from pfnmap.engine.journal.resume import resume
+    from pfnmap.engine.journal.store import JournalStore
 
     commands = parsed(arguments.commands)
-    resumed = resume(store, arguments.resume)
+    resumed = resume(JournalStore(directory), arguments.resume)
     machine = Opened(resumed.session)
     run_all(machine, commands)
     return machine, resumed.notice or ""
 
 
-def _keep(machine: Opened, source: str | None, store: JournalStore) -> None:
+def _keep(machine: Opened, source: str | None, directory: Path) -> None:
     """Keep a machine's session from here on, where its journal could say what it began with."""
     from pfnmap.engine.journal.journal import Origin, keep  # what is only printed is not kept
 
@@ -93,4 +93,4 @@ def _keep(machine: Opened, source: str | None, store: JournalStore) -> None:
         with suppress(InputError):
             origin = Origin.of_trace(path, session.title)
     if origin is not None:
-        machine.session = keep(session, origin, store)
+        machine.session = keep(session, origin, directory)

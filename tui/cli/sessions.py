@@ -6,18 +6,19 @@ import os
 import time
 
 from pfnmap.engine.journal.resume import SessionInfo, list_sessions
+from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.printable import printable
 from pfnmap.engine.sizes import counted
 from pfnmap.tui.cli.messages import Arguments, emit
 from pfnmap.tui.documents.reports import SessionsData
 from pfnmap.tui.documents.view import as_json
-from pfnmap.tui.settings.state_directory import session_store
+from pfnmap.tui.settings.state_directory import sessions_directory
 from pfnmap.tui.text.ascii import plain
 
 
 def run(arguments: Arguments) -> int:
     """Print a line for each session, the newest first."""
-    store = session_store(os.environ)
+    store = JournalStore(sessions_directory(os.environ))
     sessions = list_sessions(store)
     if arguments.json:
         emit([as_json(SessionsData("pfnmap-sessions-1", str(store.directory), sessions))])

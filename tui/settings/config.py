@@ -22,6 +22,7 @@ a type, because actions are named with and without nested tables, and a wrong na
 from __future__ import annotations
 
 import difflib
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -119,8 +120,6 @@ def load_settings(file: Path | None = None) -> Settings:
 
 def _document(data: bytes) -> dict[str, Any]:
     """The file's TOML."""
-    import tomllib
-
     try:
         return tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError:

@@ -8,8 +8,6 @@ from typing import Final
 
 import platformdirs
 
-from pfnmap.engine.journal.store import JournalStore
-
 VARIABLE: Final = "PFNMAP_STATE_DIR"
 
 
@@ -23,6 +21,6 @@ def state_directory(env: Mapping[str, str]) -> Path:
     return platformdirs.user_state_path("pfnmap", appauthor=False)
 
 
-def session_store(env: Mapping[str, str]) -> JournalStore:
-    """The journals of this user's sessions."""
-    return JournalStore(state_directory(env) / "sessions")
+def sessions_directory(env: Mapping[str, str]) -> Path:
+    """Where the journals of this user's sessions are."""
+    return state_directory(env) / "sessions"

@@ -129,7 +129,7 @@ def test_a_scenario_is_kept_whole_though_its_file_may_change(store: JournalStore
     text = 'machine ram=1G memmap_on_memory=Y\nadd dimm0 256M\nnote "x"\nonline dimm0\n'
     scenario = parse_scenario(text, "a.hotplug")
     opened = scenario_session(scenario)
-    session = keep(opened, Origin(opened.title, scenario.start), store)
+    session = keep(opened, Origin(opened.title, scenario.start), store.directory)
     session.redo(2)
     session.close()
     resumed = resume(store)
@@ -149,7 +149,7 @@ def test_a_recording_is_named_not_repeated(
     copy = tmp_path / "copy.json"
     copy.write_bytes(recording.read_bytes())
     origin = Origin.of_trace(copy, "life")
-    session = keep(origin.session(), origin, store)
+    session = keep(origin.session(), origin, store.directory)
     session.redo(3)
     session.run(line("add dimm9 256M"))
     session.close()

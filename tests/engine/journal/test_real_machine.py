@@ -47,7 +47,7 @@ def store(tmp_path: Path) -> JournalStore:
 
 def simulated(real: ObservedHistory, store: JournalStore) -> JournaledSession:
     simulation = real.branch()
-    return keep(simulation, Origin.of_machine(*coded(real.view), simulation.title), store)
+    return keep(simulation, Origin.of_machine(*coded(real.view), simulation.title), store.directory)
 
 
 def test_it_goes_on_with_every_branch_when_the_machine_is_gone(

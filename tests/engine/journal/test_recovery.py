@@ -16,10 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.journal.checksums import MAX_LINE_BYTES, scan, seal
+from pfnmap.engine.journal.checksums import scan, seal
 from pfnmap.engine.journal.journal import JournaledSession
 from pfnmap.engine.journal.resume import Resumed, list_sessions, resume
 from pfnmap.engine.journal.store import JournalStore
+from pfnmap.engine.limits import MAX_JOURNAL_LINE_BYTES
 from tests.engine.journal.tools import everything, kept, line
 
 COMMANDS = ["add dimm0 256M", "online dimm0[0] movable", "online dimm0[1]", "offline dimm0[1]"]
@@ -76,7 +77,7 @@ def test_lines_that_are_missing_doubled_or_moved_are_damage() -> None:
 
 
 def test_a_line_without_end_is_damage_and_not_a_line_cut_short() -> None:
-    scanned = scan(seal(["a"], 0)[0] + b"x" * (MAX_LINE_BYTES + 1))
+    scanned = scan(seal(["a"], 0)[0] + b"x" * (MAX_JOURNAL_LINE_BYTES + 1))
     assert scanned.payloads == ("a",)
     assert scanned.damage is not None
     assert not scanned.damage.torn

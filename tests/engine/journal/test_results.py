@@ -44,7 +44,7 @@ LINES = (
 @pytest.fixture(autouse=True)
 def from_the_fourth_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(results, "FIRST", 3)
-    monkeypatch.setattr("pfnmap.engine.journal.journal.FIRST", 3)
+    monkeypatch.setattr("pfnmap.engine.journal.file.FIRST", 3)
     monkeypatch.setattr(results, "AT_ONCE", 2)
 
 
@@ -53,7 +53,7 @@ def begun(folder: Path, seed: int = 1) -> tuple[JournalStore, Path]:
     store, chance = JournalStore(folder), random.Random(seed)
     start = parse_line("machine ram=4G")
     assert isinstance(start, StartMachine)
-    session = keep(Session.booted(start), Origin("kept", start), store)
+    session = keep(Session.booted(start), Origin("kept", start), store.directory)
     for line in LINES:
         command = parse_line(line)
         assert command is not None

@@ -29,7 +29,7 @@ def line(text: str) -> Command:
 def kept(store: JournalStore, start: StartMachine = SMALL) -> JournaledSession:
     """A fresh session that is kept."""
     origin = Origin("a test", start)
-    return keep(origin.session(), origin, store)
+    return keep(origin.session(), origin, store.directory)
 
 
 def random_line(random: Random) -> str:

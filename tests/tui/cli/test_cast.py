@@ -14,7 +14,6 @@ import pytest
 
 from pfnmap.engine.commands import StartMachine
 from pfnmap.engine.journal.journal import Origin, keep
-from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.scenarios.scenario import load_scenario
 from pfnmap.tui.cli import main
@@ -43,7 +42,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def session(state: Path, lines: Sequence[str], title: str = "simulated machine") -> Path:
     """A session that was kept and has ended; its journal."""
     origin = Origin(title, StartMachine(ram_bytes=1 << 30))
-    kept = keep(origin.session(), origin, JournalStore(state / "sessions"))
+    kept = keep(origin.session(), origin, state / "sessions")
     for text in lines:
         command = parse_line(text)
         assert command is not None

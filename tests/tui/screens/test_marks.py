@@ -123,7 +123,7 @@ def test_goto_offers_the_marks() -> None:
 def test_marks_are_kept_with_the_session(tmp_path: Path) -> None:
     start = parse_line(MACHINE)
     store = JournalStore(tmp_path)
-    session = keep(session_of(*DIMM), Origin("kept", start), store)  # type: ignore[arg-type]
+    session = keep(session_of(*DIMM), Origin("kept", start), store.directory)  # type: ignore[arg-type]
     session.mark("a", 5)
     session.mark("b", 33 * BLOCK)
     session.mark("a", 7)
@@ -137,7 +137,7 @@ def test_marks_are_kept_with_the_session(tmp_path: Path) -> None:
 def test_a_mark_that_no_session_wrote_ends_the_replay(line: str, tmp_path: Path) -> None:
     start = parse_line(MACHINE)
     store = JournalStore(tmp_path)
-    session = keep(session_of(*DIMM), Origin("kept", start), store)  # type: ignore[arg-type]
+    session = keep(session_of(*DIMM), Origin("kept", start), store.directory)  # type: ignore[arg-type]
     session._journal.append(line)
     session.close()
     journal = store.journals()[0]
@@ -153,7 +153,9 @@ async def test_marks_of_a_real_machine_are_kept_with_its_simulation(tmp_path: Pa
     real.mark("b", BLOCK)
     simulation = real.branch()
     store = JournalStore(tmp_path / "sessions")
-    session = keep(simulation, Origin.of_machine(*coded(real.view), simulation.title), store)
+    session = keep(
+        simulation, Origin.of_machine(*coded(real.view), simulation.title), store.directory
+    )
     session.mark("b", 7)
     async with app.run_test() as pilot:
         app.main.show_other(session, "what if")
