@@ -18,20 +18,17 @@ machine, timeline, branches and position. Checksums: :mod:`pfnmap.engine.journal
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from pfnmap.engine.commands import Command, Note, StartMachine, Title
+from pfnmap.engine.commands import Command, Note, Title
 from pfnmap.engine.errors import InputError, PfnmapError
+from pfnmap.engine.journal.origin import Origin as Origin  # who keeps a session makes one
 from pfnmap.engine.language.lines import format_command, parse_line
-from pfnmap.engine.limits import MAX_JOURNAL_LINE_BYTES
 from pfnmap.engine.machine import Machine
 from pfnmap.engine.outcome import Outcome
 from pfnmap.engine.printable import printable
@@ -39,74 +36,6 @@ from pfnmap.engine.session import Session
 
 if TYPE_CHECKING:
     from pfnmap.engine.journal.file import JournalFile
-
-FORMAT: Final = "pfnmap-journal-1"
-MAX_MACHINE_CHARACTERS: Final = MAX_JOURNAL_LINE_BYTES // 2
-
-
-class Origin(Struct, frozen=True):
-    """What a session began with: a ``machine`` line, a recording, or a real machine."""
-
-    title: str
-    start: StartMachine | None = None
-    trace: Path | None = None
-    """The recording, absolute; its steps are not repeated in the journal."""
-    sha256: str = ""
-    """Of the recording, so that a changed file is noticed."""
-    machine: str = ""
-    """A real machine as it was when a simulation of it began: its capture, coded."""
-    held: str = ""
-    """The pages of it that were known not to move, coded; empty where none was."""
-    page_bytes: int | None = None
-    """The machine's page size, where a person said it because its files do not."""
-
-    @classmethod
-    def of_trace(cls, path: Path, title: str) -> Origin:
-        """A recording as it is now; InputError when it cannot be read."""
-        return cls(title, trace=path.absolute(), sha256=_sha256(path))
-
-    @classmethod
-    def of_machine(
-        cls, machine: str, held: str, title: str, page_bytes: int | None = None
-    ) -> Origin:
-        """A real machine as ``sysroot.history.coded`` has it; InputError when it is too large."""
-        if len(machine) + len(held) > MAX_MACHINE_CHARACTERS:
-            raise InputError(f"{title}: the machine is too large to be kept in a journal")
-        return cls(title, machine=machine, held=held, page_bytes=page_bytes)
-
-    @property
-    def words(self) -> str:
-        """What it began with, for a list."""
-        if self.start is not None:
-            return format_command(self.start)
-        return str(self.trace) if self.trace is not None else "a real machine, simulated"
-
-    def session(self) -> Session:
-        """The session as it began. InputError when the recording is gone or has changed."""
-        if self.machine:
-            from pfnmap.engine.sysroot.history import simulation
-
-            return simulation(self.machine, self.held, self.title, self.page_bytes)
-        if self.trace is None:
-            return Session(Machine.boot(self.start), self.title, start_command=self.start)
-        from pfnmap.engine.sources import trace_session
-        from pfnmap.engine.traces.trace import load_trace
-
-        if _sha256(self.trace) != self.sha256:
-            raise InputError(f"{self.trace}: the recording has changed since the session")
-        session = trace_session(load_trace(self.trace))
-        session.title = self.title
-        return session
-
-
-def _sha256(path: Path) -> str:
-    import hashlib  # OpenSSL, which takes longer to load than most sessions to begin
-
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: the recording cannot be read: {error.strerror}") from None
 
 
 class JournaledSession(Session):
@@ -210,44 +139,6 @@ def keep(session: Session, origin: Origin, directory: Path) -> JournaledSession:
 
 def _new(directory: Path, origin: Origin, first: Sequence[str]) -> JournalFile:
     """A journal whose first lines are written together with the first step."""
-    from pfnmap.engine.journal.store import JournalStore  # what is only looked at needs none
+    from pfnmap.engine.journal.first_line import new_journal  # who only looks needs none
 
-    return JournalStore(directory).new([_header(origin), *first])
-
-
-def _header(origin: Origin) -> str:
-    facts: dict[str, Any] = {"pid": os.getpid(), "title": origin.title}
-    if origin.trace is not None:
-        facts |= {"trace": str(origin.trace), "sha256": origin.sha256}
-    elif origin.machine:
-        facts |= {"machine": origin.machine, "page_bytes": origin.page_bytes}
-        if origin.held:
-            facts["held"] = origin.held
-    else:
-        facts["start"] = format_command(origin.start or StartMachine())
-    return f"{FORMAT} {json.dumps(facts, sort_keys=True)}"
-
-
-def read_header(line: str) -> Origin:
-    """What the first line of a journal says; InputError for one of another format."""
-    name, _, text = line.partition(" ")
-    if name != FORMAT:
-        raise InputError(f"its format is {printable(name)[:40]!r}, this pfnmap reads {FORMAT}")
-    try:
-        facts = json.loads(text)  # not a type of msgspec's: a path may hold what is no text
-        title = str(facts["title"])
-        if "\0" in str(facts.get("trace", "")):
-            raise ValueError
-        if "trace" in facts:
-            return Origin(title, None, Path(facts["trace"]), str(facts["sha256"]))
-        if "machine" in facts:
-            page_bytes = facts["page_bytes"]
-            known = int(page_bytes) if page_bytes is not None else None
-            machine, held = str(facts["machine"]), str(facts.get("held", ""))
-            return Origin(title, machine=machine, held=held, page_bytes=known)
-        start = parse_line(facts["start"])
-    except (KeyError, TypeError, ValueError, RecursionError, PfnmapError):
-        start = None
-    if not isinstance(start, StartMachine):
-        raise InputError("its first line does not say what the session began with")
-    return Origin(title, start)
+    return new_journal(directory, origin, first)

@@ -13,7 +13,9 @@ from msgspec import Struct
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.journal.checksums import Damage, Scanned
 from pfnmap.engine.journal.file import JournalFile, OpenFile
-from pfnmap.engine.journal.journal import JournaledSession, Origin, read_header
+from pfnmap.engine.journal.first_line import read_header
+from pfnmap.engine.journal.journal import JournaledSession
+from pfnmap.engine.journal.origin import Origin
 from pfnmap.engine.journal.results import Results
 from pfnmap.engine.journal.store import JournalStore, StoredJournal
 from pfnmap.engine.language.lines import parse_line

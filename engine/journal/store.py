@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -20,7 +19,7 @@ from msgspec import Struct
 
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.journal.checksums import Scanned, scan
-from pfnmap.engine.journal.file import JournalFile, OpenFile, sync_directory, try_lock
+from pfnmap.engine.journal.file import OpenFile, sync_directory, try_lock
 from pfnmap.engine.whole_file import open_regular, read_regular
 
 KEPT_SESSIONS: Final = 200
@@ -123,10 +122,6 @@ class JournalStore:
                 self.prune()
                 return descriptor, path
         raise RuntimeError(f"{self.directory} has no free name")
-
-    def new(self, first: Sequence[str]) -> JournalFile:
-        """A journal that is made when something is written behind its first lines."""
-        return JournalFile(self.create, first=first)
 
     def open(self, journal: StoredJournal) -> OpenFile | None:
         """An existing journal, locked; None while another program writes it. OSError."""

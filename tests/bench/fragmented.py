@@ -17,7 +17,8 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from pfnmap.engine.commands import StartMachine
-from pfnmap.engine.journal.journal import Origin, keep
+from pfnmap.engine.journal.journal import keep
+from pfnmap.engine.journal.origin import Origin
 from pfnmap.engine.journal.resume import resume
 from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.language.lines import parse_line

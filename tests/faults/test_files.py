@@ -15,7 +15,8 @@ import pytest
 
 from pfnmap.engine.commands import Command, StartMachine
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.journal.journal import JournaledSession, Origin, keep
+from pfnmap.engine.journal.journal import JournaledSession, keep
+from pfnmap.engine.journal.origin import Origin
 from pfnmap.engine.journal.resume import resume
 from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.language.lines import parse_line

@@ -10,7 +10,8 @@ import os
 from collections.abc import Callable
 from functools import partial
 
-from pfnmap.engine.journal.journal import Origin, keep
+from pfnmap.engine.journal.journal import keep
+from pfnmap.engine.journal.origin import Origin
 from pfnmap.engine.session import Session
 from pfnmap.engine.sysroot.history import ObservedHistory, coded
 from pfnmap.tui.cli.messages import Arguments, UsageError, emit, refuse_idle, say

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from pfnmap.engine.commands import Note
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.journal.journal import JournaledSession, Origin, keep
+from pfnmap.engine.journal.journal import JournaledSession, keep
+from pfnmap.engine.journal.origin import Origin
 from pfnmap.engine.journal.resume import list_sessions, read_session, resume
 from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.language.lines import parse_line

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from pfnmap.engine.errors import InputError
-from pfnmap.engine.journal import journal as journal_module
-from pfnmap.engine.journal.journal import JournaledSession, Origin, keep
+from pfnmap.engine.journal import origin as origin_module
+from pfnmap.engine.journal.journal import JournaledSession, keep
+from pfnmap.engine.journal.origin import Origin
 from pfnmap.engine.journal.resume import list_sessions, resume
 from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.kinds import PageState
@@ -100,7 +101,7 @@ def test_pages_count_for_the_length_of_the_line(
     real: ObservedHistory, store: JournalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     length = len(Origin.of_machine(*coded(real.view), "x").machine)
-    monkeypatch.setattr(journal_module, "MAX_MACHINE_CHARACTERS", length)
+    monkeypatch.setattr(origin_module, "MAX_MACHINE_CHARACTERS", length)
     simulated(real, store)
     real.show_pages(pages_of(PageState.UNMOVABLE, PINNED))
     with pytest.raises(InputError, match="too large to be kept in a journal"):
@@ -134,7 +135,7 @@ def test_looking_at_what_would_be_leaves_no_trace(
 def test_a_machine_too_large_for_a_line_is_refused_in_words(
     real: ObservedHistory, store: JournalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_module, "MAX_MACHINE_CHARACTERS", 100)
+    monkeypatch.setattr(origin_module, "MAX_MACHINE_CHARACTERS", 100)
     with pytest.raises(InputError, match="the machine is too large to be kept in a journal"):
         simulated(real, store)
 

@@ -11,7 +11,8 @@ import pytest
 from pfnmap.engine.commands import Command, StartMachine
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.journal import results
-from pfnmap.engine.journal.journal import Origin, keep
+from pfnmap.engine.journal.journal import keep
+from pfnmap.engine.journal.origin import Origin
 from pfnmap.engine.journal.resume import read_session, resume
 from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.language.lines import parse_line

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from pfnmap.engine.commands import Command, StartMachine
 from pfnmap.engine.errors import PfnmapError
-from pfnmap.engine.journal.journal import JournaledSession, Origin, keep
+from pfnmap.engine.journal.journal import JournaledSession, keep
+from pfnmap.engine.journal.origin import Origin
 from pfnmap.engine.journal.store import JournalStore
 from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.memory.runs import RunMap

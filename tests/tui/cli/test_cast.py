@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from pfnmap.engine.commands import StartMachine
-from pfnmap.engine.journal.journal import Origin, keep
+from pfnmap.engine.journal.journal import keep
+from pfnmap.engine.journal.origin import Origin
 from pfnmap.engine.language.lines import parse_line
 from pfnmap.engine.scenarios.scenario import load_scenario
 from pfnmap.tui.cli import main

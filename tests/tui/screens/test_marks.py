@@ -9,7 +9,8 @@ from textual.events import Key
 
 from pfnmap.engine.commands import Interactive
 from pfnmap.engine.errors import ParseError
-from pfnmap.engine.journal.journal import Origin, keep
+from pfnmap.engine.journal.journal import keep
+from pfnmap.engine.journal.origin import Origin
 from pfnmap.engine.journal.results import Results
 from pfnmap.engine.journal.resume import replay, resume
 from pfnmap.engine.journal.store import JournalStore
