@@ -87,7 +87,8 @@ class Totals(Struct, frozen=True, eq=False):
         Without those before the row that holds the first of them, and behind the last.
         """
         chunks = self.chunks_of(blocks)
-        first = np.append(True, chunks[1:] != chunks[:-1]) & (len(self.firsts) > 0)
+        first = np.full(len(chunks), len(self.firsts) > 0)
+        first[1:] &= chunks[1:] != chunks[:-1]
         rows = self.rows_of(chunks[first])
         low, end = rows["start"].searchsorted(blocks[[0, -1]], side="right").tolist()
         return rows[max(0, low - 1) : end]

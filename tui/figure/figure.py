@@ -8,6 +8,7 @@ cell looks the same in both.
 from __future__ import annotations
 
 from enum import IntEnum
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -39,6 +40,7 @@ SALIENT: Final = (
 )
 """States that own their cell however few their pages are, the last one first: more than on the
 map, for huge and isolated pages are never too few to be seen."""
+IS_SALIENT: Final = np.isin(np.arange(STATE_MASK + 1), SALIENT)
 
 
 class Mark(IntEnum):
@@ -99,11 +101,10 @@ class Strip(Struct, frozen=True, eq=False):
         """(mark, code, what is told of it, columns) of equal columns from left to right."""
         flags = np.zeros(len(self.marks), np.int8) if told is None else told
         together = self.codes.astype(np.int64) << 8 | self.marks.astype(np.int64) << 2 | flags
-        first = np.flatnonzero(np.append(True, together[1:] != together[:-1]))
-        lengths = np.diff(first, append=len(together))
+        cuts = [0, *(np.flatnonzero(together[1:] != together[:-1]) + 1).tolist(), len(together)]
         return [
-            (Mark(self.marks[at]), int(self.codes[at]), Told(flags[at]), length)
-            for at, length in zip(first.tolist(), lengths.tolist(), strict=True)
+            (Mark(self.marks[at]), int(self.codes[at]), Told(flags[at]), end - at)
+            for at, end in pairwise(cuts)
         ]
 
 
@@ -323,7 +324,7 @@ class _Drawing:
         at = self.cells[owned]
         broken = self.axis.kinds[at] == Column.BREAK
         codes[at] = self._code(owned, pages[owned], zone) | self.right[owned] * np.int32(RIGHT)
-        plain = broken & ~np.isin(codes[at] & STATE_MASK, SALIENT)
+        plain = broken & ~IS_SALIENT[codes[at] & STATE_MASK]
         marks[at] = np.where(plain, Mark.BREAK, Mark.CELL)
         codes[at[plain]] = 0
         return Strip(self._bracket(marks, span, owned), codes)

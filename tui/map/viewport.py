@@ -118,13 +118,13 @@ class RowMap:
         self._begins, self._kind = begins, kind
         self._ends = np.append(begins[1:], edges[-1])
         nr_lines = np.where(kind == _OPEN, self._ends - begins, 1)
-        self._first_line = np.concatenate(([0], np.cumsum(nr_lines)))
+        self._first_line = np.concatenate(([0], nr_lines.cumsum()))
         self.nr_lines = int(self._first_line[-1])
         self.start_pfn = int(begins[0]) * pages_per_row
 
     def _piece_of(self, pfn: int) -> int:
         row = pfn // self.pages_per_row
-        return max(int(np.searchsorted(self._begins, row, side="right")) - 1, 0)
+        return max(int(self._begins.searchsorted(row, side="right")) - 1, 0)
 
     def line_of(self, pfn: int) -> int:
         """The line that shows a pfn; the nearest one for pfns outside all memory."""
@@ -141,7 +141,7 @@ class RowMap:
     def lines(self, first_line: int, count: int) -> Lines:
         """Up to ``count`` lines from ``first_line`` on; shorter at the end of the sheet."""
         line = np.arange(first_line, min(first_line + count, self.nr_lines), dtype=np.int64)
-        piece = np.searchsorted(self._first_line, line, side="right") - 1
+        piece = self._first_line.searchsorted(line, side="right") - 1
         row = self._begins[piece] + line - self._first_line[piece]
         kind = self._kind[piece]
         end_row = np.where(kind == _OPEN, row + 1, self._ends[piece])
