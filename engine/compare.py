@@ -13,9 +13,9 @@ from functools import cached_property
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
 from pfnmap.engine import commands as c
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.commands import Command
 from pfnmap.engine.errors import InputError, PfnmapError
 from pfnmap.engine.facts import device_facts, total_facts

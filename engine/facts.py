@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.kinds import FREE_BY_ZONE, BlockState, MemmapKind, PageState
 from pfnmap.engine.language.expectations import PAGE_FLAGS
 from pfnmap.engine.memory import free_memory

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import REAL_ZONES, BlockState, MemmapKind, PageState, ZoneType

@@ -9,8 +9,8 @@ from typing import overload
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.commands import Command, is_action
 from pfnmap.engine.errors import SHELL_TEXT
 from pfnmap.engine.memory.state import State

@@ -11,8 +11,8 @@ from typing import Annotated, Protocol
 
 import numpy as np
 from msgspec import Meta, Struct
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import PageState, ZoneType

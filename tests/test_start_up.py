@@ -18,7 +18,9 @@ from tests.bench.process_rows import program_is_painted
 from tests.bench.processes import ROOT, drawn, environment
 
 LISTS = Path(__file__).parent / "start_up"
-DEPENDENCIES = ("msgspec", "numpy", "numpy.ma", "platformdirs", "rich", "textual")
+DEPENDENCIES = (
+    "msgspec", "numpy", "numpy.ma", "numpy.typing", "platformdirs", "rich", "textual",
+)  # fmt: skip
 HEAVY = ("asyncio", "dataclasses", "difflib", "email", "hashlib", "http", "inspect", "json",
          "logging", "pathlib", "random", "shutil", "sqlite3", "tempfile", "tomllib", "unittest",
          "urllib", "zipfile")  # fmt: skip

@@ -23,8 +23,8 @@ from typing import Any, Final, get_type_hints
 import numpy as np
 from msgspec import UNSET, DecodeError, Raw, Struct, UnsetType, defstruct, msgpack
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.commands import VERBS, Command, Expect
 from pfnmap.engine.machine import CarriedOut
 from pfnmap.engine.memory.runs import RunMap

@@ -13,8 +13,8 @@ from operator import eq
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.kinds import BlockState
 from pfnmap.engine.memory.runs import Rows, one_by_one, sorted_set
 from pfnmap.engine.memory.state import BLOCK_DTYPE, State

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.cmdline import Amount, CommandLine, read_cmdline
 from pfnmap.engine.commands import StartMachine
 from pfnmap.engine.errors import InputError

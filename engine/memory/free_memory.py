@@ -11,8 +11,8 @@ from itertools import islice
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import KERNEL_ZONES, PageState, ZoneType
 from pfnmap.engine.limits import MAX_FREE_RANGES

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import MemmapKind, MemmapPolicy, ZoneType
 from pfnmap.engine.memory.runs import among, joined_ranges, merge_rows, ranges_of, units_of

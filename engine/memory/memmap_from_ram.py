@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.memory import free_memory, memmap, resources
 from pfnmap.engine.memory.page_map import zone_pieces

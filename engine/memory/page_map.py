@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import FREE_BY_ZONE, BlockState, PageState, ZoneType
 from pfnmap.engine.memory.runs import Rows, RunMap, picked, sorted_set, span_apart

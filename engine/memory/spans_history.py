@@ -20,8 +20,8 @@ from __future__ import annotations
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.kinds import BlockState, ZoneType
 from pfnmap.engine.memory.page_map import zone_pieces
 from pfnmap.engine.memory.spans import SpanSearch, span_text

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.kinds import BlockState, ZoneType
 from pfnmap.engine.memory.runs import (
     Rows,

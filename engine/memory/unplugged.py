@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.kinds import BlockState, PageState, ZoneType
 from pfnmap.engine.memory.runs import Rows, joined_ranges, ranges_of
 from pfnmap.engine.memory.state import Device, State

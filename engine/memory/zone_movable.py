@@ -6,8 +6,8 @@ Source: ``mm/mm_init.c:find_zone_movable_pfns_for_nodes`` of 6.12; recorded with
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.cmdline import Amount, CommandLine
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import Geometry

@@ -11,8 +11,8 @@ import itertools
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.commands import Add
 from pfnmap.engine.kinds import MemmapKind, MemmapPolicy, OnlineType
 from pfnmap.engine.memory import memmap, memmap_from_ram, resources, spans_history, zonelists

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.commands import Pin, Unpin
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, PageState, ZoneType

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.commands import Hugetlb, HugetlbFree
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, PageState, ZoneType

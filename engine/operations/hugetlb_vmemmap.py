@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.kinds import KERNEL_ZONES, BlockState, MemmapKind, PageState, ZoneType
 from pfnmap.engine.memory import free_memory, memmap
 from pfnmap.engine.memory.page_map import page_zone

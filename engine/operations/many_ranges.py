@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.kinds import BlockState, ZoneType
 from pfnmap.engine.memory import free_memory
 from pfnmap.engine.memory.runs import Rows, RunMap, attributes_of, merge_rows

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.commands import PfnRef, Ref
 from pfnmap.engine.complaints import closest
 from pfnmap.engine.errors import InputError

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import MemmapKind, PageState
 from pfnmap.engine.limits import MAX_SECTIONS_ONE_BY_ONE

@@ -10,8 +10,8 @@ from itertools import pairwise
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.kinds import PageState, ZoneType
 from pfnmap.engine.memory import free_memory
 from pfnmap.engine.memory.page_map import zone_pieces

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.commands import SysfsRead, SysfsWrite
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import REAL_ZONES, BlockState, OnlineType, ZoneType

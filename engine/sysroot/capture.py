@@ -20,8 +20,8 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 from msgspec.structs import asdict, astuple, replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import MAX_NUMNODES
 from pfnmap.engine.limits import (

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.kinds import BlockState, MemmapKind, ZoneType
 from pfnmap.engine.memory.runs import Rows, joined_ranges, sorted_set
 from pfnmap.engine.memory.state import Device, State

@@ -15,9 +15,9 @@ from itertools import islice, product
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
 from pfnmap.engine import commands as c
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.finding import DISAGREES, Finding
 from pfnmap.engine.kinds import BlockState, MemmapPolicy, OnlineType, ZoneType

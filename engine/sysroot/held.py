@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import BlockState, PageState, ZoneType
 from pfnmap.engine.memory import free_memory

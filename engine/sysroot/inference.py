@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.kinds import ZONE_BY_LABEL, ZoneType
 from pfnmap.engine.memory.runs import joined_ranges

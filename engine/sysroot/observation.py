@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.memory.runs import sorted_set
 from pfnmap.engine.sysroot.parse import DriverDevice, IomemLine, ZoneInfo
 from pfnmap.engine.view import HugetlbPool, MemoryConfig

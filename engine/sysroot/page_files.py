@@ -7,8 +7,8 @@ more than :data:`EXACT_PAGES` pages a sample is read.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.memory.runs import one_by_one
 from pfnmap.engine.sysroot.page_kinds import Flags, PageKinds, nothing_read, page_states
 from pfnmap.engine.sysroot.trees import FileProblem, Notes, Reachable

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.sysroot.page_runs import OPEN_KINDS, PageRuns, merged_runs
 

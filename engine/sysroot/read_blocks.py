@@ -15,8 +15,8 @@ from typing import Final
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import MAX_NUMNODES
 from pfnmap.engine.limits import MAX_CAPTURE_BLOCKS

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.kinds import ZONE_BY_LABEL, BlockState, MemmapKind, ZoneType
 from pfnmap.engine.memory.boot import highest_kernel_zone
 from pfnmap.engine.memory.runs import Rows, RunMap, merge_rows, one_by_one, unbroken

@@ -9,9 +9,9 @@ from contextlib import suppress
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
 from pfnmap.engine import commands as c
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.geometry import ARCHITECTURES
 from pfnmap.engine.kinds import PageState, ZoneType

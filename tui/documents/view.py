@@ -20,8 +20,8 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.finding import Finding
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.language.lines import line_of

@@ -21,8 +21,8 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.memory.runs import among, joined_ranges, one_by_one, sorted_set, units_of
 from pfnmap.tui.figure.moments import Moment
 

@@ -13,8 +13,8 @@ from typing import Final
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.kinds import FREE_BY_ZONE, FREE_STATES, PageState, ZoneType
 from pfnmap.engine.memory.runs import joined_ranges, sorted_set
 from pfnmap.engine.view import NR_PAGE_STATES, View

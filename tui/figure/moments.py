@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.commands import is_action
 from pfnmap.engine.language.lines import line_of
 from pfnmap.engine.memory.state import State

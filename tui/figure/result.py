@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.commands import Add, DeviceAdd, DeviceDel, Remove
 from pfnmap.engine.finding import DISAGREES, Finding
 from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType

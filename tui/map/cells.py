@@ -27,8 +27,8 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.kinds import PageState
 from pfnmap.engine.memory.runs import sorted_set
 from pfnmap.engine.view import NR_PAGE_STATES, View

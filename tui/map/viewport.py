@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import force_setattr, replace
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.memory.runs import sorted_set
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Final, Literal, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pfnmap.engine.arrays import NDArray
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.scenarios.scenario import (
     SUFFIX,
