@@ -8,7 +8,7 @@ from pfnmap.engine.kinds import BlockState, PageState
 from pfnmap.themes import Theme, load_theme, theme_files
 from pfnmap.themes.loader import SHIPPED_DIRECTORY, is_one_column
 from pfnmap.themes.model import ANSI_COLOURS, DEFAULT_COLOUR
-from pfnmap.tui.text.map import LETTERS
+from pfnmap.tui.say.glossary import LETTERS
 
 NAMES = ["ansi", "ascii", "dark", "high-contrast", "light", "mono", "okabe-ito"]
 

@@ -20,8 +20,8 @@ from pfnmap.tui.figure.figure import Figure, Key, Mark, Row, Strip, Told, place
 from pfnmap.tui.figure.gauge import SIGNS, Gauge
 from pfnmap.tui.figure.result import result
 from pfnmap.tui.map.cells import OVER_SHIFT, STATE_MASK, glyph_code
+from pfnmap.tui.say.glossary import LETTERS
 from pfnmap.tui.text.ascii import plain, wrapped
-from pfnmap.tui.text.map import LETTERS
 
 INDENT: Final = "  "
 NUMBERS: Final = ("spanned", "present", "managed")

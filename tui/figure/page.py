@@ -36,9 +36,10 @@ from pfnmap.tui.figure.line_drawing import ALL_DIGITS, NUMBERS, Sheet, Span, Spa
 from pfnmap.tui.figure.moments import MOST_PHASES, Moment, is_step, moments, phases, telling
 from pfnmap.tui.figure.result import result
 from pfnmap.tui.pictures.picture import Ink
+from pfnmap.tui.say.glossary import LETTERS
 from pfnmap.tui.say.page_facts import block_facts, page_facts
 from pfnmap.tui.text.ascii import plain
-from pfnmap.tui.text.map import LABEL_COLUMNS, LETTERS, text_map
+from pfnmap.tui.text.map import LABEL_COLUMNS, text_map
 
 WIDTH: Final = 110
 MAP_WIDTH: Final = 72

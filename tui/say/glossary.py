@@ -1,4 +1,4 @@
-"""One or two sentences for every state on the map, with where the kernel says so."""
+"""Every state in words: a sentence or two with where the kernel says so, a name, a letter."""
 
 from __future__ import annotations
 
@@ -59,3 +59,24 @@ NAMES: dict[PageState, str] = {
     PageState.PAGE_OFFLINE: "PageOffline",
 }
 """What the screen calls each state; free memory goes by the name of its zone."""
+
+LETTERS: dict[PageState, str] = {
+    PageState.HOLE: ".",
+    PageState.OFFLINE: "o",
+    PageState.VMEMMAP: "V",
+    PageState.FREE_DMA: "d",
+    PageState.FREE_DMA32: "D",
+    PageState.FREE_NORMAL: "N",
+    PageState.FREE_MOVABLE: "M",
+    PageState.MOVABLE: "m",
+    PageState.UNMOVABLE: "u",
+    PageState.HUGETLB: "H",
+    PageState.HUGETLB_OPTIMISED: "h",
+    PageState.ISOLATED: "x",
+    PageState.DEVICE: "Z",
+    PageState.RESERVED: "R",
+    PageState.BROKEN: "!",
+    PageState.ONLINE: "O",
+    PageState.PAGE_OFFLINE: "b",
+}
+"""The letter of each state: on the map in text, in the figure and in the ``ascii`` theme."""

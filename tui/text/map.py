@@ -19,6 +19,7 @@ from pfnmap.engine.view import View
 from pfnmap.tui.map.cells import CHANGED, EIGHTHS_MASK, EIGHTHS_SHIFT, OVER_SHIFT, STATE_MASK, Grid
 from pfnmap.tui.map.cells import grid as cell_grid
 from pfnmap.tui.map.viewport import Viewport
+from pfnmap.tui.say.glossary import LETTERS
 from pfnmap.tui.text.ascii import span
 
 LABEL_COLUMNS: Final = 6
@@ -30,26 +31,6 @@ MAX_LINES: Final = 40
 """Lines that are written, folded and repeated ones counted once."""
 CHANGE_MARK: Final = "*"
 
-LETTERS: Final[dict[PageState, str]] = {
-    PageState.HOLE: ".",
-    PageState.OFFLINE: "o",
-    PageState.VMEMMAP: "V",
-    PageState.FREE_DMA: "d",
-    PageState.FREE_DMA32: "D",
-    PageState.FREE_NORMAL: "N",
-    PageState.FREE_MOVABLE: "M",
-    PageState.MOVABLE: "m",
-    PageState.UNMOVABLE: "u",
-    PageState.HUGETLB: "H",
-    PageState.HUGETLB_OPTIMISED: "h",
-    PageState.ISOLATED: "x",
-    PageState.DEVICE: "Z",
-    PageState.RESERVED: "R",
-    PageState.BROKEN: "!",
-    PageState.ONLINE: "O",
-    PageState.PAGE_OFFLINE: "b",
-}
-"""The letter of each state, here, in the figure and in the ``ascii`` theme."""
 STATE_WORDS: Final[dict[PageState, str]] = {
     PageState.HOLE: "hole (no memory)",
     PageState.OFFLINE: "offline (struct pages not initialised)",
