@@ -472,6 +472,8 @@ ALIGNMENT: Final = ValueKind(_power_of_two, format_size, "SIZE")
 
 BLOCK_STATES: Final = ("online", "offline", "going-online", "going-offline")
 VERDICTS: Final = ("correct", "corrupts", "lost-saving")
+PAGE_FLAGS: Final = ("vmemmap", "reserved", "buddy", "offline", "hwpoison", "hugetlb")
+"""Marks of struct pages that can be claimed, in the order in which they are written."""
 PAGE_WORDS: Final = tuple(dict.fromkeys(state.word for state in PageState))
 
 

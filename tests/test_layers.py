@@ -97,7 +97,9 @@ DOORS = {
     "engine/model_view.py": "one table asks whether a block can be offlined",
     "tui/__main__.py": "the command line, behind what must stand before it",
     "tui/cli/": "the dispatch: a subcommand loads what it does, and real machines what reads them",
+    "tui/keys/actions.py": "the ':' line, with the first that is typed",
     "tui/pictures/": "the toolkit, where a picture is drawn and not only described",
+    "tui/say/told.py": "claims, where there are some",
     "tui/screens/main.py": "dialogs and pictures, with the first of them",
 }
 """Where imports stand inside functions, and why; everywhere else they stand at the top."""

@@ -20,6 +20,7 @@ from pfnmap.engine.notation import (
     ERRNO,
     NAME,
     NODE,
+    PAGE_FLAGS,
     PAGE_WORDS,
     REF,
     VERDICTS,
@@ -89,8 +90,6 @@ PAGE: Final = ValueKind(parse_pfn, _as_page, "PFN")
 PAGE_OR_NONE: Final = ValueKind(
     lambda text: "none" if text == "none" else parse_pfn(text), _as_page, "PFN", ("none",)
 )
-PAGE_FLAGS: Final = ("vmemmap", "reserved", "buddy", "offline", "hwpoison", "hugetlb")
-"""Marks of struct pages that can be claimed, in the order in which they are written."""
 SAID: Final = ValueKind(_text, lambda text: quote(text, always=True), '"text"')
 FLAGS: Final = ValueKind(_flags, str, "FLAG,…", (*PAGE_FLAGS, "none"))
 STATE: Final = one_of(BLOCK_STATES, "state")

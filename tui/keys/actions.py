@@ -27,7 +27,6 @@ from pfnmap.engine.commands import (
 )
 from pfnmap.engine.errors import InputError
 from pfnmap.engine.kinds import OnlineType, ZoneType
-from pfnmap.engine.language.completion import complete
 from pfnmap.engine.language.lines import line_of, parse_line
 from pfnmap.engine.notation import MAX_PARTS, format_size
 from pfnmap.engine.outcome import Outcome
@@ -392,6 +391,8 @@ def ask_command(shown: Shown, begin: str = "") -> Effects:
 
 def completions(line: str, names: list[str], marks: list[str]) -> list[str]:
     """Whole lines that ``line`` may become, by completing its last word."""
+    from pfnmap.engine.language.completion import complete  # with the first line that is typed
+
     found = complete(line, names, marks)
     offered = (line[: found.start] + word for word in found.words)
     return [text for text in dict.fromkeys(offered) if text != line]

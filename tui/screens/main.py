@@ -45,7 +45,6 @@ from pfnmap.tui.screens.background import AT_ONCE_SECONDS, Background, Busy, For
 from pfnmap.tui.screens.clock import Clock
 from pfnmap.tui.screens.frame_text import frame, frame_text, panel_text
 from pfnmap.tui.screens.layout import Place
-from pfnmap.tui.screens.real_machine import RealMachine, Wants
 from pfnmap.tui.terminal.shown_lines import TerminalLost
 from pfnmap.tui.widgets.block_table import BlockTable
 from pfnmap.tui.widgets.event_log import EventLog
@@ -56,7 +55,8 @@ from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, forget_closed, is_overtaken
 from pfnmap.tui.widgets.pfn_map import PfnMap
 
-if TYPE_CHECKING:  # few take the tour
+if TYPE_CHECKING:  # few follow a real machine or take the tour
+    from pfnmap.tui.screens.real_machine import RealMachine, Wants
     from pfnmap.tui.screens.tour_panel import TourPanel
 
 AT_FIRST = frozenset(layout.PANELS) - {layout.BLOCKS}
