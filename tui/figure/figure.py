@@ -40,7 +40,7 @@ SALIENT: Final = (
 )
 """States that own their cell however few their pages are, the last one first: more than on the
 map, for huge and isolated pages are never too few to be seen."""
-IS_SALIENT: Final = np.isin(np.arange(STATE_MASK + 1), SALIENT)
+IS_SALIENT: Final = np.array([code in SALIENT for code in range(STATE_MASK + 1)])
 
 
 class Mark(IntEnum):
