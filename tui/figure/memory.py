@@ -67,16 +67,19 @@ class Memory(Struct, frozen=True, eq=False, dict=True):
         kept = np.flatnonzero(~sums["shared"])
         cells, sums = cells[kept], picked(sums, kept)
         far, near = _owners(sums), _owners(runs.columns)
+        owners, nr_cells = sorted_set(np.concatenate((near, far))), len(edges) - 1
+        places = owners.searchsorted(far) * nr_cells + cells
+        # As floats, which hold more blocks than there can be.
+        more = np.bincount(places, sums["blocks"], len(owners) * nr_cells).astype(np.int64)
         found: dict[Owner, Int64s] = {}
-        for owner in sorted_set(np.concatenate((near, far))).tolist():
+        for index, owner in enumerate(owners.tolist()):
             mine = near == owner
             starts, ends = runs.starts[mine], runs.ends[mine]
             below = np.concatenate(([0], np.cumsum(ends - starts)))
-            index = np.searchsorted(starts, edges, side="right")
-            over = np.maximum(np.append(0, ends)[index] - edges, 0)
-            mine = far == owner
-            more = np.bincount(cells[mine], sums["blocks"][mine], len(edges) - 1)
-            pages = np.diff(below[index] - over) + more.astype(np.int64) * self._block_pages
+            at = starts.searchsorted(edges, side="right")
+            over = np.maximum(np.append(0, ends)[at] - edges, 0)
+            whole = more[index * nr_cells : (index + 1) * nr_cells]
+            pages = np.diff(below[at] - over) + whole * self._block_pages
             found[owner >> _ZONE_BITS, ZoneType((owner & _ZONE_MASK) - 1)] = pages
         return found
 
