@@ -80,14 +80,6 @@ class PfnmapApp(App[int], inherit_bindings=False, inherit_css=False):
     CSS = """
     PfnmapApp { background: $background; color: $foreground; }
     PfnmapApp:ansi { background: ansi_default; color: ansi_default; }
-    ToastRack { margin-bottom: 3; }
-    Toast {
-        max-width: 72; padding: 0 1; margin: 0 1 0 0;
-        border: round $border; background: $background;
-    }
-    Toast.-error { border: round $error; }
-    Toast.-warning { border: round $warning; }
-    .plain-borders Toast { border: ascii $border; }
     """
 
     def __init__(

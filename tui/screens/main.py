@@ -67,6 +67,16 @@ CLAIMING = ("mem", "zone", "time", "session")
 WAITS = "; what was typed waits"
 TOAST_SECONDS = 2.5
 """How long words lie on top of the map when nobody presses a key; the log keeps them."""
+TOAST_CSS = """
+Toast {
+    max-width: 72; padding: 0 1; margin: 0 1 0 0;
+    border: round $border; background: $background;
+}
+Toast.-error { border: round $error; }
+Toast.-warning { border: round $warning; }
+.plain-borders Toast { border: ascii $border; }
+"""
+"""Rules that are read with the first of them."""
 
 
 class MainScreen(Screen[None], inherit_bindings=False, inherit_css=False):
@@ -437,6 +447,7 @@ class MainScreen(Screen[None], inherit_bindings=False, inherit_css=False):
         """Say something on top of the map, in place of whatever was said before."""
         self._clear_toast()
         if not self.query(ToastRack):
+            self.app.stylesheet.add_source(TOAST_CSS, (__file__, "TOAST_CSS"))
             self.mount(ToastRack(id="textual-toastrack"))
         self._lift_toasts()
         self.notify(words, title=title, severity=severity, markup=False, timeout=TOAST_SECONDS)
