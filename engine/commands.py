@@ -6,9 +6,12 @@ from which reading, printing, help and completion follow (``pfnmap.engine.langua
 else lists verbs.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from enum import Enum
-from typing import Annotated, Final, TypeVar
+from functools import cached_property
+from typing import Annotated, Final, TypeVar, get_type_hints
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -116,8 +119,8 @@ class Key(Struct, frozen=True):
     """The field of the command that it fills."""
 
 
-class Verb(Struct, frozen=True):
-    """One verb of the language."""
+class Verb(Struct, frozen=True, dict=True):
+    """One verb of the language. What its fields say of themselves is read when it is asked for."""
 
     name: str
     command: type[Command]
@@ -126,12 +129,38 @@ class Verb(Struct, frozen=True):
     example: str
     """A line that is right."""
     kind: Kind
-    words: tuple[Word, ...]
-    keys: tuple[Key, ...]
+    said: tuple[Word | Key, ...]
+    """Words and keys that fill no field."""
     own_synopsis: str
     """The arguments of a verb that has more to it than words and keys."""
     effect: str
     """``module.function`` of ``pfnmap.engine.operations``, empty for what is no operation."""
+
+    @cached_property
+    def words(self) -> tuple[Word, ...]:
+        """Those behind it, in their order."""
+        return tuple(each for each in self._arguments if isinstance(each, Word))
+
+    @cached_property
+    def keys(self) -> tuple[Key, ...]:
+        """Those behind it, in the order in which they are written."""
+        return tuple(
+            replace(each, key=each.key or each.field)
+            for each in self._arguments
+            if isinstance(each, Key)
+        )
+
+    @cached_property
+    def _arguments(self) -> list[Word | Key]:
+        hints = get_type_hints(self.command, include_extras=True)
+        return [
+            *self.said,
+            *(
+                replace(argument, field=field)
+                for field in self.command.__annotations__
+                for argument in getattr(hints[field], "__metadata__", ())
+            ),
+        ]
 
     @property
     def synopsis(self) -> str:
@@ -195,14 +224,7 @@ def verb(
     """
 
     def declare(command: type[C]) -> type[C]:
-        parts = [*said]
-        for field, hint in command.__annotations__.items():
-            parts += [replace(part, field=field) for part in getattr(hint, "__metadata__", ())]
-        words = tuple(each for each in parts if isinstance(each, Word))
-        keys = tuple(
-            replace(each, key=each.key or each.field) for each in parts if isinstance(each, Key)
-        )
-        VERBS[name] = Verb(name, command, help, example, kind, words, keys, synopsis, effect)
+        VERBS[name] = Verb(name, command, help, example, kind, said, synopsis, effect)
         return command
 
     return declare
