@@ -5,21 +5,19 @@ from __future__ import annotations
 from functools import partial
 
 from pfnmap.tui.__main__ import COLLECT_AFTER
-from tests.bench.processes import LAST_LINE, first_frame, whole
+from tests.bench.processes import LAST_LINE, PROGRAM, first_frame, whole
 from tests.bench.table import Measure, Row
 
 SWITCHES = f"import gc\ngc.set_threshold({COLLECT_AFTER}, 10, 10)\n"
 """What the program does for itself before anything else; see also ``environment``."""
 NUMPY = ("-c", f"{SWITCHES}import numpy")
-PROGRAM = ("-c", "from pfnmap.tui.__main__ import main\nmain()")
-"""As the installed command does it."""
 EMPTY = "import numpy\nfrom textual.app import App\nApp().run()"
 SCENARIO = "shrink-e1-merged"
 """A shipped scenario of average length."""
 
 
 def _process(*arguments: str) -> tuple[Measure, Measure]:
-    return partial(whole, "-m", "pfnmap.tui", *arguments), partial(whole, *NUMPY)
+    return partial(whole, *PROGRAM, *arguments), partial(whole, *NUMPY)
 
 
 def program_is_painted(raw: bytearray) -> bool:

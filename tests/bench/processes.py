@@ -20,6 +20,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = ("-c", "import sys\nfrom pfnmap.tui.__main__ import main\nsys.exit(main())")
+"""What the installed command has Python do."""
 SIZE = (120, 40)
 """Columns and lines of the terminal for first frames."""
 LAST_LINE = f"\x1b[{SIZE[1]};1H".encode()

@@ -17,7 +17,7 @@ from pfnmap.engine.sysroot.read import observe
 from pfnmap.engine.sysroot.trees import DirectoryTree
 from pfnmap.tui.cli import main as cli
 from tests.bench.process_rows import program_is_painted
-from tests.bench.processes import command_time, first_frame, processor_time, scratch
+from tests.bench.processes import PROGRAM, command_time, first_frame, processor_time, scratch
 from tests.bench.table import Measure, Row, timed
 
 NR_BLOCKS = 32_768
@@ -81,7 +81,7 @@ def blocks(nr_blocks: int, alternating: bool) -> tuple[Measure, Measure] | None:
     if lsmem is None:
         return None
     root = str(tree(nr_blocks, alternating=alternating))
-    ours = [sys.executable, "-m", "pfnmap.tui", "blocks", "--root", root]
+    ours = [sys.executable, *PROGRAM, "blocks", "--root", root]
     return partial(processor_time, ours), partial(processor_time, [lsmem, "--sysroot", root])
 
 
@@ -134,7 +134,7 @@ def capture_file(nr_blocks: int) -> str:
 
 
 def _first_frames(many: int, few: int) -> tuple[Measure, Measure]:
-    made = (("-m", "pfnmap.tui", capture_file(number)) for number in (many, few))
+    made = ((*PROGRAM, capture_file(number)) for number in (many, few))
     large, small = (partial(first_frame, words, program_is_painted) for words in made)
     return large, small
 
