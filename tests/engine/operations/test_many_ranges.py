@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from tests.fuzz.commands import minimise
 from tests.fuzz.words import LineMaker
 
 ONLINE = BlockState.ONLINE
+FAULTS = ("online_pages", "MEM_GOING_ONLINE", "start_isolate_page_range", "MEM_GOING_OFFLINE")
+"""Phases that a list comes to sooner or later."""
 MOST_OF_A_RUN = 500
 """Blocks that are named of equal ones: a device may have millions."""
 MACHINES = (
@@ -161,7 +164,9 @@ def _line(state: State, chance: random.Random, maker: LineMaker) -> str:
         lambda: chance.choice(("remove d1", "add d1 32G")): 1,
         lambda: maker.line(state): 5,
     }
-    return chance.choices(list(kinds), list(kinds.values()))[0]()
+    line = chance.choices(list(kinds), list(kinds.values()))[0]()
+    # A fault stays until its phase comes, and meanwhile no list is a batch.
+    return re.sub(r"(?<=fail next at=)\S+", chance.choice(FAULTS), line)
 
 
 def _chmem(state: State, chance: random.Random) -> str:
