@@ -232,6 +232,31 @@ def test_fifty_thousand_commands_on_fragmented_machines(start: str, seed: int) -
     assert _walk(start, 1000 + seed, 250)
 
 
+def test_no_batch_follows_a_range_whose_blocks_go_to_two_zones() -> None:
+    state = _played(
+        [
+            "machine ram=4G online_policy=auto-movable",
+            "echo offline | tee /sys/devices/system/memory/memory1*/state",
+            "offline 8,9,20",
+            "chmem -d 1G",
+            "for i in {6,39-39,621}; do "
+            "echo offline > /sys/devices/system/memory/memory$i/state; done",
+            "chmem -e -z Movable 1G",
+            "offline 2",
+            "offline 7,10,12,14,17",
+            "cd /sys/devices/system/memory; for m in memory1?; do echo 0 > $m/online; done",
+            "online 23,33-33,35,37-37",
+            "offline 37,39-39",
+            "online 16 movable",
+            "online 2,10,12,14,17,19,32,36,38 movable",
+            "offline 16,19,22,32,35",
+        ]
+    ).state
+    done = _both(state, "online 19,20,22,32,34,35,37", 1)
+    assert not isinstance(done, str)
+    assert len({int(done[1].after.blocks.row_at(block)["zone"]) for block in (34, 35)}) == 2
+
+
 def test_a_walk_that_fails_is_told_by_its_shortest_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(many_ranges, "_alike", lambda _state, ranges, _was: len(ranges))
     with pytest.raises(AssertionError) as caught:
