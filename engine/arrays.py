@@ -8,3 +8,4 @@ import numpy as np
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 NDArray = np.ndarray[tuple[Any, ...], np.dtype[Scalar]]
+Int64s = NDArray[np.int64]

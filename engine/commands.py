@@ -153,14 +153,12 @@ class Verb(Struct, frozen=True, dict=True):
     @cached_property
     def _arguments(self) -> list[Word | Key]:
         hints = get_type_hints(self.command, include_extras=True)
-        return [
-            *self.said,
-            *(
-                replace(argument, field=field)
-                for field in self.command.__annotations__
-                for argument in getattr(hints[field], "__metadata__", ())
-            ),
-        ]
+        fields = (
+            replace(argument, field=field)
+            for field, hint in hints.items()
+            for argument in getattr(hint, "__metadata__", ())
+        )
+        return [*self.said, *fields]
 
     @property
     def synopsis(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from msgspec import Struct
 
-from pfnmap.engine.arrays import NDArray
+from pfnmap.engine.arrays import Int64s, NDArray
 from pfnmap.engine.kinds import FREE_BY_ZONE, BlockState, MemmapKind, PageState
 from pfnmap.engine.memory import free_memory
 from pfnmap.engine.memory.runs import Rows, joined_ranges, outside, ranges_of
@@ -16,8 +16,6 @@ from pfnmap.engine.memory.state import POISONED, Device, State
 from pfnmap.engine.memory.totals import totals_of
 from pfnmap.engine.memory.unplugged import plugged_pages, unplugged_rows
 from pfnmap.engine.notation import PAGE_FLAGS
-
-Int64s = NDArray[np.int64]
 
 
 class DeviceFacts(Struct, frozen=True):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from msgspec import Struct
 
-from pfnmap.engine.arrays import NDArray
+from pfnmap.engine.arrays import Int64s, NDArray
 from pfnmap.engine.kinds import BlockState, ZoneType
 from pfnmap.engine.memory.runs import (
     Rows,
@@ -22,8 +22,6 @@ from pfnmap.engine.memory.runs import (
     shared_ends,
     sorted_set,
 )
-
-Int64s = NDArray[np.int64]
 
 SUM_DTYPE = np.dtype(
     [

@@ -229,7 +229,6 @@ def _change(before: State, state: State, done: NDArray[np.int64]) -> Change | No
         getattr(other, name) - getattr(one, name)
         for name in ("managed", "present", "present_early")
     ]
-    row = state.blocks.slice(first, first + 1)
     # By the policy "auto-movable" the blocks of one range may have gone to two zones.
     if zone_type == ZoneType.NONE or state.blocks.slice(first, end)["count"][0] != end - first:
         return None
@@ -238,6 +237,7 @@ def _change(before: State, state: State, done: NDArray[np.int64]) -> Change | No
     kind = free_memory.zone_class(zone_type)
     if before.free_pages[node][kind] + deltas[0] != state.free_pages[node][kind]:
         return None
+    row = state.blocks.slice(first, first + 1)
     return Change(row, node, zone_type, *(delta // (end - first) for delta in deltas))
 
 

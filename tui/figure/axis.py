@@ -22,11 +22,9 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pfnmap.engine.arrays import NDArray
+from pfnmap.engine.arrays import Int64s, NDArray
 from pfnmap.engine.memory.runs import among, joined_ranges, one_by_one, sorted_set, units_of
 from pfnmap.tui.figure.moments import Moment
-
-Int64s = NDArray[np.int64]
 
 LEAST_WIDTH: Final = 16
 MOST_CELLS_A_BLOCK: Final = 64

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from pfnmap.engine.arrays import NDArray
+from pfnmap.engine.arrays import Int64s
 from pfnmap.engine.kinds import BlockState, ZoneType
 from pfnmap.engine.memory.runs import (
     Rows,
@@ -23,7 +23,6 @@ from pfnmap.engine.memory.runs import (
 from pfnmap.engine.memory.totals import Totals, are_shared, totals_of
 from pfnmap.engine.view import View, ZoneRow
 
-Int64s = NDArray[np.int64]
 Owner = tuple[int, ZoneType]
 """Node and zone; NONE for blocks that are in no zone."""
 

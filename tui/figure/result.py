@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 
-from pfnmap.engine.arrays import NDArray
+from pfnmap.engine.arrays import Int64s
 from pfnmap.engine.commands import Add, DeviceAdd, DeviceDel, Remove
 from pfnmap.engine.finding import DISAGREES, Finding
 from pfnmap.engine.kinds import BlockState, MemmapKind, PageState, ZoneType
@@ -27,8 +27,6 @@ MOST_FINDINGS: Final = 3
 _ANY: Final = -2
 """Stands for whatever blocks were that are gone now."""
 QUIET: Final = "nothing changed"
-
-Int64s = NDArray[np.int64]
 
 
 def result(moment: Moment) -> tuple[str, ...]:

@@ -11,9 +11,10 @@ from typing import Final
 
 import numpy as np
 
+from pfnmap.engine.arrays import Int64s
 from pfnmap.engine.memory.runs import sorted_set
 from pfnmap.engine.view import View
-from pfnmap.tui.map.viewport import FEWEST_ALIKE, MAX_COLUMNS, NO_RANGES, Int64s
+from pfnmap.tui.map.viewport import FEWEST_ALIKE, MAX_COLUMNS, NO_RANGES
 
 MOST_RUNS: Final = 256
 """A machine of more pieces than this is patchwork: a row that stands for many is rare in it."""

@@ -13,11 +13,9 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import force_setattr, replace
 
-from pfnmap.engine.arrays import NDArray
+from pfnmap.engine.arrays import Int64s, NDArray
 from pfnmap.engine.geometry import Geometry
 from pfnmap.engine.memory.runs import sorted_set
-
-Int64s = NDArray[np.int64]
 
 MIN_COLUMNS = 8
 MAX_COLUMNS = 256

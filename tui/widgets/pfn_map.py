@@ -12,13 +12,14 @@ from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
+from pfnmap.engine.arrays import Int64s
 from pfnmap.engine.kinds import FREE_BY_ZONE, PageState, ZoneType
 from pfnmap.engine.view import View
 from pfnmap.tui.keys.shown import Shown
 from pfnmap.tui.map import cells
 from pfnmap.tui.map.alike import alike_ranges
 from pfnmap.tui.map.cells import Codes, Grid
-from pfnmap.tui.map.viewport import NO_RANGES, Int64s, RowMap, Viewport
+from pfnmap.tui.map.viewport import NO_RANGES, RowMap, Viewport
 from pfnmap.tui.say.words import fitted, pfn_words, size_spelt
 from pfnmap.tui.widgets.paint import Paint
 from pfnmap.tui.widgets.panel import Panel, Row

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pfnmap.tui.map.viewport import Int64s, RowMap, Viewport, edges_of
+from pfnmap.engine.arrays import Int64s
+from pfnmap.tui.map.viewport import RowMap, Viewport, edges_of
 
 BLOCK = 32768
 PIB4 = 1 << 40
